@@ -63,8 +63,7 @@ const plugin: Deno.lint.Plugin = {
             if (node.property.type !== "Identifier" || node.property.name !== "random") return;
             context.report({
               node,
-              message:
-                '"Math.random" is ambient chance: pure code takes a generator as an argument',
+              message: '"Math.random" is ambient chance: pure code takes a generator as an argument',
             });
           },
           ImportDeclaration(node) {

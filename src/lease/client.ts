@@ -1,0 +1,85 @@
+/**
+ * Who a lease belongs to (lease agreement, `client`): the subnet, a tag and bytes, so that a client identifier never
+ * equals a hardware address and the same machine in two subnets is two clients.
+ */
+
+import { toHex } from "../bytes/hex.ts";
+import { formatPrefix, type Ipv4, type Prefix } from "../net/ipv4.ts";
+
+/**
+ * A client within its subnet as a binary string, one character per octet: subnet address (4), prefix length (1), tag
+ * (1), then the bytes. Compares with `===`, works as a Map key, and is stored as that many octets.
+ */
+export type ClientKey = string & { readonly __brand: "ClientKey" };
+
+/** What `bytes` of a client are. */
+export const CLIENT_TAG = {
+  /** Option 61, whole (RFC 2132 §9.14, RFC 4361). */
+  clientIdentifier: 0,
+  /** `htype`, then `chaddr` (RFC 2131 §4.2). */
+  hardware: 1,
+} as const;
+
+/** The parts of a {@link ClientKey}. */
+export interface Client {
+  readonly subnet: Prefix;
+  readonly tag: number;
+  readonly bytes: Uint8Array;
+}
+
+const HEADER_OCTETS = 6;
+
+/**
+ * Builds the key.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * const subnet = { address: 0x0a4d0000, prefixLength: 16 };
+ * const client = { subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, 9) };
+ * strictEqual(formatClient(clientKey(client)), "hardware 01020000000009 in 10.77.0.0/16");
+ * ```
+ */
+export function clientKey(client: Client): ClientKey {
+  const { address, prefixLength } = client.subnet;
+  return String.fromCharCode(
+    address >>> 24,
+    (address >>> 16) & 255,
+    (address >>> 8) & 255,
+    address & 255,
+    prefixLength,
+    client.tag,
+    ...client.bytes,
+  ) as ClientKey;
+}
+
+/** The octets of a key, for storage and the wire. */
+export function clientKeyBytes(key: ClientKey): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(key.length);
+  for (let index = 0; index < key.length; index++) bytes[index] = key.charCodeAt(index);
+  return bytes;
+}
+
+/** The key with these octets; the inverse of {@link clientKeyBytes}. */
+export function clientKeyOf(bytes: Uint8Array): ClientKey {
+  return String.fromCharCode(...bytes) as ClientKey;
+}
+
+/** Takes a key apart. */
+export function parseClientKey(key: ClientKey): Client {
+  const bytes = clientKeyBytes(key);
+  let address: Ipv4 = 0;
+  for (const octet of bytes.subarray(0, 4)) address = address * 256 + octet;
+  return {
+    subnet: { address, prefixLength: bytes[4] ?? 0 },
+    tag: bytes[5] ?? 0,
+    bytes: bytes.subarray(HEADER_OCTETS),
+  };
+}
+
+/** A key for people: the log, errors, HTTP. */
+export function formatClient(key: ClientKey): string {
+  const client = parseClientKey(key);
+  const kind = client.tag === CLIENT_TAG.hardware ? "hardware" : "client id";
+  return `${kind} ${toHex(client.bytes)} in ${formatPrefix(client.subnet)}`;
+}

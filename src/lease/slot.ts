@@ -1,0 +1,77 @@
+/**
+ * The lease slot: what every node keeps, durably and for ever, about one address. The rule that changes slots is in
+ * `agreement.ts`; this file only says what one is.
+ */
+
+import type { Ipv4 } from "../net/ipv4.ts";
+import type { ClientKey } from "./client.ts";
+import { NO_VERSION, type Version } from "./version.ts";
+
+/** In the order of their codes in storage and on the wire: append only. */
+export const SLOT_STATES = ["free", "bound", "released", "aborted", "declined", "blocked"] as const;
+
+/** `free` is never written once: an address nobody ever held. */
+export type SlotState = (typeof SLOT_STATES)[number];
+
+/** The lease agreement's part of a slot. Immutable: a change makes a new one. */
+export interface Slot {
+  readonly state: SlotState;
+  /** Whose it is or last was; undefined while `free`. */
+  readonly client: ClientKey | undefined;
+  /** Highest version accepted here. Only rises. */
+  readonly version: Version;
+  /** Protected until: ms since 1970, by the anchored clock. */
+  readonly hold: number;
+  /** Newest version of this client known to be accepted by a majority; NO_VERSION: none. */
+  readonly cv: Version;
+  /** The lock consists of `version` only. */
+  readonly sole: boolean;
+}
+
+/** The slot of an address that nobody ever held. */
+export const FREE_SLOT: Slot = {
+  state: "free",
+  client: undefined,
+  version: NO_VERSION,
+  hold: 0,
+  cv: NO_VERSION,
+  sole: false,
+};
+
+/** What DHCP remembers about a lease beside the agreement. Empty byte strings and text mean absent. */
+export interface LeaseDetail {
+  /** Hardware type (RFC 2131 §2), 0 when unknown. */
+  readonly htype: number;
+  /** Hardware address, 0..16 octets. */
+  readonly chaddr: Uint8Array;
+  /** Option 12 as the client sent it, printable and at most 255 octets. */
+  readonly hostname: string;
+  /** Relay agent circuit id (RFC 3046 §3.1). */
+  readonly circuitId: Uint8Array;
+  /** Relay agent remote id (RFC 3046 §3.2). */
+  readonly remoteId: Uint8Array;
+  /** Relay the client was last heard through; 0 when heard directly. */
+  readonly giaddr: Ipv4;
+  /** Client last transaction time (RFC 4388 §6.1): ms since 1970. */
+  readonly lastSeen: number;
+  /** End of the lease as the client was told: ms since 1970; 0 when it never was. At most `hold`. */
+  readonly expires: number;
+}
+
+export const NO_DETAIL: LeaseDetail = {
+  htype: 0,
+  chaddr: new Uint8Array(),
+  hostname: "",
+  circuitId: new Uint8Array(),
+  remoteId: new Uint8Array(),
+  giaddr: 0,
+  lastSeen: 0,
+  expires: 0,
+};
+
+/** Everything stored about one address. */
+export interface LeaseRow {
+  readonly address: Ipv4;
+  readonly slot: Slot;
+  readonly detail: LeaseDetail;
+}
