@@ -1,0 +1,237 @@
+/**
+ * Grants and ends leases by the lease agreement (lease-agreement.md, `propose` and `end`): mints a version, takes its own
+ * slot, and decides exactly once, when a majority has the record on disk or the proposal time is over. A standalone node is
+ * a cluster of one: its own fsync is the majority.
+ *
+ * What the agreement allows in a slot is `src/lease/agreement.ts`; which address and lease time to propose, and what to tell
+ * the client, is the DHCP server's decision.
+ */
+
+import type { Ipv4 } from "../net/ipv4.ts";
+import { accept, type Answer, end, type EndRecord, type LockRecord } from "../lease/agreement.ts";
+import type { ClientKey } from "../lease/client.ts";
+import type { AnchoredClock, ClockFault, Instant } from "../lease/clock.ts";
+import { PROPOSAL_MS } from "../lease/limits.ts";
+import type { VersionMint } from "../lease/mint.ts";
+import type { LeaseDetail, LeaseRow } from "../lease/slot.ts";
+import type { LeaseTable } from "../lease/table.ts";
+import { compareVersions, NO_VERSION, type Version } from "../lease/version.ts";
+
+/** What a proposal asks for. */
+export interface Proposal {
+  readonly address: Ipv4;
+  readonly client: ClientKey;
+  /** A retransmission joins a pending proposal only with equal client and equal xid (case 7). */
+  readonly xid: number;
+  /** T: how long the address is to be protected, from now. */
+  readonly leaseMs: number;
+  readonly detail: LeaseDetail;
+}
+
+/** How a proposal ended. */
+export type Outcome =
+  /** Durable at a majority; `leaseMs` is T less the time that passed (case 12). */
+  | { readonly committed: true; readonly leaseMs: number }
+  | {
+    readonly committed: false;
+    readonly reason: ClockFault | "insane" | "conflict" | "stale" | "timeout" | "tooManyJoined";
+  };
+
+/** Called once per `propose`. */
+export type Decided = (outcome: Outcome, now: Instant) => void;
+
+/** What the proposer needs done. */
+export interface ProposerPorts {
+  /** Writes a row to stable storage; `durable` runs after its fsync. */
+  persist(row: LeaseRow, durable: (now: Instant) => void): void;
+  /** Sends a record to every other member, on their way to `Proposer.answer`. */
+  propagate(address: Ipv4, record: LockRecord | EndRecord, detail: LeaseDetail): void;
+}
+
+/** One undecided proposal. */
+interface Pending {
+  readonly proposal: Proposal;
+  readonly record: LockRecord;
+  readonly startedMs: number;
+  /** Ids of the members that have the record on disk. */
+  readonly accepted: Set<number>;
+  readonly waiting: Decided[];
+}
+
+/** Retransmissions that may wait for one proposal. */
+const JOINED_MAX = 8;
+
+/** The proposals of one node. */
+export class Proposer {
+  readonly #self: number;
+  readonly #table: LeaseTable;
+  readonly #clock: AnchoredClock;
+  readonly #mint: VersionMint;
+  readonly #ports: ProposerPorts;
+  readonly #membership: { readonly size: number };
+  readonly #limits: { readonly maxLeaseMs: number };
+  /** In the order in which they were made, which is that of their deadlines. */
+  readonly #pending = new Set<Pending>();
+  readonly #byAddress = new Map<Ipv4, Pending[]>();
+
+  constructor(options: {
+    self: number;
+    table: LeaseTable;
+    clock: AnchoredClock;
+    mint: VersionMint;
+    /** Read at every decision. */
+    membership: { readonly size: number };
+    /** The longest lease any configuration gives. */
+    limits: { readonly maxLeaseMs: number };
+    ports: ProposerPorts;
+  }) {
+    this.#self = options.self;
+    this.#table = options.table;
+    this.#clock = options.clock;
+    this.#mint = options.mint;
+    this.#membership = options.membership;
+    this.#limits = options.limits;
+    this.#ports = options.ports;
+  }
+
+  /** Undecided proposals. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Proposes a lease; `decided` runs once, perhaps before this returns. */
+  propose(proposal: Proposal, now: Instant, decided: Decided): void {
+    const fault = this.#clock.fault(now);
+    const time = this.#clock.bounds(now);
+    if (fault !== undefined || time === undefined) {
+      return decided({ committed: false, reason: fault ?? "noAnchor" }, now);
+    }
+    const { address, client, xid } = proposal;
+    const joinable = this.#byAddress.get(address)?.find(({ proposal }) =>
+      proposal.client === client && proposal.xid === xid
+    );
+    if (joinable !== undefined) {
+      if (joinable.waiting.length >= JOINED_MAX) return decided({ committed: false, reason: "tooManyJoined" }, now);
+      joinable.waiting.push(decided);
+      return;
+    }
+    const record: LockRecord = {
+      client,
+      version: this.#mint.mint(now.wallMs),
+      hold: time.late + proposal.leaseMs,
+      cv: NO_VERSION,
+      sole: true,
+    };
+    const { slot, answer } = accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
+    if (!answer.ok) return decided({ committed: false, reason: answer.reason }, now);
+    this.#table.set(address, slot, proposal.detail);
+    const pending: Pending = {
+      proposal,
+      record,
+      startedMs: now.monotonicMs,
+      accepted: new Set(),
+      waiting: [decided],
+    };
+    this.#pending.add(pending);
+    const there = this.#byAddress.get(address);
+    if (there === undefined) this.#byAddress.set(address, [pending]);
+    else there.push(pending);
+    this.#ports.propagate(address, record, proposal.detail);
+    this.#ports.persist({ address, slot, detail: proposal.detail }, (at) => this.#accepted(pending, this.#self, at));
+  }
+
+  /** Takes a member's answer to one record of this process. Answers to decided proposals are ignored (case 5). */
+  answer(from: number, address: Ipv4, version: Version, answer: Answer, now: Instant): void {
+    const pending = this.#byAddress.get(address)?.find(({ record }) => compareVersions(record.version, version) === 0);
+    if (pending === undefined) return;
+    if (answer.ok) return this.#accepted(pending, from, now);
+    this.#mint.observe(answer.version);
+  }
+
+  /** Aborts what is older than the proposal time. Call it at least every 100 ms. */
+  tick(now: Instant): void {
+    for (const pending of this.#pending) {
+      if (now.monotonicMs - pending.startedMs <= PROPOSAL_MS) return;
+      this.#abort(pending, now);
+    }
+  }
+
+  /**
+   * Ends a lease that this node's own slot shows as the client's. False when the slot is not the client's; `durable` runs
+   * once the end is on this node's disk.
+   */
+  end(
+    request: {
+      kind: "released" | "declined";
+      address: Ipv4;
+      client: ClientKey;
+      /** For a declined address: how long it rests. */
+      restMs: number;
+      detail: LeaseDetail;
+    },
+    now: Instant,
+    durable: (now: Instant) => void,
+  ): boolean {
+    const { address, client, kind, detail } = request;
+    const time = this.#clock.bounds(now);
+    const slot = this.#table.get(address);
+    if (time === undefined || slot.state !== "bound" || slot.client !== client) return false;
+    const record: EndRecord = {
+      kind,
+      client,
+      version: this.#mint.mint(now.wallMs),
+      replaces: slot.version,
+      cv: slot.cv,
+      until: kind === "declined" ? time.late + request.restMs : 0,
+    };
+    const ended = end(slot, record, time, true);
+    if (ended === undefined) return false;
+    this.#table.set(address, ended, detail);
+    this.#ports.propagate(address, record, detail);
+    this.#ports.persist({ address, slot: ended, detail }, durable);
+    return true;
+  }
+
+  #accepted(pending: Pending, member: number, now: Instant): void {
+    if (!this.#pending.has(pending)) return;
+    pending.accepted.add(member);
+    const elapsedMs = now.monotonicMs - pending.startedMs;
+    if (pending.accepted.size < Math.floor(this.#membership.size / 2) + 1 || elapsedMs > PROPOSAL_MS) return;
+    this.#forget(pending);
+    const { address, leaseMs } = pending.proposal;
+    // The certificate reaches the disk with the slot's next row: losing it costs nothing but speed.
+    this.#table.certify(address, pending.record.version);
+    for (const decided of pending.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
+  }
+
+  #abort(pending: Pending, now: Instant): void {
+    this.#forget(pending);
+    const { address, client, detail } = pending.proposal;
+    const time = this.#clock.bounds(now);
+    if (time !== undefined) {
+      const record: EndRecord = {
+        kind: "aborted",
+        client,
+        version: this.#mint.mint(now.wallMs),
+        replaces: pending.record.version,
+        cv: NO_VERSION,
+        until: 0,
+      };
+      const slot = end(this.#table.get(address), record, time, false);
+      if (slot !== undefined) {
+        this.#table.set(address, slot, detail);
+        this.#ports.persist({ address, slot, detail }, () => {});
+      }
+      this.#ports.propagate(address, record, detail);
+    }
+    for (const decided of pending.waiting) decided({ committed: false, reason: "timeout" }, now);
+  }
+
+  #forget(pending: Pending): void {
+    this.#pending.delete(pending);
+    const { address } = pending.proposal;
+    const others = this.#byAddress.get(address)?.filter((other) => other !== pending) ?? [];
+    if (others.length === 0) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, others);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Finds the slots of a client: a hash table with open addressing over slot indices, four octets an entry. It stores no
+ * keys; whoever owns the slots says whether a candidate matches. A client may own several slots.
+ */
+
+const EMPTY = -1;
+const REMOVED = -2;
+
+/** FNV-1a over the key's octets. */
+function hash(key: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < key.length; index++) {
+    value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
+  }
+  return (value ^ (value >>> 15)) >>> 0;
+}
+
+/** Slot indices by client. */
+export class ClientIndex {
+  #entries: Int32Array;
+  #used = 0;
+  #live = 0;
+  readonly #keyOf: (slot: number) => string;
+
+  /** `keyOf` gives the key a slot was added under, for growing. */
+  constructor(expected: number, keyOf: (slot: number) => string) {
+    let size = 1024;
+    while (size < 2 * expected) size *= 2;
+    this.#entries = new Int32Array(size).fill(EMPTY);
+    this.#keyOf = keyOf;
+  }
+
+  /** Calls `each` with every slot that may be the key's; collisions included, so the callee compares. */
+  candidates(key: string, each: (slot: number) => void): void {
+    const mask = this.#entries.length - 1;
+    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
+      const slot = this.#entries[at] as number;
+      if (slot === EMPTY) return;
+      if (slot !== REMOVED) each(slot);
+    }
+  }
+
+  /** Adds a slot under a key; it must not be there yet. */
+  add(key: string, slot: number): void {
+    if (2 * (this.#used + 1) > this.#entries.length) this.#rebuild();
+    this.#insert(key, slot);
+    this.#live += 1;
+  }
+
+  /** Removes a slot from under the key it was added with. */
+  remove(key: string, slot: number): void {
+    const mask = this.#entries.length - 1;
+    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
+      const entry = this.#entries[at] as number;
+      if (entry === EMPTY) return;
+      if (entry !== slot) continue;
+      this.#entries[at] = REMOVED;
+      this.#live -= 1;
+      return;
+    }
+  }
+
+  #insert(key: string, slot: number): void {
+    const mask = this.#entries.length - 1;
+    let at = hash(key) & mask;
+    while ((this.#entries[at] as number) >= 0) at = (at + 1) & mask;
+    if (this.#entries[at] === EMPTY) this.#used += 1;
+    this.#entries[at] = slot;
+  }
+
+  #rebuild(): void {
+    const slots = this.#entries.filter((slot) => slot >= 0);
+    let size = this.#entries.length;
+    while (4 * (this.#live + 1) > size) size *= 2;
+    this.#entries = new Int32Array(size).fill(EMPTY);
+    this.#used = 0;
+    for (const slot of slots) this.#insert(this.#keyOf(slot), slot);
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * A client and its lease detail as one byte string, for the arena. Times and the agreement's fields are not in it: they
+ * live in columns. Layout: five lengths (client in two octets; chaddr, hostname, circuit id in one each), htype, giaddr (4),
+ * then the strings; the remote id is what remains.
+ */
+
+import { type ClientKey, clientKeyOf } from "./client.ts";
+import type { LeaseDetail } from "./slot.ts";
+
+const HEADER_OCTETS = 10;
+const STRING_OCTETS_MAX = 255;
+
+/** The parts of a detail that {@link encodeRecord} keeps. */
+export type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Encodes; strings longer than 255 octets are cut, except the client. */
+export function encodeRecord(client: ClientKey, detail: RecordDetail): Uint8Array {
+  const hostname = encoder.encode(detail.hostname).subarray(0, STRING_OCTETS_MAX);
+  const circuitId = detail.circuitId.subarray(0, STRING_OCTETS_MAX);
+  const remoteId = detail.remoteId.subarray(0, STRING_OCTETS_MAX);
+  const chaddr = detail.chaddr;
+  const bytes = new Uint8Array(
+    HEADER_OCTETS + client.length + chaddr.length + hostname.length + circuitId.length + remoteId.length,
+  );
+  bytes[0] = client.length >>> 8;
+  bytes[1] = client.length;
+  bytes[2] = chaddr.length;
+  bytes[3] = hostname.length;
+  bytes[4] = circuitId.length;
+  bytes[5] = detail.htype;
+  bytes[6] = detail.giaddr >>> 24;
+  bytes[7] = detail.giaddr >>> 16;
+  bytes[8] = detail.giaddr >>> 8;
+  bytes[9] = detail.giaddr;
+  let at = HEADER_OCTETS;
+  for (let index = 0; index < client.length; index++) bytes[at++] = client.charCodeAt(index);
+  for (const part of [chaddr, hostname, circuitId, remoteId]) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function clientLength(record: Uint8Array): number {
+  return ((record[0] as number) << 8) | (record[1] as number);
+}
+
+/** The client of a record. */
+export function recordClient(record: Uint8Array): ClientKey {
+  return clientKeyOf(record.subarray(HEADER_OCTETS, HEADER_OCTETS + clientLength(record)));
+}
+
+/** Whether a record is of this client, without making a key of it. */
+export function recordHasClient(record: Uint8Array, client: ClientKey): boolean {
+  if (record.length === 0 || clientLength(record) !== client.length) return false;
+  for (let index = 0; index < client.length; index++) {
+    if (record[HEADER_OCTETS + index] !== client.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/** The detail of a record, in memory of its own. */
+export function recordDetail(record: Uint8Array): RecordDetail {
+  const [, , chaddr = 0, hostname = 0, circuitId = 0, htype = 0, a = 0, b = 0, c = 0, d = 0] = record;
+  const chaddrAt = HEADER_OCTETS + clientLength(record);
+  const hostnameAt = chaddrAt + chaddr;
+  const circuitIdAt = hostnameAt + hostname;
+  const remoteIdAt = circuitIdAt + circuitId;
+  return {
+    htype,
+    chaddr: record.slice(chaddrAt, hostnameAt),
+    hostname: decoder.decode(record.subarray(hostnameAt, circuitIdAt)),
+    circuitId: record.slice(circuitIdAt, remoteIdAt),
+    remoteId: record.slice(remoteIdAt),
+    giaddr: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0,
+  };
+}

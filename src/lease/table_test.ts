@@ -1,0 +1,206 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { parseIpv4, type Range } from "../net/ipv4.ts";
+import { accept } from "./agreement.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "./client.ts";
+import { MARGIN_MS } from "./limits.ts";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
+import { LeaseTable } from "./table.ts";
+import { NO_VERSION } from "./version.ts";
+
+const SUBNET = { address: 0x0a000000, prefixLength: 8 };
+const NOW = 1_700_000_000_000;
+
+function client(number: number): ClientKey {
+  const bytes = Uint8Array.of(1, 2, 0, 0, number >>> 16, number >>> 8, number);
+  return clientKey({ subnet: SUBNET, tag: CLIENT_TAG.hardware, bytes });
+}
+
+function bound(of: ClientKey, clock: number, hold: number): Slot {
+  const version = { clock, node: 1, incarnation: 9 };
+  return { state: "bound", client: of, version, hold, cv: NO_VERSION, sole: true };
+}
+
+function released(of: ClientKey, clock: number): Slot {
+  return { ...bound(of, clock, 0), state: "released", sole: false };
+}
+
+function seen(ms: number) {
+  return { ...NO_DETAIL, lastSeen: ms };
+}
+
+function at(ms: number) {
+  return { late: ms, early: ms };
+}
+
+const POOL: Range = { first: 0x0a000001, last: 0x0a000004 };
+
+Deno.test("table: never used addresses come first and in order, then the longest ended", () => {
+  const table = new LeaseTable({ pools: [POOL], reserved: [] });
+  const first = table.takeFree(0, at(NOW));
+  strictEqual(first, POOL.first);
+  table.set(POOL.first, bound(client(1), 1, NOW + 1000), seen(NOW));
+  table.set(POOL.first, released(client(1), 2), seen(NOW + 1));
+  for (let offset = 1; offset < 4; offset++) {
+    const address = table.takeFree(0, at(NOW));
+    strictEqual(address, POOL.first + offset);
+    table.set(POOL.first + offset, bound(client(1 + offset), 1, NOW + 1000), seen(NOW));
+  }
+  table.set(POOL.first + 2, released(client(3), 9), seen(NOW + 5));
+  strictEqual(table.takeFree(0, at(NOW)), POOL.first);
+  strictEqual(table.takeFree(0, at(NOW)), POOL.first + 2);
+  strictEqual(table.takeFree(0, at(NOW)), undefined);
+});
+
+Deno.test("table: a lock that ran out frees its address after the margin, without a scan", () => {
+  const table = new LeaseTable({ pools: [{ first: 1, last: 1 }], reserved: [] });
+  table.takeFree(0, at(NOW));
+  table.set(1, bound(client(1), 1, NOW + 60_000), seen(NOW));
+  const end = NOW + 60_000 + MARGIN_MS;
+  table.expire(at(end - 1));
+  strictEqual(table.takeFree(0, at(end - 1)), undefined);
+  table.expire(at(end));
+  strictEqual(table.takeFree(0, at(end)), 1);
+});
+
+Deno.test("table: a renewed lock is filed under its new end", () => {
+  const table = new LeaseTable({ pools: [{ first: 1, last: 1 }], reserved: [] });
+  table.set(1, bound(client(1), 1, NOW + 60_000), seen(NOW));
+  table.set(1, bound(client(1), 2, NOW + 600_000), seen(NOW));
+  table.expire(at(NOW + 60_000 + MARGIN_MS));
+  strictEqual(table.takeFree(0, at(NOW + 60_000 + MARGIN_MS)), undefined);
+  table.expire(at(NOW + 600_000 + MARGIN_MS));
+  strictEqual(table.takeFree(0, at(NOW + 600_000 + MARGIN_MS)), 1);
+});
+
+Deno.test("table: an offer that is given back is chosen next; one that was granted is not", () => {
+  const table = new LeaseTable({ pools: [POOL], reserved: [] });
+  const offered = table.takeFree(0, at(NOW)) as number;
+  strictEqual(table.isAvailable(offered, at(NOW)), false);
+  table.giveBack(offered);
+  strictEqual(table.takeFree(0, at(NOW)), offered);
+  table.set(offered, bound(client(1), 1, NOW + 60_000), seen(NOW));
+  table.giveBack(offered);
+  strictEqual(table.takeFree(0, at(NOW)), offered + 1);
+});
+
+Deno.test("table: reserved addresses are never chosen, inside or outside a pool", () => {
+  const outside = parseIpv4("10.9.9.9") as number;
+  const table = new LeaseTable({ pools: [POOL], reserved: [POOL.first + 1, outside] });
+  const chosen = [0, 1, 2, 3].map(() => table.takeFree(0, at(NOW)));
+  deepStrictEqual(chosen, [POOL.first, POOL.first + 2, POOL.first + 3, undefined]);
+  table.set(outside, bound(client(7), 1, NOW + 5), seen(NOW));
+  strictEqual(table.find(client(7)), outside);
+  table.set(POOL.first + 1, released(client(7), 2), seen(NOW));
+  strictEqual(table.takeFree(0, at(NOW)), undefined);
+});
+
+Deno.test("table: find() prefers the running lease, then the one seen last, and forgets a former holder", () => {
+  const table = new LeaseTable({ pools: [POOL], reserved: [] });
+  table.set(POOL.first, released(client(1), 1), seen(NOW));
+  table.set(POOL.first + 1, released(client(1), 1), seen(NOW + 7));
+  strictEqual(table.find(client(1)), POOL.first + 1);
+  table.set(POOL.first, bound(client(1), 2, NOW + 9), seen(NOW));
+  strictEqual(table.find(client(1)), POOL.first);
+  table.set(POOL.first, bound(client(2), 3, NOW + 9), seen(NOW));
+  strictEqual(table.find(client(1)), POOL.first + 1);
+  strictEqual(table.find(client(2)), POOL.first);
+  strictEqual(table.find(client(3)), undefined);
+});
+
+Deno.test("table: load() restores slots, details and the order of the ended", () => {
+  const rows: LeaseRow[] = [
+    { address: POOL.first, slot: released(client(1), 5), detail: seen(NOW + 9) },
+    { address: POOL.first + 1, slot: bound(client(2), 6, NOW + 60_000), detail: seen(NOW) },
+    {
+      address: POOL.first + 2,
+      slot: released(client(3), 7),
+      detail: { ...seen(NOW + 3), htype: 1, hostname: "drucker-ä", circuitId: Uint8Array.of(9), giaddr: 0xfffefdfc },
+    },
+    { address: POOL.first + 3, slot: released(client(4), 8), detail: seen(NOW + 5) },
+  ];
+  const table = new LeaseTable({ pools: [POOL], reserved: [] });
+  table.load(rows);
+  deepStrictEqual([...table.rows()], rows);
+  strictEqual(table.size, 4);
+  const chosen = [0, 1, 2, 3].map(() => table.takeFree(0, at(NOW)));
+  deepStrictEqual(chosen, [POOL.first + 2, POOL.first + 3, POOL.first, undefined]);
+});
+
+/** A plain model of the table: an object per address, everything by scanning. */
+class Model {
+  slots = new Map<number, Slot>();
+  find(of: ClientKey): Set<number> {
+    return new Set([...this.slots].filter(([, slot]) => slot.client === of).map(([address]) => address));
+  }
+}
+
+Deno.test("table: behaves like a plain model under random grants, ends, offers and time", () => {
+  const command = fc.record({
+    kind: fc.constantFrom("grant", "release", "offer", "giveBack", "wait"),
+    client: fc.nat(12),
+    address: fc.nat(9),
+    seconds: fc.nat(400),
+  });
+  fc.assert(fc.property(fc.array(command, { maxLength: 80 }), (commands) => {
+    const pools = [{ first: 100, last: 104 }, { first: 200, last: 203 }];
+    const reserved = [101, 300];
+    const addresses = [100, 101, 102, 103, 104, 200, 201, 202, 203, 300];
+    const table = new LeaseTable({ pools, reserved });
+    const model = new Model();
+    const offered = new Set<number>();
+    let now = NOW;
+    let clock = 1;
+    for (const step of commands) {
+      const address = addresses[step.address] as number;
+      const slot = model.slots.get(address) ?? FREE_SLOT;
+      table.expire(at(now));
+      if (step.kind === "wait") now += step.seconds * 1000;
+      else if (step.kind === "grant") {
+        const of = client(step.client);
+        const record = {
+          client: of,
+          version: { clock: ++clock, node: 1, incarnation: 1 },
+          hold: now + step.seconds * 1000,
+          cv: NO_VERSION,
+          sole: true,
+        };
+        const result = accept(table.get(address), record, at(now), 1e9);
+        deepStrictEqual(result, accept(slot, record, at(now), 1e9));
+        if (!result.answer.ok) continue;
+        model.slots.set(address, result.slot);
+        table.set(address, result.slot, seen(now));
+        offered.delete(address);
+      } else if (step.kind === "release" && slot.state === "bound") {
+        const next = released(slot.client as ClientKey, ++clock);
+        model.slots.set(address, next);
+        table.set(address, next, seen(now));
+        offered.delete(address);
+      } else if (step.kind === "offer") {
+        const pool = address < 200 ? 0 : 1;
+        const free = addresses.filter((other) => {
+          const state = model.slots.get(other) ?? FREE_SLOT;
+          const locked = (state.state === "bound") && state.hold + MARGIN_MS > now;
+          return table.poolOf(other) === pool && !reserved.includes(other) && !offered.has(other) && !locked;
+        });
+        const chosen = table.takeFree(pool, at(now));
+        // Expiry works in whole seconds: an address may become free up to one second late, never early.
+        if (chosen === undefined) {
+          ok(free.every((other) => (model.slots.get(other)?.hold ?? 0) + MARGIN_MS > now - 1000));
+        } else {
+          ok(free.includes(chosen), `${chosen} is not among ${free}`);
+          const unused = free.filter((other) => !model.slots.has(other));
+          if (unused.length > 0) ok(unused.includes(chosen), "a never used address comes first");
+          offered.add(chosen);
+        }
+      } else if (step.kind === "giveBack") {
+        table.giveBack(address);
+        offered.delete(address);
+      }
+      for (const other of addresses) deepStrictEqual(table.get(other), model.slots.get(other) ?? FREE_SLOT);
+      const found = table.find(client(step.client));
+      const expected = model.find(client(step.client));
+      ok(found === undefined ? expected.size === 0 : expected.has(found));
+    }
+  }));
+});
