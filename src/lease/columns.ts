@@ -6,7 +6,7 @@
 import { Arena } from "./arena.ts";
 import type { ClientKey } from "./client.ts";
 import { encodeRecord, recordClient, recordDetail, recordHasClient } from "./record.ts";
-import { FREE_SLOT, type LeaseDetail, NO_DETAIL, type Slot, SLOT_STATES } from "./slot.ts";
+import { FREE_SLOT, type LeaseDetail, NO_DETAIL, type Slot, SLOT_STATES, type SlotState } from "./slot.ts";
 import { compareVersions, NO_VERSION, type Version } from "./version.ts";
 
 const SOLE_BIT = 0x80;
@@ -76,9 +76,13 @@ export class SlotColumns {
     return ((this.#state[index] as number) & ~SOLE_BIT) === FREE_CODE;
   }
 
+  state(index: number): SlotState {
+    return SLOT_STATES[(this.#state[index] as number) & ~SOLE_BIT] ?? "free";
+  }
+
   slot(index: number): Slot {
     const packed = this.#state[index] as number;
-    const state = SLOT_STATES[packed & ~SOLE_BIT] ?? "free";
+    const state = this.state(index);
     if (state === "free") return FREE_SLOT;
     return {
       state,

@@ -105,13 +105,15 @@ export class LeaseTable {
   }
 
   /**
-   * The address a client holds or last held: the one with the longest hold, else the one seen last. Undefined when no
-   * slot is the client's.
+   * The address a client holds or last held: the one with the longest hold, else the one seen last. An address it declined
+   * is nobody's. Undefined when no slot is the client's.
    */
   find(client: ClientKey): Ipv4 | undefined {
     let best = -1;
     this.#clients.candidates(client, (index) => {
       if (!this.#columns.hasClient(index, client)) return;
+      const state = this.#columns.state(index);
+      if (state === "declined" || state === "blocked") return;
       if (best === -1 || this.#isBetter(index, best)) best = index;
     });
     return best === -1 ? undefined : this.#layout.addressOf(best);

@@ -69,6 +69,8 @@ export interface ServiceConfig extends ScopeConfig {
   readonly declineSeconds: number;
   /** Answer with DHCPNAK what is wrong for its network (RFC 2131 §4.3.2). */
   readonly authoritative: boolean;
+  /** Answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039). */
+  readonly rapidCommit: boolean;
   readonly classes: readonly ClassConfig[];
   readonly subnets: readonly SubnetConfig[];
 }

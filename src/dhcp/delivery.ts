@@ -1,0 +1,84 @@
+/**
+ * Where a reply goes (RFC 2131 §4.1): decided here once, for the server that answers and for the relay that passes the
+ * answer on. Getting it there (ARP, frames, broadcast sockets) is the driver's business.
+ */
+
+import { type Ipv4, UNSPECIFIED } from "../net/ipv4.ts";
+import { BROADCAST_FLAG, CLIENT_PORT, type Message, MESSAGE_TYPE, SERVER_PORT } from "./message.ts";
+
+/** What the choice depends on. */
+export type Reply = Pick<Message, "giaddr" | "ciaddr" | "yiaddr" | "flags" | "htype" | "chaddr"> & {
+  /** The reply's option 53. */
+  readonly messageType: number;
+};
+
+/** How a client is reached on its own link. */
+export type ClientDestination =
+  /** As any other datagram: the client owns the address. */
+  | { readonly kind: "ip"; readonly to: Ipv4; readonly port: number }
+  /** To 255.255.255.255. */
+  | { readonly kind: "broadcast"; readonly port: number }
+  /** In a frame to `mac`: the client does not answer ARP for `to` yet. */
+  | { readonly kind: "link"; readonly to: Ipv4; readonly mac: Uint8Array; readonly port: number };
+
+/** The above, or the relay. */
+export type ReplyDestination = ClientDestination | {
+  readonly kind: "relay";
+  readonly to: Ipv4;
+  readonly port: number;
+};
+
+/** Hardware type and address length of Ethernet (RFC 2131 §2, "Assigned Numbers"). */
+const ETHERNET = 1;
+const ETHERNET_ADDRESS_BYTES = 6;
+
+const EVERYBODY: ClientDestination = { kind: "broadcast", port: CLIENT_PORT };
+
+/**
+ * The server's choice. RFC 2131 §4.1:
+ *
+ * > If the 'giaddr' field in a DHCP message from a client is non-zero, the server sends any return messages to the
+ * > 'DHCP server' port on the BOOTP relay agent whose address appears in 'giaddr'.
+ *
+ * That holds for a DHCPNAK too; the server then sets its broadcast flag, so that the relay broadcasts it (§4.3.2).
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * const reply = { giaddr: 0x0a4d0001, ciaddr: 0, yiaddr: 0x0a4d0105, flags: 0, htype: 1, chaddr: new Uint8Array(6) };
+ * deepStrictEqual(replyDestination({ ...reply, messageType: 2 }), { kind: "relay", to: 0x0a4d0001, port: 67 });
+ * ```
+ */
+export function replyDestination(reply: Reply): ReplyDestination {
+  if (reply.giaddr !== UNSPECIFIED) return { kind: "relay", to: reply.giaddr, port: SERVER_PORT };
+  return clientDestination(reply);
+}
+
+/**
+ * The choice on the client's link: the server's when `giaddr` is zero, and the relay's, which takes the reply's
+ * `giaddr` for its own address. RFC 2131 §4.1:
+ *
+ * > If the 'giaddr' field is zero and the 'ciaddr' field is nonzero, then the server unicasts DHCPOFFER and DHCPACK
+ * > messages to the address in 'ciaddr'. If 'giaddr' is zero and 'ciaddr' is zero, and the broadcast bit is set, then
+ * > the server broadcasts DHCPOFFER and DHCPACK messages to 0xffffffff. If the broadcast bit is not set and 'giaddr' is
+ * > zero and 'ciaddr' is zero, then the server unicasts DHCPOFFER and DHCPACK messages to the client's hardware address
+ * > and 'yiaddr' address. In all cases, when 'giaddr' is zero, the server broadcasts any DHCPNAK messages to
+ * > 0xffffffff.
+ *
+ * What can't be put into a frame (no Ethernet address, no `yiaddr`) is broadcast: every client has to take that.
+ * The answer to a DHCPINFORM needs no rule of its own: it goes to `ciaddr` (§4.3.5).
+ */
+export function clientDestination(reply: Reply): ClientDestination {
+  const { ciaddr, yiaddr, chaddr } = reply;
+  if (reply.messageType === MESSAGE_TYPE.NAK) return EVERYBODY;
+  if (ciaddr !== UNSPECIFIED) return { kind: "ip", to: ciaddr, port: CLIENT_PORT };
+  if ((reply.flags & BROADCAST_FLAG) !== 0) return EVERYBODY;
+  if (yiaddr === UNSPECIFIED || !isEthernetUnicast(reply.htype, chaddr)) return EVERYBODY;
+  return { kind: "link", to: yiaddr, mac: chaddr, port: CLIENT_PORT };
+}
+
+/** Whether a frame to this address reaches one station; a client that claims a group address has made it up. */
+function isEthernetUnicast(htype: number, chaddr: Uint8Array): boolean {
+  return htype === ETHERNET && chaddr.length === ETHERNET_ADDRESS_BYTES && ((chaddr[0] as number) & 1) === 0 &&
+    chaddr.some((octet) => octet !== 0);
+}

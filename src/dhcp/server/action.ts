@@ -1,0 +1,61 @@
+/** What the server decided about one request. The driver carries it out; nothing has happened yet. */
+
+import type { ClientKey } from "../../lease/client.ts";
+import type { LeaseDetail } from "../../lease/slot.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
+import type { Message } from "../message.ts";
+import type { Scope } from "./policy.ts";
+
+/** Why a request gets no answer. */
+export const DROP_REASONS = [
+  /** `op` is not BOOTREQUEST. */
+  "notRequest",
+  /** A message type that only servers send, or one this server does not know. */
+  "unexpectedType",
+  /** Option 50, 54 or 82 contradicts its own length. */
+  "malformedOption",
+  /** Neither a client identifier nor a hardware address. */
+  "noIdentity",
+  /** No configured subnet has the client's network. */
+  "noSubnet",
+  /** The client chose another server. */
+  "otherServer",
+  /** A REQUEST, DECLINE or RELEASE lacks the address it is about. */
+  "noAddress",
+  /** RFC 2131 §4.3.2: no record of this client, and nothing that contradicts it. */
+  "noRecord",
+  /** It would deserve a DHCPNAK, but this service is not authoritative. */
+  "notAuthoritative",
+  /** No address is free for this client. */
+  "exhausted",
+  /** A DECLINE or RELEASE of an address that is not this client's, or that came another way than its lease. */
+  "notTheirs",
+] as const;
+
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** One decision. */
+export type Action =
+  | { readonly kind: "drop"; readonly reason: DropReason }
+  /** Answer at once: DHCPOFFER, DHCPNAK, or DHCPACK to a DHCPINFORM. */
+  | { readonly kind: "reply"; readonly reply: Message; readonly bytesMax: number }
+  /** Propose the lease; on commit complete `reply` by `completeAck` and send it, else stay silent. */
+  | {
+    readonly kind: "grant";
+    readonly address: Ipv4;
+    readonly client: ClientKey;
+    readonly xid: number;
+    readonly leaseSeconds: number;
+    readonly scope: Scope;
+    readonly detail: LeaseDetail;
+    readonly reply: Message;
+    readonly bytesMax: number;
+  }
+  /** End the lease. Nobody is answered (RFC 2131 §4.3.3, §4.3.4). */
+  | {
+    readonly kind: "end";
+    readonly how: "released" | "declined";
+    readonly address: Ipv4;
+    readonly client: ClientKey;
+    readonly detail: LeaseDetail;
+  };

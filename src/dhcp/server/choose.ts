@@ -1,0 +1,61 @@
+/**
+ * Which address a client is offered, and whether it may hold the one it asks for. Order (RFC 2131 §4.3.1): its reservation,
+ * what it was just offered, the address it holds or last held, the one it asks for, a never used one, the one that ended
+ * longest ago.
+ */
+
+import { isLocked } from "../../lease/agreement.ts";
+import type { Bounds, Instant } from "../../lease/clock.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
+import { poolAt } from "./policy.ts";
+import type { Query } from "./query.ts";
+import type { ServerState } from "./server.ts";
+
+/** Chooses an address for a DHCPDISCOVER and notes the offer; undefined when none is free. */
+export function chooseAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
+  const { offers, table } = state;
+  offers.expire(now.monotonicMs);
+  table.expire(time);
+  const address = knownAddress(state, query, time) ?? freeAddress(state, query, time);
+  if (address !== undefined) offers.add(query.client, address, now.monotonicMs);
+  return address;
+}
+
+function knownAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | undefined {
+  const candidates = [
+    query.reservation?.address,
+    state.offers.of(query.client),
+    state.table.find(query.client),
+    query.requestedAddress,
+  ];
+  for (const address of candidates) {
+    if (address === undefined || !mayHold(state, query, address, time)) continue;
+    state.table.take(address);
+    return address;
+  }
+  return undefined;
+}
+
+function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | undefined {
+  for (const pool of query.subnet.pools) {
+    const address = state.table.takeFree(pool.number, time);
+    if (address !== undefined) return address;
+  }
+  return undefined;
+}
+
+/**
+ * Whether a client may hold an address: it is the client's reservation, or it lies in a pool, is reserved for nobody and
+ * offered to nobody else, and the client has no reservation it could have instead; and no other client's lock runs on it.
+ */
+export function mayHold(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
+  const { policy, table, offers } = state;
+  const { client, subnet, reservation } = query;
+  const slot = table.get(address);
+  if (isLocked(slot, time) && !(slot.state === "bound" && slot.client === client)) return false;
+  if (reservation?.address === address) return true;
+  if (policy.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
+  if (reservation !== undefined && mayHold(state, query, reservation.address, time)) return false;
+  const holder = offers.holder(address);
+  return holder === undefined || holder === client;
+}

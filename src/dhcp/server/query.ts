@@ -1,0 +1,153 @@
+/**
+ * What the server needs to know of one request before deciding anything: who asks, from which network, through which
+ * relay. Reading only; no decision about leases is taken here.
+ */
+
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/client.ts";
+import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
+import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
+import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
+import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relayAgentInformation.ts";
+import type { ClassConfig } from "./config.ts";
+import type { DropReason } from "./action.ts";
+import type { Identity, Policy, Reservation, Subnet } from "./policy.ts";
+
+/** How a datagram came in. */
+export interface Arrival {
+  /** Source address of the datagram; 0.0.0.0 from a client without an address. */
+  readonly from: Ipv4;
+  /** The address of this node that goes into option 54, unless a relay overrides it. */
+  readonly serverIdentifier: Ipv4;
+  /** An address in the network of the interface it came in by. */
+  readonly receivedOn: Ipv4;
+}
+
+/** One request, read. */
+export interface Query {
+  readonly message: Message;
+  readonly type: number;
+  readonly arrival: Arrival;
+  readonly agent: RelayAgentInformation;
+  readonly identity: Identity;
+  readonly subnet: Subnet;
+  readonly client: ClientKey;
+  readonly reservation: Reservation | undefined;
+  readonly classes: readonly ClassConfig[];
+  /** What goes into option 54 of the reply. */
+  readonly serverIdentifier: Ipv4;
+  /** Option 50. */
+  readonly requestedAddress: Ipv4 | undefined;
+  /** Option 54: the server the client means. */
+  readonly meantServer: Ipv4 | undefined;
+}
+
+/** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, nobody sends them. */
+const CLIENT_ID_OCTETS = { min: 2, max: 255 };
+const NO_CLASSES: readonly ClassConfig[] = [];
+const NO_AGENT: RelayAgentInformation = {};
+const NO_BYTES = new Uint8Array();
+
+/** Reads a decoded message, or says why it gets no answer. */
+export function readQuery(policy: Policy, message: Message, arrival: Arrival): Query | DropReason {
+  if (message.op !== BOOTREQUEST) return "notRequest";
+  const type = message.options.get(OPTIONS.messageType.code)?.[0];
+  if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
+  const requested = readOption(message.options, OPTIONS.requestedIpAddress);
+  const meant = readOption(message.options, OPTIONS.serverIdentifier);
+  if (requested.kind === "malformed" || meant.kind === "malformed") return "malformedOption";
+  const agent = readAgent(message);
+  if (agent === undefined) return "malformedOption";
+  const identity = readIdentity(message);
+  if (identity === undefined) return "noIdentity";
+  const subnet = policy.subnetOf(subnetHint(message, agent, arrival));
+  if (subnet === undefined) return "noSubnet";
+  return {
+    message,
+    type,
+    arrival,
+    agent,
+    identity,
+    subnet,
+    client: clientKey({
+      subnet: subnet.prefix,
+      tag: identity.clientId === undefined ? CLIENT_TAG.hardware : CLIENT_TAG.clientIdentifier,
+      bytes: identity.clientId ?? identity.hardware,
+    }),
+    reservation: policy.reservationFor(subnet, identity),
+    classes: policy.config.classes.length === 0 ? NO_CLASSES : classesOf(policy, message),
+    serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
+    requestedAddress: requested.kind === "present" ? requested.value : undefined,
+    meantServer: meant.kind === "present" ? meant.value : undefined,
+  };
+}
+
+const CLIENT_TYPES: ReadonlySet<number> = new Set([
+  MESSAGE_TYPE.DISCOVER,
+  MESSAGE_TYPE.REQUEST,
+  MESSAGE_TYPE.DECLINE,
+  MESSAGE_TYPE.RELEASE,
+  MESSAGE_TYPE.INFORM,
+]);
+
+function readAgent(message: Message): RelayAgentInformation | undefined {
+  const bytes = message.options.get(OPTIONS.relayAgentInformation.code);
+  if (bytes === undefined) return NO_AGENT;
+  const decoded = decodeRelayAgentInformation(bytes);
+  return decoded.ok ? decoded.value : undefined;
+}
+
+/** RFC 2131 §4.2: the client identifier when there is one, else the hardware type and address. */
+function readIdentity(message: Message): Identity | undefined {
+  const option = message.options.get(OPTIONS.clientIdentifier.code);
+  const usable = option !== undefined && option.length >= CLIENT_ID_OCTETS.min &&
+    option.length <= CLIENT_ID_OCTETS.max;
+  if (!usable && message.chaddr.length === 0) return undefined;
+  const hardware = new Uint8Array(1 + message.chaddr.length);
+  hardware[0] = message.htype;
+  hardware.set(message.chaddr, 1);
+  return { clientId: usable ? option : undefined, hardware };
+}
+
+/**
+ * An address in the client's network. RFC 3527: link selection, when the relay says it; RFC 2131 §4.3.1: else giaddr, else
+ * the network the message came in by. A client that has an address and speaks to us directly is in that address's network.
+ */
+function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
+  if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;
+  if (message.ciaddr !== UNSPECIFIED) return message.ciaddr;
+  return arrival.receivedOn;
+}
+
+function classesOf(policy: Policy, message: Message): readonly ClassConfig[] {
+  return policy.config.classes.filter(({ match }) =>
+    (match.vendorClass === undefined || startsWith(message, OPTIONS.vendorClassIdentifier, match.vendorClass)) &&
+    (match.userClass === undefined || userClasses(message).includes(match.userClass)) &&
+    (match.architecture === undefined || architectures(message).some((code) => match.architecture?.includes(code)))
+  );
+}
+
+function startsWith(message: Message, spec: OptionSpec, wanted: string): boolean {
+  return latin1(message.options.get(spec.code) ?? NO_BYTES).startsWith(wanted);
+}
+
+function architectures(message: Message): readonly number[] {
+  const read = readOption(message.options, OPTIONS.clientSystem);
+  return read.kind === "present" ? read.value : [];
+}
+
+/** RFC 3004 §4 wants lengths in front of each class; iPXE and others send bare text, so both readings count. */
+function userClasses(message: Message): string[] {
+  const bytes = message.options.get(OPTIONS.userClass.code) ?? NO_BYTES;
+  const classes = [latin1(bytes)];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + (bytes[at] as number);
+    if (end > bytes.length) break;
+    classes.push(latin1(bytes.subarray(at + 1, end)));
+    at = end;
+  }
+  return classes;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

@@ -1,0 +1,136 @@
+/**
+ * Builds replies: which fields and options a DHCPOFFER, DHCPACK or DHCPNAK carries (RFC 2131 §4.3.1, table 3). What the
+ * client asked for comes in its order; what identifies the exchange comes first, what belongs to the relay last.
+ */
+
+import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
+import { BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
+import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
+import type { Scope } from "./policy.ts";
+import type { Query } from "./query.ts";
+import { writeTimes } from "./times.ts";
+
+const NO_BYTES = new Uint8Array();
+
+/** RFC 2131 §2: every client takes a datagram of 576 octets; more only where it says so (option 57). */
+const DATAGRAM_BYTES = { min: 576, max: 1500 };
+const IP_UDP_HEADER_BYTES = 28;
+
+/** How many octets of DHCP message the client can take. */
+export function replyBytesMax(message: Message): number {
+  const read = readOption(message.options, OPTIONS.maximumMessageSize);
+  const datagram = read.kind === "present" ? read.value : DATAGRAM_BYTES.min;
+  return Math.min(Math.max(datagram, DATAGRAM_BYTES.min), DATAGRAM_BYTES.max) - IP_UDP_HEADER_BYTES;
+}
+
+/** A DHCPOFFER or DHCPACK; `leaseSeconds` undefined for a DHCPINFORM, which gets no address and no times. */
+export function buildReply(
+  query: Query,
+  options: { type: number; yiaddr: Ipv4; scope: Scope; leaseSeconds: number | undefined },
+): Message {
+  const { type, yiaddr, scope, leaseSeconds } = options;
+  const { message } = query;
+  const reply = startReply(query, type);
+  reply.ciaddr = type === MESSAGE_TYPE.ACK ? message.ciaddr : UNSPECIFIED;
+  reply.yiaddr = yiaddr;
+  reply.siaddr = scope.nextServer;
+  reply.sname = scope.serverName.subarray(0, SNAME_OCTETS_MAX);
+  reply.file = scope.bootFile.length <= FILE_OCTETS_MAX ? scope.bootFile : NO_BYTES;
+  if (leaseSeconds !== undefined) writeTimes(reply.options, scope, leaseSeconds);
+  writeParameters(reply.options, query, scope);
+  echo(reply.options, message, ECHOED);
+  return reply;
+}
+
+/** RFC 2131 §2: the fields hold a terminating zero. */
+const SNAME_OCTETS_MAX = 63;
+const FILE_OCTETS_MAX = 127;
+
+/** A DHCPNAK with the reason in option 56 (RFC 2131 §4.3.2). */
+export function buildNak(query: Query, text: string): Message {
+  const reply = startReply(query, MESSAGE_TYPE.NAK);
+  // RFC 2131 §4.3.2: "the server MUST set the broadcast bit … so that the relay agent will broadcast the DHCPNAK".
+  if (query.message.giaddr !== UNSPECIFIED) reply.flags |= BROADCAST_FLAG;
+  writeOption(reply.options, OPTIONS.message, text);
+  echo(reply.options, query.message, ECHOED);
+  return reply;
+}
+
+/** RFC 6842 §3; RFC 4578 §2.3 (a PXE client ignores replies without its machine identifier); RFC 3046 §2.2, last. */
+const ECHOED = [
+  OPTIONS.clientIdentifier.code,
+  OPTIONS.uuidGuid.code,
+  OPTIONS.relayAgentInformation.code,
+] as const;
+
+function startReply(query: Query, type: number): Message {
+  const { message } = query;
+  const options: Options = new Map();
+  writeOption(options, OPTIONS.messageType, type);
+  writeOption(options, OPTIONS.serverIdentifier, query.serverIdentifier);
+  return {
+    op: BOOTREPLY,
+    htype: message.htype,
+    hops: 0,
+    xid: message.xid,
+    secs: 0,
+    flags: message.flags,
+    ciaddr: UNSPECIFIED,
+    yiaddr: UNSPECIFIED,
+    siaddr: UNSPECIFIED,
+    giaddr: message.giaddr,
+    chaddr: message.chaddr,
+    sname: NO_BYTES,
+    file: NO_BYTES,
+    options,
+  };
+}
+
+function echo(options: Options, message: Message, codes: readonly number[]): void {
+  for (const code of codes) {
+    const value = message.options.get(code);
+    if (value === undefined) continue;
+    options.delete(code);
+    options.set(code, value);
+  }
+}
+
+function writeParameters(options: Options, query: Query, scope: Scope): void {
+  const { message } = query;
+  const wanted = message.options.get(OPTIONS.parameterRequestList.code);
+  if (wanted === undefined) {
+    for (const [code, value] of scope.options) addParameter(options, code, value);
+  } else {
+    for (const code of wanted) {
+      // RFC 2132 §3.3: the subnet mask comes before the routers.
+      if (code === OPTIONS.routers.code && wanted.includes(OPTIONS.subnetMask.code)) {
+        addParameter(options, OPTIONS.subnetMask.code, scope.options.get(OPTIONS.subnetMask.code));
+      }
+      addParameter(options, code, scope.options.get(code) ?? bootParameter(scope, query, code));
+    }
+  }
+  // UEFI and PXE firmware ignores an offer that does not name its kind (UEFI 2.10 §24.7; PXE 2.1 §2.2).
+  const vendorClass = scope.options.get(OPTIONS.vendorClassIdentifier.code);
+  if (query.classes.length > 0) addParameter(options, OPTIONS.vendorClassIdentifier.code, vendorClass);
+}
+
+/** Options that have a key of their own in the configuration. */
+function bootParameter(scope: Scope, query: Query, code: number): Uint8Array | undefined {
+  if (code === OPTIONS.bootfileName.code) return scope.bootFile;
+  if (code === OPTIONS.tftpServerName.code) return scope.serverName;
+  if (code === OPTIONS.hostName.code) return encoder.encode(query.reservation?.hostname ?? "");
+  return undefined;
+}
+
+const encoder = new TextEncoder();
+
+function addParameter(options: Options, code: number, value: Uint8Array | undefined): void {
+  if (value === undefined || value.length === 0 || options.has(code)) return;
+  options.set(code, value);
+}
+
+/** Shortens an ACK's times to what is left of the lease after its commit; leaves them when nothing is lost. */
+export function completeAck(reply: Message, scope: Scope, leaseSeconds: number): void {
+  const read = readOption(reply.options, OPTIONS.addressLeaseTime);
+  if (read.kind === "present" && leaseSeconds < read.value) writeTimes(reply.options, scope, leaseSeconds);
+}

@@ -1,0 +1,216 @@
+/**
+ * The DHCP server of RFC 2131 §4.3, pure: a decoded message and the time in, one decision out. It reads leases and offers
+ * and notes new offers; granting and ending leases is left to whoever carries the decision out, because a DHCPACK may leave
+ * only after a majority has the lease on disk.
+ */
+
+import { equalBytes } from "../../bytes/equal.ts";
+import { isLocked } from "../../lease/agreement.ts";
+import type { Bounds, Instant } from "../../lease/clock.ts";
+import type { Offers } from "../../lease/offers.ts";
+import type { LeaseDetail } from "../../lease/slot.ts";
+import type { LeaseTable } from "../../lease/table.ts";
+import { type Ipv4, prefixContains, UNSPECIFIED } from "../../net/ipv4.ts";
+import { type Message, MESSAGE_TYPE } from "../message.ts";
+import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
+import type { Action, DropReason } from "./action.ts";
+import { chooseAddress, mayHold } from "./choose.ts";
+import { type Policy, poolAt, type Scope } from "./policy.ts";
+import { type Arrival, type Query, readQuery } from "./query.ts";
+import { buildNak, buildReply, replyBytesMax } from "./reply.ts";
+import { leaseSecondsFor } from "./times.ts";
+
+const NO_BYTES = new Uint8Array();
+const HOSTNAME_OCTETS_MAX = 255;
+const UNPRINTABLE = /\p{Cc}/gu;
+
+/** What the server reads. */
+export interface ServerState {
+  readonly policy: Policy;
+  readonly table: LeaseTable;
+  readonly offers: Offers;
+}
+
+/** Decides about one message. `time` is the anchored clock's reading of `now`. */
+export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
+  const query = readQuery(state.policy, message, arrival);
+  if (typeof query === "string") return drop(query);
+  switch (query.type) {
+    case MESSAGE_TYPE.DISCOVER:
+      return discover(state, query, now, time);
+    case MESSAGE_TYPE.REQUEST:
+      return request(state, query, now, time);
+    case MESSAGE_TYPE.DECLINE:
+      return decline(state, query, now);
+    case MESSAGE_TYPE.RELEASE:
+      return release(state, query, now);
+    case MESSAGE_TYPE.INFORM:
+      return inform(state, query);
+    default:
+      return drop("unexpectedType");
+  }
+}
+
+/** RFC 2131 §4.3.1. */
+function discover(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
+  const address = chooseAddress(state, query, now, time);
+  if (address === undefined) return drop("exhausted");
+  const scope = scopeAt(state, query, address);
+  // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
+  if (state.policy.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
+    const granted = grant(state, query, address, now);
+    if (granted.kind === "grant") writeRapidCommit(granted.reply);
+    return granted;
+  }
+  const leaseSeconds = leaseSecondsOf(query, scope);
+  const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, scope, leaseSeconds });
+  return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
+}
+
+/** Option 82 stays last (RFC 3046 §2.1). */
+function writeRapidCommit(reply: Message): void {
+  writeOption(reply.options, OPTIONS.rapidCommit, true);
+  const agent = reply.options.get(OPTIONS.relayAgentInformation.code);
+  if (agent === undefined) return;
+  reply.options.delete(OPTIONS.relayAgentInformation.code);
+  reply.options.set(OPTIONS.relayAgentInformation.code, agent);
+}
+
+/** RFC 2131 §4.3.2: the four states a REQUEST can come from, told apart by what it carries. */
+function request(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
+  const { message, requestedAddress, meantServer } = query;
+  if (meantServer !== undefined) {
+    // SELECTING: server identifier and requested address, ciaddr zero.
+    if (meantServer !== query.serverIdentifier && meantServer !== query.arrival.serverIdentifier) {
+      state.offers.end(query.client);
+      return drop("otherServer");
+    }
+    const address = requestedAddress ?? message.ciaddr;
+    if (address === UNSPECIFIED) return drop("noAddress");
+    return mayHold(state, query, address, time)
+      ? grant(state, query, address, now)
+      : nak(query, "this address is not available: ask for a new one");
+  }
+  // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
+  const address = message.ciaddr !== UNSPECIFIED ? message.ciaddr : requestedAddress;
+  if (address === undefined || address === UNSPECIFIED) return drop("noAddress");
+  return confirm(state, query, address, now, time);
+}
+
+/** A client asks for an address it believes to hold. */
+function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
+  if (!prefixContains(query.subnet.prefix, address)) return refuse(state, query, "this address is of another network");
+  const slot = state.table.get(address);
+  const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
+  if (own && mayHold(state, query, address, time)) return grant(state, query, address, now);
+  if (own) return refuse(state, query, "this address is kept for another use");
+  if (isLocked(slot, time)) return refuse(state, query, "this address is in use by another client");
+  // RFC 2131 §4.3.2: "If the DHCP server has no record of this client, then it MUST remain silent".
+  return drop("noRecord");
+}
+
+/** RFC 2131 §4.3.3. */
+function decline(state: ServerState, query: Query, now: Instant): Action {
+  const { requestedAddress, client } = query;
+  if (!isForUs(query)) return drop("otherServer");
+  if (requestedAddress === undefined) return drop("noAddress");
+  const slot = state.table.get(requestedAddress);
+  if (slot.state !== "bound" || slot.client !== client) return drop("notTheirs");
+  const detail = { ...detailOf(query, now), expires: 0 };
+  return { kind: "end", how: "declined", address: requestedAddress, client, detail };
+}
+
+/** RFC 2131 §4.3.4. A release is easily forged: it must come the way the lease went. */
+function release(state: ServerState, query: Query, now: Instant): Action {
+  const { message, client } = query;
+  if (!isForUs(query)) return drop("otherServer");
+  if (message.ciaddr === UNSPECIFIED) return drop("noAddress");
+  const slot = state.table.get(message.ciaddr);
+  if (slot.state !== "bound" || slot.client !== client || !cameItsWay(state, query)) return drop("notTheirs");
+  const detail = { ...state.table.detail(message.ciaddr), lastSeen: now.wallMs, expires: now.wallMs };
+  return { kind: "end", how: "released", address: message.ciaddr, client, detail };
+}
+
+/** Through the relay and circuit of the lease, or directly from the address itself. */
+function cameItsWay(state: ServerState, query: Query): boolean {
+  const { message, agent, arrival } = query;
+  if (message.giaddr === UNSPECIFIED) return arrival.from === message.ciaddr;
+  const known = state.table.detail(message.ciaddr);
+  return known.giaddr === message.giaddr && equalBytes(known.circuitId, agent.circuitId ?? NO_BYTES);
+}
+
+/** A client that names a server means us, or our name as its relay gave it; one that names none means whoever hears. */
+function isForUs(query: Query): boolean {
+  const { meantServer } = query;
+  return meantServer === undefined || meantServer === query.serverIdentifier ||
+    meantServer === query.arrival.serverIdentifier;
+}
+
+/** RFC 2131 §4.3.5: parameters only, to the address the client has. */
+function inform(state: ServerState, query: Query): Action {
+  if (query.message.ciaddr === UNSPECIFIED) return drop("noAddress");
+  const scope = scopeAt(state, query, query.message.ciaddr);
+  const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, scope, leaseSeconds: undefined });
+  return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
+}
+
+function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): Action {
+  const scope = scopeAt(state, query, address);
+  const leaseSeconds = leaseSecondsOf(query, scope);
+  const detail = { ...detailOf(query, now), expires: now.wallMs + leaseSeconds * 1_000 };
+  return {
+    kind: "grant",
+    address,
+    client: query.client,
+    xid: query.message.xid,
+    leaseSeconds,
+    scope,
+    detail,
+    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, scope, leaseSeconds }),
+    bytesMax: replyBytesMax(query.message),
+  };
+}
+
+function scopeAt(state: ServerState, query: Query, address: Ipv4): Scope {
+  const { subnet, classes, reservation } = query;
+  return state.policy.scopeFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
+}
+
+function leaseSecondsOf(query: Query, scope: Scope): number {
+  const read = readOption(query.message.options, OPTIONS.addressLeaseTime);
+  return leaseSecondsFor(scope, read.kind === "present" ? read.value : undefined);
+}
+
+function detailOf(query: Query, now: Instant): LeaseDetail {
+  const { message, agent } = query;
+  return {
+    htype: message.htype,
+    chaddr: message.chaddr,
+    hostname: query.reservation?.hostname || hostnameOf(message),
+    circuitId: agent.circuitId ?? NO_BYTES,
+    remoteId: agent.remoteId ?? NO_BYTES,
+    giaddr: message.giaddr,
+    lastSeen: now.wallMs,
+    expires: 0,
+  };
+}
+
+const decoder = new TextDecoder();
+
+function hostnameOf(message: Message): string {
+  const bytes = message.options.get(OPTIONS.hostName.code);
+  if (bytes === undefined) return "";
+  return decoder.decode(bytes.subarray(0, HOSTNAME_OCTETS_MAX)).replace(UNPRINTABLE, "");
+}
+
+function refuse(state: ServerState, query: Query, text: string): Action {
+  return state.policy.config.authoritative ? nak(query, text) : drop("notAuthoritative");
+}
+
+function nak(query: Query, text: string): Action {
+  return { kind: "reply", reply: buildNak(query, text), bytesMax: replyBytesMax(query.message) };
+}
+
+function drop(reason: DropReason): Action {
+  return { kind: "drop", reason };
+}

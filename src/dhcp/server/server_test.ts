@@ -1,0 +1,235 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { formatIpv4 } from "../../net/ipv4.ts";
+import { BROADCAST_FLAG, type Message } from "../message.ts";
+import { OPTIONS, readOption } from "../options/mod.ts";
+import { clientMessage, ip, SERVER, service, subnet, TestServer } from "./testing.ts";
+
+const RELAY = "10.77.0.1";
+const relayed = { giaddr: RELAY };
+
+function server(extra = {}) {
+  return new TestServer(service([
+    subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.3"]),
+    subnet("10.78.0.0/16", ["10.78.1.0-10.78.1.3"]),
+  ], extra));
+}
+
+function reply(result: Message | string): Message {
+  ok(typeof result !== "string", `no reply: ${result}`);
+  return result;
+}
+
+function value<T>(message: Message, spec: { code: number } & Parameters<typeof readOption<T>>[1]): T | undefined {
+  const read = readOption<T>(message.options, spec);
+  return read.kind === "present" ? read.value : undefined;
+}
+
+Deno.test("server: DISCOVER, OFFER, REQUEST, ACK (RFC 2131 §3.1)", () => {
+  const s = server();
+  const offer = reply(s.handle(clientMessage("DISCOVER", 1, relayed)));
+  strictEqual(formatIpv4(offer.yiaddr), "10.77.1.0");
+  strictEqual(s.table.size, 0, "an offer is no lease");
+  const request = clientMessage("REQUEST", 1, { ...relayed, server: SERVER, requested: "10.77.1.0" });
+  const ack = reply(s.handle(request));
+  strictEqual(value(ack, OPTIONS.messageType), 5);
+  strictEqual(value(ack, OPTIONS.serverIdentifier), ip(SERVER));
+  strictEqual(value(ack, OPTIONS.addressLeaseTime), 3_600);
+  strictEqual(value(ack, OPTIONS.renewalTime), 1_800);
+  strictEqual(value(ack, OPTIONS.rebindingTime), 3_150);
+  strictEqual(value(ack, OPTIONS.subnetMask), ip("255.255.0.0"));
+  strictEqual(ack.giaddr, ip(RELAY));
+  strictEqual(s.table.get(ip("10.77.1.0")).state, "bound");
+});
+
+Deno.test("server: two clients never get one address; an exhausted pool offers nothing", () => {
+  const s = server();
+  const got = [1, 2, 3, 4, 5].map((mac) => s.lease(mac, relayed));
+  deepStrictEqual(got, ["ACK 10.77.1.0", "ACK 10.77.1.1", "ACK 10.77.1.2", "ACK 10.77.1.3", "exhausted"]);
+});
+
+Deno.test("server: an offer keeps its address for its client for a while, then it is free again", () => {
+  const s = server();
+  strictEqual(s.say(clientMessage("DISCOVER", 1, relayed)), "OFFER 10.77.1.0");
+  strictEqual(s.say(clientMessage("DISCOVER", 2, relayed)), "OFFER 10.77.1.1");
+  strictEqual(s.say(clientMessage("DISCOVER", 1, relayed)), "OFFER 10.77.1.0");
+  const stolen = clientMessage("REQUEST", 2, { ...relayed, server: SERVER, requested: "10.77.1.0" });
+  strictEqual(s.say(stolen), "NAK");
+  s.wait(16);
+  strictEqual(s.say(clientMessage("DISCOVER", 3, relayed)), "OFFER 10.77.1.0");
+});
+
+Deno.test("server: choice: the client's old address, then the requested one, then never used, then longest ended", () => {
+  const s = server();
+  s.lease(1, relayed);
+  s.lease(2, relayed);
+  for (const mac of [1, 2]) {
+    const address = `10.77.1.${mac - 1}`;
+    s.wait(1);
+    strictEqual(s.say(clientMessage("RELEASE", mac, { ...relayed, ciaddr: address, server: SERVER })), "released");
+  }
+  strictEqual(s.lease(2, relayed), "ACK 10.77.1.1", "its old one");
+  strictEqual(s.lease(3, { ...relayed, requested: "10.77.1.3" }), "ACK 10.77.1.3", "the one it asked for");
+  strictEqual(s.lease(4, relayed), "ACK 10.77.1.2", "never used");
+  strictEqual(s.lease(5, relayed), "ACK 10.77.1.0", "the longest ended");
+});
+
+Deno.test("server: an expired lease goes to others only after the margin, to its client at any time", () => {
+  const s = server();
+  for (const mac of [1, 2, 3, 4]) s.lease(mac, relayed);
+  s.wait(3_600 + 20);
+  strictEqual(s.lease(5, relayed), "exhausted");
+  strictEqual(s.lease(1, relayed), "ACK 10.77.1.0");
+  s.wait(10);
+  strictEqual(s.lease(5, relayed), "ACK 10.77.1.1");
+});
+
+Deno.test("server: SELECTING: silence when the client chose another server, and its offer ends", () => {
+  const s = server();
+  s.say(clientMessage("DISCOVER", 1, relayed));
+  const other = clientMessage("REQUEST", 1, { ...relayed, server: "10.99.0.99", requested: "10.77.1.0" });
+  strictEqual(s.say(other), "otherServer");
+  strictEqual(s.say(clientMessage("DISCOVER", 2, relayed)), "OFFER 10.77.1.0");
+});
+
+Deno.test("server: SELECTING: an address of another network, or outside every pool, gets a NAK", () => {
+  const s = server();
+  for (const requested of ["10.78.1.0", "10.77.9.9"]) {
+    strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, server: SERVER, requested })), "NAK");
+  }
+});
+
+Deno.test("server: INIT-REBOOT (RFC 2131 §4.3.2): right, wrong network, another's, unknown", () => {
+  const s = server();
+  s.lease(1, relayed);
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, requested: "10.77.1.0" })), "ACK 10.77.1.0");
+  const moved = s.handle(clientMessage("REQUEST", 1, { giaddr: "10.78.0.1", requested: "10.77.1.0" }));
+  const nak = reply(moved);
+  strictEqual(value(nak, OPTIONS.messageType), 6);
+  strictEqual(nak.flags & BROADCAST_FLAG, BROADCAST_FLAG, "the relay must broadcast it");
+  deepStrictEqual([nak.yiaddr, nak.ciaddr, nak.siaddr], [0, 0, 0]);
+  strictEqual(value(nak, OPTIONS.addressLeaseTime), undefined);
+  strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, requested: "10.77.1.0" })), "NAK");
+  strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, requested: "10.77.1.1" })), "noRecord");
+});
+
+Deno.test("server: without authority nothing is refused aloud", () => {
+  const s = server({ authoritative: false });
+  s.lease(1, relayed);
+  strictEqual(s.say(clientMessage("REQUEST", 1, { giaddr: "10.78.0.1", requested: "10.77.1.0" })), "notAuthoritative");
+});
+
+Deno.test("server: RENEWING and REBINDING extend the lease; ciaddr is echoed", () => {
+  const s = server();
+  s.lease(1, relayed);
+  const before = s.table.get(ip("10.77.1.0")).hold;
+  s.wait(1_800);
+  const ack = reply(s.handle(clientMessage("REQUEST", 1, { xid: 9, ciaddr: "10.77.1.0" })));
+  strictEqual(ack.ciaddr, ip("10.77.1.0"));
+  strictEqual(s.table.get(ip("10.77.1.0")).hold - before, 1_800_000);
+  s.wait(3_200);
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, xid: 10, ciaddr: "10.77.1.0" })), "ACK 10.77.1.0");
+  strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, ciaddr: "10.77.1.0" })), "NAK");
+  strictEqual(s.say(clientMessage("REQUEST", 3, { ...relayed, ciaddr: "10.77.1.2" })), "noRecord");
+});
+
+Deno.test("server: a declined address rests, for the decliner too", () => {
+  const s = server();
+  s.lease(1, relayed);
+  const decline = { ...relayed, server: SERVER, requested: "10.77.1.0" };
+  strictEqual(s.say(clientMessage("DECLINE", 2, decline)), "notTheirs");
+  strictEqual(s.say(clientMessage("DECLINE", 1, decline)), "declined");
+  strictEqual(s.lease(1, relayed), "ACK 10.77.1.1");
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, requested: "10.77.1.0" })), "NAK");
+  s.lease(2, relayed);
+  s.lease(3, relayed);
+  strictEqual(s.lease(4, relayed), "exhausted");
+  s.wait(86_400 + 25);
+  strictEqual(s.lease(5, { ...relayed, requested: "10.77.1.0" }), "ACK 10.77.1.0");
+});
+
+Deno.test("server: a release counts only the way the lease came: same relay and circuit, or from the address", () => {
+  const s = server();
+  const agent = { circuitId: Uint8Array.of(7) };
+  s.lease(1, { ...relayed, agent });
+  const release = { ciaddr: "10.77.1.0", server: SERVER };
+  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, ...relayed })), "notTheirs");
+  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, giaddr: "10.77.0.2", agent })), "notTheirs");
+  strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.9") }), "notTheirs");
+  strictEqual(s.say(clientMessage("RELEASE", 2, { ...release, ...relayed, agent })), "notTheirs");
+  strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.0") }), "released");
+  strictEqual(s.lease(1, { ...relayed, agent }), "ACK 10.77.1.0");
+  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, ...relayed, agent })), "released");
+});
+
+Deno.test("server: INFORM gets parameters, no address and no times (RFC 2131 §4.3.5)", () => {
+  const s = server();
+  const ack = reply(s.handle(clientMessage("INFORM", 1, { ciaddr: "10.77.5.5", wanted: [1] })));
+  deepStrictEqual([...ack.options.keys()], [53, 54, 1]);
+  strictEqual(ack.yiaddr, 0);
+  strictEqual(s.say(clientMessage("INFORM", 1, relayed)), "noAddress");
+  strictEqual(s.table.size, 0);
+});
+
+Deno.test("server: rapid commit (RFC 4039), only where the client asks and the configuration allows", () => {
+  const asking = { ...relayed, options: [[80, new Uint8Array()] as [number, Uint8Array]] };
+  const ack = reply(
+    server().handle(clientMessage("DISCOVER", 1, { ...asking, agent: { circuitId: Uint8Array.of(1) } })),
+  );
+  strictEqual(value(ack, OPTIONS.messageType), 5);
+  strictEqual(ack.options.get(80)?.length, 0);
+  strictEqual([...ack.options.keys()].at(-1), 82);
+  strictEqual(server({ rapidCommit: false }).say(clientMessage("DISCOVER", 1, asking)), "OFFER 10.77.1.0");
+});
+
+Deno.test("server: subnet by link selection, else giaddr, else the receiving address", () => {
+  const s = server();
+  const agent = { linkSelection: ip("10.78.0.0") };
+  strictEqual(s.say(clientMessage("DISCOVER", 1, { giaddr: "10.77.0.1", agent })), "OFFER 10.78.1.0");
+  strictEqual(s.say(clientMessage("DISCOVER", 2, { giaddr: "10.78.0.1" })), "OFFER 10.78.1.1");
+  strictEqual(s.say(clientMessage("DISCOVER", 3), { receivedOn: ip("10.77.0.9") }), "OFFER 10.77.1.0");
+  strictEqual(s.say(clientMessage("DISCOVER", 4)), "noSubnet");
+});
+
+Deno.test("server: the relay's server identifier override names the server (RFC 5107)", () => {
+  const s = server();
+  const parts = { ...relayed, agent: { serverIdentifierOverride: ip(RELAY) } };
+  const offer = reply(s.handle(clientMessage("DISCOVER", 1, parts)));
+  strictEqual(value(offer, OPTIONS.serverIdentifier), ip(RELAY));
+  const request = { ...parts, server: RELAY, requested: "10.77.1.0" };
+  strictEqual(s.say(clientMessage("REQUEST", 1, request)), "ACK 10.77.1.0");
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, server: RELAY, requested: "10.77.1.0" })), "otherServer");
+});
+
+Deno.test("server: client identifier and option 82 are echoed, option 82 last (RFC 6842, RFC 3046)", () => {
+  const s = server();
+  const clientId = Uint8Array.of(255, 1, 2, 3);
+  const parts = { ...relayed, clientId, agent: { circuitId: Uint8Array.of(9) } };
+  for (const type of ["DISCOVER", "REQUEST"] as const) {
+    const answer = reply(s.handle(clientMessage(type, 1, { ...parts, server: SERVER, requested: "10.78.9.9" })));
+    deepStrictEqual(answer.options.get(61), clientId);
+    deepStrictEqual([...answer.options.keys()].slice(-2), [61, 82]);
+    deepStrictEqual(answer.options.get(82), Uint8Array.of(1, 1, 9));
+  }
+});
+
+Deno.test("server: a client is its identifier, not its hardware address; a client id never equals a hardware address", () => {
+  const s = server();
+  strictEqual(s.lease(1, { ...relayed, clientId: Uint8Array.of(0, 65) }), "ACK 10.77.1.0");
+  strictEqual(s.lease(2, { ...relayed, clientId: Uint8Array.of(0, 65) }), "ACK 10.77.1.0");
+  strictEqual(s.lease(1, relayed), "ACK 10.77.1.1");
+  const lookalike = Uint8Array.of(1, 2, 0, 0, 0, 0, 1);
+  strictEqual(s.lease(3, { ...relayed, clientId: lookalike }), "ACK 10.77.1.2");
+  const nobody = clientMessage("DISCOVER", 1, relayed);
+  nobody.chaddr = new Uint8Array();
+  strictEqual(s.say(nobody), "noIdentity");
+});
+
+Deno.test("server: what only servers send, and what has no type, is dropped", () => {
+  const s = server();
+  strictEqual(s.say(clientMessage("OFFER", 1, relayed)), "unexpectedType");
+  const bootreply = clientMessage("DISCOVER", 1, relayed);
+  bootreply.op = 2;
+  strictEqual(s.say(bootreply), "notRequest");
+  const short = clientMessage("REQUEST", 1, { ...relayed, options: [[50, Uint8Array.of(1, 2)]] });
+  strictEqual(s.say(short), "malformedOption");
+});

@@ -1,0 +1,201 @@
+/** For tests of the server: clients and a server with an instant disk, joined by function calls. */
+
+import { Proposer } from "../../cluster/proposer.ts";
+import { AnchoredClock, type Instant } from "../../lease/clock.ts";
+import { PROPOSAL_MS } from "../../lease/limits.ts";
+import { VersionMint } from "../../lease/mint.ts";
+import { Offers } from "../../lease/offers.ts";
+import { LeaseTable } from "../../lease/table.ts";
+import { formatIpv4, type Ipv4, parseIpv4, parsePrefix, parseRange, type Prefix, type Range } from "../../net/ipv4.ts";
+import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
+import { OPTIONS, writeOption } from "../options/mod.ts";
+import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relayAgentInformation.ts";
+import type { Action } from "./action.ts";
+import type { ServiceConfig, SubnetConfig } from "./config.ts";
+import { Policy } from "./policy.ts";
+import type { Arrival } from "./query.ts";
+import { completeAck } from "./reply.ts";
+import { decide } from "./server.ts";
+
+/** Reads an address that the test wrote. */
+export function ip(text: string): Ipv4 {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`No address: ${text}`);
+  return address;
+}
+
+function prefix(text: string): Prefix {
+  const value = parsePrefix(text);
+  if (value === undefined) throw new Error(`No prefix: ${text}`);
+  return value;
+}
+
+function range(text: string): Range {
+  const value = parseRange(text);
+  if (value === undefined) throw new Error(`No range: ${text}`);
+  return value;
+}
+
+/** A subnet with pools in text form. */
+export function subnet(text: string, pools: string[], extra: Partial<SubnetConfig> = {}): SubnetConfig {
+  return {
+    prefix: prefix(text),
+    pools: pools.map((pool) => ({ range: range(pool), options: new Map() })),
+    reservations: [],
+    options: new Map(),
+    ...extra,
+  };
+}
+
+/** A service with an hour's lease time. */
+export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> = {}): ServiceConfig {
+  return {
+    revision: 1,
+    leaseSeconds: 3_600,
+    declineSeconds: 86_400,
+    authoritative: true,
+    rapidCommit: true,
+    options: new Map(),
+    classes: [],
+    subnets,
+    ...extra,
+  };
+}
+
+/** What a test message has beside its type. */
+export interface MessageParts {
+  xid?: number;
+  ciaddr?: string;
+  giaddr?: string;
+  requested?: string;
+  server?: string;
+  clientId?: Uint8Array;
+  wanted?: number[];
+  agent?: RelayAgentInformation;
+  hostname?: string;
+  leaseSeconds?: number;
+  options?: [number, Uint8Array][];
+}
+
+/** A client's message; `mac` is the last octet of its hardware address. */
+export function clientMessage(type: keyof typeof MESSAGE_TYPE, mac: number, parts: MessageParts = {}): Message {
+  const options = new Map<number, Uint8Array>();
+  writeOption(options, OPTIONS.messageType, MESSAGE_TYPE[type]);
+  if (parts.requested !== undefined) writeOption(options, OPTIONS.requestedIpAddress, ip(parts.requested));
+  if (parts.server !== undefined) writeOption(options, OPTIONS.serverIdentifier, ip(parts.server));
+  if (parts.clientId !== undefined) writeOption(options, OPTIONS.clientIdentifier, parts.clientId);
+  if (parts.leaseSeconds !== undefined) writeOption(options, OPTIONS.addressLeaseTime, parts.leaseSeconds);
+  if (parts.hostname !== undefined) options.set(OPTIONS.hostName.code, new TextEncoder().encode(parts.hostname));
+  if (parts.wanted !== undefined) {
+    writeOption(options, OPTIONS.parameterRequestList, Uint8Array.from(parts.wanted));
+  }
+  for (const [code, value] of parts.options ?? []) options.set(code, value);
+  if (parts.agent !== undefined) {
+    options.set(OPTIONS.relayAgentInformation.code, encodeRelayAgentInformation(parts.agent));
+  }
+  return {
+    op: BOOTREQUEST,
+    htype: 1,
+    hops: 0,
+    xid: parts.xid ?? mac,
+    secs: 0,
+    flags: 0,
+    ciaddr: ip(parts.ciaddr ?? "0.0.0.0"),
+    yiaddr: 0,
+    siaddr: 0,
+    giaddr: ip(parts.giaddr ?? "0.0.0.0"),
+    chaddr: Uint8Array.of(2, 0, 0, 0, 0, mac),
+    sname: new Uint8Array(),
+    file: new Uint8Array(),
+    options,
+  };
+}
+
+/** The server's address in tests. */
+export const SERVER = "10.99.0.11";
+
+const TYPE_NAMES = new Map<number, string>(Object.entries(MESSAGE_TYPE).map(([name, code]) => [code, name]));
+
+/** A server whose disk is instant. */
+export class TestServer {
+  now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
+  readonly table: LeaseTable;
+  readonly policy: Policy;
+  readonly #offers: Offers;
+  readonly #clock = new AnchoredClock();
+  readonly #proposer: Proposer;
+
+  constructor(config: ServiceConfig) {
+    this.policy = new Policy(config);
+    this.table = new LeaseTable({ pools: this.policy.pools.map((pool) => pool.range), reserved: this.policy.reserved });
+    this.#offers = new Offers(this.table);
+    this.#clock.anchor(this.now);
+    this.#proposer = new Proposer({
+      self: 1,
+      table: this.table,
+      clock: this.#clock,
+      mint: new VersionMint({ node: 1, incarnation: 1 }),
+      membership: { size: 1 },
+      limits: { maxLeaseMs: this.policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS },
+      ports: { persist: (_row, durable) => durable(this.now), propagate: () => {} },
+    });
+  }
+
+  /** Lets time pass; the anchor is renewed as a running node would. */
+  wait(seconds: number): void {
+    this.now = { wallMs: this.now.wallMs + seconds * 1_000, monotonicMs: this.now.monotonicMs + seconds * 1_000 };
+    this.#clock.anchor(this.now);
+  }
+
+  /** The decision alone. */
+  decide(message: Message, arrival: Partial<Arrival> = {}): Action {
+    const bounds = this.#clock.bounds(this.now);
+    if (bounds === undefined) throw new Error("The test's clock has no anchor");
+    const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), ...arrival };
+    return decide({ policy: this.policy, table: this.table, offers: this.#offers }, message, full, this.now, bounds);
+  }
+
+  /** Carries the decision out. The reply, or why there is none. */
+  handle(message: Message, arrival: Partial<Arrival> = {}): Message | string {
+    const action = this.decide(message, arrival);
+    switch (action.kind) {
+      case "drop":
+        return action.reason;
+      case "reply":
+        return action.reply;
+      case "end": {
+        const { how, address, client, detail } = action;
+        const restMs = this.policy.config.declineSeconds * 1_000;
+        const ended = this.#proposer.end({ kind: how, address, client, restMs, detail }, this.now, () => {});
+        return ended ? how : "not ended";
+      }
+      case "grant": {
+        let result: Message | string = "undecided";
+        const leaseMs = action.leaseSeconds * 1_000 + PROPOSAL_MS;
+        this.#proposer.propose({ ...action, leaseMs }, this.now, (outcome) => {
+          if (!outcome.committed) return void (result = outcome.reason);
+          this.#offers.end(action.client);
+          completeAck(action.reply, action.scope, Math.floor(outcome.leaseMs / 1_000));
+          result = action.reply;
+        });
+        return result;
+      }
+    }
+  }
+
+  /** One line: message type and address, or why there is no reply. */
+  say(message: Message, arrival: Partial<Arrival> = {}): string {
+    const result = this.handle(message, arrival);
+    if (typeof result === "string") return result;
+    const type = TYPE_NAMES.get(result.options.get(OPTIONS.messageType.code)?.[0] ?? 0) ?? "?";
+    return result.yiaddr === 0 ? type : `${type} ${formatIpv4(result.yiaddr)}`;
+  }
+
+  /** DISCOVER and REQUEST; the line of the last reply. */
+  lease(mac: number, parts: MessageParts = {}): string {
+    const offer = this.handle(clientMessage("DISCOVER", mac, parts));
+    if (typeof offer === "string") return offer;
+    const requested = formatIpv4(offer.yiaddr);
+    return this.say(clientMessage("REQUEST", mac, { server: SERVER, ...parts, requested }));
+  }
+}

@@ -1,0 +1,29 @@
+/** How long a lease lasts and when it is renewed (RFC 2131 §4.3.1, §4.4.5). All in seconds. */
+
+import type { Options } from "../message.ts";
+import { OPTIONS, writeOption } from "../options/mod.ts";
+import { INFINITE_SECONDS, type Scope } from "./policy.ts";
+
+/** The lease time for a client that asked for `requestedSeconds`, or for nothing in particular. */
+export function leaseSecondsFor(scope: Scope, requestedSeconds: number | undefined): number {
+  if (requestedSeconds === undefined) return scope.leaseSeconds;
+  return Math.min(Math.max(requestedSeconds, scope.minLeaseSeconds), scope.maxLeaseSeconds);
+}
+
+/**
+ * Writes options 51, 58 and 59. T1 and T2 are the configured ones when they fit into the lease, else a half and seven
+ * eighths of it (RFC 2131 §4.4.5); a lease without end has none.
+ */
+export function writeTimes(options: Options, scope: Scope, leaseSeconds: number): void {
+  writeOption(options, OPTIONS.addressLeaseTime, leaseSeconds);
+  if (leaseSeconds === INFINITE_SECONDS) return;
+  const { renewSeconds, rebindSeconds } = scope;
+  const t2 = rebindSeconds !== undefined && rebindSeconds < leaseSeconds
+    ? rebindSeconds
+    : Math.floor(leaseSeconds * 0.875);
+  const t1 = renewSeconds !== undefined && renewSeconds < t2
+    ? renewSeconds
+    : Math.floor(Math.min(leaseSeconds / 2, t2));
+  writeOption(options, OPTIONS.renewalTime, t1);
+  writeOption(options, OPTIONS.rebindingTime, t2);
+}
