@@ -1,0 +1,177 @@
+/**
+ * relay.yaml: its schema and how its values must relate. What the machine's interfaces add (addresses, hardware
+ * addresses) is looked up by whoever starts the relay.
+ */
+
+import type { z } from "zod";
+import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
+import { formatSeconds, milliseconds } from "../src/config/duration.ts";
+import { defined, flag, integer, list, mapping, readOnly } from "../src/config/field.ts";
+import { hostAddress, httpUrl, interfaceName, port, textOrHexBytes } from "../src/config/fields.ts";
+import type { Path, Report } from "../src/config/issue.ts";
+import { Unique } from "../src/config/places.ts";
+import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
+import { type HttpConfig, httpSection, type LogConfig, logSection } from "../src/config/sections.ts";
+
+/** A client-facing interface. */
+export interface RelayInterface {
+  readonly name: string;
+  /** The `giaddr` it puts in; undefined: the interface's first IPv4 address. */
+  readonly address?: Ipv4;
+  /** Whether packets may come with giaddr or option 82 already in them (RFC 3046 §2.1.1). */
+  readonly trusted: boolean;
+  /** RFC 3046 §3.1; undefined: the interface's name. */
+  readonly circuitId?: Uint8Array;
+}
+
+/** A node that requests may be forwarded to. */
+export interface RelayNode {
+  readonly id: number;
+  readonly address: Ipv4;
+  readonly port: number;
+  /** The URL that answers 200 while the node can serve. */
+  readonly health: string;
+}
+
+/** Everything relay.yaml says, defaults filled in. */
+export interface RelayConfig {
+  readonly relay: {
+    readonly interfaces: readonly RelayInterface[];
+    /** Requests that passed more relays than this are dropped. */
+    readonly hopsMax: number;
+    /** RFC 3046 §3.2; undefined: the interface's hardware address. */
+    readonly remoteId?: Uint8Array;
+    /** Add the link selection sub-option (RFC 3527). */
+    readonly linkSelection: boolean;
+    /** Add the server identifier override sub-option (RFC 5107), so that renewals come back through the relay. */
+    readonly serverIdentifierOverride: boolean;
+    /** Where clients and nodes send to the relay. */
+    readonly port: number;
+    /** Where clients listen. */
+    readonly clientPort: number;
+  };
+  readonly nodes: readonly RelayNode[];
+  readonly probe: { readonly intervalMs: number; readonly timeoutMs: number };
+  readonly http: HttpConfig;
+  readonly log: LogConfig;
+}
+
+/** RFC 1542 §4.1.1: never above 16; the default should be 4. */
+export const HOPS_MAX_DEFAULT = 4;
+const HOPS_LIMIT = 16;
+
+export const HTTP_PORT_DEFAULT = 8068;
+const NODE_HTTP_PORT_DEFAULT = 8067;
+const NODES_MAX = 255;
+
+/** RFC 3046 §2.0: all sub-options together have 255 octets. */
+const AGENT_ID_OCTETS_MAX = 64;
+
+const NODE_ID = integer({ min: 1, max: NODES_MAX });
+const NODE_ADDRESS = hostAddress();
+const NODE_PORT = port();
+const INTERFACE_NAME = interfaceName();
+const GATEWAY_ADDRESS = hostAddress();
+const CIRCUIT_ID = textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX });
+const PROBE_INTERVAL = milliseconds({ min: 100, max: 60_000 });
+const PROBE_TIMEOUT = milliseconds({ min: 10, max: 60_000 });
+const PROBE_DEFAULT = { intervalMs: 1000, timeoutMs: 500 } as const;
+
+const interfaceSchema = mapping({
+  name: INTERFACE_NAME,
+  address: GATEWAY_ADDRESS.optional(),
+  trusted: flag().default(false),
+  circuitId: CIRCUIT_ID.optional(),
+}).transform(({ name, address, trusted, circuitId }) => ({ name, trusted, ...defined({ address, circuitId }) }));
+
+const nodeSchema = mapping({
+  id: NODE_ID,
+  address: NODE_ADDRESS,
+  port: NODE_PORT.default(67),
+  health: httpUrl().optional(),
+}).transform(({ health, ...node }) => ({
+  ...node,
+  health: health ?? `http://${formatIpv4(node.address)}:${NODE_HTTP_PORT_DEFAULT}/readyz`,
+}));
+
+/** The schema of relay.yaml; {@link checkRelay} belongs to it. */
+export const relaySchema: z.ZodType<RelayConfig> = mapping({
+  relay: mapping({
+    interfaces: list(interfaceSchema, { min: 1 }),
+    hopsMax: integer({ min: 1, max: HOPS_LIMIT, example: HOPS_MAX_DEFAULT }).default(HOPS_MAX_DEFAULT),
+    remoteId: textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX }).optional(),
+    linkSelection: flag().default(true),
+    serverIdentifierOverride: flag().default(true),
+    port: port().default(67),
+    clientPort: port().default(68),
+  }).transform(({ remoteId, ...relay }) => ({ ...relay, ...defined({ remoteId }) })),
+  nodes: list(nodeSchema, { min: 1, max: NODES_MAX }),
+  probe: mapping({
+    interval: PROBE_INTERVAL.default(PROBE_DEFAULT.intervalMs),
+    timeout: PROBE_TIMEOUT.default(PROBE_DEFAULT.timeoutMs),
+  }).transform(({ interval, timeout }) => ({ intervalMs: interval, timeoutMs: timeout })).default(PROBE_DEFAULT),
+  http: httpSection(HTTP_PORT_DEFAULT),
+  log: logSection(),
+});
+
+/** How the values of relay.yaml must relate. */
+export function checkRelay(root: unknown, report: Report): void {
+  const file = asMapping(root);
+  const { interfaces } = asMapping(file.relay);
+  checkUnique(interfaces, ["relay", "interfaces"], report, [
+    { key: "name", read: ({ name }) => readOnly(INTERFACE_NAME, name), remedy: "name each interface once" },
+    {
+      key: "address",
+      read: ({ address }) => readOnly(GATEWAY_ADDRESS, address),
+      remedy: "replies find their interface by it, so give each its own",
+    },
+    {
+      key: "circuitId",
+      read: ({ circuitId }) => readOnly(CIRCUIT_ID, circuitId)?.join("."),
+      remedy: "replies find their interface by it, so give each its own",
+    },
+  ]);
+  checkUnique(file.nodes, ["nodes"], report, [
+    { key: "id", read: ({ id }) => readOnly(NODE_ID, id), remedy: "give every node its own id" },
+    {
+      key: "address",
+      // Several nodes on one host, as in the demo, differ in their ports.
+      read: ({ address, port = 67 }) => {
+        const at = readOnly(NODE_ADDRESS, address);
+        return at === undefined ? undefined : `${at}:${readOnly(NODE_PORT, port)}`;
+      },
+      remedy: "give every node its own address or port",
+    },
+  ]);
+  checkProbe(asMapping(file.probe), report);
+}
+
+function checkProbe(probe: Mapping, report: Report): void {
+  const interval = probe.interval === undefined ? PROBE_DEFAULT.intervalMs : readOnly(PROBE_INTERVAL, probe.interval);
+  const timeout = probe.timeout === undefined ? PROBE_DEFAULT.timeoutMs : readOnly(PROBE_TIMEOUT, probe.timeout);
+  if (interval === undefined || timeout === undefined || timeout <= interval) return;
+  if (probe.timeout !== undefined) {
+    report(["probe", "timeout"], `is longer than probe.interval (${formatMs(interval)}); shorten it`);
+  } else {
+    report(["probe", "interval"], `is shorter than probe.timeout (${formatMs(timeout)}); set probe.timeout with it`);
+  }
+}
+
+function formatMs(ms: number): string {
+  return ms % 1000 === 0 ? formatSeconds(ms / 1000) : `${ms}ms`;
+}
+
+/** A key whose values have to differ between the entries of a list. */
+interface UniqueKey {
+  readonly key: string;
+  /** What is compared; undefined: nothing. */
+  readonly read: (entry: Mapping) => string | number | undefined;
+  readonly remedy: string;
+}
+
+function checkUnique(entries: unknown, path: Path, report: Report, keys: readonly UniqueKey[]): void {
+  for (const { key, read, remedy } of keys) {
+    const values = new Unique<string | number>(report, remedy);
+    for (const [index, entry] of asList(entries).entries()) values.add(read(asMapping(entry)), [...path, index, key]);
+  }
+}

@@ -1,0 +1,132 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { formatIssues } from "../src/config/issue.ts";
+import { loadConfig, loadConfigFile } from "../src/config/load.ts";
+import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+
+const SMALL = ["relay: { interfaces: [{ name: lan0 }] }", "nodes: [{ id: 1, address: 10.99.0.11 }]"];
+
+function load(lines: readonly string[]): RelayConfig {
+  const result = loadConfig(lines.join("\n"), relaySchema, checkRelay);
+  ok(result.ok, result.ok ? "" : formatIssues("relay.yaml", result.issues));
+  return result.value;
+}
+
+function issuesOf(...lines: string[]): string[] {
+  const result = loadConfig(lines.join("\n"), relaySchema, checkRelay);
+  return result.ok ? [] : formatIssues("f", result.issues).split("\n");
+}
+
+Deno.test("relaySchema fills in the defaults", () => {
+  deepStrictEqual(load(SMALL), {
+    relay: {
+      interfaces: [{ name: "lan0", trusted: false }],
+      hopsMax: 4,
+      linkSelection: true,
+      serverIdentifierOverride: true,
+      port: 67,
+      clientPort: 68,
+    },
+    nodes: [{ id: 1, address: 0x0a63000b, port: 67, health: "http://10.99.0.11:8067/readyz" }],
+    probe: { intervalMs: 1000, timeoutMs: 500 },
+    http: { address: 0x7f000001, port: 8068 },
+    log: { level: "info", format: "text" },
+  });
+});
+
+Deno.test("relaySchema reads every key", () => {
+  const config = load([
+    "relay:",
+    "  interfaces:",
+    '  - { name: lan0, address: 10.77.0.1, trusted: true, circuitId: "0x0102" }',
+    "  hopsMax: 16",
+    "  remoteId: site-7",
+    "  linkSelection: false",
+    "  serverIdentifierOverride: false",
+    "  port: 6700",
+    "  clientPort: 6800",
+    "nodes: [{ id: 2, address: 127.0.0.1, port: 6701, health: 'http://127.0.0.1:1/' }]",
+    "probe: { interval: 2s, timeout: 250ms }",
+  ]);
+  deepStrictEqual(config.relay, {
+    interfaces: [{ name: "lan0", address: 0x0a4d0001, trusted: true, circuitId: Uint8Array.of(1, 2) }],
+    hopsMax: 16,
+    remoteId: new TextEncoder().encode("site-7"),
+    linkSelection: false,
+    serverIdentifierOverride: false,
+    port: 6700,
+    clientPort: 6800,
+  });
+  deepStrictEqual(config.nodes, [{ id: 2, address: 0x7f000001, port: 6701, health: "http://127.0.0.1:1/" }]);
+  deepStrictEqual(config.probe, { intervalMs: 2000, timeoutMs: 250 });
+});
+
+Deno.test("interfaces differ in name, address and circuit id", () => {
+  deepStrictEqual(
+    issuesOf(
+      "relay:",
+      "  interfaces:",
+      "  - { name: lan0, address: 10.77.0.1, circuitId: a }",
+      '  - { name: lan0, address: 10.77.0.1, circuitId: "0x61" }',
+      SMALL[1] as string,
+    ),
+    [
+      'f:4:13: relay.interfaces[1].name: "lan0" stands at relay.interfaces[0].name already; name each interface once',
+      'f:4:28: relay.interfaces[1].address: "10.77.0.1" stands at relay.interfaces[0].address already; ' +
+      "replies find their interface by it, so give each its own",
+      'f:4:50: relay.interfaces[1].circuitId: "0x61" stands at relay.interfaces[0].circuitId already; ' +
+      "replies find their interface by it, so give each its own",
+    ],
+  );
+});
+
+Deno.test("nodes differ in id, and in address or port", () => {
+  const nodes = (second: string) => `nodes: [{ id: 1, address: 127.0.0.1 }, ${second}]`;
+  deepStrictEqual(issuesOf(SMALL[0] as string, nodes("{ id: 2, address: 127.0.0.1, port: 68 }")), []);
+  deepStrictEqual(issuesOf(SMALL[0] as string, nodes("{ id: 1, address: 127.0.0.1, port: 67 }")), [
+    "f:2:46: nodes[1].id: 1 stands at nodes[0].id already; give every node its own id",
+    'f:2:58: nodes[1].address: "127.0.0.1" stands at nodes[0].address already; ' +
+    "give every node its own address or port",
+  ]);
+});
+
+Deno.test("hopsMax is at most 16 (RFC 1542 §4.1.1)", () => {
+  deepStrictEqual(issuesOf("relay: { interfaces: [{ name: lan0 }], hopsMax: 17 }", SMALL[1] as string), [
+    "f:1:49: relay.hopsMax: 17 is too large; write a whole number from 1 to 16",
+  ]);
+});
+
+Deno.test("the probe's timeout is not longer than its interval, defaults included", () => {
+  const issue = (probe: string) => issuesOf(...SMALL, `probe: ${probe}`);
+  deepStrictEqual(issue("{ interval: 500ms, timeout: 500ms }"), []);
+  deepStrictEqual(issue("{ timeout: 2s }"), [
+    'f:3:19: probe.timeout: "2s" is longer than probe.interval (1s); shorten it',
+  ]);
+  deepStrictEqual(issue("{ interval: 200ms }"), [
+    'f:3:20: probe.interval: "200ms" is shorter than probe.timeout (500ms); set probe.timeout with it',
+  ]);
+  deepStrictEqual(issue("{ timeout: 500 }").length, 1);
+});
+
+Deno.test("a relay needs interfaces and nodes", () => {
+  deepStrictEqual(issuesOf("relay: { interfaces: [] }", "nodes: []"), [
+    "f:1:22: relay.interfaces: has 0 entries; give at least 1",
+    "f:2:8: nodes: has 0 entries; give at least 1",
+  ]);
+});
+
+Deno.test({ name: "relay/example.yaml is valid", permissions: { read: true } }, async () => {
+  const file = new URL("./example.yaml", import.meta.url).pathname;
+  const loaded = await loadConfigFile(file, relaySchema, checkRelay);
+  ok(loaded.ok, loaded.ok ? "" : loaded.message);
+  strictEqual(loaded.value.nodes.length, 3);
+  const text = await Deno.readTextFile(file);
+  const full = loadConfig(text.replaceAll(/^( +)# (\w+: .*)$/gm, "$1$2"), relaySchema, checkRelay);
+  ok(full.ok, full.ok ? "" : formatIssues(file, full.issues));
+  const { remoteId, interfaces, ...others } = full.value.relay;
+  const { interfaces: [loadedInterface], ...defaults } = loaded.value.relay;
+  // Without their comment marks the keys change nothing but what the machine would have given.
+  deepStrictEqual(others, defaults);
+  deepStrictEqual(remoteId, new TextEncoder().encode("site-7"));
+  strictEqual(interfaces[0]?.trusted, loadedInterface?.trusted);
+  strictEqual(interfaces[0]?.address, 0x0a4d0001);
+});

@@ -1,0 +1,77 @@
+/**
+ * The command line that node and relay share. Decides what was asked for; doing it, printing and exiting is the
+ * caller's business.
+ */
+
+import { Command, CommanderError } from "commander";
+import { VERSION } from "./version.ts";
+
+/** Exit codes of both programs. */
+export const EXIT = {
+  ok: 0,
+  /** Something is wrong with the configuration or with the machine; standard error says what. */
+  failure: 1,
+  /** Something is wrong with the command line. */
+  usage: 2,
+  /** 128 + SIGINT, as shells count: the second Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+/** What the command line asks for. */
+export type Invocation =
+  /** Run with this file. */
+  | { readonly action: "run"; readonly config: string }
+  /** Check this file and end. */
+  | { readonly action: "check"; readonly config: string }
+  /** Print and end: help, version, or what is wrong with the command line. */
+  | { readonly action: "exit"; readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** What a program is called and does. */
+export interface Program {
+  readonly name: string;
+  readonly summary: string;
+  /** Shown in the help, after the options. */
+  readonly example: string;
+}
+
+/**
+ * Reads the arguments. Never prints, never exits.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * const program = { name: "dhcpcluster-node", summary: "…", example: "…" };
+ * deepStrictEqual(parseArguments(["--config", "node.yaml"], program), { action: "run", config: "node.yaml" });
+ * ```
+ */
+export function parseArguments(args: readonly string[], program: Program): Invocation {
+  let stdout = "";
+  let stderr = "";
+  const command = new Command(program.name)
+    .description(program.summary)
+    .requiredOption("-c, --config <file>", "configuration file (YAML)")
+    .option("--check", "check the configuration file and exit")
+    .version(`${program.name} ${VERSION}`, "-V, --version", "print the version and exit")
+    .helpOption("-h, --help", "print this help and exit")
+    .addHelpText("after", `\nExample:\n  ${program.example}`)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout += text,
+      writeErr: (text) => stderr += text,
+      outputError: () => {},
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  try {
+    command.parse([...args], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { action: "exit", code: EXIT.ok, stdout, stderr };
+    const reason = error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+    const line = `${program.name}: ${reason}; ${program.name} --help lists the options\n`;
+    return { action: "exit", code: EXIT.usage, stdout, stderr: line };
+  }
+  const { config, check } = command.opts<{ config: string; check?: boolean }>();
+  return { action: check === true ? "check" : "run", config };
+}

@@ -1,0 +1,59 @@
+/** What the main module of both programs does around its own work: arguments, configuration, --check, exit codes. */
+
+import type { z } from "zod";
+import type { Check } from "../config/load.ts";
+import { loadConfigFile } from "../config/load.ts";
+import { EXIT, parseArguments, type Program } from "./arguments.ts";
+
+/** A program: how to read its configuration and how to start it. */
+export interface ProgramDefinition<Config> extends Program {
+  readonly schema: z.ZodType<Config>;
+  readonly check?: Check;
+  /** Starts and returns once it serves. What keeps the process alive afterwards are its sockets. */
+  start(config: Config, file: string): Promise<void>;
+}
+
+/**
+ * Runs a program to the point where it serves, and returns undefined; or returns the code to exit with. Every failure
+ * is one line on standard error for each thing that is wrong.
+ */
+export async function runProgram<Config>(
+  args: readonly string[],
+  program: ProgramDefinition<Config>,
+): Promise<number | undefined> {
+  const invocation = parseArguments(args, program);
+  if (invocation.action === "exit") {
+    write(Deno.stdout, invocation.stdout);
+    write(Deno.stderr, invocation.stderr);
+    return invocation.code;
+  }
+  const loaded = await loadConfigFile(invocation.config, program.schema, program.check);
+  if (!loaded.ok) {
+    write(Deno.stderr, `${loaded.message}\n`);
+    return EXIT.failure;
+  }
+  if (invocation.action === "check") {
+    write(Deno.stdout, `${invocation.config}: the configuration is valid\n`);
+    return EXIT.ok;
+  }
+  try {
+    await program.start(loaded.value, invocation.config);
+    return undefined;
+  } catch (error) {
+    write(Deno.stderr, `${program.name}: ${oneLineError(error)}\n`);
+    return EXIT.failure;
+  }
+}
+
+/** An error as one line; our own mistakes keep their stack, as somebody will have to find them. */
+export function oneLineError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const programming = error instanceof TypeError || error instanceof ReferenceError ||
+    error.message.startsWith("Broken invariant");
+  return programming ? error.stack ?? error.message : error.message.replaceAll(/\s*\n\s*/g, " ");
+}
+
+function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+}

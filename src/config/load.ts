@@ -1,0 +1,74 @@
+/**
+ * From a file to a checked configuration: text, YAML, schema (what each value is), check (how values relate). Every
+ * problem of a file is found in one go, and each comes with line and column.
+ */
+
+import type { z } from "zod";
+import { explainIssues } from "./field.ts";
+import { readConfigFile } from "./file.ts";
+import {
+  type ConfigIssue,
+  type ConfigResult,
+  describe,
+  formatIssues,
+  formatPath,
+  type Problem,
+  type Report,
+} from "./issue.ts";
+import { valueAt } from "./plain.ts";
+import { parseSource } from "./source.ts";
+
+/**
+ * Says how the values of a file must relate. It gets the file's plain values, not the schema's result: with one value
+ * wrong there is no result, yet the relations between the others still hold or not. It reads what it needs through
+ * the same fields as the schema and passes over what is wrong in itself.
+ */
+export type Check = (root: unknown, report: Report) => void;
+
+/** Problems of plain values, wherever they came from. */
+export function findProblems<T>(
+  root: unknown,
+  schema: z.ZodType<T>,
+  check?: Check,
+): { readonly value: T | undefined; readonly problems: readonly Problem[] } {
+  const result = schema.safeParse(root);
+  const problems = result.success ? [] : explainIssues(result.error.issues, root);
+  check?.(root, (path, message, about = "value") => problems.push({ path, message, about }));
+  return { value: result.success ? result.data : undefined, problems };
+}
+
+/** Reads and checks the text of a configuration file. Never throws for what the text is like. */
+export function loadConfig<T>(text: string, schema: z.ZodType<T>, check?: Check): ConfigResult<T> {
+  const { source, issues } = parseSource(text);
+  if (source === undefined) return { ok: false, issues };
+  const { value, problems } = findProblems(source.value, schema, check);
+  const all = [...issues, ...problems.map((problem) => source.locate(problem))];
+  return all.length > 0 || value === undefined ? { ok: false, issues: inOrder(all) } : { ok: true, value };
+}
+
+/** The same for values that have no file, such as what another node sent: issues without positions. */
+export function checkConfig<T>(root: unknown, schema: z.ZodType<T>, check?: Check): ConfigResult<T> {
+  const { value, problems } = findProblems(root, schema, check);
+  if (problems.length === 0 && value !== undefined) return { ok: true, value };
+  const issues = problems.map(({ path, message, about }) => {
+    const subject = about === "value" ? `${describe(valueAt(root, path))} ` : "";
+    return { path: formatPath(path), line: 0, column: 0, message: subject + message };
+  });
+  return { ok: false, issues };
+}
+
+/** Reads and checks a file. When it fails, `message` is what to print: one line for each problem. */
+export async function loadConfigFile<T>(
+  file: string,
+  schema: z.ZodType<T>,
+  check?: Check,
+): Promise<{ readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string }> {
+  const read = await readConfigFile(file);
+  if (!read.ok) return { ok: false, message: `${file}: ${read.message}` };
+  const result = loadConfig(read.text, schema, check);
+  return result.ok ? result : { ok: false, message: formatIssues(file, result.issues) };
+}
+
+function inOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
+  return [...issues].sort((a, b) => a.line - b.line || a.column - b.column);
+}

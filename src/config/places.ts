@@ -1,0 +1,28 @@
+/** What may occur once in a file: remembers where each value stood first. */
+
+import { formatPath, type Path, type Report } from "./issue.ts";
+
+/** Values that have to differ. */
+export class Unique<Key> {
+  readonly #first = new Map<Key, Path>();
+  readonly #report: Report;
+  readonly #remedy: string;
+
+  /** `remedy` completes "… stands at nodes[0].id already; ". */
+  constructor(report: Report, remedy: string) {
+    this.#report = report;
+    this.#remedy = remedy;
+  }
+
+  /** Reports the place if the value stood somewhere before. A value that is undefined is passed over. */
+  add(key: Key | undefined, path: Path): void {
+    if (key === undefined) return;
+    const earlier = this.#first.get(key);
+    if (earlier === undefined) this.#first.set(key, path);
+    else this.#report(path, `stands at ${formatPath(earlier)} already; ${this.#remedy}`);
+  }
+
+  has(key: Key): boolean {
+    return this.#first.has(key);
+  }
+}

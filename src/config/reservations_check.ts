@@ -1,0 +1,53 @@
+/** Reservations of a subnet: one client each, one address each, and times that fit. */
+
+import { toHex } from "../bytes/hex.ts";
+import { type Prefix, type Range, rangeContains } from "../net/ipv4.ts";
+import { readOnly } from "./field.ts";
+import type { Path, Report } from "./issue.ts";
+import { Unique } from "./places.ts";
+import { asList, asMapping, type Mapping } from "./plain.ts";
+import { checkReservedAddress } from "./ranges_check.ts";
+import { CLIENT_ID, HARDWARE, RESERVED_ADDRESS } from "./service.ts";
+import { checkTimes, readTimes, type Times } from "./times_check.ts";
+
+/** What the reservations of a subnet are checked against; undefined is what is wrong by itself. */
+export interface SubnetScope {
+  readonly prefix: Prefix | undefined;
+  readonly times: Times;
+  /** A reserved address within a pool inherits from it. */
+  readonly pools: readonly { readonly range: Range | undefined; readonly times: Times }[];
+  /** Where the subnet stands. */
+  readonly path: Path;
+}
+
+/** Checks the `reservations` of a subnet. */
+export function checkReservations(reservations: unknown, scope: SubnetScope, report: Report): void {
+  const addresses = new Unique(report, "reserve each address once");
+  const clients = new Unique(report, "reserve one address for each client");
+  for (const [index, entry] of asList(reservations).entries()) {
+    const reservation = asMapping(entry);
+    const path = [...scope.path, "reservations", index];
+    const address = readOnly(RESERVED_ADDRESS, reservation.address);
+    if (address !== undefined && scope.prefix !== undefined) {
+      checkReservedAddress(address, scope.prefix, [...path, "address"], report);
+    }
+    addresses.add(address, [...path, "address"]);
+    const hardware = readOnly(HARDWARE, reservation.hardware);
+    clients.add(hardware && `hardware ${toHex(hardware)}`, [...path, "hardware"]);
+    const clientId = readOnly(CLIENT_ID, reservation.clientId);
+    clients.add(clientId && `clientId ${toHex(clientId)}`, [...path, "clientId"]);
+    if (entry === reservation) checkOneClient(reservation, path, report);
+    const pool = scope.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));
+    checkTimes(readTimes(reservation), pool?.times ?? scope.times, path, report);
+  }
+}
+
+function checkOneClient(reservation: Mapping, path: Path, report: Report): void {
+  const byHardware = Object.hasOwn(reservation, "hardware");
+  const byClientId = Object.hasOwn(reservation, "clientId");
+  if (byHardware && byClientId) {
+    const message = "given together with hardware; remove one of the two, as a client is known by one";
+    report([...path, "clientId"], message, "key");
+  }
+  if (!byHardware && !byClientId) report(path, "names no client; give hardware or clientId", "place");
+}

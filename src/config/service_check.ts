@@ -1,0 +1,124 @@
+/**
+ * How the values of the `service` section must relate: subnets, pools, reservations and classes to each other. What
+ * each value is by itself is `service.ts`'s business; a value that is wrong by itself is passed over here, so that
+ * one mistake does not hide another.
+ */
+
+import { formatIpv4, formatPrefix, formatRange, prefixRange, type Range } from "../net/ipv4.ts";
+import { rangeContains, rangeSize } from "../net/ipv4.ts";
+import { checkClasses, type OverriddenScope } from "./classes_check.ts";
+import { readOnly } from "./field.ts";
+import { formatPath, type Path, type Report } from "./issue.ts";
+import { asList, asMapping, type Mapping } from "./plain.ts";
+import {
+  checkOverlaps,
+  checkPoolRange,
+  checkSubnetPrefix,
+  type PlacedRange,
+  type TakenAddress,
+} from "./ranges_check.ts";
+import { checkReservations } from "./reservations_check.ts";
+import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service.ts";
+import { checkTimes, readTimes, type Times } from "./times_check.ts";
+
+/** All pools together. The lease table keeps every pool address in memory and on every node's disk. */
+export const POOL_ADDRESSES_MAX = 4_000_000;
+
+/** Where the section stands in its file, and which addresses no pool may contain because something else has them. */
+export interface ServiceContext {
+  readonly path: Path;
+  readonly taken: readonly TakenAddress[];
+}
+
+/** Checks the section's plain values. */
+export function checkService(
+  root: unknown,
+  report: Report,
+  context: ServiceContext = { path: ["service"], taken: [] },
+): void {
+  new ServiceCheck(report, context).run(asMapping(root));
+}
+
+/** What one run over the section collects on its way. */
+class ServiceCheck {
+  readonly #report: Report;
+  readonly #context: ServiceContext;
+  /** Every scope that a class may override. */
+  readonly #scopes: OverriddenScope[] = [];
+  readonly #subnets: PlacedRange[] = [];
+  #poolAddresses = 0;
+
+  constructor(report: Report, context: ServiceContext) {
+    this.#report = report;
+    this.#context = context;
+  }
+
+  run(service: Mapping): void {
+    const { path } = this.#context;
+    const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
+    this.#scopes.push({ times, where: "" });
+    for (const [index, entry] of asList(service.subnets).entries()) {
+      this.#checkSubnet(asMapping(entry), times, [...path, "subnets", index]);
+    }
+    checkOverlaps(this.#subnets, this.#report);
+    checkClasses(service.classes, this.#scopes, path, this.#report);
+  }
+
+  #checkSubnet(subnet: Mapping, inherited: Times, path: Path): void {
+    const prefix = readOnly(SUBNET_PREFIX, subnet.subnet);
+    if (prefix !== undefined) {
+      const prefixPath = [...path, "subnet"];
+      checkSubnetPrefix(prefix, prefixPath, this.#report);
+      this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
+    }
+    const times = checkTimes(readTimes(subnet), inherited, path, this.#report);
+    this.#scopes.push({ times, where: ` in ${formatPath(path)}` });
+    const pools = readPools(subnet.pools, path);
+    const placed: PlacedRange[] = [];
+    const poolScopes = pools.map((pool) => {
+      const { range, path: poolPath } = pool;
+      if (range !== undefined) {
+        if (prefix !== undefined) checkPoolRange(range, prefix, poolPath, this.#report);
+        this.#checkContents(range, poolPath);
+        placed.push({ range, text: formatRange(range), path: poolPath });
+      }
+      const poolTimes = checkTimes(readTimes(pool.scope), times, pool.scopePath, this.#report);
+      this.#scopes.push({ times: poolTimes, where: ` in ${formatPath(pool.scopePath)}` });
+      return { range, times: poolTimes };
+    });
+    checkOverlaps(placed, this.#report);
+    checkReservations(subnet.reservations, { prefix, times, pools: poolScopes, path }, this.#report);
+  }
+
+  #checkContents(range: Range, path: Path): void {
+    for (const { address, name } of this.#context.taken) {
+      if (!rangeContains(range, address)) continue;
+      this.#report(path, `contains ${formatIpv4(address)}, the address of ${name}; leave it out`);
+    }
+    const before = this.#poolAddresses;
+    this.#poolAddresses += rangeSize(range);
+    if (before <= POOL_ADDRESSES_MAX && this.#poolAddresses > POOL_ADDRESSES_MAX) {
+      const message = `brings the pools to ${this.#poolAddresses} addresses; make do with ${POOL_ADDRESSES_MAX} in all`;
+      this.#report(path, message);
+    }
+  }
+}
+
+interface Pool {
+  /** Undefined when it is wrong by itself. */
+  readonly range: Range | undefined;
+  /** Where the range stands. */
+  readonly path: Path;
+  readonly scope: Mapping;
+  readonly scopePath: Path;
+}
+
+function readPools(pools: unknown, subnetPath: Path): Pool[] {
+  return asList(pools).map((entry, index) => {
+    const scopePath = [...subnetPath, "pools", index];
+    const bare = typeof entry === "string";
+    const scope = asMapping(entry);
+    const range = readOnly(POOL_RANGE, bare ? entry : scope.range);
+    return { range, path: bare ? scopePath : [...scopePath, "range"], scope, scopePath };
+  });
+}

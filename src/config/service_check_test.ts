@@ -1,0 +1,62 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { formatPath } from "./issue.ts";
+import { checkService } from "./service_check.ts";
+
+/** The findings about plain values. */
+function findings(service: unknown): string[] {
+  const found: string[] = [];
+  checkService(service, (path, message) => found.push(`${formatPath(path)} ${message}`));
+  return found;
+}
+
+Deno.test("a reservation within a pool inherits the pool's times, one outside the subnet's", () => {
+  const reservation = (address: string) => ({
+    hardware: `02:00:00:00:00:${address.slice(-2)}`,
+    address,
+    renewTime: "20m",
+  });
+  const pool = { range: "10.0.0.10-10.0.0.20", leaseTime: "10m" };
+  deepStrictEqual(
+    findings({
+      subnets: [{
+        subnet: "10.0.0.0/24",
+        pools: [pool],
+        reservations: [reservation("10.0.0.15"), reservation("10.0.0.35")],
+      }],
+    }),
+    [
+      "service.subnets[0].reservations[0].renewTime is not shorter than rebindTime (8m45s, 7/8 of leaseTime); " +
+      "shorten it, or set rebindTime with it",
+    ],
+  );
+});
+
+Deno.test("a class is checked against every scope its clients may be in, and told of the first it does not fit", () => {
+  const pool = (third: number) => ({ range: `10.0.${third}.10-10.0.${third}.20`, leaseTime: "10m" });
+  const subnet = (third: number) => ({ subnet: `10.0.${third}.0/24`, pools: [pool(third)] });
+  const service = {
+    classes: [{ name: "a", match: { userClass: "x" }, renewTime: "20m" }],
+    subnets: [subnet(1), subnet(2)],
+  };
+  deepStrictEqual(findings(service), [
+    "service.classes[0].renewTime is not shorter than rebindTime (8m45s, 7/8 of leaseTime) in " +
+    "service.subnets[0].pools[0]; shorten it, or set rebindTime with it",
+  ]);
+});
+
+Deno.test("too many pool addresses are told once, where they pass the limit", () => {
+  const pools = ["10.0.0.1-10.63.0.0", "10.64.0.0-10.65.0.0", "10.66.0.0-10.67.0.0"];
+  deepStrictEqual(
+    findings({ subnets: [{ subnet: "10.0.0.0/8", pools }] }).map((line) => line.split(" ", 5).join(" ")),
+    [
+      "service.subnets[0].pools[0] brings the pools to",
+    ],
+  );
+});
+
+Deno.test("values of any shape are passed over", () => {
+  for (const value of [undefined, null, 1, "x", [], { subnets: 1 }, { subnets: [null, 1, []], classes: [null, 1] }]) {
+    deepStrictEqual(findings(value), []);
+  }
+  deepStrictEqual(findings({ subnets: [{ subnet: 3, pools: [null, 4, {}], reservations: [null, 5] }] }), []);
+});

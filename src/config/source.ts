@@ -1,0 +1,175 @@
+/**
+ * A YAML file as plain values that remember where they stand. Decides what YAML we take (1.2 core, unique keys, no
+ * tags, few aliases); what the values mean is the schema's business.
+ */
+
+import process from "node:process";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from "yaml";
+import { type ConfigIssue, describe, formatPath, type Path, type Problem, quote } from "./issue.ts";
+
+/** A file that could be read as YAML. */
+export interface ConfigSource {
+  /** Plain values: null, booleans, numbers, text, arrays, objects. */
+  readonly value: unknown;
+  /** Finds the position of a problem and puts the value found in front of its message. */
+  locate(problem: Problem): ConfigIssue;
+}
+
+export interface ParsedSource {
+  /** Undefined when the text is no YAML at all and values would be guesses. */
+  readonly source: ConfigSource | undefined;
+  readonly issues: readonly ConfigIssue[];
+}
+
+/** Aliases may multiply values so often: enough to share a few options, far too few for a "billion laughs". */
+const ALIASES_MAX = 100;
+
+/** Reads YAML text. Never throws. */
+export function parseSource(text: string): ParsedSource {
+  const lines = new LineCounter();
+  try {
+    return parse(text, lines);
+  } catch (error) {
+    // The parser recurses, so a file of nothing but brackets ends here.
+    const reason = error instanceof RangeError ? "it is nested too deeply" : String(error);
+    return { source: undefined, issues: [{ path: "", line: 0, column: 0, message: `cannot be read: ${reason}` }] };
+  }
+}
+
+function parse(text: string, lines: LineCounter): ParsedSource {
+  const document = withoutEnvironment(() =>
+    parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      resolveKnownTags: false,
+      // Not "silent": that would also hide a second document.
+      logLevel: "error",
+    })
+  );
+  const at = (offset: number, path: Path, message: string): ConfigIssue => {
+    const { line, col } = lines.linePos(offset);
+    return { path: formatPath(path), line, column: col, message };
+  };
+  const failures = [...document.errors, ...document.warnings]
+    .filter((error, index, all) => all.findIndex((other) => other.pos[0] === error.pos[0]) === index);
+  const issues = failures.map((error) => at(error.pos[0], [], explainYaml(error, text)));
+  if (failures.some((error) => error.code !== "DUPLICATE_KEY")) return { source: undefined, issues };
+  if (document.contents === null) {
+    return { source: undefined, issues: [at(0, [], "the file is empty; start from the example file")] };
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    const message = /excessive/i.test(error.message)
+      ? `aliases repeat values more than ${ALIASES_MAX} times; write the values out`
+      : `${error.message}; define the anchor (&name) before its alias (*name)`;
+    return { source: undefined, issues: [...issues, at(firstAlias(document.contents), [], message)] };
+  }
+  const locate = (problem: Problem): ConfigIssue => {
+    const place = walk(document.contents, problem.path, (node) => isAlias(node) ? node.resolve(document) : node);
+    const offset = problem.about === "key" ? place.keyOffset : place.offset;
+    const message = problem.about === "value" ? `${subject(place.node)} ${problem.message}` : problem.message;
+    return at(offset, problem.path.slice(0, place.steps), message);
+  };
+  return { source: { value, locate }, issues };
+}
+
+/**
+ * Runs with an empty environment. The parser looks for two debugging variables (LOG_STREAM, LOG_TOKENS) on its way,
+ * which Deno refuses, or asks about on a terminal, unless it was started with --allow-env.
+ */
+function withoutEnvironment<T>(body: () => T): T {
+  const { env } = process;
+  process.env = {};
+  try {
+    return body();
+  } finally {
+    process.env = env;
+  }
+}
+
+interface Place {
+  /** The value at the path, or the innermost one around it that exists. */
+  node: Node | undefined;
+  /** Where to point. */
+  offset: number;
+  /** Where its key stands; the same as `offset` for list entries. */
+  keyOffset: number;
+  /** How much of the path to show: a path that goes on inside a scalar stops at it. */
+  steps: number;
+}
+
+function walk(root: Node | null, path: Path, resolve: (node: Node | undefined) => Node | undefined): Place {
+  let node: Node | undefined = root ?? undefined;
+  let offset = start(node) ?? 0;
+  let keyOffset = offset;
+  for (const [index, step] of path.entries()) {
+    const container = resolve(node);
+    if (isMap(container)) {
+      const pair = container.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      // What is missing is shown at its parent: at the parent's key, if it has one.
+      if (pair === undefined) return { node: container, offset: keyOffset, keyOffset, steps: path.length };
+      node = pair.value as Node | undefined;
+      keyOffset = start(pair.key as Node) ?? keyOffset;
+      offset = start(node) ?? keyOffset;
+      if (isScalar(node) && node.value === null && node.source === "") offset = keyOffset;
+    } else if (isSeq(container) && typeof step === "number" && container.items[step] !== undefined) {
+      node = container.items[step] as Node;
+      offset = start(node) ?? offset;
+      keyOffset = offset;
+    } else {
+      return { node: container, offset, keyOffset, steps: index };
+    }
+  }
+  return { node: resolve(node), offset, keyOffset, steps: path.length };
+}
+
+function start(node: Node | null | undefined): number | undefined {
+  return node?.range?.[0];
+}
+
+/** Numbers and the like as they stand in the file: `0x00ff` says more than 255. */
+function subject(node: Node | undefined): string {
+  if (isMap(node)) return describe({});
+  if (isSeq(node)) return describe([]);
+  if (!isScalar(node)) return describe(undefined);
+  return typeof node.value === "string" || node.source === undefined ? describe(node.value) : node.source;
+}
+
+function firstAlias(contents: Node): number {
+  let offset = 0;
+  visit(contents, {
+    Alias(_key, node) {
+      offset = start(node) ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return offset;
+}
+
+/** The parser's findings in an operator's words. */
+function explainYaml(error: YAMLError, text: string): string {
+  const found = text.slice(error.pos[0], error.pos[1]).split("\n", 1)[0] ?? "";
+  switch (error.code) {
+    case "DUPLICATE_KEY": {
+      const key = /^[\w.-]+/.exec(text.slice(error.pos[0]))?.[0];
+      return `${key === undefined ? "this key" : `"${key}"`} is given twice in one mapping; remove one of the two`;
+    }
+    case "TAB_AS_INDENT":
+      return "a tab indents this line; YAML wants spaces";
+    case "BAD_INDENT":
+    case "BLOCK_AS_IMPLICIT_KEY":
+    case "MULTILINE_IMPLICIT_KEY":
+      return `${error.message}; check the indentation and the colons of this line and the one before`;
+    case "MISSING_CHAR":
+      return `${error.message}; check for a forgotten bracket, quote, comma, or space after a colon`;
+    case "MULTIPLE_DOCS":
+      return 'a second document starts here; remove the "---" line';
+    case "TAG_RESOLVE_FAILED":
+      return `the tag ${quote(found)} means nothing here; write the value without it`;
+    default:
+      return `${error.message}; correct the YAML here`;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * How the times of a scope relate once it has inherited from the scopes around it: min ≤ lease ≤ max and T1 < T2 <
+ * lease time (RFC 2131 §4.4.5). A relation is reported where a scope breaks it, not again in every scope below.
+ */
+
+import { formatSeconds } from "./duration.ts";
+import { readOnly } from "./field.ts";
+import type { Path, Report } from "./issue.ts";
+import { TIME_FIELDS } from "./service.ts";
+
+type TimeName = keyof typeof TIME_FIELDS;
+
+/** Times in seconds; a wrong one counts as not given, as the schema already says what is wrong with it. */
+export type Times = { readonly [Name in TimeName]?: number };
+
+const NAMES = Object.keys(TIME_FIELDS) as TimeName[];
+
+/** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease time. */
+const SHARE_OF_LEASE: { readonly [Name in TimeName]?: { readonly share: number; readonly text: string } } = {
+  renewTime: { share: 0.5, text: "half of leaseTime" },
+  rebindTime: { share: 0.875, text: "7/8 of leaseTime" },
+};
+
+const RULES: readonly { readonly low: TimeName; readonly high: TimeName; readonly mayEqual: boolean }[] = [
+  { low: "minLeaseTime", high: "leaseTime", mayEqual: true },
+  { low: "leaseTime", high: "maxLeaseTime", mayEqual: true },
+  { low: "renewTime", high: "rebindTime", mayEqual: false },
+  { low: "rebindTime", high: "leaseTime", mayEqual: false },
+];
+
+/** Reads the times a scope gives itself. */
+export function readTimes(scope: Readonly<Record<string, unknown>>): Times {
+  const times: { [Name in TimeName]?: number } = {};
+  for (const name of NAMES) {
+    const value = readOnly(TIME_FIELDS[name], scope[name]);
+    if (value !== undefined) times[name] = value;
+  }
+  return times;
+}
+
+interface Effective {
+  readonly seconds: number;
+  /** How the value is told in a message. */
+  readonly text: string;
+  readonly derived: boolean;
+}
+
+function effective(name: TimeName, own: Times, inherited: Times): Effective | undefined {
+  const given = own[name] ?? inherited[name];
+  if (given !== undefined) {
+    const origin = own[name] === undefined ? ", inherited" : "";
+    return { seconds: given, text: `${name} (${formatSeconds(given)}${origin})`, derived: false };
+  }
+  const lease = own.leaseTime ?? inherited.leaseTime;
+  const default_ = SHARE_OF_LEASE[name];
+  if (lease === undefined || default_ === undefined) return undefined;
+  const seconds = lease * default_.share;
+  return { seconds, text: `${name} (${formatSeconds(Math.floor(seconds))}, ${default_.text})`, derived: true };
+}
+
+/** Checks one scope and returns what the scopes inside it inherit. `where` is added for scopes that apply to others. */
+export function checkTimes(own: Times, inherited: Times, path: Path, report: Report, where = ""): Times {
+  for (const { low, high, mayEqual } of RULES) {
+    const lower = effective(low, own, inherited);
+    const upper = effective(high, own, inherited);
+    if (lower === undefined || upper === undefined) continue;
+    if (lower.seconds < upper.seconds || (mayEqual && lower.seconds === upper.seconds)) continue;
+    if (own[low] !== undefined) {
+      const problem = mayEqual ? "is longer than" : "is not shorter than";
+      report([...path, low], `${problem} ${upper.text}${where}; shorten it, or set ${high} with it`);
+    } else if (own[high] !== undefined) {
+      const problem = mayEqual ? "is shorter than" : "is not longer than";
+      report([...path, high], `${problem} ${lower.text}${where}; lengthen it, or set ${low} with it`);
+    } else if (own.leaseTime !== undefined && (lower.derived || upper.derived)) {
+      const problem = `does not fit: ${lower.text} would not be shorter than ${upper.text}${where}`;
+      report([...path, "leaseTime"], `${problem}; set ${lower.derived ? high : low} with it`);
+    }
+  }
+  return { ...inherited, ...own };
+}

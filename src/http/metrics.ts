@@ -1,0 +1,115 @@
+/**
+ * Prometheus metrics from a table. The hot path increments plain numbers; prom-client reads them when somebody
+ * scrapes, so that an unscraped program pays nothing for its metrics.
+ */
+
+import { Counter, Gauge, Registry } from "prom-client";
+import { assert } from "../assert.ts";
+
+/** One value with its labels. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/**
+ * One metric: a number; or with `label`, an object of numbers by label value; or with `labels`, samples. A value that
+ * is undefined or not a number is left out of the scrape.
+ */
+export type Metric =
+  & { readonly kind: "counter" | "gauge"; readonly name: string; readonly help: string }
+  & (
+    | { readonly read: () => number | undefined; readonly label?: never; readonly labels?: never }
+    | { readonly label: string; readonly read: () => Readonly<Record<string, number>>; readonly labels?: never }
+    | { readonly labels: readonly string[]; readonly read: () => Iterable<Sample>; readonly label?: never }
+  );
+
+/**
+ * A registry whose `metrics()` reads the table anew each time.
+ *
+ * @example
+ * ```ts
+ * import { match } from "node:assert/strict";
+ * const received = { DISCOVER: 2, REQUEST: 1 };
+ * const registry = metricsRegistry([
+ *   { kind: "counter", name: "demo_received_total", help: "Messages received.", label: "type", read: () => received },
+ * ]);
+ * match(await registry.metrics(), /demo_received_total\{type="DISCOVER"\} 2/);
+ * ```
+ */
+export function metricsRegistry(table: readonly Metric[]): Registry {
+  const registry = new Registry();
+  for (const metric of table) register(registry, metric);
+  return registry;
+}
+
+function register(registry: Registry, metric: Metric): void {
+  const { kind, name, help } = metric;
+  // https://prometheus.io/docs/practices/naming: an accumulating count ends in _total.
+  assert((kind === "counter") === name.endsWith("_total"), `${name}: counters, and only they, end in _total`);
+  const labelNames = metric.labels ?? (metric.label === undefined ? [] : [metric.label]);
+  const settings = { name, help, labelNames, registers: [registry] };
+  if (kind === "counter") {
+    new Counter({
+      ...settings,
+      collect() {
+        this.reset();
+        for (const { labels, value } of samplesOf(metric)) this.inc(labels, value);
+      },
+    });
+  } else {
+    new Gauge({
+      ...settings,
+      collect() {
+        this.reset();
+        for (const { labels, value } of samplesOf(metric)) this.set(labels, value);
+      },
+    });
+  }
+}
+
+function samplesOf(metric: Metric): Sample[] {
+  const samples: Sample[] = [];
+  if (metric.labels !== undefined) {
+    samples.push(...metric.read());
+  } else if (metric.label !== undefined) {
+    for (const [label, value] of Object.entries(metric.read())) {
+      samples.push({ labels: { [metric.label]: label }, value });
+    }
+  } else {
+    const value = metric.read();
+    if (value !== undefined) samples.push({ labels: {}, value });
+  }
+  return samples.filter(({ value }) => Number.isFinite(value) && (metric.kind === "gauge" || value >= 0));
+}
+
+/** What every program tells about itself, under the names Prometheus knows. `startedMs`: since 1970. */
+export function processMetrics(program: { version: string; startedMs: number }): Metric[] {
+  return [
+    {
+      kind: "gauge",
+      name: "dhcpcluster_build_info",
+      help: "Always 1; the version is in its label.",
+      label: "version",
+      read: () => ({ [program.version]: 1 }),
+    },
+    {
+      kind: "gauge",
+      name: "process_start_time_seconds",
+      help: "When the process started, in seconds since 1970.",
+      read: () => program.startedMs / 1000,
+    },
+    {
+      kind: "gauge",
+      name: "process_resident_memory_bytes",
+      help: "Resident memory.",
+      read: () => Deno.memoryUsage().rss,
+    },
+    {
+      kind: "gauge",
+      name: "process_heap_used_bytes",
+      help: "JavaScript heap in use.",
+      read: () => Deno.memoryUsage().heapUsed,
+    },
+  ];
+}

@@ -1,0 +1,114 @@
+/**
+ * Keeps the log bounded when the outside world decides how often something happens: a few lines per key and interval,
+ * then a count. Decides what is logged; who asks for the summaries, and what they look like, is the caller's business.
+ */
+
+import { assert } from "../assert.ts";
+
+/** Bounds of a {@link LogLimiter}. */
+export interface LogLimits {
+  /** Lines per key and interval. */
+  readonly linesMax: number;
+  readonly intervalMs: number;
+  /** Keys told apart at one time; further ones share one allowance, so that invented keys cost nothing. */
+  readonly keysMax: number;
+}
+
+export const LOG_LIMITS_DEFAULT: LogLimits = { linesMax: 5, intervalMs: 10_000, keysMax: 256 };
+
+/** The key of everything that came after `keysMax` others. */
+export const OTHER_KEYS = "other";
+
+/** What was not logged about one key. */
+export interface LogSummary {
+  readonly key: string;
+  readonly suppressed: number;
+  /** How long that took, from the start of the interval in which it began. */
+  readonly seconds: number;
+}
+
+interface Window {
+  startMs: number;
+  lines: number;
+  suppressed: number;
+  /** When the interval began in which the first line was suppressed; meaningless while `suppressed` is 0. */
+  sinceMs: number;
+}
+
+/**
+ * Counts lines per key.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual, strictEqual } from "node:assert/strict";
+ * const limiter = new LogLimiter({ linesMax: 1, intervalMs: 10_000, keysMax: 100 });
+ * strictEqual(limiter.admit("badCookie", 0), true);
+ * strictEqual(limiter.admit("badCookie", 1), false);
+ * deepStrictEqual(limiter.takeSummaries(10_000), [{ key: "badCookie", suppressed: 1, seconds: 10 }]);
+ * ```
+ */
+export class LogLimiter {
+  readonly #limits: LogLimits;
+  readonly #windows = new Map<string, Window>();
+
+  constructor(limits: LogLimits = LOG_LIMITS_DEFAULT) {
+    assert(limits.linesMax >= 0 && limits.intervalMs > 0 && limits.keysMax > 0, "Log limits must be positive");
+    this.#limits = limits;
+  }
+
+  /** Whether a line about `key` is to be logged now. Times are milliseconds of any clock that does not go back. */
+  admit(key: string, nowMs: number): boolean {
+    const { linesMax, intervalMs, keysMax } = this.#limits;
+    let window = this.#windows.get(key);
+    if (window === undefined) {
+      if (this.#windows.size >= keysMax && key !== OTHER_KEYS) return this.admit(OTHER_KEYS, nowMs);
+      window = { startMs: nowMs, lines: 0, suppressed: 0, sinceMs: nowMs };
+      this.#windows.set(key, window);
+    }
+    if (nowMs - window.startMs >= intervalMs) {
+      window.startMs = nowMs;
+      window.lines = 0;
+    }
+    if (window.lines < linesMax) {
+      window.lines += 1;
+      return true;
+    }
+    if (window.suppressed === 0) window.sinceMs = window.startMs;
+    window.suppressed += 1;
+    return false;
+  }
+
+  /**
+   * What was suppressed in intervals that have ended, each said once; call it about once per interval. Keys with
+   * nothing left to say are forgotten.
+   */
+  takeSummaries(nowMs: number): LogSummary[] {
+    return this.#take(nowMs, this.#limits.intervalMs);
+  }
+
+  /** Everything suppressed and not told yet, for the end of the program. */
+  takeAll(nowMs: number): LogSummary[] {
+    return this.#take(nowMs, 0);
+  }
+
+  #take(nowMs: number, ageMs: number): LogSummary[] {
+    const summaries: LogSummary[] = [];
+    for (const [key, window] of this.#windows) {
+      const told = window.suppressed > 0 ? window.sinceMs : window.startMs;
+      if (nowMs - told < ageMs) continue;
+      if (window.suppressed > 0) {
+        const seconds = Math.max(1, Math.round((nowMs - window.sinceMs) / 1000));
+        summaries.push({ key, suppressed: window.suppressed, seconds });
+        window.suppressed = 0;
+      }
+      // The interval that runs keeps its count of lines: otherwise telling would double the allowance.
+      if (nowMs - window.startMs >= ageMs) this.#windows.delete(key);
+    }
+    return summaries;
+  }
+}
+
+/** The line that stands for the lines not logged. */
+export function formatSummary(summary: LogSummary): string {
+  return `… ${summary.suppressed} more in the last ${summary.seconds} s: ${summary.key}`;
+}
