@@ -1,0 +1,97 @@
+/**
+ * What can become of a datagram, in one table: the forwarding core returns these names, the driver counts them, the
+ * metrics and `/status` show them and the operator's guide lists them. Nothing is dropped under a name not in here.
+ */
+
+/** One row of the table. */
+export interface OutcomeSpec {
+  /** Which way the datagram was going. */
+  readonly path: "request" | "reply";
+  /** What happened to it. */
+  readonly result: "forwarded" | "dropped";
+  /** One line for metrics and documentation. */
+  readonly help: string;
+}
+
+/** Every outcome by name. */
+export const OUTCOMES = {
+  relayed: { path: "request", result: "forwarded", help: "giaddr set, option 82 added, sent to a node" },
+  relayedChained: {
+    path: "request",
+    result: "forwarded",
+    help: "came through another relay on a trusted interface: only hops changed (RFC 3046 §2.1.1)",
+  },
+  relayedKeepingInformation: {
+    path: "request",
+    result: "forwarded",
+    help: "a trusted device had added option 82 already: giaddr set, no second option (RFC 3046 §2.1)",
+  },
+  relayedWithoutInformation: {
+    path: "request",
+    result: "forwarded",
+    help: "no room for option 82 in one frame: giaddr set, option left out (RFC 3046 §2.1)",
+  },
+  requestLength: {
+    path: "request",
+    result: "dropped",
+    help: "shorter than a DHCP message or longer than any sane one",
+  },
+  requestOp: { path: "request", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
+  requestCookie: { path: "request", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },
+  requestHlen: { path: "request", result: "dropped", help: "hardware address longer than 16 octets" },
+  requestOptions: { path: "request", result: "dropped", help: "an option runs past the end of the datagram" },
+  requestHops: { path: "request", result: "dropped", help: "passed too many relays: a loop? (RFC 1542 §4.1.1)" },
+  giaddrSpoofed: { path: "request", result: "dropped", help: "claims to come through this relay (RFC 3046 §2.1.1)" },
+  giaddrUntrusted: { path: "request", result: "dropped", help: "giaddr set on an interface that is not trusted" },
+  informationUntrusted: {
+    path: "request",
+    result: "dropped",
+    help: "option 82 present on an interface that is not trusted (RFC 3046 §2.1)",
+  },
+  requestFromUpstream: {
+    path: "request",
+    result: "dropped",
+    help: "a request that entered through none of the client interfaces",
+  },
+  requestUnsent: { path: "request", result: "dropped", help: "the system would not send it to any chosen node" },
+  deliveredLink: { path: "reply", result: "forwarded", help: "to the client's hardware address" },
+  deliveredBroadcast: { path: "reply", result: "forwarded", help: "to everybody on the client's link" },
+  deliveredIp: { path: "reply", result: "forwarded", help: "to the address the client already has" },
+  replyForged: { path: "reply", result: "dropped", help: "not from a configured node's address and port" },
+  replyFromClientSide: { path: "reply", result: "dropped", help: "a reply that came in from a client interface" },
+  replyLength: { path: "reply", result: "dropped", help: "shorter than a DHCP message or longer than any sane one" },
+  replyOp: { path: "reply", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
+  replyCookie: { path: "reply", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },
+  replyHlen: { path: "reply", result: "dropped", help: "hardware address longer than 16 octets" },
+  replyOptions: { path: "reply", result: "dropped", help: "an option runs past the end of the datagram" },
+  replyGiaddr: { path: "reply", result: "dropped", help: "giaddr is not an address of this relay" },
+  replyUndelivered: { path: "reply", result: "dropped", help: "the system would not send it to the client" },
+} as const satisfies Record<string, OutcomeSpec>;
+
+/** The name of an outcome. */
+export type Outcome = keyof typeof OUTCOMES;
+
+/** The outcomes that end a datagram's way. */
+export type DropReason = { [K in Outcome]: (typeof OUTCOMES)[K]["result"] extends "dropped" ? K : never }[Outcome];
+
+/** How often each outcome occurred. */
+export type OutcomeCounts = Record<Outcome, number>;
+
+/** All names, in the table's order. */
+export const OUTCOME_NAMES = Object.keys(OUTCOMES) as readonly Outcome[];
+
+/**
+ * A fresh set of counters, all zero.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * const counts = zeroCounts();
+ * counts.relayed++;
+ * strictEqual(counts.relayed, 1);
+ * strictEqual(counts.replyForged, 0);
+ * ```
+ */
+export function zeroCounts(): OutcomeCounts {
+  return Object.fromEntries(OUTCOME_NAMES.map((name) => [name, 0])) as OutcomeCounts;
+}

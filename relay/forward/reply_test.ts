@@ -1,0 +1,154 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { AT } from "../../src/dhcp/layout.ts";
+import { BROADCAST_FLAG, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { CLIENT_MAC, CONFIG, datagram, type DatagramFields, ip, LAN0, LAN1 } from "../testing/messages.ts";
+import { byteAt } from "./header.ts";
+import { forwardReply } from "./reply.ts";
+import { forwardRequest } from "./request.ts";
+
+const NODE = ip("10.99.0.12");
+const FOREIGN_OPTION_82 = [82, 3, 1, 1, 9];
+
+function option82(value: Uint8Array): number[] {
+  return [82, value.length, ...value];
+}
+
+const LAN0_OPTION_82 = option82(LAN0.information.broadcast);
+
+/** An answer as the node sends it to lan0's giaddr, and as the client is to get it. */
+function answer(fields: DatagramFields): Uint8Array {
+  return datagram({ op: 2, type: MESSAGE_TYPE.ACK, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
+}
+
+function deliver(bytes: Uint8Array, from = NODE, port = 67) {
+  return forwardReply(CONFIG, bytes, from, port);
+}
+
+Deno.test("reply: an OFFER goes to the client's hardware address without option 82", () => {
+  deepStrictEqual(deliver(answer({ type: MESSAGE_TYPE.OFFER, options: LAN0_OPTION_82, bytes: 0 })), {
+    kind: "deliver",
+    outcome: "deliveredLink",
+    node: 1,
+    interface: 0,
+    destination: { kind: "link", mac: CLIENT_MAC, to: ip("10.77.1.9"), port: 68 },
+    bytes: answer({ type: MESSAGE_TYPE.OFFER, bytes: 275 }),
+  });
+});
+
+const NAK = MESSAGE_TYPE.NAK;
+const DESTINATIONS: [what: string, fields: DatagramFields, destination: unknown][] = [
+  ["the broadcast flag set: everybody", { flags: BROADCAST_FLAG }, { kind: "broadcast", port: 68 }],
+  ["other flags only: the hardware address", { flags: 0x7fff }, {
+    kind: "link",
+    mac: CLIENT_MAC,
+    to: ip("10.77.1.9"),
+    port: 68,
+  }],
+  ["ciaddr set: that address", { ciaddr: "10.77.1.9" }, { kind: "ip", to: ip("10.77.1.9"), port: 68 }],
+  ["ciaddr and the broadcast flag set: ciaddr", { ciaddr: "10.77.1.9", flags: BROADCAST_FLAG }, {
+    kind: "ip",
+    to: ip("10.77.1.9"),
+    port: 68,
+  }],
+  ["a NAK: everybody, whatever the flag", { type: NAK, yiaddr: "0.0.0.0" }, { kind: "broadcast", port: 68 }],
+  ["a NAK with ciaddr: everybody", { type: NAK, ciaddr: "10.77.1.9" }, { kind: "broadcast", port: 68 }],
+  ["no yiaddr: everybody", { yiaddr: "0.0.0.0" }, { kind: "broadcast", port: 68 }],
+  ["InfiniBand (RFC 4390): everybody", { htype: 32, hlen: 0 }, { kind: "broadcast", port: 68 }],
+];
+for (const [what, fields, destination] of DESTINATIONS) {
+  Deno.test(`reply: ${what}`, () => {
+    const decision = deliver(answer({ ...fields, options: LAN0_OPTION_82 }));
+    deepStrictEqual(decision.kind === "deliver" && decision.destination, destination);
+  });
+}
+
+const DROPS: [what: string, outcome: string, bytes: Uint8Array, from?: number, port?: number][] = [
+  ["another host's address", "replyForged", answer({}), ip("10.99.0.13")],
+  ["another port of a node", "replyForged", answer({}), NODE, 6767],
+  ["a giaddr that is not ours", "replyGiaddr", answer({ giaddr: "10.80.0.1" })],
+  ["no giaddr", "replyGiaddr", answer({ giaddr: "0.0.0.0" })],
+  [
+    "a giaddr that is not ours, but our circuit id",
+    "replyGiaddr",
+    answer({ giaddr: "10.80.0.1", options: LAN0_OPTION_82 }),
+  ],
+  ["a BOOTREQUEST", "requestFromUpstream", datagram({ ciaddr: "10.77.1.9" })],
+  ["a cut header", "replyLength", answer({}).subarray(0, 239)],
+  ["op 0", "replyOp", answer({ op: 0 })],
+  ["another magic cookie", "replyCookie", answer({}).with(AT.cookie, 0)],
+  ["a hardware address of 255 octets", "replyHlen", answer({ hlen: 255 })],
+  ["an option that runs past the end", "replyOptions", answer({ options: [82, 250] })],
+];
+for (const [what, outcome, bytes, from, port] of DROPS) {
+  Deno.test(`reply: dropped with ${what}`, () =>
+    deepStrictEqual(deliver(bytes, from, port), { kind: "drop", outcome }));
+}
+
+Deno.test("reply: a server that does not echo option 82 is understood by giaddr", () => {
+  const bytes = answer({ giaddr: "10.78.0.1" });
+  const decision = deliver(bytes);
+  strictEqual(decision.kind === "deliver" && decision.interface, 1);
+  deepStrictEqual(decision.kind === "deliver" && decision.bytes, bytes);
+});
+
+Deno.test("reply: interfaces that share an address are told apart by circuit id", () => {
+  const shared = { ...CONFIG, interfaces: [LAN0, { ...LAN1, giaddr: LAN0.giaddr }] };
+  const bytes = answer({ options: option82(LAN1.information.unicast) });
+  const decision = forwardReply(shared, bytes, NODE, 67);
+  strictEqual(decision.kind === "deliver" && decision.interface, 1);
+});
+
+Deno.test("reply: behind a trusted interface the switch's own option 82 goes back to it", () => {
+  const bytes = answer({ giaddr: "10.78.0.1", options: FOREIGN_OPTION_82 });
+  const trusted = deliver(bytes);
+  deepStrictEqual(trusted.kind === "deliver" && trusted.bytes, bytes);
+  const untrusted = deliver(answer({ options: FOREIGN_OPTION_82 }));
+  deepStrictEqual(untrusted.kind === "deliver" && untrusted.bytes, answer({ bytes: 300 }));
+});
+
+Deno.test("reply: option 82 in several parts and before other options is removed whole", () => {
+  const options = [82, 3, 1, 4, 0x6c, 82, 3, 0x61, 0x6e, 0x30, 0, 51, 4, 0, 0, 0, 9];
+  const decision = deliver(answer({ options, bytes: 400 }));
+  const expected = answer({ options: [0, 51, 4, 0, 0, 0, 9], bytes: 390 });
+  deepStrictEqual(decision.kind === "deliver" && decision.bytes, expected);
+});
+
+const anyOption = fc.tuple(
+  fc.integer({ min: 1, max: 254 }).filter((code) => code !== 82 && code !== 53),
+  fc.uint8Array({ maxLength: 40 }),
+).map(([code, value]) => [code, value.length, ...value]);
+
+Deno.test("reply: what a server answers and echoes reaches the client as the server wrote it", () => {
+  fc.assert(fc.property(fc.array(anyOption, { maxLength: 10 }), fc.nat(300), (parts, padding) => {
+    const request = forwardRequest(CONFIG, datagram(), { interface: LAN0, unicast: false });
+    if (request.kind !== "forward") throw new Error(request.outcome);
+    const echoed = [...request.bytes.subarray(243, 243 + 2 + byteAt(request.bytes, 244))];
+    const options = parts.flat();
+    const bytes = Math.max(300, 244 + options.length + padding);
+    const decision = deliver(answer({ options: [...options, ...echoed], bytes: bytes + echoed.length }));
+    deepStrictEqual(decision.kind === "deliver" && decision.bytes, answer({ options, bytes }));
+  }));
+});
+
+Deno.test("reply: a message never gets shorter than BOOTP's 300 octets by losing option 82", () => {
+  const decision = deliver(answer({ options: LAN0_OPTION_82, bytes: 310 }));
+  deepStrictEqual(decision.kind === "deliver" && decision.bytes, answer({ bytes: 300 }));
+});
+
+Deno.test("reply: nothing throws, neither noise nor a mutated or cut message", () => {
+  const good = answer({ options: [12, 4, 1, 2, 3, 4, ...LAN0_OPTION_82], bytes: 0 });
+  const mutation = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 8 });
+  const outcomes = new Set<string>();
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => void outcomes.add(deliver(bytes).outcome)));
+  fc.assert(
+    fc.property(mutation, fc.nat(good.length), (changes, size) => {
+      const bytes = good.slice();
+      for (const [offset, value] of changes) bytes[offset] = value;
+      outcomes.add(deliver(bytes).outcome);
+      outcomes.add(deliver(bytes.subarray(0, size)).outcome);
+    }),
+    { numRuns: 2000 },
+  );
+  strictEqual(outcomes.size > 4, true, `Only ${[...outcomes].join(", ")} occurred: the test does not reach far`);
+});

@@ -1,0 +1,30 @@
+/** The operator's guide lists what the code has, no less and no more. */
+
+import { deepStrictEqual } from "node:assert/strict";
+import { OUTCOMES, zeroCounts } from "./forward/outcomes.ts";
+import { relayHealth } from "./health.ts";
+import { NodeTracker } from "./select/tracker.ts";
+import { CONFIG } from "./testing/messages.ts";
+
+const README = await Deno.readTextFile(new URL("README.md", import.meta.url));
+
+/** The cells of every table row, in code quotes or not. */
+const ROWS = README.split("\n").filter((line) => line.startsWith("| ")).map((line) =>
+  line.split("|").slice(1, -1).map((cell) => cell.trim())
+);
+
+Deno.test("README.md lists every outcome as the table has it", () => {
+  const documented = ROWS.filter(([, path, result]) => /^(request|reply)$/.test(path ?? "") && result !== undefined);
+  const expected = Object.entries(OUTCOMES).map((
+    [name, { path, result, help }],
+  ) => [`\`${name}\``, path, result, help]);
+  deepStrictEqual(documented, expected);
+});
+
+Deno.test("README.md lists every metric of the relay", async () => {
+  const documented = new Set(README.match(/dhcpcluster_relay_\w+/g));
+  const parts = { tracker: new NodeTracker([1, 2]), wires: [], counts: CONFIG.interfaces.map(zeroCounts) };
+  const metrics = await relayHealth({ config: CONFIG, ...parts, startedMs: 0 }).metrics();
+  const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));
+  deepStrictEqual(documented, actual);
+});

@@ -1,0 +1,80 @@
+/** Datagrams and a configuration for the relay's tests, built octet by octet so that no codec of ours vouches for them. */
+
+import { AT, END, MAGIC_COOKIE } from "../../src/dhcp/layout.ts";
+import { BOOTREQUEST } from "../../src/dhcp/message.ts";
+import { type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
+import type { ForwardConfig, ForwardInterface } from "../forward/config.ts";
+import { informationFor } from "../forward/information.ts";
+
+/** An address that the test has written correctly. */
+export function ip(text: string): Ipv4 {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`Not an address: ${text}`);
+  return address;
+}
+
+/** The MAC of the client in all tests. */
+export const CLIENT_MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
+
+/** What a test may say about a datagram; the rest is as udhcpc would have it. */
+export interface DatagramFields {
+  readonly op?: number;
+  readonly htype?: number;
+  readonly hlen?: number;
+  readonly hops?: number;
+  readonly flags?: number;
+  readonly ciaddr?: string;
+  readonly yiaddr?: string;
+  readonly giaddr?: string;
+  /** Option 53; 0 leaves it out. */
+  readonly type?: number;
+  /** Octets after option 53, before the end option. */
+  readonly options?: readonly number[];
+  /** Padding fills up to this. */
+  readonly bytes?: number;
+}
+
+/** Builds a datagram. */
+export function datagram(fields: DatagramFields = {}): Uint8Array {
+  const type = fields.type ?? 1;
+  const options = [...(type === 0 ? [] : [53, 1, type]), ...(fields.options ?? []), END];
+  const bytes = new Uint8Array(Math.max(AT.options + options.length, fields.bytes ?? 300));
+  const view = new DataView(bytes.buffer);
+  bytes[AT.op] = fields.op ?? BOOTREQUEST;
+  bytes[AT.htype] = fields.htype ?? 1;
+  bytes[AT.hlen] = fields.hlen ?? 6;
+  bytes[AT.hops] = fields.hops ?? 0;
+  bytes.set([0xde, 0xad, 0xbe, 0xef], AT.xid);
+  view.setUint16(AT.flags, fields.flags ?? 0);
+  view.setUint32(AT.ciaddr, ip(fields.ciaddr ?? "0.0.0.0"));
+  view.setUint32(AT.yiaddr, ip(fields.yiaddr ?? "0.0.0.0"));
+  view.setUint32(AT.giaddr, ip(fields.giaddr ?? "0.0.0.0"));
+  bytes.set(CLIENT_MAC, AT.chaddr);
+  view.setUint32(AT.cookie, MAGIC_COOKIE);
+  bytes.set(options, AT.options);
+  return bytes;
+}
+
+/** A client interface. */
+export function clientInterface(name: string, address: string, trusted = false): ForwardInterface {
+  const giaddr = ip(address);
+  const circuitId = new TextEncoder().encode(name);
+  const remoteId = Uint8Array.of(2, 0xff, 0, 0, 0, 1);
+  const information = informationFor({
+    circuitId,
+    remoteId,
+    giaddr,
+    linkSelection: true,
+    serverIdentifierOverride: true,
+  });
+  return { name, giaddr, trusted, circuitId, information };
+}
+
+/** Two LANs, of which lan1 has a trusted switch and relays behind it, and two nodes. */
+export const CONFIG = {
+  interfaces: [clientInterface("lan0", "10.77.0.1"), clientInterface("lan1", "10.78.0.1", true)],
+  nodes: [{ id: 1, address: ip("10.99.0.11"), port: 67 }, { id: 2, address: ip("10.99.0.12"), port: 67 }],
+  hopsMax: 4,
+} as const satisfies ForwardConfig;
+
+export const [LAN0, LAN1] = CONFIG.interfaces;
