@@ -1,0 +1,48 @@
+/**
+ * What the tests and benchmarks run beside our own programs, by Debian package. One table: the set-up installs from it
+ * and the end-to-end tests look for its commands.
+ */
+
+/** A Debian package and the command that shows it is there. */
+export interface Tool {
+  readonly package: string;
+  readonly command: string;
+}
+
+/** For `deno task test`. */
+export const TEST_TOOLS: readonly Tool[] = [
+  { package: "iproute2", command: "ip" },
+  { package: "iputils-ping", command: "ping" },
+  { package: "nftables", command: "nft" },
+  { package: "curl", command: "curl" },
+  { package: "tcpdump", command: "tcpdump" },
+  { package: "tshark", command: "tshark" },
+  { package: "udhcpc", command: "udhcpc" },
+  { package: "busybox", command: "busybox" },
+  { package: "isc-dhcp-client", command: "dhclient" },
+  { package: "dhcpcd5", command: "dhcpcd" },
+  // The reference programs that prove the laboratory itself.
+  { package: "dnsmasq-base", command: "dnsmasq" },
+  { package: "isc-dhcp-relay", command: "dhcrelay" },
+];
+
+/** For the comparison in `deno task bench`. */
+export const BENCH_TOOLS: readonly Tool[] = [
+  { package: "kea-dhcp4-server", command: "kea-dhcp4" },
+  { package: "kea-admin", command: "perfdhcp" },
+];
+
+const FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** The tools whose command is nowhere to be found. Administrators' folders count even when PATH lacks them. */
+export function absentTools(tools: readonly Tool[], folders: readonly string[] = FOLDERS): Tool[] {
+  return tools.filter(({ command }) => !folders.some((folder) => isFile(`${folder}/${command}`)));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

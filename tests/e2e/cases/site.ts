@@ -1,0 +1,105 @@
+/**
+ * The set-up that the cases share: one node, one relay, two client networks.
+ */
+
+import { strictEqual } from "node:assert/strict";
+import type { Capture } from "../lab/capture.ts";
+import type { Process } from "../lab/process.ts";
+import { LANS, type NodeHost, Topology } from "../lab/topology.ts";
+import type { NodeConfig, Programs, RelayConfig, ServiceConfig } from "../programs/programs.ts";
+
+/** What a case may want different. */
+export interface SiteOptions {
+  /** Pool of the first network; the second's is fixed. */
+  readonly pool?: string;
+  readonly service?: Partial<ServiceConfig>;
+  /** Address of a host in the first network that sends too much to be recorded. */
+  readonly unrecorded?: string;
+}
+
+/** A running service and the networks around it. */
+export interface Site {
+  readonly topology: Topology;
+  /** The wire of the first and of the second client network. */
+  readonly wires: readonly [Capture, Capture];
+  readonly nodeHost: NodeHost;
+  /** The node that runs now. */
+  node: Process;
+  readonly relay: Process;
+  /** Starts a node over the same state, after the last one has ended. */
+  restartNode(): Promise<void>;
+}
+
+/** Short enough for T2 to come in a test, long enough for no lease to end in one. */
+const SERVICE = { leaseTime: 120, renewTime: 4, rebindTime: 8 };
+
+/** Runs a case in a site of its own; a failure carries the wire's transcript and the programs' last words. */
+export async function onSite(
+  programs: Programs,
+  options: SiteOptions,
+  testCase: (site: Site) => Promise<void>,
+): Promise<void> {
+  await using topology = await Topology.build();
+  try {
+    const wires = [await topology.capture(LANS[0], options.unrecorded), await topology.capture(LANS[1])] as const;
+    const nodeHost = await topology.node(1);
+    const config = nodeConfig(nodeHost, options);
+    const node = await programs.startNode(nodeHost.namespace, config);
+    const relay = await programs.startRelay(topology.gateway, relayConfig([nodeHost]));
+    const site: Site = {
+      topology,
+      wires,
+      nodeHost,
+      node,
+      relay,
+      async restartNode() {
+        strictEqual(site.node.running, false, "The last node has to end before the next one starts");
+        site.node = await programs.startNode(nodeHost.namespace, config);
+      },
+    };
+    await testCase(site);
+    site.node.mustRun();
+    relay.mustRun();
+    for (const wire of wires) strictEqual(await wire.malformed(), "", `tshark finds fault with ${wire.device}`);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${message}\n${topology.report()}`, { cause: error });
+  }
+}
+
+function nodeConfig(host: NodeHost, options: SiteOptions): NodeConfig {
+  const stateDir = host.namespace.folder("state");
+  return {
+    node: { id: 1, stateDir },
+    dhcp: { address: host.address, port: 67 },
+    cluster: { nodes: [{ id: 1, address: host.address }], port: 6767 },
+    http: { address: host.address, port: 8067 },
+    log: { level: "info", format: "text" },
+    service: {
+      revision: 1,
+      authoritative: true,
+      ...SERVICE,
+      subnets: LANS.map((lan, index) => ({
+        subnet: lan.subnet,
+        pools: [index === 0 && options.pool !== undefined ? options.pool : `${lan.network}.20-${lan.network}.200`],
+        options: { routers: [lan.gateway], "domain-name-servers": [`${lan.network}.53`] },
+      })),
+      ...options.service,
+    },
+  };
+}
+
+function relayConfig(nodes: readonly NodeHost[]): RelayConfig {
+  return {
+    relay: { interfaces: LANS.map((lan) => ({ name: lan.name })) },
+    nodes: nodes.map(({ address }, index) => ({
+      id: index + 1,
+      address,
+      port: 67,
+      health: `http://${address}:8067/readyz`,
+    })),
+    probe: { interval: "1s", timeout: "500ms" },
+    http: { address: "127.0.0.1", port: 8068 },
+    log: { level: "info", format: "text" },
+  };
+}

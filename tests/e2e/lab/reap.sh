@@ -1,0 +1,26 @@
+#!/bin/sh
+# Removes the laboratory NAME, whose temporary folder lies in FOLDER, once standard input ends.
+#
+# The laboratory's process holds the other end of that pipe, so this runs however it ends: by itself, by an exception,
+# by Ctrl-C (at which `deno test` exits without a word to the tests) or by SIGKILL.
+#
+# usage: reap.sh NAME FOLDER
+
+name=${1:?} folder=${2:?}
+
+# Ctrl-C in a terminal reaches this process too.
+trap '' INT TERM HUP
+cat >/dev/null
+
+for path in /run/netns/"$name"-*; do
+  [ -e "$path" ] || continue
+  namespace=${path##*/}
+  # Only processes that the laboratory put there can be inside a namespace that it made. Twice, for one that was just
+  # starting another.
+  for _ in 1 2; do
+    for pid in $(ip netns pids "$namespace"); do kill -KILL "$pid"; done
+  done
+  ip netns delete "$namespace"
+  rm -rf "/etc/netns/$namespace"
+done 2>/dev/null
+rm -rf "${folder:?}/$name" /etc/netns/"$name"-*

@@ -1,0 +1,160 @@
+/**
+ * The network of the end-to-end tests: client LANs and a server LAN, joined by an edge gateway.
+ *
+ * ```text
+ *  client1  client2   client3            node1   node2
+ *     │eth0    │eth0     │eth0             │eth0   │eth0     one namespace each
+ *  ┌──┴────────┴──┐  ┌───┴───────┐     ┌───┴───────┴──┐
+ *  │ lan0         │  │ lan1      │     │ servers      │     bridges, all in the namespace "switch"
+ *  └──────┬───────┘  └─────┬─────┘     └──────┬───────┘
+ *     lan0│            lan1│              srv0│
+ *    ┌────┴────────────────┴──────────────────┴────┐
+ *    │ gateway: routes, runs the relay             │
+ *    └─────────────────────────────────────────────┘
+ * ```
+ *
+ * lan0 is 10.77.0.0/24, lan1 10.78.0.0/24, the server LAN 10.99.0.0/24; the gateway has .1 in each, node n has .10+n.
+ */
+
+import { Capture } from "./capture.ts";
+import { Lab, type Namespace } from "./lab.ts";
+
+/** A client network. */
+export interface Lan {
+  /** The bridge in the switch and the gateway's interface are both called so. */
+  readonly name: string;
+  /** For `${network}.1` and the like. */
+  readonly network: string;
+  readonly subnet: string;
+  readonly gateway: string;
+}
+
+/** The client networks that a topology can have. */
+export const LANS: readonly [Lan, Lan] = [
+  { name: "lan0", network: "10.77.0", subnet: "10.77.0.0/24", gateway: "10.77.0.1" },
+  { name: "lan1", network: "10.78.0", subnet: "10.78.0.0/24", gateway: "10.78.0.1" },
+];
+
+/** A machine with one interface, `eth0`. */
+export interface Host {
+  readonly namespace: Namespace;
+  /** Lower-case with colons. */
+  readonly mac: string;
+}
+
+/** A node's machine. */
+export interface NodeHost extends Host {
+  readonly address: string;
+}
+
+export class Topology implements AsyncDisposable {
+  readonly lab: Lab;
+  readonly switch: Namespace;
+  readonly gateway: Namespace;
+  readonly #captures: Capture[] = [];
+  #hosts = 0;
+
+  private constructor(lab: Lab, switch_: Namespace, gateway: Namespace) {
+    this.lab = lab;
+    this.switch = switch_;
+    this.gateway = gateway;
+  }
+
+  /** Builds switch and gateway; hosts are plugged in afterwards. */
+  static async build(): Promise<Topology> {
+    const lab = await Lab.open();
+    try {
+      const switch_ = await lab.namespace("switch");
+      const gateway = await lab.namespace("gateway", { forward: true });
+      const topology = new Topology(lab, switch_, gateway);
+      const bridges = [...LANS.map((lan) => lan.name), "servers"];
+      await switch_.ip(...bridges.flatMap((bridge) => [
+        // No snooping: there is no multicast router here that would keep groups alive.
+        `link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+        `link set ${bridge} up`,
+      ]));
+      for (const lan of LANS) await topology.#plug(gateway, lan.name, lan.name, [`${lan.gateway}/24`]);
+      await topology.#plug(gateway, "srv0", "servers", ["10.99.0.1/24"]);
+      return topology;
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  /** Adds a machine without an address to a client network. */
+  async client(name: string, lan: Lan = LANS[0]): Promise<Host> {
+    return await this.#host(name, lan.name, []);
+  }
+
+  /** Adds a machine with a fixed address, such as one that took somebody else's. */
+  async squatter(name: string, address: string, lan: Lan = LANS[0]): Promise<Host> {
+    return await this.#host(name, lan.name, [`${address}/24`], lan.gateway);
+  }
+
+  /** Adds the machine of node `id`. */
+  async node(id: number): Promise<NodeHost> {
+    const address = `10.99.0.${10 + id}`;
+    return { ...await this.#host(`node${id}`, "servers", [`${address}/24`], "10.99.0.1"), address };
+  }
+
+  /** Adds a machine to the server LAN that is no node. */
+  async serverLanHost(name: string, address: string): Promise<Host> {
+    return await this.#host(name, "servers", [`${address}/24`], "10.99.0.1");
+  }
+
+  /** Pulls a client's plug and puts it into another network. */
+  async move(client: Host, lan: Lan): Promise<void> {
+    const port = portOf(client.namespace.name);
+    await this.switch.ip(`link set ${port} down`, `link set ${port} master ${lan.name}`, `link set ${port} up`);
+  }
+
+  /** Records the DHCP of a client network or of the server LAN from now on, but for what `exceptFrom` sends. */
+  async capture(where: Lan | "servers", exceptFrom?: string): Promise<Capture> {
+    const capture = await Capture.start(this.switch, where === "servers" ? where : where.name, exceptFrom);
+    this.#captures.push(capture);
+    return capture;
+  }
+
+  /** What happened, for the report of a failed test: the wire, then the last output of every process. */
+  report(): string {
+    return [
+      ...this.#captures.map((capture) => `── wire ${capture.device} ──\n${capture.transcript(60)}`),
+      ...this.lab.processes
+        .filter((process) => process.output.bytes > 0 && !process.label.startsWith("tcpdump"))
+        .map((process) => `── ${process.label}, ${process.state} ──\n${process.output.last(25)}`),
+    ].join("\n");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.lab.close();
+  }
+
+  async #host(name: string, bridge: string, addresses: string[], gateway?: string): Promise<Host> {
+    const namespace = await this.lab.namespace(name);
+    const mac = await this.#plug(namespace, "eth0", bridge, addresses);
+    if (gateway !== undefined) await namespace.ip(`route add default via ${gateway}`);
+    return { namespace, mac };
+  }
+
+  async #plug(namespace: Namespace, device: string, bridge: string, addresses: readonly string[]): Promise<string> {
+    const port = portOf(device === "eth0" ? namespace.name : `gw-${device}`);
+    const mac = `02:dc:00:00:00:${(++this.#hosts).toString(16).padStart(2, "0")}`;
+    await this.switch.ip(
+      `link add ${port} type veth peer name ${device} netns ${namespace.systemName}`,
+      `link set ${port} master ${bridge} up`,
+    );
+    await namespace.ip(
+      `link set ${device} address ${mac} up`,
+      ...addresses.map((address) => `addr add ${address} broadcast + dev ${device}`),
+    );
+    return mac;
+  }
+}
+
+/** The switch's end of a cable; interface names have at most 15 characters. */
+function portOf(name: string): string {
+  const port = `p-${name}`;
+  if (port.length > 15) throw new Error(`Host name "${name}" must have at most 13 characters: it names an interface`);
+  return port;
+}

@@ -1,0 +1,73 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { lifecycle } from "./cases/lifecycle.ts";
+import { labName, removeLeftovers, TEMPORARY } from "./lab/janitor.ts";
+import { Lab } from "./lab/lab.ts";
+import { Process, run } from "./lab/process.ts";
+import { until } from "./lab/wait.ts";
+import { reference } from "./programs/reference.ts";
+import { e2e } from "./register.ts";
+
+// Other people's server and relay: when this fails, the laboratory is at fault, not our programs.
+e2e("the laboratory: udhcpc lives its life with dnsmasq and dhcrelay", () => lifecycle(reference, "udhcpc"));
+
+e2e("the laboratory leaves nothing behind when a test fails in it", async () => {
+  let name = "";
+  let pid = 0;
+  await rejects(async () => {
+    await using lab = await Lab.open();
+    name = lab.name;
+    const process = (await lab.namespace("host")).spawn(["sleep", "1000"], { label: "sleep" });
+    pid = process.pid;
+    throw new Error("as intended");
+  }, /as intended/);
+  deepStrictEqual(await traces(name), []);
+  strictEqual(alive(pid), false);
+});
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
+  e2e(`the laboratory leaves nothing behind after ${signal} to its process`, async () => {
+    const code = `
+      import { Lab } from ${JSON.stringify(new URL("lab/lab.ts", import.meta.url).href)};
+      const lab = await Lab.open();
+      (await lab.namespace("host")).spawn(["sleep", "1000"], { label: "sleep" });
+      console.log(lab.name);
+      setInterval(() => {}, 1000);`;
+    const process = new Process([Deno.execPath(), "eval", code], { label: "laboratory" });
+    const name = (await process.printed(/^dc-\S+$/m, 20_000))[0];
+    ok((await traces(name)).length > 0);
+    process.signal(signal);
+    await process.ended;
+    await until("its traces to disappear", 10_000, async () => (await traces(name)).length === 0);
+  });
+}
+
+e2e("the janitor removes what a dead process left, and nothing else", async () => {
+  await using mine = await Lab.open();
+  await mine.namespace("host");
+  const dead = new Process(["true"], { label: "true" });
+  await dead.ended;
+  const name = labName(dead.pid);
+  await run(["ip", "netns", "add", `${name}-host`]);
+  await Deno.mkdir(`${TEMPORARY}/${name}`);
+  await removeLeftovers();
+  deepStrictEqual(await traces(name), []);
+  ok((await traces(mine.name)).length > 0);
+});
+
+/** What there is of a laboratory on this machine. */
+async function traces(name: string): Promise<string[]> {
+  const namespaces = (await run(["ip", "netns", "list"])).split("\n").filter((line) => line.startsWith(name));
+  const files = [TEMPORARY, "/etc/netns"].flatMap((folder) =>
+    [...Deno.readDirSync(folder)].map((entry) => `${folder}/${entry.name}`).filter((path) => path.includes(name))
+  );
+  return [...namespaces, ...files];
+}
+
+function alive(pid: number): boolean {
+  try {
+    Deno.kill(pid, "SIGCONT");
+    return true;
+  } catch {
+    return false;
+  }
+}
