@@ -25,6 +25,8 @@ export interface PacketSocket {
   /** The interface's own hardware address. */
   readonly mac: Uint8Array;
   readonly sendErrors: { count: number; last: string | undefined };
+  /** Frames to the port that were not sound (lengths, checksums) and so not delivered. */
+  readonly malformed?: number;
   /**
    * Starts delivery of IPv4 UDP datagrams to `port` (a BPF filter in the kernel drops everything else). A socket on
    * which this is never called receives nothing.

@@ -37,6 +37,8 @@ export interface UdpSocket {
   readonly port: number;
   /** Datagrams that could not be sent (full buffer, no route, refused), and why the last one failed. */
   readonly sendErrors: { count: number; last: string | undefined };
+  /** Datagrams lost because the receive buffer was full, where the system counts them (Linux implementation). */
+  readonly dropped?: number;
   /**
    * Starts delivery. Datagrams arrive in batches: `handler` for each, then `batchEnd` once. Neither may throw.
    */

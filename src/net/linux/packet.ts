@@ -1,0 +1,123 @@
+/**
+ * Packet sockets through libc: whole Ethernet frames on one interface, for clients that have no address yet.
+ *
+ * A socket is opened for no protocol, so that it receives nothing; `receive` attaches the filter first and asks for
+ * IPv4 afterwards, so that nothing slips in between.
+ */
+
+import { type Attempt, refused } from "../errors.ts";
+import { FRAME_HEADER_OCTETS, FRAME_PAYLOAD_OCTETS_MAX, readFrame, writeFrame } from "../frame.ts";
+import type { PacketAddressing, PacketHandler, PacketSocket } from "../packet.ts";
+import {
+  AF_PACKET,
+  ARPHRD_ETHER,
+  ARPHRD_LOOPBACK,
+  ETH_P_IP,
+  LinkAddress,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  SO_ATTACH_FILTER,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "./abi.ts";
+import { filterReference, udpPortFilter } from "./filter.ts";
+import { addressOf, libc } from "./libc.ts";
+import { DATAGRAM_BYTES_MAX, type ReceiveMemory } from "./memory.ts";
+import { BATCH_MAX, reactor, type Source } from "./reactor.ts";
+import { Descriptor, interrupted, requiredInterfaceName, SendErrors } from "./socket.ts";
+
+/** One for all: a frame is built and handed to the kernel within one call. */
+const FRAME = new Uint8Array(FRAME_HEADER_OCTETS + FRAME_PAYLOAD_OCTETS_MAX);
+
+class LinuxPacketSocket implements PacketSocket, Source {
+  readonly device: string;
+  readonly interfaceIndex: number;
+  readonly mac: Uint8Array;
+  readonly fd: number;
+  readonly sendErrors = new SendErrors();
+  malformed = 0;
+
+  readonly #descriptor: Descriptor;
+  readonly #attempt: Attempt;
+  readonly #to: LinkAddress;
+  #handler: PacketHandler | undefined;
+
+  constructor(device: string, interfaceIndex: number, descriptor: Descriptor, attempt: Attempt) {
+    const local = new LinkAddress(interfaceIndex, 0);
+    descriptor.bind(local.memory, attempt);
+    descriptor.localAddress(local.memory, attempt);
+    if (local.hardwareType !== ARPHRD_ETHER && local.hardwareType !== ARPHRD_LOOPBACK) {
+      throw refused("EOPNOTSUPP", attempt, "the interface is not an Ethernet interface (EOPNOTSUPP)");
+    }
+    this.device = device;
+    this.interfaceIndex = interfaceIndex;
+    this.mac = local.hardware;
+    this.fd = descriptor.fd;
+    this.#descriptor = descriptor;
+    this.#attempt = attempt;
+    this.#to = new LinkAddress(interfaceIndex, ETH_P_IP);
+  }
+
+  receive(port: number, handler: PacketHandler): void {
+    const first = this.#handler === undefined;
+    this.#handler = handler;
+    if (!this.#descriptor.open) return;
+    const program = udpPortFilter(port);
+    const reference = filterReference(program, addressOf(program.buffer));
+    this.#descriptor.set(SOL_SOCKET, SO_ATTACH_FILTER, reference, this.#attempt);
+    if (!first) return;
+    this.#descriptor.bind(new LinkAddress(this.interfaceIndex, ETH_P_IP).memory, this.#attempt);
+    reactor().add(this);
+  }
+
+  drain(memory: ReceiveMemory): void {
+    const { recvfrom } = libc();
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    for (let count = 0; count < BATCH_MAX; count++) {
+      const length = recvfrom(this.fd, memory.room(), DATAGRAM_BYTES_MAX, MSG_DONTWAIT | MSG_TRUNC, 0, 0);
+      if (length < 0) {
+        if (interrupted()) continue;
+        // Nothing more, or an error (interface went down) that reading it has cleared.
+        return;
+      }
+      if (length > DATAGRAM_BYTES_MAX) {
+        this.malformed++;
+        continue;
+      }
+      const read = readFrame(memory.take(length));
+      if (read.ok) handler(read.payload, read.addressing);
+      else this.malformed++;
+      if (!this.#descriptor.open) return;
+    }
+  }
+
+  send(payload: Uint8Array, addressing: Omit<PacketAddressing, "sourceMac">): boolean {
+    // A closed descriptor's number may already be another file's.
+    if (!this.#descriptor.open) return this.sendErrors.refuse("the socket is closed");
+    if (payload.length > FRAME_PAYLOAD_OCTETS_MAX) return this.sendErrors.refuse("the payload is too long for IPv4");
+    const length = writeFrame(FRAME, payload, { ...addressing, sourceMac: this.mac });
+    const sent = libc().sendto(this.fd, FRAME, length, MSG_DONTWAIT, this.#to.memory, LinkAddress.size);
+    return sent >= 0 || this.sendErrors.add();
+  }
+
+  close(): void {
+    if (!this.#descriptor.open) return;
+    if (this.#handler !== undefined) reactor().remove(this);
+    this.#descriptor.close();
+  }
+}
+
+/** Opens a packet socket on an interface. Throws a `SocketError` when the system refuses. */
+export function openLinuxPacket(device: string): PacketSocket {
+  const attempt: Attempt = { what: `open a packet socket on ${device}`, device, capability: "CAP_NET_RAW" };
+  const interfaceIndex = libc().if_nametoindex(requiredInterfaceName(device, attempt));
+  if (interfaceIndex === 0) throw refused("ENODEV", attempt);
+  const descriptor = new Descriptor(AF_PACKET, SOCK_RAW, 0, attempt);
+  try {
+    return new LinuxPacketSocket(device, interfaceIndex, descriptor, attempt);
+  } catch (error) {
+    descriptor.close();
+    throw error;
+  }
+}

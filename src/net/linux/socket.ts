@@ -1,0 +1,107 @@
+/**
+ * What UDP and packet sockets have in common: a descriptor, its options, and errors that say what to do.
+ */
+
+import { type Attempt, refused } from "../errors.ts";
+import type { SocketError } from "../udp.ts";
+import {
+  int32,
+  interfaceName,
+  SK_MEMINFO_DROPS,
+  SK_MEMINFO_WORDS,
+  SO_MEMINFO,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+} from "./abi.ts";
+import { errno, lastError, libc } from "./libc.ts";
+import { describeErrno, ERRNO } from "./errno.ts";
+
+/** The error for the call that failed just now. */
+export function lastRefusal(attempt: Attempt): SocketError {
+  const { code, description } = lastError();
+  return refused(code, attempt, description);
+}
+
+/** An open socket. Owns its descriptor until {@link Descriptor.close}. */
+export class Descriptor {
+  readonly fd: number;
+  #open = true;
+
+  constructor(family: number, type: number, protocol: number, attempt: Attempt) {
+    this.fd = libc().socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (this.fd < 0) throw lastRefusal(attempt);
+  }
+
+  /** False once it is closed. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  set(level: number, option: number, value: ArrayBufferView<ArrayBuffer>, attempt: Attempt): void {
+    if (libc().setsockopt(this.fd, level, option, value, value.byteLength) < 0) throw lastRefusal(attempt);
+  }
+
+  bind(address: ArrayBuffer, attempt: Attempt): void {
+    if (libc().bind(this.fd, address, address.byteLength) < 0) throw lastRefusal(attempt);
+  }
+
+  /** Fills `address` with what the socket is bound to. */
+  localAddress(address: ArrayBuffer, attempt: Attempt): void {
+    if (libc().getsockname(this.fd, address, int32(address.byteLength)) < 0) throw lastRefusal(attempt);
+  }
+
+  /** Sets the receive buffer: all that is wanted with CAP_NET_ADMIN, else up to net.core.rmem_max. */
+  setReceiveBuffer(bytes: number, attempt: Attempt): void {
+    const value = int32(bytes);
+    if (libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, value, value.byteLength) === 0) return;
+    this.set(SOL_SOCKET, SO_RCVBUF, value, attempt);
+  }
+
+  /** How many datagrams the kernel dropped because the receive buffer was full. */
+  receiveDrops(): number {
+    const words = new Uint32Array(SK_MEMINFO_WORDS);
+    libc().getsockopt(this.fd, SOL_SOCKET, SO_MEMINFO, words, int32(words.byteLength));
+    return words[SK_MEMINFO_DROPS] ?? 0;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    libc().close(this.fd);
+  }
+}
+
+/** An interface's name as C text. Throws what the system would say of a name that can't exist. */
+export function requiredInterfaceName(device: string, attempt: Attempt): Uint8Array<ArrayBuffer> {
+  const name = interfaceName(device);
+  if (name === undefined) throw refused("ENODEV", attempt);
+  return name;
+}
+
+/** Counts what would not go out. */
+export class SendErrors {
+  count = 0;
+  last: string | undefined = undefined;
+
+  /** Counts the failure of the call that was made just now. */
+  add(): false {
+    this.count++;
+    this.last = describeErrno(errno());
+    return false;
+  }
+
+  /** Counts something that was not even tried. */
+  refuse(why: string): false {
+    this.count++;
+    this.last = why;
+    return false;
+  }
+}
+
+/** Whether a read that failed is worth another try at once: it was only interrupted. */
+export function interrupted(): boolean {
+  return errno() === ERRNO.EINTR;
+}

@@ -1,0 +1,44 @@
+/**
+ * Chooses the implementation: Linux through libc where it can be called, else node:dgram.
+ */
+
+import { openDgramUdp } from "./dgram.ts";
+import { libcUnavailable } from "./linux/libc.ts";
+import { openLinuxPacket } from "./linux/packet.ts";
+import { openLinuxUdp } from "./linux/udp.ts";
+import type { PacketSocket } from "./packet.ts";
+import { SocketError, type UdpOptions, type UdpSocket } from "./udp.ts";
+
+/** Which implementation sockets get; with a fallback, why, in a few words for the log. */
+export type SocketImplementation =
+  | { readonly kind: "linux" }
+  | { readonly kind: "dgram"; readonly reason: string };
+
+/** What {@link openUdp} takes when it is left the choice. */
+export function socketImplementation(): SocketImplementation {
+  const reason = libcUnavailable();
+  return reason === undefined ? { kind: "linux" } : { kind: "dgram", reason };
+}
+
+function requireLibc(what: string): void {
+  const reason = libcUnavailable();
+  if (reason === undefined) return;
+  throw new SocketError("ENOSYS", `Cannot ${what}: ${reason} (ENOSYS). Run on Linux with --allow-ffi.`);
+}
+
+/**
+ * Opens a UDP socket. `kind` forces an implementation. Rejects with a `SocketError` whose message says what is missing
+ * and what to do about it.
+ */
+export async function openUdp(options: UdpOptions, kind?: UdpSocket["kind"]): Promise<UdpSocket> {
+  const chosen = kind ?? socketImplementation().kind;
+  if (chosen === "dgram") return await openDgramUdp(options);
+  requireLibc("open a UDP socket through libc");
+  return openLinuxUdp(options);
+}
+
+/** Opens a packet socket on an interface (Linux, CAP_NET_RAW). Throws a `SocketError` like {@link openUdp}. */
+export function openPacket(device: string): PacketSocket {
+  requireLibc(`open a packet socket on ${device}`);
+  return openLinuxPacket(device);
+}
