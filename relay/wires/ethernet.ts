@@ -1,15 +1,18 @@
 /**
- * A client interface on Ethernet. Four sockets, since each does what the others can't:
+ * A client interface on Ethernet. Several sockets, since each does what the others can't:
  *
  * | socket      | bound to              | takes                              | sends                               |
  * |-------------|-----------------------|------------------------------------|-------------------------------------|
  * | broadcasts  | the device, any:67    | clients' broadcasts                |                                     |
  * | unicasts    | the device, giaddr:67 | renewals to the relay's address    | to clients that have an address; all |
+ * | strays      | the device, the giaddr of each other interface | what this LAN sends there |                  |
  * | packets     | the device            |                                    | to clients that have none yet       |
  * | upstream    | giaddr:67             | replies of the nodes               | to the nodes                        |
  *
  * A datagram to giaddr goes to the unicast socket when it entered through the device, else to the upstream one: the
- * kernel prefers the socket that says more about where it listens. Interfaces with the same address share the last.
+ * kernel prefers the socket that says more about where it listens (`src/net/linux/selection_test.ts`). The strays keep a
+ * client of one LAN from posing as a node at the upstream socket of another. Interfaces with the same address share the
+ * upstream socket.
  */
 
 import { BROADCAST, type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
@@ -29,42 +32,49 @@ import {
 interface Sockets {
   readonly broadcasts: UdpSocket;
   readonly unicasts: UdpSocket;
+  /** What clients of this interface send to the relay's other addresses; without these it would look like upstream. */
+  readonly strays: readonly UdpSocket[];
   readonly packets: PacketSocket;
   readonly upstream: UdpSocket;
   /** Whether the upstream socket belongs to this interface and not to an earlier one with the same address. */
   readonly ownUpstream: boolean;
 }
 
-/** Opens the sockets of one interface. `upstreams` has those that are open already, and gets a new one. */
+/** Opens the sockets of one interface. `shared.upstreams` has those that are open already, and gets a new one. */
 export async function openEthernetWire(
   link: Link,
   ports: Ports,
   opener: SocketOpener,
-  upstreams: Map<Ipv4, UdpSocket>,
+  shared: { readonly upstreams: Map<Ipv4, UdpSocket>; readonly giaddrs: ReadonlySet<Ipv4> },
 ): Promise<Wire> {
   const { name: device, giaddr } = link.interface;
   const common = { port: ports.server, reuseAddress: true, receiveBufferBytes: RECEIVE_BUFFER_BYTES };
-  const open: { close(): void }[] = [];
+  const opened: { close(): void }[] = [];
   const keep = <Socket extends { close(): void }>(socket: Socket): Socket => {
-    open.push(socket);
+    opened.push(socket);
     return socket;
   };
   try {
     const broadcasts = keep(await opener.openUdp({ ...common, address: UNSPECIFIED, device, broadcast: true }));
     const unicasts = keep(await opener.openUdp({ ...common, address: giaddr, device, broadcast: true }));
+    const strays: UdpSocket[] = [];
+    for (const address of shared.giaddrs) {
+      if (address !== giaddr) strays.push(keep(await opener.openUdp({ ...common, address, device })));
+    }
     const packets = keep(opener.openPacket(device));
-    const shared = upstreams.get(giaddr);
-    const upstream = shared ?? keep(await opener.openUdp({ ...common, address: giaddr }));
-    upstreams.set(giaddr, upstream);
+    const open = shared.upstreams.get(giaddr);
+    const upstream = open ?? keep(await opener.openUdp({ ...common, address: giaddr }));
+    shared.upstreams.set(giaddr, upstream);
     return new EthernetWire(giaddr, ports, {
       broadcasts,
       unicasts,
       packets,
       upstream,
-      ownUpstream: shared === undefined,
+      strays,
+      ownUpstream: open === undefined,
     });
   } catch (error) {
-    for (const socket of open) socket.close();
+    for (const socket of opened) socket.close();
     throw error;
   }
 }
@@ -81,9 +91,11 @@ class EthernetWire implements Wire {
   }
 
   receive(link: number, handlers: WireHandlers): void {
-    const { broadcasts, unicasts, upstream, ownUpstream } = this.#sockets;
+    const { broadcasts, unicasts, strays, upstream, ownUpstream } = this.#sockets;
     broadcasts.receive((bytes, from) => handlers.request(link, bytes, from, false));
-    unicasts.receive((bytes, from) => handlers.request(link, bytes, from, true));
+    for (const socket of [unicasts, ...strays]) {
+      socket.receive((bytes, from) => handlers.request(link, bytes, from, true));
+    }
     if (ownUpstream) upstream.receive((bytes, from, port) => handlers.reply(link, bytes, from, port));
   }
 
@@ -113,8 +125,9 @@ class EthernetWire implements Wire {
   }
 
   get receiveDrops(): number {
-    const { broadcasts, unicasts, upstream, ownUpstream } = this.#sockets;
-    return (broadcasts.dropped ?? 0) + (unicasts.dropped ?? 0) + (ownUpstream ? upstream.dropped ?? 0 : 0);
+    const { broadcasts, unicasts, strays, upstream, ownUpstream } = this.#sockets;
+    const receiving = [broadcasts, unicasts, ...strays, ...(ownUpstream ? [upstream] : [])];
+    return receiving.reduce((sum, { dropped }) => sum + (dropped ?? 0), 0);
   }
 
   get sendErrors(): Wire["sendErrors"] {
@@ -127,8 +140,8 @@ class EthernetWire implements Wire {
   }
 
   close(): void {
-    const { broadcasts, unicasts, packets, upstream, ownUpstream } = this.#sockets;
-    for (const socket of [broadcasts, unicasts, packets]) socket.close();
+    const { broadcasts, unicasts, strays, packets, upstream, ownUpstream } = this.#sockets;
+    for (const socket of [broadcasts, unicasts, ...strays, packets]) socket.close();
     if (ownUpstream) upstream.close();
   }
 }

@@ -65,11 +65,12 @@ export async function openWires(links: readonly Link[], ports: Ports, opener: So
   const wires: Wire[] = [];
   /** Interfaces may share an address; of several sockets bound to it only one would receive. */
   const upstreams = new Map<Ipv4, UdpSocket>();
+  const giaddrs = new Set(links.filter((link) => link.ethernet).map((link) => link.interface.giaddr));
   try {
     for (const link of links) {
       wires.push(
         link.ethernet
-          ? await openEthernetWire(link, ports, opener, upstreams)
+          ? await openEthernetWire(link, ports, opener, { upstreams, giaddrs })
           : await openLoopbackWire(link, ports, opener),
       );
     }

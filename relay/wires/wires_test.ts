@@ -102,10 +102,12 @@ Deno.test("ethernet: what arrives is told apart by its socket", async () => {
   const client = ip("10.78.1.9");
   opener.handlers.get("lan1/0.0.0.0:67")?.(BYTES, 0, 68);
   opener.handlers.get("lan1/10.78.0.1:67")?.(BYTES, client, 68);
+  opener.handlers.get("lan1/10.77.0.1:67")?.(BYTES, ip("10.99.0.11"), 67);
   opener.handlers.get("any/10.78.0.1:67")?.(BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(handlers.seen, [
     "request 1 0.0.0.0 broadcast",
     "request 1 10.78.1.9 unicast",
+    "request 1 10.99.0.11 unicast",
     "reply 1 10.99.0.11:67",
   ]);
 });
@@ -136,7 +138,9 @@ Deno.test("loopback: one socket, and nothing ever leaves for the address a clien
   deepStrictEqual(opener.log, Array(3).fill("any/127.0.0.1:6700 to 127.0.0.1:6800"));
 });
 
-for (const refused of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/packets", "any/10.78.0.1:67"]) {
+for (
+  const refused of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/10.77.0.1:67", "lan1/packets", "any/10.78.0.1:67"]
+) {
   Deno.test(`openWires() leaves nothing open when ${refused} is refused`, async () => {
     const opener = new FakeOpener(refused);
     await rejects(openWires([LAN0, LAN1], PORTS, opener), { name: "SocketError", message: `Cannot open ${refused}` });
@@ -147,7 +151,7 @@ for (const refused of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/packets", "
 Deno.test("closing the wires closes every socket", async () => {
   const opener = new FakeOpener();
   const wires = await openWires([LAN0, LAN1, LO], PORTS, opener);
-  strictEqual(opener.open.size, 9);
+  strictEqual(opener.open.size, 11);
   for (const wire of wires) wire.close();
   deepStrictEqual([...opener.open], []);
 });

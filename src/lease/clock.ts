@@ -8,7 +8,7 @@
 
 import { ANCHOR_LIFETIME_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
 
-/** One reading of both clocks of this machine. */
+/** One reading of both clocks of this machine, in whole milliseconds. */
 export interface Instant {
   /** Milliseconds since 1970; may jump. */
   readonly wallMs: number;

@@ -50,7 +50,7 @@ type Declared = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
  */
 export type Libc = { readonly [K in keyof Declared]: Lenient<Declared[K]> };
 
-/** Where Debian, Fedora and their kin keep the library; tried when only one path is permitted. */
+/** Where Debian, Fedora and their kin keep the library; tried when only such paths are permitted. */
 const PATHS = [
   "/lib/x86_64-linux-gnu/libc.so.6",
   "/lib/aarch64-linux-gnu/libc.so.6",
@@ -70,13 +70,15 @@ function permitted(path?: string): boolean {
 
 function load(): Loaded {
   if (Deno.build.os !== "linux") return { reason: `the system is ${Deno.build.os}, not Linux` };
-  const path = permitted() ? "libc.so.6" : PATHS.find(permitted);
-  if (path === undefined) return { reason: "the permission to call libc is missing (--allow-ffi)" };
-  try {
-    return { symbols: Deno.dlopen(path, SYMBOLS).symbols as unknown as Libc };
-  } catch (error) {
-    return { reason: `libc.so.6 does not load: ${error instanceof Error ? error.message : error}` };
+  let reason = "the permission to call libc is missing (--allow-ffi)";
+  for (const path of permitted() ? ["libc.so.6"] : PATHS.filter(permitted)) {
+    try {
+      return { symbols: Deno.dlopen(path, SYMBOLS).symbols as unknown as Libc };
+    } catch (error) {
+      reason = `libc.so.6 does not load: ${error instanceof Error ? error.message : error}`;
+    }
   }
+  return { reason };
 }
 
 const loaded = load();
