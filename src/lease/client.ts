@@ -42,15 +42,15 @@ const HEADER_OCTETS = 6;
  */
 export function clientKey(client: Client): ClientKey {
   const { address, prefixLength } = client.subnet;
-  return String.fromCharCode(
-    address >>> 24,
-    (address >>> 16) & 255,
-    (address >>> 8) & 255,
-    address & 255,
-    prefixLength,
-    client.tag,
-    ...client.bytes,
-  ) as ClientKey;
+  const octets = new Uint8Array(HEADER_OCTETS + client.bytes.length);
+  octets[0] = address >>> 24;
+  octets[1] = address >>> 16;
+  octets[2] = address >>> 8;
+  octets[3] = address;
+  octets[4] = prefixLength;
+  octets[5] = client.tag;
+  octets.set(client.bytes, HEADER_OCTETS);
+  return clientKeyOf(octets);
 }
 
 /** The octets of a key, for storage and the wire. */
@@ -62,7 +62,8 @@ export function clientKeyBytes(key: ClientKey): Uint8Array<ArrayBuffer> {
 
 /** The key with these octets; the inverse of {@link clientKeyBytes}. */
 export function clientKeyOf(bytes: Uint8Array): ClientKey {
-  return String.fromCharCode(...bytes) as ClientKey;
+  // Twice as fast as spreading; this runs several times per request.
+  return String.fromCharCode.apply(null, bytes as unknown as number[]) as ClientKey;
 }
 
 /** Takes a key apart. */

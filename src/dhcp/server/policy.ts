@@ -5,7 +5,7 @@
  */
 
 import { toHex } from "../../bytes/hex.ts";
-import { type Ipv4, netmask, type Prefix, prefixContains, prefixRange, type Range } from "../../net/ipv4.ts";
+import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import type { ClassConfig, ReservationConfig, ScopeConfig, ServiceConfig, SubnetConfig } from "./config.ts";
@@ -217,6 +217,5 @@ function last<Key extends keyof ScopeConfig>(levels: readonly ScopeConfig[], key
 
 /** Whether an address lies in one of a subnet's pools. */
 export function poolAt(subnet: Subnet, address: Ipv4): Pool | undefined {
-  if (!prefixContains(subnet.prefix, address)) return undefined;
-  return subnet.pools.find((pool) => pool.range.first <= address && address <= pool.range.last);
+  return subnet.pools.find((pool) => rangeContains(pool.range, address));
 }

@@ -12,6 +12,12 @@ import { writeTimes } from "./times.ts";
 
 const NO_BYTES = new Uint8Array();
 
+/** Option 53 by message type. */
+const TYPE_BYTES = Array.from(
+  { length: 1 + Math.max(...Object.values(MESSAGE_TYPE)) },
+  (_, type) => Uint8Array.of(type),
+);
+
 /** RFC 2131 §2: every client takes a datagram of 576 octets; more only where it says so (option 57). */
 const DATAGRAM_BYTES = { min: 576, max: 1500 };
 const IP_UDP_HEADER_BYTES = 28;
@@ -66,7 +72,7 @@ const ECHOED = [
 function startReply(query: Query, type: number): Message {
   const { message } = query;
   const options: Options = new Map();
-  writeOption(options, OPTIONS.messageType, type);
+  options.set(OPTIONS.messageType.code, TYPE_BYTES[type] as Uint8Array);
   writeOption(options, OPTIONS.serverIdentifier, query.serverIdentifier);
   return {
     op: BOOTREPLY,

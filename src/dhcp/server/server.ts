@@ -10,7 +10,7 @@ import type { Bounds, Instant } from "../../lease/clock.ts";
 import type { Offers } from "../../lease/offers.ts";
 import type { LeaseDetail } from "../../lease/slot.ts";
 import type { LeaseTable } from "../../lease/table.ts";
-import { type Ipv4, prefixContains, UNSPECIFIED } from "../../net/ipv4.ts";
+import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import type { Action, DropReason } from "./action.ts";
@@ -99,7 +99,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
 
 /** A client asks for an address it believes to hold. */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
-  if (!prefixContains(query.subnet.prefix, address)) return refuse(state, query, "this address is of another network");
+  if (!rangeContains(query.subnet.range, address)) return refuse(state, query, "this address is of another network");
   const slot = state.table.get(address);
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
   if (own && mayHold(state, query, address, time)) return grant(state, query, address, now);

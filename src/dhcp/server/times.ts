@@ -15,8 +15,21 @@ export function leaseSecondsFor(scope: Scope, requestedSeconds: number | undefin
  * eighths of it (RFC 2131 §4.4.5); a lease without end has none.
  */
 export function writeTimes(options: Options, scope: Scope, leaseSeconds: number): void {
+  let times = lastTimes.get(scope);
+  if (times?.leaseSeconds !== leaseSeconds) {
+    times = { leaseSeconds, options: encodeTimes(scope, leaseSeconds) };
+    lastTimes.set(scope, times);
+  }
+  for (const [code, value] of times.options) options.set(code, value);
+}
+
+/** Nearly every client of a scope gets the same times: encoded once, not per reply. */
+const lastTimes = new WeakMap<Scope, { readonly leaseSeconds: number; readonly options: Options }>();
+
+function encodeTimes(scope: Scope, leaseSeconds: number): Options {
+  const options: Options = new Map();
   writeOption(options, OPTIONS.addressLeaseTime, leaseSeconds);
-  if (leaseSeconds === INFINITE_SECONDS) return;
+  if (leaseSeconds === INFINITE_SECONDS) return options;
   const { renewSeconds, rebindSeconds } = scope;
   const t2 = rebindSeconds !== undefined && rebindSeconds < leaseSeconds
     ? rebindSeconds
@@ -26,4 +39,5 @@ export function writeTimes(options: Options, scope: Scope, leaseSeconds: number)
     : Math.floor(Math.min(leaseSeconds / 2, t2));
   writeOption(options, OPTIONS.renewalTime, t1);
   writeOption(options, OPTIONS.rebindingTime, t2);
+  return options;
 }
