@@ -1,0 +1,249 @@
+/**
+ * Serves DHCP: takes datagrams, lets the server decide, and carries the decision out. A DHCPACK leaves when its lease is
+ * committed and not before. Sockets, the store and timers belong to the caller.
+ */
+
+import type { Logger } from "@logtape/logtape";
+import { Proposer, type ProposerPorts } from "../src/cluster/proposer.ts";
+import { decode } from "../src/dhcp/decode.ts";
+import { encode } from "../src/dhcp/encode.ts";
+import type { Message } from "../src/dhcp/message.ts";
+import type { Action } from "../src/dhcp/server/action.ts";
+import type { ServiceConfig } from "../src/dhcp/server/config.ts";
+import { Policy } from "../src/dhcp/server/policy.ts";
+import type { Arrival } from "../src/dhcp/server/query.ts";
+import { completeAck } from "../src/dhcp/server/reply.ts";
+import { decide, type ServerState } from "../src/dhcp/server/server.ts";
+import { formatClient } from "../src/lease/client.ts";
+import type { AnchoredClock, Instant } from "../src/lease/clock.ts";
+import { PROPOSAL_MS } from "../src/lease/limits.ts";
+import type { VersionMint } from "../src/lease/mint.ts";
+import { Offers } from "../src/lease/offers.ts";
+import type { LeaseRow } from "../src/lease/slot.ts";
+import { LeaseTable } from "../src/lease/table.ts";
+import type { LogLimiter } from "../src/log/limiter.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
+import { type NodeCounters, TYPE_NAME } from "./counters.ts";
+
+/** Sends one encoded reply to where the request came from; false when the system would not take it. */
+export type ReplySender = (bytes: Uint8Array, reply: Message, arrival: Arrival) => boolean;
+
+/** What the service needs from its surroundings. */
+export interface DhcpServiceOptions {
+  readonly nodeId: number;
+  readonly service: ServiceConfig;
+  readonly clock: AnchoredClock;
+  readonly mint: VersionMint;
+  readonly persist: ProposerPorts["persist"];
+  readonly counters: NodeCounters;
+  readonly log: Logger;
+  readonly limiter: LogLimiter;
+  readonly now: () => Instant;
+}
+
+/** A datagram that waits for a reload. */
+interface Held {
+  readonly bytes: Uint8Array;
+  readonly arrival: Arrival;
+  readonly send: ReplySender;
+}
+
+/** Datagrams that may wait for a reload, which takes a few commits. */
+const HELD_MAX = 10_000;
+
+/** The DHCP server of one node. */
+export class DhcpService {
+  readonly #options: DhcpServiceOptions;
+  #state: ServerState;
+  #proposer: Proposer;
+  #reload: ServiceConfig | undefined;
+  #held: Held[] = [];
+
+  constructor(options: DhcpServiceOptions) {
+    this.#options = options;
+    this.#state = serverState(new Policy(options.service));
+    this.#proposer = this.#newProposer(this.#state);
+  }
+
+  get table(): LeaseTable {
+    return this.#state.table;
+  }
+
+  get policy(): Policy {
+    return this.#state.policy;
+  }
+
+  /** Leases that wait for their commit. */
+  get pending(): number {
+    return this.#proposer.pending;
+  }
+
+  /** Takes what the store holds, before the first datagram. */
+  load(row: LeaseRow): void {
+    this.#options.mint.observe(row.slot.version);
+    this.#state.table.set(row.address, row.slot, row.detail);
+  }
+
+  /** Handles one datagram; never throws on its content. `send` is kept until the reply may leave. */
+  receive(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {
+    if (this.#reload !== undefined) {
+      if (this.#held.length < HELD_MAX) this.#held.push({ bytes, arrival, send });
+      return;
+    }
+    const { counters, clock, now } = this.#options;
+    const decoded = decode(bytes);
+    if (!decoded.ok) {
+      const { kind, field, offset } = decoded.error;
+      counters.undecodable[kind] += 1;
+      this.#complain(kind, "Dropped a datagram from {from}: {kind} in {field} at octet {offset}", {
+        from: formatIpv4(arrival.from),
+        kind,
+        field,
+        offset,
+      });
+      return;
+    }
+    const type = TYPE_NAME.get(decoded.value.options.get(53)?.[0] ?? 0);
+    if (type !== undefined) counters.received[type] += 1;
+    const at = now();
+    const time = clock.bounds(at);
+    if (time === undefined) {
+      counters.clockless += 1;
+      return;
+    }
+    this.#carryOut(decide(this.#state, decoded.value, arrival, at, time), arrival, at, send);
+  }
+
+  /** Lets time pass: call it about ten times a second. */
+  tick(now: Instant): void {
+    this.#proposer.tick(now);
+    const time = this.#options.clock.bounds(now);
+    if (time !== undefined) this.#state.table.expire(time);
+    this.#state.offers.expire(now.monotonicMs);
+    this.#applyReload();
+  }
+
+  /** Serves another configuration as soon as what is pending is decided; no datagram is lost over it. */
+  reload(service: ServiceConfig): void {
+    this.#reload = service;
+    this.#applyReload();
+  }
+
+  #applyReload(): void {
+    const service = this.#reload;
+    if (service === undefined || this.#proposer.pending > 0) return;
+    const state = serverState(new Policy(service));
+    state.table.load(this.#state.table.rows());
+    this.#state = state;
+    this.#proposer = this.#newProposer(state);
+    this.#reload = undefined;
+    for (const { bytes, arrival, send } of this.#held.splice(0)) this.receive(bytes, arrival, send);
+  }
+
+  #newProposer(state: ServerState): Proposer {
+    const { nodeId, clock, mint, persist } = this.#options;
+    return new Proposer({
+      self: nodeId,
+      table: state.table,
+      clock,
+      mint,
+      membership: { size: 1 },
+      limits: { maxLeaseMs: state.policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS },
+      ports: { persist, propagate: () => {}, committed: () => {} },
+    });
+  }
+
+  #carryOut(action: Action, arrival: Arrival, now: Instant, send: ReplySender): void {
+    const { counters } = this.#options;
+    switch (action.kind) {
+      case "drop":
+        counters.dropped[action.reason] += 1;
+        this.#complain(action.reason, "No answer to a request from {from}: {reason}", {
+          from: formatIpv4(arrival.from),
+          reason: action.reason,
+        });
+        return;
+      case "reply":
+        return this.#send(action, arrival, send);
+      case "grant":
+        return this.#grant(action, arrival, now, send);
+      case "end":
+        return this.#end(action, now);
+    }
+  }
+
+  #grant(action: Extract<Action, { kind: "grant" }>, arrival: Arrival, now: Instant, send: ReplySender): void {
+    const { counters, log } = this.#options;
+    const { address, client, leaseSeconds, reply, scope } = action;
+    const { offers } = this.#state;
+    // The lock outlasts what the client is told by the time a commit may take, so that the client gets the full time.
+    const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
+    this.#proposer.propose({ ...action, leaseMs }, now, (outcome) => {
+      if (!outcome.committed) {
+        counters.failedGrants[outcome.reason] += 1;
+        this.#complain(outcome.reason, "No lease of {address} for {client}: {reason}", {
+          address: formatIpv4(address),
+          client: formatClient(client),
+          reason: outcome.reason,
+        });
+        return;
+      }
+      counters.granted += 1;
+      offers.end(client);
+      completeAck(reply, scope, Math.floor(outcome.leaseMs / 1_000));
+      this.#send(action, arrival, send);
+      log.debug("Leased {address} to {client} for {leaseSeconds} s", () => ({
+        address: formatIpv4(address),
+        client: formatClient(client),
+        leaseSeconds,
+      }));
+    });
+  }
+
+  #end(action: Extract<Action, { kind: "end" }>, now: Instant): void {
+    const { counters, log } = this.#options;
+    const { how, address, client, detail } = action;
+    const restMs = this.#state.policy.config.declineSeconds * 1_000;
+    const ended = this.#proposer.end({ kind: how, address, client, restMs, detail }, now, () => {});
+    if (!ended) return;
+    counters[how] += 1;
+    const properties = { address: formatIpv4(address), client: formatClient(client) };
+    if (how === "released") log.debug("Released {address} by {client}", properties);
+    else if (this.#options.limiter.admit("declined", now.monotonicMs)) {
+      log.warn(
+        "{address} was declined by {client}: another host uses it; find that host, the address rests",
+        properties,
+      );
+    }
+  }
+
+  #send(action: { reply: Message; bytesMax: number }, arrival: Arrival, send: ReplySender): void {
+    const { counters } = this.#options;
+    const { reply, bytesMax } = action;
+    const { bytes, omitted } = encode(reply, { bytesMax });
+    if (omitted.length > 0) {
+      counters.shortened += 1;
+      this.#complain("shortened", "A reply lost options {omitted}: the client takes {bytesMax} octets", {
+        omitted: omitted.join(", "),
+        bytesMax,
+      });
+    }
+    if (!send(bytes, reply, arrival)) {
+      counters.unsent += 1;
+      return;
+    }
+    const type = TYPE_NAME.get(reply.options.get(53)?.[0] ?? 0);
+    if (type !== undefined) counters.sent[type] += 1;
+  }
+
+  /** Says something that outsiders can cause at will: a few times per kind and interval. */
+  #complain(key: string, message: string, properties: Record<string, unknown>): void {
+    const { limiter, log, now } = this.#options;
+    if (limiter.admit(key, now().monotonicMs)) log.info(message, properties);
+  }
+}
+
+function serverState(policy: Policy): ServerState {
+  const table = new LeaseTable({ pools: policy.pools.map((pool) => pool.range), reserved: policy.reserved });
+  return { policy, table, offers: new Offers(table) };
+}

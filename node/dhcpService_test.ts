@@ -1,0 +1,123 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { decode } from "../src/dhcp/decode.ts";
+import { encode } from "../src/dhcp/encode.ts";
+import type { Message } from "../src/dhcp/message.ts";
+import type { ServiceConfig } from "../src/dhcp/server/config.ts";
+import { clientMessage, ip, type MessageParts, SERVER, service, subnet } from "../src/dhcp/server/testing.ts";
+import { AnchoredClock, type Instant } from "../src/lease/clock.ts";
+import { PROPOSAL_MS } from "../src/lease/limits.ts";
+import { VersionMint } from "../src/lease/mint.ts";
+import type { LeaseRow } from "../src/lease/slot.ts";
+import { LogLimiter } from "../src/log/limiter.ts";
+import { logger } from "../src/log/configure.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
+import { NodeCounters, TYPE_NAME } from "./counters.ts";
+import { DhcpService } from "./dhcpService.ts";
+
+const NETWORK = service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"])]);
+const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER) };
+
+/** A service with a disk whose syncs the test performs. */
+function started(config: ServiceConfig = NETWORK) {
+  let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
+  const clock = new AnchoredClock();
+  clock.anchor(now);
+  const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
+  const sent: string[] = [];
+  const counters = new NodeCounters();
+  const dhcp = new DhcpService({
+    nodeId: 1,
+    service: config,
+    clock,
+    mint: new VersionMint({ node: 1, incarnation: 5 }),
+    persist: (row, durable) => void writes.push({ row, durable }),
+    counters,
+    log: logger("test"),
+    limiter: new LogLimiter(),
+    now: () => now,
+  });
+  const send = (bytes: Uint8Array, reply: Message) => {
+    const decoded = decode(bytes);
+    strictEqual(decoded.ok, true, "what is sent decodes");
+    sent.push(`${TYPE_NAME.get(reply.options.get(53)?.[0] ?? 0)} ${formatIpv4(reply.yiaddr)}`);
+    return true;
+  };
+  return {
+    dhcp,
+    counters,
+    sent,
+    writes,
+    receive: (bytes: Uint8Array) => dhcp.receive(bytes, ARRIVAL, send),
+    say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) {
+      dhcp.receive(encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts })).bytes, ARRIVAL, send);
+    },
+    sync() {
+      for (const { durable } of writes.splice(0)) durable(now);
+    },
+    wait(ms: number) {
+      now = { wallMs: now.wallMs + ms, monotonicMs: now.monotonicMs + ms };
+      dhcp.tick(now);
+    },
+  };
+}
+
+const REQUEST = { server: SERVER, requested: "10.77.1.0" };
+
+Deno.test("service: the DHCPACK leaves after the sync, the DHCPOFFER at once", () => {
+  const s = started();
+  s.say("DISCOVER", 1);
+  s.say("REQUEST", 1, REQUEST);
+  deepStrictEqual(s.sent, ["OFFER 10.77.1.0"]);
+  strictEqual(s.dhcp.pending, 1);
+  s.sync();
+  deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "ACK 10.77.1.0"]);
+  deepStrictEqual([s.counters.received.REQUEST, s.counters.sent.ACK, s.counters.granted], [1, 1, 1]);
+});
+
+Deno.test("service: a disk that hangs costs the answer, and the address is free for another attempt", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.wait(PROPOSAL_MS + 1);
+  s.sync();
+  deepStrictEqual(s.sent, []);
+  strictEqual(s.counters.failedGrants.timeout, 1);
+  s.say("REQUEST", 2, REQUEST);
+  s.sync();
+  deepStrictEqual(s.sent, ["ACK 10.77.1.0"]);
+});
+
+Deno.test("service: a retransmission while the disk works gets its own answer from the same commit", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.say("REQUEST", 1, REQUEST);
+  strictEqual(s.writes.length, 1);
+  s.sync();
+  deepStrictEqual(s.sent, ["ACK 10.77.1.0", "ACK 10.77.1.0"]);
+});
+
+Deno.test("service: what is no message, and what deserves no answer, is counted by reason", () => {
+  const s = started();
+  s.receive(new Uint8Array(10));
+  s.receive(new Uint8Array(300));
+  s.say("REQUEST", 1, { server: "10.99.0.99", requested: "10.77.1.0" });
+  s.say("DISCOVER", 2, { giaddr: "10.99.0.1" });
+  deepStrictEqual([s.counters.undecodable.truncated, s.counters.undecodable.badValue], [1, 1]);
+  deepStrictEqual([s.counters.dropped.otherServer, s.counters.dropped.noSubnet], [1, 1]);
+  deepStrictEqual(s.sent, []);
+});
+
+Deno.test("service: a reload waits for what is pending, holds what comes meanwhile, and keeps the leases", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.dhcp.reload(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 }));
+  s.say("DISCOVER", 2);
+  strictEqual(s.dhcp.policy.config.revision, 1);
+  deepStrictEqual(s.sent, []);
+  s.sync();
+  s.wait(100);
+  strictEqual(s.dhcp.policy.config.revision, 2);
+  deepStrictEqual(s.sent, ["ACK 10.77.1.0", "OFFER 10.77.2.0"]);
+  strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
+  s.say("REQUEST", 1, { ciaddr: "10.77.1.0", xid: 9 });
+  strictEqual(s.sent.at(-1), "NAK 0.0.0.0", "its address is in no pool any more");
+});

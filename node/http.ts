@@ -1,0 +1,102 @@
+/** The node over HTTP: readiness, status and metrics. */
+
+import type { Hono } from "hono";
+import { VERSION } from "../src/cli/version.ts";
+import { healthApp } from "../src/http/health.ts";
+import { type Metric, metricsRegistry, processMetrics } from "../src/http/metrics.ts";
+import { logger } from "../src/log/configure.ts";
+import { formatPrefix, formatRange, rangeSize } from "../src/net/ipv4.ts";
+import type { Node } from "./node.ts";
+
+/** The app of a node. */
+export function nodeApp(node: Node): Hono {
+  const log = logger("node", "http");
+  const registry = metricsRegistry(metricsOf(node));
+  return healthApp({
+    ready: () => node.readiness(),
+    status: () => statusOf(node),
+    metrics: () => registry.metrics(),
+    failed: (path, error) => log.error("GET {path} failed: {error}", { path, error: error.stack ?? error.message }),
+  });
+}
+
+function statusOf(node: Node) {
+  const { service, store, listeners } = node.parts;
+  const { ready, reason } = node.readiness();
+  const { id } = node.config.node;
+  return {
+    id,
+    version: VERSION,
+    role: "standalone",
+    term: 0,
+    leader: id,
+    quorum: true,
+    ready,
+    reason: reason ?? null,
+    uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
+    revision: service.policy.config.revision,
+    leases: { stored: service.table.size, pending: service.pending },
+    subnets: service.policy.subnets.map((subnet) => ({
+      subnet: formatPrefix(subnet.prefix),
+      pools: subnet.pools.map((pool) => ({ range: formatRange(pool.range), addresses: rangeSize(pool.range) })),
+      reservations: subnet.config.reservations.length,
+    })),
+    sockets: {
+      implementation: listeners?.kind ?? null,
+      sendErrors: listeners?.sendErrors ?? null,
+      dropped: listeners?.dropped ?? 0,
+    },
+    store: { ...store.health, ...store.counters },
+    counters: node.counters,
+  };
+}
+
+function metricsOf(node: Node): Metric[] {
+  const { counters } = node;
+  const counter = (
+    name: string,
+    help: string,
+    label: string,
+    read: () => Readonly<Record<string, number>>,
+  ): Metric => ({
+    kind: "counter",
+    name: `dhcpcluster_${name}_total`,
+    help,
+    label,
+    read,
+  });
+  const plain = (name: string, help: string, read: () => number): Metric => ({
+    kind: "counter",
+    name: `dhcpcluster_${name}_total`,
+    help,
+    read,
+  });
+  return [
+    ...processMetrics({ version: VERSION, startedMs: node.startedMs }),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_ready",
+      help: "1 while this node can grant leases.",
+      read: () => node.readiness().ready ? 1 : 0,
+    },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_leases_stored",
+      help: "Addresses that were ever leased.",
+      read: () => node.parts.service.table.size,
+    },
+    counter("requests_received", "Requests by message type.", "type", () => counters.received),
+    counter("replies_sent", "Replies by message type.", "type", () => counters.sent),
+    counter("datagrams_undecodable", "Datagrams that are no DHCP message.", "kind", () => counters.undecodable),
+    counter("requests_dropped", "Requests that got no answer.", "reason", () => counters.dropped),
+    counter("grants_failed", "Leases that were proposed and not committed.", "reason", () => counters.failedGrants),
+    plain("leases_granted", "Leases granted or extended.", () => counters.granted),
+    plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),
+    plain("leases_declined", "Addresses put to rest by DHCPDECLINE.", () => counters.declined),
+    plain("replies_shortened", "Replies that lost options for lack of room.", () => counters.shortened),
+    plain("replies_unsent", "Replies the system did not take.", () => counters.unsent),
+    plain("store_commits", "Commits to stable storage.", () => node.parts.store.counters.commits),
+    plain("store_rows", "Rows committed to stable storage.", () => node.parts.store.counters.rows),
+    plain("store_failures", "Commits that failed and were retried.", () => node.parts.store.counters.failures),
+  ];
+}

@@ -1,0 +1,191 @@
+/** The node as a process on loopback, driven by emulated relayed clients. */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { decode } from "../src/dhcp/decode.ts";
+import { encode } from "../src/dhcp/encode.ts";
+import type { Message } from "../src/dhcp/message.ts";
+import { clientMessage, type MessageParts } from "../src/dhcp/server/testing.ts";
+import { formatIpv4, parseIpv4 } from "../src/net/ipv4.ts";
+import { openUdp } from "../src/net/open.ts";
+
+// Every run has addresses of its own, so that the fixed ports never meet.
+const NET = `127.${128 + (Deno.pid >> 16) % 64}.${(Deno.pid >> 8) & 255}`;
+const DEADLINE_MS = 20_000;
+const PORT = 10_067;
+const HTTP_PORT = 18_067;
+
+interface Site {
+  readonly folder: string;
+  readonly node: string;
+  readonly relay: string;
+  readonly yaml: string;
+}
+
+async function atSite(last: number, use: (site: Site) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-node-" });
+  const node = `${NET}.${last}`;
+  const yaml = [
+    `node: { id: 1, stateDir: ${folder}/state }`,
+    `dhcp: { address: ${node}, port: ${PORT} }`,
+    `cluster: { nodes: [{ id: 1, address: ${node} }] }`,
+    `http: { address: ${node}, port: ${HTTP_PORT} }`,
+    `service: { revision: 1, subnets: [{ subnet: 127.0.0.0/8, pools: [127.1.0.0-127.1.0.99] }] }`,
+    "",
+  ].join("\n");
+  try {
+    await use({ folder, node, relay: `${NET}.${last + 1}`, yaml });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function run(site: Site, yaml: string, ...flags: string[]): Promise<Deno.ChildProcess> {
+  const file = `${site.folder}/node.yaml`;
+  await Deno.writeTextFile(file, yaml);
+  const main = new URL("main.ts", import.meta.url).pathname;
+  const args = ["run", "--quiet", "-A", main, "--config", file, ...flags];
+  return new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+}
+
+/** Runs to the end: exit code and standard error. */
+async function outcome(site: Site, yaml: string, ...flags: string[]): Promise<{ code: number; stderr: string }> {
+  const { code, stderr } = await (await run(site, yaml, ...flags)).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const giveUpMs = performance.now() + DEADLINE_MS;
+  while (!await condition()) {
+    if (performance.now() > giveUpMs) throw new Error(`Waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function ready(site: Site): Promise<void> {
+  return until("the node to be ready", async () => {
+    const response = await fetch(`http://${site.node}:${HTTP_PORT}/readyz`).catch(() => undefined);
+    await response?.body?.cancel();
+    return response?.status === 200;
+  });
+}
+
+/** A relay's socket; `ask` sends a client's message and waits for the answer. */
+async function openRelay(site: Site) {
+  const socket = await openUdp({ address: parseIpv4(site.relay) as number, port: PORT });
+  let answered = (_message: Message) => {};
+  socket.receive((bytes) => {
+    const decoded = decode(bytes);
+    if (decoded.ok) answered(decoded.value);
+  });
+  return {
+    close: () => socket.close(),
+    ask(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}): Promise<string> {
+      const message = clientMessage(type, mac, { giaddr: site.relay, ...parts });
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`No answer to ${type}`)), DEADLINE_MS);
+        answered = (reply) => {
+          clearTimeout(timer);
+          resolve(`${reply.options.get(53)?.[0]} ${formatIpv4(reply.yiaddr)}`);
+        };
+        socket.send(encode(message).bytes, parseIpv4(site.node) as number, PORT);
+      });
+    },
+  };
+}
+
+Deno.test("node program: kill -9 right after a DHCPACK loses nothing; SIGTERM ends it with 0", () =>
+  atSite(1, async (site) => {
+    const first = await run(site, site.yaml);
+    await ready(site);
+    const relay = await openRelay(site);
+    for (let mac = 1; mac <= 5; mac++) {
+      strictEqual(await relay.ask("DISCOVER", mac), `2 127.1.0.${mac - 1}`);
+      const request = { server: site.node, requested: `127.1.0.${mac - 1}` };
+      strictEqual(await relay.ask("REQUEST", mac, request), `5 127.1.0.${mac - 1}`);
+    }
+    first.kill("SIGKILL");
+    await first.output();
+    const second = await run(site, site.yaml);
+    await ready(site);
+    for (let mac = 1; mac <= 5; mac++) {
+      const renewal = { ciaddr: `127.1.0.${mac - 1}`, xid: 100 + mac };
+      strictEqual(await relay.ask("REQUEST", mac, renewal), `5 127.1.0.${mac - 1}`);
+    }
+    strictEqual(await relay.ask("DISCOVER", 9), "2 127.1.0.5");
+    const status = await (await fetch(`http://${site.node}:${HTTP_PORT}/status`)).json();
+    deepStrictEqual(
+      [status.id, status.role, status.leader, status.quorum, status.ready, status.counters.granted],
+      [1, "standalone", 1, true, true, 5],
+    );
+    const metrics = await (await fetch(`http://${site.node}:${HTTP_PORT}/metrics`)).text();
+    match(metrics, /^dhcpcluster_replies_sent_total\{type="ACK"\} 5$/m);
+    second.kill("SIGTERM");
+    const { code, stderr } = await second.output();
+    strictEqual(code, 0, new TextDecoder().decode(stderr));
+    relay.close();
+  }));
+
+Deno.test("node program: three mistakes give three lines with line and column, and exit 1", () =>
+  atSite(11, async (site) => {
+    const yaml = site.yaml.replace("id: 1, stateDir", "id: 300, stateDir")
+      .replace("127.1.0.0-127.1.0.99", "10.1.0.0-10.1.0.99")
+      .replace("revision: 1,", "revision: 1, leesTime: 5,");
+    for (const flags of [["--check"], []]) {
+      const { code, stderr } = await outcome(site, yaml, ...flags);
+      strictEqual(code, 1);
+      const lines = stderr.trim().split("\n").filter((line) => /node\.yaml:\d+:\d+: /.test(line));
+      strictEqual(lines.length, 3, stderr);
+      match(stderr, /node\.yaml:1:13: .*id/);
+      match(stderr, /leaseTime/);
+    }
+  }));
+
+Deno.test("node program: a taken port, a taken database and a second member are one line each", () =>
+  atSite(21, async (site) => {
+    const other = await openUdp({ address: parseIpv4(site.node) as number, port: PORT });
+    const taken = await outcome(site, site.yaml);
+    other.close();
+    strictEqual(taken.code, 1);
+    match(taken.stderr, /Cannot bind .*EADDRINUSE/);
+
+    const running = await run(site, site.yaml);
+    await ready(site);
+    const locked = await outcome(site, site.yaml);
+    strictEqual(locked.code, 1);
+    match(locked.stderr, /another process|in use/);
+    running.kill("SIGTERM");
+    strictEqual((await running.output()).code, 0);
+
+    const second =
+      `cluster: { keyFile: /dev/null, nodes: [{ id: 1, address: ${site.node} }, { id: 2, address: ${site.relay} }] }`;
+    const cluster = await outcome(site, site.yaml.replace(/^cluster:.*$/m, second));
+    strictEqual(cluster.code, 1);
+    match(cluster.stderr, /leave only node 1/);
+    for (const { stderr } of [taken, locked, cluster]) ok(stderr.trim().split("\n").length <= 3, stderr);
+  }));
+
+Deno.test("node program: SIGHUP serves the new configuration, and keeps the old one when the new one is wrong", () =>
+  atSite(31, async (site) => {
+    const node = await run(site, site.yaml);
+    let log = "";
+    const logged = node.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+      new WritableStream({ write: (text) => void (log += text) }),
+    );
+    await ready(site);
+    const relay = await openRelay(site);
+    await Deno.writeTextFile(`${site.folder}/node.yaml`, site.yaml.replace("127.1.0.0-127.1.0.99", "nonsense"));
+    node.kill("SIGHUP");
+    await until("the refusal", () => /Kept the running configuration.*\n.*ERROR.*nonsense/.test(log));
+    strictEqual(await relay.ask("DISCOVER", 1), "2 127.1.0.0");
+    await Deno.writeTextFile(
+      `${site.folder}/node.yaml`,
+      site.yaml.replace("127.1.0.0-127.1.0.99", "127.2.0.0-127.2.0.9"),
+    );
+    node.kill("SIGHUP");
+    await until("the new configuration", () => log.includes("Serving revision 1"));
+    strictEqual(await relay.ask("DISCOVER", 2), "2 127.2.0.0");
+    node.kill("SIGTERM");
+    const [{ code }] = await Promise.all([node.status, node.stdout.cancel(), logged]);
+    strictEqual(code, 0);
+    relay.close();
+  }));

@@ -1,0 +1,336 @@
+/**
+ * The database file of one node: opens it or says why not, commits batches, reads everything back. Synchronous; it lives
+ * in the worker, and the tests use it directly.
+ *
+ * Never starts afresh over something it can't read: only a state directory without any database gets a new one, and
+ * that appears under its name only when it is complete.
+ *
+ * People may read the file while the node runs (`sqlite3 -readonly leases.db`), hence no `locking_mode=EXCLUSIVE`; a
+ * second node is kept away by an exclusive lock on the file `lock` beside it, which ends with the process. Nothing else
+ * in this process may open either file: closing a descriptor drops the process's POSIX locks on it.
+ */
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { RESTORE, StoreError, storeError } from "./errors.ts";
+import type { Meta } from "./protocol.ts";
+import { HEADER_OCTETS, isSealed, LAYOUT, recordLength, sealRecord } from "./record.ts";
+import { APPLICATION_ID, LEASES_VIEW, type Migration, MIGRATIONS } from "./schema.ts";
+
+/** Name of the database in the state directory. */
+export const DATABASE_FILE = "leases.db";
+const LOCK_FILE = "lock";
+
+/** Measured on random renewals: 2 KiB halve what a commit writes against 4 KiB; 1 KiB wastes a tenth of the file. */
+const PAGE_OCTETS = 2048;
+/** Others only ever read, and readers do not block a writer in WAL mode. */
+const BUSY_MS = 250;
+/** Rows between two checkpoints: about 20 MB of WAL. Fewer make more stalls, more make longer ones. */
+const CHECKPOINT_ROWS = 8_000;
+/** What the WAL file is cut to after a reader let it grow. */
+const WAL_LIMIT_OCTETS = 64 * 2 ** 20;
+/** Half a megabyte a chunk. */
+const CHUNK_ROWS = 4_000;
+
+/** An open database. */
+export class LeaseDatabase {
+  /** Everything in table `meta` when it was opened. */
+  readonly metas: readonly Meta[];
+  readonly #path: string;
+  readonly #lock: DatabaseSync;
+  readonly #database: DatabaseSync;
+  readonly #begin: StatementSync;
+  readonly #putLease: StatementSync;
+  readonly #putMeta: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #rollback: StatementSync;
+  readonly #checkpoint: StatementSync;
+  readonly #chunk: StatementSync;
+  #uncheckpointedRows = 0;
+
+  private constructor(path: string, lock: DatabaseSync, database: DatabaseSync) {
+    this.#path = path;
+    this.#lock = lock;
+    this.#database = database;
+    // Through statements and not exec(), whose errors carry no result code.
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#putLease = database.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?)");
+    this.#putMeta = database.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
+    this.#commit = database.prepare("COMMIT");
+    this.#rollback = database.prepare("ROLLBACK");
+    this.#checkpoint = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+    // One value per chunk: crossing from SQLite to JavaScript once per row takes twice as long.
+    this.#chunk = database.prepare(
+      `SELECT count(*) AS rows, max(address) AS last, CAST(group_concat(record, '') AS BLOB) AS records
+       FROM (SELECT address, record FROM lease WHERE address > ? ORDER BY address LIMIT ${CHUNK_ROWS})`,
+    );
+    // As octets, because node:sqlite ends a text at its first NUL.
+    this.metas = database.prepare("SELECT CAST(key AS BLOB) AS key, CAST(value AS BLOB) AS value FROM meta").all()
+      .map((row) => [utf8(row["key"]), utf8(row["value"])]);
+  }
+
+  /** Opens the database of a state directory, creating either when it is missing. Throws {@link StoreError}. */
+  static open(stateDir: string, migrations: readonly Migration[] = MIGRATIONS): LeaseDatabase {
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    prepareDirectory(stateDir);
+    const lock = lockDirectory(stateDir);
+    let database: DatabaseSync | undefined;
+    try {
+      if (!databaseExists(path)) createDatabase(stateDir, path, migrations);
+      database = openDatabase(path, migrations);
+      return new LeaseDatabase(path, lock, database);
+    } catch (error) {
+      database?.close();
+      lock.close();
+      throw storeError(path, error);
+    }
+  }
+
+  /**
+   * Commits records and facts in one transaction and returns the number of records once they are on stable storage.
+   * Throws with nothing of them kept.
+   */
+  commit(records: Uint8Array<ArrayBuffer>, metas: readonly Meta[]): number {
+    const { buffer, byteOffset } = records;
+    const view = new DataView(buffer, byteOffset, records.length);
+    let rows = 0;
+    this.#begin.run();
+    try {
+      for (let at = 0; at < records.length; rows++) {
+        const length = recordLength(view, at);
+        sealRecord(view, at, length);
+        const record = new Uint8Array(buffer, byteOffset + at, length);
+        this.#putLease.run(view.getUint32(at + LAYOUT.address.at), record);
+        at += length;
+      }
+      for (const [key, value] of metas) this.#putMeta.run(key, value);
+      this.#commit.run();
+    } catch (error) {
+      this.#tryRollback();
+      throw error;
+    }
+    this.#uncheckpointedRows += rows;
+    return rows;
+  }
+
+  /**
+   * Moves the WAL into the database when it is long enough: after the answer to a commit, so that only the next one
+   * waits. A checkpoint that fails loses nothing, the next one does its work.
+   */
+  checkpointWhenDue(): void {
+    if (this.#uncheckpointedRows < CHECKPOINT_ROWS) return;
+    this.#uncheckpointedRows = 0;
+    try {
+      this.#checkpoint.get();
+    } catch {
+      // A full disk or a failing one: the next commit meets it too, and says so.
+    }
+  }
+
+  /** The sealed records of the next addresses above `after`, in order; none at the end. Throws {@link StoreError}. */
+  chunkAfter(after: number): { records: Uint8Array<ArrayBuffer>; last: number } {
+    try {
+      const row = this.#chunk.get(after);
+      const records = row?.["records"];
+      if (!(records instanceof Uint8Array)) return { records: new Uint8Array(), last: after };
+      const last = Number(row?.["last"]);
+      this.#assertChunk(records, Number(row?.["rows"]), after, last);
+      return { records: records as Uint8Array<ArrayBuffer>, last };
+    } catch (error) {
+      throw storeError(this.#path, error);
+    }
+  }
+
+  #assertChunk(records: Uint8Array, rows: number, after: number, last: number): void {
+    const view = new DataView(records.buffer, records.byteOffset, records.length);
+    let at = 0;
+    let address = after;
+    for (let row = 0; row < rows; row++) {
+      const length = at + HEADER_OCTETS <= records.length ? recordLength(view, at) : Infinity;
+      if (at + length > records.length || !isSealed(view, at, length)) throw this.#damaged(address);
+      const next = view.getUint32(at + LAYOUT.address.at);
+      if (next <= address) throw this.#damaged(address);
+      address = next;
+      at += length;
+    }
+    if (at !== records.length || address !== last) throw this.#damaged(address);
+  }
+
+  #damaged(address: number): StoreError {
+    return new StoreError(
+      "corrupt",
+      `Cannot use the lease database ${this.#path}: corrupt (the record after address ${address} is damaged): ${RESTORE}`,
+    );
+  }
+
+  /** Moves the WAL into the database and gives the directory free. */
+  close(): void {
+    try {
+      this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    } catch {
+      // Whatever it is: all is in the WAL, and the next start reads that.
+    }
+    this.#database.close();
+    this.#lock.close();
+  }
+
+  #tryRollback(): void {
+    try {
+      this.#rollback.run();
+    } catch {
+      // SQLite has rolled back by itself, as it does on a full disk.
+    }
+  }
+}
+
+function prepareDirectory(stateDir: string): void {
+  try {
+    Deno.mkdirSync(stateDir, { recursive: true, mode: 0o750 });
+    // Asked for now, because SQLite opens what it can't write for reading without a word.
+    Deno.removeSync(Deno.makeTempFileSync({ dir: stateDir, prefix: "writable-" }));
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
+      throw new StoreError(
+        "notADirectory",
+        `Cannot use the state directory ${stateDir}: it is not a directory: name another one as node.stateDir`,
+      );
+    }
+    const { code, message } = storeError(stateDir, error);
+    throw new StoreError(code, message.replace("the lease database", "the state directory"));
+  }
+}
+
+function lockDirectory(stateDir: string): DatabaseSync {
+  const lock = new DatabaseSync(`${stateDir}/${LOCK_FILE}`);
+  try {
+    lock.exec("PRAGMA journal_mode = MEMORY");
+    lock.prepare("BEGIN EXCLUSIVE").run();
+    return lock;
+  } catch (error) {
+    lock.close();
+    const { code } = storeError(stateDir, error);
+    if (code !== "locked") throw storeError(`${stateDir}/${LOCK_FILE}`, error);
+    throw new StoreError(
+      "locked",
+      `Cannot use the state directory ${stateDir}: another process uses it: stop that one ` +
+        `(fuser ${stateDir}/${LOCK_FILE} names it), or give this node a node.stateDir of its own`,
+    );
+  }
+}
+
+/** Whether there is a database, looking at everything that would make a fresh start a loss. */
+function databaseExists(path: string): boolean {
+  const database = statOrNothing(path);
+  if (database === undefined) {
+    if ((statOrNothing(`${path}-wal`)?.size ?? 0) === 0) return false;
+    throw new StoreError(
+      "corrupt",
+      `Cannot use the lease database ${path}: it is missing, but its -wal file is there: ${RESTORE}`,
+    );
+  }
+  if (!database.isFile) {
+    throw new StoreError(
+      "notAFile",
+      `Cannot use the lease database ${path}: it is not a file: move it away, or name another node.stateDir`,
+    );
+  }
+  if (database.size === 0) {
+    throw new StoreError("corrupt", `Cannot use the lease database ${path}: it is empty: ${RESTORE}`);
+  }
+  // SQLite would open it for reading without a word.
+  Deno.openSync(path, { read: true, write: true }).close();
+  return true;
+}
+
+function statOrNothing(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Makes a complete, empty database and only then gives it its name. */
+function createDatabase(stateDir: string, path: string, migrations: readonly Migration[]): void {
+  const temporary = `${path}.new`;
+  for (const left of [temporary, `${temporary}-journal`]) {
+    if (statOrNothing(left) !== undefined) Deno.removeSync(left);
+  }
+  const database = new DatabaseSync(temporary);
+  try {
+    database.exec(`PRAGMA page_size = ${PAGE_OCTETS}; PRAGMA synchronous = FULL`);
+    database.prepare(`PRAGMA application_id = ${APPLICATION_ID}`).run();
+    checkAndMigrate(temporary, database, 0, migrations);
+  } finally {
+    database.close();
+  }
+  Deno.chmodSync(temporary, 0o640);
+  Deno.renameSync(temporary, path);
+  const directory = Deno.openSync(stateDir);
+  try {
+    directory.syncSync();
+  } finally {
+    directory.close();
+  }
+}
+
+function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    if (pragma(database, "application_id") !== APPLICATION_ID) {
+      throw new StoreError(
+        "foreign",
+        `Cannot use the lease database ${path}: another program made it: move it away, or name another node.stateDir`,
+      );
+    }
+    const version = Number(pragma(database, "user_version"));
+    if (version > migrations.length) {
+      throw new StoreError(
+        "newerSchema",
+        `Cannot use the lease database ${path}: its schema ${version} is newer than this program's ` +
+          `${migrations.length}: install the dhcpcluster that wrote it, or a newer one`,
+      );
+    }
+    database.prepare("PRAGMA journal_mode = WAL").get();
+    database.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+      PRAGMA journal_size_limit = ${WAL_LIMIT_OCTETS}; PRAGMA cache_size = -8000`);
+    checkAndMigrate(path, database, version, migrations);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * Checks every page and brings the schema up to date in one transaction. Writes in any case, so that a disk that can't be
+ * written shows at the start.
+ *
+ * The view goes away before the check and comes back after it: SQLite 3.40 to 3.53 take its missing root page for the
+ * wish to check single tables, and then look neither at free pages nor at pages used twice.
+ */
+function checkAndMigrate(path: string, database: DatabaseSync, from: number, migrations: readonly Migration[]): void {
+  database.prepare("BEGIN IMMEDIATE").run();
+  database.prepare("DROP VIEW IF EXISTS leases").run();
+  const check = pragma(database, "quick_check(1)");
+  if (check !== "ok") {
+    throw new StoreError(
+      "corrupt",
+      `Cannot use the lease database ${path}: corrupt (${String(check).replaceAll(/\s+/g, " ")}): ${RESTORE}`,
+    );
+  }
+  for (const migration of migrations.slice(from)) database.exec(migration);
+  database.prepare(LEASES_VIEW).run();
+  database.prepare(`PRAGMA user_version = ${migrations.length}`).run();
+  database.prepare("COMMIT").run();
+}
+
+/** The single value of a pragma. */
+function pragma(database: DatabaseSync, name: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+function utf8(octets: unknown): string {
+  return new TextDecoder().decode(octets as Uint8Array);
+}

@@ -1,0 +1,310 @@
+import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL } from "../../src/lease/slot.ts";
+import { DATABASE_FILE, LeaseDatabase } from "./database.ts";
+import { StoreError, type StoreErrorCode } from "./errors.ts";
+import { readRecords, RecordWriter } from "./record.ts";
+import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
+import { anyRow, plain } from "./testing/anyRow.ts";
+import { tinyDiskTest, withDirectory } from "./testing/directory.ts";
+import { sampleRow } from "./testing/rows.ts";
+
+function put(database: LeaseDatabase, rows: readonly LeaseRow[]): void {
+  const writer = new RecordWriter();
+  for (const row of rows) writer.add(row);
+  database.commit(new Uint8Array(writer.buffer, 0, writer.length), []);
+}
+
+function readAll(database: LeaseDatabase): LeaseRow[] {
+  const rows: LeaseRow[] = [];
+  for (let after = -1;;) {
+    const { records, last } = database.chunkAfter(after);
+    if (records.length === 0) return rows;
+    readRecords(records.slice().buffer, (row) => rows.push(row));
+    after = last;
+  }
+}
+
+/** Makes a database of `count` rows, 10.0.0.0 and up. */
+function fill(stateDir: string, count: number): void {
+  const database = LeaseDatabase.open(stateDir);
+  put(database, Array.from({ length: count }, (_, index) => sampleRow(0x0a000000 + index)));
+  database.close();
+}
+
+/** Opens and reads, and expects one line of that kind. */
+function refuses(stateDir: string, code: StoreErrorCode, says: RegExp): void {
+  throws(() => {
+    const database = LeaseDatabase.open(stateDir);
+    try {
+      readAll(database);
+    } finally {
+      database.close();
+    }
+  }, (error) => {
+    ok(error instanceof StoreError, String(error));
+    strictEqual(error.code, code, error.message);
+    match(error.message, says);
+    ok(!error.message.includes("\n"));
+    return true;
+  });
+}
+
+Deno.test("database: a missing directory and database are made, closed to others", () =>
+  withDirectory((parent) => {
+    const stateDir = `${parent}/a/b`;
+    LeaseDatabase.open(stateDir).close();
+    strictEqual((Deno.statSync(stateDir).mode ?? 0) & 0o007, 0);
+    strictEqual((Deno.statSync(`${stateDir}/${DATABASE_FILE}`).mode ?? 0) & 0o007, 0);
+    const database = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
+    strictEqual(database.prepare("PRAGMA application_id").get()?.["application_id"], APPLICATION_ID);
+    strictEqual(database.prepare("PRAGMA user_version").get()?.["user_version"], MIGRATIONS.length);
+    strictEqual(database.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "wal");
+    database.close();
+  }));
+
+Deno.test("database: any rows come back through SQLite as they were, the last one per address", () =>
+  withDirectory((stateDir) => {
+    const database = LeaseDatabase.open(stateDir);
+    const expected = new Map<number, LeaseRow>();
+    fc.assert(
+      fc.property(fc.array(anyRow, { minLength: 1, maxLength: 40 }), (rows) => {
+        put(database, rows);
+        for (const row of rows) expected.set(row.address, row);
+        const sorted = [...expected.values()].sort((a, b) => a.address - b.address);
+        deepStrictEqual(readAll(database).map(plain), sorted.map(plain));
+      }),
+      { numRuns: 30 },
+    );
+    database.close();
+    const again = LeaseDatabase.open(stateDir);
+    strictEqual(readAll(again).length, expected.size);
+    again.close();
+  }));
+
+Deno.test("database: chunks cover every row once, in order of address", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 9_000);
+    const database = LeaseDatabase.open(stateDir);
+    const addresses = readAll(database).map((row) => row.address);
+    deepStrictEqual(addresses, Array.from({ length: 9_000 }, (_, index) => 0x0a000000 + index));
+    database.close();
+  }));
+
+Deno.test("database: people read it with any SQLite tool through the view, also while it is open", () =>
+  withDirectory((stateDir) => {
+    const database = LeaseDatabase.open(stateDir);
+    put(database, [sampleRow(0x0a000102, 1), { address: 0xffffffff, slot: FREE_SLOT, detail: NO_DETAIL }]);
+    const reader = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`, { readOnly: true });
+    const [bound, free] = reader.prepare("SELECT * FROM leases").all();
+    reader.close();
+    deepStrictEqual({ ...bound }, {
+      address: "10.0.1.2",
+      state: "bound",
+      expires: "2026-09-21T15:13:20Z",
+      client_kind: "hardware",
+      client: "0102010a000102",
+      hostname: "host-258",
+      htype: 1,
+      chaddr: "02010a000102",
+      giaddr: "10.0.0.1",
+      circuit_id: "6c616e30",
+      remote_id: "",
+      last_seen: "2026-09-21T14:13:20Z",
+      hold: "2026-09-21T15:13:20Z",
+      version_clock: 1_790_000_000_001 * 1024 + 7,
+      version_node: 3,
+      version_incarnation: 0xfedcba98,
+      cv_clock: 1_790_000_000_001 * 1024 + 7,
+      cv_node: 3,
+      cv_incarnation: 0xfedcba98,
+      sole: 1,
+    });
+    strictEqual(free?.["address"], "255.255.255.255");
+    strictEqual(free["state"], "free");
+    strictEqual(free["expires"], null);
+    database.close();
+  }));
+
+Deno.test("database: an older schema is migrated, with its rows", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 10);
+    const later = [...MIGRATIONS, "CREATE TABLE extra (note TEXT) STRICT; INSERT INTO extra VALUES ('migrated')"];
+    LeaseDatabase.open(stateDir, later).close();
+    // Once only: a second time would fail on the table that is there.
+    const database = LeaseDatabase.open(stateDir, later);
+    strictEqual(readAll(database).length, 10);
+    database.close();
+    const plainSqlite = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
+    strictEqual(plainSqlite.prepare("SELECT note FROM extra").get()?.["note"], "migrated");
+    strictEqual(plainSqlite.prepare("PRAGMA user_version").get()?.["user_version"], later.length);
+    plainSqlite.close();
+  }));
+
+Deno.test("database: a migration that fails leaves the older schema whole", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 10);
+    throws(
+      () => LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT); SELECT nonsense"]),
+      StoreError,
+    );
+    const database = LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"]);
+    strictEqual(readAll(database).length, 10);
+    database.close();
+  }));
+
+Deno.test("database: a newer schema is refused", () =>
+  withDirectory((stateDir) => {
+    LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"]).close();
+    refuses(stateDir, "newerSchema", /schema 2 is newer than this program's 1: install/);
+  }));
+
+Deno.test("database: another program's database is refused", () =>
+  withDirectory((stateDir) => {
+    const database = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
+    database.exec("CREATE TABLE bookmarks (url TEXT)");
+    database.close();
+    refuses(stateDir, "foreign", /another program made it: move it away/);
+  }));
+
+Deno.test("database: garbage is refused and left as it is", () =>
+  withDirectory((stateDir) => {
+    const garbage = "garbage ".repeat(4_000);
+    Deno.writeTextFileSync(`${stateDir}/${DATABASE_FILE}`, garbage);
+    refuses(stateDir, "corrupt", /corrupt \(file is not a database\): restore it from a backup/);
+    strictEqual(Deno.readTextFileSync(`${stateDir}/${DATABASE_FILE}`), garbage);
+  }));
+
+Deno.test("database: an empty file is not a fresh start", () =>
+  withDirectory((stateDir) => {
+    Deno.writeTextFileSync(`${stateDir}/${DATABASE_FILE}`, "");
+    refuses(stateDir, "corrupt", /it is empty: restore it/);
+  }));
+
+Deno.test("database: a write-ahead log without its database is not a fresh start", () =>
+  withDirectory((stateDir) => {
+    Deno.writeTextFileSync(`${stateDir}/${DATABASE_FILE}-wal`, "rows that were acknowledged");
+    refuses(stateDir, "corrupt", /it is missing, but its -wal file is there: restore it/);
+  }));
+
+Deno.test("database: what a crash left of making it is made anew", () =>
+  withDirectory((stateDir) => {
+    Deno.writeTextFileSync(`${stateDir}/${DATABASE_FILE}.new`, "half of it");
+    fill(stateDir, 3);
+    const database = LeaseDatabase.open(stateDir);
+    strictEqual(readAll(database).length, 3);
+    database.close();
+  }));
+
+Deno.test("database: a page of zeros or garbage anywhere is refused", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 2_000);
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    const whole = Deno.readFileSync(path);
+    for (let at = 0; at < whole.length; at += 17 * 2048) {
+      for (const octet of [0, 0xa7]) {
+        const damaged = whole.slice().fill(octet, at, at + 2048);
+        Deno.writeFileSync(path, damaged);
+        refuses(stateDir, "corrupt", /corrupt|it is empty/);
+      }
+    }
+  }));
+
+Deno.test("database: one flipped bit in a record is refused, never another lease", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 500);
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    const whole = Deno.readFileSync(path);
+    const marker = new TextEncoder().encode("host-321lan0");
+    const at = whole.findIndex((_, index) => marker.every((octet, offset) => whole[index + offset] === octet));
+    ok(at > 0);
+    // The hold, which is what keeps a second client away: 74 - 32 octets before client (13) and chaddr (6) end.
+    const flipped = at - 13 - 6 - 74 + 32 + 5;
+    whole[flipped] = (whole[flipped] as number) ^ 0x10;
+    Deno.writeFileSync(path, whole);
+    refuses(stateDir, "corrupt", /the record after address 167772480 is damaged/);
+  }));
+
+Deno.test("database: damage outside of the rows is refused", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 500);
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    const whole = Deno.readFileSync(path);
+    // One page more in the header (https://sqlite.org/fileformat.html §1.3) and in the file, and nothing refers to it.
+    const longer = new Uint8Array(whole.length + 2048);
+    longer.set(whole);
+    const header = new DataView(longer.buffer);
+    header.setUint32(28, header.getUint32(28) + 1);
+    Deno.writeFileSync(path, longer);
+    // Loading every row would not notice it.
+    refuses(stateDir, "corrupt", /corrupt \(.*Page \d+.* never used\): restore it/);
+  }));
+
+Deno.test("database: a batch that fails half-way leaves nothing, and the next one works", () =>
+  withDirectory((stateDir) => {
+    const database = LeaseDatabase.open(stateDir);
+    const writer = new RecordWriter();
+    writer.add(sampleRow(0x0a000001));
+    writer.add(sampleRow(0x0a000002));
+    const cutOff = new Uint8Array(writer.buffer.slice(0, writer.length - 60));
+    throws(() => database.commit(cutOff, [["term", "1"]]), RangeError);
+    strictEqual(readAll(database).length, 0);
+    put(database, [sampleRow(0x0a000003)]);
+    deepStrictEqual(readAll(database).map((row) => row.address), [0x0a000003]);
+    database.close();
+  }));
+
+Deno.test("database: a truncated file is refused", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 2_000);
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    Deno.truncateSync(path, 60 * 2048 + 100);
+    refuses(stateDir, "corrupt", /corrupt/);
+  }));
+
+Deno.test("database: a directory in its place is refused", () =>
+  withDirectory((stateDir) => {
+    Deno.mkdirSync(`${stateDir}/${DATABASE_FILE}`);
+    refuses(stateDir, "notAFile", /it is not a file: move it away/);
+  }));
+
+Deno.test("database: a file as state directory, or above it, is refused", () =>
+  withDirectory((parent) => {
+    Deno.writeTextFileSync(`${parent}/file`, "");
+    refuses(`${parent}/file`, "notADirectory", /it is not a directory: name another one/);
+    refuses(`${parent}/file/below`, "notADirectory", /it is not a directory: name another one/);
+  }));
+
+tinyDiskTest(
+  "database: a full disk at the start is refused, and the same directory works once there is space",
+  256,
+  (stateDir, { fillUp, makeSpace }) => {
+    fillUp();
+    refuses(stateDir, "diskFull", /disk full: free some space/);
+    makeSpace();
+    fill(stateDir, 5);
+    fillUp();
+    refuses(stateDir, "diskFull", /disk full: free some space/);
+    makeSpace();
+    const database = LeaseDatabase.open(stateDir);
+    strictEqual(readAll(database).length, 5);
+    database.close();
+  },
+);
+
+tinyDiskTest("database: a read-only file system is refused", 512, (stateDir, { remount }) => {
+  fill(stateDir, 5);
+  remount("ro");
+  refuses(stateDir, "readOnly", /Cannot use the state directory .*: not writable \(.*\): give this user/);
+});
+
+tinyDiskTest("database: a read-only file in a writable directory is refused", 512, (stateDir, { protect }) => {
+  fill(stateDir, 5);
+  protect(`${stateDir}/${DATABASE_FILE}`);
+  refuses(
+    stateDir,
+    "readOnly",
+    /Cannot use the lease database .*: not writable \(.*os error 30.*\): give this user/,
+  );
+});

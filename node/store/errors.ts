@@ -1,0 +1,86 @@
+/**
+ * Why the store can't be used, as one line for the operator. Decides which of SQLite's and the system's errors mean
+ * what, and what to do about each; printing it and exiting is the caller's part.
+ */
+
+/** Kinds of {@link StoreError}. */
+export type StoreErrorCode =
+  | "locked"
+  | "corrupt"
+  | "foreign"
+  | "newerSchema"
+  | "readOnly"
+  | "notAFile"
+  | "notADirectory"
+  | "diskFull"
+  | "io"
+  | "worker";
+
+/** A store that can't be opened, read or closed in order. The message is one line and says what to do. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What to do about a database that is not what the node left there: nothing is ever replaced silently. */
+export const RESTORE =
+  "restore it from a backup, or move it away with its -wal file to start blank and have the cluster sync this node";
+
+/** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
+const SQLITE = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  io: 10,
+  corrupt: 11,
+  full: 13,
+  cantOpen: 14,
+  notADatabase: 26,
+} as const;
+
+/** `SQLITE_IOERR_SHMSIZE`: the index of the WAL could not grow, which is how a full disk shows at the start. */
+const SQLITE_SHM_SIZE = 4874;
+
+/** What an error of SQLite, the file system or Deno's permissions comes down to. */
+export function classify(error: unknown): { code: StoreErrorCode; what: string; remedy: string } {
+  if (error instanceof StoreError) return { code: error.code, what: error.message, remedy: "" };
+  const text = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+  const extended = errorNumber(error);
+  const primary = extended & 0xff;
+  if (primary === SQLITE.full || extended === SQLITE_SHM_SIZE || /os error 28\b|disk is full/.test(text)) {
+    return { code: "diskFull", what: "disk full", remedy: "free some space on its file system" };
+  }
+  if (primary === SQLITE.busy || primary === SQLITE.locked || /database is locked/.test(text)) {
+    return { code: "locked", what: "another process holds a lock on it", remedy: "stop that process (fuser names it)" };
+  }
+  if (primary === SQLITE.corrupt || primary === SQLITE.notADatabase) {
+    return { code: "corrupt", what: `corrupt (${text})`, remedy: RESTORE };
+  }
+  const denied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
+  if (denied || primary === SQLITE.readOnly || /os error 30\b|readonly database/.test(text)) {
+    return { code: "readOnly", what: `not writable (${text})`, remedy: "give this user read and write access to it" };
+  }
+  if (error instanceof Deno.errors.NotADirectory) {
+    return { code: "notADirectory", what: `not a directory (${text})`, remedy: "name a directory as node.stateDir" };
+  }
+  const remedy = primary === SQLITE.io ? "check the disk and the kernel log" : "check the path and the disk";
+  return { code: "io", what: text, remedy };
+}
+
+/** The error for a path that can't be used. */
+export function storeError(path: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code, what, remedy } = classify(error);
+  return new StoreError(code, `Cannot use the lease database ${path}: ${what}: ${remedy}`);
+}
+
+/** The result code that `node:sqlite` puts on its errors, 0 when there is none. */
+function errorNumber(error: unknown): number {
+  const code = (error as { errcode?: unknown } | null | undefined)?.errcode;
+  return typeof code === "number" ? code : 0;
+}

@@ -1,0 +1,70 @@
+/**
+ * Tables, migrations and the view for people. Decides what a database of this program looks like; when it is created or
+ * migrated is `database.ts`.
+ */
+
+import { SLOT_STATES } from "../../src/lease/slot.ts";
+import { HEADER_OCTETS, LAYOUT } from "./record.ts";
+
+/** `PRAGMA application_id`: "dhcc". A database with another one is somebody else's. */
+export const APPLICATION_ID = 0x64686363;
+
+/** One step of the schema; its place in the list, counted from 1, is `PRAGMA user_version` after it. */
+export type Migration = string;
+
+/** Append only: what has been released once stays as it is. */
+export const MIGRATIONS: readonly Migration[] = [
+  // 1: `record` is laid out in record.ts.
+  `CREATE TABLE lease (address INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
+   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+];
+
+/**
+ * An unsigned field of a record as an SQL expression over `h`, the record in hex. SQLite reads no hex numbers from text,
+ * so each digit is looked up; `instr` gives 0 for "0".
+ */
+function uint({ at, octets }: { at: number; octets: number }): string {
+  const digits = 2 * octets;
+  const terms = Array.from(
+    { length: digits },
+    (_, index) => `(instr('123456789ABCDEF',substr(h,${2 * at + 1 + index},1))<<${4 * (digits - 1 - index)})`,
+  );
+  return `(${terms.join("|")})`;
+}
+
+function dotted(number: string): string {
+  return `printf('%d.%d.%d.%d',${number}>>24,${number}>>16&255,${number}>>8&255,${number}&255)`;
+}
+
+function isoTime(ms: string): string {
+  return `iif(${ms}=0,NULL,strftime('%Y-%m-%dT%H:%M:%SZ',${ms}/1000,'unixepoch'))`;
+}
+
+const FIELDS = Object.entries(LAYOUT).filter(([name]) => name !== "checksum" && name !== "address");
+const STATE_NAMES = SLOT_STATES.map((name, code) => `WHEN ${code} THEN '${name}'`).join(" ");
+
+/** `SELECT * FROM leases` for people; the program itself never reads it. Made anew at every start. */
+export const LEASES_VIEW = `CREATE VIEW leases AS
+WITH raw AS (SELECT address AS number, record, hex(record) AS h FROM lease),
+fixed AS (SELECT number, record, ${FIELDS.map(([name, field]) => `${uint(field)} AS ${name}`).join(", ")} FROM raw),
+places AS (
+  SELECT *, ${HEADER_OCTETS + 1} AS client_at, ${HEADER_OCTETS + 1} + clientLength AS chaddr_at,
+    ${HEADER_OCTETS + 1} + clientLength + chaddrLength AS hostname_at,
+    ${HEADER_OCTETS + 1} + clientLength + chaddrLength + hostnameLength AS circuit_at,
+    ${HEADER_OCTETS + 1} + clientLength + chaddrLength + hostnameLength + circuitIdLength AS remote_at
+  FROM fixed)
+SELECT ${dotted("number")} AS address,
+  CASE state ${STATE_NAMES} END AS state,
+  ${isoTime("expires")} AS expires,
+  CASE substr(hex(record), 2 * client_at + 9, 2) WHEN '00' THEN 'client id' WHEN '01' THEN 'hardware' END AS client_kind,
+  lower(hex(substr(record, client_at + 6, max(clientLength - 6, 0)))) AS client,
+  CAST(substr(record, hostname_at, hostnameLength) AS TEXT) AS hostname,
+  htype, lower(hex(substr(record, chaddr_at, chaddrLength))) AS chaddr,
+  ${dotted("giaddr")} AS giaddr,
+  lower(hex(substr(record, circuit_at, circuitIdLength))) AS circuit_id,
+  lower(hex(substr(record, remote_at, remoteIdLength))) AS remote_id,
+  ${isoTime("lastSeen")} AS last_seen,
+  ${isoTime("hold")} AS hold,
+  versionClock AS version_clock, versionNode AS version_node, versionIncarnation AS version_incarnation,
+  cvClock AS cv_clock, cvNode AS cv_node, cvIncarnation AS cv_incarnation, sole
+FROM places`;

@@ -1,0 +1,386 @@
+/**
+ * The serving thread's side of the store: queues rows, sends one batch at a time to the worker, and says when each row
+ * is on stable storage. While a batch is being written the next one gathers, so the number of fsyncs follows the disk
+ * and not the load (group commit).
+ *
+ * Decides when a commit starts, when one that failed is tried again, and whether the store is healthy. What a caller does
+ * while it is not is the caller's: rows keep gathering here, so a node should stop answering.
+ */
+
+import type { LeaseRow } from "../../src/lease/slot.ts";
+import { classify, StoreError } from "./errors.ts";
+import type { Answer, Meta, Request } from "./protocol.ts";
+import { readRecords, RecordWriter } from "./record.ts";
+
+/** How long after a failed commit the same one is tried again. */
+const RETRY_MS = 1_000;
+/** A commit that takes longer than this makes the store unhealthy: some disks hang rather than fail. */
+const STALL_MS = 5_000;
+
+/** Whether the store takes rows to the disk; if not, why and what to do. */
+export interface StoreHealth {
+  readonly ok: boolean;
+  readonly reason?: string;
+}
+
+/** Totals since the store was opened. */
+export interface StoreCounters {
+  /** Transactions on stable storage, one fsync each. */
+  readonly commits: number;
+  /** Rows in them. */
+  readonly rows: number;
+  /** Commits that failed and are tried again. */
+  readonly failures: number;
+  /** From sending the last batch to its answer. */
+  readonly lastCommitMs: number;
+  readonly slowestCommitMs: number;
+  /** Rows and facts not yet on stable storage. */
+  readonly pendingRows: number;
+}
+
+/** Lease slots and a few facts about the node itself, on stable storage. */
+export interface Store {
+  /** Delivers everything on disk in order of address. To be called once, before the first {@link put}. */
+  load(each: (row: LeaseRow) => void): Promise<void>;
+  /**
+   * Queues a row. `durable` runs after the fsync of the commit that holds it, in the order of the calls. Of several rows
+   * for one address the last wins, and the callbacks of all run. Throws on a row that can't be represented.
+   */
+  put(row: LeaseRow, durable: () => void): void;
+  /** Starts a commit with what is queued unless one is in flight. Without it one starts when the caller returns. */
+  flush(): void;
+  /** A small fact as it is on disk. */
+  readMeta(key: string): string | undefined;
+  /** Queues a small fact for the same commit as the rows around it. */
+  writeMeta(key: string, value: string, durable: () => void): void;
+  readonly health: StoreHealth;
+  readonly counters: StoreCounters;
+  /**
+   * Commits what is queued and closes. Idempotent. Rejects with a {@link StoreError} when rows could not be written; they
+   * were never acknowledged.
+   */
+  close(): Promise<void>;
+}
+
+/** What {@link openStore} takes. */
+export interface StoreOptions {
+  /** Directory of the database; created when it is missing. */
+  readonly stateDir: string;
+  /** Monotonic milliseconds; `performance.now` unless a test drives time. */
+  readonly now?: () => number;
+  /** Starts the worker; a test's way to lose it. */
+  readonly startWorker?: () => Worker;
+}
+
+/** The batch that the worker has, or had when it failed. */
+interface Batch {
+  readonly records: ArrayBuffer;
+  readonly octets: number;
+  readonly metas: readonly Meta[];
+  readonly durables: readonly (() => void)[];
+  sentMs: number;
+}
+
+interface Loading {
+  readonly each: (row: LeaseRow) => void;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/**
+ * Opens the store of a state directory.
+ *
+ * Rejects with a {@link StoreError}, one line that says what to do, when the database is corrupt, in use by another
+ * process, not writable, of a newer schema or not this program's. It never starts afresh over something unreadable.
+ */
+export function openStore(options: StoreOptions): Promise<Store> {
+  const worker = (options.startWorker ?? startWorker)();
+  const now = options.now ?? (() => performance.now());
+  const opened = Promise.withResolvers<Store>();
+  const fail = (error: StoreError) => {
+    worker.terminate();
+    opened.reject(error);
+  };
+  worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
+    if (answer.kind === "opened") opened.resolve(new WorkerStore(worker, now, answer.metas));
+    else if (answer.kind === "refused") fail(new StoreError(answer.code, answer.message));
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    fail(new StoreError("worker", `Cannot start the store's worker: ${event.message}: install the program again`));
+  };
+  worker.postMessage({ kind: "open", stateDir: options.stateDir } satisfies Request);
+  return opened.promise;
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+}
+
+class WorkerStore implements Store {
+  readonly #worker: Worker;
+  readonly #now: () => number;
+  readonly #metas: Map<string, string>;
+  #queued = new RecordWriter();
+  #queuedMetas: Meta[] = [];
+  #queuedDurables: (() => void)[] = [];
+  /** What the last commit came with, to be filled again. */
+  #spare: ArrayBuffer | undefined;
+  #inFlight: Batch | undefined;
+  /** The failed batch that waits for its retry. */
+  #failed: { readonly batch: Batch; readonly timer: ReturnType<typeof setTimeout> } | undefined;
+  #deadReason: string | undefined;
+  #loading: Loading | undefined;
+  #flushScheduled = false;
+  /** While closing: what to do when nothing is in flight and nothing more will be. */
+  #settled: (() => void) | undefined;
+  #workerClosed: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #failureReason: string | undefined;
+  readonly #counters = { commits: 0, rows: 0, failures: 0, lastCommitMs: 0, slowestCommitMs: 0 };
+
+  constructor(worker: Worker, now: () => number, metas: readonly Meta[]) {
+    this.#worker = worker;
+    this.#now = now;
+    this.#metas = new Map(metas);
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#receive(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#die(event.message);
+    };
+    worker.onmessageerror = () => this.#die("its message can't be read");
+  }
+
+  load(each: (row: LeaseRow) => void): Promise<void> {
+    if (this.#loading !== undefined) throw new Error("The store is being loaded already");
+    if (this.#closing !== undefined) throw new Error("The store is closed");
+    if (this.#deadReason !== undefined) return Promise.reject(this.#deadError());
+    const done = Promise.withResolvers<void>();
+    this.#loading = { each, done };
+    this.#send({ kind: "nextChunk" });
+    return done.promise;
+  }
+
+  put(row: LeaseRow, durable: () => void): void {
+    if (this.#closing !== undefined) throw new Error("The store is closed");
+    // Nothing can be written any more, and keeping rows would only fill the memory.
+    if (this.#deadReason !== undefined) return;
+    this.#queued.add(row);
+    this.#queuedDurables.push(durable);
+    this.#scheduleFlush();
+  }
+
+  writeMeta(key: string, value: string, durable: () => void): void {
+    if (this.#closing !== undefined) throw new Error("The store is closed");
+    if (this.#deadReason !== undefined) return;
+    this.#queuedMetas.push([key, value]);
+    this.#queuedDurables.push(durable);
+    this.#scheduleFlush();
+  }
+
+  readMeta(key: string): string | undefined {
+    return this.#metas.get(key);
+  }
+
+  flush(): void {
+    if (this.#inFlight !== undefined || this.#failed !== undefined || this.#deadReason !== undefined) return;
+    if (this.#queuedDurables.length === 0) return;
+    const { buffer, length } = this.#queued;
+    const batch = {
+      records: buffer,
+      octets: length,
+      metas: this.#queuedMetas,
+      durables: this.#queuedDurables,
+      sentMs: 0,
+    };
+    this.#queued = new RecordWriter(this.#spare);
+    this.#spare = undefined;
+    this.#queuedMetas = [];
+    this.#queuedDurables = [];
+    this.#sendBatch(batch);
+  }
+
+  get health(): StoreHealth {
+    if (this.#deadReason !== undefined) return { ok: false, reason: this.#deadReason };
+    if (this.#failureReason !== undefined) return { ok: false, reason: this.#failureReason };
+    const waitedMs = this.#inFlight === undefined ? 0 : this.#now() - this.#inFlight.sentMs;
+    if (waitedMs <= STALL_MS) return { ok: true };
+    const seconds = Math.round(waitedMs / 1_000);
+    return {
+      ok: false,
+      reason: `the disk has not finished a commit for ${seconds} s: check the disk and the kernel log`,
+    };
+  }
+
+  get counters(): StoreCounters {
+    const pendingRows = this.#queuedDurables.length + (this.#inFlight?.durables.length ?? 0) +
+      (this.#failed?.batch.durables.length ?? 0);
+    return { ...this.#counters, pendingRows };
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    // The last chance of a batch that waits for its retry.
+    this.#retry();
+    this.flush();
+    await new Promise<void>((resolve) => {
+      this.#settled = resolve;
+      this.#settleIfIdle();
+    });
+    this.#loading?.done.reject(new Error("The store was closed while it was being loaded"));
+    const { pendingRows } = this.counters;
+    if (this.#failed !== undefined) clearTimeout(this.#failed.timer);
+    if (this.#deadReason === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#workerClosed = resolve;
+        this.#send({ kind: "close" });
+      });
+    }
+    this.#worker.terminate();
+    if (pendingRows > 0) {
+      throw new StoreError(
+        "io",
+        `Could not write ${pendingRows} rows, none of them acknowledged, before closing: ${this.health.reason}`,
+      );
+    }
+  }
+
+  #scheduleFlush(): void {
+    // Whoever is in flight takes the next ones along when it is answered.
+    if (this.#flushScheduled || this.#inFlight !== undefined || this.#failed !== undefined) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => {
+      this.#flushScheduled = false;
+      this.flush();
+    });
+  }
+
+  #sendBatch(batch: Batch): void {
+    batch.sentMs = this.#now();
+    this.#inFlight = batch;
+    const { records, octets, metas } = batch;
+    this.#send({ kind: "commit", records, octets, metas }, [records]);
+  }
+
+  #receive(answer: Answer): void {
+    switch (answer.kind) {
+      case "committed":
+        return this.#committed(answer);
+      case "failed":
+        return this.#commitFailed(answer);
+      case "chunk":
+        return this.#loadChunk(answer.records);
+      case "refused":
+        return this.#endLoading(new StoreError(answer.code, answer.message));
+      case "closed":
+        return this.#workerClosed?.();
+      case "opened":
+        return this.#die("it opened the database twice");
+      default:
+        return unreachable(answer);
+    }
+  }
+
+  #committed({ records, rows }: Answer & { kind: "committed" }): void {
+    const batch = this.#inFlight;
+    if (batch === undefined) return this.#die("it answered a commit nobody asked for");
+    const elapsedMs = this.#now() - batch.sentMs;
+    this.#inFlight = undefined;
+    this.#failureReason = undefined;
+    this.#spare = records;
+    this.#counters.commits++;
+    this.#counters.rows += rows;
+    this.#counters.lastCommitMs = elapsedMs;
+    this.#counters.slowestCommitMs = Math.max(this.#counters.slowestCommitMs, elapsedMs);
+    for (const [key, value] of batch.metas) this.#metas.set(key, value);
+    // First the disk, then the callbacks: they run while it works.
+    this.flush();
+    try {
+      runAll(batch.durables);
+    } finally {
+      this.#settleIfIdle();
+    }
+  }
+
+  #commitFailed({ records, reason }: Answer & { kind: "failed" }): void {
+    const batch = this.#inFlight;
+    if (batch === undefined) return this.#die("it answered a commit nobody asked for");
+    this.#inFlight = undefined;
+    this.#failureReason = reason;
+    this.#counters.failures++;
+    const timer = setTimeout(() => this.#retry(), RETRY_MS);
+    this.#failed = { batch: { ...batch, records }, timer };
+    this.#settleIfIdle();
+  }
+
+  #retry(): void {
+    if (this.#failed === undefined || this.#deadReason !== undefined) return;
+    const { batch, timer } = this.#failed;
+    clearTimeout(timer);
+    this.#failed = undefined;
+    this.#sendBatch(batch);
+  }
+
+  #settleIfIdle(): void {
+    if (this.#settled === undefined) return;
+    const idle = this.#inFlight === undefined && this.#queuedDurables.length === 0;
+    if (idle || this.#failed !== undefined || this.#deadReason !== undefined) this.#settled();
+  }
+
+  #loadChunk(records: ArrayBuffer): void {
+    const loading = this.#loading;
+    if (loading === undefined) return;
+    if (records.byteLength === 0) return this.#endLoading();
+    // The worker reads the next chunk while this one is delivered; there are never more than two.
+    this.#send({ kind: "nextChunk" });
+    try {
+      readRecords(records, loading.each);
+    } catch (error) {
+      this.#endLoading(error);
+    }
+  }
+
+  #endLoading(error?: unknown): void {
+    const loading = this.#loading;
+    this.#loading = undefined;
+    if (error === undefined) loading?.done.resolve();
+    else loading?.done.reject(error);
+  }
+
+  #die(message: string): void {
+    if (this.#deadReason !== undefined) return;
+    this.#deadReason = `the store's worker died (${classify(message).what}): restart the node`;
+    if (this.#failed !== undefined) clearTimeout(this.#failed.timer);
+    this.#worker.terminate();
+    this.#endLoading(this.#deadError());
+    this.#workerClosed?.();
+    this.#settleIfIdle();
+  }
+
+  #deadError(): StoreError {
+    return new StoreError("worker", `Cannot use the store: ${this.#deadReason}`);
+  }
+
+  #send(request: Request, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer);
+  }
+}
+
+/** Runs every callback; the first error is thrown after the last of them, for one must not cost the others theirs. */
+function runAll(callbacks: readonly (() => void)[]): void {
+  let failure: { readonly error: unknown } | undefined;
+  for (const callback of callbacks) {
+    try {
+      callback();
+    } catch (error) {
+      failure ??= { error };
+    }
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
+function unreachable(answer: never): never {
+  throw new Error(`Unknown answer ${JSON.stringify(answer)}`);
+}
