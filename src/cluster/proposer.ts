@@ -34,7 +34,7 @@ export type Outcome =
   | { readonly committed: true; readonly leaseMs: number }
   | {
     readonly committed: false;
-    readonly reason: ClockFault | "insane" | "conflict" | "stale" | "timeout" | "tooManyJoined";
+    readonly reason: ClockFault | "insane" | "conflict" | "stale" | "timeout" | "tooManyJoined" | "dropped";
   };
 
 /** Called once per `propose`. */
@@ -46,9 +46,11 @@ export interface ProposerPorts {
   persist(row: LeaseRow, durable: (now: Instant) => void): void;
   /** Sends a record to every other member, on their way to `Proposer.answer`. */
   propagate(address: Ipv4, record: LockRecord | EndRecord, detail: LeaseDetail): void;
+  /** A majority has the record; told before the client hears of it. */
+  committed(address: Ipv4, version: Version): void;
 }
 
-/** One undecided proposal. */
+/** One proposal, undecided or committed a moment ago. */
 interface Pending {
   readonly proposal: Proposal;
   readonly record: LockRecord;
@@ -56,10 +58,15 @@ interface Pending {
   /** Ids of the members that have the record on disk. */
   readonly accepted: Set<number>;
   readonly waiting: Decided[];
+  /** How often this request was proposed again above a version in the way. */
+  readonly attempt: number;
 }
 
 /** Retransmissions that may wait for one proposal. */
 const JOINED_MAX = 8;
+
+/** A request is proposed at most this often: two proposers must not outbid each other without end. */
+const ATTEMPTS_MAX = 4;
 
 /** The proposals of one node. */
 export class Proposer {
@@ -73,6 +80,8 @@ export class Proposer {
   /** In the order in which they were made, which is that of their deadlines. */
   readonly #pending = new Set<Pending>();
   readonly #byAddress = new Map<Ipv4, Pending[]>();
+  /** Committed within the proposal time, for late answers that name a higher version; in the order of their start. */
+  readonly #committed = new Set<Pending>();
 
   constructor(options: {
     self: number;
@@ -115,22 +124,25 @@ export class Proposer {
       joinable.waiting.push(decided);
       return;
     }
-    const record: LockRecord = {
-      client,
-      version: this.#mint.mint(now.wallMs),
-      hold: time.late + proposal.leaseMs,
-      cv: NO_VERSION,
-      sole: true,
-    };
+    this.#attempt(proposal, time.late + proposal.leaseMs, [decided], 1, now);
+  }
+
+  #attempt(proposal: Proposal, hold: number, waiting: Decided[], attempt: number, now: Instant): void {
+    const { address, client } = proposal;
+    const time = this.#clock.bounds(now);
+    const decide = (outcome: Outcome) => waiting.forEach((decided) => decided(outcome, now));
+    if (time === undefined) return decide({ committed: false, reason: "noAnchor" });
+    const record: LockRecord = { client, version: this.#mint.mint(now.wallMs), hold, cv: NO_VERSION, sole: true };
     const { slot, answer } = accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
-    if (!answer.ok) return decided({ committed: false, reason: answer.reason }, now);
+    if (!answer.ok) return decide({ committed: false, reason: answer.reason });
     this.#table.set(address, slot, proposal.detail);
     const pending: Pending = {
       proposal,
       record,
       startedMs: now.monotonicMs,
       accepted: new Set(),
-      waiting: [decided],
+      waiting,
+      attempt,
     };
     this.#pending.add(pending);
     const there = this.#byAddress.get(address);
@@ -142,14 +154,52 @@ export class Proposer {
 
   /** Takes a member's answer to one record of this process. Answers to decided proposals are ignored (case 5). */
   answer(from: number, address: Ipv4, version: Version, answer: Answer, now: Instant): void {
-    const pending = this.#byAddress.get(address)?.find(({ record }) => compareVersions(record.version, version) === 0);
-    if (pending === undefined) return;
-    if (answer.ok) return this.#accepted(pending, from, now);
-    this.#mint.observe(answer.version);
+    const isMeant = ({ record }: Pending) => compareVersions(record.version, version) === 0;
+    if (!answer.ok) this.#mint.observe(answer.version);
+    const pending = this.#byAddress.get(address)?.find(isMeant);
+    if (pending !== undefined) {
+      if (answer.ok) return this.#accepted(pending, from, now);
+      if (answer.reason === "stale") this.#outbid(pending, now);
+      return;
+    }
+    if (answer.ok || answer.reason !== "stale") return;
+    for (const committed of this.#committed) {
+      if (committed.proposal.address === address && isMeant(committed)) return this.#confirm(committed, now);
+    }
+  }
+
+  /** `stale`: replace by a fresh proposal above the version in the way. */
+  #outbid(pending: Pending, now: Instant): void {
+    if (pending.attempt >= ATTEMPTS_MAX) return;
+    const time = this.#clock.bounds(now);
+    if (time === undefined) return;
+    this.#forget(pending);
+    const { proposal, waiting, attempt } = pending;
+    this.#attempt(proposal, time.late + proposal.leaseMs, waiting, attempt + 1, now);
+  }
+
+  /** Committed, but somebody holds a higher version: the same client and hold once more above it, without another answer. */
+  #confirm(committed: Pending, now: Instant): void {
+    this.#committed.delete(committed);
+    if (committed.attempt >= ATTEMPTS_MAX) return;
+    this.#attempt(committed.proposal, committed.record.hold, [], committed.attempt + 1, now);
+  }
+
+  /** Forgets every proposal without deciding it: the membership changed. The clients ask again. */
+  dropAll(now: Instant): void {
+    this.#committed.clear();
+    for (const pending of [...this.#pending]) {
+      this.#forget(pending);
+      for (const decided of pending.waiting) decided({ committed: false, reason: "dropped" }, now);
+    }
   }
 
   /** Aborts what is older than the proposal time. Call it at least every 100 ms. */
   tick(now: Instant): void {
+    for (const committed of this.#committed) {
+      if (now.monotonicMs - committed.startedMs <= PROPOSAL_MS) break;
+      this.#committed.delete(committed);
+    }
     for (const pending of this.#pending) {
       if (now.monotonicMs - pending.startedMs <= PROPOSAL_MS) return;
       this.#abort(pending, now);
@@ -199,8 +249,10 @@ export class Proposer {
     if (pending.accepted.size < Math.floor(this.#membership.size / 2) + 1 || elapsedMs > PROPOSAL_MS) return;
     this.#forget(pending);
     const { address, leaseMs } = pending.proposal;
-    // The certificate reaches the disk with the slot's next row: losing it costs nothing but speed.
+    if (this.#membership.size > 1) this.#committed.add(pending);
+    // The certificate need not reach the disk with it: losing it costs nothing but speed.
     this.#table.certify(address, pending.record.version);
+    this.#ports.committed(address, pending.record.version);
     for (const decided of pending.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
   }
 

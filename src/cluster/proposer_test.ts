@@ -41,6 +41,7 @@ function node(members = 1) {
     ports: {
       persist: (row, durable) => void writes.push({ row, durable }),
       propagate: (_address, record) => void sent.push(record),
+      committed: () => {},
     },
   });
   return {
@@ -152,4 +153,47 @@ Deno.test("proposer: a release frees, a decline rests, and neither touches anoth
   deepStrictEqual([n.table.get(ADDRESS).state, n.table.get(ADDRESS).hold], ["declined", START.wallMs + 2 + 86_400_000]);
   n.propose(A, 2, after(4));
   strictEqual(n.outcomes.at(-1)?.committed, false);
+});
+
+Deno.test("proposer: a stale answer makes a fresh proposal above the version in the way", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  const inTheWay = { ...version, clock: version.clock + 5_000, node: 3 };
+  n.proposer.answer(2, ADDRESS, version, { ok: false, reason: "stale", version: inTheWay }, after(2));
+  const fresh = n.table.get(ADDRESS).version;
+  strictEqual(compareVersions(fresh, inTheWay) > 0, true);
+  n.proposer.answer(3, ADDRESS, version, { ok: true }, after(3));
+  strictEqual(n.outcomes.length, 0, "the replaced proposal is not counted");
+  n.sync(after(3));
+  n.proposer.answer(3, ADDRESS, fresh, { ok: true }, after(4));
+  deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_998 }]);
+});
+
+Deno.test("proposer: committed and then refused for a higher version: once more above it, without another answer", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version, hold } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
+  strictEqual(n.outcomes.length, 1);
+  const inTheWay = { ...version, clock: version.clock + 5_000, node: 3 };
+  n.proposer.answer(3, ADDRESS, version, { ok: false, reason: "stale", version: inTheWay }, after(3));
+  const slot = n.table.get(ADDRESS);
+  strictEqual(compareVersions(slot.version, inTheWay) > 0, true);
+  strictEqual(slot.hold, hold);
+  n.sync(after(4));
+  n.proposer.answer(3, ADDRESS, slot.version, { ok: true }, after(5));
+  strictEqual(n.outcomes.length, 1);
+});
+
+Deno.test("proposer: a change of membership drops what is pending", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version } = n.table.get(ADDRESS);
+  n.proposer.dropAll(after(1));
+  n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
+  n.sync(after(2));
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "dropped" }]);
 });

@@ -137,7 +137,7 @@ export class TestServer {
       mint: new VersionMint({ node: 1, incarnation: 1 }),
       membership: { size: 1 },
       limits: { maxLeaseMs: this.policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS },
-      ports: { persist: (_row, durable) => durable(this.now), propagate: () => {} },
+      ports: { persist: (_row, durable) => durable(this.now), propagate: () => {}, committed: () => {} },
     });
   }
 

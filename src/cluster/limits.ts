@@ -1,0 +1,39 @@
+/** The cluster's constants and how they relate. Those of the lease agreement are in `src/lease/limits.ts`. */
+
+import { assert } from "../assert.ts";
+import { PROPOSAL_MS } from "../lease/limits.ts";
+
+export const CLUSTER_LIMITS = {
+  /** A heartbeat (an empty batch) goes out when nothing else did for this long. */
+  heartbeatMs: 500,
+  /** A member that was silent for this long counts as lost. */
+  suspectMs: 1_500,
+  /** How long a candidate waits for an `Okay` of a higher member, or for a majority to accept it. */
+  electionMs: 300,
+  /** How long somebody who got an `Okay` waits for a `Coordinator` before that higher member is skipped. */
+  coordinatorMs: 600,
+  /** A higher member takes over only after it was synced and stable for this long. */
+  takeoverMs: 10_000,
+  /** A node that heard of no majority for this long stops serving. */
+  statusMs: 2_000,
+  /** The leader says who is there this often, and at once after a change. */
+  statusIntervalMs: 500,
+  /** A batch goes out at the latest this long after its first record. */
+  batchMs: 1,
+  /** Octets of a datagram before sealing, so that it fits an MTU of 1500. */
+  datagramBytesMax: 1_300,
+  /** Records of its own stream that a process keeps for repair. */
+  repairRecords: 65_536,
+  /** Round trips that set the anchor are tried this often while there is none, and a tenth as often later. */
+  clockProbeMs: 1_000,
+  /** A node with a new random disk waits this long before it asks for the first slots. */
+  blankWaitMs: 2 * PROPOSAL_MS,
+} as const;
+
+assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat is not a death");
+assert(CLUSTER_LIMITS.statusMs >= 3 * CLUSTER_LIMITS.statusIntervalMs, "One lost status is not a partition");
+assert(CLUSTER_LIMITS.coordinatorMs > CLUSTER_LIMITS.electionMs, "A higher member needs an election of its own");
+assert(
+  CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs < 2_000,
+  "A lost leader is replaced within two seconds",
+);

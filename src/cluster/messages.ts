@@ -1,0 +1,199 @@
+/**
+ * What the members of a cluster say to each other, as plain data. How it is encoded and sealed is `wire/`'s business; who
+ * sends what when is that of the module each message belongs to.
+ */
+
+import type { Answer, EndRecord, LockRecord } from "../lease/agreement.ts";
+import type { LeaseDetail, LeaseRow } from "../lease/slot.ts";
+import type { Ipv4, Range } from "../net/ipv4.ts";
+
+/** A member's id, 1..255: identity and bully priority. */
+export type NodeId = number;
+
+/** What every message carries beside its content. A message of another epoch or membership is dropped, but for `Hello`. */
+export interface Envelope {
+  readonly from: NodeId;
+  /** Random per process start, below 2^32. */
+  readonly incarnation: number;
+  /** Membership epoch, from 1 up, and a hash over its members. */
+  readonly epoch: number;
+  readonly membershipHash: number;
+}
+
+/** One record of a lease stream. */
+export type StreamRecord = {
+  readonly address: Ipv4;
+  readonly detail: LeaseDetail;
+} & ({ readonly kind: "lock"; readonly record: LockRecord } | { readonly kind: "end"; readonly record: EndRecord });
+
+/** Up to where a stream was received without a gap. */
+export interface StreamPosition {
+  readonly origin: NodeId;
+  readonly incarnation: number;
+  /** 0: nothing yet. */
+  readonly sequence: number;
+}
+
+/** Sequence numbers `first` to `last`. */
+export interface SequenceRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Bully: somebody of a lower id wants to lead. To higher members. */
+export interface Election {
+  readonly type: "election";
+  readonly term: number;
+}
+
+/** Bully: leave it to me. */
+export interface Okay {
+  readonly type: "okay";
+  readonly term: number;
+}
+
+/** Bully: I want to lead this term. To all. It leads once a majority, itself included, said `accepted`. */
+export interface Coordinator {
+  readonly type: "coordinator";
+  readonly term: number;
+}
+
+/** I follow you in this term, and nobody else (durable before it is said). `ok: false`: `term` is the one in the way. */
+export interface Accepted {
+  readonly type: "accepted";
+  readonly ok: boolean;
+  readonly term: number;
+}
+
+/** Who is there, from the leader, several times a second. */
+export interface ClusterStatus {
+  readonly type: "clusterStatus";
+  readonly term: number;
+  /** Members the leader hears, itself included. */
+  readonly present: readonly NodeId[];
+  readonly majority: boolean;
+}
+
+/** Records of the sender's own stream, or none: a heartbeat. To all. */
+export interface LeaseBatch {
+  readonly type: "leaseBatch";
+  /** Sequence number of `records[0]`, or of the next record when there are none. A stream starts at 1. */
+  readonly first: number;
+  readonly records: readonly StreamRecord[];
+  /** Records of this stream that are known to be committed, said explicitly (case 11). */
+  readonly committed: readonly SequenceRange[];
+  /** What the sender has of every stream. */
+  readonly seen: readonly StreamPosition[];
+  /** Free addresses per pool in the sender's ranges. */
+  readonly free: readonly number[];
+  /** Whether the sender serves. */
+  readonly ready: boolean;
+  /** Whether the sender's slots are complete enough to vote. */
+  readonly synced: boolean;
+  /** Random, made with the database: 16 hex digits. */
+  readonly diskId: string;
+  /** Counts the starts of this disk's owner (case 20). */
+  readonly starts: number;
+  /** Newest configuration the sender has on disk. */
+  readonly revision: number;
+}
+
+/** An acceptor's answers to the records of one batch, each by itself (case 8). Unicast to the origin. */
+export interface LeaseAck {
+  readonly type: "leaseAck";
+  /** The stream that is answered: ignored unless it is the receiver's running one (case 9). */
+  readonly incarnation: number;
+  readonly first: number;
+  readonly answers: readonly Answer[];
+}
+
+/** Asks the origin to send records of its stream again. */
+export interface Repair {
+  readonly type: "repair";
+  readonly incarnation: number;
+  readonly missing: SequenceRange;
+}
+
+/** Asks what time it is there; `probe` comes back. */
+export interface TimeProbe {
+  readonly type: "timeProbe";
+  readonly probe: number;
+}
+
+export interface TimeAnswer {
+  readonly type: "timeAnswer";
+  readonly probe: number;
+  /** The sender's wall clock, ms since 1970. */
+  readonly wallMs: number;
+}
+
+/** Who allocates from which addresses, from the leader to each member. */
+export interface RangeAllocation {
+  readonly type: "rangeAllocation";
+  readonly term: number;
+  /** Rises with every change within a term. */
+  readonly version: number;
+  /** The receiver's ranges, by pool. */
+  readonly ranges: readonly (readonly Range[])[];
+}
+
+/** A part of the distributed configuration. To all, or over TCP when it is large. */
+export interface Config {
+  readonly type: "config";
+  readonly revision: number;
+  /** The `service` section as JSON text. */
+  readonly text: string;
+}
+
+/** Asks for slots after an address, over TCP. `purpose` says what for: see `sync.ts`. */
+export interface SyncRequest {
+  readonly type: "syncRequest";
+  readonly purpose: "join" | "repair" | "settle";
+  readonly after: Ipv4 | -1;
+}
+
+/** Slots by address; `more`: ask again after the last one. */
+export interface SyncChunk {
+  readonly type: "syncChunk";
+  readonly rows: readonly LeaseRow[];
+  readonly more: boolean;
+}
+
+/** First formation: is your disk blank? Taken in any epoch. */
+export interface Hello {
+  readonly type: "hello";
+  readonly diskId: string;
+  readonly blank: boolean;
+}
+
+/** Answers a `Hello`, naming the disk that asked. */
+export interface HelloAnswer {
+  readonly type: "helloAnswer";
+  readonly diskId: string;
+  readonly blank: boolean;
+}
+
+/** This member has everything of this epoch (membership step 4). */
+export interface Settled {
+  readonly type: "settled";
+  readonly epoch: number;
+}
+
+export type ClusterMessage =
+  | Election
+  | Okay
+  | Coordinator
+  | Accepted
+  | ClusterStatus
+  | LeaseBatch
+  | LeaseAck
+  | Repair
+  | TimeProbe
+  | TimeAnswer
+  | RangeAllocation
+  | Config
+  | SyncRequest
+  | SyncChunk
+  | Hello
+  | HelloAnswer
+  | Settled;
