@@ -16,7 +16,9 @@ const GRANT_FAILURES: readonly GrantFailure[] = [
   "stale",
   "timeout",
   "tooManyJoined",
+  "tooManyPending",
   "dropped",
+  "ended",
 ];
 
 function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
@@ -50,6 +52,12 @@ export class NodeCounters {
   shortened = 0;
   /** Requests that came while the clock could not be used. */
   clockless = 0;
+  /** Requests that came while the store could not be written. */
+  storeless = 0;
+  /** Datagrams beyond what is held during a reload. */
+  overrun = 0;
+  /** Datagrams on which our own code failed. */
+  faults = 0;
   /** Replies the system did not take. */
   unsent = 0;
 }

@@ -15,13 +15,14 @@ import { NodeCounters, TYPE_NAME } from "./counters.ts";
 import { DhcpService } from "./dhcpService.ts";
 
 const NETWORK = service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"])]);
-const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER) };
+const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), attached: false };
 
 /** A service with a disk whose syncs the test performs. */
 function started(config: ServiceConfig = NETWORK) {
   let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
   const clock = new AnchoredClock();
   clock.anchor(now);
+  let works = true;
   const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
   const sent: string[] = [];
   const counters = new NodeCounters();
@@ -35,6 +36,8 @@ function started(config: ServiceConfig = NETWORK) {
     log: logger("test"),
     limiter: new LogLimiter(),
     now: () => now,
+    hashSeed: 4711,
+    storeWorks: () => works,
   });
   const send = (bytes: Uint8Array, reply: Message) => {
     const decoded = decode(bytes);
@@ -51,6 +54,7 @@ function started(config: ServiceConfig = NETWORK) {
     say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) {
       dhcp.receive(encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts })).bytes, ARRIVAL, send);
     },
+    fail: () => works = false,
     sync() {
       for (const { durable } of writes.splice(0)) durable(now);
     },
@@ -120,4 +124,33 @@ Deno.test("service: a reload waits for what is pending, holds what comes meanwhi
   strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
   s.say("REQUEST", 1, { ciaddr: "10.77.1.0", xid: 9 });
   strictEqual(s.sent.at(-1), "NAK 0.0.0.0", "its address is in no pool any more");
+});
+
+Deno.test("service: while the store does not work nothing is offered or promised", () => {
+  const s = started();
+  s.fail();
+  s.say("DISCOVER", 1);
+  s.say("REQUEST", 1, REQUEST);
+  deepStrictEqual([s.sent, s.writes.length, s.counters.storeless], [[], 0, 2]);
+});
+
+Deno.test("service: a client that gets another address of its subnet leaves the former one to others", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.sync();
+  s.say("REQUEST", 1, { server: SERVER, requested: "10.77.1.5", xid: 7 });
+  s.sync();
+  strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "released");
+  strictEqual(s.dhcp.table.get(ip("10.77.1.5")).state, "bound");
+});
+
+Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {
+  const s = started();
+  s.say("DISCOVER", 1);
+  s.dhcp.reload({ ...NETWORK, revision: 2, leaseSeconds: 60 });
+  s.say("DISCOVER", 2);
+  deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "OFFER 10.77.1.1"]);
+  s.dhcp.reload(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 }));
+  s.say("DISCOVER", 3);
+  strictEqual(s.sent.at(-1), "OFFER 10.77.1.2");
 });

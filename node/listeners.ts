@@ -79,7 +79,11 @@ function receiveRouted(socket: UdpSocket, config: { address: Ipv4; port: number 
     return socket.send(bytes, to, CLIENT_PORT);
   };
   socket.receive((bytes, from) => {
-    handler.datagram(bytes, { from, serverIdentifier: config.address, receivedOn: config.address }, send);
+    handler.datagram(
+      bytes,
+      { from, serverIdentifier: config.address, receivedOn: config.address, attached: false },
+      send,
+    );
   }, () => handler.batchEnd());
 }
 
@@ -129,7 +133,7 @@ async function openAttached(
     }
   };
   udp.receive((bytes, from) => {
-    handler.datagram(bytes, { from, serverIdentifier: address, receivedOn: address }, send);
+    handler.datagram(bytes, { from, serverIdentifier: address, receivedOn: address, attached: true }, send);
   }, () => handler.batchEnd());
   return [udp, packets];
 }

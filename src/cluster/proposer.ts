@@ -8,7 +8,13 @@
  */
 
 import type { Ipv4 } from "../net/ipv4.ts";
-import { accept, type Answer, end, type EndRecord, type LockRecord } from "../lease/agreement.ts";
+import {
+  AGREEMENT_RULES,
+  type AgreementRules,
+  type Answer,
+  type EndRecord,
+  type LockRecord,
+} from "../lease/agreement.ts";
 import type { ClientKey } from "../lease/client.ts";
 import type { AnchoredClock, ClockFault, Instant } from "../lease/clock.ts";
 import { PROPOSAL_MS } from "../lease/limits.ts";
@@ -34,7 +40,16 @@ export type Outcome =
   | { readonly committed: true; readonly leaseMs: number }
   | {
     readonly committed: false;
-    readonly reason: ClockFault | "insane" | "conflict" | "stale" | "timeout" | "tooManyJoined" | "dropped";
+    readonly reason:
+      | ClockFault
+      | "insane"
+      | "conflict"
+      | "stale"
+      | "timeout"
+      | "tooManyJoined"
+      | "tooManyPending"
+      | "dropped"
+      | "ended";
   };
 
 /** Called once per `propose`. */
@@ -65,6 +80,9 @@ interface Pending {
 /** Retransmissions that may wait for one proposal. */
 const JOINED_MAX = 8;
 
+/** Proposals of one address that may be undecided at a time. */
+const PENDING_PER_ADDRESS_MAX = 8;
+
 /** A request is proposed at most this often: two proposers must not outbid each other without end. */
 const ATTEMPTS_MAX = 4;
 
@@ -77,6 +95,7 @@ export class Proposer {
   readonly #ports: ProposerPorts;
   readonly #membership: { readonly size: number };
   readonly #limits: { readonly maxLeaseMs: number };
+  readonly #rules: AgreementRules;
   /** In the order in which they were made, which is that of their deadlines. */
   readonly #pending = new Set<Pending>();
   readonly #byAddress = new Map<Ipv4, Pending[]>();
@@ -93,6 +112,7 @@ export class Proposer {
     /** The longest lease any configuration gives. */
     limits: { readonly maxLeaseMs: number };
     ports: ProposerPorts;
+    rules?: AgreementRules;
   }) {
     this.#self = options.self;
     this.#table = options.table;
@@ -101,6 +121,7 @@ export class Proposer {
     this.#membership = options.membership;
     this.#limits = options.limits;
     this.#ports = options.ports;
+    this.#rules = options.rules ?? AGREEMENT_RULES;
   }
 
   /** Undecided proposals. */
@@ -124,6 +145,9 @@ export class Proposer {
       joinable.waiting.push(decided);
       return;
     }
+    if ((this.#byAddress.get(address)?.length ?? 0) >= PENDING_PER_ADDRESS_MAX) {
+      return decided({ committed: false, reason: "tooManyPending" }, now);
+    }
     this.#attempt(proposal, time.late + proposal.leaseMs, [decided], 1, now);
   }
 
@@ -133,7 +157,7 @@ export class Proposer {
     const decide = (outcome: Outcome) => waiting.forEach((decided) => decided(outcome, now));
     if (time === undefined) return decide({ committed: false, reason: "noAnchor" });
     const record: LockRecord = { client, version: this.#mint.mint(now.wallMs), hold, cv: NO_VERSION, sole: true };
-    const { slot, answer } = accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
+    const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
     if (!answer.ok) return decide({ committed: false, reason: answer.reason });
     this.#table.set(address, slot, proposal.detail);
     const pending: Pending = {
@@ -234,8 +258,12 @@ export class Proposer {
       cv: slot.cv,
       until: kind === "declined" ? time.late + request.restMs : 0,
     };
-    const ended = end(slot, record, time, true);
+    const ended = this.#rules.end(slot, record, time, true);
     if (ended === undefined) return false;
+    // What the client asked for before it gave the address back is over: nobody may hear of it once the address is free.
+    for (const pending of this.#byAddress.get(address) ?? []) {
+      if (pending.proposal.client === client) this.#decideEnded(pending, now);
+    }
     this.#table.set(address, ended, detail);
     this.#ports.propagate(address, record, detail);
     this.#ports.persist({ address, slot: ended, detail }, durable);
@@ -247,13 +275,23 @@ export class Proposer {
     pending.accepted.add(member);
     const elapsedMs = now.monotonicMs - pending.startedMs;
     if (pending.accepted.size < Math.floor(this.#membership.size / 2) + 1 || elapsedMs > PROPOSAL_MS) return;
+    const { address, client, leaseMs } = pending.proposal;
+    const slot = this.#table.get(address);
+    // The own slot is one of the majority's: if it is no longer this client's, there is no majority. Silence is always safe.
+    const held = slot.state === "bound" && slot.client === client &&
+      compareVersions(slot.version, pending.record.version) >= 0;
+    if (!held) return this.#decideEnded(pending, now);
     this.#forget(pending);
-    const { address, leaseMs } = pending.proposal;
     if (this.#membership.size > 1) this.#committed.add(pending);
     // The certificate need not reach the disk with it: losing it costs nothing but speed.
     this.#table.certify(address, pending.record.version);
     this.#ports.committed(address, pending.record.version);
     for (const decided of pending.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
+  }
+
+  #decideEnded(pending: Pending, now: Instant): void {
+    this.#forget(pending);
+    for (const decided of pending.waiting) decided({ committed: false, reason: "ended" }, now);
   }
 
   #abort(pending: Pending, now: Instant): void {
@@ -269,7 +307,7 @@ export class Proposer {
         cv: NO_VERSION,
         until: 0,
       };
-      const slot = end(this.#table.get(address), record, time, false);
+      const slot = this.#rules.end(this.#table.get(address), record, time, false);
       if (slot !== undefined) {
         this.#table.set(address, slot, detail);
         this.#ports.persist({ address, slot, detail }, () => {});

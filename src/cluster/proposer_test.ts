@@ -14,7 +14,7 @@ const A = client(1);
 const B = client(2);
 
 function client(octet: number): ClientKey {
-  const subnet = { address: 0x0a000000, prefixLength: 8 };
+  const subnet = 0x0a000000;
   return clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
 }
 
@@ -196,4 +196,24 @@ Deno.test("proposer: a change of membership drops what is pending", () => {
   n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
   n.sync(after(2));
   deepStrictEqual(n.outcomes, [{ committed: false, reason: "dropped" }]);
+});
+
+Deno.test("proposer: a release decides the client's pending proposals: no answer after the address is somebody else's", () => {
+  const n = node();
+  n.propose(A, 1);
+  n.sync(after(1));
+  n.propose(A, 2, after(2));
+  const end = { kind: "released", address: ADDRESS, client: A, restMs: 0, detail: NO_DETAIL } as const;
+  strictEqual(n.proposer.end(end, after(3), () => {}), true);
+  n.propose(B, 3, after(4));
+  n.sync(after(5));
+  deepStrictEqual(n.outcomes.map((outcome) => outcome.committed || outcome.reason), [true, "ended", true]);
+  strictEqual(n.table.get(ADDRESS).client, B);
+});
+
+Deno.test("proposer: one client can't pile up proposals of an address", () => {
+  const n = node();
+  for (let xid = 1; xid <= 20; xid++) n.propose(A, xid);
+  strictEqual(n.proposer.pending, 8);
+  strictEqual(n.outcomes.length, 12);
 });

@@ -119,3 +119,11 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
     sole: false,
   };
 }
+
+/** The rule as its users take it, so that the simulator can take a safeguard away and show that it is missed. */
+export interface AgreementRules {
+  readonly accept: typeof accept;
+  readonly end: typeof end;
+}
+
+export const AGREEMENT_RULES: AgreementRules = { accept, end };

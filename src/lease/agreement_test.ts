@@ -12,7 +12,7 @@ const A = client(1);
 const B = client(2);
 
 function client(octet: number): ClientKey {
-  const subnet = { address: 0x0a4d0000, prefixLength: 16 };
+  const subnet = 0x0a4d0000;
   return clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
 }
 

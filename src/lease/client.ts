@@ -4,11 +4,12 @@
  */
 
 import { toHex } from "../bytes/hex.ts";
-import { formatPrefix, type Ipv4, type Prefix } from "../net/ipv4.ts";
+import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
 
 /**
- * A client within its subnet as a binary string, one character per octet: subnet address (4), prefix length (1), tag
- * (1), then the bytes. Compares with `===`, works as a Map key, and is stored as that many octets.
+ * A client within its subnet as a binary string, one character per octet: subnet address (4), tag (1), then the bytes.
+ * Compares with `===`, works as a Map key, and is stored as that many octets. The prefix length is not in it, so that a
+ * subnet can grow or shrink without making strangers of its clients.
  */
 export type ClientKey = string & { readonly __brand: "ClientKey" };
 
@@ -22,12 +23,13 @@ export const CLIENT_TAG = {
 
 /** The parts of a {@link ClientKey}. */
 export interface Client {
-  readonly subnet: Prefix;
+  /** Network address of the subnet. */
+  readonly subnet: Ipv4;
   readonly tag: number;
   readonly bytes: Uint8Array;
 }
 
-const HEADER_OCTETS = 6;
+const HEADER_OCTETS = 5;
 
 /**
  * Builds the key.
@@ -35,20 +37,18 @@ const HEADER_OCTETS = 6;
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
- * const subnet = { address: 0x0a4d0000, prefixLength: 16 };
- * const client = { subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, 9) };
- * strictEqual(formatClient(clientKey(client)), "hardware 01020000000009 in 10.77.0.0/16");
+ * const client = { subnet: 0x0a4d0000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, 9) };
+ * strictEqual(formatClient(clientKey(client)), "hardware 01020000000009 in 10.77.0.0");
  * ```
  */
 export function clientKey(client: Client): ClientKey {
-  const { address, prefixLength } = client.subnet;
+  const address = client.subnet;
   const octets = new Uint8Array(HEADER_OCTETS + client.bytes.length);
   octets[0] = address >>> 24;
   octets[1] = address >>> 16;
   octets[2] = address >>> 8;
   octets[3] = address;
-  octets[4] = prefixLength;
-  octets[5] = client.tag;
+  octets[4] = client.tag;
   octets.set(client.bytes, HEADER_OCTETS);
   return clientKeyOf(octets);
 }
@@ -72,8 +72,8 @@ export function parseClientKey(key: ClientKey): Client {
   let address: Ipv4 = 0;
   for (const octet of bytes.subarray(0, 4)) address = address * 256 + octet;
   return {
-    subnet: { address, prefixLength: bytes[4] ?? 0 },
-    tag: bytes[5] ?? 0,
+    subnet: address,
+    tag: bytes[4] ?? 0,
     bytes: bytes.subarray(HEADER_OCTETS),
   };
 }
@@ -82,5 +82,5 @@ export function parseClientKey(key: ClientKey): Client {
 export function formatClient(key: ClientKey): string {
   const client = parseClientKey(key);
   const kind = client.tag === CLIENT_TAG.hardware ? "hardware" : "client id";
-  return `${kind} ${toHex(client.bytes)} in ${formatPrefix(client.subnet)}`;
+  return `${kind} ${toHex(client.bytes)} in ${formatIpv4(client.subnet)}`;
 }

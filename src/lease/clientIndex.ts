@@ -6,13 +6,14 @@
 const EMPTY = -1;
 const REMOVED = -2;
 
-/** FNV-1a over the key's octets. */
-function hash(key: string): number {
+/** A multiplicative hash over the key's octets; the multiplier is secret, so that collisions can't be prepared. */
+function hash(key: string, multiplier: number): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) {
-    value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
+    value = Math.imul(value ^ key.charCodeAt(index), multiplier);
+    value ^= value >>> 15;
   }
-  return (value ^ (value >>> 15)) >>> 0;
+  return value >>> 0;
 }
 
 /** Slot indices by client. */
@@ -21,19 +22,22 @@ export class ClientIndex {
   #used = 0;
   #live = 0;
   readonly #keyOf: (slot: number) => string;
+  readonly #multiplier: number;
 
-  /** `keyOf` gives the key a slot was added under, for growing. */
-  constructor(expected: number, keyOf: (slot: number) => string) {
+  /** `keyOf` gives the key a slot was added under, for growing; `seed` is random where keys come from outside. */
+  constructor(expected: number, options: { keyOf: (slot: number) => string; seed: number }) {
     let size = 1024;
     while (size < 2 * expected) size *= 2;
     this.#entries = new Int32Array(size).fill(EMPTY);
-    this.#keyOf = keyOf;
+    this.#keyOf = options.keyOf;
+    // Odd, with bits all over: 2^32 divided by the golden ratio, disturbed by the seed.
+    this.#multiplier = (0x9e3779b1 ^ (options.seed << 1)) | 1;
   }
 
   /** Calls `each` with every slot that may be the key's; collisions included, so the callee compares. */
   candidates(key: string, each: (slot: number) => void): void {
     const mask = this.#entries.length - 1;
-    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
+    for (let at = hash(key, this.#multiplier) & mask;; at = (at + 1) & mask) {
       const slot = this.#entries[at] as number;
       if (slot === EMPTY) return;
       if (slot !== REMOVED) each(slot);
@@ -50,7 +54,7 @@ export class ClientIndex {
   /** Removes a slot from under the key it was added with. */
   remove(key: string, slot: number): void {
     const mask = this.#entries.length - 1;
-    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
+    for (let at = hash(key, this.#multiplier) & mask;; at = (at + 1) & mask) {
       const entry = this.#entries[at] as number;
       if (entry === EMPTY) return;
       if (entry !== slot) continue;
@@ -62,7 +66,7 @@ export class ClientIndex {
 
   #insert(key: string, slot: number): void {
     const mask = this.#entries.length - 1;
-    let at = hash(key) & mask;
+    let at = hash(key, this.#multiplier) & mask;
     while ((this.#entries[at] as number) >= 0) at = (at + 1) & mask;
     if (this.#entries[at] === EMPTY) this.#used += 1;
     this.#entries[at] = slot;

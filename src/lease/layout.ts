@@ -17,6 +17,8 @@ interface Segment {
 export class Layout {
   /** By address. */
   readonly #segments: readonly Segment[];
+  /** The same, by base. */
+  readonly #byBase: readonly Segment[];
   /** How many indices the pools take: those of other addresses start here. */
   readonly denseSize: number;
   readonly #others = new Map<Ipv4, number>();
@@ -32,7 +34,8 @@ export class Layout {
       return segment;
     });
     this.denseSize = base;
-    this.#segments = segments.sort((a, b) => a.first - b.first);
+    this.#byBase = segments;
+    this.#segments = segments.toSorted((a, b) => a.first - b.first);
   }
 
   /** How many indices are in use. */
@@ -58,16 +61,47 @@ export class Layout {
 
   addressOf(index: number): Ipv4 {
     if (index >= this.denseSize) return this.#otherAddresses[index - this.denseSize] as Ipv4;
-    for (const segment of this.#segments) {
-      const offset = index - segment.base;
-      if (offset >= 0 && offset <= segment.last - segment.first) return segment.first + offset;
+    const segment = this.#segmentAt(index);
+    assert(segment !== undefined, "Every index below denseSize lies in a pool");
+    return segment.first + index - segment.base;
+  }
+
+  /** The number of the pool an index lies in. */
+  poolAt(index: number): number | undefined {
+    return index >= this.denseSize ? undefined : this.#segmentAt(index)?.pool;
+  }
+
+  #segmentAt(index: number): Segment | undefined {
+    let low = 0;
+    let high = this.#byBase.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#byBase[middle] as Segment).base <= index) low = middle;
+      else high = middle - 1;
     }
-    assert(false, "Every index below denseSize lies in a pool");
+    return this.#byBase[low];
   }
 
   /** The number of the pool an address lies in. */
   poolOf(address: Ipv4): number | undefined {
     return this.#segmentOf(address)?.pool;
+  }
+
+  /** Indices of all addresses above `after`, by address. */
+  *indicesAfter(after: number): Generator<number> {
+    const others = this.#otherAddresses.filter((address) => address > after).sort((a, b) => a - b);
+    let next = 0;
+    const othersUpTo = function* (layout: Layout, limit: number): Generator<number> {
+      for (; next < others.length && (others[next] as Ipv4) < limit; next++) {
+        yield layout.#others.get(others[next] as Ipv4) as number;
+      }
+    };
+    for (const { first, last, base } of this.#segments) {
+      if (last <= after) continue;
+      yield* othersUpTo(this, first);
+      for (let address = Math.max(first, after + 1); address <= last; address++) yield base + address - first;
+    }
+    yield* othersUpTo(this, Infinity);
   }
 
   #segmentOf(address: Ipv4): Segment | undefined {

@@ -48,8 +48,7 @@ export class Offers {
     const earlier = this.#byClient.get(client);
     if (earlier !== undefined) {
       this.#byClient.delete(client);
-      this.#byAddress.delete(earlier.address);
-      if (earlier.address !== address) this.#table.giveBack(earlier.address);
+      if (earlier.address !== address) this.#withdraw(client, earlier.address);
     }
     this.#byClient.set(client, { address, until: nowMs + OFFER_MS });
     this.#byAddress.set(address, client);
@@ -61,8 +60,12 @@ export class Offers {
     const offer = this.#byClient.get(client);
     if (offer === undefined) return;
     this.#byClient.delete(client);
-    this.#byAddress.delete(offer.address);
-    this.#table.giveBack(offer.address);
+    this.#withdraw(client, offer.address);
+  }
+
+  /** The offers that stand, the oldest first. */
+  entries(): { client: ClientKey; address: Ipv4; until: number }[] {
+    return [...this.#byClient].map(([client, offer]) => ({ client, ...offer }));
   }
 
   /** Ends the offers that stood long enough. */
@@ -71,6 +74,13 @@ export class Offers {
       if (offer.until > nowMs) return;
       this.end(client);
     }
+  }
+
+  /** The address may have gone to somebody else meanwhile, whose offer stands. */
+  #withdraw(client: ClientKey, address: Ipv4): void {
+    if (this.#byAddress.get(address) !== client) return;
+    this.#byAddress.delete(address);
+    this.#table.giveBack(address);
   }
 
   #endOldest(): void {

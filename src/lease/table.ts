@@ -43,6 +43,8 @@ export interface TableOptions {
   readonly pools: readonly Range[];
   /** Addresses kept for one client each: never chosen by `takeFree`. */
   readonly reserved: readonly Ipv4[];
+  /** Random, so that nobody outside can choose identifiers that collide in the index. */
+  readonly hashSeed?: number;
 }
 
 /** All slots of a node. Methods are synchronous and take constant time unless they say otherwise. */
@@ -65,7 +67,10 @@ export class LeaseTable {
     this.#layout = new Layout(options.pools);
     this.#capacity = this.#layout.denseSize + 2 * options.reserved.length + 64;
     this.#columns = new SlotColumns(this.#capacity);
-    this.#clients = new ClientIndex(this.#capacity, (index) => this.#columns.client(index));
+    this.#clients = new ClientIndex(this.#capacity, {
+      keyOf: (index) => this.#columns.client(index),
+      seed: options.hashSeed ?? 0,
+    });
     this.#links = new Links(this.#capacity);
     this.#wheel = new Wheel(this.#links);
     this.#place = new Uint8Array(this.#capacity);
@@ -117,6 +122,16 @@ export class LeaseTable {
       if (best === -1 || this.#isBetter(index, best)) best = index;
     });
     return best === -1 ? undefined : this.#layout.addressOf(best);
+  }
+
+  /** Every address that a client's lock stands on. */
+  boundTo(client: ClientKey): Ipv4[] {
+    const addresses: Ipv4[] = [];
+    this.#clients.candidates(client, (index) => {
+      const mine = this.#columns.state(index) === "bound" && this.#columns.hasClient(index, client);
+      if (mine) addresses.push(this.#layout.addressOf(index));
+    });
+    return addresses;
   }
 
   #isBetter(index: number, than: number): boolean {
@@ -210,24 +225,31 @@ export class LeaseTable {
     return this.#layout.addressOf(index);
   }
 
-  /** Takes one address out of the free ones, as for an offer. The caller saw that it is available to the client. */
-  take(address: Ipv4): void {
+  /**
+   * Takes one address out of the free ones, as for an offer. The caller saw that the client may hold it; while its own lock
+   * runs, it stays filed by expiry.
+   */
+  take(address: Ipv4, time: Bounds): void {
     const index = this.#layout.indexOf(address);
-    if (index === undefined || this.#place[index] === PLACE.expiry || this.#place[index] === PLACE.reserved) return;
+    if (index === undefined || this.#place[index] === PLACE.reserved) return;
+    if (this.#place[index] === PLACE.expiry && isLocked(this.#columns.slot(index), time)) return;
     this.#unfile(index);
     this.#place[index] = PLACE.offered;
   }
 
-  /** Puts an offered address back, to be chosen next; nothing happens when it has been granted meanwhile. */
+  /**
+   * Puts an offered address back; nothing happens when it has been granted meanwhile. One that was used before goes to the
+   * end of the line: its last holder may still be around.
+   */
   giveBack(address: Ipv4): void {
     const index = this.#layout.indexOf(address);
     if (index === undefined || this.#place[index] !== PLACE.offered) return;
     this.#place[index] = PLACE.none;
     const free = this.#poolAt(index);
     if (free === undefined) return;
-    const unused = this.#columns.isFree(index);
-    (unused ? free.returned : free.ended).prepend(index);
-    this.#place[index] = unused ? PLACE.returned : PLACE.ended;
+    if (!this.#columns.isFree(index)) return this.#fileEnded(index);
+    free.returned.prepend(index);
+    this.#place[index] = PLACE.returned;
   }
 
   /** Every slot that was used, by index; the order is that of the pools. O(n). */
@@ -240,6 +262,21 @@ export class LeaseTable {
         detail: this.#columns.detail(index),
       };
     }
+  }
+
+  /** At most `limit` used slots above an address, by address. O(addresses passed). */
+  rowsAfter(after: number, limit: number): LeaseRow[] {
+    const rows: LeaseRow[] = [];
+    for (const index of this.#layout.indicesAfter(after)) {
+      if (this.#columns.isFree(index)) continue;
+      rows.push({
+        address: this.#layout.addressOf(index),
+        slot: this.#columns.slot(index),
+        detail: this.#columns.detail(index),
+      });
+      if (rows.length === limit) break;
+    }
+    return rows;
   }
 
   #nextUnused(free: Pool): number | undefined {
@@ -284,7 +321,7 @@ export class LeaseTable {
   }
 
   #poolAt(index: number): Pool | undefined {
-    const pool = this.#layout.poolOf(this.#layout.addressOf(index));
+    const pool = this.#layout.poolAt(index);
     return pool === undefined ? undefined : this.#pools[pool];
   }
 

@@ -8,7 +8,7 @@ import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
 import { LeaseTable } from "./table.ts";
 import { NO_VERSION } from "./version.ts";
 
-const SUBNET = { address: 0x0a000000, prefixLength: 8 };
+const SUBNET = 0x0a000000;
 const NOW = 1_700_000_000_000;
 
 function client(number: number): ClientKey {
@@ -125,6 +125,14 @@ Deno.test("table: load() restores slots, details and the order of the ended", ()
   strictEqual(table.size, 4);
   const chosen = [0, 1, 2, 3].map(() => table.takeFree(0, at(NOW)));
   deepStrictEqual(chosen, [POOL.first + 2, POOL.first + 3, POOL.first, undefined]);
+});
+
+Deno.test("table: rowsAfter() pages through used slots by address, pools and others alike", () => {
+  const pools = [{ first: 200, last: 209 }, { first: 100, last: 109 }];
+  const table = new LeaseTable({ pools, reserved: [150, 50] });
+  for (const address of [205, 150, 100, 50, 109, 300]) table.set(address, released(client(address), 1), seen(NOW));
+  const page = (after: number) => table.rowsAfter(after, 2).map(({ address }) => address);
+  deepStrictEqual([page(-1), page(100), page(150), page(300)], [[50, 100], [109, 150], [205, 300], []]);
 });
 
 /** A plain model of the table: an object per address, everything by scanning. */

@@ -22,7 +22,7 @@ export function sampleRow(address: number, salt = 0): LeaseRow {
     slot: {
       state: "bound",
       client: clientKey({
-        subnet: { address: 0x0a000000, prefixLength: 8 },
+        subnet: 0x0a000000,
         tag: CLIENT_TAG.hardware,
         bytes: Uint8Array.of(1, ...chaddr),
       }),

@@ -59,6 +59,8 @@ export class DhcpClient {
   #xid = 0;
   #startedMs = 0;
   #attempts = 0;
+  /** When the request was first sent that is being answered: from then the lease runs (RFC 2131 §4.4.1). */
+  #requestedMs = 0;
   #deadlineMs: number | undefined;
   #offer: { address: Ipv4; server: Ipv4 } | undefined;
 
@@ -136,10 +138,12 @@ export class DhcpClient {
       this.#options.notify?.({ kind: "offered", address: message.yiaddr, afterMs: nowMs - this.#startedMs });
       this.#state = "requesting";
       this.#attempts = 0;
+      this.#requestedMs = nowMs;
       return this.#send(nowMs);
     }
     const asked = this.#state === "requesting" || this.#state === "rebooting" || this.#state === "renewing" ||
       this.#state === "rebinding";
+    if (type === MESSAGE_TYPE.ACK && asked && message.yiaddr !== (this.#offer ?? this.#lease)?.address) return [];
     if (type === MESSAGE_TYPE.ACK && (asked || (this.#state === "selecting" && this.#options.rapidCommit === true))) {
       this.#bind(message, server.value, nowMs);
       return [];
@@ -175,6 +179,7 @@ export class DhcpClient {
     this.#state = state;
     this.#xid = Math.floor(this.#options.random() * 0x1_0000_0000);
     this.#startedMs = nowMs;
+    this.#requestedMs = nowMs;
     this.#attempts = 0;
   }
 
@@ -192,8 +197,7 @@ export class DhcpClient {
     const t1 = readOption(message.options, OPTIONS.renewalTime);
     const t2 = readOption(message.options, OPTIONS.rebindingTime);
     const leaseSeconds = seconds.value;
-    // RFC 2131 §4.4.1: the lease runs from when the request was sent.
-    const from = this.#startedMs;
+    const from = this.#requestedMs;
     this.#lease = {
       address: message.yiaddr,
       server,
@@ -202,6 +206,7 @@ export class DhcpClient {
       rebindAtMs: from + 1_000 * (t2.kind === "present" ? t2.value : leaseSeconds * 0.875),
       endsAtMs: from + 1_000 * leaseSeconds,
     };
+    this.#offer = undefined;
     const kind = this.#state === "renewing" || this.#state === "rebinding" ? "renewed" : "bound";
     this.#state = "bound";
     this.#deadlineMs = this.#lease.renewAtMs;

@@ -24,6 +24,8 @@ export const DROP_REASONS = [
   "noAddress",
   /** RFC 2131 §4.3.2: no record of this client, and nothing that contradicts it. */
   "noRecord",
+  /** Another client's lease of that address waits for its majority: neither yes nor no can be said yet. */
+  "undecided",
   /** It would deserve a DHCPNAK, but this service is not authoritative. */
   "notAuthoritative",
   /** No address is free for this client. */

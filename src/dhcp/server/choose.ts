@@ -30,7 +30,7 @@ function knownAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | un
   ];
   for (const address of candidates) {
     if (address === undefined || !mayHold(state, query, address, time)) continue;
-    state.table.take(address);
+    state.table.take(address, time);
     return address;
   }
   return undefined;

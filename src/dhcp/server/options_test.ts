@@ -187,3 +187,23 @@ Deno.test("classes: HTTP boot answers with its vendor class, iPXE by its user cl
     strictEqual(text(ask(server, 2, pxe).file), "http://10.77.0.80/menu.ipxe", "the later class wins");
   }
 });
+
+Deno.test("reservations: by hardware, all identities of a machine are one client; nothing stored is no obstacle", () => {
+  const server = new TestServer(BASE);
+  strictEqual(server.lease(7, { giaddr: RELAY, clientId: Uint8Array.of(0, 1, 2) }), "ACK 10.77.0.50");
+  strictEqual(server.lease(7, { giaddr: RELAY }), "ACK 10.77.0.50");
+  const fresh = new TestServer(BASE);
+  strictEqual(fresh.say(clientMessage("REQUEST", 7, { giaddr: RELAY, requested: "10.77.0.50" })), "ACK 10.77.0.50");
+});
+
+Deno.test("classes: a class for network boot names the kind of boot by itself", () => {
+  const http: ClassConfig = {
+    name: "http",
+    match: { vendorClass: "HTTPClient" },
+    options: new Map(),
+    bootFile: "http://x/",
+  };
+  const server = new TestServer({ ...BASE, classes: [http] });
+  const offer = ask(server, 1, { wanted: [67], options: [[60, bytes("HTTPClient:Arch:00016")]] });
+  strictEqual(text(offer.options.get(60)), "HTTPClient");
+});

@@ -94,15 +94,16 @@ export class Policy {
     return [...this.#reserved.keys()];
   }
 
-  /** The longest lease anything here gives, in seconds. */
+  /** No lease that anything here gives is longer, in seconds. */
   get maxLeaseSeconds(): number {
-    let max = 0;
-    const see = (scope: Scope) => max = Math.max(max, scope.maxLeaseSeconds, scope.leaseSeconds);
-    for (const subnet of this.#subnets) {
-      see(subnet.scope);
-      for (const pool of subnet.pools) see(pool.scope);
-      const overlays = [...this.config.classes, ...subnet.config.reservations];
-      for (const overlay of overlays) see(resolve([this.config, subnet.config, overlay], subnet.prefix));
+    let max = DEFAULT_LEASE_SECONDS;
+    const see = (level: ScopeConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
+    see(this.config);
+    this.config.classes.forEach(see);
+    for (const subnet of this.config.subnets) {
+      see(subnet);
+      subnet.pools.forEach(see);
+      subnet.reservations.forEach(see);
     }
     return max;
   }

@@ -20,6 +20,8 @@ export interface Arrival {
   readonly serverIdentifier: Ipv4;
   /** An address in the network of the interface it came in by. */
   readonly receivedOn: Ipv4;
+  /** It came in by an interface with clients of its own, not by the address that relays and routed clients use. */
+  readonly attached: boolean;
 }
 
 /** One request, read. */
@@ -61,6 +63,9 @@ export function readQuery(policy: Policy, message: Message, arrival: Arrival): Q
   if (identity === undefined) return "noIdentity";
   const subnet = policy.subnetOf(subnetHint(message, agent, arrival));
   if (subnet === undefined) return "noSubnet";
+  const reservation = policy.reservationFor(subnet, identity);
+  // Reserved by hardware: firmware, installer and system of one machine are one client, whatever identifiers they send.
+  const clientId = reservation?.config.hardware === undefined ? identity.clientId : undefined;
   return {
     message,
     type,
@@ -69,11 +74,11 @@ export function readQuery(policy: Policy, message: Message, arrival: Arrival): Q
     identity,
     subnet,
     client: clientKey({
-      subnet: subnet.prefix,
-      tag: identity.clientId === undefined ? CLIENT_TAG.hardware : CLIENT_TAG.clientIdentifier,
-      bytes: identity.clientId ?? identity.hardware,
+      subnet: subnet.prefix.address,
+      tag: clientId === undefined ? CLIENT_TAG.hardware : CLIENT_TAG.clientIdentifier,
+      bytes: clientId ?? identity.hardware,
     }),
-    reservation: policy.reservationFor(subnet, identity),
+    reservation,
     classes: policy.config.classes.length === 0 ? NO_CLASSES : classesOf(policy, message),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress: requested.kind === "present" ? requested.value : undefined,
@@ -110,11 +115,12 @@ function readIdentity(message: Message): Identity | undefined {
 
 /**
  * An address in the client's network. RFC 3527: link selection, when the relay says it; RFC 2131 §4.3.1: else giaddr, else
- * the network the message came in by. A client that has an address and speaks to us directly is in that address's network.
+ * the network the message came in by. A routed client that renews by unicast is in the network of its address; one on a link
+ * of ours is in that link's network, whatever address it brought along.
  */
 function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
   if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;
-  if (message.ciaddr !== UNSPECIFIED) return message.ciaddr;
+  if (message.ciaddr !== UNSPECIFIED && !arrival.attached) return message.ciaddr;
   return arrival.receivedOn;
 }
 

@@ -3,6 +3,7 @@
  * client asked for comes in its order; what identifies the exchange comes first, what belongs to the relay last.
  */
 
+import { equalBytes } from "../../bytes/equal.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
@@ -116,8 +117,18 @@ function writeParameters(options: Options, query: Query, scope: Scope): void {
     }
   }
   // UEFI and PXE firmware ignores an offer that does not name its kind (UEFI 2.10 §24.7; PXE 2.1 §2.2).
-  const vendorClass = scope.options.get(OPTIONS.vendorClassIdentifier.code);
-  if (query.classes.length > 0) addParameter(options, OPTIONS.vendorClassIdentifier.code, vendorClass);
+  if (query.classes.length === 0) return;
+  const vendorClass = scope.options.get(OPTIONS.vendorClassIdentifier.code) ?? bootVendorClass(query);
+  addParameter(options, OPTIONS.vendorClassIdentifier.code, vendorClass);
+}
+
+const BOOT_VENDOR_CLASSES = ["PXEClient", "HTTPClient"].map((name) => new TextEncoder().encode(name));
+
+/** The kind of boot a class answers, when the client asks for one of the two. */
+function bootVendorClass(query: Query): Uint8Array | undefined {
+  const asked = query.message.options.get(OPTIONS.vendorClassIdentifier.code) ?? NO_BYTES;
+  if (!query.classes.some(({ match }) => match.vendorClass !== undefined)) return undefined;
+  return BOOT_VENDOR_CLASSES.find((name) => equalBytes(name, asked.subarray(0, name.length)));
 }
 
 /** Options that have a key of their own in the configuration. */

@@ -10,6 +10,7 @@ import type { Bounds, Instant } from "../../lease/clock.ts";
 import type { Offers } from "../../lease/offers.ts";
 import type { LeaseDetail } from "../../lease/slot.ts";
 import type { LeaseTable } from "../../lease/table.ts";
+import { compareVersions } from "../../lease/version.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
@@ -101,22 +102,32 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
   if (!rangeContains(query.subnet.range, address)) return refuse(state, query, "this address is of another network");
   const slot = state.table.get(address);
+  const locked = isLocked(slot, time);
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
-  if (own && mayHold(state, query, address, time)) return grant(state, query, address, now);
+  const reserved = query.reservation?.address === address;
+  if ((own || reserved) && mayHold(state, query, address, time)) return grant(state, query, address, now);
+  // Lease agreement: NAK only what committed records contradict; an undecided proposal of somebody else may yet be aborted.
+  if (locked && !own && slot.state === "bound" && compareVersions(slot.cv, slot.version) !== 0) {
+    return drop("undecided");
+  }
+  if (locked && !own) return refuse(state, query, "this address is in use by another client");
   if (own) return refuse(state, query, "this address is kept for another use");
-  if (isLocked(slot, time)) return refuse(state, query, "this address is in use by another client");
+  // RFC 2131 §4.3.2: "if the server has a record of this client and the requested address is incorrect": DHCPNAK.
+  if (state.table.find(query.client) !== undefined) return refuse(state, query, "this is not the address you had");
   // RFC 2131 §4.3.2: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
 }
 
-/** RFC 2131 §4.3.3. */
+/** RFC 2131 §4.3.3. Easily forged as well, and it takes an address out of use: it must come the way the lease went. */
 function decline(state: ServerState, query: Query, now: Instant): Action {
   const { requestedAddress, client } = query;
   if (!isForUs(query)) return drop("otherServer");
   if (requestedAddress === undefined) return drop("noAddress");
   const slot = state.table.get(requestedAddress);
-  if (slot.state !== "bound" || slot.client !== client) return drop("notTheirs");
-  const detail = { ...detailOf(query, now), expires: 0 };
+  if (slot.state !== "bound" || slot.client !== client || !sameRelay(state, query, requestedAddress)) {
+    return drop("notTheirs");
+  }
+  const detail = { ...detailOf(state, query, requestedAddress, now), expires: 0 };
   return { kind: "end", how: "declined", address: requestedAddress, client, detail };
 }
 
@@ -133,10 +144,15 @@ function release(state: ServerState, query: Query, now: Instant): Action {
 
 /** Through the relay and circuit of the lease, or directly from the address itself. */
 function cameItsWay(state: ServerState, query: Query): boolean {
-  const { message, agent, arrival } = query;
+  const { message, arrival } = query;
   if (message.giaddr === UNSPECIFIED) return arrival.from === message.ciaddr;
-  const known = state.table.detail(message.ciaddr);
-  return known.giaddr === message.giaddr && equalBytes(known.circuitId, agent.circuitId ?? NO_BYTES);
+  return sameRelay(state, query, message.ciaddr);
+}
+
+/** Through the relay and circuit that the lease went through; or both directly. */
+function sameRelay(state: ServerState, query: Query, address: Ipv4): boolean {
+  const known = state.table.detail(address);
+  return known.giaddr === query.message.giaddr && equalBytes(known.circuitId, query.agent.circuitId ?? NO_BYTES);
 }
 
 /** A client that names a server means us, or our name as its relay gave it; one that names none means whoever hears. */
@@ -157,7 +173,7 @@ function inform(state: ServerState, query: Query): Action {
 function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): Action {
   const scope = scopeAt(state, query, address);
   const leaseSeconds = leaseSecondsOf(query, scope);
-  const detail = { ...detailOf(query, now), expires: now.wallMs + leaseSeconds * 1_000 };
+  const detail = { ...detailOf(state, query, address, now), expires: now.wallMs + leaseSeconds * 1_000 };
   return {
     kind: "grant",
     address,
@@ -181,26 +197,34 @@ function leaseSecondsOf(query: Query, scope: Scope): number {
   return leaseSecondsFor(scope, read.kind === "present" ? read.value : undefined);
 }
 
-function detailOf(query: Query, now: Instant): LeaseDetail {
+function detailOf(state: ServerState, query: Query, address: Ipv4, now: Instant): LeaseDetail {
   const { message, agent } = query;
+  // A renewal by unicast says nothing of the relay the client is behind: what is known stays.
+  const known = message.giaddr === UNSPECIFIED && state.table.get(address).client === query.client
+    ? state.table.detail(address)
+    : undefined;
   return {
     htype: message.htype,
     chaddr: message.chaddr,
     hostname: query.reservation?.hostname || hostnameOf(message),
-    circuitId: agent.circuitId ?? NO_BYTES,
-    remoteId: agent.remoteId ?? NO_BYTES,
-    giaddr: message.giaddr,
+    circuitId: agent.circuitId ?? known?.circuitId ?? NO_BYTES,
+    remoteId: agent.remoteId ?? known?.remoteId ?? NO_BYTES,
+    giaddr: message.giaddr || (known?.giaddr ?? UNSPECIFIED),
     lastSeen: now.wallMs,
     expires: 0,
   };
 }
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 function hostnameOf(message: Message): string {
   const bytes = message.options.get(OPTIONS.hostName.code);
   if (bytes === undefined) return "";
-  return decoder.decode(bytes.subarray(0, HOSTNAME_OCTETS_MAX)).replace(UNPRINTABLE, "");
+  const text = decoder.decode(bytes.subarray(0, HOSTNAME_OCTETS_MAX)).replace(UNPRINTABLE, "");
+  // What was no UTF-8 has become longer; cut at a character.
+  const { read } = encoder.encodeInto(text, new Uint8Array(HOSTNAME_OCTETS_MAX));
+  return text.slice(0, read);
 }
 
 function refuse(state: ServerState, query: Query, text: string): Action {

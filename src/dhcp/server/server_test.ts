@@ -233,3 +233,65 @@ Deno.test("server: what only servers send, and what has no type, is dropped", ()
   const short = clientMessage("REQUEST", 1, { ...relayed, options: [[50, Uint8Array.of(1, 2)]] });
   strictEqual(s.say(short), "malformedOption");
 });
+
+Deno.test("server: DECLINE counts only through the relay and circuit of the lease", () => {
+  const s = server();
+  const agent = { circuitId: Uint8Array.of(7) };
+  s.lease(1, { ...relayed, agent });
+  const decline = { server: SERVER, requested: "10.77.1.0" };
+  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, ...relayed })), "notTheirs");
+  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, giaddr: "10.77.0.9", agent })), "notTheirs");
+  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, ...relayed, agent })), "declined");
+});
+
+Deno.test("server: a renewal by unicast leaves what is known of the relay, so that a release through it counts", () => {
+  const s = server();
+  const agent = { circuitId: Uint8Array.of(7) };
+  s.lease(1, { ...relayed, agent });
+  strictEqual(s.say(clientMessage("REQUEST", 1, { xid: 9, ciaddr: "10.77.1.0" })), "ACK 10.77.1.0");
+  strictEqual(
+    s.say(clientMessage("RELEASE", 1, { ...relayed, agent, ciaddr: "10.77.1.0", server: SERVER })),
+    "released",
+  );
+});
+
+Deno.test("server: INIT-REBOOT for a free address by a client that has another one gets a NAK", () => {
+  const s = server();
+  s.lease(1, relayed);
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, requested: "10.77.1.2" })), "NAK");
+});
+
+Deno.test("server: on a link of its own the link decides, not the address a client brought along", () => {
+  const s = server();
+  s.lease(1, relayed);
+  const arrival = { receivedOn: ip("10.78.0.1"), attached: true };
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ciaddr: "10.77.1.0" }), arrival), "NAK");
+});
+
+Deno.test("server: a subnet that shrinks keeps its clients", () => {
+  const wide = server();
+  wide.lease(1, relayed);
+  const narrow = new TestServer(service([subnet("10.77.0.0/17", ["10.77.1.0-10.77.1.3"])]));
+  narrow.table.load(wide.table.rows());
+  strictEqual(narrow.say(clientMessage("REQUEST", 1, { ...relayed, ciaddr: "10.77.1.0" })), "ACK 10.77.1.0");
+});
+
+Deno.test("server: an old offer's end leaves a later one of the same address alone", () => {
+  const s = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"])]));
+  s.lease(1, relayed);
+  s.say(clientMessage("DISCOVER", 1, relayed));
+  s.wait(10);
+  s.say(clientMessage("RELEASE", 1, { ...relayed, ciaddr: "10.77.1.0", server: SERVER }));
+  strictEqual(s.say(clientMessage("DISCOVER", 2, relayed)), "OFFER 10.77.1.0");
+  s.wait(6);
+  strictEqual(s.say(clientMessage("DISCOVER", 3, relayed)), "exhausted");
+  const request = clientMessage("REQUEST", 2, { ...relayed, server: SERVER, requested: "10.77.1.0" });
+  strictEqual(s.say(request), "ACK 10.77.1.0");
+});
+
+Deno.test("server: a host name that is no UTF-8 is cut to 255 octets", () => {
+  const s = server();
+  s.lease(1, { ...relayed, options: [[12, new Uint8Array(255).fill(0xff)]] });
+  const { hostname } = s.table.detail(ip("10.77.1.0"));
+  strictEqual(new TextEncoder().encode(hostname).length, 255);
+});

@@ -151,7 +151,7 @@ export class TestServer {
   decide(message: Message, arrival: Partial<Arrival> = {}): Action {
     const bounds = this.#clock.bounds(this.now);
     if (bounds === undefined) throw new Error("The test's clock has no anchor");
-    const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), ...arrival };
+    const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), attached: false, ...arrival };
     return decide({ policy: this.policy, table: this.table, offers: this.#offers }, message, full, this.now, bounds);
   }
 
