@@ -102,7 +102,7 @@ Deno.test({ name: "node/example.yaml is valid", permissions: { read: true } }, a
   const file = new URL("./example.yaml", import.meta.url).pathname;
   const loaded = await loadConfigFile(file, nodeSchema, checkNode);
   ok(loaded.ok, loaded.ok ? "" : loaded.message);
-  strictEqual(loaded.value.cluster.nodes.length, 3);
+  strictEqual(loaded.value.cluster.nodes.length, 1);
   strictEqual(loaded.value.service.subnets.length, 2);
   // What is commented out as a default is one: without its comment mark it changes nothing.
   const text = await Deno.readTextFile(file);

@@ -11,7 +11,7 @@ import { encode } from "../src/dhcp/encode.ts";
 import type { Message } from "../src/dhcp/message.ts";
 import type { Action, DropReason } from "../src/dhcp/server/action.ts";
 import type { ServiceConfig } from "../src/dhcp/server/config.ts";
-import { Policy } from "../src/dhcp/server/policy.ts";
+import { Policy, type Pool } from "../src/dhcp/server/policy.ts";
 import type { Arrival } from "../src/dhcp/server/query.ts";
 import { completeAck } from "../src/dhcp/server/reply.ts";
 import { decide, type ServerState } from "../src/dhcp/server/server.ts";
@@ -21,7 +21,7 @@ import { PROPOSAL_MS } from "../src/lease/limits.ts";
 import type { VersionMint } from "../src/lease/mint.ts";
 import { OFFER_MS, Offers } from "../src/lease/offers.ts";
 import type { LeaseRow } from "../src/lease/slot.ts";
-import { LeaseTable } from "../src/lease/table.ts";
+import { LeaseTable, type PoolUse } from "../src/lease/table.ts";
 import type { LogLimiter } from "../src/log/limiter.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import { DROP_ADVICE, DROP_WARNINGS } from "./advice.ts";
@@ -83,6 +83,14 @@ export class DhcpService {
   /** Leases that wait for their commit. */
   get pending(): number {
     return this.#proposer.pending;
+  }
+
+  /** Each pool with how its addresses are used now; empty while there is no time. */
+  poolUse(): { pool: Pool; use: PoolUse }[] {
+    const { table, policy } = this.#state;
+    const { clock, now } = this.#options;
+    const time = clock.bounds(now());
+    return time === undefined ? [] : policy.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
   }
 
   /** Takes what the store holds, before the first datagram. */

@@ -5,7 +5,7 @@ import { VERSION } from "../src/cli/version.ts";
 import { healthApp } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics } from "../src/http/metrics.ts";
 import { logger } from "../src/log/configure.ts";
-import { formatPrefix, formatRange, rangeSize } from "../src/net/ipv4.ts";
+import { formatPrefix, formatRange } from "../src/net/ipv4.ts";
 import type { Node } from "./node.ts";
 
 /** The app of a node. */
@@ -24,6 +24,7 @@ function statusOf(node: Node) {
   const { service, store, listeners } = node.parts;
   const { ready, reason } = node.readiness();
   const { id } = node.config.node;
+  const uses = service.poolUse();
   return {
     id,
     version: VERSION,
@@ -38,7 +39,8 @@ function statusOf(node: Node) {
     leases: { stored: service.table.size, pending: service.pending },
     subnets: service.policy.subnets.map((subnet) => ({
       subnet: formatPrefix(subnet.prefix),
-      pools: subnet.pools.map((pool) => ({ range: formatRange(pool.range), addresses: rangeSize(pool.range) })),
+      pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
+        .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
       reservations: subnet.config.reservations.length,
     })),
     sockets: {
@@ -49,6 +51,14 @@ function statusOf(node: Node) {
     store: { ...store.health, ...store.counters },
     counters: node.counters,
   };
+}
+
+const REQUEST_TYPES = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"] as const;
+const REPLY_TYPES = ["OFFER", "ACK", "NAK"] as const;
+
+/** The counters of some keys: series that can never move are noise. */
+function only<Key extends string>(counts: Readonly<Record<Key, number>>, keys: readonly Key[]): Record<string, number> {
+  return Object.fromEntries(keys.map((key) => [key, counts[key]]));
 }
 
 function metricsOf(node: Node): Metric[] {
@@ -85,8 +95,19 @@ function metricsOf(node: Node): Metric[] {
       help: "Addresses that were ever leased.",
       read: () => node.parts.service.table.size,
     },
-    counter("requests_received", "Requests by message type.", "type", () => counters.received),
-    counter("replies_sent", "Replies by message type.", "type", () => counters.sent),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_pool_addresses",
+      help: "Addresses of each pool by use.",
+      labels: ["pool", "use"],
+      read: () =>
+        node.parts.service.poolUse().flatMap(({ pool, use }) =>
+          Object.entries(use).filter(([name]) => name !== "addresses")
+            .map(([name, value]) => ({ labels: { pool: formatRange(pool.range), use: name }, value }))
+        ),
+    },
+    counter("requests_received", "Requests by message type.", "type", () => only(counters.received, REQUEST_TYPES)),
+    counter("replies_sent", "Replies by message type.", "type", () => only(counters.sent, REPLY_TYPES)),
     counter("datagrams_undecodable", "Datagrams that are no DHCP message.", "kind", () => counters.undecodable),
     counter("requests_dropped", "Requests that got no answer.", "reason", () => counters.dropped),
     counter("grants_failed", "Leases that were proposed and not committed.", "reason", () => counters.failedGrants),

@@ -2,13 +2,22 @@
 
 import { onSignals } from "../src/cli/signals.ts";
 import { oneLineError, runProgram } from "../src/cli/program.ts";
+import type { Report } from "../src/config/issue.ts";
 import { loadConfigFile } from "../src/config/load.ts";
+import { asList, asMapping } from "../src/config/plain.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
 import { Node } from "./node.ts";
 
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
 const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
+
+/** What this version can't do yet, said as any other mistake of the file. */
+function check(root: unknown, report: Report): void {
+  checkNode(root, report);
+  if (asList(asMapping(asMapping(root).cluster).nodes).length <= 1) return;
+  report(["cluster", "nodes"], "has several entries: in this version a node serves alone; leave only this node there");
+}
 
 async function start(config: NodeConfig, file: string): Promise<void> {
   configureLog(config.log);
@@ -20,7 +29,7 @@ async function start(config: NodeConfig, file: string): Promise<void> {
       return node.stop();
     },
     reload: async () => {
-      const loaded = await loadConfigFile(file, nodeSchema, checkNode);
+      const loaded = await loadConfigFile(file, nodeSchema, check);
       if (!loaded.ok) {
         log.error("Kept the running configuration, as {file} has errors:", { file });
         for (const line of loaded.message.split("\n")) log.error(line);
@@ -52,7 +61,7 @@ if (import.meta.main) {
     summary: "A DHCPv4 server node.",
     example: "dhcpcluster-node --config /etc/dhcpcluster/node.yaml",
     schema: nodeSchema,
-    check: checkNode,
+    check,
     start,
   });
   if (code !== undefined) Deno.exit(code);

@@ -160,7 +160,7 @@ Deno.test("node program: a taken port, a taken database and a second member are 
       `cluster: { keyFile: /dev/null, nodes: [{ id: 1, address: ${site.node} }, { id: 2, address: ${site.relay} }] }`;
     const cluster = await outcome(site, site.yaml.replace(/^cluster:.*$/m, second));
     strictEqual(cluster.code, 1);
-    match(cluster.stderr, /leave only node 1/);
+    match(cluster.stderr, /node\.yaml:3:\d+: .*serves alone/);
     for (const { stderr } of [taken, locked, cluster]) ok(stderr.trim().split("\n").length <= 3, stderr);
   }));
 

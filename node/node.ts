@@ -31,6 +31,12 @@ function readClocks(): Instant {
   return { wallMs: Date.now(), monotonicMs: Math.floor(performance.now()) };
 }
 
+function differ(a: ServiceConfig, b: ServiceConfig): boolean {
+  const text = (config: ServiceConfig) =>
+    JSON.stringify(config, (_key, value) => value instanceof Map ? [...value] : value);
+  return text(a) !== text(b);
+}
+
 /** One node of the cluster. */
 export class Node {
   readonly config: NodeConfig;
@@ -68,12 +74,6 @@ export class Node {
 
   /** Starts a node and returns once it serves. Rejects with one line that says what is wrong and what to do. */
   static async start(config: NodeConfig): Promise<Node> {
-    const members = config.cluster.nodes.length;
-    if (members > 1) {
-      throw new Error(
-        `cluster.nodes lists ${members} nodes, and this version serves alone: leave only node ${config.node.id} there`,
-      );
-    }
     const store = await openStore({ stateDir: config.node.stateDir });
     const node = new Node(config, store);
     try {
@@ -116,14 +116,19 @@ export class Node {
     });
     this.#http = serveHttp(nodeApp(this), http);
     const sockets = socketImplementation();
-    this.#log.info("Node {id} serves DHCP on {address}:{port} ({sockets}), HTTP on {httpAddress}:{httpPort}", {
-      id: node.id,
-      address: formatIpv4(dhcp.address),
-      port: dhcp.port,
-      sockets: sockets.kind === "linux" ? "libc sockets" : `portable sockets: ${sockets.reason}`,
-      httpAddress: formatIpv4(http.address),
-      httpPort: this.#http.port,
-    });
+    const attached = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
+    this.#log.info(
+      "Node {id} serves DHCP on {address}:{port}{attached} ({sockets}), HTTP on {httpAddress}:{httpPort}",
+      {
+        attached,
+        id: node.id,
+        address: formatIpv4(dhcp.address),
+        port: dhcp.port,
+        sockets: sockets.kind === "linux" ? "libc sockets" : `portable sockets: ${sockets.reason}`,
+        httpAddress: formatIpv4(http.address),
+        httpPort: this.#http.port,
+      },
+    );
   }
 
   /** Whether this node can grant leases now, and if not, why and what to do. */
@@ -166,6 +171,13 @@ export class Node {
 
   /** Serves another `service` section from now on. */
   reload(service: ServiceConfig): void {
+    const { config } = this.#service.policy;
+    if (service.revision < config.revision || (service.revision === config.revision && differ(service, config))) {
+      this.#log.warn("service has changed and its revision has not risen: raise it, the highest one counts", {
+        revision: service.revision,
+        was: config.revision,
+      });
+    }
     this.#service.reload(service);
   }
 
@@ -183,6 +195,7 @@ export class Node {
     this.#logSummaries(true);
     await this.#http?.close();
     await this.#store.close();
+    this.#log.info("stopped");
   }
 
   #tick(): void {

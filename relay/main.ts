@@ -62,6 +62,10 @@ async function start(config: RelayConfig): Promise<void> {
       drops.close();
       log.info("stopped");
     },
+    reload: () => {
+      log.warn("SIGHUP: the relay keeps its configuration; restart it to apply changes");
+      return Promise.resolve();
+    },
     failed: (message) => log.error("{message}", { message }),
   });
 

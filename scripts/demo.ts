@@ -19,6 +19,12 @@ const RELEASING = 5;
 const PACE_MS = 80;
 const STEP_MS_MAX = 15_000;
 
+/** 128 + SIGINT, as shells count. */
+const INTERRUPTED_EXIT = 130;
+
+/** Somebody wants it to end. */
+class Interrupted extends Error {}
+
 /** What the clients went through. */
 class Tally {
   readonly exchangesMs: number[] = [];
@@ -124,13 +130,19 @@ async function main(keep: boolean): Promise<number> {
   const interruption = new Promise<void>((resolve) => interrupted = resolve);
   Deno.addSignalListener("SIGINT", interrupted);
   Deno.addSignalListener("SIGTERM", interrupted);
+  Deno.addSignalListener("SIGHUP", interrupted);
+  let stopped = false;
+  const orInterruption = async (step: Promise<unknown>) => {
+    await Promise.race([step, interruption.then(() => stopped = true)]);
+    if (stopped) throw new Interrupted();
+  };
   try {
     await Deno.writeTextFile(`${folder}/node.yaml`, nodeYaml(network, `${folder}/state`));
     await Deno.writeTextFile(`${folder}/relay.yaml`, relayYaml(network));
     for (const [program, port] of [["node", network.nodeHttpPort], ["relay", network.relayHttpPort]] as const) {
       const running = startProgram(program, `${folder}/${program}.yaml`, (line) => view.line(program, line));
       stoppers.push(() => running.stop());
-      await Promise.race([running.ready(`http://127.0.0.1:${port}/readyz`), interruption]);
+      await orInterruption(running.ready(`http://127.0.0.1:${port}/readyz`));
     }
     const lan = await DemoClients.open(network, CLIENTS, (name, event) => {
       tally.add(event);
@@ -138,8 +150,9 @@ async function main(keep: boolean): Promise<number> {
     });
     stoppers.push(() => lan.close());
     view.show(lan.clients);
-    await Promise.race([play(lan, tally, view), interruption]);
-    await until("the releases at the node", async () => (await nodeStatus(network)).counters.released === RELEASING);
+    await orInterruption(play(lan, tally, view));
+    const released = async () => (await nodeStatus(network)).counters.released === RELEASING;
+    await orInterruption(until("the releases at the node", released));
     const status = await nodeStatus(network);
     view.end();
     const found = problems(lan, tally, status);
@@ -152,6 +165,7 @@ async function main(keep: boolean): Promise<number> {
     return found.length === 0 ? 0 : 1;
   } catch (error) {
     view.end();
+    if (error instanceof Interrupted) return INTERRUPTED_EXIT;
     print(`\nThe demonstration failed: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {

@@ -61,8 +61,17 @@ export function classify(error: unknown): { code: StoreErrorCode; what: string; 
   if (primary === SQLITE.corrupt || primary === SQLITE.notADatabase) {
     return { code: "corrupt", what: `corrupt (${text})`, remedy: RESTORE };
   }
-  const denied = error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable;
-  if (denied || primary === SQLITE.readOnly || /os error 30\b|readonly database/.test(text)) {
+  if (error instanceof Deno.errors.NotCapable) {
+    return {
+      code: "readOnly",
+      what: "not writable for this program",
+      remedy: "name another directory as node.stateDir",
+    };
+  }
+  if (
+    error instanceof Deno.errors.PermissionDenied || primary === SQLITE.readOnly ||
+    /os error 30\b|readonly database/.test(text)
+  ) {
     return { code: "readOnly", what: `not writable (${text})`, remedy: "give this user read and write access to it" };
   }
   if (error instanceof Deno.errors.NotADirectory) {

@@ -14,7 +14,12 @@ export interface View {
 }
 
 const LINES_SHOWN = 14;
-const COLUMNS = 4;
+/** A client with its address or state, and the space around it. */
+const CELL_COLUMNS = 26;
+const TITLES = [
+  "  20 clients  ──DHCP──▶  relay  ──giaddr, option 82──▶  node  ──fsync──▶  disk",
+  "  20 clients ─▶ relay ─▶ node ─▶ disk",
+];
 const CSI = "\x1b[";
 
 /** Plain lines with the seconds since the start in front. */
@@ -68,9 +73,9 @@ class LiveView implements View {
     const width = consoleColumns();
     const rows = [
       "",
-      `${CSI}1m  20 clients  ──DHCP──▶  relay  ──giaddr, option 82──▶  node  ──fsync──▶  disk${CSI}0m`,
+      `${CSI}1m${TITLES.find((title) => title.length < width) ?? ""}${CSI}0m`,
       "",
-      ...this.#grid(),
+      ...this.#grid(Math.max(1, Math.floor((width - 1) / CELL_COLUMNS))),
       "",
       ...this.#lines.map((line) => line.slice(0, width - 1)),
     ];
@@ -79,14 +84,14 @@ class LiveView implements View {
     this.#height = rows.length;
   }
 
-  #grid(): string[] {
+  #grid(columns: number): string[] {
     const cells = this.#clients.map(({ name, client }) => {
       const bound = client.lease !== undefined;
       const text = `${name} ${(bound ? formatIpv4(client.lease?.address ?? 0) : client.state).padEnd(13)}`;
       return `${CSI}${bound ? 32 : 33}m${text}${CSI}0m`;
     });
     const rows: string[] = [];
-    for (let at = 0; at < cells.length; at += COLUMNS) rows.push(`  ${cells.slice(at, at + COLUMNS).join("  ")}`);
+    for (let at = 0; at < cells.length; at += columns) rows.push(`  ${cells.slice(at, at + columns).join("  ")}`);
     return rows;
   }
 }

@@ -52,7 +52,9 @@ function explain(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) {
     return "is not readable by this user; change its owner or mode, or run as another user";
   }
-  if (error instanceof Deno.errors.NotCapable) return "is not readable: Deno was started without --allow-read for it";
+  if (error instanceof Deno.errors.NotCapable) {
+    return "is not readable: it is no regular file, or Deno was started without --allow-read for it";
+  }
   if (error instanceof TypeError) return "is not UTF-8 text; save it as UTF-8, or check that it is the right file";
   return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }

@@ -38,7 +38,10 @@ Deno.test(
 );
 
 Deno.test({ name: "readConfigFile() tells a file it may not read", permissions: { read: false } }, async () => {
-  strictEqual(await failure("/etc/hostname"), "is not readable: Deno was started without --allow-read for it");
+  strictEqual(
+    await failure("/etc/hostname"),
+    "is not readable: it is no regular file, or Deno was started without --allow-read for it",
+  );
 });
 
 Deno.test(

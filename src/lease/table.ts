@@ -28,6 +28,7 @@ const LOCKING: ReadonlySet<SlotState> = new Set(["bound", "declined", "blocked"]
 
 /** The free addresses of one pool. */
 interface Pool {
+  readonly first: number;
   /** Indices from here to `last` may never have been used; those before are filed elsewhere. */
   cursor: number;
   readonly last: number;
@@ -35,6 +36,19 @@ interface Pool {
   readonly returned: Chain;
   /** Once used, in the order in which they ended. */
   readonly ended: Chain;
+}
+
+/** How many addresses of a pool are in which use. */
+export interface PoolUse {
+  readonly addresses: number;
+  /** Leased, or within the margin after a lease. */
+  readonly bound: number;
+  /** Declined or blocked. */
+  readonly resting: number;
+  readonly offered: number;
+  /** Kept for a client that does not hold it now. */
+  readonly reserved: number;
+  readonly free: number;
 }
 
 /** What the table is built for. */
@@ -78,6 +92,7 @@ export class LeaseTable {
     this.#pools = options.pools.map((range) => {
       const first = this.#layout.indexOf(range.first) as number;
       return {
+        first,
         cursor: first,
         last: first + range.last - range.first,
         returned: new Chain(this.#links),
@@ -277,6 +292,24 @@ export class LeaseTable {
       if (rows.length === limit) break;
     }
     return rows;
+  }
+
+  /** How the addresses of a pool are used now. O(size of the pool). */
+  poolUse(pool: number, time: Bounds): PoolUse {
+    const use = { addresses: 0, bound: 0, resting: 0, offered: 0, reserved: 0, free: 0 };
+    const range = this.#pools[pool];
+    if (range === undefined) return use;
+    for (let index = range.first; index <= range.last; index++) {
+      use.addresses += 1;
+      const state = this.#columns.state(index);
+      const locked = LOCKING.has(state) && this.#columns.hold(index) + MARGIN_MS > time.early;
+      if (locked && state === "bound") use.bound += 1;
+      else if (locked) use.resting += 1;
+      else if (this.#place[index] === PLACE.reserved) use.reserved += 1;
+      else if (this.#place[index] === PLACE.offered) use.offered += 1;
+      else use.free += 1;
+    }
+    return use;
   }
 
   #nextUnused(free: Pool): number | undefined {

@@ -135,6 +135,17 @@ Deno.test("table: rowsAfter() pages through used slots by address, pools and oth
   deepStrictEqual([page(-1), page(100), page(150), page(300)], [[50, 100], [109, 150], [205, 300], []]);
 });
 
+Deno.test("table: poolUse() counts every address once", () => {
+  const table = new LeaseTable({ pools: [{ first: 100, last: 109 }], reserved: [109] });
+  table.takeFree(0, at(NOW));
+  table.set(101, bound(client(1), 1, NOW + 60_000), seen(NOW));
+  table.set(102, { ...bound(client(2), 1, NOW + 60_000), state: "declined" }, seen(NOW));
+  table.set(103, released(client(3), 1), seen(NOW));
+  const use = { addresses: 10, bound: 1, resting: 1, offered: 1, reserved: 1, free: 6 };
+  deepStrictEqual(table.poolUse(0, at(NOW)), use);
+  deepStrictEqual(table.poolUse(0, at(NOW + 60_000 + MARGIN_MS)), { ...use, bound: 0, resting: 0, free: 8 });
+});
+
 /** A plain model of the table: an object per address, everything by scanning. */
 class Model {
   slots = new Map<number, Slot>();

@@ -43,6 +43,9 @@ function show(found: unknown): string {
 export function parseOptionValue(spec: OptionSpec, input: unknown): ParsedOption {
   if (spec.reserved !== undefined) return { ok: false, message: `can't be set here: ${spec.reserved}` };
   const bytes = parseHex(input);
+  if (bytes === undefined && typeof input === "string" && input.startsWith("0x")) {
+    return { ok: false, message: `must have pairs of hex digits after 0x: is ${show(input)}` };
+  }
   if (bytes !== undefined && spec.codec.decode(bytes, spec.code).kind === "present") return { ok: true, bytes };
   const parsed = bytes === undefined ? spec.codec.parse(input) : { ok: false as const, found: input };
   return parsed.ok

@@ -54,8 +54,9 @@ const SNAME_OCTETS_MAX = 63;
 const FILE_OCTETS_MAX = 127;
 
 /** A DHCPNAK with the reason in option 56 (RFC 2131 §4.3.2). */
-export function buildNak(query: Query, text: string): Message {
+export function buildNak(query: Query, text: string, serverIdentifier: Ipv4): Message {
   const reply = startReply(query, MESSAGE_TYPE.NAK);
+  writeOption(reply.options, OPTIONS.serverIdentifier, serverIdentifier);
   // RFC 2131 §4.3.2: "the server MUST set the broadcast bit … so that the relay agent will broadcast the DHCPNAK".
   if (query.message.giaddr !== UNSPECIFIED) reply.flags |= BROADCAST_FLAG;
   writeOption(reply.options, OPTIONS.message, text);

@@ -90,7 +90,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
     if (address === UNSPECIFIED) return drop("noAddress");
     return mayHold(state, query, address, time)
       ? grant(state, query, address, now)
-      : nak(query, "this address is not available: ask for a new one");
+      : nak(state, query, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
   const address = message.ciaddr !== UNSPECIFIED ? message.ciaddr : requestedAddress;
@@ -228,11 +228,24 @@ function hostnameOf(message: Message): string {
 }
 
 function refuse(state: ServerState, query: Query, text: string): Action {
-  return state.policy.config.authoritative ? nak(query, text) : drop("notAuthoritative");
+  return state.policy.config.authoritative ? nak(state, query, text) : drop("notAuthoritative");
 }
 
-function nak(query: Query, text: string): Action {
-  return { kind: "reply", reply: buildNak(query, text), bytesMax: replyBytesMax(query.message) };
+function nak(state: ServerState, query: Query, text: string): Action {
+  const reply = buildNak(query, text, serverAsKnown(state, query));
+  return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
+}
+
+/**
+ * The server identifier that the client knows. Where relays override it (RFC 5107), a client that moved knows the one of its
+ * former relay, and udhcpc believes no DHCPNAK of another.
+ */
+function serverAsKnown(state: ServerState, query: Query): Ipv4 {
+  const { message, agent, serverIdentifier, meantServer } = query;
+  if (meantServer !== undefined || agent.serverIdentifierOverride === undefined) return serverIdentifier;
+  const known = state.table.detail(message.ciaddr || (query.requestedAddress ?? UNSPECIFIED));
+  const same = message.chaddr.length > 0 && equalBytes(known.chaddr, message.chaddr);
+  return same && known.giaddr !== UNSPECIFIED ? known.giaddr : serverIdentifier;
 }
 
 function drop(reason: DropReason): Action {

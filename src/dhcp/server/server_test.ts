@@ -295,3 +295,13 @@ Deno.test("server: a host name that is no UTF-8 is cut to 255 octets", () => {
   const { hostname } = s.table.detail(ip("10.77.1.0"));
   strictEqual(new TextEncoder().encode(hostname).length, 255);
 });
+
+Deno.test("server: a client that moved gets its NAK from the server it knows, where relays override the identifier", () => {
+  const s = server();
+  const behind = (giaddr: string) => ({ giaddr, agent: { serverIdentifierOverride: ip(giaddr) } });
+  s.lease(1, { ...behind("10.77.0.1"), server: "10.77.0.1" });
+  const moved = reply(s.handle(clientMessage("REQUEST", 1, { ...behind("10.78.0.1"), ciaddr: "10.77.1.0" })));
+  deepStrictEqual([value(moved, OPTIONS.messageType), value(moved, OPTIONS.serverIdentifier)], [6, ip("10.77.0.1")]);
+  const stranger = reply(s.handle(clientMessage("REQUEST", 2, { ...behind("10.78.0.1"), ciaddr: "10.77.1.0" })));
+  strictEqual(value(stranger, OPTIONS.serverIdentifier), ip("10.78.0.1"));
+});
