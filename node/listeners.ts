@@ -13,10 +13,9 @@ import type { PacketSocket } from "../src/net/packet.ts";
 import type { UdpSocket } from "../src/net/udp.ts";
 import type { ReplySender } from "./dhcpService.ts";
 
-/** Takes datagrams in batches. */
+/** Takes datagrams. */
 export interface ListenerHandler {
   datagram(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void;
-  batchEnd(): void;
 }
 
 /** The open sockets. */
@@ -84,7 +83,7 @@ function receiveRouted(socket: UdpSocket, config: { address: Ipv4; port: number 
       { from, serverIdentifier: config.address, receivedOn: config.address, attached: false },
       send,
     );
-  }, () => handler.batchEnd());
+  });
 }
 
 /** Clients on a link of the node's own. */
@@ -134,6 +133,6 @@ async function openAttached(
   };
   udp.receive((bytes, from) => {
     handler.datagram(bytes, { from, serverIdentifier: address, receivedOn: address, attached: true }, send);
-  }, () => handler.batchEnd());
+  });
   return [udp, packets];
 }

@@ -112,7 +112,6 @@ export class Node {
       datagram: (bytes, arrival, send) => {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
       },
-      batchEnd: () => this.#store.flush(),
     });
     this.#http = serveHttp(nodeApp(this), http);
     const sockets = socketImplementation();

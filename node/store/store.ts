@@ -14,6 +14,9 @@ import { readRecords, RecordWriter } from "./record.ts";
 
 /** How long after a failed commit the same one is tried again. */
 const RETRY_MS = 1_000;
+/** How long a commit may wait for company, and how much of it is enough. */
+const GATHER_MS = 1;
+const GATHER_ROWS = 8;
 /** A commit that takes longer than this makes the store unhealthy: some disks hang rather than fail. */
 const STALL_MS = 5_000;
 
@@ -131,6 +134,7 @@ class WorkerStore implements Store {
   #deadReason: string | undefined;
   #loading: Loading | undefined;
   #flushScheduled = false;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
   /** While closing: what to do when nothing is in flight and nothing more will be. */
   #settled: (() => void) | undefined;
   #workerClosed: (() => void) | undefined;
@@ -250,11 +254,29 @@ class WorkerStore implements Store {
   #scheduleFlush(): void {
     // Whoever is in flight takes the next ones along when it is answered.
     if (this.#flushScheduled || this.#inFlight !== undefined || this.#failed !== undefined) return;
+    if (this.#gathering !== undefined) {
+      if (this.#queuedDurables.length >= GATHER_ROWS) this.flush();
+      return;
+    }
     this.#flushScheduled = true;
     queueMicrotask(() => {
       this.#flushScheduled = false;
       this.flush();
     });
+  }
+
+  /**
+   * After a commit: a few rows that came meanwhile are a sign of more to come, and a commit costs the same for eight as for
+   * one. Many rows, and one that comes to an idle store, go at once.
+   */
+  #flushOrGather(): void {
+    const waiting = this.#queuedDurables.length;
+    if (waiting === 0 || waiting >= GATHER_ROWS || this.#closing !== undefined) return this.flush();
+    if (this.#gathering !== undefined) return;
+    this.#gathering = setTimeout(() => {
+      this.#gathering = undefined;
+      this.flush();
+    }, GATHER_MS);
   }
 
   #sendBatch(batch: Batch): void {
@@ -296,7 +318,7 @@ class WorkerStore implements Store {
     this.#counters.slowestCommitMs = Math.max(this.#counters.slowestCommitMs, elapsedMs);
     for (const [key, value] of batch.metas) this.#metas.set(key, value);
     // First the disk, then the callbacks: they run while it works.
-    this.flush();
+    this.#flushOrGather();
     try {
       runAll(batch.durables);
     } finally {
