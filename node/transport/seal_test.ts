@@ -182,3 +182,11 @@ Deno.test("replay window: takes each counter once while it is within reach", () 
     { numRuns: 500 },
   );
 });
+
+Deno.test("replay window: what a lap ago was seen says nothing about now", () => {
+  const window = new ReplayWindow();
+  const lap = REPLAY_WINDOW + 32;
+  for (const counter of [0, 100, lap + 100]) window.mark(counter);
+  strictEqual(window.mayCome(lap), true);
+  strictEqual(window.mayCome(lap + 100), false);
+});

@@ -18,6 +18,25 @@ export const CLUSTER_LIMITS = {
   statusMs: 2_000,
   /** The leader says who is there this often, and at once after a change. */
   statusIntervalMs: 500,
+  /** A candidate repeats `Coordinator` this often to members that have not answered. */
+  electionRepeatMs: 100,
+  /** Who finds itself among a majority first listens this long for a leader. */
+  leaderWaitMs: 1_000,
+  /** A process heard this long after another one took over its id still runs: two nodes share the id. */
+  duplicateIdMs: 10_000,
+  /** A node that stopped serving keeps its ranges this long: a restart moves nothing. */
+  rangeGraceMs: 5_000,
+  /** A new leader waits at most this long for the members to say which ranges they have. */
+  rangeCollectMs: 600,
+  /** Ranges are moved for want of free addresses at most this often: heartbeats must show the last move first. */
+  rangeIntervalMs: 1_500,
+  /** A pool is divided into at most this many blocks, which bounds the ranges of a node at half of it. */
+  rangeBlocks: 64,
+  /** The same bound for all pools together, as far as `rangeBlocksMin` per pool allows. */
+  rangeBlocksTotal: 128,
+  rangeBlocksMin: 16,
+  /** Ranges and configuration are sent again this often until they are acknowledged. */
+  repeatMs: 500,
   /** A batch goes out at the latest this long after its first record. */
   batchMs: 1,
   /** Octets of a datagram before sealing, so that it fits an MTU of 1500. */
@@ -36,4 +55,20 @@ assert(CLUSTER_LIMITS.coordinatorMs > CLUSTER_LIMITS.electionMs, "A higher membe
 assert(
   CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs < 2_000,
   "A lost leader is replaced within two seconds",
+);
+assert(
+  CLUSTER_LIMITS.electionRepeatMs * 2 < CLUSTER_LIMITS.electionMs,
+  "One lost datagram does not cost a candidate its election",
+);
+assert(CLUSTER_LIMITS.leaderWaitMs >= 2 * CLUSTER_LIMITS.statusIntervalMs, "A leader speaks up while one listens");
+assert(
+  CLUSTER_LIMITS.blankWaitMs > CLUSTER_LIMITS.electionMs,
+  "No election that a lost disk took part in is open when its successor learns the terms",
+);
+assert(CLUSTER_LIMITS.rangeIntervalMs > 2 * CLUSTER_LIMITS.heartbeatMs, "Free counts are newer than the last move");
+assert(
+  CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.rangeGraceMs + 2 * CLUSTER_LIMITS.repeatMs < 10_000 &&
+    CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs + CLUSTER_LIMITS.rangeCollectMs +
+          2 * CLUSTER_LIMITS.repeatMs < 10_000,
+  "A dead node's addresses are grantable again within ten seconds",
 );

@@ -170,7 +170,18 @@ export interface Hello {
 export interface HelloAnswer {
   readonly type: "helloAnswer";
   readonly diskId: string;
+  /** The answerer is blank, or was when it formed the cluster together with the disk that asks. */
   readonly blank: boolean;
+  /** The answerer's own disk. */
+  readonly ownDiskId: string;
+}
+
+/** You are not the member I remember (another disk, or one whose starts went back): join anew if this is you (case 20). */
+export interface Distrust {
+  readonly type: "distrust";
+  /** The disk that was not believed, and its starts. */
+  readonly diskId: string;
+  readonly starts: number;
 }
 
 /** This member has everything of this epoch (membership step 4). */
@@ -196,4 +207,5 @@ export type ClusterMessage =
   | SyncChunk
   | Hello
   | HelloAnswer
+  | Distrust
   | Settled;

@@ -38,6 +38,8 @@ export interface ClientOptions {
   readonly clientId?: Uint8Array;
   readonly hostname?: string;
   readonly rapidCommit?: boolean;
+  /** The lease time to ask for in each request (option 51); undefined: whatever the server gives. */
+  readonly wantedSeconds?: () => number | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly notify?: (event: ClientEvent) => void;
@@ -266,6 +268,8 @@ export class DhcpClient {
     if (type === MESSAGE_TYPE.DISCOVER || type === MESSAGE_TYPE.REQUEST) {
       if (hostname !== undefined) options.set(OPTIONS.hostName.code, encoder.encode(hostname));
       writeOption(options, OPTIONS.parameterRequestList, WANTED);
+      const seconds = this.#options.wantedSeconds?.();
+      if (seconds !== undefined) writeOption(options, OPTIONS.addressLeaseTime, seconds);
     }
     return {
       op: BOOTREQUEST,

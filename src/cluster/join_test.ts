@@ -1,0 +1,77 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { CLIENT_TAG, clientKey } from "../lease/client.ts";
+import { type LeaseRow, NO_DETAIL } from "../lease/slot.ts";
+import { NO_VERSION } from "../lease/version.ts";
+import { FACT, PeerDisks, startIdentity } from "./identity.ts";
+import { Join } from "./join.ts";
+import { CLUSTER_LIMITS } from "./limits.ts";
+
+const at = (ms: number) => ({ wallMs: 1_700_000_000_000 + ms, monotonicMs: ms });
+const TIME = { late: 1_700_000_000_000, early: 1_700_000_000_000 };
+const READY = CLUSTER_LIMITS.blankWaitMs;
+
+function row(address: number, octet: number, clock: number): LeaseRow {
+  const client = clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
+  const version = { clock, node: 1, incarnation: 7 };
+  const slot = { state: "bound", client, version, hold: TIME.early + 60_000, cv: NO_VERSION, sole: true } as const;
+  return { address, slot, detail: NO_DETAIL };
+}
+
+Deno.test("join: case 18: nothing is pulled before two proposal times are over", () => {
+  const join = new Join(0);
+  deepStrictEqual(join.tick(at(READY - 1), [1, 2], [1, 2]).map(({ kind }) => kind), ["hello"]);
+  const later = join.tick(at(READY), [1, 2], [1, 2]);
+  deepStrictEqual(later.map((output) => output.kind === "request" && output.to), [1, 2]);
+});
+
+Deno.test("join: ⌈n/2⌉ other voters are pulled whole, and their union is the result (case 17)", () => {
+  const join = new Join(0);
+  join.tick(at(READY), [1, 2], [1, 2]);
+  const more = join.receive(1, { type: "syncChunk", rows: [row(10, 1, 5)], more: true }, at(READY), TIME);
+  deepStrictEqual(more, [{ kind: "request", to: 1, message: { type: "syncRequest", purpose: "join", after: 10 } }]);
+  join.receive(1, { type: "syncChunk", rows: [row(11, 1, 6)], more: false }, at(READY), TIME);
+  strictEqual(join.result(3), undefined, "one source of two");
+  join.receive(2, { type: "syncChunk", rows: [row(10, 2, 4)], more: false }, at(READY), TIME);
+  deepStrictEqual(join.result(3)?.map(({ address, slot }) => [address, slot.state]), [[10, "blocked"], [11, "bound"]]);
+});
+
+Deno.test("join: a source that goes away is replaced; late and doubled chunks change nothing", () => {
+  const join = new Join(0);
+  join.tick(at(READY), [1, 2, 3, 4], [1, 2, 3]);
+  join.receive(1, { type: "syncChunk", rows: [row(10, 1, 5)], more: true }, at(READY), TIME);
+  const again = join.tick(at(READY + 2_000), [1, 2, 3, 4], [2, 3, 4]);
+  const asked = again.flatMap((output) => output.kind === "request" ? [[output.to, output.message.after]] : []);
+  deepStrictEqual(asked, [[2, -1], [3, -1], [4, -1]]);
+  deepStrictEqual(join.receive(1, { type: "syncChunk", rows: [row(11, 1, 5)], more: false }, at(READY), TIME), []);
+  strictEqual(join.result(5), undefined);
+});
+
+Deno.test("join: first formation: every other member was blank when this disk asked it", () => {
+  const join = new Join(0);
+  strictEqual(join.isFormation([1, 2]), false);
+  join.helloAnswered(1, "aa");
+  strictEqual(join.isFormation([1, 2]), false);
+  join.helloAnswered(2, "bb");
+  strictEqual(join.isFormation([1, 2]), true);
+  strictEqual(new Join(0).isFormation([]), true, "a node alone");
+});
+
+Deno.test("identity: a new disk is blank and has a name of its own; starts are counted", () => {
+  let digit = 0;
+  const { identity, writes } = startIdentity(new Map(), () => (digit++ % 16) / 16);
+  deepStrictEqual(identity, { diskId: "0123456789abcdef", starts: 1, blank: true });
+  const facts = new Map([...writes, [FACT.blank, "no"] as const]);
+  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...identity, starts: 2, blank: false });
+});
+
+Deno.test("identity: case 20: a disk whose starts went back, or another one that did not join, is not believed", () => {
+  const written: [string, string][] = [];
+  const peers = new PeerDisks(new Map(), [2], (fact) => written.push(fact));
+  strictEqual(peers.seen(2, { diskId: "aa", starts: 5 }, true), true);
+  strictEqual(peers.seen(2, { diskId: "aa", starts: 4 }, true), false, "a restored snapshot");
+  strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, true), false, "a clone, or a disk nobody saw joining");
+  strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, false), true, "a new disk that joins");
+  strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, true), true);
+  const again = new PeerDisks(new Map(written), [2], () => {});
+  strictEqual(again.seen(2, { diskId: "aa", starts: 6 }, true), false, "remembered across restarts");
+});

@@ -1,0 +1,407 @@
+/**
+ * Cluster messages as octets: a version number, then one CBOR array with the message's number, its envelope and its fields by
+ * position. Encoding is for our own messages and trusts them; decoding trusts nothing: it never throws, costs time and
+ * memory in proportion to the octets, and returns exactly the types of `messages.ts` or names what is wrong.
+ *
+ * The octets travel sealed (`seal.ts`). Whether a message makes sense now is for whoever it belongs to.
+ */
+
+import { Decoder, Encoder, type Options } from "cbor-x/index-no-eval";
+import type { Answer } from "../../lease/agreement.ts";
+import { NO_VERSION, type Version } from "../../lease/version.ts";
+import type { Range } from "../../net/ipv4.ts";
+import type { ClusterMessage, Envelope, LeaseBatch, SequenceRange, StreamPosition, SyncRequest } from "../messages.ts";
+import { Fields } from "./fields.ts";
+import { WIRE_LIMITS } from "./limits.ts";
+import { isPlainCbor } from "./plain.ts";
+import {
+  type Base,
+  baseAt,
+  readRow,
+  readStreamRecord,
+  readVersion,
+  UINT32,
+  UINT53,
+  UINT8,
+  writeRow,
+  writeStreamRecord,
+  writeVersion,
+} from "./records.ts";
+import { StringReader, StringWriter } from "./strings.ts";
+
+/** In front of every message. A reader refuses other versions. */
+export const WIRE_VERSION = 1;
+
+/** Why octets are no message. */
+export type WireError =
+  /** Longer than any message. */
+  | { readonly kind: "tooLong"; readonly octets: number }
+  /** Written by a release that speaks another version. */
+  | { readonly kind: "wireVersion"; readonly version: number }
+  /** Not the CBOR that messages are made of, or cut off. */
+  | { readonly kind: "malformed" }
+  /** A message this release does not know. */
+  | { readonly kind: "unknownType"; readonly code: number }
+  /** A field of the wrong type, range or length, or too many of them. */
+  | { readonly kind: "badValue"; readonly field: string };
+
+export const WIRE_ERRORS = [
+  "tooLong",
+  "wireVersion",
+  "malformed",
+  "unknownType",
+  "badValue",
+] as const satisfies readonly WireError["kind"][];
+
+/** A message, or why not. */
+export type DecodedMessage =
+  | { readonly ok: true; readonly envelope: Envelope; readonly message: ClusterMessage }
+  | { readonly ok: false; readonly error: WireError };
+
+/** How one type of message is written and read. */
+interface Layout<Message> {
+  /** Append only; never reused. */
+  readonly code: number;
+  write(message: Message, envelope: Envelope): unknown[];
+  read(fields: Fields, envelope: Envelope): Message;
+}
+
+const DISK_ID = /^[0-9a-f]{16}$/;
+
+const PURPOSES = ["join", "repair", "settle"] as const satisfies readonly SyncRequest["purpose"][];
+
+/** Codes of an answer in this order, from 1; append only. */
+const REASONS = ["insane", "conflict", "stale"] as const;
+
+const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<ClusterMessage, { type: Type }>> } = {
+  election: {
+    code: 1,
+    write: ({ term }) => [term],
+    read: (fields) => ({ type: "election", term: readTerm(fields) }),
+  },
+  okay: {
+    code: 2,
+    write: ({ term }) => [term],
+    read: (fields) => ({ type: "okay", term: readTerm(fields) }),
+  },
+  coordinator: {
+    code: 3,
+    write: ({ term }) => [term],
+    read: (fields) => ({ type: "coordinator", term: readTerm(fields) }),
+  },
+  accepted: {
+    code: 4,
+    write: ({ ok, term }) => [ok, term],
+    read: (fields) => ({ type: "accepted", ok: fields.boolean("ok"), term: readTerm(fields) }),
+  },
+  clusterStatus: {
+    code: 5,
+    write: ({ term, present, majority }) => [term, present, majority],
+    read: (fields) => ({
+      type: "clusterStatus",
+      term: readTerm(fields),
+      present: fields.flat("present", WIRE_LIMITS.membersMax, 1, readNode),
+      majority: fields.boolean("majority"),
+    }),
+  },
+  leaseBatch: { code: 6, write: writeBatch, read: readBatch },
+  leaseAck: {
+    code: 7,
+    write: ({ incarnation, first, answers }, envelope) => [incarnation, first, writeAnswers(answers, envelope)],
+    read: (fields, envelope) => ({
+      type: "leaseAck",
+      incarnation: fields.uint("incarnation", UINT32),
+      first: fields.positive("first", UINT53),
+      answers: readAnswers(fields, envelope),
+    }),
+  },
+  repair: {
+    code: 8,
+    write: ({ incarnation, missing }) => [incarnation, missing.first, missing.last],
+    read: (fields) => ({
+      type: "repair",
+      incarnation: fields.uint("incarnation", UINT32),
+      missing: readSequences(fields),
+    }),
+  },
+  timeProbe: {
+    code: 9,
+    write: ({ probe }) => [probe],
+    read: (fields) => ({ type: "timeProbe", probe: fields.uint("probe", UINT53) }),
+  },
+  timeAnswer: {
+    code: 10,
+    write: ({ probe, wallMs }) => [probe, wallMs],
+    read: (fields) => ({
+      type: "timeAnswer",
+      probe: fields.uint("probe", UINT53),
+      wallMs: fields.uint("wallMs", UINT53),
+    }),
+  },
+  rangeAllocation: {
+    code: 11,
+    write: ({ term, version, ranges }) => [
+      term,
+      version,
+      ranges.map((pool) => pool.flatMap(({ first, last }) => [first, last])),
+    ],
+    read: (fields) => ({
+      type: "rangeAllocation",
+      term: readTerm(fields),
+      version: fields.uint("version", UINT53),
+      ranges: fields.lists(
+        "ranges",
+        { lists: WIRE_LIMITS.poolsMax, items: WIRE_LIMITS.rangesMax, width: 2 },
+        readRange,
+      ),
+    }),
+  },
+  config: {
+    code: 12,
+    write: ({ revision, text }) => [revision, text],
+    read: (fields) => ({
+      type: "config",
+      revision: fields.uint("revision", UINT53),
+      text: fields.text("text", WIRE_LIMITS.configTextMax),
+    }),
+  },
+  syncRequest: {
+    code: 13,
+    write: ({ purpose, after }) => [PURPOSES.indexOf(purpose), after + 1],
+    read: (fields) => ({
+      type: "syncRequest",
+      purpose: fields.choice("purpose", PURPOSES),
+      after: fields.uint("after", UINT32 + 1) - 1,
+    }),
+  },
+  syncChunk: {
+    code: 14,
+    write: ({ rows, more }, envelope) => {
+      const base = baseAt(envelope, rows[0]?.slot.version);
+      const strings = stringWriter.clear();
+      const written = rows.map((row) => writeRow(row, base, strings));
+      return [base.ms, strings.bytes, written, more];
+    },
+    read: (fields, envelope) => {
+      const base = { sender: envelope, ms: fields.uint("base", UINT53) };
+      const strings = new StringReader(fields.bytes("strings", WIRE_LIMITS.messageBytesMax), fields);
+      const rows = fields.each("rows", WIRE_LIMITS.rowsMax, (fields) => readRow(fields, base, strings));
+      strings.end("strings");
+      return { type: "syncChunk", rows, more: fields.boolean("more") };
+    },
+  },
+  hello: {
+    code: 15,
+    write: ({ diskId, blank }) => [diskId, blank],
+    read: (fields) => ({ type: "hello", diskId: readDiskId(fields), blank: fields.boolean("blank") }),
+  },
+  helloAnswer: {
+    code: 16,
+    write: ({ diskId, ownDiskId, blank }) => [diskId, ownDiskId, blank],
+    read: (fields) => ({
+      type: "helloAnswer",
+      diskId: readDiskId(fields),
+      ownDiskId: readDiskId(fields),
+      blank: fields.boolean("blank"),
+    }),
+  },
+  distrust: {
+    code: 17,
+    write: ({ diskId, starts }) => [diskId, starts],
+    read: (fields) => ({ type: "distrust", diskId: readDiskId(fields), starts: fields.uint("starts", UINT53) }),
+  },
+  settled: {
+    code: 18,
+    write: ({ epoch }) => [epoch],
+    read: (fields) => ({ type: "settled", epoch: fields.positive("epoch", UINT53) }),
+  },
+};
+
+const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {
+  const layouts = Object.values(LAYOUTS) as Layout<ClusterMessage>[];
+  const byCode = new Array<Layout<ClusterMessage> | undefined>(layouts.length + 1);
+  for (const layout of layouts) byCode[layout.code] = layout;
+  return byCode;
+})();
+
+/** `tagUint8Array`: byte strings go untagged. Nothing that keeps state between messages is on. */
+const ENCODING: Options = { useRecords: false, tagUint8Array: false };
+const encoder = new Encoder(ENCODING);
+/** `int64AsNumber` is missing in cbor-x's types: 64-bit integers as numbers, which the range checks then judge. */
+const DECODING: Options & { int64AsNumber: boolean } = { useRecords: false, mapsAsObjects: true, int64AsNumber: true };
+const decoder = new Decoder(DECODING);
+/** Of the message that is being encoded. */
+const stringWriter = new StringWriter();
+
+/**
+ * Encodes a message of our own. The octets are in memory of their own.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * const envelope = { from: 3, incarnation: 7, epoch: 1, membershipHash: 9 };
+ * const decoded = decodeMessage(encodeMessage(envelope, { type: "election", term: 4 }));
+ * deepStrictEqual(decoded, { ok: true, envelope, message: { type: "election", term: 4 } });
+ * ```
+ */
+export function encodeMessage(envelope: Envelope, message: ClusterMessage): Uint8Array<ArrayBuffer> {
+  const layout = LAYOUTS[message.type] as Layout<ClusterMessage>;
+  const fields = layout.write(message, envelope);
+  fields.unshift(layout.code, envelope.from, envelope.incarnation, envelope.epoch, envelope.membershipHash);
+  const cbor = encoder.encode(fields);
+  const bytes = new Uint8Array(1 + cbor.length);
+  bytes[0] = WIRE_VERSION;
+  bytes.set(cbor, 1);
+  return bytes;
+}
+
+/** Decodes a message. Its byte strings are views of `bytes`: copy what is kept for long. */
+export function decodeMessage(bytes: Uint8Array): DecodedMessage {
+  if (bytes.length > WIRE_LIMITS.messageBytesMax) return failure({ kind: "tooLong", octets: bytes.length });
+  const version = bytes[0];
+  if (version === undefined) return failure({ kind: "malformed" });
+  if (version !== WIRE_VERSION) return failure({ kind: "wireVersion", version });
+  const values = parse(bytes);
+  if (values === undefined) return failure({ kind: "malformed" });
+  const fields = new Fields(values);
+  const code = fields.uint("type", UINT53);
+  if (fields.failed !== undefined) return failure({ kind: "badValue", field: fields.failed });
+  const layout = BY_CODE[code];
+  if (layout === undefined) return failure({ kind: "unknownType", code });
+  const envelope: Envelope = {
+    from: readNode(fields),
+    incarnation: fields.uint("incarnation", UINT32),
+    epoch: fields.positive("epoch", UINT53),
+    membershipHash: fields.uint("membershipHash", UINT53),
+  };
+  const message = layout.read(fields, envelope);
+  fields.end("end");
+  if (fields.failed !== undefined) return failure({ kind: "badValue", field: fields.failed });
+  return { ok: true, envelope, message };
+}
+
+function failure(error: WireError): DecodedMessage {
+  return { ok: false, error };
+}
+
+function parse(bytes: Uint8Array): readonly unknown[] | undefined {
+  if (!isPlainCbor(bytes, 1)) return undefined;
+  try {
+    const value: unknown = decoder.decode(bytes.subarray(1));
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    // The subset leaves nothing to throw about; a library may think otherwise.
+    return undefined;
+  }
+}
+
+const READY = 1;
+const SYNCED = 2;
+
+function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
+  const base = baseAt(envelope, batch.records[0]?.record.version);
+  const strings = stringWriter.clear();
+  const records = batch.records.map((record) => writeStreamRecord(record, base, strings));
+  return [
+    batch.first,
+    base.ms,
+    strings.bytes,
+    records,
+    batch.committed.flatMap(({ first, last }) => [first, last]),
+    batch.seen.flatMap(({ origin, incarnation, sequence }) => [origin, incarnation, sequence]),
+    batch.free,
+    (batch.ready ? READY : 0) | (batch.synced ? SYNCED : 0),
+    batch.diskId,
+    batch.starts,
+    batch.revision,
+  ];
+}
+
+function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
+  const first = fields.positive("first", UINT53);
+  const base: Base = { sender: envelope, ms: fields.uint("base", UINT53) };
+  const strings = new StringReader(fields.bytes("strings", WIRE_LIMITS.messageBytesMax), fields);
+  const records = fields.each("records", WIRE_LIMITS.recordsMax, (fields) => readStreamRecord(fields, base, strings));
+  strings.end("strings");
+  if (first + records.length > UINT53) fields.fail("first");
+  const committed = fields.flat("committed", WIRE_LIMITS.committedMax, 2, readSequences);
+  const seen = fields.flat("seen", WIRE_LIMITS.membersMax, 3, readPosition);
+  const free = fields.flat("free", WIRE_LIMITS.poolsMax, 1, readFree);
+  const flags = fields.uint("flags", READY | SYNCED);
+  return {
+    type: "leaseBatch",
+    first,
+    records,
+    committed,
+    seen,
+    free,
+    ready: (flags & READY) !== 0,
+    synced: (flags & SYNCED) !== 0,
+    diskId: readDiskId(fields),
+    starts: fields.uint("starts", UINT53),
+    revision: fields.uint("revision", UINT53),
+  };
+}
+
+/** All accepted, as nearly always: how many. Else each: 0, or reason, base and version in the way. */
+function writeAnswers(answers: readonly Answer[], envelope: Envelope): unknown {
+  if (answers.every(({ ok }) => ok)) return answers.length;
+  return answers.map((answer) =>
+    answer.ok ? [0] : [1 + REASONS.indexOf(answer.reason), writeVersion(answer.version, baseAt(envelope, NO_VERSION))]
+  );
+}
+
+function readAnswers(fields: Fields, envelope: Envelope): readonly Answer[] {
+  if (fields.isNumber()) {
+    return new Array<Answer>(fields.uint("answers", WIRE_LIMITS.recordsMax)).fill({ ok: true });
+  }
+  const base = baseAt(envelope, NO_VERSION);
+  return fields.each("answers", WIRE_LIMITS.recordsMax, (fields): Answer => {
+    const code = fields.uint("reason", REASONS.length);
+    const reason = REASONS[code - 1];
+    if (reason === undefined) return { ok: true };
+    const version: Version = readVersion(fields, "version", base);
+    return { ok: false, reason, version };
+  });
+}
+
+function readTerm(fields: Fields): number {
+  return fields.uint("term", UINT53);
+}
+
+function readNode(fields: Fields): number {
+  return fields.positive("node", UINT8);
+}
+
+function readFree(fields: Fields): number {
+  return fields.uint("free", UINT32 + 1);
+}
+
+function readPosition(fields: Fields): StreamPosition {
+  return {
+    origin: readNode(fields),
+    incarnation: fields.uint("incarnation", UINT32),
+    sequence: fields.uint("sequence", UINT53),
+  };
+}
+
+/** Ends are bounded by nothing but order: whoever walks a range must do so within what it has. */
+function readSequences(fields: Fields): SequenceRange {
+  const first = fields.positive("first", UINT53);
+  const last = fields.uint("last", UINT53);
+  if (last < first) fields.fail("last");
+  return { first, last };
+}
+
+function readRange(fields: Fields): Range {
+  const first = fields.uint("first", UINT32);
+  const last = fields.uint("last", UINT32);
+  if (last < first) fields.fail("last");
+  return { first, last };
+}
+
+function readDiskId(fields: Fields): string {
+  const diskId = fields.text("diskId", 16);
+  if (!DISK_ID.test(diskId)) fields.fail("diskId");
+  return diskId;
+}

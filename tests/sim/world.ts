@@ -1,0 +1,67 @@
+/** True time and what happens in it: an event queue that knows nothing of clusters. */
+
+interface Event {
+  readonly atMs: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** Runs events in the order of their time; those of one moment in the order in which they were planned. */
+export class World {
+  #nowMs = 0;
+  #order = 0;
+  readonly #heap: Event[] = [];
+
+  /** True time since the start, ms. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  /** Plans something `delayMs` from now. */
+  after(delayMs: number, run: () => void): void {
+    this.#push({ atMs: this.#nowMs + Math.max(0, Math.round(delayMs)), order: this.#order++, run });
+  }
+
+  /** Runs everything up to a time. `step` runs after each event. */
+  runUntil(endMs: number, step: () => void): void {
+    for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
+      this.#pop();
+      this.#nowMs = next.atMs;
+      next.run();
+      step();
+    }
+    this.#nowMs = endMs;
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let at = heap.push(event) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >>> 1;
+      if (!before(event, heap[parent] as Event)) break;
+      heap[at] = heap[parent] as Event;
+      at = parent;
+    }
+    heap[at] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop() as Event;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event)) child += 1;
+      if (!before(heap[child] as Event, last)) break;
+      heap[at] = heap[child] as Event;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function before(a: Event, b: Event): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
