@@ -55,7 +55,7 @@ export class SimClient {
     const { world, prng } = this.#cluster;
     const now = world.nowMs;
     const lease = this.client.lease;
-    if (lease === undefined || this.client.state !== "bound") return;
+    if (lease === undefined || this.client.state !== "bound" || this.#cluster.calm) return;
     const choice = prng.next() * 4;
     let edge = BEHAVIOUR.renew;
     if (choice < edge) return this.#send(this.client.renew(now, prng.chance(0.5) ? "renewing" : "rebinding"));

@@ -44,6 +44,8 @@ export interface SimCluster {
   readonly safeguards: Partial<Safeguards>;
   /** Sabotage: locks seem over this much earlier, ms. */
   readonly impatienceMs: number;
+  /** After healing clients only keep what they have, and look for what they lack. */
+  calm: boolean;
   readonly nodes: Map<NodeId, SimNode>;
   readonly checker: Checker;
   readonly log: (line: string) => void;

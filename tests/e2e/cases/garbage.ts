@@ -24,25 +24,26 @@ const FLOODER = "10.77.0.250";
 export function garbage(programs: Programs): Promise<void> {
   return onSite(programs, { unrecorded: FLOODER }, async (site) => {
     const { topology, node, relay, nodeHost } = site;
+    const processes = relay === undefined ? [node] : [node, relay];
     const clientSide = await topology.squatter("badclient", FLOODER);
     const serverSide = await topology.serverLanHost("badserver", "10.99.0.250");
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] as number;
     const rate = { perSecond: PER_SECOND, seed };
-    const logBefore = [node.output.bytes, relay.output.bytes];
+    const logBefore = processes.map(({ output }) => output.bytes);
     const senders = [
       Sender.start(clientSide, { ...rate, sourcePort: 68, targets: [LANS[0].gateway, "255.255.255.255"] }),
       // From the relay's port, as a relay's messages come from it.
       Sender.start(serverSide, { ...rate, sourcePort: 67, targets: [nodeHost.address, "10.99.0.1"] }),
     ];
 
-    const settled = await watch(WARM_UP_SECONDS, [node, relay]);
-    const [final] = await Promise.all([watch(MEASURED_SECONDS, [node, relay]), clientsGetLeases(topology, seed)]);
+    const settled = await watch(WARM_UP_SECONDS, processes);
+    const [final] = await Promise.all([watch(MEASURED_SECONDS, processes), clientsGetLeases(topology, seed)]);
 
     for (const sender of senders) {
       const { sent, seconds } = await sender.stop();
       ok(sent / seconds > 0.9 * PER_SECOND, `the sender reached ${Math.round(sent / seconds)} datagrams/s`);
     }
-    [node, relay].forEach((process, index) => {
+    processes.forEach((process, index) => {
       const growth = (final[index] as number) - (settled[index] as number);
       ok(growth < GROWTH_KIB_MAX, `${process.label} grew by ${growth} KiB from ${settled[index]} KiB; seed ${seed}`);
       const logged = process.output.bytes - (logBefore[index] as number);

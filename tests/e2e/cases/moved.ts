@@ -5,10 +5,10 @@ import { type ClientName, CLIENTS } from "../clients/clients.ts";
 import { BROADCAST_MAC } from "../lab/dhcp_frame.ts";
 import { LANS } from "../lab/topology.ts";
 import type { Programs } from "../programs/programs.ts";
-import { onSite } from "./site.ts";
+import { onSite, type SiteOptions } from "./site.ts";
 
-export function moved(programs: Programs, name: ClientName): Promise<void> {
-  return onSite(programs, {}, async ({ topology, wires: [, wire] }) => {
+export function moved(programs: Programs, name: ClientName, options: SiteOptions = {}): Promise<void> {
+  return onSite(programs, options, async ({ topology, wires: [, wire] }) => {
     const host = await topology.client("client1");
     const client = new CLIENTS[name](host);
     await client.start();

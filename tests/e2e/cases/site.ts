@@ -13,6 +13,8 @@ export interface SiteOptions {
   /** Pool of the first network; the second's is fixed. */
   readonly pool?: string;
   readonly service?: Partial<ServiceConfig>;
+  /** The node stands at the gateway and serves both networks itself; there is no relay. */
+  readonly attached?: boolean;
   /** Address of a host in the first network that sends too much to be recorded. */
   readonly unrecorded?: string;
 }
@@ -25,7 +27,8 @@ export interface Site {
   readonly nodeHost: NodeHost;
   /** The node that runs now. */
   node: Process;
-  readonly relay: Process;
+  /** Undefined where the clients are attached to the node. */
+  readonly relay: Process | undefined;
   /** Starts a node over the same state, after the last one has ended. */
   restartNode(): Promise<void>;
 }
@@ -42,10 +45,11 @@ export async function onSite(
   await using topology = await Topology.build();
   try {
     const wires = [await topology.capture(LANS[0], options.unrecorded), await topology.capture(LANS[1])] as const;
-    const nodeHost = await topology.node(1);
+    const gateway = { namespace: topology.gateway, mac: "", address: "10.99.0.1" };
+    const nodeHost = options.attached ? gateway : await topology.node(1);
     const config = nodeConfig(nodeHost, options);
     const node = await programs.startNode(nodeHost.namespace, config);
-    const relay = await programs.startRelay(topology.gateway, relayConfig([nodeHost]));
+    const relay = options.attached ? undefined : await programs.startRelay(topology.gateway, relayConfig([nodeHost]));
     const site: Site = {
       topology,
       wires,
@@ -59,7 +63,7 @@ export async function onSite(
     };
     await testCase(site);
     site.node.mustRun();
-    relay.mustRun();
+    relay?.mustRun();
     for (const wire of wires) strictEqual(await wire.malformed(), "", `tshark finds fault with ${wire.device}`);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -71,7 +75,11 @@ function nodeConfig(host: NodeHost, options: SiteOptions): NodeConfig {
   const stateDir = host.namespace.folder("state");
   return {
     node: { id: 1, stateDir },
-    dhcp: { address: host.address, port: 67 },
+    dhcp: {
+      address: host.address,
+      port: 67,
+      interfaces: options.attached ? LANS.map((lan) => ({ name: lan.name })) : [],
+    },
     cluster: { nodes: [{ id: 1, address: host.address }], port: 6767 },
     http: { address: host.address, port: 8067 },
     log: { level: "info", format: "text" },

@@ -9,7 +9,11 @@ import type { Process } from "../lab/process.ts";
 /** The parts of node.yaml that test cases set. */
 export interface NodeConfig {
   readonly node: { readonly id: number; readonly stateDir: string };
-  readonly dhcp: { readonly address: string; readonly port: number };
+  readonly dhcp: {
+    readonly address: string;
+    readonly port: number;
+    readonly interfaces?: readonly { readonly name: string }[];
+  };
   readonly cluster: {
     readonly nodes: readonly { readonly id: number; readonly address: string }[];
     readonly port: number;
