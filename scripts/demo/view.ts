@@ -42,6 +42,7 @@ class LiveView implements View {
   readonly #startedMs = performance.now();
   #clients: readonly DemoClient[] = [];
   #height = 0;
+  #ended = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   line(source: string, text: string): void {
@@ -58,11 +59,13 @@ class LiveView implements View {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#drawNow();
+    // What is printed from now on stands below the picture.
+    this.#ended = true;
   }
 
   #draw(): void {
+    if (this.#ended) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#drawNow();
