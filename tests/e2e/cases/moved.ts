@@ -7,7 +7,12 @@ import { LANS } from "../lab/topology.ts";
 import type { Programs } from "../programs/programs.ts";
 import { onSite, type SiteOptions } from "./site.ts";
 
-export function moved(programs: Programs, name: ClientName, options: SiteOptions = {}): Promise<void> {
+/** `unnoticed`: the client learns of it only when it renews, from a server that is not the one it knows. */
+export function moved(
+  programs: Programs,
+  name: ClientName,
+  options: SiteOptions & { readonly unnoticed?: boolean } = {},
+): Promise<void> {
   return onSite(programs, options, async ({ topology, wires: [, wire] }) => {
     const host = await topology.client("client1");
     const client = new CLIENTS[name](host);
@@ -17,7 +22,7 @@ export function moved(programs: Programs, name: ClientName, options: SiteOptions
 
     const since = client.events.length;
     await topology.move(host, LANS[1]);
-    await client.noticeMove();
+    if (options.unnoticed !== true) await client.noticeMove();
     const after = await client.waitBound(since, 30_000);
     ok(after.address.startsWith("10.78.0."), `${after.address} belongs to lan1`);
     strictEqual(after.router, LANS[1].gateway);
