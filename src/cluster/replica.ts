@@ -36,6 +36,7 @@ import type {
 } from "./messages.ts";
 import { OutgoingStream } from "./outgoing.ts";
 import { type Decided, type Proposal, Proposer } from "./proposer.ts";
+import { Scrub, scrubbed } from "./scrub.ts";
 
 /** What a member writes down in one go. */
 export interface Writes {
@@ -111,6 +112,7 @@ export class Replica {
   readonly #proposer: Proposer;
   readonly #outgoing = new OutgoingStream();
   readonly #incoming = new IncomingStreams();
+  readonly #scrub = new Scrub();
   readonly #anchor: AnchorRounds;
   readonly #peers: PeerDisks;
   /** Own undecided locks by the clock of their version, which this process mints once. */
@@ -204,6 +206,7 @@ export class Replica {
     const due = now.monotonicMs - this.#lastSentMs >= CLUSTER_LIMITS.heartbeatMs;
     if (this.#outgoing.waiting || due) this.#send(now, due);
     this.#tickJoin(now);
+    this.#tickScrub(now);
     this.#writeCertificates(now);
   }
 
@@ -355,7 +358,8 @@ export class Replica {
   }
 
   #takeChunk(from: NodeId, chunk: SyncChunk, time: Bounds | undefined, now: Instant): void {
-    if (this.#join === undefined || time === undefined) return;
+    if (time === undefined) return;
+    if (this.#join === undefined) return this.#scrubRows(this.#scrub.receive(from, chunk, [...this.#voters]), time);
     this.#output(this.#join.receive(from, chunk, now, time));
     this.#finishJoin();
   }
@@ -368,6 +372,30 @@ export class Replica {
     const blank = !this.synced || this.#formation.get(from) === hello.diskId;
     const { diskId: ownDiskId } = this.#identity;
     this.#options.ports.send(from, { type: "helloAnswer", diskId: hello.diskId, blank, ownDiskId });
+  }
+
+  #tickScrub(now: Instant): void {
+    if (!this.synced || this.#options.clock.bounds(now) === undefined) return;
+    if (this.#incoming.lost) {
+      this.#incoming.clearLost();
+      this.#scrub.hurry(this.#voters.size);
+    }
+    const output = this.#scrub.tick(now, [...this.#voters]);
+    if (output !== undefined) this.#options.ports.send(output.to, output.message);
+  }
+
+  #scrubRows(theirs: readonly LeaseRow[], time: Bounds): void {
+    const { table, mint, limits, ports } = this.#options;
+    const options = { rules: this.#safeguards.rules, maxLeaseMs: limits.maxLeaseMs };
+    const rows: LeaseRow[] = [];
+    for (const { address, slot: other, detail } of theirs) {
+      mint.observe(other.version);
+      const slot = scrubbed(table.get(address), other, time, options);
+      if (slot === undefined) continue;
+      table.set(address, slot, detail);
+      rows.push({ address, slot, detail });
+    }
+    if (rows.length > 0) ports.persist({ rows }, () => {});
   }
 
   #helloAnswered(from: NodeId, answer: HelloAnswer): void {

@@ -1,0 +1,60 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { AGREEMENT_RULES } from "../lease/agreement.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "../lease/client.ts";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../lease/slot.ts";
+import { NO_VERSION, type Version } from "../lease/version.ts";
+import { Scrub, scrubbed } from "./scrub.ts";
+
+const NOW = 1_000_000_000;
+const TIME = { late: NOW, early: NOW };
+const OPTIONS = { rules: AGREEMENT_RULES, maxLeaseMs: 3_600_000 };
+const at = (ms: number) => ({ wallMs: NOW + ms, monotonicMs: ms });
+
+function client(octet: number): ClientKey {
+  return clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
+}
+
+function version(clock: number): Version {
+  return { clock, node: 1, incarnation: 7 };
+}
+
+function bound(of: ClientKey, clock: number, cv: Version = NO_VERSION): Slot {
+  return { state: "bound", client: of, version: version(clock), hold: NOW + 60_000, cv, sole: true };
+}
+
+const A = client(1);
+const B = client(2);
+
+Deno.test("scrub: what nobody knows to be committed is not taken (case 21)", () => {
+  strictEqual(scrubbed(FREE_SLOT, bound(A, 5), TIME, OPTIONS), undefined);
+  const taken = scrubbed(FREE_SLOT, bound(A, 5, version(5)), TIME, OPTIONS);
+  deepStrictEqual(taken, { ...bound(A, 5, version(5)), sole: false });
+});
+
+Deno.test("scrub: a committed lease replaces a phantom of lower version, not a lock of a higher one (cases 2 and 22)", () => {
+  strictEqual(scrubbed(bound(B, 4), bound(A, 6, version(6)), TIME, OPTIONS)?.client, A);
+  strictEqual(scrubbed(bound(B, 7), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+});
+
+Deno.test("scrub: the own client's older version tells only what is committed", () => {
+  const mine = bound(A, 8);
+  deepStrictEqual(scrubbed(mine, bound(A, 6, version(6)), TIME, OPTIONS), { ...mine, cv: version(6) });
+  strictEqual(scrubbed(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+});
+
+Deno.test("scrub: walks through one voter after the other, page by page; a silent one is passed over", () => {
+  const scrub = new Scrub();
+  const row = (address: number): LeaseRow => ({ address, slot: bound(A, 5), detail: NO_DETAIL });
+  const asked = (ms: number) => {
+    const output = scrub.tick(at(ms), [2, 3]);
+    return output && [output.to, output.message.after];
+  };
+  deepStrictEqual(asked(0), [2, -1]);
+  strictEqual(asked(1_500), undefined);
+  deepStrictEqual(scrub.receive(3, { type: "syncChunk", rows: [row(9)], more: false }, [2, 3]), []);
+  strictEqual(scrub.receive(2, { type: "syncChunk", rows: [row(5), row(9)], more: true }, [2, 3]).length, 2);
+  deepStrictEqual(asked(1_600), [2, 9]);
+  strictEqual(scrub.receive(2, { type: "syncChunk", rows: [], more: false }, [2, 3]).length, 0);
+  deepStrictEqual(asked(2_600), [3, -1]);
+  deepStrictEqual(asked(4_600), [2, -1]);
+});
