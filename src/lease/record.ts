@@ -72,7 +72,7 @@ export function recordDetail(record: Uint8Array): RecordDetail {
   return {
     htype,
     chaddr: record.slice(chaddrAt, hostnameAt),
-    hostname: decoder.decode(record.subarray(hostnameAt, circuitIdAt)),
+    hostname: hostname === 0 ? "" : decoder.decode(record.subarray(hostnameAt, circuitIdAt)),
     circuitId: record.slice(circuitIdAt, remoteIdAt),
     remoteId: record.slice(remoteIdAt),
     giaddr: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0,

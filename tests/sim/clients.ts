@@ -12,6 +12,12 @@ const TICK_MS = 250;
 /** A relay keeps a transaction with its node, but tries another one for a retransmission now and then. */
 const STRAY_CHANCE = 0.3;
 
+/**
+ * A RELEASE or DECLINE that arrives after the client's next lease ends that one: DHCP has nothing to tell them apart by. So a
+ * client waits as long as a datagram may be on its way.
+ */
+const AFTER_END_MS = 3_100;
+
 /** What a client does next, by chance. */
 const BEHAVIOUR = { renew: 0.02, release: 0.01, decline: 0.002, reboot: 0.01, sleep: 0.02 } as const;
 
@@ -63,13 +69,13 @@ export class SimClient {
     if (choice < edge) {
       this.#cluster.checker.ended(this.name);
       this.#send(this.client.release(now));
-      return world.after(prng.int(0, 5_000), () => this.#restart());
+      return world.after(AFTER_END_MS + prng.int(0, 5_000), () => this.#restart());
     }
     edge += BEHAVIOUR.decline;
     if (choice < edge) {
       this.#cluster.checker.ended(this.name);
       this.#send(this.client.decline(now));
-      return world.after(prng.int(0, 5_000), () => this.#restart());
+      return world.after(AFTER_END_MS + prng.int(0, 5_000), () => this.#restart());
     }
     edge += BEHAVIOUR.reboot;
     if (choice < edge) return this.#send(this.client.reboot(lease, now));

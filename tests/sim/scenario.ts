@@ -170,16 +170,13 @@ class Faults {
         return node.pause(prng.int(100, 60_000));
       case 6:
       case 7: {
+        // Right again, a clock counts as wrong for a while: agreements that were made with it are still around.
+        if (this.#wrongClocks.has(node) || this.#wrongClocks.size >= minority) return;
         this.#wrongClocks.add(node);
-        if (this.#wrongClocks.size > minority) {
-          this.#wrongClocks.delete(node);
-          return;
-        }
         node.wallOffsetMs = prng.pick([-1, 1]) * prng.pick([3_000, 60_000, 7_200_000]);
         this.#log(`node ${node.id}: clock off by ${node.wallOffsetMs} ms`);
         return world.after(prng.int(5_000, 40_000), () => {
           node.wallOffsetMs = node.usualOffsetMs;
-          // A margin for agreements that were made with the wrong clock.
           world.after(10_000, () => this.#wrongClocks.delete(node));
         });
       }
