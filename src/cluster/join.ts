@@ -5,7 +5,7 @@
  */
 
 import type { Bounds, Instant } from "../lease/clock.ts";
-import type { LeaseRow } from "../lease/slot.ts";
+import type { LeaseDetail, LeaseRow, Slot } from "../lease/slot.ts";
 import { unionSlots } from "../lease/union.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
 import { CLUSTER_LIMITS } from "./limits.ts";
@@ -19,6 +19,13 @@ interface Source {
   after: Ipv4 | -1;
   done: boolean;
   askedMs: number;
+}
+
+/** The detail belongs to the slot's client: that of the row with this client, the one seen last if both are. */
+function detailOf(slot: Slot, other: LeaseRow | undefined, row: LeaseRow): LeaseDetail {
+  if (other === undefined || other.slot.client !== slot.client) return row.detail;
+  if (row.slot.client !== slot.client) return other.detail;
+  return other.detail.lastSeen < row.detail.lastSeen ? row.detail : other.detail;
 }
 
 /** What is to be sent. */
@@ -92,8 +99,7 @@ export class Join {
     for (const row of chunk.rows) {
       const other = this.#rows.get(row.address);
       const slot = other === undefined ? row.slot : unionSlots(other.slot, row.slot, time);
-      const detail = other === undefined || other.detail.lastSeen < row.detail.lastSeen ? row.detail : other.detail;
-      this.#rows.set(row.address, { address: row.address, slot, detail });
+      this.#rows.set(row.address, { address: row.address, slot, detail: detailOf(slot, other, row) });
       source.after = row.address;
     }
     source.done = !chunk.more;

@@ -35,6 +35,21 @@ Deno.test("join: ⌈n/2⌉ other voters are pulled whole, and their union is the
   deepStrictEqual(join.result(3)?.map(({ address, slot }) => [address, slot.state]), [[10, "blocked"], [11, "bound"]]);
 });
 
+Deno.test("join: the detail is that of the client who stands in the slot, not that of whoever was seen last", () => {
+  const join = new Join(0);
+  join.tick(at(READY), [1, 2], [1, 2]);
+  const mine = { ...row(10, 1, 5), detail: { ...NO_DETAIL, hostname: "winner", lastSeen: 1 } };
+  const ended = row(10, 2, 4);
+  const other = {
+    ...ended,
+    slot: { ...ended.slot, state: "released", hold: 0 } as const,
+    detail: { ...NO_DETAIL, hostname: "other", lastSeen: 2 },
+  };
+  join.receive(1, { type: "syncChunk", rows: [mine], more: false }, at(READY), TIME);
+  join.receive(2, { type: "syncChunk", rows: [other], more: false }, at(READY), TIME);
+  deepStrictEqual(join.result(3)?.map(({ detail }) => detail.hostname), ["winner"]);
+});
+
 Deno.test("join: a source that goes away is replaced; late and doubled chunks change nothing", () => {
   const join = new Join(0);
   join.tick(at(READY), [1, 2, 3, 4], [1, 2, 3]);

@@ -16,7 +16,7 @@ import type { AnchoredClock, Bounds, Instant } from "../lease/clock.ts";
 import type { VersionMint } from "../lease/mint.ts";
 import type { LeaseDetail, LeaseRow } from "../lease/slot.ts";
 import type { LeaseTable } from "../lease/table.ts";
-import type { Version } from "../lease/version.ts";
+import { compareVersions, type Version } from "../lease/version.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
 import { AnchorRounds } from "./anchor.ts";
 import { type DiskIdentity, FACT, newDiskId, PeerDisks } from "./identity.ts";
@@ -388,10 +388,13 @@ export class Replica {
     const { table, mint, limits, ports } = this.#options;
     const options = { rules: this.#safeguards.rules, maxLeaseMs: limits.maxLeaseMs };
     const rows: LeaseRow[] = [];
-    for (const { address, slot: other, detail } of theirs) {
+    for (const { address, slot: other, detail: theirDetail } of theirs) {
       mint.observe(other.version);
-      const slot = scrubbed(table.get(address), other, time, options);
+      const own = table.get(address);
+      const slot = scrubbed(own, other, time, options);
       if (slot === undefined) continue;
+      // The own client's older version tells what is committed, and nothing newer about the client.
+      const detail = compareVersions(slot.version, own.version) === 0 ? table.detail(address) : theirDetail;
       table.set(address, slot, detail);
       rows.push({ address, slot, detail });
     }
