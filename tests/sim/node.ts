@@ -10,7 +10,7 @@ import type { Message } from "../../src/dhcp/message.ts";
 import { startIdentity } from "../../src/cluster/identity.ts";
 import type { ClusterMessage, NodeId } from "../../src/cluster/messages.ts";
 import { Replica, type Safeguards } from "../../src/cluster/replica.ts";
-import { AnchoredClock, type Bounds, type Instant } from "../../src/lease/clock.ts";
+import { AnchoredClock, type Instant } from "../../src/lease/clock.ts";
 import { PROPOSAL_MS } from "../../src/lease/limits.ts";
 import { VersionMint } from "../../src/lease/mint.ts";
 import { Offers } from "../../src/lease/offers.ts";
@@ -42,8 +42,6 @@ export interface SimCluster {
   readonly policy: Policy;
   readonly members: readonly NodeId[];
   readonly safeguards: Partial<Safeguards>;
-  /** Sabotage: locks seem over this much earlier, ms. */
-  readonly impatienceMs: number;
   /** After healing clients only keep what they have, and look for what they lack. */
   calm: boolean;
   readonly nodes: Map<NodeId, SimNode>;
@@ -164,7 +162,7 @@ export class SimNode {
     this.#resume(() => {
       const process = this.#process;
       const now = this.now();
-      const time = this.#bounds(now);
+      const time = process?.clock.bounds(now);
       if (process === undefined || time === undefined || !process.replica.mayPropose(now)) return;
       const address = 0x0a630000 + this.id;
       const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, attached: false };
@@ -189,11 +187,6 @@ export class SimNode {
     });
   }
 
-  #bounds(now: Instant): Bounds | undefined {
-    const time = this.#process?.clock.bounds(now);
-    return time && { ...time, early: time.early + this.#cluster.impatienceMs };
-  }
-
   #tick(incarnation: number): void {
     if (this.#process?.incarnation !== incarnation) return;
     this.#resume(() => {
@@ -201,7 +194,7 @@ export class SimNode {
       if (process?.incarnation !== incarnation) return;
       const now = this.now();
       process.replica.tick(now);
-      const time = this.#bounds(now);
+      const time = process.clock.bounds(now);
       if (time !== undefined) process.state.table.expire(time);
       process.state.offers.expire(now.monotonicMs);
       this.#cluster.world.after(TICK_MS, () => this.#tick(incarnation));

@@ -2,14 +2,12 @@
 
 import type { Safeguards } from "../../src/cluster/replica.ts";
 import { accept, AGREEMENT_RULES, type AgreementRules, end } from "../../src/lease/agreement.ts";
-import { MARGIN_MS } from "../../src/lease/limits.ts";
 import { compareVersions } from "../../src/lease/version.ts";
 
 /** A way to be unsafe. */
 export interface Sabotage {
   readonly name: string;
   readonly safeguards: Partial<Safeguards>;
-  readonly impatienceMs?: number;
 }
 
 function rules(changed: Partial<AgreementRules>): Partial<Safeguards> {
@@ -21,10 +19,6 @@ const acceptAnybody: typeof accept = (slot, record, time, maxLeaseMs) => {
   const open = slot.client === record.client ? slot : { ...slot, hold: 0 };
   return accept(open, record, time, maxLeaseMs);
 };
-
-/** A lock ends at its hold, without the margin for clocks. */
-const acceptWithoutMargin: typeof accept = (slot, record, time, maxLeaseMs) =>
-  accept(slot, record, { ...time, early: time.early + MARGIN_MS }, maxLeaseMs);
 
 /** The bare wall clock decides, not the anchored one. */
 const acceptByWallClock: typeof accept = (slot, record, time, maxLeaseMs) =>
@@ -39,7 +33,6 @@ const endWithoutSole: typeof end = (slot, record, time, mine) => {
 export const SABOTAGES: readonly Sabotage[] = [
   { name: "commit without majority", safeguards: { countedMembers: 1 } },
   { name: "no conflict check", safeguards: rules({ accept: acceptAnybody }) },
-  { name: "no clock margin", safeguards: rules({ accept: acceptWithoutMargin }), impatienceMs: MARGIN_MS },
   { name: "the wall clock alone", safeguards: rules({ accept: acceptByWallClock }) },
   { name: "blank disk votes", safeguards: { blankAbstains: false } },
   { name: "answer before fsync", safeguards: { answerAfterSync: false } },

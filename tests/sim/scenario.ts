@@ -17,7 +17,6 @@ export interface ScenarioOptions {
   readonly seed: number;
   readonly nodes?: number;
   readonly safeguards?: Partial<Safeguards>;
-  readonly impatienceMs?: number;
   readonly log?: (line: string) => void;
 }
 
@@ -59,7 +58,6 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
     })),
     members,
     safeguards: options.safeguards ?? {},
-    impatienceMs: options.impatienceMs ?? 0,
     calm: false,
     nodes: new Map<NodeId, SimNode>(),
     checker: new Checker(() => world.nowMs, () => nodes.map((node) => node.disk)),
