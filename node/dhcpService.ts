@@ -8,7 +8,7 @@ import { toHex } from "../src/bytes/hex.ts";
 import { Proposer, type ProposerPorts } from "../src/cluster/proposer.ts";
 import { decode } from "../src/dhcp/decode.ts";
 import { encode } from "../src/dhcp/encode.ts";
-import type { Message } from "../src/dhcp/message.ts";
+import { type Message, messageTypeOf } from "../src/dhcp/message.ts";
 import type { Action, DropReason } from "../src/dhcp/server/action.ts";
 import type { ServiceConfig } from "../src/dhcp/server/config.ts";
 import { Policy, type Pool } from "../src/dhcp/server/policy.ts";
@@ -137,7 +137,7 @@ export class DhcpService {
       });
       return;
     }
-    const type = TYPE_NAME.get(decoded.value.options.get(53)?.[0] ?? 0);
+    const type = TYPE_NAME.get(messageTypeOf(decoded.value) ?? 0);
     if (type !== undefined) counters.received[type] += 1;
     const at = now();
     if (!storeWorks()) {
@@ -313,7 +313,7 @@ export class DhcpService {
       counters.unsent += 1;
       return;
     }
-    const type = TYPE_NAME.get(reply.options.get(53)?.[0] ?? 0);
+    const type = TYPE_NAME.get(messageTypeOf(reply) ?? 0);
     if (type !== undefined) counters.sent[type] += 1;
   }
 

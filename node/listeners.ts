@@ -4,7 +4,7 @@
  */
 
 import { clientDestination } from "../src/dhcp/delivery.ts";
-import { CLIENT_PORT, type Message } from "../src/dhcp/message.ts";
+import { CLIENT_PORT, type Message, messageTypeOf } from "../src/dhcp/message.ts";
 import type { Arrival } from "../src/dhcp/server/query.ts";
 import { findInterface } from "../src/net/interfaces.ts";
 import { BROADCAST, type Ipv4, UNSPECIFIED } from "../src/net/ipv4.ts";
@@ -114,7 +114,7 @@ async function openAttached(
   const packets = openPacket(device);
   const send = (bytes: Uint8Array, reply: Message): boolean => {
     if (reply.giaddr !== UNSPECIFIED) return udp.send(bytes, reply.giaddr, port);
-    const messageType = reply.options.get(53)?.[0] ?? 0;
+    const messageType = messageTypeOf(reply) ?? 0;
     const destination = clientDestination({ ...reply, messageType });
     switch (destination.kind) {
       case "ip":

@@ -60,6 +60,11 @@ export interface Message {
   options: Options;
 }
 
+/** Option 53; undefined when it is absent or empty. */
+export function messageTypeOf(message: Pick<Message, "options">): number | undefined {
+  return message.options.get(53)?.[0];
+}
+
 /** Why a datagram is not a DHCP message. */
 export interface DecodeError {
   readonly kind:

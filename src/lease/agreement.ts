@@ -7,7 +7,7 @@
 import type { ClientKey } from "./client.ts";
 import type { Bounds } from "./clock.ts";
 import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
-import type { Slot } from "./slot.ts";
+import type { Slot, SlotState } from "./slot.ts";
 import { compareVersions, maxVersion, NO_VERSION, type Version } from "./version.ts";
 
 /** A proposal or a repaired lease: `r` in the rule. */
@@ -43,9 +43,14 @@ export function isLive(slot: Slot, time: Bounds): boolean {
   return slot.hold + MARGIN_MS > time.early;
 }
 
+/** Whether a slot in this state keeps others out until its hold is over. */
+export function isLocking(state: SlotState): boolean {
+  return state === "bound" || state === "declined" || state === "blocked";
+}
+
 /** Whether a slot keeps other clients out, whoever holds it. */
 export function isLocked(slot: Slot, time: Bounds): boolean {
-  return (slot.state === "bound" || slot.state === "declined" || slot.state === "blocked") && isLive(slot, time);
+  return isLocking(slot.state) && isLive(slot, time);
 }
 
 /**

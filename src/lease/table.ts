@@ -8,7 +8,7 @@
  */
 
 import type { Ipv4, Range } from "../net/ipv4.ts";
-import { isLocked } from "./agreement.ts";
+import { isLocked, isLocking } from "./agreement.ts";
 import { Chain, Links } from "./chains.ts";
 import type { ClientKey } from "./client.ts";
 import { ClientIndex } from "./clientIndex.ts";
@@ -16,15 +16,12 @@ import type { Bounds } from "./clock.ts";
 import { SlotColumns } from "./columns.ts";
 import { Layout } from "./layout.ts";
 import { MARGIN_MS } from "./limits.ts";
-import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot, type SlotState } from "./slot.ts";
+import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
 import type { Version } from "./version.ts";
 import { Wheel } from "./wheel.ts";
 
 /** Where a slot is filed. */
 const PLACE = { none: 0, expiry: 1, ended: 2, returned: 3, offered: 4, reserved: 5 } as const;
-
-/** States that keep others out until `hold`. */
-const LOCKING: ReadonlySet<SlotState> = new Set(["bound", "declined", "blocked"]);
 
 /** The free addresses of one pool. */
 interface Pool {
@@ -200,7 +197,7 @@ export class LeaseTable {
     for (let index = 0; index < this.#layout.size; index++) {
       if (this.#columns.isFree(index)) continue;
       const slot = this.#columns.slot(index);
-      if (LOCKING.has(slot.state)) this.#file(index, slot);
+      if (isLocking(slot.state)) this.#file(index, slot);
       else ended.push(index);
     }
     ended.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
@@ -302,7 +299,7 @@ export class LeaseTable {
     for (let index = range.first; index <= range.last; index++) {
       use.addresses += 1;
       const state = this.#columns.state(index);
-      const locked = LOCKING.has(state) && this.#columns.hold(index) + MARGIN_MS > time.early;
+      const locked = isLocking(state) && this.#columns.hold(index) + MARGIN_MS > time.early;
       if (locked && state === "bound") use.bound += 1;
       else if (locked) use.resting += 1;
       else if (this.#place[index] === PLACE.reserved) use.reserved += 1;
@@ -329,7 +326,7 @@ export class LeaseTable {
 
   #file(index: number, slot: Slot): void {
     if (this.#place[index] === PLACE.reserved) return;
-    if (!LOCKING.has(slot.state)) {
+    if (!isLocking(slot.state)) {
       this.#fileEnded(index);
       return;
     }

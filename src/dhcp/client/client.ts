@@ -5,7 +5,7 @@
 
 import { equalBytes } from "../../bytes/equal.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
-import { BOOTREPLY, BOOTREQUEST, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
+import { BOOTREPLY, BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf, type Options } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 
 /** RFC 2131 figure 5, less the states in which a client only waits for its own interface. */
@@ -132,7 +132,7 @@ export class DhcpClient {
     if (message.op !== BOOTREPLY || message.xid !== this.#xid || !equalBytes(message.chaddr, this.#options.chaddr)) {
       return [];
     }
-    const type = message.options.get(OPTIONS.messageType.code)?.[0];
+    const type = messageTypeOf(message);
     const server = readOption(message.options, OPTIONS.serverIdentifier);
     if (server.kind !== "present") return [];
     if (type === MESSAGE_TYPE.OFFER && this.#state === "selecting") {

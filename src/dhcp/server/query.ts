@@ -5,7 +5,7 @@
 
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/client.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
-import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
+import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relayAgentInformation.ts";
 import type { ClassConfig } from "./config.ts";
@@ -52,7 +52,7 @@ const NO_BYTES = new Uint8Array();
 /** Reads a decoded message, or says why it gets no answer. */
 export function readQuery(policy: Policy, message: Message, arrival: Arrival): Query | DropReason {
   if (message.op !== BOOTREQUEST) return "notRequest";
-  const type = message.options.get(OPTIONS.messageType.code)?.[0];
+  const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
   const meant = readOption(message.options, OPTIONS.serverIdentifier);
