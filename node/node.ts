@@ -62,7 +62,7 @@ export class Node {
       service: config.service,
       clock: this.#clock,
       mint: new VersionMint({ node: config.node.id, incarnation }),
-      persist: (row, durable) => store.put(row, () => durable(readClocks())),
+      persist: (row, durable) => store.write({ rows: [row] }, () => durable(readClocks())),
       counters: this.counters,
       log: this.#log,
       limiter: this.#limiter,

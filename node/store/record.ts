@@ -114,6 +114,17 @@ export class RecordWriter {
     this.#length = at;
   }
 
+  /** Appends all of these records, or none when one can't be represented. */
+  addAll(rows: readonly LeaseRow[]): void {
+    const length = this.#length;
+    try {
+      for (const row of rows) this.add(row);
+    } catch (error) {
+      this.#length = length;
+      throw error;
+    }
+  }
+
   #append(field: Uint8Array, at: number): number {
     const bytes = this.#bytes;
     for (let index = 0; index < field.length; index++) bytes[at + index] = field[index] as number;

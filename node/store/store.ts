@@ -7,7 +7,7 @@
  * while it is not is the caller's: rows keep gathering here, so a node should stop answering.
  */
 
-import type { LeaseRow } from "../../src/lease/slot.ts";
+import type { LeaseRow, Writes } from "../../src/lease/slot.ts";
 import { classify, StoreError } from "./errors.ts";
 import type { Answer, Meta, Request } from "./protocol.ts";
 import { readRecords, RecordWriter } from "./record.ts";
@@ -43,19 +43,19 @@ export interface StoreCounters {
 
 /** Lease slots and a few facts about the node itself, on stable storage. */
 export interface Store {
-  /** Delivers everything on disk in order of address. To be called once, before the first {@link put}. */
+  /** Delivers everything on disk in order of address. To be called once, before the first {@link write}. */
   load(each: (row: LeaseRow) => void): Promise<void>;
   /**
-   * Queues a row. `durable` runs after the fsync of the commit that holds it, in the order of the calls. Of several rows
-   * for one address the last wins, and the callbacks of all run. Throws on a row that can't be represented.
+   * Queues rows and facts for one commit. `durable` runs after its fsync, in the order of the calls. Of several rows for one
+   * address the last wins, and the callbacks of all run. Without rows and facts it is a barrier: `durable` runs once
+   * everything written before is on the disk, in a microtask if it is already. Throws on a row that can't be represented;
+   * nothing of that call is queued then.
    */
-  put(row: LeaseRow, durable: () => void): void;
+  write(writes: Writes, durable: () => void): void;
   /** Starts a commit with what is queued unless one is in flight. Without it one starts when the caller returns. */
   flush(): void;
-  /** A small fact as it is on disk. */
-  readMeta(key: string): string | undefined;
-  /** Queues a small fact for the same commit as the rows around it. */
-  writeMeta(key: string, value: string, durable: () => void): void;
+  /** Small facts about the node itself, as they are on disk. */
+  readonly facts: ReadonlyMap<string, string>;
   readonly health: StoreHealth;
   readonly counters: StoreCounters;
   /**
@@ -80,7 +80,9 @@ interface Batch {
   readonly records: ArrayBuffer;
   readonly octets: number;
   readonly metas: readonly Meta[];
-  readonly durables: readonly (() => void)[];
+  /** Rows and facts in it. */
+  readonly items: number;
+  readonly durables: (() => void)[];
   sentMs: number;
 }
 
@@ -122,9 +124,11 @@ function startWorker(): Worker {
 class WorkerStore implements Store {
   readonly #worker: Worker;
   readonly #now: () => number;
-  readonly #metas: Map<string, string>;
+  readonly #facts: Map<string, string>;
   #queued = new RecordWriter();
   #queuedMetas: Meta[] = [];
+  /** Rows and facts that are queued. */
+  #queuedItems = 0;
   #queuedDurables: (() => void)[] = [];
   /** What the last commit came with, to be filled again. */
   #spare: ArrayBuffer | undefined;
@@ -145,7 +149,7 @@ class WorkerStore implements Store {
   constructor(worker: Worker, now: () => number, metas: readonly Meta[]) {
     this.#worker = worker;
     this.#now = now;
-    this.#metas = new Map(metas);
+    this.#facts = new Map(metas);
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -164,25 +168,31 @@ class WorkerStore implements Store {
     return done.promise;
   }
 
-  put(row: LeaseRow, durable: () => void): void {
+  write({ rows = [], facts = [] }: Writes, durable: () => void): void {
     if (this.#closing !== undefined) throw new Error("The store is closed");
     // Nothing can be written any more, and keeping rows would only fill the memory.
     if (this.#deadReason !== undefined) return;
-    this.#queued.add(row);
+    const items = rows.length + facts.length;
+    if (items === 0) return this.#afterAll(durable);
+    this.#queued.addAll(rows);
+    for (const fact of facts) this.#queuedMetas.push(fact);
+    this.#queuedItems += items;
     this.#queuedDurables.push(durable);
     this.#scheduleFlush();
   }
 
-  writeMeta(key: string, value: string, durable: () => void): void {
-    if (this.#closing !== undefined) throw new Error("The store is closed");
-    if (this.#deadReason !== undefined) return;
-    this.#queuedMetas.push([key, value]);
-    this.#queuedDurables.push(durable);
-    this.#scheduleFlush();
+  /** Runs a callback with those of what was written last; no commit is made for it. */
+  #afterAll(durable: () => void): void {
+    if (this.#queuedDurables.length > 0) this.#queuedDurables.push(durable);
+    else {
+      const last = this.#inFlight ?? this.#failed?.batch;
+      if (last === undefined) queueMicrotask(durable);
+      else last.durables.push(durable);
+    }
   }
 
-  readMeta(key: string): string | undefined {
-    return this.#metas.get(key);
+  get facts(): ReadonlyMap<string, string> {
+    return this.#facts;
   }
 
   flush(): void {
@@ -193,12 +203,14 @@ class WorkerStore implements Store {
       records: buffer,
       octets: length,
       metas: this.#queuedMetas,
+      items: this.#queuedItems,
       durables: this.#queuedDurables,
       sentMs: 0,
     };
     this.#queued = new RecordWriter(this.#spare);
     this.#spare = undefined;
     this.#queuedMetas = [];
+    this.#queuedItems = 0;
     this.#queuedDurables = [];
     this.#sendBatch(batch);
   }
@@ -216,8 +228,7 @@ class WorkerStore implements Store {
   }
 
   get counters(): StoreCounters {
-    const pendingRows = this.#queuedDurables.length + (this.#inFlight?.durables.length ?? 0) +
-      (this.#failed?.batch.durables.length ?? 0);
+    const pendingRows = this.#queuedItems + (this.#inFlight?.items ?? 0) + (this.#failed?.batch.items ?? 0);
     return { ...this.#counters, pendingRows };
   }
 
@@ -255,7 +266,7 @@ class WorkerStore implements Store {
     // Whoever is in flight takes the next ones along when it is answered.
     if (this.#flushScheduled || this.#inFlight !== undefined || this.#failed !== undefined) return;
     if (this.#gathering !== undefined) {
-      if (this.#queuedDurables.length >= GATHER_ROWS) this.flush();
+      if (this.#queuedItems >= GATHER_ROWS) this.flush();
       return;
     }
     this.#flushScheduled = true;
@@ -270,7 +281,7 @@ class WorkerStore implements Store {
    * one. Many rows, and one that comes to an idle store, go at once.
    */
   #flushOrGather(): void {
-    const waiting = this.#queuedDurables.length;
+    const waiting = this.#queuedItems;
     if (waiting === 0 || waiting >= GATHER_ROWS || this.#closing !== undefined) return this.flush();
     if (this.#gathering !== undefined) return;
     this.#gathering = setTimeout(() => {
@@ -316,7 +327,7 @@ class WorkerStore implements Store {
     this.#counters.rows += rows;
     this.#counters.lastCommitMs = elapsedMs;
     this.#counters.slowestCommitMs = Math.max(this.#counters.slowestCommitMs, elapsedMs);
-    for (const [key, value] of batch.metas) this.#metas.set(key, value);
+    for (const [key, value] of batch.metas) this.#facts.set(key, value);
     // First the disk, then the callbacks: they run while it works.
     this.#flushOrGather();
     try {

@@ -38,8 +38,8 @@ async function reopen(stateDir: string): Promise<LeaseRow[]> {
   }
 }
 
-function durable(put: (durable: () => void) => void): Promise<void> {
-  return new Promise((resolve) => put(resolve));
+function durable(write: (durable: () => void) => void): Promise<void> {
+  return new Promise((resolve) => write(resolve));
 }
 
 /** Waits for a condition, with a deadline. */
@@ -56,15 +56,15 @@ Deno.test("store: what is durable is there after a restart, in order of address"
     const store = await openStore({ stateDir });
     deepStrictEqual(await loadAll(store), []);
     const rows = [9, 3, 7, 1].map((index) => sampleRow(FIRST + index));
-    await Promise.all(rows.map((row) => durable((done) => store.put(row, done))));
+    await Promise.all(rows.map((row) => durable((done) => store.write({ rows: [row] }, done))));
     await store.close();
     const sorted = rows.toSorted((a, b) => a.address - b.address);
     deepStrictEqual((await reopen(stateDir)).map(plain), sorted.map(plain));
   }));
 
-Deno.test("store: put() alone starts a commit, without flush()", () =>
+Deno.test("store: write() alone starts a commit, without flush()", () =>
   withStore(async (store) => {
-    await durable((done) => store.put(sampleRow(FIRST), done));
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
     strictEqual(store.counters.commits, 1);
   }));
 
@@ -72,20 +72,20 @@ Deno.test("store: of several rows for one address all callbacks run in order, an
   withDirectory(async (stateDir) => {
     const store = await openStore({ stateDir });
     const order: number[] = [];
-    for (let salt = 0; salt < 6; salt++) store.put(sampleRow(FIRST, salt), () => order.push(salt));
-    await durable((done) => store.writeMeta("term", "7", done));
+    for (let salt = 0; salt < 6; salt++) store.write({ rows: [sampleRow(FIRST, salt)] }, () => order.push(salt));
+    await durable((done) => store.write({ facts: [["term", "7"]] }, done));
     deepStrictEqual(order, [0, 1, 2, 3, 4, 5]);
     strictEqual(store.counters.commits, 1);
     await store.close();
     deepStrictEqual((await reopen(stateDir)).map(plain), [plain(sampleRow(FIRST, 5))]);
   }));
 
-Deno.test("store: callbacks keep the order of put() over many commits, rows and facts mixed", () =>
+Deno.test("store: callbacks keep the order of write() over many commits, rows and facts mixed", () =>
   withStore(async (store) => {
     const order: number[] = [];
     for (let index = 0; index < 2_000; index++) {
-      if (index % 7 === 0) store.writeMeta(`fact${index % 3}`, String(index), () => order.push(index));
-      else store.put(sampleRow(FIRST + index % 100, index), () => order.push(index));
+      if (index % 7 === 0) store.write({ facts: [[`fact${index % 3}`, String(index)]] }, () => order.push(index));
+      else store.write({ rows: [sampleRow(FIRST + index % 100, index)] }, () => order.push(index));
       if (index % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     }
     await until(() => order.length === 2_000, "every callback");
@@ -97,7 +97,7 @@ Deno.test("store: a row is on the disk when its callback runs", () =>
   withStore(async (store, stateDir) => {
     for (let salt = 0; salt < 20; salt++) {
       const seen = await new Promise((resolve) =>
-        store.put(sampleRow(FIRST + salt), () => {
+        store.write({ rows: [sampleRow(FIRST + salt)] }, () => {
           const reader = new DatabaseSync(`${stateDir}/leases.db`, { readOnly: true });
           const row = reader.prepare("SELECT count(*) AS count FROM lease WHERE address = ?").get(FIRST + salt);
           reader.close();
@@ -111,14 +111,14 @@ Deno.test("store: a row is on the disk when its callback runs", () =>
 Deno.test("store: facts are read as they are on disk, and survive a restart", () =>
   withDirectory(async (stateDir) => {
     const store = await openStore({ stateDir });
-    strictEqual(store.readMeta("diskId"), undefined);
-    const written = durable((done) => store.writeMeta("diskId", "é\u0000x", done));
-    strictEqual(store.readMeta("diskId"), undefined);
+    strictEqual(store.facts.get("diskId"), undefined);
+    const written = durable((done) => store.write({ facts: [["diskId", "é\u0000x"]] }, done));
+    strictEqual(store.facts.get("diskId"), undefined);
     await written;
-    strictEqual(store.readMeta("diskId"), "é\u0000x");
+    strictEqual(store.facts.get("diskId"), "é\u0000x");
     await store.close();
     const again = await openStore({ stateDir });
-    strictEqual(again.readMeta("diskId"), "é\u0000x");
+    strictEqual(again.facts.get("diskId"), "é\u0000x");
     await again.close();
   }));
 
@@ -128,7 +128,7 @@ Deno.test("store: under load many rows share one commit", () =>
     let written = 0;
     // Sixteen rows a batch of datagrams; what comes while the first one is being synced waits for the second commit.
     for (let index = 0; index < total; index++) {
-      store.put(sampleRow(FIRST + index), () => written++);
+      store.write({ rows: [sampleRow(FIRST + index)] }, () => written++);
       if (index % 16 === 15) store.flush();
     }
     await until(() => written === total, "every row");
@@ -143,7 +143,7 @@ Deno.test("store: a single row does not wait for others", () =>
     const latencies: number[] = [];
     for (let salt = 0; salt < 100; salt++) {
       const started = performance.now();
-      await durable((done) => store.put(sampleRow(FIRST, salt), done));
+      await durable((done) => store.write({ rows: [sampleRow(FIRST, salt)] }, done));
       latencies.push(performance.now() - started);
     }
     const median = latencies.toSorted((a, b) => a - b)[50] ?? Infinity;
@@ -155,8 +155,8 @@ Deno.test("store: a single row does not wait for others", () =>
 Deno.test("store: a large load comes in many chunks and complete", () =>
   withStore(async (store) => {
     const total = 30_000;
-    for (let index = 0; index < total; index++) store.put(sampleRow(FIRST + 3 * index), () => {});
-    await durable((done) => store.writeMeta("last", "1", done));
+    for (let index = 0; index < total; index++) store.write({ rows: [sampleRow(FIRST + 3 * index)] }, () => {});
+    await durable((done) => store.write({ facts: [["last", "1"]] }, done));
     let next = 0;
     await store.load((row) => strictEqual(row.address, FIRST + 3 * next++));
     strictEqual(next, total);
@@ -164,7 +164,7 @@ Deno.test("store: a large load comes in many chunks and complete", () =>
 
 Deno.test("store: what load() delivers to may throw, and the error comes out", () =>
   withStore(async (store) => {
-    await durable((done) => store.put(sampleRow(FIRST), done));
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
     await rejects(
       store.load(() => {
         throw new Error("no room in the pool");
@@ -173,23 +173,60 @@ Deno.test("store: what load() delivers to may throw, and the error comes out", (
     );
   }));
 
-Deno.test("store: put() throws on a row that can't be represented and goes on", () =>
+Deno.test("store: write() throws on a row that can't be represented and goes on", () =>
   withStore(async (store) => {
     const row = sampleRow(FIRST);
-    throws(() => store.put({ ...row, slot: { ...row.slot, hold: 0.5 } }, () => {}), RangeError);
-    await durable((done) => store.put(row, done));
+    throws(
+      () => store.write({ rows: [sampleRow(FIRST + 1), { ...row, slot: { ...row.slot, hold: 0.5 } }] }, () => {}),
+      RangeError,
+    );
+    await durable((done) => store.write({ rows: [row] }, done));
     strictEqual(store.counters.rows, 1);
   }));
 
-Deno.test("store: close() writes what is queued, is idempotent, and ends put()", () =>
+Deno.test("store: rows and facts of one write() are one commit", () =>
+  withStore(async (store) => {
+    const rows = [0, 1, 2].map((index) => sampleRow(FIRST + index));
+    const written = durable((done) => store.write({ rows, facts: [["term", "7"], ["epoch", "2"]] }, done));
+    strictEqual(store.counters.pendingRows, 5);
+    await written;
+    strictEqual(store.counters.pendingRows, 0);
+    strictEqual(store.counters.commits, 1);
+    strictEqual(store.counters.rows, 3);
+    deepStrictEqual([...store.facts], [["term", "7"], ["epoch", "2"]]);
+  }));
+
+Deno.test("store: a write() of nothing runs its callback after all before it, and is no commit", () =>
+  withStore(async (store) => {
+    const order: string[] = [];
+    const note = (name: string) => () => void order.push(name);
+    store.write({}, note("idle"));
+    deepStrictEqual(order, []);
+    await Promise.resolve();
+    deepStrictEqual(order, ["idle"]);
+    store.write({ rows: [sampleRow(FIRST)] }, note("a row"));
+    store.write({ rows: [] }, note("queued"));
+    store.flush();
+    store.write({ facts: [] }, note("in flight"));
+    store.write({ rows: [sampleRow(FIRST + 1)] }, () => {
+      // Nothing is in flight any more, but one callback is still to come.
+      store.write({}, note("in a callback"));
+    });
+    store.write({}, note("last of the commit"));
+    await until(() => order.length === 6, "every callback");
+    deepStrictEqual(order, ["idle", "a row", "queued", "in flight", "last of the commit", "in a callback"]);
+    strictEqual(store.counters.commits, 2);
+  }));
+
+Deno.test("store: close() writes what is queued, is idempotent, and ends write()", () =>
   withDirectory(async (stateDir) => {
     const store = await openStore({ stateDir });
     let written = 0;
-    for (let index = 0; index < 500; index++) store.put(sampleRow(FIRST + index), () => written++);
+    for (let index = 0; index < 500; index++) store.write({ rows: [sampleRow(FIRST + index)] }, () => written++);
     await Promise.all([store.close(), store.close()]);
     await store.close();
     strictEqual(written, 500);
-    throws(() => store.put(sampleRow(FIRST), () => {}), /closed/);
+    throws(() => store.write({ rows: [sampleRow(FIRST)] }, () => {}), /closed/);
     strictEqual((await reopen(stateDir)).length, 500);
     // The log is in the database, and nothing but the two files stays.
     const files = await Array.fromAsync(Deno.readDir(stateDir), ({ name }) => name);
@@ -258,14 +295,14 @@ Deno.test("store: kill -9 loses nothing that was acknowledged", () =>
 
 Deno.test("store: a commit that fails acknowledges nothing, says why, and is retried until it works", () =>
   withStore(async (store, stateDir) => {
-    await durable((done) => store.put(sampleRow(FIRST), done));
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
     const other = new DatabaseSync(`${stateDir}/leases.db`);
     other.exec("BEGIN IMMEDIATE");
     const order: number[] = [];
-    store.put(sampleRow(FIRST, 1), () => order.push(1));
-    store.put(sampleRow(FIRST + 1), () => order.push(2));
+    store.write({ rows: [sampleRow(FIRST, 1)] }, () => order.push(1));
+    store.write({ rows: [sampleRow(FIRST + 1)] }, () => order.push(2));
     await until(() => store.counters.failures > 0, "a failure");
-    store.put(sampleRow(FIRST + 2), () => order.push(3));
+    store.write({ rows: [sampleRow(FIRST + 2)] }, () => order.push(3));
     store.flush();
     strictEqual(store.health.ok, false);
     match(store.health.reason ?? "", /another process holds a lock on it: stop that process/);
@@ -285,10 +322,10 @@ tinyDiskTest(
   1024,
   async (stateDir, { fillUp, makeSpace }) => {
     const store = await openStore({ stateDir });
-    await durable((done) => store.put(sampleRow(FIRST), done));
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
     fillUp();
     let written = 0;
-    for (let index = 0; index < 1_000; index++) store.put(sampleRow(FIRST + index, 1), () => written++);
+    for (let index = 0; index < 1_000; index++) store.write({ rows: [sampleRow(FIRST + index, 1)] }, () => written++);
     await until(() => !store.health.ok, "the full disk to show");
     match(store.health.reason ?? "", /disk full: free some space/);
     strictEqual(written, 0);
@@ -307,7 +344,7 @@ tinyDiskTest(
     const store = await openStore({ stateDir });
     fillUp();
     let written = 0;
-    for (let index = 0; index < 1_000; index++) store.put(sampleRow(FIRST + index), () => written++);
+    for (let index = 0; index < 1_000; index++) store.write({ rows: [sampleRow(FIRST + index)] }, () => written++);
     await rejects(store.close(), /Could not write 1000 rows, none of them acknowledged, before closing: disk full/);
     strictEqual(written, 0);
     makeSpace();
@@ -326,7 +363,7 @@ Deno.test("store: a disk that hangs makes it unhealthy, and close() is not neede
     });
     // A worker that is gone without a word looks just like it.
     worker?.terminate();
-    store.put(sampleRow(FIRST), () => {});
+    store.write({ rows: [sampleRow(FIRST)] }, () => {});
     store.flush();
     now = 4_000;
     deepStrictEqual(store.health, { ok: true });
@@ -349,10 +386,10 @@ Deno.test("store: a worker that dies is noticed, and nothing is acknowledged any
       new Worker(`data:application/javascript,${encodeURIComponent(program)}`, { type: "module" });
     const store = await openStore({ stateDir, startWorker });
     let written = 0;
-    store.put(sampleRow(FIRST), () => written++);
+    store.write({ rows: [sampleRow(FIRST)] }, () => written++);
     await until(() => !store.health.ok, "the death to show");
     match(store.health.reason ?? "", /the store's worker died \(.*out of memory.*\): restart the node/);
-    store.put(sampleRow(FIRST + 1), () => written++);
+    store.write({ rows: [sampleRow(FIRST + 1)] }, () => written++);
     await rejects(store.load(() => {}), StoreError);
     await rejects(store.close(), /Could not write 1 rows/);
     strictEqual(written, 0);
@@ -373,15 +410,15 @@ Deno.test("store: a callback that throws does not cost the others theirs", async
       thrown.resolve(event.error);
     };
     addEventListener("error", onError);
-    store.put(sampleRow(FIRST), () => order.push(1));
-    store.put(sampleRow(FIRST), () => {
+    store.write({ rows: [sampleRow(FIRST)] }, () => order.push(1));
+    store.write({ rows: [sampleRow(FIRST)] }, () => {
       throw new Error("a bug of the caller");
     });
-    store.put(sampleRow(FIRST), () => order.push(3));
+    store.write({ rows: [sampleRow(FIRST)] }, () => order.push(3));
     match(String(await thrown.promise), /a bug of the caller/);
     removeEventListener("error", onError);
     deepStrictEqual(order, [1, 3]);
-    await durable((done) => store.put(sampleRow(FIRST), done));
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
   });
 });
 
@@ -399,7 +436,7 @@ Deno.test("store: what the worker refuses comes out of openStore() as it is", ()
 Deno.test("store: damage found while loading comes out of load()", () =>
   withDirectory(async (stateDir) => {
     const store = await openStore({ stateDir });
-    await durable((done) => store.put(sampleRow(FIRST), done));
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
     await store.close();
     const database = new DatabaseSync(`${stateDir}/leases.db`);
     database.exec("UPDATE lease SET record = CAST(substr(record, 1, 40) || x'ff' || substr(record, 42) AS BLOB)");

@@ -55,7 +55,7 @@ function write(store: Store, rows: readonly ReturnType<typeof sampleRow>[]): Pro
   // One batch per turn of the event loop, so that answers of the worker come in between.
   channel.port1.onmessage = () => {
     for (let row = 0; row < BATCH && next < rows.length; row++) {
-      store.put(rows[next++] as (typeof rows)[number], durable);
+      store.write({ rows: [rows[next++] as (typeof rows)[number]] }, durable);
     }
     store.flush();
     if (next < rows.length) channel.port2.postMessage(0);
@@ -103,7 +103,7 @@ Deno.bench({
     const store = await (small ??= openSmall());
     const row = sampleRow(FIRST, ++round);
     bench.start();
-    await new Promise<void>((resolve) => store.put(row, resolve));
+    await new Promise<void>((resolve) => store.write({ rows: [row] }, resolve));
     bench.end();
   },
 });

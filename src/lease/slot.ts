@@ -75,3 +75,10 @@ export interface LeaseRow {
   readonly slot: Slot;
   readonly detail: LeaseDetail;
 }
+
+/** What is written down in one go: all of it is on the disk afterwards, or none. */
+export interface Writes {
+  readonly rows?: readonly LeaseRow[];
+  /** Small facts about the node itself. */
+  readonly facts?: readonly (readonly [key: string, value: string])[];
+}

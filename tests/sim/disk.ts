@@ -1,8 +1,7 @@
 /** A disk: what is durable, and writes on their way. A crash keeps a prefix of the latter, as a journal would. */
 
-import type { Writes } from "../../src/cluster/replica.ts";
 import { PROPOSAL_MS } from "../../src/lease/limits.ts";
-import type { LeaseRow } from "../../src/lease/slot.ts";
+import type { LeaseRow, Writes } from "../../src/lease/slot.ts";
 import type { Prng } from "./prng.ts";
 import type { World } from "./world.ts";
 

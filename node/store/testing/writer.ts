@@ -15,7 +15,7 @@ for (;;) {
     const address = Number(first) + (salt * 37 + index) % 5_000;
     const row = sampleRow(address, salt);
     // Past every buffer of this process, as a datagram would be.
-    store.put(row, () => writeSync(1, `${address} ${row.slot.version.clock}\n`));
+    store.write({ rows: [row] }, () => writeSync(1, `${address} ${row.slot.version.clock}\n`));
   }
   salt++;
   await new Promise((resolve) => setTimeout(resolve, 0));
