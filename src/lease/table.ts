@@ -48,24 +48,29 @@ export interface PoolUse {
   readonly free: number;
 }
 
-/** What the table is built for. */
-export interface TableOptions {
+/** Which addresses a table is about. */
+export interface TablePlaces {
   /** Not overlapping; a pool's number is its place in the list. */
   readonly pools: readonly Range[];
   /** Addresses kept for one client each: never chosen by `takeFree`. */
   readonly reserved: readonly Ipv4[];
+}
+
+/** What the table is built for. */
+export interface TableOptions extends TablePlaces {
   /** Random, so that nobody outside can choose identifiers that collide in the index. */
   readonly hashSeed?: number;
 }
 
 /** All slots of a node. Methods are synchronous and take constant time unless they say otherwise. */
 export class LeaseTable {
-  readonly #layout: Layout;
-  readonly #columns: SlotColumns;
-  readonly #clients: ClientIndex;
-  readonly #links: Links;
-  readonly #wheel: Wheel;
-  readonly #pools: readonly Pool[];
+  readonly #hashSeed: number;
+  #layout: Layout;
+  #columns: SlotColumns;
+  #clients: ClientIndex;
+  #links: Links;
+  #wheel: Wheel;
+  #pools: readonly Pool[];
   #place: Uint8Array;
   /** The second a slot is filed under while its place is `expiry`. */
   #dueSecond: Uint32Array;
@@ -75,12 +80,14 @@ export class LeaseTable {
   #rows = 0;
 
   constructor(options: TableOptions) {
+    this.#hashSeed = options.hashSeed ?? 0;
     this.#layout = new Layout(options.pools);
     this.#capacity = this.#layout.denseSize + 2 * options.reserved.length + 64;
-    this.#columns = new SlotColumns(this.#capacity);
+    const columns = new SlotColumns(this.#capacity);
+    this.#columns = columns;
     this.#clients = new ClientIndex(this.#capacity, {
-      keyOf: (index) => this.#columns.client(index),
-      seed: options.hashSeed ?? 0,
+      keyOf: (index) => columns.client(index),
+      seed: this.#hashSeed,
     });
     this.#links = new Links(this.#capacity);
     this.#wheel = new Wheel(this.#links);
@@ -97,6 +104,24 @@ export class LeaseTable {
       };
     });
     for (const address of options.reserved) this.#place[this.#ensure(address)] = PLACE.reserved;
+  }
+
+  /**
+   * Takes other pools and reserved addresses; every slot that was used stays, and is filed anew. Offers no longer stand: the
+   * caller takes those again that it keeps. O(n log n).
+   */
+  reconfigure(places: TablePlaces): void {
+    const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed });
+    next.load(this.rows());
+    this.#layout = next.#layout;
+    this.#columns = next.#columns;
+    this.#clients = next.#clients;
+    this.#links = next.#links;
+    this.#wheel = next.#wheel;
+    this.#pools = next.#pools;
+    this.#place = next.#place;
+    this.#dueSecond = next.#dueSecond;
+    this.#capacity = next.#capacity;
   }
 
   /** Slots that were used at least once. */

@@ -146,6 +146,35 @@ Deno.test("table: poolUse() counts every address once", () => {
   deepStrictEqual(table.poolUse(0, at(NOW + 60_000 + MARGIN_MS)), { ...use, bound: 0, resting: 0, free: 8 });
 });
 
+Deno.test("table: reconfigure() keeps every slot, in and out of the pools, and files it anew", () => {
+  const table = new LeaseTable({ pools: [POOL], reserved: [POOL.first + 1] });
+  const offered = table.takeFree(0, at(NOW)) as number;
+  table.set(POOL.first + 1, released(client(1), 1), seen(NOW + 5));
+  table.set(POOL.first + 2, released(client(2), 2), seen(NOW + 1));
+  table.set(POOL.first + 3, bound(client(3), 3, NOW + 60_000), seen(NOW));
+  const rows = [...table.rows()];
+  const wider = { first: POOL.first, last: POOL.last + 1 };
+  table.reconfigure({ pools: [{ first: 200, last: 201 }, wider], reserved: [200] });
+  deepStrictEqual([...table.rows()], rows);
+  strictEqual(table.size, 3);
+  strictEqual(table.poolOf(POOL.first), 1);
+  strictEqual(table.find(client(3)), POOL.first + 3);
+  strictEqual(table.isAvailable(offered, at(NOW)), true);
+  const chosen = [0, 1, 2, 3, 4].map(() => table.takeFree(1, at(NOW)));
+  deepStrictEqual(chosen, [offered, POOL.last + 1, POOL.first + 2, POOL.first + 1, undefined]);
+  const end = NOW + 60_000 + MARGIN_MS;
+  table.expire(at(end));
+  strictEqual(table.takeFree(1, at(end)), POOL.first + 3);
+
+  // Without its pool a slot is still known and still found, and nobody is given its address.
+  table.reconfigure({ pools: [{ first: 200, last: 201 }], reserved: [] });
+  deepStrictEqual([...table.rows()], rows);
+  strictEqual(table.find(client(3)), POOL.first + 3);
+  deepStrictEqual([0, 1, 2].map(() => table.takeFree(0, at(end))), [200, 201, undefined]);
+  table.set(POOL.last + 9, bound(client(4), 3, NOW + 60_000), seen(NOW));
+  strictEqual(table.size, 4);
+});
+
 /** A plain model of the table: an object per address, everything by scanning. */
 class Model {
   slots = new Map<number, Slot>();
