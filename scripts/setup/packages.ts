@@ -21,6 +21,7 @@ export const TEST_TOOLS: readonly Tool[] = [
   { package: "busybox", command: "busybox" },
   { package: "isc-dhcp-client", command: "dhclient" },
   { package: "dhcpcd5", command: "dhcpcd" },
+  { package: "faketime", command: "faketime" },
   // The reference programs that prove the laboratory itself.
   { package: "dnsmasq-base", command: "dnsmasq" },
   { package: "isc-dhcp-relay", command: "dhcrelay" },

@@ -75,6 +75,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** Takes standard output as bytes instead of collecting it as text. */
   readonly onStdout?: (chunk: Uint8Array) => void;
+  /** Keeps standard input open for {@link Process.write}; it is empty otherwise. */
+  readonly input?: boolean;
 }
 
 /** A long-running process and what it has written so far. */
@@ -84,13 +86,14 @@ export class Process {
   readonly output = new Output();
   /** Settles when the process has ended and its output is read. */
   readonly ended: Promise<Deno.CommandStatus>;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #status: Deno.CommandStatus | undefined;
 
   constructor(command: readonly string[], options: SpawnOptions) {
     const [program, ...args] = command as [string, ...string[]];
     const child = new Deno.Command(program, {
       args,
-      stdin: "null",
+      stdin: options.input ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
       ...(options.env === undefined ? {} : { env: { ...options.env } }),
@@ -98,6 +101,7 @@ export class Process {
     }).spawn();
     this.label = options.label;
     this.pid = child.pid;
+    this.#input = options.input ? child.stdin.getWriter() : undefined;
     const { onStdout } = options;
     const drained = Promise.all([
       onStdout === undefined ? this.output.drain(child.stdout) : forEachChunk(child.stdout, onStdout),
@@ -105,6 +109,8 @@ export class Process {
     ]);
     this.ended = (async () => {
       this.#status = await child.status;
+      // The pipe may be broken: whoever wrote to it last has been told.
+      await this.#input?.close().catch(() => {});
       await drained;
       return this.#status;
     })();
@@ -121,6 +127,12 @@ export class Process {
 
   signal(name: Deno.Signal): void {
     if (this.running) signal(this.pid, name);
+  }
+
+  /** Writes a line to a process that was started with `input`. */
+  async write(line: string): Promise<void> {
+    this.mustRun();
+    await this.#input?.write(new TextEncoder().encode(line + "\n"));
   }
 
   /** Ends the process at once and waits until it is gone. */
@@ -159,8 +171,17 @@ export class Process {
 
   /** Whether a UDP socket is bound to a port in the process's network namespace. */
   udpPortBound(port: number): boolean {
-    const local = new RegExp(`^ *\\d+: [0-9A-F]{8}:${port.toString(16).toUpperCase().padStart(4, "0")} `, "m");
-    return local.test(Deno.readTextFileSync(`/proc/${this.pid}/net/udp`));
+    return this.#socketAt("udp", port);
+  }
+
+  /** Whether a TCP socket is at a port in the process's network namespace. */
+  tcpPortListens(port: number): boolean {
+    return this.#socketAt("tcp", port) || this.#socketAt("tcp6", port);
+  }
+
+  #socketAt(protocol: "udp" | "tcp" | "tcp6", port: number): boolean {
+    const local = new RegExp(`^ *\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, "0")} `, "m");
+    return local.test(Deno.readTextFileSync(`/proc/${this.pid}/net/${protocol}`));
   }
 }
 

@@ -35,7 +35,15 @@ export const LANS: readonly [Lan, Lan] = [
   { name: "lan1", network: "10.78.0", subnet: "10.78.0.0/24", gateway: "10.78.0.1" },
 ];
 
-/** A machine with one interface, `eth0`. */
+/** How a machine is connected to a bridge of the switch. */
+export interface Cable {
+  /** The machine's own end. */
+  readonly device: string;
+  readonly bridge: string;
+  readonly addresses: readonly string[];
+}
+
+/** A machine with an interface `eth0`. */
 export interface Host {
   readonly namespace: Namespace;
   /** Lower-case with colons. */
@@ -52,7 +60,7 @@ export class Topology implements AsyncDisposable {
   readonly switch: Namespace;
   readonly gateway: Namespace;
   readonly #captures: Capture[] = [];
-  #hosts = 0;
+  #cables = 0;
 
   private constructor(lab: Lab, switch_: Namespace, gateway: Namespace) {
     this.lab = lab;
@@ -73,8 +81,10 @@ export class Topology implements AsyncDisposable {
         `link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
         `link set ${bridge} up`,
       ]));
-      for (const lan of LANS) await topology.#plug(gateway, lan.name, lan.name, [`${lan.gateway}/24`]);
-      await topology.#plug(gateway, "srv0", "servers", ["10.99.0.1/24"]);
+      for (const lan of LANS) {
+        await topology.plug(gateway, { device: lan.name, bridge: lan.name, addresses: [`${lan.gateway}/24`] });
+      }
+      await topology.plug(gateway, { device: "srv0", bridge: "servers", addresses: ["10.99.0.1/24"] });
       return topology;
     } catch (error) {
       await lab.close();
@@ -105,8 +115,18 @@ export class Topology implements AsyncDisposable {
 
   /** Pulls a client's plug and puts it into another network. */
   async move(client: Host, lan: Lan): Promise<void> {
-    const port = portOf(client.namespace.name);
+    const port = portOf(client.namespace);
     await this.switch.ip(`link set ${port} down`, `link set ${port} master ${lan.name}`, `link set ${port} up`);
+  }
+
+  /** Pulls a machine's plug. */
+  async unplug(host: Host): Promise<void> {
+    await this.switch.ip(`link set ${portOf(host.namespace)} down`);
+  }
+
+  /** Puts it back. */
+  async replug(host: Host): Promise<void> {
+    await this.switch.ip(`link set ${portOf(host.namespace)} up`);
   }
 
   /** Records the DHCP of a client network or of the server LAN from now on, but for what `exceptFrom` sends. */
@@ -114,6 +134,22 @@ export class Topology implements AsyncDisposable {
     const capture = await Capture.start(this.switch, where === "servers" ? where : where.name, exceptFrom);
     this.#captures.push(capture);
     return capture;
+  }
+
+  /** Connects a machine to a bridge by one more interface; returns its hardware address. */
+  async plug(namespace: Namespace, cable: Cable): Promise<string> {
+    const { device, bridge, addresses } = cable;
+    const port = portOf(namespace, device);
+    const mac = `02:dc:00:00:00:${(++this.#cables).toString(16).padStart(2, "0")}`;
+    await this.switch.ip(
+      `link add ${port} type veth peer name ${device} netns ${namespace.systemName}`,
+      `link set ${port} master ${bridge} up`,
+    );
+    await namespace.ip(
+      `link set ${device} address ${mac} up`,
+      ...addresses.map((address) => `addr add ${address} broadcast + dev ${device}`),
+    );
+    return mac;
   }
 
   /** What happened, for the report of a failed test: the wire, then the last output of every process. */
@@ -132,29 +168,15 @@ export class Topology implements AsyncDisposable {
 
   async #host(name: string, bridge: string, addresses: string[], gateway?: string): Promise<Host> {
     const namespace = await this.lab.namespace(name);
-    const mac = await this.#plug(namespace, "eth0", bridge, addresses);
+    const mac = await this.plug(namespace, { device: "eth0", bridge, addresses });
     if (gateway !== undefined) await namespace.ip(`route add default via ${gateway}`);
     return { namespace, mac };
-  }
-
-  async #plug(namespace: Namespace, device: string, bridge: string, addresses: readonly string[]): Promise<string> {
-    const port = portOf(device === "eth0" ? namespace.name : `gw-${device}`);
-    const mac = `02:dc:00:00:00:${(++this.#hosts).toString(16).padStart(2, "0")}`;
-    await this.switch.ip(
-      `link add ${port} type veth peer name ${device} netns ${namespace.systemName}`,
-      `link set ${port} master ${bridge} up`,
-    );
-    await namespace.ip(
-      `link set ${device} address ${mac} up`,
-      ...addresses.map((address) => `addr add ${address} broadcast + dev ${device}`),
-    );
-    return mac;
   }
 }
 
 /** The switch's end of a cable; interface names have at most 15 characters. */
-function portOf(name: string): string {
-  const port = `p-${name}`;
-  if (port.length > 15) throw new Error(`Host name "${name}" must have at most 13 characters: it names an interface`);
+export function portOf(namespace: Namespace, device = "eth0"): string {
+  const port = device === "eth0" ? `p-${namespace.name}` : `p-${namespace.name}-${device}`;
+  if (port.length > 15) throw new Error(`Host name "${namespace.name}" is too long: "${port}" names an interface`);
   return port;
 }

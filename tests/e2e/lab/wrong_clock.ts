@@ -1,0 +1,47 @@
+/**
+ * A wall clock that is wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks that
+ * count from the boot, and those have to stay right here.
+ */
+
+const LIBRARIES = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+  .map((architecture) => `/usr/lib/${architecture}/faketime/libfaketimeMT.so.1`);
+
+/** The wall clock of processes that are started with {@link WrongClock.env}. It is right until it is set. */
+export class WrongClock {
+  readonly #path: string;
+
+  /** `folder` is the process's own. */
+  constructor(folder: string) {
+    this.#path = `${folder}/clock`;
+    this.set(0);
+  }
+
+  /** Moves the clock, of running processes too (within a second), to so many seconds before or after the right time. */
+  set(offsetSeconds: number): void {
+    const sign = offsetSeconds < 0 ? "-" : "+";
+    // Read while it is being written, it would be an empty file.
+    Deno.writeTextFileSync(`${this.#path}.new`, `${sign}${Math.abs(offsetSeconds)}\n`);
+    Deno.renameSync(`${this.#path}.new`, this.#path);
+  }
+
+  /** What a process has to be started with. */
+  get env(): Record<string, string> {
+    const library = LIBRARIES.find((path) => exists(path));
+    if (library === undefined) throw new Error("libfaketime is missing: apt-get install faketime");
+    return {
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: this.#path,
+      // Seconds between two looks at the file.
+      FAKETIME_CACHE_DURATION: "1",
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+    };
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
