@@ -43,18 +43,45 @@ export async function httpGet(namespace: Namespace, url: string): Promise<HttpAn
   return status === 0 ? undefined : { status, body: lines.join("\n") };
 }
 
+/** Starts a node and does not wait for it: one of several may have to wait for the others. */
+export async function spawnNode(
+  namespace: Namespace,
+  config: NodeConfig,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Process> {
+  return spawn("node", namespace, await writeConfig("node", namespace, config), env);
+}
+
+/** Writes the file that the program reads at its start and on SIGHUP; returns its path. */
+export async function writeConfig(
+  program: "node" | "relay",
+  namespace: Namespace,
+  config: NodeConfig | RelayConfig,
+): Promise<string> {
+  const path = `${namespace.folder("config")}/${program}.yaml`;
+  await Deno.writeTextFile(path, stringify(config));
+  return path;
+}
+
+function spawn(
+  program: "node" | "relay",
+  namespace: Namespace,
+  path: string,
+  env: Readonly<Record<string, string>> = {},
+): Process {
+  return namespace.spawn([...commandOf(program), "--config", path], {
+    label: `${program} in ${namespace.name}`,
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+  });
+}
+
 async function start(
   program: "node" | "relay",
   namespace: Namespace,
   config: NodeConfig | RelayConfig,
 ): Promise<Process> {
-  const path = `${namespace.folder("config")}/${program}.yaml`;
-  await Deno.writeTextFile(path, stringify(config));
-  const process = namespace.spawn([...commandOf(program), "--config", path], {
-    label: `${program} in ${namespace.name}`,
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-  });
+  const process = spawn(program, namespace, await writeConfig(program, namespace, config));
   const url = `http://${config.http.address}:${config.http.port}/readyz`;
   let last: HttpAnswer | undefined;
   await until(`${process.label} to be ready`, READY_MS, async () => {

@@ -9,6 +9,8 @@ export interface ClientMessage {
   /** Set the broadcast flag: a UDP socket can't receive unicast to an address that its host does not have. */
   readonly broadcast?: boolean;
   readonly hops?: number;
+  /** Seconds since the client began. */
+  readonly secs?: number;
   readonly ciaddr?: Uint8Array;
   /** Option 50. */
   readonly requestedAddress?: Uint8Array;
@@ -22,6 +24,7 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
   const view = new DataView(bytes.buffer);
   bytes.set([1, 1, 6, message.hops ?? 0]);
   view.setUint32(4, message.xid);
+  view.setUint16(8, message.secs ?? 0);
   view.setUint16(10, message.broadcast ? 0x8000 : 0);
   if (message.ciaddr !== undefined) bytes.set(message.ciaddr, 12);
   bytes.set(message.chaddr, 28);

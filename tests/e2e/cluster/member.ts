@@ -1,0 +1,112 @@
+/** One node of a cluster: its machine, its files, and the processes that ran on it. */
+
+import { strictEqual } from "node:assert/strict";
+import { Firewall } from "../lab/firewall.ts";
+import type { Process } from "../lab/process.ts";
+import type { NodeHost } from "../lab/topology.ts";
+import { httpGet, spawnNode, writeConfig } from "../programs/ours.ts";
+import type { NodeConfig, ServiceConfig } from "../programs/programs.ts";
+import { storedLeases } from "./database.ts";
+import type { NodeStatus } from "./status.ts";
+
+/** How long a node may take to end after SIGTERM. */
+const STOP_MS = 5_000;
+
+export class Member {
+  readonly id: number;
+  readonly host: NodeHost;
+  readonly firewall: Firewall;
+  /** What the next start reads. */
+  config: NodeConfig;
+  /** What the next start finds in its environment. */
+  env: Readonly<Record<string, string>> = {};
+  /** Milliseconds since the epoch. */
+  startedMs = 0;
+  #process: Process | undefined;
+  #disks = 1;
+
+  constructor(host: NodeHost, config: NodeConfig) {
+    this.id = config.node.id;
+    this.host = host;
+    this.config = config;
+    this.firewall = new Firewall(host.namespace);
+  }
+
+  /** Whether it is meant to run; a node that ended by itself is an error somewhere else. */
+  get started(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** The running process. */
+  get process(): Process {
+    if (this.#process === undefined) throw new Error(`Node ${this.id} is not started`);
+    return this.#process;
+  }
+
+  /** Starts it; when it serves is the caller's business. */
+  async start(): Promise<void> {
+    strictEqual(this.#process, undefined, `Node ${this.id} has to end before it starts again`);
+    this.startedMs = Date.now();
+    this.#process = await spawnNode(this.host.namespace, this.config, this.env);
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    const { process } = this;
+    this.#process = undefined;
+    strictEqual((await process.terminate(STOP_MS)).code, 0, `Node ${this.id} ends with exit code 0 after SIGTERM`);
+  }
+
+  /** SIGKILL; returns when it was sent, in milliseconds since the epoch. */
+  async kill(): Promise<number> {
+    const { process } = this;
+    this.#process = undefined;
+    process.mustRun();
+    const atMs = Date.now();
+    await process.kill();
+    return atMs;
+  }
+
+  /** Stands still until {@link Member.resume}. */
+  pause(): void {
+    this.process.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.process.signal("SIGCONT");
+  }
+
+  /** The next start finds an empty disk. */
+  replaceDisk(): void {
+    const stateDir = this.host.namespace.folder(`disk${++this.#disks}`);
+    this.config = { ...this.config, node: { ...this.config.node, stateDir } };
+  }
+
+  /** Changes the `service` section of its file. */
+  configure(service: Partial<ServiceConfig>): void {
+    this.config = { ...this.config, service: { ...this.config.service, ...service } };
+  }
+
+  /** Has the running process read its file again. */
+  async reload(): Promise<void> {
+    await writeConfig("node", this.host.namespace, this.config);
+    this.process.signal("SIGHUP");
+  }
+
+  /** Its whole `/status`, from its own machine; throws when it does not answer. */
+  async status(): Promise<NodeStatus> {
+    const answer = await httpGet(this.host.namespace, `http://${this.host.address}:8067/status`);
+    if (answer === undefined) throw new Error(`Node ${this.id} does not answer`);
+    return JSON.parse(answer.body) as NodeStatus;
+  }
+
+  /** What it has on disk. */
+  leases(): ReturnType<typeof storedLeases> {
+    return storedLeases(this.config.node.stateDir);
+  }
+
+  /** How often the running process wrote a line that matches. */
+  said(pattern: RegExp): number {
+    return this.process.output.text.split("\n").filter((line) => pattern.test(line)).length;
+  }
+}

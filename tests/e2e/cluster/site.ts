@@ -1,0 +1,208 @@
+/**
+ * The set-up of the cluster's cases: nodes on the server LAN, a relay at the gateway, a machine full of clients, and an
+ * onlooker.
+ */
+
+import { ok, strictEqual } from "node:assert/strict";
+import { Monitor } from "../lab/monitor.ts";
+import type { Process } from "../lab/process.ts";
+import { LANS, type NodeHost, Topology } from "../lab/topology.ts";
+import { until } from "../lab/wait.ts";
+import { LoadHost } from "../load/client_load.ts";
+import { ours } from "../programs/ours.ts";
+import type { NodeConfig, ServiceConfig } from "../programs/programs.ts";
+import { differences } from "./database.ts";
+import { Member } from "./member.ts";
+import { ClusterWatch, type Snapshot } from "./watch.ts";
+
+/** What a case may want different. */
+export interface ClusterOptions {
+  /** 1 … 9; three when left out. */
+  readonly nodes?: number;
+  readonly multicast?: string;
+  readonly pool?: string;
+  readonly service?: Partial<ServiceConfig>;
+}
+
+/** From a process's start to a cluster that serves, on a busy machine: two seconds of it are the rule's own wait. */
+export const FORMED_MS = 40_000;
+const STEP_MS = 20_000;
+const NODES_MAX = 9;
+const KEY_BYTES = 32;
+
+/** A cluster and the networks around it. Nothing of it runs at first. */
+export class ClusterSite {
+  readonly topology: Topology;
+  readonly members: readonly Member[];
+  readonly watch: ClusterWatch;
+  readonly clients: LoadHost;
+  /** The content of everybody's key file. */
+  readonly key: string;
+  readonly #monitor: Monitor;
+  readonly #options: ClusterOptions;
+  #relay: Process | undefined;
+
+  private constructor(
+    parts: { topology: Topology; monitor: Monitor; hosts: readonly NodeHost[]; clients: LoadHost },
+    options: ClusterOptions,
+  ) {
+    this.topology = parts.topology;
+    this.clients = parts.clients;
+    this.#monitor = parts.monitor;
+    this.#options = options;
+    this.key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
+    const entries = parts.hosts.map(({ address }, index) => ({ id: index + 1, address }));
+    this.members = parts.hosts.map((host, index) =>
+      new Member(host, this.nodeConfig(host, { id: index + 1, nodes: entries }))
+    );
+    const nodes = entries.map(({ id, address }) => ({ id, url: `http://${address}:8067/status` }));
+    this.watch = new ClusterWatch(parts.monitor, { nodes });
+  }
+
+  static async build(topology: Topology, options: ClusterOptions): Promise<ClusterSite> {
+    const { nodes = 3 } = options;
+    ok(nodes >= 1 && nodes <= NODES_MAX, `A cluster has 1 to ${NODES_MAX} nodes here`);
+    const monitor = await Monitor.join(topology);
+    const clients = await LoadHost.join(topology);
+    const hosts: NodeHost[] = [];
+    for (let id = 1; id <= nodes; id++) {
+      const host = await topology.node(id);
+      await monitor.connect(host);
+      hosts.push(host);
+    }
+    return new ClusterSite({ topology, monitor, hosts, clients }, options);
+  }
+
+  member(id: number): Member {
+    const member = this.members.find((one) => one.id === id);
+    if (member === undefined) throw new Error(`There is no node ${id}`);
+    return member;
+  }
+
+  /** All others. */
+  others(...ids: readonly number[]): Member[] {
+    return this.members.filter(({ id }) => !ids.includes(id));
+  }
+
+  /** Starts nodes, all when left out, and returns once the cluster serves. */
+  async start(ids: readonly number[] = this.members.map(({ id }) => id)): Promise<void> {
+    for (const id of ids) await this.member(id).start();
+    await this.serves(FORMED_MS);
+  }
+
+  /** Waits until all started nodes follow one leader and are ready. */
+  async serves(deadlineMs = STEP_MS): Promise<void> {
+    const ids = this.members.filter(({ started }) => started).map(({ id }) => id);
+    await this.watch.until(`nodes ${ids.join(", ")} to serve`, deadlineMs, (snapshot) => {
+      for (const id of ids) this.member(id).process.mustRun();
+      return serve(snapshot, ids);
+    });
+  }
+
+  /** The node that leads by what the nodes say. */
+  get leader(): Member {
+    for (const [id, { role, quorum }] of this.watch.snapshot) {
+      if (quorum && (role === "leader" || role === "standalone")) return this.member(id);
+    }
+    throw new Error("There is no leader");
+  }
+
+  /** Has a relay started, or started anew, that prefers these nodes in this order; returns once it relays. */
+  async relayTo(ids: readonly number[]): Promise<void> {
+    await this.#relay?.terminate(STEP_MS);
+    this.#relay = await ours.startRelay(this.topology.gateway, {
+      relay: { interfaces: [{ name: LANS[0].name }] },
+      nodes: ids.map((id) => {
+        const { address } = this.member(id).host;
+        return { id, address, port: 67, health: `http://${address}:8067/readyz` };
+      }),
+      probe: { interval: "1s", timeout: "500ms" },
+      http: { address: "127.0.0.1", port: 8068 },
+      log: { level: "info", format: "text" },
+    });
+  }
+
+  /** Waits until all started nodes have the same leases on disk. */
+  async agrees(deadlineMs = STEP_MS): Promise<void> {
+    const members = this.members.filter(({ started }) => started);
+    let lines: string[] = [];
+    await until("equal tables", deadlineMs, () => {
+      lines = differences(new Map(members.map((member) => [member.id, member.leases()])));
+      return lines.length === 0;
+    }).catch((error) => {
+      throw new Error(`${error.message}; ${lines.length} differ:\n${lines.slice(0, 10).join("\n")}`);
+    });
+  }
+
+  /** Puts a machine beside the nodes' that does not belong to them, but runs a node. */
+  async stranger(
+    id: number,
+    host: number,
+    options: { readonly key?: string; readonly nodes: readonly { readonly id: number; readonly address: string }[] },
+  ): Promise<Member> {
+    const machine = await this.topology.node(host);
+    await this.#monitor.connect(machine);
+    return new Member(machine, this.nodeConfig(machine, { id, ...options }));
+  }
+
+  /** A node's file, and its key file. */
+  nodeConfig(
+    host: NodeHost,
+    { id, nodes, key = this.key }: { id: number; nodes: NodeConfig["cluster"]["nodes"]; key?: string },
+  ): NodeConfig {
+    const { multicast, pool = "10.77.1.0-10.77.16.255", service } = this.#options;
+    const keyFile = `${host.namespace.folder("key")}/cluster.key`;
+    Deno.writeTextFileSync(keyFile, `${key}\n`, { mode: 0o600 });
+    return {
+      node: { id, stateDir: host.namespace.folder("disk1") },
+      dhcp: { address: host.address, port: 67 },
+      cluster: { nodes, port: 6767, keyFile, ...(multicast === undefined ? {} : { multicast }) },
+      http: { address: host.address, port: 8067 },
+      log: { level: "info", format: "text" },
+      service: {
+        revision: 1,
+        authoritative: true,
+        leaseTime: 3_600,
+        subnets: [{ subnet: "10.77.0.0/16", pools: [pool], options: { routers: [LANS[0].gateway] } }],
+        ...service,
+      },
+    };
+  }
+
+  /** What must hold at the end of every case. */
+  verify(): void {
+    for (const member of this.members) {
+      if (!member.started) continue;
+      member.process.mustRun();
+      strictEqual(member.said(/Broken invariant|FATAL/i), 0, `node ${member.id} works as it is meant to`);
+    }
+    this.#relay?.mustRun();
+  }
+}
+
+/** Whether these nodes follow one leader, which is one of them, and all are ready. */
+export function serve(snapshot: Snapshot, ids: readonly number[]): boolean {
+  const all = ids.map((id) => snapshot.get(id));
+  const leaders = new Set(all.map((facts) => facts?.leader));
+  const [leader] = leaders;
+  return leaders.size === 1 && typeof leader === "number" && ids.includes(leader) &&
+    all.every((facts) => facts?.ready && facts.quorum);
+}
+
+/** Runs a case in a site of its own; a failure carries the cluster's history and the programs' last words. */
+export async function onCluster(
+  options: ClusterOptions,
+  testCase: (site: ClusterSite) => Promise<void>,
+): Promise<void> {
+  await using topology = await Topology.build();
+  let site: ClusterSite | undefined;
+  try {
+    site = await ClusterSite.build(topology, options);
+    await testCase(site);
+    site.verify();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const history = `── cluster ──\n${site?.watch.transcript(80) ?? ""}`;
+    throw new Error(`${message}\n${history}\n${topology.report()}`, { cause: error });
+  }
+}

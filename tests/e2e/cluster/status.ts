@@ -1,0 +1,47 @@
+/** What a node says about itself and its cluster, as far as the tests look at it. */
+
+/** The parts of `/status` that change seldom and say most. */
+export interface Facts {
+  readonly role: "leader" | "follower" | "candidate" | "standalone";
+  readonly term: number;
+  readonly leader: number | null;
+  readonly quorum: boolean;
+  readonly ready: boolean;
+  readonly reason: string | null;
+  readonly revision: number;
+}
+
+/** Something that is wrong in the cluster. */
+export interface ClusterProblem {
+  readonly kind: string;
+  readonly node?: number | null;
+  readonly address?: string | null;
+  readonly count: number;
+  readonly message: string;
+}
+
+/** `/status`. */
+export interface NodeStatus extends Facts {
+  readonly id: number;
+  readonly leases: { readonly stored: number };
+  readonly cluster?: {
+    readonly epoch: number;
+    readonly members: readonly {
+      readonly id: number;
+      readonly present: boolean;
+      readonly ready: boolean;
+      readonly synced: boolean;
+      readonly clockOffsetMs: number | null;
+    }[];
+    readonly problems: readonly ClusterProblem[];
+    readonly counters: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** One line for transcripts. */
+export function describeFacts(facts: Facts | undefined): string {
+  if (facts === undefined) return "no answer";
+  const { role, term, leader, quorum, ready, reason } = facts;
+  return `${role}, term ${term}, leader ${leader ?? "none"}, ${quorum ? "" : "no "}quorum, ` +
+    `${ready ? "ready" : `not ready: ${reason}`}`;
+}

@@ -1,0 +1,157 @@
+/**
+ * Emulated clients that keep a service busy at a given rate: they get leases, renew them by unicast and give some back,
+ * retransmit as RFC 2131 §4.1 has it, and notice when two of them hold one address.
+ */
+
+import type { SwarmLease } from "../clients/raw/swarm.ts";
+import type { Process } from "../lab/process.ts";
+import { type Host, LANS, type Topology } from "../lab/topology.ts";
+import { until, within } from "../lab/wait.ts";
+import { describeSummary, type Exchange, type Summary } from "./summary.ts";
+
+/** Clients `first` … `first + clients - 1`. */
+export interface LoadOrder {
+  readonly first: number;
+  readonly clients: number;
+  /** Exchanges begun per second: of two, one by a client without a lease, as long as there are such. */
+  readonly perSecond: number;
+  /** How many exchanges there are; without end when left out. */
+  readonly exchanges?: number;
+  /** What clients hold from an earlier order. */
+  readonly leases?: readonly SwarmLease[];
+  /** Share of the exchanges with a lease that give it back instead of renewing it; none when left out. */
+  readonly releaseShare?: number;
+  /** When a client gives an exchange up. */
+  readonly giveUpMs?: number;
+}
+
+/** A sign of life. */
+export interface LoadProgress {
+  readonly completed: number;
+  readonly failed: number;
+}
+
+export interface LoadReport {
+  readonly seconds: number;
+  readonly acquired: Summary;
+  readonly renewed: Summary;
+  readonly released: number;
+  /** The first exchanges that did not go smoothly: repeated, refused or given up. */
+  readonly rough: readonly Exchange[];
+  /** Two clients held one address, a line each. */
+  readonly conflicts: readonly string[];
+  /** Clients that were acknowledged another address than they had. */
+  readonly moved: number;
+  /** The longest time without any acknowledgement. */
+  readonly silenceMs: number;
+  readonly leases: readonly SwarmLease[];
+}
+
+/** The address of the machine that the clients are emulated on. */
+const ADDRESS = "10.77.0.250";
+/** Everything but {@link LANS}' own addresses in the first network: where pools may be. */
+const NETWORK = "10.77.0.0/16";
+const START_MS = 20_000;
+const GIVE_UP_MS = 40_000;
+
+/** A machine on which clients are emulated, one order after the other. */
+export class LoadHost {
+  readonly #host: Host;
+
+  private constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** Adds the machine to the first client network, of which there can be one only. */
+  static async join(topology: Topology): Promise<LoadHost> {
+    const host = await topology.squatter("load", ADDRESS, LANS[0]);
+    // Every address is an address of this machine, so that it takes what is sent to its clients; ours are nearer.
+    await host.namespace.ip(`route add local ${NETWORK} dev lo table main`, "route add 255.255.255.255/32 dev eth0");
+    await topology.gateway.ip(`route add ${NETWORK} via ${ADDRESS} dev ${LANS[0].name}`);
+    return new LoadHost(host);
+  }
+
+  /** Starts an order; returns once the first exchange is completed. */
+  async start(order: LoadOrder): Promise<ClientLoad> {
+    const load = new ClientLoad(this.#host, order);
+    await until("the first client to be served", START_MS, () => {
+      load.process.mustRun();
+      return load.progress.completed > load.progress.failed;
+    });
+    return load;
+  }
+
+  /** Runs an order that ends by itself. */
+  async run(order: LoadOrder & { readonly exchanges: number }): Promise<LoadReport> {
+    const load = new ClientLoad(this.#host, order);
+    const leastMs = order.exchanges / order.perSecond * 1_000;
+    return await load.finish(leastMs + START_MS + (order.giveUpMs ?? GIVE_UP_MS));
+  }
+}
+
+/** A running order. */
+export class ClientLoad {
+  readonly process: Process;
+  progress: LoadProgress = { completed: 0, failed: 0 };
+  readonly #order: LoadOrder;
+  #report: LoadReport | undefined;
+  #rest = "";
+
+  constructor(host: Host, order: LoadOrder) {
+    const main = new URL("client_load_main.ts", import.meta.url).pathname;
+    const decoder = new TextDecoder();
+    this.#order = { giveUpMs: GIVE_UP_MS, ...order };
+    this.process = host.namespace.spawn(
+      [Deno.execPath(), "run", "--no-check", "--allow-net", "--allow-env", main],
+      {
+        label: `client load in ${host.namespace.name}`,
+        input: true,
+        onStdout: (chunk) => {
+          const lines = (this.#rest + decoder.decode(chunk, { stream: true })).split("\n");
+          this.#rest = lines.pop() ?? "";
+          for (const line of lines) this.#take(JSON.parse(line) as LoadProgress | LoadReport);
+        },
+      },
+    );
+    // Leases of thousands of clients do not fit on a command line.
+    void this.process.write(JSON.stringify(this.#order));
+  }
+
+  /** Waits until so many more exchanges are completed. */
+  async completes(more: number, deadlineMs: number): Promise<void> {
+    const goal = this.progress.completed + more;
+    await until(`${more} more exchanges`, deadlineMs, () => {
+      this.process.mustRun();
+      return this.progress.completed >= goal;
+    });
+  }
+
+  /** Begins nothing more, lets what is under way end, and returns what happened. */
+  async stop(): Promise<LoadReport> {
+    this.process.signal("SIGTERM");
+    return await this.finish((this.#order.giveUpMs ?? GIVE_UP_MS) + 5_000);
+  }
+
+  /** Waits for the end of an order that ends by itself. */
+  async finish(deadlineMs: number): Promise<LoadReport> {
+    await within("the clients to end", deadlineMs, this.process.ended);
+    if (this.#report === undefined) throw new Error(`The clients said nothing:\n${this.process.output.last(20)}`);
+    return this.#report;
+  }
+
+  #take(line: LoadProgress | LoadReport): void {
+    if ("completed" in line) this.progress = line;
+    else this.#report = line;
+  }
+}
+
+/** A report for people. */
+export function describeLoad(report: LoadReport): string {
+  return [
+    describeSummary("leases got", report.acquired),
+    describeSummary("leases renewed", report.renewed),
+    `longest time without an acknowledgement: ${Math.round(report.silenceMs)} ms`,
+    ...report.conflicts.slice(0, 5),
+    ...report.rough.slice(0, 5).map((exchange) => JSON.stringify(exchange)),
+  ].join("\n");
+}

@@ -1,0 +1,134 @@
+/**
+ * Many emulated clients at a steady rate; runs inside a client's namespace, which `client_load.ts` starts it in.
+ *
+ * Takes one {@link LoadOrder} as a JSON line on standard input, prints {@link LoadProgress} ten times a second, and
+ * after SIGTERM, or when the order is carried out, a {@link LoadReport}.
+ */
+
+import { createSocket } from "node:dgram";
+import { createInterface } from "node:readline";
+import process from "node:process";
+import { readDhcp } from "../lab/dhcp_frame.ts";
+import type { LoadOrder, LoadProgress, LoadReport } from "./client_load.ts";
+import { type Air, EmulatedClient } from "./emulated_client.ts";
+import { Holdings } from "./holdings.ts";
+import { type Exchange, summarize } from "./summary.ts";
+
+const TICK_MS = 5;
+const PROGRESS_MS = 100;
+const ROUGH_MAX = 50;
+
+const order = await readOrder();
+const { perSecond, exchanges: exchangesMax = Infinity, releaseShare = 0, giveUpMs = 40_000 } = order;
+
+const socket = createSocket({ type: "udp4", reuseAddr: true });
+const air: Air = { send: (bytes, to) => socket.send(bytes, 67, to), waiting: new Map() };
+socket.on("message", (bytes: Uint8Array) => {
+  const reply = readDhcp(bytes);
+  if (reply?.op === 2) air.waiting.get(reply.xid)?.(reply);
+});
+await new Promise<void>((resolve) => socket.bind(68, "0.0.0.0", resolve));
+socket.setBroadcast(true);
+
+/** Clients at rest, whose turn comes in this order. */
+const without: EmulatedClient[] = [];
+const holders: EmulatedClient[] = [];
+const clients = Array.from({ length: order.clients }, (_, index) => new EmulatedClient(order.first + index, air));
+for (const { client, address } of order.leases ?? []) {
+  const holder = clients[client - order.first];
+  if (holder !== undefined) holder.lease = { address, untilMs: Infinity };
+}
+for (const client of clients) (client.lease === undefined ? without : holders).push(client);
+
+const holdings = new Holdings();
+const done: Exchange[] = [];
+let begun = 0;
+let busy = 0;
+let failed = 0;
+let released = 0;
+let moved = 0;
+let silenceMs = 0;
+let stopping = false;
+const startMs = performance.now();
+let lastAckMs = startMs;
+
+const pace = setInterval(() => {
+  const due = Math.min(exchangesMax, Math.floor((performance.now() - startMs) * perSecond / 1_000));
+  while (begun < due) {
+    const client = begun % 2 === 0 ? without.shift() ?? holders.shift() : holders.shift() ?? without.shift();
+    // All of them are busy: there is no turn to take.
+    if (client === undefined) break;
+    begun++;
+    void turn(client);
+  }
+  if (begun >= exchangesMax) stop();
+}, TICK_MS);
+const progress = setInterval(() => say({ completed: done.length, failed }), PROGRESS_MS);
+Deno.addSignalListener("SIGTERM", stop);
+
+async function turn(client: EmulatedClient): Promise<void> {
+  const { lease } = client;
+  if (lease !== undefined && Math.random() < releaseShare) {
+    holdings.ended(lease.address, client.number);
+    client.release();
+    released++;
+  } else {
+    busy++;
+    note(client, lease?.address, lease === undefined ? await client.acquire(giveUpMs) : await client.renew(giveUpMs));
+    busy--;
+  }
+  (client.lease === undefined ? without : holders).push(client);
+  if (stopping && busy === 0) finish();
+}
+
+function note(client: EmulatedClient, before: string | undefined, exchange: Exchange): void {
+  const now = performance.now();
+  done.push(exchange);
+  if (exchange.address === undefined) failed++;
+  else {
+    silenceMs = Math.max(silenceMs, now - lastAckMs);
+    lastAckMs = now;
+    holdings.acknowledged(exchange.address, client.number, now, client.lease?.untilMs ?? 0);
+  }
+  // Refused, or moved to another address: the old one is not used any more.
+  if (before !== undefined && before !== client.lease?.address) {
+    holdings.ended(before, client.number);
+    moved++;
+  }
+}
+
+function stop(): void {
+  if (stopping) return;
+  stopping = true;
+  clearInterval(pace);
+  if (busy === 0) finish();
+}
+
+function finish(): void {
+  clearInterval(progress);
+  const report: LoadReport = {
+    seconds: (performance.now() - startMs) / 1_000,
+    acquired: summarize(done.filter(({ kind }) => kind === "acquire")),
+    renewed: summarize(done.filter(({ kind }) => kind === "renew")),
+    released,
+    rough: done.filter(({ retransmissions, naks, address }) => retransmissions + naks > 0 || address === undefined)
+      .slice(0, ROUGH_MAX),
+    conflicts: holdings.conflicts,
+    moved,
+    silenceMs,
+    leases: clients.flatMap(({ number, lease }) =>
+      lease === undefined ? [] : [{ client: number, address: lease.address }]
+    ),
+  };
+  say(report);
+  Deno.exit(0);
+}
+
+function say(line: LoadProgress | LoadReport): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(line) + "\n"));
+}
+
+async function readOrder(): Promise<LoadOrder> {
+  for await (const line of createInterface({ input: process.stdin })) return JSON.parse(line) as LoadOrder;
+  throw new Error("usage: an order as a line of JSON on standard input");
+}
