@@ -9,6 +9,7 @@ import type { Ipv4 } from "../src/net/ipv4.ts";
 import { defined, integer, list, mapping, readOnly } from "../src/config/field.ts";
 import { filePath, hostAddress, interfaceName, multicastGroup, port } from "../src/config/fields.ts";
 import type { Path, Report } from "../src/config/issue.ts";
+import { checkConfig } from "../src/config/load.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import type { TakenAddress } from "../src/config/ranges_check.ts";
@@ -118,10 +119,46 @@ function checkMembers(cluster: Mapping, self: number | undefined, report: Report
   }
   if (nodes.length > 1 && cluster.keyFile === undefined) {
     const message = "is missing; nodes that talk to each other share a key: " +
-      "head -c 32 /dev/urandom | base64 > cluster.key, the same file on every node";
+      "dhcpcluster-node key FILE makes one; copy it to every node";
     report(["cluster", "keyFile"], message, "place");
   }
 }
+
+/**
+ * The `service` section of a file's plain values as text, made the same way everywhere: it is compared, and distributed.
+ * Keys are sorted, for their order means nothing.
+ */
+export function serviceText(root: unknown): string {
+  return JSON.stringify(
+    asMapping(root).service,
+    (_key, value) =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+        : value,
+  );
+}
+
+/** Reads such a text. The node's own addresses come from its file. */
+export function readServiceText(
+  text: string,
+  own: Pick<NodeConfig, "dhcp" | "cluster">,
+): { readonly ok: true; readonly service: ServiceConfig } | { readonly ok: false; readonly problem: string } {
+  let service: unknown;
+  try {
+    service = JSON.parse(text);
+  } catch {
+    return { ok: false, problem: "it is no JSON" };
+  }
+  const taken = own.cluster.nodes.map(({ id, address }) => ({ address, name: `cluster node ${id}` }));
+  const addresses = [...taken, { address: own.dhcp.address, name: "this node (dhcp.address)" }];
+  const result = checkConfig({ service }, SERVICE_ONLY, (root, report) => {
+    checkService(asMapping(root).service, report, { path: ["service"], taken: addresses });
+  });
+  if (result.ok) return { ok: true, service: result.value.service };
+  return { ok: false, problem: result.issues.map(({ path, message }) => `${path}: ${message}`).join("; ") };
+}
+
+const SERVICE_ONLY: z.ZodType<{ readonly service: ServiceConfig }> = mapping({ service: serviceSchema() });
 
 /** Addresses of the nodes themselves, which clients must not get. */
 function nodeAddresses(dhcp: Mapping, cluster: Mapping): TakenAddress[] {

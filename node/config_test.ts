@@ -51,7 +51,7 @@ Deno.test("members differ in id and address, and more than one need a key", () =
   const nodes = "[{ id: 1, address: 10.99.0.11 }, { id: 1, address: 10.99.0.11 }]";
   deepStrictEqual(issuesOf({ cluster: `cluster: { nodes: ${nodes} }` }), [
     "f:3:1: cluster.keyFile: is missing; nodes that talk to each other share a key: " +
-    "head -c 32 /dev/urandom | base64 > cluster.key, the same file on every node",
+    "dhcpcluster-node key FILE makes one; copy it to every node",
     "f:3:58: cluster.nodes[1].id: 1 stands at cluster.nodes[0].id already; give every node its own id",
     'f:3:70: cluster.nodes[1].address: "10.99.0.11" stands at cluster.nodes[0].address already; ' +
     "give every node its own address",

@@ -21,6 +21,20 @@ const GRANT_FAILURES: readonly GrantFailure[] = [
   "ended",
 ];
 
+/** Why a node does not serve for the moment. */
+const UNSERVED = [
+  "store",
+  "clock",
+  "removed",
+  "joining",
+  "noMajority",
+  "noConfiguration",
+  "noRanges",
+  "stopping",
+] as const;
+
+export type Unserved = (typeof UNSERVED)[number];
+
 function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
 }
@@ -50,12 +64,8 @@ export class NodeCounters {
   declined = 0;
   /** Replies that did not fit and lost options. */
   shortened = 0;
-  /** Requests that came while the clock could not be used. */
-  clockless = 0;
-  /** Requests that came while the store could not be written. */
-  storeless = 0;
-  /** Datagrams beyond what is held during a reload. */
-  overrun = 0;
+  /** Requests that came while this node did not serve. */
+  readonly unserved = zeros(UNSERVED);
   /** Datagrams on which our own code failed. */
   faults = 0;
   /** Replies the system did not take. */

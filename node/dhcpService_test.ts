@@ -3,15 +3,23 @@ import { decode } from "../src/dhcp/decode.ts";
 import { encode } from "../src/dhcp/encode.ts";
 import type { Message } from "../src/dhcp/message.ts";
 import type { ServiceConfig } from "../src/dhcp/server/config.ts";
-import { clientMessage, ip, type MessageParts, SERVER, service, subnet } from "../src/dhcp/server/testing.ts";
+import { Policy } from "../src/dhcp/server/policy.ts";
+import {
+  clientMessage,
+  ip,
+  type MessageParts,
+  SERVER,
+  service,
+  SoloService,
+  subnet,
+} from "../src/dhcp/server/testing.ts";
 import { AnchoredClock, type Instant } from "../src/lease/clock.ts";
 import { PROPOSAL_MS } from "../src/lease/limits.ts";
-import { VersionMint } from "../src/lease/mint.ts";
 import type { LeaseRow } from "../src/lease/slot.ts";
 import { LogLimiter } from "../src/log/limiter.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
-import { NodeCounters, TYPE_NAME } from "./counters.ts";
+import { NodeCounters, TYPE_NAME, type Unserved } from "./counters.ts";
 import { DhcpService } from "./dhcpService.ts";
 
 const NETWORK = service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"])]);
@@ -22,22 +30,22 @@ function started(config: ServiceConfig = NETWORK) {
   let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
   const clock = new AnchoredClock();
   clock.anchor(now);
-  let works = true;
+  let why: Unserved | undefined;
   const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
   const sent: string[] = [];
   const counters = new NodeCounters();
+  const solo = new SoloService({ config, clock, persist: (row, durable) => void writes.push({ row, durable }) });
+  const { proposer } = solo;
   const dhcp = new DhcpService({
-    nodeId: 1,
-    service: config,
+    policy: solo.service.policy,
+    table: solo.table,
+    agreement: solo.agreement,
     clock,
-    mint: new VersionMint({ node: 1, incarnation: 5 }),
-    persist: (row, durable) => void writes.push({ row, durable }),
     counters,
     log: logger("test"),
     limiter: new LogLimiter(),
     now: () => now,
-    hashSeed: 4711,
-    storeWorks: () => works,
+    unserved: () => why,
   });
   const send = (bytes: Uint8Array, reply: Message) => {
     const decoded = decode(bytes);
@@ -48,18 +56,20 @@ function started(config: ServiceConfig = NETWORK) {
   return {
     dhcp,
     counters,
+    proposer,
     sent,
     writes,
     receive: (bytes: Uint8Array) => dhcp.receive(bytes, ARRIVAL, send),
     say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) {
       dhcp.receive(encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts })).bytes, ARRIVAL, send);
     },
-    fail: () => works = false,
+    refuse: (reason: Unserved) => why = reason,
     sync() {
       for (const { durable } of writes.splice(0)) durable(now);
     },
     wait(ms: number) {
       now = { wallMs: now.wallMs + ms, monotonicMs: now.monotonicMs + ms };
+      proposer.tick(now);
       dhcp.tick(now);
     },
   };
@@ -72,7 +82,7 @@ Deno.test("service: the DHCPACK leaves after the sync, the DHCPOFFER at once", (
   s.say("DISCOVER", 1);
   s.say("REQUEST", 1, REQUEST);
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0"]);
-  strictEqual(s.dhcp.pending, 1);
+  strictEqual(s.proposer.pending, 1);
   s.sync();
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "ACK 10.77.1.0"]);
   deepStrictEqual([s.counters.received.REQUEST, s.counters.sent.ACK, s.counters.granted], [1, 1, 1]);
@@ -110,17 +120,14 @@ Deno.test("service: what is no message, and what deserves no answer, is counted 
   deepStrictEqual(s.sent, []);
 });
 
-Deno.test("service: a reload waits for what is pending, holds what comes meanwhile, and keeps the leases", () => {
+Deno.test("service: a reload keeps what is pending and the leases", () => {
   const s = started();
   s.say("REQUEST", 1, REQUEST);
-  s.dhcp.reload(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 }));
+  s.dhcp.reconfigure(new Policy(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 })));
   s.say("DISCOVER", 2);
-  strictEqual(s.dhcp.policy.config.revision, 1);
-  deepStrictEqual(s.sent, []);
-  s.sync();
-  s.wait(100);
   strictEqual(s.dhcp.policy.config.revision, 2);
-  deepStrictEqual(s.sent, ["ACK 10.77.1.0", "OFFER 10.77.2.0"]);
+  s.sync();
+  deepStrictEqual(s.sent, ["OFFER 10.77.2.0", "ACK 10.77.1.0"]);
   strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
   s.say("REQUEST", 1, { ciaddr: "10.77.1.0", xid: 9 });
   strictEqual(s.sent.at(-1), "NAK 0.0.0.0", "its address is in no pool any more");
@@ -128,10 +135,10 @@ Deno.test("service: a reload waits for what is pending, holds what comes meanwhi
 
 Deno.test("service: while the store does not work nothing is offered or promised", () => {
   const s = started();
-  s.fail();
+  s.refuse("store");
   s.say("DISCOVER", 1);
   s.say("REQUEST", 1, REQUEST);
-  deepStrictEqual([s.sent, s.writes.length, s.counters.storeless], [[], 0, 2]);
+  deepStrictEqual([s.sent, s.writes.length, s.counters.unserved.store], [[], 0, 2]);
 });
 
 Deno.test("service: a client that gets another address of its subnet leaves the former one to others", () => {
@@ -147,10 +154,10 @@ Deno.test("service: a client that gets another address of its subnet leaves the 
 Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {
   const s = started();
   s.say("DISCOVER", 1);
-  s.dhcp.reload({ ...NETWORK, revision: 2, leaseSeconds: 60 });
+  s.dhcp.reconfigure(new Policy({ ...NETWORK, revision: 2, leaseSeconds: 60 }));
   s.say("DISCOVER", 2);
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "OFFER 10.77.1.1"]);
-  s.dhcp.reload(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 }));
+  s.dhcp.reconfigure(new Policy(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 })));
   s.say("DISCOVER", 3);
   strictEqual(s.sent.at(-1), "OFFER 10.77.1.2");
 });

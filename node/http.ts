@@ -5,8 +5,9 @@ import { VERSION } from "../src/cli/version.ts";
 import { healthApp } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics } from "../src/http/metrics.ts";
 import { logger } from "../src/log/configure.ts";
-import { formatPrefix, formatRange } from "../src/net/ipv4.ts";
-import type { Node } from "./node.ts";
+import { formatRange } from "../src/net/ipv4.ts";
+import { type Node, readClocks } from "./node.ts";
+import { nodeStatus } from "./status.ts";
 
 /** The app of a node. */
 export function nodeApp(node: Node): Hono {
@@ -14,43 +15,10 @@ export function nodeApp(node: Node): Hono {
   const registry = metricsRegistry(metricsOf(node));
   return healthApp({
     ready: () => node.readiness(),
-    status: () => statusOf(node),
+    status: () => nodeStatus(node),
     metrics: () => registry.metrics(),
     failed: (path, error) => log.error("GET {path} failed: {error}", { path, error: error.stack ?? error.message }),
   });
-}
-
-function statusOf(node: Node) {
-  const { service, store, listeners } = node.parts;
-  const { ready, reason } = node.readiness();
-  const { id } = node.config.node;
-  const uses = service.poolUse();
-  return {
-    id,
-    version: VERSION,
-    role: "standalone",
-    term: 0,
-    leader: id,
-    quorum: true,
-    ready,
-    reason: reason ?? null,
-    uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
-    revision: service.policy.config.revision,
-    leases: { stored: service.table.size, pending: service.pending },
-    subnets: service.policy.subnets.map((subnet) => ({
-      subnet: formatPrefix(subnet.prefix),
-      pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
-        .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
-      reservations: subnet.config.reservations.length,
-    })),
-    sockets: {
-      implementation: listeners?.kind ?? null,
-      sendErrors: listeners?.sendErrors ?? null,
-      dropped: listeners?.dropped ?? 0,
-    },
-    store: { ...store.health, ...store.counters },
-    counters: node.counters,
-  };
 }
 
 const REQUEST_TYPES = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"] as const;
@@ -89,6 +57,7 @@ function metricsOf(node: Node): Metric[] {
       help: "1 while this node can grant leases.",
       read: () => node.readiness().ready ? 1 : 0,
     },
+    ...clusterMetrics(node),
     {
       kind: "gauge",
       name: "dhcpcluster_leases_stored",
@@ -115,13 +84,84 @@ function metricsOf(node: Node): Metric[] {
     plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),
     plain("leases_declined", "Addresses put to rest by DHCPDECLINE.", () => counters.declined),
     plain("replies_shortened", "Replies that lost options for lack of room.", () => counters.shortened),
-    plain("requests_without_clock", "Requests dropped while the clock could not be used.", () => counters.clockless),
-    plain("requests_without_store", "Requests dropped while the store could not be written.", () => counters.storeless),
-    plain("requests_overrun", "Requests beyond what is held during a reload.", () => counters.overrun),
+    counter(
+      "requests_unserved",
+      "Requests that came while this node did not serve.",
+      "reason",
+      () => counters.unserved,
+    ),
     plain("request_faults", "Requests on which the program itself failed.", () => counters.faults),
     plain("replies_unsent", "Replies the system did not take.", () => counters.unsent),
     plain("store_commits", "Commits to stable storage.", () => node.parts.store.counters.commits),
     plain("store_rows", "Rows committed to stable storage.", () => node.parts.store.counters.rows),
     plain("store_failures", "Commits that failed and were retried.", () => node.parts.store.counters.failures),
+  ];
+}
+
+const ROLES = ["leader", "follower", "candidate", "standalone"] as const;
+
+function clusterMetrics(node: Node): Metric[] {
+  const gauge = (name: string, help: string, read: () => number): Metric => ({
+    kind: "gauge",
+    name: `dhcpcluster_${name}`,
+    help,
+    read,
+  });
+  const counter = (
+    name: string,
+    help: string,
+    label: string,
+    read: () => Readonly<Record<string, number>>,
+  ): Metric => ({
+    kind: "counter",
+    name: `dhcpcluster_${name}_total`,
+    help,
+    label,
+    read,
+  });
+  const member = () => node.parts.member;
+  const perMember = (
+    name: string,
+    help: string,
+    read: (peer: ReturnType<Node["parts"]["member"]["peers"]>[number]) => number,
+  ): Metric => ({
+    kind: "gauge",
+    name: `dhcpcluster_${name}`,
+    help,
+    labels: ["member"],
+    read: () =>
+      member().peers(readClocks()).map((peer) => ({ labels: { member: String(peer.id) }, value: read(peer) })),
+  });
+  return [
+    gauge("term", "Term of the leader this node follows.", () => member().term),
+    gauge("leader", "Id of the leader; 0 while there is none.", () => member().leader ?? 0),
+    gauge("quorum", "1 while a majority of the cluster is there.", () => member().hasMajority(readClocks()) ? 1 : 0),
+    gauge("epoch", "Epoch of the membership.", () => member().membership.epoch),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_role",
+      help: "1 for the role this node has.",
+      labels: ["role"],
+      read: () => ROLES.map((role) => ({ labels: { role }, value: member().role === role ? 1 : 0 })),
+    },
+    perMember("member_present", "1 while this node hears the member.", ({ present }) => present ? 1 : 0),
+    perMember("member_lag", "Records of this node that the member has not said it has.", ({ said }) => {
+      const mine = said?.seen.find(({ origin }) => origin === node.config.node.id);
+      return mine === undefined ? 0 : Math.max(0, member().positions.own - mine.sequence);
+    }),
+    perMember("member_clock_offset_ms", "The member's clock less this node's.", ({ clock }) => clock?.offsetMs ?? 0),
+    counter(
+      "replication",
+      "Batches, records and answers of the lease streams.",
+      "what",
+      () => ({ ...member().counters }),
+    ),
+    counter(
+      "cluster_refused",
+      "Cluster messages that were dropped.",
+      "reason",
+      () => node.parts.transport?.refused ?? {},
+    ),
+    counter("cluster_datagrams", "Datagrams of the cluster.", "what", () => ({ ...node.parts.transport?.counters })),
   ];
 }

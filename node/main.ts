@@ -1,35 +1,28 @@
 /** The node program: command line, configuration, signals. What a node does is in `node.ts`. */
 
 import { onSignals } from "../src/cli/signals.ts";
-import { oneLineError, runProgram } from "../src/cli/program.ts";
-import type { Report } from "../src/config/issue.ts";
+import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
 import { loadConfigFile } from "../src/config/load.ts";
-import { asList, asMapping } from "../src/config/plain.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
+import { keyCommand } from "./key.ts";
+import { membersCommand } from "./members.ts";
 import { Node } from "./node.ts";
 
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
 const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
 
-/** What this version can't do yet, said as any other mistake of the file. */
-function check(root: unknown, report: Report): void {
-  checkNode(root, report);
-  if (asList(asMapping(asMapping(root).cluster).nodes).length <= 1) return;
-  report(["cluster", "nodes"], "has several entries: in this version a node serves alone; leave only this node there");
-}
-
-async function start(config: NodeConfig, file: string): Promise<void> {
+async function start(config: NodeConfig, { file, root, flags }: Given): Promise<void> {
   configureLog(config.log);
   const log = logger("node");
-  const node = await Node.start(config);
+  const node = await Node.start({ config, root, bootstrap: flags.includes("bootstrap") });
   onSignals({
     stop: (signal) => {
       log.info("{signal}: stopping", { signal });
       return node.stop();
     },
     reload: async () => {
-      const loaded = await loadConfigFile(file, nodeSchema, check);
+      const loaded = await loadConfigFile(file, nodeSchema, checkNode);
       if (!loaded.ok) {
         log.error("Kept the running configuration, as {file} has errors:", { file });
         for (const line of loaded.message.split("\n")) log.error(line);
@@ -40,7 +33,7 @@ async function start(config: NodeConfig, file: string): Promise<void> {
         log.warn("Changes of {sections} take effect at the next start", { sections: changed.join(", ") });
       }
       configureLog(loaded.value.log);
-      node.reload(loaded.value.service);
+      await node.reload(loaded.value, loaded.root);
     },
     failed: (message) => log.error(message),
   });
@@ -50,19 +43,46 @@ function differs(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) !== JSON.stringify(b);
 }
 
+/** Commands that end by themselves. */
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<{ code: number; message: string }>>> = {
+  key: keyCommand,
+  members: membersCommand,
+};
+
+async function run(args: readonly string[]): Promise<number | undefined> {
+  const command = COMMANDS[args[0] ?? ""];
+  if (command === undefined) {
+    return await runProgram(args, {
+      name: "dhcpcluster-node",
+      summary: "A DHCPv4 server node.",
+      example: "dhcpcluster-node --config /etc/dhcpcluster/node.yaml",
+      flags: [{
+        name: "bootstrap",
+        description: "form a new cluster though a minority of its members is missing (once, on each of a majority)",
+      }],
+      commands: [
+        "key FILE                                make a cluster key",
+        "members --config FILE                   show the members",
+        "members add ID ADDRESS --config FILE    add a member (on the leader)",
+        "members remove ID --config FILE         remove a member (on the leader)",
+      ],
+      schema: nodeSchema,
+      check: checkNode,
+      start,
+    });
+  }
+  const { code, message } = await command(args.slice(1));
+  const stream = code === 0 ? Deno.stdout : Deno.stderr;
+  stream.writeSync(new TextEncoder().encode(`${message}\n`));
+  return code;
+}
+
 if (import.meta.main) {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     logger("node").fatal("Broken invariant: {error}", { error: oneLineError(event.reason) });
     Deno.exit(1);
   });
-  const code = await runProgram(Deno.args, {
-    name: "dhcpcluster-node",
-    summary: "A DHCPv4 server node.",
-    example: "dhcpcluster-node --config /etc/dhcpcluster/node.yaml",
-    schema: nodeSchema,
-    check,
-    start,
-  });
+  const code = await run(Deno.args);
   if (code !== undefined) Deno.exit(code);
 }

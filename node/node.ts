@@ -1,97 +1,208 @@
 /**
- * A running node: opens the store, loads the leases, opens the sockets and serves until it is stopped. Wiring only; every
- * decision is somewhere else.
+ * A running node: opens the store, loads the leases, puts the member of the cluster and the DHCP service together, opens the
+ * sockets and serves until it is stopped. Wiring only; every decision is somewhere else.
  */
 
-import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
-import { logger } from "../src/log/configure.ts";
+import { startIdentity } from "../src/cluster/identity.ts";
+import { CONFIG_FACTS } from "../src/cluster/configs.ts";
+import { CLUSTER_LIMITS } from "../src/cluster/limits.ts";
+import { Member } from "../src/cluster/member.ts";
+import { nextStarts } from "../src/cluster/wire/seal.ts";
+import { Policy } from "../src/dhcp/server/policy.ts";
+import { tableFor } from "../src/dhcp/server/service.ts";
 import type { Readiness } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
-import type { ServiceConfig } from "../src/dhcp/server/config.ts";
 import { AnchoredClock, type Instant } from "../src/lease/clock.ts";
 import { VersionMint } from "../src/lease/mint.ts";
-import { formatIpv4 } from "../src/net/ipv4.ts";
+import type { LeaseRow, Writes } from "../src/lease/slot.ts";
+import type { LeaseTable } from "../src/lease/table.ts";
+import { logger } from "../src/log/configure.ts";
+import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
+import { formatIpv4, parseIpv4 } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
-import { NodeCounters } from "./counters.ts";
-import type { NodeConfig } from "./config.ts";
+import { type NodeConfig, readServiceText, serviceText } from "./config.ts";
+import { type ControlAnswer, type ControlRequest, listenControl } from "./control.ts";
+import { NodeCounters, type Unserved } from "./counters.ts";
 import { DhcpService } from "./dhcpService.ts";
 import { nodeApp } from "./http.ts";
+import { readKeyFile } from "./key.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
+import { explainUnready, Notices } from "./notices.ts";
+import { nodeStatus } from "./status.ts";
 import { openStore, type Store } from "./store/mod.ts";
+import { Transport } from "./transport/transport.ts";
 
-const TICK_MS = 100;
-/** Well within the anchor's lifetime, so that it lapses only when the clock is really off. */
-const ANCHOR_REFRESH_MS = 60_000;
+/** What elections need, and a proposal's time limit can bear. */
+const TICK_MS = 20;
 const SUMMARY_MS = 10_000;
 /** What is in flight at a stop is waited for this long; signals give five seconds in all. */
 const DRAIN_MS = 3_000;
+/** Key of the fact that keeps nonces from repeating: see `nextStarts`. */
+const RUN_FACT = "run";
 
 /** Both clocks of this machine, in whole milliseconds, as everything that is stored. */
-function readClocks(): Instant {
+export function readClocks(): Instant {
   return { wallMs: Date.now(), monotonicMs: Math.floor(performance.now()) };
 }
 
-function differ(a: ServiceConfig, b: ServiceConfig): boolean {
-  const text = (config: ServiceConfig) =>
-    JSON.stringify(config, (_key, value) => value instanceof Map ? [...value] : value);
-  return text(a) !== text(b);
+/** What a node is started from. */
+export interface NodeStart {
+  readonly config: NodeConfig;
+  /** The file's plain values. */
+  readonly root: unknown;
+  /** An operator says that a majority of blank disks forms the cluster. */
+  readonly bootstrap?: boolean;
+}
+
+/** Parts that are put together in one place and used by all. */
+interface Parts {
+  readonly store: Store;
+  readonly table: LeaseTable;
+  readonly policy: Policy;
+  readonly incarnation: number;
+  readonly writes: readonly (readonly [string, string])[];
+  readonly starts: number;
 }
 
 /** One node of the cluster. */
 export class Node {
   readonly config: NodeConfig;
   readonly counters = new NodeCounters();
+  readonly notices = new Notices();
   readonly startedMs = Date.now();
   readonly #log = logger("node");
   readonly #limiter = new LogLimiter();
   readonly #clock = new AnchoredClock();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
-  readonly #store: Store;
+  readonly #parts: Parts;
   readonly #service: DhcpService;
+  readonly #mint: VersionMint;
+  readonly #member: Member;
+  #text: string;
+  #transport: Transport | undefined;
   #listeners: Listeners | undefined;
+  #control: { close(): void } | undefined;
   #http: { readonly port: number; close(): Promise<void> } | undefined;
+  #flushing: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
   #storeWasOk = true;
 
-  private constructor(config: NodeConfig, store: Store) {
+  private constructor(start: NodeStart, store: Store) {
+    const { config } = start;
     this.config = config;
-    this.#store = store;
     const [incarnation = 0, hashSeed = 0] = crypto.getRandomValues(new Uint32Array(2));
+    const { identity, writes } = startIdentity(store.facts, Math.random);
+    const starts = nextStarts(Number(store.facts.get(RUN_FACT) ?? 0), Date.now());
+    this.#text = serviceText(start.root);
+    const policy = new Policy(this.#initialService(store));
+    const table = tableFor(policy, hashSeed);
+    this.#mint = new VersionMint({ node: config.node.id, incarnation });
     this.#service = new DhcpService({
-      nodeId: config.node.id,
-      service: config.service,
+      policy,
+      table,
+      agreement: {
+        propose: (proposal, now, decided) => {
+          this.#member.propose(proposal, now, decided);
+          this.#flush(now);
+        },
+        end: (request, now, durable) => {
+          const ended = this.#member.end(request, now, durable);
+          this.#flush(now);
+          return ended;
+        },
+        inquire: (address, client, now, contradicted) => this.#member.inquire(address, client, now, contradicted),
+        want: (pools) => this.#member.want(pools),
+        isPresent: (address, now) => this.#member.isPresent(address, now),
+      },
       clock: this.#clock,
-      mint: new VersionMint({ node: config.node.id, incarnation }),
-      persist: (row, durable) => store.write({ rows: [row] }, () => durable(readClocks())),
       counters: this.counters,
       log: this.#log,
       limiter: this.#limiter,
       now: readClocks,
-      hashSeed,
-      storeWorks: () => store.health.ok,
+      unserved: (now) => this.#unserved(now),
     });
+    const service = this.#service;
+    this.#parts = {
+      store,
+      table,
+      policy,
+      incarnation,
+      starts,
+      writes: [...writes, [RUN_FACT, String(starts)]],
+    };
+    this.#member = new Member({
+      self: config.node.id,
+      incarnation,
+      identity,
+      nodes: config.cluster.nodes,
+      bootstrap: start.bootstrap ?? false,
+      table,
+      clock: this.#clock,
+      mint: this.#mint,
+      limits: service.limits,
+      facts: store.facts,
+      pools: () => service.pools,
+      activate: (_revision, text) => this.#activate(text),
+      validate: (text) => {
+        const read = readServiceText(text, config);
+        return read.ok ? undefined : read.problem;
+      },
+      able: () => this.#listeners !== undefined && !this.#stopping && store.health.ok,
+      random: Math.random,
+      ports: {
+        send: (to, message) => this.#transport?.send(to, message),
+        broadcast: (message) => this.#transport?.broadcast(message),
+        persist: (writes, durable) => this.#persist(writes, durable),
+        notice: (notice) => this.notices.take(notice),
+        members: (members) => this.#transport?.setMembers(this.#reachable(members)),
+      },
+      now: readClocks(),
+    });
+    this.#member.offer({ revision: config.service.revision, text: this.#text });
   }
 
-  /** Starts a node and returns once it serves. Rejects with one line that says what is wrong and what to do. */
-  static async start(config: NodeConfig): Promise<Node> {
-    const store = await openStore({ stateDir: config.node.stateDir });
-    const node = new Node(config, store);
+  /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
+  static async start(start: NodeStart): Promise<Node> {
+    const store = await openStore({ stateDir: start.config.node.stateDir });
+    let node: Node | undefined;
     try {
+      node = new Node(start, store);
       await node.#load();
+      await node.#openTransport();
       await node.#listen();
+      return node;
     } catch (error) {
-      await node.stop();
+      if (node === undefined) await store.close();
+      else await node.stop();
       throw error;
     }
-    return node;
+  }
+
+  /** What this disk knows to be newer than the file, else the file. */
+  #initialService(store: Store) {
+    const { service } = this.config;
+    const stored = store.facts.get(CONFIG_FACTS.text);
+    const isNewer = stored !== undefined && Number(store.facts.get(CONFIG_FACTS.revision)) > service.revision;
+    const read = isNewer ? readServiceText(stored, this.config) : undefined;
+    if (!read?.ok) return service;
+    this.#text = stored as string;
+    return read.service;
   }
 
   async #load(): Promise<void> {
     const started = performance.now();
-    const { table } = this.#service;
+    const { table, store, writes } = this.#parts;
+    // Alone, what is on this disk is on a majority's: a certificate need not have reached it.
+    const alone = this.#member.membership.members.length === 1;
+    const certified = ({ slot }: LeaseRow) => alone && slot.state === "bound" ? { ...slot, cv: slot.version } : slot;
     table.beginLoad();
-    await this.#store.load((row) => this.#service.load(row));
+    await store.load((row) => {
+      this.#mint.observe(row.slot.version);
+      table.set(row.address, certified(row), row.detail);
+    });
     table.endLoad();
+    // Nothing is said before it is durable that this start happened.
+    await new Promise<void>((resolve) => store.write({ facts: writes }, resolve));
     this.#log.info("Loaded {rows} leases from {stateDir} in {ms} ms", {
       rows: table.size,
       stateDir: this.config.node.stateDir,
@@ -99,13 +210,42 @@ export class Node {
     });
   }
 
+  async #openTransport(): Promise<void> {
+    const { cluster, node } = this.config;
+    if (cluster.keyFile === undefined) {
+      if (this.#member.membership.members.length === 1) return;
+      throw new Error(
+        "this node is a member of a cluster: cluster.keyFile is missing; name the key file of the others",
+      );
+    }
+    this.#transport = await Transport.open({
+      self: { node: node.id, starts: this.#parts.starts, incarnation: this.#parts.incarnation },
+      members: this.#reachable(this.#member.membership.members),
+      port: cluster.port,
+      multicast: cluster.multicast,
+      keys: await readKeyFile(cluster.keyFile),
+      envelope: () => this.#member.envelope(),
+      receive: (envelope, message) => {
+        if (this.#stopping) return;
+        const now = readClocks();
+        this.#member.receive(envelope, message, now);
+        this.#flush(now);
+      },
+      problem: (problem) => this.notices.problem(problem),
+    });
+  }
+
+  /** This node can always be reached at its own address, even when it was removed. */
+  #reachable(members: readonly { id: number; address: number }[]): { id: number; address: number }[] {
+    const { node, cluster } = this.config;
+    const own = cluster.nodes.filter(({ id }) => id === node.id);
+    return [...members.filter(({ id }) => id !== node.id), ...own];
+  }
+
   async #listen(): Promise<void> {
     const { dhcp, http, node } = this.config;
-    // A node alone is its own majority: nobody disagrees with its clock.
-    this.#clock.anchor(readClocks());
     this.#timers.push(
       setInterval(() => this.#tick(), TICK_MS),
-      setInterval(() => this.#refreshAnchor(), ANCHOR_REFRESH_MS),
       setInterval(() => this.#logSummaries(), SUMMARY_MS),
     );
     this.#listeners = await openListeners(dhcp, {
@@ -113,7 +253,9 @@ export class Node {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
       },
     });
+    this.#tick();
     this.#http = serveHttp(nodeApp(this), http);
+    this.#listenControl();
     const sockets = socketImplementation();
     const attached = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
     this.#log.info(
@@ -130,6 +272,17 @@ export class Node {
     );
   }
 
+  /** Without commands a node still serves; the path may be too long for a socket. */
+  #listenControl(): void {
+    try {
+      this.#control = listenControl(this.config.node.stateDir, (request) => this.#command(request));
+    } catch (error) {
+      this.#log.warn("No commands to this node, as its socket can't be opened: {error}; shorten node.stateDir", {
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
   /** Whether this node can grant leases now, and if not, why and what to do. */
   readiness(): Readiness {
     const reason = this.#unreadyReason();
@@ -139,28 +292,33 @@ export class Node {
   #unreadyReason(): string | undefined {
     if (this.#stopping) return "stopping";
     if (this.#listeners === undefined) return "starting";
-    const { health } = this.#store;
+    const { health } = this.#parts.store;
     if (!health.ok) return `store: ${health.reason ?? "failed"}`;
-    const now = readClocks();
-    return this.#clockFault(now);
+    const unready = this.#member.unready(readClocks());
+    return unready && explainUnready(unready);
   }
 
-  #clockFault(now: Instant): string | undefined {
-    switch (this.#clock.fault(now)) {
-      case undefined:
-        return undefined;
-      case "wallJumped": {
-        const seconds = Math.round(this.#clock.jumpMs(now) / 1_000);
-        return `clock: it jumped by ${seconds} s; set it back, or restart the node if it is right now`;
-      }
-      case "noAnchor":
-        return "clock: it jumped over an hour ago; restart the node once the time is right";
-    }
+  #unserved(now: Instant): Unserved | undefined {
+    if (this.#stopping) return "stopping";
+    if (!this.#parts.store.health.ok) return "store";
+    return this.#member.unready(now)?.kind;
   }
 
   /** The state behind `/status` and `/metrics`. */
-  get parts(): { service: DhcpService; store: Store; listeners: Listeners | undefined } {
-    return { service: this.#service, store: this.#store, listeners: this.#listeners };
+  get parts(): {
+    service: DhcpService;
+    store: Store;
+    member: Member;
+    transport: Transport | undefined;
+    listeners: Listeners | undefined;
+  } {
+    return {
+      service: this.#service,
+      store: this.#parts.store,
+      member: this.#member,
+      transport: this.#transport,
+      listeners: this.#listeners,
+    };
   }
 
   /** The port HTTP is served on; undefined before it is. */
@@ -168,16 +326,57 @@ export class Node {
     return this.#http?.port;
   }
 
-  /** Serves another `service` section from now on. */
-  reload(service: ServiceConfig): void {
-    const { config } = this.#service.policy;
-    if (service.revision < config.revision || (service.revision === config.revision && differ(service, config))) {
-      this.#log.warn("service has changed and its revision has not risen: raise it, the highest one counts", {
-        revision: service.revision,
-        was: config.revision,
-      });
+  /** Takes over what may change while it runs: the `service` section, and the keys. Rejects when the key file is bad. */
+  async reload(config: NodeConfig, root: unknown): Promise<void> {
+    this.#member.offer({ revision: config.service.revision, text: serviceText(root) });
+    if (this.#transport === undefined || this.config.cluster.keyFile === undefined) return;
+    const before = this.#transport.keyIds.join(" ");
+    this.#transport.setKeys(await readKeyFile(this.config.cluster.keyFile));
+    const after = this.#transport.keyIds;
+    if (before !== after.join(" ")) this.#log.info("Keys from now on: {keys} (the first one seals)", { keys: after });
+  }
+
+  #activate(text: string): void {
+    if (text === this.#text && this.#service.policy === this.#parts.policy) return;
+    const read = readServiceText(text, this.config);
+    if (!read.ok) {
+      this.#log.error("Kept the running configuration, as that of the cluster can't be used: {problem}", read);
+      return;
     }
-    this.#service.reload(service);
+    this.#text = text;
+    this.#service.reconfigure(new Policy(read.service));
+  }
+
+  #command(request: ControlRequest): ControlAnswer {
+    const now = readClocks();
+    switch (request.command) {
+      case "status":
+        return { ok: true, message: "", status: nodeStatus(this) };
+      case "stepDown":
+        this.#member.stepDown(now);
+        return { ok: true, message: "this node leaves leading to others for a while" };
+      case "addMember":
+      case "removeMember": {
+        if (this.#transport === undefined) {
+          return {
+            ok: false,
+            message: "this node has no cluster.keyFile: make one, name it in its file, and restart it",
+          };
+        }
+        const address = request.command === "addMember" ? parseIpv4(request.address) : 0;
+        if (address === undefined) return { ok: false, message: "this is no IPv4 address" };
+        const result = this.#member.change(
+          request.command === "addMember"
+            ? { kind: "add", member: { id: request.id, address } }
+            : { kind: "remove", id: request.id },
+          now,
+        );
+        if (result.ok) return { ok: true, message: `the change is epoch ${result.epoch}` };
+        const { leader } = this.#member;
+        const where = leader === undefined || leader === this.config.node.id ? "" : ` (node ${leader} leads)`;
+        return { ok: false, message: `${result.problem}${where}` };
+      }
+    }
   }
 
   /** Answers what is in flight, writes everything down and closes. Idempotent. */
@@ -185,34 +384,51 @@ export class Node {
     if (this.#stopping) return;
     this.#stopping = true;
     const deadline = performance.now() + DRAIN_MS;
-    this.#store.flush();
-    while (this.#service.pending > 0 && performance.now() < deadline) {
+    this.#parts.store.flush();
+    while (this.#member.pending > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    // Somebody else leads at once, and not only when this node is missed.
+    this.#member.stepDown(readClocks());
     for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#flushing);
     this.#listeners?.close();
+    this.#control?.close();
     this.#logSummaries(true);
     await this.#http?.close();
-    await this.#store.close();
+    this.#transport?.close();
+    await this.#parts.store.close();
     this.#log.info("stopped");
   }
 
+  #persist(writes: Writes, durable: (now: Instant) => void): void {
+    this.#parts.store.write(writes, () => {
+      const now = readClocks();
+      durable(now);
+      this.#flush(now);
+    });
+  }
+
+  /** Sends what was proposed; what came within the same millisecond goes with the next batch. */
+  #flush(now: Instant): void {
+    this.#member.flush(now);
+    if (!this.#member.unsent || this.#flushing !== undefined) return;
+    this.#flushing = setTimeout(() => {
+      this.#flushing = undefined;
+      this.#flush(readClocks());
+    }, CLUSTER_LIMITS.batchMs);
+  }
+
   #tick(): void {
-    this.#service.tick(readClocks());
-    this.#store.flush();
-    const { ok, reason } = this.#store.health;
+    const now = readClocks();
+    this.#member.tick(now);
+    this.#service.tick(now);
+    this.#parts.store.flush();
+    const { ok, reason } = this.#parts.store.health;
     if (ok === this.#storeWasOk) return;
     this.#storeWasOk = ok;
     if (ok) this.#log.info("The store works again");
     else this.#log.error("The store failed, no lease is granted until it works again: {reason}", { reason });
-  }
-
-  #refreshAnchor(): void {
-    const now = readClocks();
-    const fault = this.#clockFault(now);
-    // Nobody else can tell which clock is right: a jump is believed by a restart only, which somebody decided.
-    if (fault === undefined) this.#clock.anchor(now);
-    else this.#log.error(fault);
   }
 
   #logSummaries(all = false): void {

@@ -1,21 +1,28 @@
 /**
- * The demonstration: a node and a relay as real processes on loopback, without root, and twenty clients that get, renew and
- * release leases through them. Ends by itself with a summary; the exit code is 1 when anything did not go as it should.
+ * The demonstration: three nodes and a relay as real processes on loopback, without root, and twenty clients that get, renew
+ * and release leases through them; in the middle the leader is killed, and comes back later. Ends by itself with a summary;
+ * the exit code is 1 when anything did not go as it should.
  *
  * usage: deno task demo [--keep]     --keep leaves it running until Ctrl-C
  */
 
 import { median } from "./demo/median.ts";
 import { DemoClients } from "./demo/clients.ts";
-import { chooseNetwork, type DemoNetwork, nodeYaml, relayYaml } from "./demo/network.ts";
-import { startProgram } from "./demo/programs.ts";
+import { chooseNetwork, type DemoNetwork, type DemoNode, nodeYaml, relayYaml } from "./demo/network.ts";
+import { type RunningProgram, startProgram } from "./demo/programs.ts";
 import { createView, print, type View } from "./demo/view.ts";
 import type { ClientEvent } from "../src/dhcp/client/client.ts";
+import { makeKeyFile } from "../node/key.ts";
+import type { nodeStatus } from "../node/status.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 
 const CLIENTS = 20;
+/** Clients that come before the leader is killed; the others come while it is away. */
+const FIRST = 12;
 const RENEWING = 10;
 const RELEASING = 5;
+/** A silent leader is replaced within this. */
+const TAKEOVER_MS_MAX = 3_000;
 const PACE_MS = 80;
 const STEP_MS_MAX = 15_000;
 
@@ -66,55 +73,140 @@ async function until(what: string, condition: () => boolean | Promise<boolean>):
   }
 }
 
-interface NodeStatus {
-  readonly counters: { readonly granted: number; readonly released: number };
-  readonly store: { readonly commits: number };
+type Status = ReturnType<typeof nodeStatus>;
+
+/** The three nodes as the demonstration starts, kills and asks them. */
+class DemoNodes {
+  readonly network: DemoNetwork;
+  readonly #folder: string;
+  readonly #view: View;
+  readonly #running = new Map<number, RunningProgram>();
+
+  constructor(network: DemoNetwork, folder: string, view: View) {
+    this.network = network;
+    this.#folder = folder;
+    this.#view = view;
+  }
+
+  /** Starts a node; it serves some time later. */
+  async start(node: DemoNode): Promise<void> {
+    const file = `${this.#folder}/node${node.id}.yaml`;
+    await Deno.writeTextFile(file, nodeYaml(this.network, node, this.#folder));
+    this.#running.set(node.id, startProgram("node", file, (line) => this.#view.line(`node ${node.id}`, line)));
+  }
+
+  async ready(node: DemoNode): Promise<void> {
+    await this.#running.get(node.id)?.ready(`http://127.0.0.1:${node.httpPort}/readyz`);
+  }
+
+  async kill(node: DemoNode): Promise<void> {
+    await this.#running.get(node.id)?.kill();
+    this.#running.delete(node.id);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((program) => program.stop()));
+  }
+
+  /** Undefined while nobody answers. */
+  async status({ httpPort }: DemoNode): Promise<Status | undefined> {
+    try {
+      return await (await fetch(`http://127.0.0.1:${httpPort}/status`)).json() as Status;
+    } catch {
+      return undefined;
+    }
+  }
 }
 
-async function nodeStatus(network: DemoNetwork): Promise<NodeStatus> {
-  const response = await fetch(`http://127.0.0.1:${network.nodeHttpPort}/status`);
-  return await response.json() as NodeStatus;
+/** What happened around the takeover. */
+interface Takeover {
+  readonly killed: number;
+  readonly leader: number;
+  readonly afterMs: number;
+  readonly backAfterMs: number;
 }
 
 /** The clients' part. */
-async function play(lan: DemoClients, tally: Tally, view: View): Promise<void> {
-  view.line("demo", `${CLIENTS} clients look for an address`);
-  for (const { client } of lan.clients) {
-    lan.send(client.start(performance.now()));
-    await pause(PACE_MS);
-  }
-  await until(`${CLIENTS} leases`, () => tally.counts.bound === CLIENTS);
-  view.line("demo", `${RENEWING} clients renew`);
+async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View): Promise<Takeover> {
+  const { network } = nodes;
+  const start = async (clients: typeof lan.clients) => {
+    for (const { client } of clients) {
+      lan.send(client.start(performance.now()));
+      await pause(PACE_MS);
+    }
+  };
+  view.line("demo", `${FIRST} clients look for an address`);
+  await start(lan.clients.slice(0, FIRST));
+  await until(`${FIRST} leases`, () => tally.counts.bound === FIRST);
+
+  const leader = network.nodes.at(-1) as DemoNode;
+  const survivor = network.nodes.at(-2) as DemoNode;
+  view.line("demo", `node ${leader.id} leads: it is killed now, in mid-flight`);
+  await nodes.kill(leader);
+  const killedMs = performance.now();
+  let successor = 0;
+  await until("another leader", async () => {
+    const status = await nodes.status(survivor);
+    successor = status?.leader ?? 0;
+    return successor !== 0 && successor !== leader.id && status?.ready === true;
+  });
+  const afterMs = performance.now() - killedMs;
+  view.line("demo", `node ${successor} leads, ${(afterMs / 1_000).toFixed(1)} s after the other one died`);
+  await until("the relay to go elsewhere", async () => {
+    const status = await (await fetch(`http://127.0.0.1:${network.relayHttpPort}/status`)).json();
+    return status.nodes.some((node: { id: number; chosen: boolean }) => node.chosen && node.id !== leader.id);
+  });
+
+  view.line(
+    "demo",
+    `${RENEWING} clients renew at nodes that did not grant their leases, ${CLIENTS - FIRST} new ones come`,
+  );
   for (const { client } of lan.clients.slice(0, RENEWING)) {
     lan.send(client.renew(performance.now()));
     await pause(PACE_MS);
   }
-  await until(`${RENEWING} renewals`, () => tally.counts.renewed === RENEWING);
-  view.line("demo", `${RELEASING} clients release their address`);
+  await start(lan.clients.slice(FIRST));
+  await until("these exchanges", () => tally.counts.renewed === RENEWING && tally.counts.bound === CLIENTS);
+
+  view.line("demo", `node ${leader.id} comes back`);
+  const startedMs = performance.now();
+  await nodes.start(leader);
+  await nodes.ready(leader);
+  const backAfterMs = performance.now() - startedMs;
+  view.line("demo", `node ${leader.id} serves again; ${RELEASING} clients release their address`);
   for (const { client } of lan.clients.slice(-RELEASING)) {
     lan.send(client.release(performance.now()));
     await pause(PACE_MS);
   }
+  return { killed: leader.id, leader: successor, afterMs, backAfterMs };
 }
 
-function problems(lan: DemoClients, tally: Tally, status: NodeStatus): string[] {
+/** Leases that run, as a node's table has them. */
+function boundAt(status: Status | undefined): number {
+  return status?.subnets.flatMap(({ pools }) => pools).reduce((sum, pool) => sum + pool.bound, 0) ?? -1;
+}
+
+function problems(lan: DemoClients, tally: Tally, takeover: Takeover): string[] {
   const addresses = lan.clients.flatMap(({ client }) => client.lease === undefined ? [] : [client.lease.address]);
   const found: string[] = [];
   if (new Set(addresses).size !== addresses.length) found.push("two clients hold one address");
   if (addresses.length !== CLIENTS - RELEASING) found.push(`${addresses.length} clients hold a lease`);
   if (tally.counts.refused + tally.counts.expired > 0) found.push("a client lost its lease");
-  if (status.counters.granted !== CLIENTS + RENEWING) found.push(`the node counts ${status.counters.granted} grants`);
+  if (takeover.afterMs > TAKEOVER_MS_MAX) found.push(`the takeover took ${Math.round(takeover.afterMs)} ms`);
   return found;
 }
 
-function summarize(network: DemoNetwork, tally: Tally, status: NodeStatus): string {
+function summarize(network: DemoNetwork, tally: Tally, takeover: Takeover): string {
   const worst = Math.max(...tally.exchangesMs);
   return [
     "",
     `${tally.counts.bound} leases, ${tally.counts.renewed} renewals, ${tally.counts.released} releases through the relay; ` +
     `median ${median(tally.exchangesMs).toFixed(1)} ms, slowest ${worst.toFixed(1)} ms.`,
-    `The node synced its disk ${status.store.commits} times; every DHCPACK left after its lease was there.`,
-    `While it ran: http://127.0.0.1:${network.nodeHttpPort}/status (node), ` +
+    "Every DHCPACK left after its lease was on the disks of two of three nodes, and every node knows every lease.",
+    `Node ${takeover.killed} was killed while it led; node ${takeover.leader} led ${
+      (takeover.afterMs / 1_000).toFixed(1)
+    } s later. Started again, it served after ${(takeover.backAfterMs / 1_000).toFixed(1)} s.`,
+    `While it ran: ${network.nodes.map(({ httpPort }) => `http://127.0.0.1:${httpPort}/status`).join(" ")} (nodes), ` +
     `http://127.0.0.1:${network.relayHttpPort}/status (relay)`,
     "",
   ].join("\n");
@@ -137,26 +229,32 @@ async function main(keep: boolean): Promise<number> {
     if (stopped) throw new Interrupted();
   };
   try {
-    await Deno.writeTextFile(`${folder}/node.yaml`, nodeYaml(network, `${folder}/state`));
+    await makeKeyFile(`${folder}/cluster.key`);
     await Deno.writeTextFile(`${folder}/relay.yaml`, relayYaml(network));
-    for (const [program, port] of [["node", network.nodeHttpPort], ["relay", network.relayHttpPort]] as const) {
-      const running = startProgram(program, `${folder}/${program}.yaml`, (line) => view.line(program, line));
-      stoppers.push(() => running.stop());
-      await orInterruption(running.ready(`http://127.0.0.1:${port}/readyz`));
-    }
+    const nodes = new DemoNodes(network, folder, view);
+    stoppers.push(() => nodes.stop());
+    await Promise.all(network.nodes.map((node) => nodes.start(node)));
+    await orInterruption(Promise.all(network.nodes.map((node) => nodes.ready(node))));
+    const relay = startProgram("relay", `${folder}/relay.yaml`, (line) => view.line("relay", line));
+    stoppers.push(() => relay.stop());
+    await orInterruption(relay.ready(`http://127.0.0.1:${network.relayHttpPort}/readyz`));
     const lan = await DemoClients.open(network, CLIENTS, (name, event) => {
       tally.add(event);
       view.line(name, describe(event));
     });
     stoppers.push(() => lan.close());
     view.show(lan.clients);
-    await orInterruption(play(lan, tally, view));
-    const released = async () => (await nodeStatus(network)).counters.released === RELEASING;
-    await orInterruption(until("the releases at the node", released));
-    const status = await nodeStatus(network);
+    let takeover: Takeover | undefined;
+    await orInterruption(play(lan, nodes, tally, view).then((happened) => takeover = happened));
+    if (takeover === undefined) throw new Error("It was never played to the end");
+    const left = CLIENTS - RELEASING;
+    await orInterruption(until(`${left} leases at every node`, async () => {
+      const statuses = await Promise.all(network.nodes.map((node) => nodes.status(node)));
+      return statuses.every((status) => boundAt(status) === left);
+    }));
     view.end();
-    const found = problems(lan, tally, status);
-    print(summarize(network, tally, status));
+    const found = problems(lan, tally, takeover);
+    print(summarize(network, tally, takeover));
     for (const problem of found) print(`Wrong: ${problem}\n`);
     if (keep) {
       print("Left running; Ctrl-C ends it.\n");

@@ -110,9 +110,10 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
     case "ownId":
       return `${who} runs with the id of this node: give each node its own node.id`;
     case "unknownSender":
-      return `${who} is not among cluster.nodes here: add it to the configuration of every node, or stop it`;
+      return `${who} is no member of this cluster: dhcpcluster-node members add makes it one; else stop it`;
     case "wrongAddress":
-      return `${who} does not send from that node's address: correct the address in cluster.nodes, or node.id there`;
+      return `${who} does not send from that node's address: another machine uses its id, or it has moved: give each node its own node.id; ` +
+        "to move a member, remove it and add it with its new address";
     case "sealVersion":
     case "wireVersion":
     case "unknownType":

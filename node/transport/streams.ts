@@ -1,9 +1,9 @@
 /**
- * What is too large for a datagram, over TCP: messages that are sent and forgotten, and requests that many chunks answer.
+ * What is too large for a datagram, over TCP: messages that are sent and forgotten, in order, as long as the connection holds.
  * Carries encoded messages; what they say is `transport.ts`'s business. Frames and their protection are in `frames.ts`.
  *
- * The client opens a connection and says in its first frame what for; the server's first frame shows the client that it
- * has the key. Nothing of any size is read from a peer that has not shown it.
+ * The first frame of either side shows the other that it has the key. Nothing of any size is read from a peer that has not
+ * shown it.
  */
 
 import type { NodeId } from "../../src/cluster/messages.ts";
@@ -12,15 +12,15 @@ import { WIRE_LIMITS } from "../../src/cluster/wire/limits.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { closeQuietly, ConnectionError, type ConnectionFault, Frames } from "./frames.ts";
 
-/** What a connection is for: its first frame. */
-const PURPOSE = { messages: 0, request: 1 } as const;
+/** What a connection is for, in its first frame: there is one purpose so far. */
+const MESSAGES = 0;
 const HELLO_BYTES = 1;
 
 /** Times and numbers; all optional to set. */
 export interface StreamLimits {
   /** How long connecting may take, and showing the key. */
   readonly connectMs: number;
-  /** How long one frame may take, in either direction, and the making of a chunk. */
+  /** How long one frame may take, in either direction. */
   readonly stallMs: number;
   /** How long a connection for messages stays open without one. */
   readonly idleMs: number;
@@ -44,10 +44,8 @@ export const STREAM_LIMITS: StreamLimits = {
 /** What the streams need from their owner. */
 export interface StreamPorts {
   addressOf(node: NodeId): Ipv4 | undefined;
-  /** A message that somebody sent; not to be answered on this connection. */
+  /** A message that somebody sent. */
   message(bytes: Uint8Array, from: Ipv4, peer: NodeId): void;
-  /** The answer to a request, chunk by chunk; undefined when it is not to be answered. */
-  serve(bytes: Uint8Array, from: Ipv4, peer: NodeId): AsyncIterable<Uint8Array> | Iterable<Uint8Array> | undefined;
   /** Octets that did not open. */
   refused(opened: Extract<Opened, { ok: false }>, from: Ipv4): void;
 }
@@ -68,7 +66,6 @@ export class Streams {
     connected: 0,
     messagesSent: 0,
     messagesDropped: 0,
-    served: 0,
     faults: { stalled: 0, closed: 0, tooLarge: 0, refused: 0, full: 0 } as Record<ConnectionFault, number>,
   };
   readonly #sealer: Sealer;
@@ -108,23 +105,6 @@ export class Streams {
     if (!outbox.running) this.#drain(to, outbox);
   }
 
-  /** Asks a member; yields the chunks as they are asked for. Rejects with a `ConnectionError`. */
-  async *request(to: NodeId, bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-    const frames = await this.#connect(to, PURPOSE.request);
-    try {
-      await frames.write(bytes);
-      for (;;) {
-        const chunk = await frames.read(WIRE_LIMITS.messageBytesMax);
-        if (chunk === undefined) return;
-        yield chunk;
-      }
-    } catch (error) {
-      throw this.#counted(error);
-    } finally {
-      frames.close();
-    }
-  }
-
   close(): void {
     this.#closed = true;
     closeQuietly(this.#listener);
@@ -139,7 +119,7 @@ export class Streams {
     outbox.running = true;
     clearTimeout(outbox.idleTimer);
     try {
-      outbox.frames ??= await this.#connect(to, PURPOSE.messages);
+      outbox.frames ??= await this.#connect(to);
       for (let bytes = outbox.waiting[0]; bytes !== undefined; bytes = outbox.waiting[0]) {
         await outbox.frames.write(bytes);
         outbox.waiting.shift();
@@ -164,7 +144,7 @@ export class Streams {
     }, this.#limits.idleMs / 2);
   }
 
-  async #connect(to: NodeId, purpose: number): Promise<Frames> {
+  async #connect(to: NodeId): Promise<Frames> {
     try {
       const address = this.#ports.addressOf(to);
       if (address === undefined || this.#closed) throw new ConnectionError("closed", `node ${to} is not to be reached`);
@@ -178,7 +158,7 @@ export class Streams {
           stallMs: this.#limits.stallMs,
           refused: (opened) => this.#ports.refused(opened, address),
         });
-        await frames.write(Uint8Array.of(purpose));
+        await frames.write(Uint8Array.of(MESSAGES));
         const answer = await frames.read(HELLO_BYTES, this.#limits.connectMs);
         if (answer === undefined) throw new ConnectionError("closed", `node ${to} closed the connection`);
         if (frames.peer !== to) {
@@ -258,9 +238,11 @@ export class Streams {
       }
       peer = frames.peer;
       this.#perPeer.set(peer, connections + 1);
+      if (hello[0] !== MESSAGES) {
+        throw new ConnectionError("refused", `node ${peer} wants what this release does not know`);
+      }
       await frames.write(Uint8Array.of(0));
-      if (hello[0] === PURPOSE.request) await this.#serve(frames, from, peer);
-      else await this.#receive(frames, from, peer);
+      await this.#receive(frames, from, peer);
     } catch (error) {
       this.#counted(error);
     } finally {
@@ -279,16 +261,6 @@ export class Streams {
     }
   }
 
-  async #serve(frames: Frames, from: Ipv4, peer: NodeId): Promise<void> {
-    const request = await frames.read(REQUEST_BYTES_MAX);
-    if (request === undefined) return;
-    const chunks = this.#ports.serve(request, from, peer);
-    if (chunks === undefined) throw new ConnectionError("refused", "a request that is not to be answered");
-    // One at a time: the next chunk is made when the system took the last one.
-    for await (const chunk of chunks) await frames.write(chunk);
-    this.counters.served++;
-  }
-
   #counted(error: unknown): unknown {
     if (error instanceof ConnectionError && !this.#closed && !counted.has(error)) {
       counted.add(error);
@@ -304,4 +276,3 @@ export class Streams {
 /** Errors pass several places that count. */
 const counted = new WeakSet<ConnectionError>();
 const ACCEPT_PAUSE_MS = 100;
-const REQUEST_BYTES_MAX = 4_096;

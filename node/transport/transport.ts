@@ -1,13 +1,13 @@
 /**
  * Carries cluster messages: sealed datagrams to one member or all (multicast, or unicast to each), and TCP for what is too
- * large or a bulk sync. What arrives is opened, decoded and checked against the membership before anybody sees it; what is
+ * large for one: pages of a bulk sync, configurations. What arrives is opened, decoded and checked against the membership before anybody sees it; what is
  * refused is counted and becomes a problem with advice (`problems.ts`).
  *
  * What the messages mean is `src/cluster`'s business. Datagrams may be lost, doubled or reordered as on any network.
  */
 
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
-import type { ClusterMessage, Envelope, NodeId, SyncChunk, SyncRequest } from "../../src/cluster/messages.ts";
+import type { ClusterMessage, Envelope, NodeId } from "../../src/cluster/messages.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
 import { WIRE_LIMITS } from "../../src/cluster/wire/limits.ts";
 import { DOMAIN, type Run, Sealer } from "../../src/cluster/wire/seal.ts";
@@ -15,7 +15,6 @@ import type { Ipv4 } from "../../src/net/ipv4.ts";
 import { openUdp } from "../../src/net/open.ts";
 import type { UdpSocket } from "../../src/net/udp.ts";
 import { nodeCipher } from "./cipher.ts";
-import { ConnectionError } from "./frames.ts";
 import { type Problem, Problems } from "./problems.ts";
 import { type StreamLimits, Streams } from "./streams.ts";
 
@@ -41,8 +40,6 @@ export interface TransportOptions {
   envelope(): Envelope;
   /** A message from a member. Byte strings in it are views: copy what is kept for long. May not throw. */
   receive(envelope: Envelope, message: ClusterMessage, from: Ipv4): void;
-  /** Rows that answer a request, in chunks of at most 4 MiB; the last says `more: false`. */
-  serve(envelope: Envelope, request: SyncRequest): AsyncIterable<SyncChunk> | Iterable<SyncChunk>;
   /** Each problem once, when it begins. */
   problem(problem: Problem): void;
   readonly streamLimits?: Partial<StreamLimits>;
@@ -104,7 +101,6 @@ export class Transport {
       ports: {
         addressOf: (node) => this.#members.get(node),
         message: (bytes, from, peer) => this.#deliver(bytes, from, peer),
-        serve: (bytes, from, peer) => this.#serve(bytes, from, peer),
         refused: ({ error, node }, from) => this.#problems.refuse(error, from, node),
       },
     });
@@ -204,24 +200,6 @@ export class Transport {
     for (const [id, address] of this.#members) if (id !== self) this.#put(sealed, address);
   }
 
-  /**
-   * Asks a member for rows; the next chunk crosses the network when it is asked for. Rejects with a `ConnectionError` when
-   * the answer ends before a chunk that says `more: false`.
-   */
-  async *request(to: NodeId, request: SyncRequest): AsyncGenerator<{ envelope: Envelope; chunk: SyncChunk }> {
-    const address = this.#members.get(to) ?? 0;
-    const bytes = encodeMessage(this.#options.envelope(), request);
-    for await (const chunk of this.#streams.request(to, bytes)) {
-      const decoded = this.#decode(chunk, address, to);
-      if (decoded === undefined || decoded.message.type !== "syncChunk") {
-        throw new ConnectionError("refused", `node ${to} answers with something else than rows`);
-      }
-      yield { envelope: decoded.envelope, chunk: decoded.message };
-      if (!decoded.message.more) return;
-    }
-    throw new ConnectionError("closed", `node ${to} stopped before its last row`);
-  }
-
   /** Ends delivery and frees the ports. */
   close(): void {
     if (this.#closed) return;
@@ -276,22 +254,5 @@ export class Transport {
       return undefined;
     }
     return decoded;
-  }
-
-  #serve(bytes: Uint8Array, from: Ipv4, peer: NodeId): AsyncIterable<Uint8Array> | undefined {
-    const decoded = this.#decode(bytes, from, peer);
-    if (decoded === undefined || decoded.message.type !== "syncRequest") return undefined;
-    return this.#encoded(this.#options.serve(decoded.envelope, decoded.message));
-  }
-
-  async *#encoded(chunks: AsyncIterable<SyncChunk> | Iterable<SyncChunk>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of chunks) {
-      const bytes = encodeMessage(this.#options.envelope(), chunk);
-      if (bytes.length > WIRE_LIMITS.messageBytesMax) {
-        this.counters.tooLarge++;
-        throw new ConnectionError("tooLarge", `a chunk of ${chunk.rows.length} rows is ${bytes.length} octets`);
-      }
-      yield bytes;
-    }
   }
 }

@@ -2,19 +2,28 @@
 
 import { stringify } from "yaml";
 
+/** One of the demonstration's nodes. */
+export interface DemoNode {
+  readonly id: number;
+  readonly address: string;
+  readonly httpPort: number;
+}
+
 /** Everything the demonstration listens on. */
 export interface DemoNetwork {
   /** The relay's address towards clients: giaddr, and where clients send to. */
   readonly giaddr: string;
-  readonly nodeAddress: string;
-  /** Stands for port 67, at node and relay. */
+  /** By id; the last one becomes the leader. */
+  readonly nodes: readonly DemoNode[];
+  /** Stands for port 67, at nodes and relay. */
   readonly serverPort: number;
   /** Stands for port 68. */
   readonly clientPort: number;
-  readonly nodeHttpPort: number;
+  readonly clusterPort: number;
   readonly relayHttpPort: number;
 }
 
+const NODES = 3;
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 
@@ -24,10 +33,13 @@ export function chooseNetwork(): DemoNetwork {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
     const network = {
       giaddr: "127.77.0.1",
-      nodeAddress: "127.99.0.11",
+      nodes: Array.from(
+        { length: NODES },
+        (_, index) => ({ id: index + 1, address: `127.99.0.${11 + index}`, httpPort: port + 4 + index }),
+      ),
       serverPort: port,
       clientPort: port + 1,
-      nodeHttpPort: port + 2,
+      clusterPort: port + 2,
       relayHttpPort: port + 3,
     };
     if (isFree(network)) return network;
@@ -37,7 +49,7 @@ export function chooseNetwork(): DemoNetwork {
 
 function isFree(network: DemoNetwork): boolean {
   try {
-    for (const port of [network.nodeHttpPort, network.relayHttpPort]) {
+    for (const port of [network.relayHttpPort, ...network.nodes.map((node) => node.httpPort)]) {
       Deno.listen({ hostname: "127.0.0.1", port }).close();
     }
     return true;
@@ -46,13 +58,17 @@ function isFree(network: DemoNetwork): boolean {
   }
 }
 
-/** node.yaml */
-export function nodeYaml(network: DemoNetwork, stateDir: string): string {
+/** node.yaml of one node. */
+export function nodeYaml(network: DemoNetwork, { id, address, httpPort }: DemoNode, folder: string): string {
   return stringify({
-    node: { id: 1, stateDir },
-    dhcp: { address: network.nodeAddress, port: network.serverPort },
-    cluster: { nodes: [{ id: 1, address: network.nodeAddress }] },
-    http: { address: "127.0.0.1", port: network.nodeHttpPort },
+    node: { id, stateDir: `${folder}/state${id}` },
+    dhcp: { address, port: network.serverPort },
+    cluster: {
+      nodes: network.nodes.map((node) => ({ id: node.id, address: node.address })),
+      port: network.clusterPort,
+      keyFile: `${folder}/cluster.key`,
+    },
+    http: { address: "127.0.0.1", port: httpPort },
     log: { level: "info", format: "text" },
     service: {
       revision: 1,
@@ -66,7 +82,7 @@ export function nodeYaml(network: DemoNetwork, stateDir: string): string {
   });
 }
 
-/** relay.yaml */
+/** relay.yaml; the node that will lead comes first. */
 export function relayYaml(network: DemoNetwork): string {
   return stringify({
     relay: {
@@ -74,12 +90,13 @@ export function relayYaml(network: DemoNetwork): string {
       clientPort: network.clientPort,
       interfaces: [{ name: "lo", address: network.giaddr }],
     },
-    nodes: [{
-      id: 1,
-      address: network.nodeAddress,
+    nodes: network.nodes.toReversed().map(({ id, address, httpPort }) => ({
+      id,
+      address,
       port: network.serverPort,
-      health: `http://127.0.0.1:${network.nodeHttpPort}/readyz`,
-    }],
+      health: `http://127.0.0.1:${httpPort}/readyz`,
+    })),
+    probe: { interval: "250ms", timeout: "200ms" },
     http: { address: "127.0.0.1", port: network.relayHttpPort },
     log: { level: "info", format: "text" },
   });

@@ -11,6 +11,8 @@ const STOP_MS = 6_000;
 export interface RunningProgram {
   /** Resolves once `/readyz` says 200; rejects when the program ends or takes too long. */
   ready(url: string): Promise<void>;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
   /** Ends it as an operator would, with SIGTERM; by force when it does not follow. */
   stop(): Promise<void>;
 }
@@ -38,6 +40,10 @@ export function startProgram(program: "node" | "relay", config: string, line: (t
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       throw new Error(`The ${program} is not ready after ${READY_MS / 1_000} s; ask ${url}`);
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await status;
     },
     async stop() {
       if (ended !== undefined) return;

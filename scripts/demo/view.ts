@@ -17,8 +17,8 @@ const LINES_SHOWN = 14;
 /** A client with its address or state, and the space around it. */
 const CELL_COLUMNS = 26;
 const TITLES = [
-  "  20 clients  ──DHCP──▶  relay  ──giaddr, option 82──▶  node  ──fsync──▶  disk",
-  "  20 clients ─▶ relay ─▶ node ─▶ disk",
+  "  20 clients  ──DHCP──▶  relay  ──giaddr, option 82──▶  one of 3 nodes  ──fsync──▶  a majority's disks",
+  "  20 clients ─▶ relay ─▶ 3 nodes ─▶ their disks",
 ];
 const CSI = "\x1b[";
 

@@ -19,8 +19,8 @@ export const EXIT = {
 
 /** What the command line asks for. */
 export type Invocation =
-  /** Run with this file. */
-  | { readonly action: "run"; readonly config: string }
+  /** Run with this file; `flags`: the program's own that were given. */
+  | { readonly action: "run"; readonly config: string; readonly flags?: readonly string[] }
   /** Check this file and end. */
   | { readonly action: "check"; readonly config: string }
   /** Print and end: help, version, or what is wrong with the command line. */
@@ -32,6 +32,10 @@ export interface Program {
   readonly summary: string;
   /** Shown in the help, after the options. */
   readonly example: string;
+  /** Options without a value that only this program has. */
+  readonly flags?: readonly { readonly name: string; readonly description: string }[];
+  /** Commands beside running, for the help. */
+  readonly commands?: readonly string[];
 }
 
 /**
@@ -53,7 +57,7 @@ export function parseArguments(args: readonly string[], program: Program): Invoc
     .option("--check", "check the configuration file and exit")
     .version(`${program.name} ${VERSION}`, "-V, --version", "print the version and exit")
     .helpOption("-h, --help", "print this help and exit")
-    .addHelpText("after", `\nExample:\n  ${program.example}`)
+    .addHelpText("after", helpAfter(program))
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({
@@ -63,6 +67,7 @@ export function parseArguments(args: readonly string[], program: Program): Invoc
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+  for (const { name, description } of program.flags ?? []) command.option(`--${name}`, description);
   try {
     command.parse([...args], { from: "user" });
   } catch (error) {
@@ -72,6 +77,16 @@ export function parseArguments(args: readonly string[], program: Program): Invoc
     const line = `${program.name}: ${reason}; ${program.name} --help lists the options\n`;
     return { action: "exit", code: EXIT.usage, stdout, stderr: line };
   }
-  const { config, check } = command.opts<{ config: string; check?: boolean }>();
-  return { action: check === true ? "check" : "run", config };
+  const given = command.opts<{ config: string; check?: boolean } & Record<string, unknown>>();
+  const { config, check } = given;
+  if (check === true) return { action: "check", config };
+  const flags = (program.flags ?? []).map(({ name }) => name).filter((name) => given[name] === true);
+  return flags.length === 0 ? { action: "run", config } : { action: "run", config, flags };
+}
+
+function helpAfter({ name, example, commands = [] }: Program): string {
+  const others = commands.length === 0
+    ? ""
+    : `\nOther commands:\n${commands.map((line) => `  ${name} ${line}`).join("\n")}\n`;
+  return `${others}\nExample:\n  ${example}`;
 }

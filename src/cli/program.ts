@@ -5,12 +5,21 @@ import type { Check } from "../config/load.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { EXIT, parseArguments, type Program } from "./arguments.ts";
 
+/** What a program is started with beside its configuration. */
+export interface Given {
+  readonly file: string;
+  /** The file's plain values. */
+  readonly root: unknown;
+  /** The program's own flags that were given. */
+  readonly flags: readonly string[];
+}
+
 /** A program: how to read its configuration and how to start it. */
 export interface ProgramDefinition<Config> extends Program {
   readonly schema: z.ZodType<Config>;
   readonly check?: Check;
   /** Starts and returns once it serves. What keeps the process alive afterwards are its sockets. */
-  start(config: Config, file: string): Promise<void>;
+  start(config: Config, given: Given): Promise<void>;
 }
 
 /**
@@ -37,7 +46,8 @@ export async function runProgram<Config>(
     return EXIT.ok;
   }
   try {
-    await program.start(loaded.value, invocation.config);
+    const { config: file, flags = [] } = invocation;
+    await program.start(loaded.value, { file, root: loaded.root, flags });
     return undefined;
   } catch (error) {
     write(Deno.stderr, `${program.name}: ${oneLineError(error)}\n`);

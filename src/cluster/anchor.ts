@@ -36,12 +36,14 @@ export class AnchorRounds {
   readonly #sent = new Map<number, { to: NodeId; at: Instant }>();
   readonly #agreements = new Map<NodeId, Agreement>();
   readonly #peers = new Map<NodeId, PeerClock>();
-  #nextProbe = 1;
+  #nextProbe: number;
   #nextRoundMs = 0;
 
-  constructor(clock: AnchoredClock, members: { readonly size: number }) {
+  /** `firstProbe`: random, so that answers to an earlier process of this node don't pass for answers to this one. */
+  constructor(clock: AnchoredClock, members: { readonly size: number }, firstProbe = 1) {
     this.#clock = clock;
     this.#members = members;
+    this.#nextProbe = firstProbe;
   }
 
   /** The other members' clocks as last seen. */

@@ -97,6 +97,8 @@ export class Configs {
       this.#sayOnce({ kind: "configOutdated", file: file.revision, revision: known.revision });
     } else if (file.text !== known.text) {
       this.#sayOnce({ kind: "configConflict", revision: file.revision, from: 0 });
+      // Alone, there is nobody whose copy could be the one that is meant.
+      if (this.#members().length === 1) this.#take(file);
     }
   }
 

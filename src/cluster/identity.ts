@@ -14,6 +14,8 @@ export const FACT = {
   /** `<own disk> <the member's disk>`: the member was blank when it answered this disk. */
   blankPeer: (id: NodeId) => `blankPeer:${id}`,
   peer: (id: NodeId) => `peer:${id}`,
+  /** Epoch up to which this node has everything. */
+  settled: "settled",
 } as const;
 
 /** This disk. */
@@ -61,11 +63,12 @@ export class PeerDisks {
   readonly #known = new Map<NodeId, PeerDisk>();
   readonly #write: (fact: [string, string]) => void;
 
-  constructor(facts: ReadonlyMap<string, string>, members: readonly NodeId[], write: (fact: [string, string]) => void) {
+  constructor(facts: ReadonlyMap<string, string>, write: (fact: [string, string]) => void) {
     this.#write = write;
-    for (const id of members) {
-      const [diskId, starts] = (facts.get(FACT.peer(id)) ?? "").split(" ");
-      if (diskId && starts) this.#known.set(id, { diskId, starts: Number(starts) });
+    for (const [key, value] of facts) {
+      const [, id] = /^peer:(\d+)$/.exec(key) ?? [];
+      const [diskId, starts] = value.split(" ");
+      if (id && diskId && starts) this.#known.set(Number(id), { diskId, starts: Number(starts) });
     }
   }
 
@@ -79,10 +82,5 @@ export class PeerDisks {
     this.#known.set(id, { diskId: disk.diskId, starts: disk.starts });
     this.#write([FACT.peer(id), `${disk.diskId} ${disk.starts}`]);
     return true;
-  }
-
-  /** What is remembered of a member, for telling it why it is not believed. */
-  known(id: NodeId): PeerDisk | undefined {
-    return this.#known.get(id);
   }
 }

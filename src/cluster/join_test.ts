@@ -18,26 +18,26 @@ function row(address: number, octet: number, clock: number): LeaseRow {
 }
 
 Deno.test("join: case 18: nothing is pulled before two proposal times are over", () => {
-  const join = new Join(0);
-  deepStrictEqual(join.tick(at(READY - 1), [1, 2], [1, 2]).map(({ kind }) => kind), ["hello"]);
-  const later = join.tick(at(READY), [1, 2], [1, 2]);
+  const join = new Join({ startedMs: 0, others: [1, 2] });
+  deepStrictEqual(join.tick(at(READY - 1), [1, 2]).map(({ kind }) => kind), ["hello"]);
+  const later = join.tick(at(READY), [1, 2]);
   deepStrictEqual(later.map((output) => output.kind === "request" && output.to), [1, 2]);
 });
 
 Deno.test("join: ⌈n/2⌉ other voters are pulled whole, and their union is the result (case 17)", () => {
-  const join = new Join(0);
-  join.tick(at(READY), [1, 2], [1, 2]);
+  const join = new Join({ startedMs: 0, others: [1, 2] });
+  join.tick(at(READY), [1, 2]);
   const more = join.receive(1, { type: "syncChunk", rows: [row(10, 1, 5)], more: true }, at(READY), TIME);
-  deepStrictEqual(more, [{ kind: "request", to: 1, message: { type: "syncRequest", purpose: "join", after: 10 } }]);
+  deepStrictEqual(more, [{ kind: "request", to: 1, page: { purpose: "join", after: 10 } }]);
   join.receive(1, { type: "syncChunk", rows: [row(11, 1, 6)], more: false }, at(READY), TIME);
-  strictEqual(join.result(3), undefined, "one source of two");
+  strictEqual(join.result(), undefined, "one source of two");
   join.receive(2, { type: "syncChunk", rows: [row(10, 2, 4)], more: false }, at(READY), TIME);
-  deepStrictEqual(join.result(3)?.map(({ address, slot }) => [address, slot.state]), [[10, "blocked"], [11, "bound"]]);
+  deepStrictEqual(join.result()?.map(({ address, slot }) => [address, slot.state]), [[10, "blocked"], [11, "bound"]]);
 });
 
 Deno.test("join: the detail is that of the client who stands in the slot, not that of whoever was seen last", () => {
-  const join = new Join(0);
-  join.tick(at(READY), [1, 2], [1, 2]);
+  const join = new Join({ startedMs: 0, others: [1, 2] });
+  join.tick(at(READY), [1, 2]);
   const mine = { ...row(10, 1, 5), detail: { ...NO_DETAIL, hostname: "winner", lastSeen: 1 } };
   const ended = row(10, 2, 4);
   const other = {
@@ -47,28 +47,39 @@ Deno.test("join: the detail is that of the client who stands in the slot, not th
   };
   join.receive(1, { type: "syncChunk", rows: [mine], more: false }, at(READY), TIME);
   join.receive(2, { type: "syncChunk", rows: [other], more: false }, at(READY), TIME);
-  deepStrictEqual(join.result(3)?.map(({ detail }) => detail.hostname), ["winner"]);
+  deepStrictEqual(join.result()?.map(({ detail }) => detail.hostname), ["winner"]);
 });
 
 Deno.test("join: a source that goes away is replaced; late and doubled chunks change nothing", () => {
-  const join = new Join(0);
-  join.tick(at(READY), [1, 2, 3, 4], [1, 2, 3]);
+  const join = new Join({ startedMs: 0, others: [1, 2, 3, 4] });
+  join.tick(at(READY), [1, 2, 3]);
   join.receive(1, { type: "syncChunk", rows: [row(10, 1, 5)], more: true }, at(READY), TIME);
-  const again = join.tick(at(READY + 2_000), [1, 2, 3, 4], [2, 3, 4]);
-  const asked = again.flatMap((output) => output.kind === "request" ? [[output.to, output.message.after]] : []);
+  const again = join.tick(at(READY + 2_000), [2, 3, 4]);
+  const asked = again.flatMap((output) => output.kind === "request" ? [[output.to, output.page.after]] : []);
   deepStrictEqual(asked, [[2, -1], [3, -1], [4, -1]]);
   deepStrictEqual(join.receive(1, { type: "syncChunk", rows: [row(11, 1, 5)], more: false }, at(READY), TIME), []);
-  strictEqual(join.result(5), undefined);
+  strictEqual(join.result(), undefined);
 });
 
 Deno.test("join: first formation: every other member was blank when this disk asked it", () => {
-  const join = new Join(0);
-  strictEqual(join.isFormation([1, 2]), false);
-  join.helloAnswered(1, "aa");
-  strictEqual(join.isFormation([1, 2]), false);
-  join.helloAnswered(2, "bb");
-  strictEqual(join.isFormation([1, 2]), true);
-  strictEqual(new Join(0).isFormation([]), true, "a node alone");
+  const join = new Join({ startedMs: 0, others: [1, 2] });
+  strictEqual(join.isFormation, false);
+  join.helloAnswered(1, { blank: true, ownDiskId: "aa" });
+  strictEqual(join.isFormation, false);
+  join.helloAnswered(2, { blank: true, ownDiskId: "bb" });
+  strictEqual(join.isFormation, true);
+  deepStrictEqual(join.result(), []);
+  strictEqual(new Join({ startedMs: 0, others: [] }).isFormation, true, "a node alone");
+});
+
+Deno.test("join: --bootstrap: a majority of blank members forms the cluster, unless one has slots", () => {
+  const join = new Join({ startedMs: 0, others: [1, 2, 4, 5], bootstrap: true });
+  join.helloAnswered(1, { blank: true, ownDiskId: "aa" });
+  strictEqual(join.isFormation, false, "two of five");
+  join.helloAnswered(2, { blank: true, ownDiskId: "bb" });
+  strictEqual(join.isFormation, true, "three of five");
+  join.helloAnswered(4, { blank: false, ownDiskId: "cc" });
+  strictEqual(join.isFormation, false, "member 4 has leases that would be lost");
 });
 
 Deno.test("identity: a new disk is blank and has a name of its own; starts are counted", () => {
@@ -81,12 +92,12 @@ Deno.test("identity: a new disk is blank and has a name of its own; starts are c
 
 Deno.test("identity: case 20: a disk whose starts went back, or another one that did not join, is not believed", () => {
   const written: [string, string][] = [];
-  const peers = new PeerDisks(new Map(), [2], (fact) => written.push(fact));
+  const peers = new PeerDisks(new Map(), (fact) => written.push(fact));
   strictEqual(peers.seen(2, { diskId: "aa", starts: 5 }, true), true);
   strictEqual(peers.seen(2, { diskId: "aa", starts: 4 }, true), false, "a restored snapshot");
   strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, true), false, "a clone, or a disk nobody saw joining");
   strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, false), true, "a new disk that joins");
   strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, true), true);
-  const again = new PeerDisks(new Map(written), [2], () => {});
+  const again = new PeerDisks(new Map(written), () => {});
   strictEqual(again.seen(2, { diskId: "aa", starts: 6 }, true), false, "remembered across restarts");
 });

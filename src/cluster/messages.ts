@@ -4,6 +4,7 @@
  */
 
 import type { Answer, EndRecord, LockRecord } from "../lease/agreement.ts";
+import type { ClientKey } from "../lease/client.ts";
 import type { LeaseDetail, LeaseRow } from "../lease/slot.ts";
 import type { Ipv4, Range } from "../net/ipv4.ts";
 
@@ -84,7 +85,7 @@ export interface LeaseBatch {
   readonly committed: readonly SequenceRange[];
   /** What the sender has of every stream. */
   readonly seen: readonly StreamPosition[];
-  /** Free addresses per pool in the sender's ranges. */
+  /** Free addresses per pool in the sender's ranges; said in heartbeats that are due, empty in other batches. */
   readonly free: readonly number[];
   /** Whether the sender serves. */
   readonly ready: boolean;
@@ -96,6 +97,10 @@ export interface LeaseBatch {
   readonly starts: number;
   /** Newest configuration the sender has on disk. */
   readonly revision: number;
+  /** The sender has everything of this epoch (membership step 4). */
+  readonly settled: boolean;
+  /** The sender knows that every member is settled: another change may follow (membership step 5). */
+  readonly complete: boolean;
 }
 
 /** An acceptor's answers to the records of one batch, each by itself (case 8). Unicast to the origin. */
@@ -145,12 +150,18 @@ export interface Config {
   readonly text: string;
 }
 
-/** Asks for slots after an address, over TCP. `purpose` says what for: see `sync.ts`. */
+/** Asks for slots after an address. `purpose` says what for: see `completeness.ts`. */
 export interface SyncRequest {
   readonly type: "syncRequest";
   readonly purpose: "join" | "repair" | "settle";
   readonly after: Ipv4 | -1;
+  /** The sender's disk: whoever serves a join has seen that disk join. */
+  readonly diskId: string;
+  readonly starts: number;
 }
+
+/** What a `SyncRequest` asks for. */
+export type SyncPage = Pick<SyncRequest, "purpose" | "after">;
 
 /** Slots by address; `more`: ask again after the last one. */
 export interface SyncChunk {
@@ -184,10 +195,35 @@ export interface Distrust {
   readonly starts: number;
 }
 
-/** This member has everything of this epoch (membership step 4). */
-export interface Settled {
-  readonly type: "settled";
+/** A member and where it is. */
+export interface MemberAddress {
+  readonly id: NodeId;
+  readonly address: Ipv4;
+}
+
+/** Who the members are from an epoch on. Taken in any epoch. */
+export interface Membership {
+  readonly type: "membership";
   readonly epoch: number;
+  /** Of the leader that made it: of two for one epoch the later one holds. */
+  readonly term: number;
+  /** By id. */
+  readonly members: readonly MemberAddress[];
+}
+
+/** Does anything there contradict that this client holds this address? `query` comes back. */
+export interface SlotQuery {
+  readonly type: "slotQuery";
+  readonly query: number;
+  readonly address: Ipv4;
+  readonly client: ClientKey;
+}
+
+/** What the answerer's slot says of it; see `inquiry.ts`. */
+export interface SlotAnswer {
+  readonly type: "slotAnswer";
+  readonly query: number;
+  readonly contradicts: boolean;
 }
 
 export type ClusterMessage =
@@ -208,4 +244,6 @@ export type ClusterMessage =
   | Hello
   | HelloAnswer
   | Distrust
-  | Settled;
+  | Membership
+  | SlotQuery
+  | SlotAnswer;

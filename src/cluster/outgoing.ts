@@ -27,25 +27,39 @@ export class OutgoingStream {
   #next = 1;
   /** Records not sent yet; the last of them has number `#next - 1`. */
   #unsent: StreamRecord[] = [];
+  #unsentBytes = 0;
   /** By sequence number modulo its size. */
   readonly #kept: (StreamRecord | undefined)[] = [];
   /** Committed records still to be said, with how often. */
   readonly #notes = new Map<number, number>();
+  /** Of these, those that were not said once. */
+  #unsaid = 0;
 
   /** The number of the last record added; 0 before the first. */
   get last(): number {
     return this.#next - 1;
   }
 
-  /** Whether there is something to send beside a heartbeat. */
+  /** Whether there are records to send. */
+  get unsent(): boolean {
+    return this.#unsent.length > 0;
+  }
+
+  /** Whether they fill a datagram. */
+  get full(): boolean {
+    return this.#unsentBytes >= CLUSTER_LIMITS.datagramBytesMax - BATCH_OCTETS;
+  }
+
+  /** Whether there is news to send, if only that something was committed. What was said once is said again in company. */
   get waiting(): boolean {
-    return this.#unsent.length > 0 || this.#notes.size > 0;
+    return this.#unsent.length > 0 || this.#unsaid > 0;
   }
 
   /** Appends a record; returns its sequence number. */
   add(record: StreamRecord): number {
     const sequence = this.#next++;
     this.#unsent.push(record);
+    this.#unsentBytes += streamRecordBytesMax(record);
     this.#kept[sequence % CLUSTER_LIMITS.repairRecords] = record;
     return sequence;
   }
@@ -59,6 +73,7 @@ export class OutgoingStream {
   /** A record was committed: the next batches say so. */
   note(sequence: number): void {
     this.#notes.set(sequence, NOTE_REPEATS);
+    this.#unsaid += 1;
   }
 
   /** Everything that is to be sent now, in batches. At least one when `heartbeat` is set. */
@@ -70,6 +85,7 @@ export class OutgoingStream {
       at += records.length;
     }
     this.#unsent = [];
+    this.#unsentBytes = 0;
     if (batches.length === 0 && (heartbeat || this.#notes.size > 0)) {
       batches.push({ first: this.#next, records: [], committed: this.#takeNotes() });
     }
@@ -100,6 +116,7 @@ export class OutgoingStream {
       if (open !== undefined && open.last + 1 === sequence) open.last = sequence;
       else if (ranges.length === NOTES_MAX) break;
       else ranges.push({ first: sequence, last: sequence });
+      if (repeats === NOTE_REPEATS) this.#unsaid -= 1;
       if (repeats === 1) this.#notes.delete(sequence);
       else this.#notes.set(sequence, repeats - 1);
     }

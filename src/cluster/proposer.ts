@@ -209,7 +209,13 @@ export class Proposer {
     this.#attempt(committed.proposal, committed.record.hold, [], committed.attempt + 1, now);
   }
 
-  /** Forgets every proposal without deciding it: the membership changed. The clients ask again. */
+  /** The membership changed: no proposal of the one before is decided but by an abort. The clients ask again. */
+  abortAll(now: Instant): void {
+    this.#committed.clear();
+    for (const pending of [...this.#pending]) this.#abort(pending, now, "dropped");
+  }
+
+  /** Forgets every proposal: this node starts as blank as a new disk. */
   dropAll(now: Instant): void {
     this.#committed.clear();
     for (const pending of [...this.#pending]) {
@@ -226,7 +232,7 @@ export class Proposer {
     }
     for (const pending of this.#pending) {
       if (now.monotonicMs - pending.startedMs <= PROPOSAL_MS) return;
-      this.#abort(pending, now);
+      this.#abort(pending, now, "timeout");
     }
   }
 
@@ -294,7 +300,7 @@ export class Proposer {
     for (const decided of pending.waiting) decided({ committed: false, reason: "ended" }, now);
   }
 
-  #abort(pending: Pending, now: Instant): void {
+  #abort(pending: Pending, now: Instant, reason: "timeout" | "dropped"): void {
     this.#forget(pending);
     const { address, client, detail } = pending.proposal;
     const time = this.#clock.bounds(now);
@@ -314,7 +320,7 @@ export class Proposer {
       }
       this.#ports.propagate(address, record, detail);
     }
-    for (const decided of pending.waiting) decided({ committed: false, reason: "timeout" }, now);
+    for (const decided of pending.waiting) decided({ committed: false, reason }, now);
   }
 
   #forget(pending: Pending): void {

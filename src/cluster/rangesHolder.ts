@@ -6,7 +6,7 @@
  * acknowledgement in one. A range `WANTED` in it says that the member lacks an address of that pool.
  */
 
-import { type Ipv4, type Range, UNSPECIFIED } from "../net/ipv4.ts";
+import { type Range, UNSPECIFIED } from "../net/ipv4.ts";
 import type { Instant } from "../lease/clock.ts";
 import type { FactPorts } from "./electionVote.ts";
 import { CLUSTER_LIMITS } from "./limits.ts";
@@ -75,11 +75,6 @@ export class RangeHolder {
     const wanted = [...this.#wanted];
     this.#wanted.clear();
     return wanted;
-  }
-
-  /** Whether this node allocates an address of a pool. */
-  owns(pool: number, address: Ipv4): boolean {
-    return this.#held.ranges[pool]?.some((range) => range.first <= address && address <= range.last) ?? false;
   }
 
   /** Somebody asked for an address of a pool and this node has none left. */

@@ -272,9 +272,6 @@ Deno.test("holder: an older allocation, another sender, and an unreadable fact a
   say(3, 5, 7);
   say(2, 4, 8);
   deepStrictEqual(holder.held, { term: 5, version: 4, ranges: [[{ first: 4, last: 9 }]] });
-  strictEqual(holder.owns(0, 5), true);
-  strictEqual(holder.owns(0, 3), false);
-  strictEqual(holder.owns(1, 5), false);
 });
 
 Deno.test("planner: versions never overlap inside, members that are there never hold the same, all come to rest", () => {

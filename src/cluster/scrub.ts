@@ -8,7 +8,8 @@ import type { Bounds, Instant } from "../lease/clock.ts";
 import type { LeaseRow, Slot } from "../lease/slot.ts";
 import { compareVersions, maxVersion } from "../lease/version.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
-import type { NodeId, SyncChunk, SyncRequest } from "./messages.ts";
+import type { NodeId, SyncChunk } from "./messages.ts";
+import type { PageRequest } from "./pull.ts";
 
 /** A page a second passes a million leases in half an hour; after records were lost there is no pause. */
 const PAGE_MS = 1_000;
@@ -32,7 +33,7 @@ export class Scrub {
   }
 
   /** The page to ask for now, if any. */
-  tick(now: Instant, voters: readonly NodeId[]): { to: NodeId; message: SyncRequest } | undefined {
+  tick(now: Instant, voters: readonly NodeId[]): PageRequest | undefined {
     const patience = this.#waiting ? ANSWER_MS : this.#hurried > 0 ? HURRIED_PAGE_MS : PAGE_MS;
     if (now.monotonicMs - this.#askedMs < patience) return undefined;
     const gone = this.#source === undefined || !voters.includes(this.#source);
@@ -40,7 +41,7 @@ export class Scrub {
     if (this.#source === undefined) return undefined;
     this.#askedMs = now.monotonicMs;
     this.#waiting = true;
-    return { to: this.#source, message: { type: "syncRequest", purpose: "repair", after: this.#after } };
+    return { to: this.#source, page: { purpose: "repair", after: this.#after } };
   }
 
   /** The rows of a page that was asked for; none for any other. */

@@ -47,7 +47,7 @@ Deno.test("scrub: walks through one voter after the other, page by page; a silen
   const row = (address: number): LeaseRow => ({ address, slot: bound(A, 5), detail: NO_DETAIL });
   const asked = (ms: number) => {
     const output = scrub.tick(at(ms), [2, 3]);
-    return output && [output.to, output.message.after];
+    return output && [output.to, output.page.after];
   };
   deepStrictEqual(asked(0), [2, -1]);
   strictEqual(asked(1_500), undefined);

@@ -75,13 +75,17 @@ export class Status {
     this.#say(now);
   }
 
-  /** Whether a majority is there as far as this node knows. Alone in its cluster a node is the majority. */
+  /**
+   * Whether a majority is there as far as this node knows: a leader said so within `statusMs`, even if it is gone by now and
+   * another one is being elected. Alone in its cluster a node is the majority.
+   */
   hasMajority(now: Instant): boolean {
     if (this.#members().length === 1) return this.#members()[0] === this.#self;
-    const { leader, term } = this.#leadership;
     const newest = this.#newest;
-    return newest !== undefined && newest.majority && newest.from === leader && newest.term === term &&
-      now.monotonicMs - newest.atMs <= CLUSTER_LIMITS.statusMs;
+    if (newest === undefined || !newest.majority) return false;
+    // What this node said while it led counts no more when it had to stop.
+    if (newest.from === this.#self && this.#leadership.role !== "leader") return false;
+    return now.monotonicMs - newest.atMs <= CLUSTER_LIMITS.statusMs;
   }
 
   #lead(now: Instant, present: readonly NodeId[]): void {

@@ -60,6 +60,6 @@ Deno.test(
         `${file}:2:4: b:`,
       ]);
       await Deno.writeTextFile(file, "a: 1\nb: 2\n");
-      deepStrictEqual(await loadConfigFile(file, schema), { ok: true, value: { a: 1, b: 2 } });
+      deepStrictEqual(await loadConfigFile(file, schema), { ok: true, value: { a: 1, b: 2 }, root: { a: 1, b: 2 } });
     }),
 );

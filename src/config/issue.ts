@@ -30,8 +30,8 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
-/** All or nothing: a configuration with any problem is not used. */
-export type ConfigResult<T> = { readonly ok: true; readonly value: T } | {
+/** All or nothing: a configuration with any problem is not used. `root` is what it was made of, as plain values. */
+export type ConfigResult<T> = { readonly ok: true; readonly value: T; readonly root: unknown } | {
   readonly ok: false;
   readonly issues: readonly ConfigIssue[];
 };

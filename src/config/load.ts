@@ -43,13 +43,15 @@ export function loadConfig<T>(text: string, schema: z.ZodType<T>, check?: Check)
   if (source === undefined) return { ok: false, issues };
   const { value, problems } = findProblems(source.value, schema, check);
   const all = [...issues, ...problems.map((problem) => source.locate(problem))];
-  return all.length > 0 || value === undefined ? { ok: false, issues: inOrder(all) } : { ok: true, value };
+  return all.length > 0 || value === undefined
+    ? { ok: false, issues: inOrder(all) }
+    : { ok: true, value, root: source.value };
 }
 
 /** The same for values that have no file, such as what another node sent: issues without positions. */
 export function checkConfig<T>(root: unknown, schema: z.ZodType<T>, check?: Check): ConfigResult<T> {
   const { value, problems } = findProblems(root, schema, check);
-  if (problems.length === 0 && value !== undefined) return { ok: true, value };
+  if (problems.length === 0 && value !== undefined) return { ok: true, value, root };
   const issues = problems.map(({ path, message, about }) => {
     const subject = about === "value" ? `${describe(valueAt(root, path))} ` : "";
     return { path: formatPath(path), line: 0, column: 0, message: subject + message };
@@ -57,12 +59,17 @@ export function checkConfig<T>(root: unknown, schema: z.ZodType<T>, check?: Chec
   return { ok: false, issues };
 }
 
+/** A file's configuration and what it was made of, or what to print. */
+export type LoadedFile<T> =
+  | { readonly ok: true; readonly value: T; readonly root: unknown }
+  | { readonly ok: false; readonly message: string };
+
 /** Reads and checks a file. When it fails, `message` is what to print: one line for each problem. */
 export async function loadConfigFile<T>(
   file: string,
   schema: z.ZodType<T>,
   check?: Check,
-): Promise<{ readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string }> {
+): Promise<LoadedFile<T>> {
   const read = await readConfigFile(file);
   if (!read.ok) return { ok: false, message: `${file}: ${read.message}` };
   const result = loadConfig(read.text, schema, check);

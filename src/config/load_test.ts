@@ -36,6 +36,7 @@ Deno.test("loadConfig() returns the values with defaults filled in", () => {
   deepStrictEqual(loadConfig(GOOD, schema), {
     ok: true,
     value: { name: "a", http: { address: 0x0a000001, port: 80 }, mode: "safe", on: false, ids: [] },
+    root: { name: "a", http: { address: "10.0.0.1" } },
   });
 });
 

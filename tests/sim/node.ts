@@ -3,18 +3,17 @@
  * and DHCP server) that can crash, pause and start again.
  */
 
-import { decide, type ServerState } from "../../src/dhcp/server/server.ts";
-import { completeAck } from "../../src/dhcp/server/reply.ts";
-import type { Policy } from "../../src/dhcp/server/policy.ts";
-import type { Message } from "../../src/dhcp/message.ts";
+import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import { startIdentity } from "../../src/cluster/identity.ts";
-import type { ClusterMessage, NodeId } from "../../src/cluster/messages.ts";
-import { Replica, type Safeguards } from "../../src/cluster/replica.ts";
+import { Member, type MemberNotice } from "../../src/cluster/member.ts";
+import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/messages.ts";
+import type { Safeguards } from "../../src/cluster/replica.ts";
+import type { Message } from "../../src/dhcp/message.ts";
+import type { Policy } from "../../src/dhcp/server/policy.ts";
+import { Service, tableFor } from "../../src/dhcp/server/service.ts";
 import { AnchoredClock, type Instant } from "../../src/lease/clock.ts";
-import { PROPOSAL_MS } from "../../src/lease/limits.ts";
 import { VersionMint } from "../../src/lease/mint.ts";
-import { Offers } from "../../src/lease/offers.ts";
-import { LeaseTable } from "../../src/lease/table.ts";
+import type { LeaseTable } from "../../src/lease/table.ts";
 import type { Checker } from "./checker.ts";
 import { SimDisk } from "./disk.ts";
 import type { SimNetwork } from "./network.ts";
@@ -29,8 +28,9 @@ const TICK_MS = 20;
 interface Process {
   readonly incarnation: number;
   readonly bootMs: number;
-  readonly replica: Replica;
-  readonly state: ServerState;
+  readonly member: Member;
+  readonly service: Service;
+  readonly table: LeaseTable;
   readonly clock: AnchoredClock;
 }
 
@@ -73,11 +73,16 @@ export class SimNode {
 
   /** Whether its slots are complete. */
   get synced(): boolean {
-    return this.#process?.replica.synced === true;
+    return this.#process?.member.synced === true;
+  }
+
+  /** The running process's member of the cluster. */
+  get member(): Member | undefined {
+    return this.#process?.member;
   }
 
   get table(): LeaseTable | undefined {
-    return this.#process?.state.table;
+    return this.#process?.table;
   }
 
   /** Both clocks of this machine now. */
@@ -95,38 +100,68 @@ export class SimNode {
     const { world, prng, policy, members, safeguards } = this.#cluster;
     const incarnation = prng.int(1, 0xffffffff);
     const { identity, writes } = startIdentity(this.disk.facts, () => prng.next());
-    const table = new LeaseTable({ pools: policy.pools.map((pool) => pool.range), reserved: [] });
+    const table = tableFor(policy, 0);
     const mint = new VersionMint({ node: this.id, incarnation });
     for (const row of this.disk.rows.values()) mint.observe(row.slot.version);
     table.load(this.disk.rows.values());
     const clock = new AnchoredClock();
-    const facts = new Map(this.disk.facts);
     const bootMs = world.nowMs;
-    const replica = new Replica({
-      self: this.id,
-      incarnation,
-      identity,
-      members,
-      table,
-      clock,
-      mint,
-      limits: { maxLeaseMs: policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS },
-      facts,
-      heartbeat: () => ({ free: [], ready: true, revision: 1 }),
-      random: () => prng.next(),
-      ports: {
-        send: (to, message) => this.#send(incarnation, to, message),
-        broadcast: (message) => {
-          for (const to of members) if (to !== this.id) this.#send(incarnation, to, message);
-        },
-        persist: (writes, durable) => this.disk.write(writes, () => this.#resume(() => durable(this.now()))),
-      },
-      safeguards,
-      now: { wallMs: EPOCH_MS + bootMs + this.wallOffsetMs, monotonicMs: 0 },
-    });
+    const facts = new Map(this.disk.facts);
     // Nothing is said before it is durable that this start happened.
     this.disk.write({ facts: writes }, () => {
-      this.#process = { incarnation, bootMs, replica, clock, state: { policy, table, offers: new Offers(table) } };
+      const checker = this.#cluster.checker;
+      const now = { wallMs: EPOCH_MS + bootMs + this.wallOffsetMs, monotonicMs: 0 };
+      const service: Service = new Service({
+        policy,
+        table,
+        agreement: {
+          propose: (proposal, now, decided) => member.propose(proposal, now, decided),
+          end: (request, now, durable) => member.end(request, now, durable),
+          inquire: (address, client, now, contradicted) => member.inquire(address, client, now, contradicted),
+          want: (pools) => member.want(pools),
+          isPresent: (address, now) => member.isPresent(address, now),
+        },
+        events: {
+          granted: ({ address, detail }) => checker.leaving(address, detail.chaddr),
+          failed: () => {},
+          ended: () => {},
+        },
+      });
+      const member: Member = new Member({
+        self: this.id,
+        incarnation,
+        identity,
+        nodes: members.map(addressOf),
+        bootstrap: false,
+        table,
+        clock,
+        mint,
+        limits: service.limits,
+        facts,
+        pools: () => service.pools,
+        activate: () => {},
+        validate: () => undefined,
+        able: () => true,
+        random: () => prng.next(),
+        ports: {
+          send: (to, message) => this.#send(member.envelope(), to, message),
+          broadcast: (message) => {
+            for (const to of members) if (to !== this.id) this.#send(member.envelope(), to, message);
+          },
+          persist: (writes, durable) =>
+            this.disk.write(writes, () =>
+              this.#resume(() => {
+                durable(this.now());
+                this.#flush();
+              })),
+          notice: (notice) => this.#notice(notice),
+          members: () => {},
+        },
+        safeguards,
+        now,
+      });
+      member.offer({ revision: 1, text: "{}" });
+      this.#process = { incarnation, bootMs, member, service, table, clock };
       this.#cluster.log(`node ${this.id} starts${identity.blank ? " blank" : ""}`);
       this.#tick(incarnation);
     });
@@ -150,10 +185,10 @@ export class SimNode {
     });
   }
 
-  receive(from: NodeId, incarnation: number, message: ClusterMessage): void {
+  receive(envelope: Envelope, message: ClusterMessage): void {
     this.#resume(() => {
-      this.#process?.replica.receive(from, incarnation, message, this.now());
-      this.#process?.replica.flush(this.now());
+      this.#process?.member.receive(envelope, message, this.now());
+      this.#flush();
     });
   }
 
@@ -163,27 +198,25 @@ export class SimNode {
       const process = this.#process;
       const now = this.now();
       const time = process?.clock.bounds(now);
-      if (process === undefined || time === undefined || !process.replica.mayPropose(now)) return;
-      const address = 0x0a630000 + this.id;
+      if (process === undefined || time === undefined || process.member.unready(now) !== undefined) return;
+      const { address } = addressOf(this.id);
       const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, attached: false };
-      const action = decide(process.state, message, arrival, now, time);
-      if (action.kind === "reply") answer(action.reply);
-      else if (action.kind === "end") {
-        const { how, address, client, detail } = action;
-        process.state.offers.end(client);
-        const restMs = process.state.policy.config.declineSeconds * 1_000;
-        process.replica.end({ kind: how, address, client, restMs, detail }, now, () => {});
-      } else if (action.kind === "grant") {
-        const leaseMs = action.leaseSeconds * 1_000 + PROPOSAL_MS;
-        process.replica.propose({ ...action, leaseMs }, now, (outcome) => {
-          if (!outcome.committed) return;
-          process.state.offers.end(action.client);
-          this.#cluster.checker.leaving(action.address, action.detail.chaddr);
-          completeAck(action.reply, action.scope, Math.floor(outcome.leaseMs / 1_000));
-          answer(action.reply);
-        });
-      }
-      process.replica.flush(now);
+      process.service.handle(message, arrival, now, time, answer);
+      this.#flush();
+    });
+  }
+
+  #notice(notice: MemberNotice): void {
+    this.#cluster.log(`node ${this.id}: ${JSON.stringify(notice)}`);
+  }
+
+  #flush(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    process.member.flush(this.now());
+    if (!process.member.unsent) return;
+    this.#cluster.world.after(CLUSTER_LIMITS.batchMs, () => {
+      if (this.#process === process) this.#resume(() => this.#flush());
     });
   }
 
@@ -193,10 +226,8 @@ export class SimNode {
       const process = this.#process;
       if (process?.incarnation !== incarnation) return;
       const now = this.now();
-      process.replica.tick(now);
-      const time = process.clock.bounds(now);
-      if (time !== undefined) process.state.table.expire(time);
-      process.state.offers.expire(now.monotonicMs);
+      process.member.tick(now);
+      process.service.tick(now, process.clock.bounds(now));
       this.#cluster.world.after(TICK_MS, () => this.#tick(incarnation));
     });
   }
@@ -207,8 +238,13 @@ export class SimNode {
     else run();
   }
 
-  #send(incarnation: number, to: NodeId, message: ClusterMessage): void {
+  #send(envelope: Envelope, to: NodeId, message: ClusterMessage): void {
     const { network, nodes } = this.#cluster;
-    network.carry(this.id, to, () => nodes.get(to)?.receive(this.id, incarnation, message));
+    network.carry(this.id, to, () => nodes.get(to)?.receive(envelope, message));
   }
+}
+
+/** Where a node is reached. */
+function addressOf(id: NodeId): MemberAddress {
+  return { id, address: 0x0a630000 + id };
 }

@@ -161,7 +161,7 @@ export class Network {
     this.#observe(process);
     if (this.ms >= process.nextHeartbeatMs) {
       process.nextHeartbeatMs = this.ms + CLUSTER_LIMITS.heartbeatMs;
-      this.#broadcast(process, { type: "settled", epoch: 1 });
+      this.#broadcast(process, { type: "timeProbe", probe: 1 });
     }
     if (election.role === "leader" && this.ms >= process.nextStatusMs) {
       process.nextStatusMs = this.ms + CLUSTER_LIMITS.statusIntervalMs;

@@ -8,9 +8,18 @@
 
 import { Decoder, Encoder, type Options } from "cbor-x/index-no-eval";
 import type { Answer } from "../../lease/agreement.ts";
+import { clientKeyBytes, clientKeyOf } from "../../lease/client.ts";
 import { NO_VERSION, type Version } from "../../lease/version.ts";
 import type { Range } from "../../net/ipv4.ts";
-import type { ClusterMessage, Envelope, LeaseBatch, SequenceRange, StreamPosition, SyncRequest } from "../messages.ts";
+import type {
+  ClusterMessage,
+  Envelope,
+  LeaseBatch,
+  MemberAddress,
+  SequenceRange,
+  StreamPosition,
+  SyncRequest,
+} from "../messages.ts";
 import { Fields } from "./fields.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 import { isPlainCbor } from "./plain.ts";
@@ -167,11 +176,13 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   syncRequest: {
     code: 13,
-    write: ({ purpose, after }) => [PURPOSES.indexOf(purpose), after + 1],
+    write: ({ purpose, after, diskId, starts }) => [PURPOSES.indexOf(purpose), after + 1, diskId, starts],
     read: (fields) => ({
       type: "syncRequest",
       purpose: fields.choice("purpose", PURPOSES),
       after: fields.uint("after", UINT32 + 1) - 1,
+      diskId: readDiskId(fields),
+      starts: fields.uint("starts", UINT53),
     }),
   },
   syncChunk: {
@@ -210,10 +221,34 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     write: ({ diskId, starts }) => [diskId, starts],
     read: (fields) => ({ type: "distrust", diskId: readDiskId(fields), starts: fields.uint("starts", UINT53) }),
   },
-  settled: {
+  membership: {
     code: 18,
-    write: ({ epoch }) => [epoch],
-    read: (fields) => ({ type: "settled", epoch: fields.positive("epoch", UINT53) }),
+    write: ({ epoch, term, members }) => [epoch, term, members.flatMap(({ id, address }) => [id, address])],
+    read: (fields) => ({
+      type: "membership",
+      epoch: fields.positive("epoch", UINT53),
+      term: readTerm(fields),
+      members: fields.flat("members", WIRE_LIMITS.membersMax, 2, readMember),
+    }),
+  },
+  slotQuery: {
+    code: 19,
+    write: ({ query, address, client }) => [query, address, clientKeyBytes(client)],
+    read: (fields) => ({
+      type: "slotQuery",
+      query: fields.uint("query", UINT53),
+      address: fields.uint("address", UINT32),
+      client: clientKeyOf(fields.bytes("client", WIRE_LIMITS.clientOctetsMax)),
+    }),
+  },
+  slotAnswer: {
+    code: 20,
+    write: ({ query, contradicts }) => [query, contradicts],
+    read: (fields) => ({
+      type: "slotAnswer",
+      query: fields.uint("query", UINT53),
+      contradicts: fields.boolean("contradicts"),
+    }),
   },
 };
 
@@ -295,8 +330,8 @@ function parse(bytes: Uint8Array): readonly unknown[] | undefined {
   }
 }
 
-const READY = 1;
-const SYNCED = 2;
+const FLAG = { ready: 1, synced: 2, settled: 4, complete: 8 } as const;
+const FLAGS_MAX = FLAG.ready | FLAG.synced | FLAG.settled | FLAG.complete;
 
 function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
   const base = baseAt(envelope, batch.records[0]?.record.version);
@@ -310,7 +345,8 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     batch.committed.flatMap(({ first, last }) => [first, last]),
     batch.seen.flatMap(({ origin, incarnation, sequence }) => [origin, incarnation, sequence]),
     batch.free,
-    (batch.ready ? READY : 0) | (batch.synced ? SYNCED : 0),
+    (batch.ready ? FLAG.ready : 0) | (batch.synced ? FLAG.synced : 0) | (batch.settled ? FLAG.settled : 0) |
+    (batch.complete ? FLAG.complete : 0),
     batch.diskId,
     batch.starts,
     batch.revision,
@@ -327,7 +363,7 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
   const committed = fields.flat("committed", WIRE_LIMITS.committedMax, 2, readSequences);
   const seen = fields.flat("seen", WIRE_LIMITS.membersMax, 3, readPosition);
   const free = fields.flat("free", WIRE_LIMITS.poolsMax, 1, readFree);
-  const flags = fields.uint("flags", READY | SYNCED);
+  const flags = fields.uint("flags", FLAGS_MAX);
   return {
     type: "leaseBatch",
     first,
@@ -335,8 +371,10 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     committed,
     seen,
     free,
-    ready: (flags & READY) !== 0,
-    synced: (flags & SYNCED) !== 0,
+    ready: (flags & FLAG.ready) !== 0,
+    synced: (flags & FLAG.synced) !== 0,
+    settled: (flags & FLAG.settled) !== 0,
+    complete: (flags & FLAG.complete) !== 0,
     diskId: readDiskId(fields),
     starts: fields.uint("starts", UINT53),
     revision: fields.uint("revision", UINT53),
@@ -391,6 +429,10 @@ function readSequences(fields: Fields): SequenceRange {
   const last = fields.uint("last", UINT53);
   if (last < first) fields.fail("last");
   return { first, last };
+}
+
+function readMember(fields: Fields): MemberAddress {
+  return { id: readNode(fields), address: fields.uint("address", UINT32) };
 }
 
 function readRange(fields: Fields): Range {

@@ -33,7 +33,7 @@ Deno.test("codec: every message comes back as it was", () => {
     }),
     { numRuns: 3_000 },
   );
-  strictEqual(types.size, 18);
+  strictEqual(types.size, 20);
 });
 
 Deno.test("codec: no strict prefix and no extension is a message", () => {
@@ -150,8 +150,8 @@ Deno.test("codec: versions, types and lengths it does not know", () => {
   bytes[0] = WIRE_VERSION;
   bytes[2] = 0;
   deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "unknownType", code: 0 });
-  bytes[2] = 19;
-  deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "unknownType", code: 19 });
+  bytes[2] = 23;
+  deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "unknownType", code: 23 });
   const octets = WIRE_LIMITS.messageBytesMax + 1;
   deepStrictEqual(errorOf(decodeMessage(new Uint8Array(octets))), { kind: "tooLong", octets });
   deepStrictEqual(errorOf(decodeMessage(Uint8Array.of(WIRE_VERSION, 0x87, 9, 2, 7, 1, 5, 1, 1))), {

@@ -20,6 +20,8 @@ export const DROP_REASONS = [
   "noSubnet",
   /** The client chose another server. */
   "otherServer",
+  /** The client chose another member of the cluster, which is there and will answer. */
+  "otherMember",
   /** A REQUEST, DECLINE or RELEASE lacks the address it is about. */
   "noAddress",
   /** RFC 2131 §4.3.2: no record of this client, and nothing that contradicts it. */
@@ -38,9 +40,18 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** One decision. */
 export type Action =
-  | { readonly kind: "drop"; readonly reason: DropReason }
+  /** `wanted`: pools that lack an address for this client. */
+  | { readonly kind: "drop"; readonly reason: DropReason; readonly wanted?: readonly number[] }
   /** Answer at once: DHCPOFFER, DHCPNAK, or DHCPACK to a DHCPINFORM. */
   | { readonly kind: "reply"; readonly reply: Message; readonly bytesMax: number }
+  /** Answer with this DHCPNAK once it is certain that the client holds no lease of the address; else stay silent. */
+  | {
+    readonly kind: "refuse";
+    readonly address: Ipv4;
+    readonly client: ClientKey;
+    readonly reply: Message;
+    readonly bytesMax: number;
+  }
   /** Propose the lease; on commit complete `reply` by `completeAck` and send it, else stay silent. */
   | {
     readonly kind: "grant";

@@ -22,11 +22,14 @@ export function chooseAddress(state: ServerState, query: Query, now: Instant, ti
 }
 
 function knownAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | undefined {
+  const { offers, table } = state;
+  const { requestedAddress } = query;
   const candidates = [
     query.reservation?.address,
-    state.offers.of(query.client),
-    state.table.find(query.client),
-    query.requestedAddress,
+    offers.of(query.client),
+    table.find(query.client),
+    // Another member may be offering what lies in its ranges.
+    requestedAddress !== undefined && table.owns(requestedAddress) ? requestedAddress : undefined,
   ];
   for (const address of candidates) {
     if (address === undefined || !mayHold(state, query, address, time)) continue;

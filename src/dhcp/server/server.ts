@@ -30,6 +30,8 @@ export interface ServerState {
   readonly policy: Policy;
   readonly table: LeaseTable;
   readonly offers: Offers;
+  /** Whether the other member of the cluster with this address is there; undefined: no member has it. */
+  isPresent(address: Ipv4): boolean | undefined;
 }
 
 /** Decides about one message. `time` is the anchored clock's reading of `now`. */
@@ -55,7 +57,9 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
 /** RFC 2131 §4.3.1. */
 function discover(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
   const address = chooseAddress(state, query, now, time);
-  if (address === undefined) return drop("exhausted");
+  if (address === undefined) {
+    return { kind: "drop", reason: "exhausted", wanted: query.subnet.pools.map((pool) => pool.number) };
+  }
   const scope = scopeAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
   if (state.policy.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
@@ -82,15 +86,18 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
   const { message, requestedAddress, meantServer } = query;
   if (meantServer !== undefined) {
     // SELECTING: server identifier and requested address, ciaddr zero.
-    if (meantServer !== query.serverIdentifier && meantServer !== query.arrival.serverIdentifier) {
+    const chosen = isForUs(query) ? true : state.isPresent(meantServer);
+    if (chosen === undefined) {
       state.offers.end(query.client);
       return drop("otherServer");
     }
+    // On a link of ours every member hears the client: the one it chose answers.
+    if (!isForUs(query) && chosen && query.arrival.attached) return drop("otherMember");
     const address = requestedAddress ?? message.ciaddr;
     if (address === UNSPECIFIED) return drop("noAddress");
-    return mayHold(state, query, address, time)
-      ? grant(state, query, address, now)
-      : nak(state, query, "this address is not available: ask for a new one");
+    if (mayHold(state, query, address, time)) return grant(state, query, address, now);
+    if (!isForUs(query) && chosen) return drop("otherMember");
+    return refuseLease(state, query, address, time, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
   const address = message.ciaddr !== UNSPECIFIED ? message.ciaddr : requestedAddress;
@@ -106,16 +113,31 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
   const reserved = query.reservation?.address === address;
   if ((own || reserved) && mayHold(state, query, address, time)) return grant(state, query, address, now);
-  // Lease agreement: NAK only what committed records contradict; an undecided proposal of somebody else may yet be aborted.
-  if (locked && !own && slot.state === "bound" && compareVersions(slot.cv, slot.version) !== 0) {
-    return drop("undecided");
+  if (!state.policy.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
+    return drop("notAuthoritative");
   }
-  if (locked && !own) return refuse(state, query, "this address is in use by another client");
-  if (own) return refuse(state, query, "this address is kept for another use");
+  if (locked && !own) return refuseLease(state, query, address, time, "this address is in use by another client");
+  if (own) return refuseLease(state, query, address, time, "this address is kept for another use");
   // RFC 2131 §4.3.2: "if the server has a record of this client and the requested address is incorrect": DHCPNAK.
-  if (state.table.find(query.client) !== undefined) return refuse(state, query, "this is not the address you had");
+  if (state.table.find(query.client) !== undefined) {
+    return refuseLease(state, query, address, time, "this is not the address you had");
+  }
   // RFC 2131 §4.3.2: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
+}
+
+/**
+ * Lease agreement: "NAK only if the committed records of a majority contradict the client". Where the client's own lease runs,
+ * only the configuration speaks against it, and that is the same everywhere.
+ */
+function refuseLease(state: ServerState, query: Query, address: Ipv4, time: Bounds, text: string): Action {
+  const slot = state.table.get(address);
+  const locked = isLocked(slot, time);
+  if (locked && slot.state === "bound" && slot.client === query.client) return nak(state, query, text);
+  // An undecided proposal of somebody else may yet be aborted.
+  if (locked && slot.state === "bound" && compareVersions(slot.cv, slot.version) !== 0) return drop("undecided");
+  const { reply, bytesMax } = nak(state, query, text);
+  return { kind: "refuse", address, client: query.client, reply, bytesMax };
 }
 
 /** RFC 2131 §4.3.3. Easily forged as well, and it takes an address out of use: it must come the way the lease went. */
@@ -231,7 +253,7 @@ function refuse(state: ServerState, query: Query, text: string): Action {
   return state.policy.config.authoritative ? nak(state, query, text) : drop("notAuthoritative");
 }
 
-function nak(state: ServerState, query: Query, text: string): Action {
+function nak(state: ServerState, query: Query, text: string): Extract<Action, { kind: "reply" }> {
   const reply = buildNak(query, text, serverAsKnown(state, query));
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
 }

@@ -1,11 +1,10 @@
 /** For tests of the server: clients and a server with an instant disk, joined by function calls. */
 
-import { Proposer } from "../../cluster/proposer.ts";
+import { contradicts } from "../../cluster/inquiry.ts";
+import { Proposer, type ProposerPorts } from "../../cluster/proposer.ts";
 import { AnchoredClock, type Instant } from "../../lease/clock.ts";
-import { PROPOSAL_MS } from "../../lease/limits.ts";
 import { VersionMint } from "../../lease/mint.ts";
-import { Offers } from "../../lease/offers.ts";
-import { LeaseTable } from "../../lease/table.ts";
+import type { LeaseTable } from "../../lease/table.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parsePrefix, parseRange, type Prefix, type Range } from "../../net/ipv4.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
@@ -14,8 +13,7 @@ import type { Action } from "./action.ts";
 import type { ServiceConfig, SubnetConfig } from "./config.ts";
 import { Policy } from "./policy.ts";
 import type { Arrival } from "./query.ts";
-import { completeAck } from "./reply.ts";
-import { decide } from "./server.ts";
+import { type Agreement, Service, type ServiceEvents, tableFor } from "./service.ts";
 
 /** Reads an address that the test wrote. */
 export function ip(text: string): Ipv4 {
@@ -116,29 +114,99 @@ export const SERVER = "10.99.0.11";
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(MESSAGE_TYPE).map(([name, code]) => [code, name]));
 
+/** The lease agreement of a node alone, and the service on top of it; the test performs the writes. */
+export class SoloService {
+  readonly table: LeaseTable;
+  readonly proposer: Proposer;
+  readonly agreement: Agreement;
+  readonly service: Service;
+  /** Pools that lacked an address. */
+  readonly wanted: number[] = [];
+  /** Other members by address, and whether they are there. */
+  readonly members = new Map<Ipv4, boolean>();
+
+  constructor(options: {
+    config: ServiceConfig;
+    clock: AnchoredClock;
+    persist: ProposerPorts["persist"];
+    events?: Partial<ServiceEvents>;
+  }) {
+    const { clock, persist, events } = options;
+    const policy = new Policy(options.config);
+    this.table = tableFor(policy, 4711);
+    const limits = { maxLeaseMs: 0 };
+    const proposer = new Proposer({
+      self: 1,
+      table: this.table,
+      clock,
+      mint: new VersionMint({ node: 1, incarnation: 1 }),
+      membership: { size: 1 },
+      limits: {
+        get maxLeaseMs() {
+          return limits.maxLeaseMs;
+        },
+      },
+      ports: { persist, propagate: () => {}, committed: () => {} },
+    });
+    this.proposer = proposer;
+    this.agreement = {
+      propose: (proposal, now, decided) => {
+        limits.maxLeaseMs = this.service.limits.maxLeaseMs;
+        proposer.propose(proposal, now, decided);
+      },
+      end: (request, now, durable) => proposer.end(request, now, durable),
+      inquire: (address, client, now, contradicted) => {
+        const time = clock.bounds(now);
+        if (time !== undefined && contradicts(this.table.get(address), client, time)) contradicted(now);
+      },
+      want: (pools) => this.wanted.push(...pools),
+      isPresent: (address) => this.members.get(address),
+    };
+    this.service = new Service({
+      policy,
+      table: this.table,
+      agreement: this.agreement,
+      events: { granted: () => {}, failed: () => {}, ended: () => {}, ...events },
+    });
+  }
+}
+
 /** A server whose disk is instant. */
 export class TestServer {
   now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
-  readonly table: LeaseTable;
-  readonly policy: Policy;
-  readonly #offers: Offers;
   readonly #clock = new AnchoredClock();
-  readonly #proposer: Proposer;
+  readonly #solo: SoloService;
+  #outcome: string | undefined;
 
   constructor(config: ServiceConfig) {
-    this.policy = new Policy(config);
-    this.table = new LeaseTable({ pools: this.policy.pools.map((pool) => pool.range), reserved: this.policy.reserved });
-    this.#offers = new Offers(this.table);
     this.#clock.anchor(this.now);
-    this.#proposer = new Proposer({
-      self: 1,
-      table: this.table,
+    this.#solo = new SoloService({
+      config,
       clock: this.#clock,
-      mint: new VersionMint({ node: 1, incarnation: 1 }),
-      membership: { size: 1 },
-      limits: { maxLeaseMs: this.policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS },
-      ports: { persist: (_row, durable) => durable(this.now), propagate: () => {}, committed: () => {} },
+      persist: (_row, durable) => durable(this.now),
+      events: {
+        failed: (_action, reason) => this.#outcome = reason,
+        ended: (action) => this.#outcome = action.how,
+      },
     });
+  }
+
+  get table(): LeaseTable {
+    return this.#solo.table;
+  }
+
+  get policy(): Policy {
+    return this.#solo.service.policy;
+  }
+
+  /** Other members of the cluster by address, and whether they are there. */
+  get members(): Map<Ipv4, boolean> {
+    return this.#solo.members;
+  }
+
+  /** Pools that lacked an address. */
+  get wanted(): readonly number[] {
+    return this.#solo.wanted;
   }
 
   /** Lets time pass; the anchor is renewed as a running node would. */
@@ -147,40 +215,23 @@ export class TestServer {
     this.#clock.anchor(this.now);
   }
 
-  /** The decision alone. */
-  decide(message: Message, arrival: Partial<Arrival> = {}): Action {
+  /** The decision, carried out, and the reply if one left. */
+  serve(message: Message, arrival: Partial<Arrival> = {}): { action: Action; reply: Message | undefined } {
     const bounds = this.#clock.bounds(this.now);
     if (bounds === undefined) throw new Error("The test's clock has no anchor");
     const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), attached: false, ...arrival };
-    return decide({ policy: this.policy, table: this.table, offers: this.#offers }, message, full, this.now, bounds);
+    let reply: Message | undefined;
+    const action = this.#solo.service.handle(message, full, this.now, bounds, (answer) => reply = answer);
+    return { action, reply };
   }
 
   /** Carries the decision out. The reply, or why there is none. */
   handle(message: Message, arrival: Partial<Arrival> = {}): Message | string {
-    const action = this.decide(message, arrival);
-    switch (action.kind) {
-      case "drop":
-        return action.reason;
-      case "reply":
-        return action.reply;
-      case "end": {
-        const { how, address, client, detail } = action;
-        const restMs = this.policy.config.declineSeconds * 1_000;
-        const ended = this.#proposer.end({ kind: how, address, client, restMs, detail }, this.now, () => {});
-        return ended ? how : "not ended";
-      }
-      case "grant": {
-        let result: Message | string = "undecided";
-        const leaseMs = action.leaseSeconds * 1_000 + PROPOSAL_MS;
-        this.#proposer.propose({ ...action, leaseMs }, this.now, (outcome) => {
-          if (!outcome.committed) return void (result = outcome.reason);
-          this.#offers.end(action.client);
-          completeAck(action.reply, action.scope, Math.floor(outcome.leaseMs / 1_000));
-          result = action.reply;
-        });
-        return result;
-      }
-    }
+    this.#outcome = undefined;
+    const { action, reply } = this.serve(message, arrival);
+    if (reply !== undefined) return reply;
+    if (action.kind === "drop") return action.reason;
+    return this.#outcome ?? (action.kind === "end" ? "not ended" : "undecided");
   }
 
   /** One line: message type and address, or why there is no reply. */

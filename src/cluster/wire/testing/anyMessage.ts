@@ -148,6 +148,8 @@ function arbitraries(sender: Envelope): Arbitraries {
       diskId,
       starts: uint53,
       revision: uint53,
+      settled: fc.boolean(),
+      complete: fc.boolean(),
     }),
     leaseAck: record({
       type: fc.constant("leaseAck"),
@@ -169,12 +171,21 @@ function arbitraries(sender: Envelope): Arbitraries {
       type: fc.constant("syncRequest"),
       purpose: fc.constantFrom("join" as const, "repair" as const, "settle" as const),
       after: fc.oneof(uint32, fc.constant(-1 as const)),
+      diskId,
+      starts: uint53,
     }),
     syncChunk: record({ type: fc.constant("syncChunk"), rows: some(row(sender)), more: fc.boolean() }),
     hello: record({ type: fc.constant("hello"), diskId, blank: fc.boolean() }),
     helloAnswer: record({ type: fc.constant("helloAnswer"), diskId, ownDiskId: diskId, blank: fc.boolean() }),
     distrust: record({ type: fc.constant("distrust"), diskId, starts: uint53 }),
-    settled: record({ type: fc.constant("settled"), epoch: positive }),
+    membership: record({
+      type: fc.constant("membership"),
+      epoch: positive,
+      term: uint53,
+      members: some(record({ id: nodeId, address: uint32 })),
+    }),
+    slotQuery: record({ type: fc.constant("slotQuery"), query: uint53, address: uint32, client }),
+    slotAnswer: record({ type: fc.constant("slotAnswer"), query: uint53, contradicts: fc.boolean() }),
   };
 }
 

@@ -48,5 +48,7 @@ export function busyBatch(count: number): LeaseBatch {
     diskId: "0123456789abcdef",
     starts: 1_790_000_000,
     revision: 4,
+    settled: true,
+    complete: true,
   };
 }

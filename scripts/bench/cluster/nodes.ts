@@ -1,0 +1,67 @@
+/** Nodes of a cluster as real processes on loopback addresses, for measurements; each run has addresses and ports of its own. */
+
+import { stringify } from "yaml";
+import { makeKeyFile } from "../../../node/key.ts";
+import type { nodeStatus } from "../../../node/status.ts";
+import { type RunningProgram, startProgram } from "../../demo/programs.ts";
+
+/** One node. */
+export interface BenchNode {
+  readonly id: number;
+  readonly address: string;
+  readonly program: RunningProgram;
+  status(): Promise<ReturnType<typeof nodeStatus>>;
+}
+
+/** A running cluster. */
+export interface BenchCluster {
+  readonly nodes: readonly BenchNode[];
+  /** Where nodes and relay listen. */
+  readonly port: number;
+  /** An address beside the nodes', in the clients' subnet. */
+  readonly relay: string;
+  stop(): Promise<void>;
+}
+
+/** Starts `count` nodes and returns once all are ready. */
+export async function startCluster(count: number, line: (text: string) => void = () => {}): Promise<BenchCluster> {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-bench-" });
+  const net = `127.${64 + Deno.pid % 64}.${(Deno.pid >> 6) & 255}`;
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const members = Array.from({ length: count }, (_, index) => ({ id: index + 1, address: `${net}.${11 + index}` }));
+  const programs: RunningProgram[] = [];
+  const stop = async () => {
+    await Promise.all(programs.map((program) => program.stop()));
+    await Deno.remove(folder, { recursive: true });
+  };
+  try {
+    await makeKeyFile(`${folder}/key`);
+    const nodes = await Promise.all(members.map(async ({ id, address }): Promise<BenchNode> => {
+      const file = `${folder}/node${id}.yaml`;
+      await Deno.writeTextFile(
+        file,
+        stringify({
+          node: { id, stateDir: `${folder}/state${id}` },
+          dhcp: { address, port },
+          cluster: { nodes: members, port: port + 1, keyFile: `${folder}/key` },
+          http: { address, port: port + 2 },
+          log: { level: "warning", format: "text" },
+          service: {
+            revision: 1,
+            leaseTime: 3_600,
+            subnets: [{ subnet: "127.0.0.0/8", pools: ["127.200.0.0-127.200.255.255"] }],
+          },
+        }),
+      );
+      const program = startProgram("node", file, (text) => line(`node ${id}: ${text}`));
+      programs.push(program);
+      const status = async () => await (await fetch(`http://${address}:${port + 2}/status`)).json();
+      return { id, address, program, status };
+    }));
+    await Promise.all(nodes.map((node) => node.program.ready(`http://${node.address}:${port + 2}/readyz`)));
+    return { nodes, port, relay: `${net}.9`, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

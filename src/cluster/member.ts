@@ -1,0 +1,526 @@
+/**
+ * One member of a cluster: all parts put together, still pure. Messages and time go in, messages, writes and notices come out
+ * through ports; the node program and the simulator are two surroundings of the same thing. A node alone is a cluster of
+ * one: its own fsync is the majority, and nothing is ever sent.
+ *
+ * Decides only the order in which the parts hear of things; each decision is one part's own (see README.md).
+ */
+
+import type { ClientKey } from "../lease/client.ts";
+import type { AnchoredClock, ClockFault, Instant } from "../lease/clock.ts";
+import { MAX_CLOCK_SKEW_MS } from "../lease/limits.ts";
+import type { VersionMint } from "../lease/mint.ts";
+import type { LeaseTable } from "../lease/table.ts";
+import { type Ipv4, type Range, rangeSize } from "../net/ipv4.ts";
+import type { PeerClock } from "./anchor.ts";
+import type { SlotState } from "./completeness.ts";
+import { CONFIG_FACTS, type ConfigNotice, Configs, type Configuration } from "./configs.ts";
+import { Election, type ElectionNotice, type Role } from "./election.ts";
+import { VOTE_FACT } from "./electionVote.ts";
+import type { DiskIdentity } from "./identity.ts";
+import { Inquiry } from "./inquiry.ts";
+import { type ChangeResult, Membership, type MembershipChange, type MembershipNotice } from "./membership.ts";
+import type { ClusterMessage, Envelope, LeaseBatch, MemberAddress, NodeId, StreamPosition } from "./messages.ts";
+import { Presence, type PresenceNotice } from "./presence.ts";
+import type { Decided, Proposal } from "./proposer.ts";
+import { RangeHolder, RANGES_FACT } from "./rangesHolder.ts";
+import { RangePlanner, type RangesNotice } from "./rangesPlanner.ts";
+import { Replica, type ReplicaCounters, type ReplicaPorts, type Safeguards } from "./replica.ts";
+import { type Leadership, Status, type StatusNotice } from "./status.ts";
+
+/** What happened, for log and status. */
+export type MemberNotice =
+  | PresenceNotice
+  | ElectionNotice
+  | StatusNotice
+  | RangesNotice
+  | ConfigNotice
+  | MembershipNotice
+  /** This disk was blank and votes from now on. */
+  | { readonly kind: "joined"; readonly formed: boolean }
+  /** Others remember this node otherwise (case 20): it starts as blank as a new disk. */
+  | { readonly kind: "forgot" }
+  /** A member's clock is further from this one's than `maxClockSkew`; `agrees`: no longer. */
+  | { readonly kind: "clockApart"; readonly id: NodeId; readonly offsetMs: number }
+  | { readonly kind: "clockAgrees"; readonly id: NodeId };
+
+/** Why a member does not serve now. */
+export type Unready =
+  | { readonly kind: "clock"; readonly fault: ClockFault }
+  | { readonly kind: "removed" }
+  | { readonly kind: "joining"; readonly state: SlotState }
+  | { readonly kind: "noMajority"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
+  | { readonly kind: "noConfiguration" }
+  | { readonly kind: "noRanges" };
+
+export interface MemberPorts extends ReplicaPorts {
+  notice(notice: MemberNotice): void;
+  /** Who can be sent to and heard from from now on. */
+  members(members: readonly MemberAddress[]): void;
+}
+
+/** Everything about a member that does not change while it runs. */
+export interface MemberOptions {
+  readonly self: NodeId;
+  /** Random per process start, below 2^32. */
+  readonly incarnation: number;
+  readonly identity: DiskIdentity;
+  /** `cluster.nodes` of the file: the members while the disk knows no others. */
+  readonly nodes: readonly MemberAddress[];
+  /** An operator says that a majority of blank disks forms the cluster. */
+  readonly bootstrap: boolean;
+  readonly table: LeaseTable;
+  readonly clock: AnchoredClock;
+  readonly mint: VersionMint;
+  /** The longest lease any configuration gives; read at every use. */
+  readonly limits: { readonly maxLeaseMs: number };
+  /** Durable facts as they were at the start. */
+  readonly facts: ReadonlyMap<string, string>;
+  /** Pools of the active configuration; another array means other pools. */
+  readonly pools: () => readonly Range[];
+  /** Makes a configuration the one that is served. */
+  readonly activate: (revision: number, text: string) => void;
+  /** What is wrong with a configuration's text; undefined: nothing. */
+  readonly validate: (text: string) => string | undefined;
+  /** Whether everything outside of the cluster lets this node serve. */
+  readonly able: () => boolean;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly ports: MemberPorts;
+  readonly safeguards?: Partial<Safeguards>;
+  readonly now: Instant;
+}
+
+/** Another member as this one sees it. */
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly address: Ipv4;
+  readonly present: boolean;
+  /** Monotonic; undefined: never since this process started. */
+  readonly lastSeenMs: number | undefined;
+  readonly incarnation: number | undefined;
+  readonly clock: PeerClock | undefined;
+  /** What it said last. */
+  readonly said: PeerFacts | undefined;
+  /** How far its stream was received here. */
+  readonly received: number | undefined;
+}
+
+/** What a heartbeat says beside the stream. */
+type PeerFacts =
+  & Pick<LeaseBatch, "ready" | "synced" | "settled" | "revision" | "free" | "seen">
+  & { readonly incarnation: number; readonly first: number };
+
+/** One member. */
+export class Member {
+  readonly #options: MemberOptions;
+  readonly #presence: Presence;
+  readonly #membership: Membership;
+  readonly #status: Status;
+  readonly #configs: Configs;
+  readonly #holder: RangeHolder;
+  readonly #planner: RangePlanner;
+  readonly #replica: Replica;
+  readonly #inquiry: Inquiry;
+  readonly #peers = new Map<NodeId, PeerFacts>();
+  readonly #clocksApart = new Set<NodeId>();
+  /** What the status, the ranges and the configurations read of the election, which is another one after forgetting. */
+  readonly #leadership: Leadership;
+  #election: Election;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    const { self, facts, table, clock, identity, ports, now } = options;
+    const notice = (notice: MemberNotice) => ports.notice(notice);
+    this.#membership = new Membership({
+      self,
+      file: options.nodes,
+      facts,
+      blank: identity.blank,
+      ports: { ...bound(ports), notice },
+      changed: (missed, at) => this.#membershipChanged(missed, at),
+    });
+    const membership = this.#membership;
+    const members = () => membership.ids;
+    this.#presence = new Presence({ self, incarnation: options.incarnation, members, ports: { notice }, now });
+    this.#election = this.#newElection(identity.blank ? undefined : facts.get(VOTE_FACT));
+    const election = () => this.#election;
+    this.#leadership = {
+      get role(): Role {
+        return election().role;
+      },
+      get term() {
+        return election().term;
+      },
+      get leader() {
+        return election().leader;
+      },
+    };
+    const leadership = this.#leadership;
+    this.#status = new Status({ self, members, leadership, ports: { ...bound(ports), notice } });
+    const text = facts.get(CONFIG_FACTS.text);
+    const stored = text === undefined ? undefined : { revision: Number(facts.get(CONFIG_FACTS.revision)), text };
+    this.#configs = new Configs({
+      self,
+      members,
+      leadership,
+      stored,
+      ports: { ...bound(ports), notice },
+      activate: (revision, text) => {
+        options.activate(revision, text);
+        this.#applyRanges();
+      },
+      validate: options.validate,
+    });
+    this.#holder = new RangeHolder({
+      self,
+      leadership,
+      stored: facts.get(RANGES_FACT),
+      ports: bound(ports),
+      changed: () => this.#applyRanges(),
+    });
+    this.#applyRanges();
+    this.#planner = new RangePlanner({
+      self,
+      pools: options.pools,
+      leadership,
+      holder: this.#holder,
+      ports: { ...bound(ports), notice },
+      freeIn: (range) => table.freeIn(range),
+    });
+    this.#replica = new Replica({
+      self,
+      incarnation: options.incarnation,
+      identity,
+      members: membership,
+      table,
+      clock,
+      mint: options.mint,
+      limits: options.limits,
+      facts,
+      bootstrap: options.bootstrap,
+      heartbeat: () => ({
+        free: () => this.#free(),
+        ready: this.#ready,
+        revision: this.#configs.revision,
+        complete: membership.complete,
+      }),
+      random: options.random,
+      ports: bound(ports),
+      joining: () => membership.facts,
+      joined: (formed) => {
+        if (formed) this.#election.form();
+        notice({ kind: "joined", formed });
+      },
+      forgot: () => {
+        this.#election = this.#newElection(undefined);
+        notice({ kind: "forgot" });
+      },
+      ...(options.safeguards === undefined ? {} : { safeguards: options.safeguards }),
+      now,
+    });
+    this.#inquiry = new Inquiry({ table, clock, members: membership, random: options.random, ports: bound(ports) });
+  }
+
+  /** As of the last tick, for the heartbeats. */
+  #ready = false;
+
+  get role(): Role | "standalone" {
+    return this.#alone ? "standalone" : this.#leadership.role;
+  }
+
+  get term(): number {
+    return this.#leadership.term;
+  }
+
+  get leader(): NodeId | undefined {
+    return this.#leadership.leader;
+  }
+
+  get membership(): Pick<Membership, "epoch" | "hash" | "members" | "complete" | "unsettled" | "includesSelf"> {
+    return this.#membership;
+  }
+
+  get identity(): DiskIdentity {
+    return this.#replica.identity;
+  }
+
+  get slotState(): SlotState {
+    return this.#replica.slotState;
+  }
+
+  get synced(): boolean {
+    return this.#replica.synced;
+  }
+
+  /** The configuration that a majority has; undefined before that is known. */
+  get configuration(): Configuration | undefined {
+    return this.#configs.active;
+  }
+
+  /** Ranges this node allocates from, by pool, and their version. */
+  get ranges(): RangeHolder["held"] {
+    return this.#holder.held;
+  }
+
+  /** Who allocates what, as far as a leader knows. */
+  get divisions(): RangePlanner["divisions"] {
+    return this.#planner.divisions;
+  }
+
+  get counters(): ReplicaCounters {
+    return this.#replica.counters;
+  }
+
+  /** Leases that wait for their majority. */
+  get pending(): number {
+    return this.#replica.pending;
+  }
+
+  /** Whether records wait for the rest of their millisecond: call {@link flush} again then. */
+  get unsent(): boolean {
+    return this.#replica.unsent;
+  }
+
+  /** Number of this process's last record, and how far each other stream was received. */
+  get positions(): { readonly own: number; readonly received: readonly StreamPosition[] } {
+    return this.#replica.positions;
+  }
+
+  /** What goes with every message. */
+  envelope(): Envelope {
+    const { epoch, hash } = this.#membership;
+    return { from: this.#options.self, incarnation: this.#options.incarnation, epoch, membershipHash: hash };
+  }
+
+  /** Every other member. */
+  peers(now: Instant): PeerStatus[] {
+    const { received } = this.#replica.positions;
+    return this.#presence.peers(now).map((peer) => ({
+      ...peer,
+      address: this.#membership.addressOf(peer.id) ?? 0,
+      clock: this.#replica.peerClocks.get(peer.id),
+      said: this.#peers.get(peer.id),
+      received: received.find(({ origin, incarnation }) => origin === peer.id && incarnation === peer.incarnation)
+        ?.sequence,
+    }));
+  }
+
+  /** Whether a member that can be reached at an address is there; undefined when none is. */
+  isPresent(address: Ipv4, now: Instant): boolean | undefined {
+    const member = this.#membership.members.find((member) => member.address === address);
+    return member === undefined ? undefined : this.#presence.isPresent(member.id, now);
+  }
+
+  /** Why this member does not serve now; undefined when it does, as far as the cluster is concerned. */
+  unready(now: Instant): Unready | undefined {
+    const fault = this.#options.clock.fault(now);
+    if (fault !== undefined) return { kind: "clock", fault };
+    if (!this.#membership.includesSelf) return { kind: "removed" };
+    if (!this.synced) return { kind: "joining", state: this.slotState };
+    if (!this.#status.hasMajority(now)) {
+      return { kind: "noMajority", leader: this.leader, present: this.#presence.present(now) };
+    }
+    if (this.#configs.active === undefined) return { kind: "noConfiguration" };
+    return this.#hasRanges ? undefined : { kind: "noRanges" };
+  }
+
+  /** Whether a majority is there, as far as this member knows. */
+  hasMajority(now: Instant): boolean {
+    return this.#status.hasMajority(now);
+  }
+
+  /** Proposes a lease; `decided` runs once, perhaps before this returns. */
+  propose(proposal: Proposal, now: Instant, decided: Decided): void {
+    this.#replica.propose(proposal, now, decided);
+  }
+
+  /** Ends a lease that this node's slot shows as the client's; see `Proposer.end`. */
+  end(request: Parameters<Replica["end"]>[0], now: Instant, durable: (now: Instant) => void): boolean {
+    return this.#replica.end(request, now, durable);
+  }
+
+  /** Runs `contradicted` once a majority's slots say that a client holds no lease of an address. */
+  inquire(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
+    if (this.synced) this.#inquiry.ask(address, client, now, contradicted);
+  }
+
+  /** A client wanted an address of these pools and this node has none left: its leader hears of it. */
+  want(pools: Iterable<number>): void {
+    for (const pool of pools) this.#holder.want(pool);
+  }
+
+  /** The `service` section of the local file, valid, at the start and after each change. */
+  offer(configuration: Configuration): void {
+    this.#configs.offer(configuration);
+  }
+
+  /** Adds or removes a member, on the leader. */
+  change(change: MembershipChange, now: Instant): ChangeResult {
+    const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasMajority(now));
+    return this.#membership.change(change, { leads, term: this.term });
+  }
+
+  /** Operator's command: leave leading to others for a while. */
+  stepDown(now: Instant): void {
+    this.#election.stepDown(now);
+  }
+
+  /** Operator's command: elect anew. False when this node can't lead. */
+  forceElection(now: Instant): boolean {
+    return this.#election.forceElection(now);
+  }
+
+  /** Sends what was proposed; to be called at the end of every burst of input, and a millisecond later while {@link unsent}. */
+  flush(now: Instant): void {
+    this.#replica.flush(now);
+  }
+
+  /** Lets time pass: at least every 20 ms. */
+  tick(now: Instant): void {
+    const membership = this.#membership;
+    this.#presence.tick(now);
+    const present = this.#presence.present(now);
+    this.#election.tick(now, { present, synced: this.synced });
+    this.#status.tick(now, present);
+    this.#configs.tick(now, present);
+    this.#planner.tick(now, { present, serving: this.#serving(present), free: (node) => this.#freeOf(node) });
+    this.#holder.tick(now);
+    if (this.#replica.settled) membership.settled(this.#options.self);
+    this.#ready = this.#options.able() && this.unready(now) === undefined;
+    this.#replica.tick(now);
+    this.#inquiry.tick(now);
+    this.#watchClocks();
+  }
+
+  /** Takes an authenticated message. */
+  receive(envelope: Envelope, message: ClusterMessage, now: Instant): void {
+    const { from, incarnation } = envelope;
+    const membership = this.#membership;
+    if (from === this.#options.self) return void this.#presence.heard(from, incarnation, now);
+    // Who is no member yet may have been told of by a later membership than this node's.
+    if (message.type === "membership") return membership.receive(message, !this.synced);
+    if (!membership.others.includes(from)) return;
+    if (!this.#presence.heard(from, incarnation, now)) return;
+    if (message.type === "hello") {
+      membership.isCurrent(envelope, now);
+      return this.#replica.answerHello(from, message);
+    }
+    if (!membership.isCurrent(envelope, now)) return;
+    switch (message.type) {
+      case "election":
+      case "okay":
+      case "coordinator":
+      case "accepted":
+        return this.#election.receive(from, message, now);
+      case "clusterStatus":
+        this.#election.receive(from, message, now);
+        return this.#status.receive(from, message, now);
+      case "config":
+        return this.#configs.receive(from, message, now);
+      case "rangeAllocation":
+        if (this.#leadership.role === "leader") this.#planner.receive(from, message, now);
+        else this.#holder.receive(from, message, now);
+        return;
+      case "slotQuery":
+        if (this.synced) this.#inquiry.answer(from, message, now);
+        return;
+      case "slotAnswer":
+        if (this.#replica.trusts(from, incarnation)) this.#inquiry.receive(from, message, now);
+        return;
+      case "leaseBatch":
+        this.#heard(from, incarnation, message);
+        return this.#replica.receive(from, incarnation, message, now);
+      default:
+        return this.#replica.receive(from, incarnation, message, now);
+    }
+  }
+
+  #heard(from: NodeId, incarnation: number, batch: LeaseBatch): void {
+    const { ready, synced, settled, revision, first } = batch;
+    const before = this.#peers.get(from);
+    const same = before?.incarnation === incarnation;
+    // A batch that is due says these; the others say nothing of them.
+    const free = batch.free.length > 0 || !same ? batch.free : before.free;
+    const seen = batch.seen.length > 0 || !same ? batch.seen : before.seen;
+    this.#peers.set(from, { ready, synced, settled, revision, free, seen, incarnation, first });
+    this.#configs.heard(from, revision);
+    this.#membership.heard(from, batch);
+  }
+
+  #newElection(stored: string | undefined): Election {
+    const { self, random, ports } = this.#options;
+    return new Election({
+      self,
+      members: () => this.#membership.ids,
+      stored,
+      ports: { ...bound(ports), random, notice: (notice) => ports.notice(notice) },
+    });
+  }
+
+  #membershipChanged(missed: boolean, now: Instant): void {
+    this.#options.ports.members(this.#membership.members);
+    for (const id of [...this.#peers.keys()]) if (!this.#membership.ids.includes(id)) this.#peers.delete(id);
+    this.#inquiry.dropAll();
+    this.#applyRanges();
+    if (missed) this.#replica.forget(now);
+    this.#replica.epochChanged(now);
+  }
+
+  get #alone(): boolean {
+    return this.#membership.others.length === 0;
+  }
+
+  /**
+   * A node alone allocates everything. Else what the leader gave holds wherever it lies: during a change of the configuration
+   * pools may have other numbers here than the leader had in mind.
+   */
+  #applyRanges(): void {
+    const all = this.#holder.held.ranges.flat();
+    this.#options.table.setRanges(this.#alone ? undefined : this.#options.pools().map(() => all));
+  }
+
+  /** Present members whose slots are complete. */
+  #serving(present: readonly NodeId[]): NodeId[] {
+    const { self } = this.#options;
+    return present.filter((id) => id === self ? this.synced : this.#peers.get(id)?.synced === true);
+  }
+
+  #free(): number[] {
+    return this.#options.pools().map((_, pool) => this.#options.table.freeOwned(pool));
+  }
+
+  #freeOf(node: NodeId): readonly number[] | undefined {
+    if (node === this.#options.self) return this.#free();
+    const free = this.#peers.get(node)?.free;
+    return free === undefined || free.length === 0 ? undefined : free;
+  }
+
+  /** Whether the leader gave this node anything. Pools with fewer addresses than there are nodes leave some without any. */
+  get #hasRanges(): boolean {
+    const pools = this.#options.pools();
+    if (this.#alone || pools.length === 0) return true;
+    const { ranges, version } = this.#holder.held;
+    if (ranges.some((list) => list.length > 0)) return true;
+    return version > 0 && pools.every((pool) => rangeSize(pool) < this.#membership.ids.length);
+  }
+
+  #watchClocks(): void {
+    for (const [id, { offsetMs }] of this.#replica.peerClocks) {
+      const apart = Math.abs(offsetMs) > MAX_CLOCK_SKEW_MS;
+      if (apart === this.#clocksApart.has(id)) continue;
+      if (apart) this.#clocksApart.add(id);
+      else this.#clocksApart.delete(id);
+      this.#options.ports.notice(apart ? { kind: "clockApart", id, offsetMs } : { kind: "clockAgrees", id });
+    }
+  }
+}
+
+/** The ports' functions by themselves, for parts that take some of them under narrower types. */
+function bound(ports: MemberPorts): ReplicaPorts {
+  return {
+    send: (to, message) => ports.send(to, message),
+    broadcast: (message) => ports.broadcast(message),
+    persist: (writes, durable) => ports.persist(writes, durable),
+  };
+}
