@@ -21,7 +21,8 @@ Deno.test("control: a command is answered, and only its owner reaches the socket
     const request = { command: "addMember", id: 4, address: "10.99.0.14" } as const;
     deepStrictEqual(await askControl(directory, request), { ok: false, message: "not now" });
     deepStrictEqual(heard, [request]);
-    strictEqual((Deno.statSync(controlPath(directory).directory).mode ?? 0) & 0o777, 0o700);
+    const { mode } = await Deno.stat(controlPath(directory).directory);
+    strictEqual((mode ?? 0) & 0o777, 0o700);
     control.close();
   }));
 
