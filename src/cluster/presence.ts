@@ -97,10 +97,12 @@ export class Presence {
 
   /** Takes note of silence. */
   tick(now: Instant): void {
+    const members = this.#members();
     for (const [id, peer] of this.#peers) {
       if (id === this.#self || !peer.present || this.#isFresh(peer, now.monotonicMs)) continue;
       peer.present = false;
-      this.#notice({ kind: "memberLost", id, lastSeenMs: peer.lastSeenMs });
+      // Nobody misses who was removed.
+      if (members.includes(id)) this.#notice({ kind: "memberLost", id, lastSeenMs: peer.lastSeenMs });
     }
   }
 
