@@ -30,11 +30,6 @@ export const CLUSTER_LIMITS = {
   rangeCollectMs: 600,
   /** Ranges are moved for want of free addresses at most this often: heartbeats must show the last move first. */
   rangeIntervalMs: 1_500,
-  /** A pool is divided into at most this many blocks, which bounds the ranges of a node at half of it. */
-  rangeBlocks: 64,
-  /** The same bound for all pools together, as far as `rangeBlocksMin` per pool allows. */
-  rangeBlocksTotal: 128,
-  rangeBlocksMin: 16,
   /** Ranges and configuration are sent again this often until they are acknowledged. */
   repeatMs: 500,
   /** A batch goes out at the latest this long after its first record. */

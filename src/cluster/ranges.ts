@@ -13,8 +13,8 @@
  * lease agreement makes that harmless.
  */
 
+import { blockSizes } from "../lease/blocks.ts";
 import { type Ipv4, type Range, rangeSize } from "../net/ipv4.ts";
-import { CLUSTER_LIMITS } from "./limits.ts";
 import type { NodeId } from "./messages.ts";
 
 /** One pool, divided. Block `i` starts at `pool.first + i * blockSize`; the last one may be shorter. */
@@ -43,12 +43,11 @@ export interface DivisionInput {
   freeIn?(range: Range): number;
 }
 
-/** The undivided pools. Block sizes depend on nothing but the configuration, so every leader cuts alike. */
+/** The undivided pools. */
 export function undivided(pools: readonly Range[]): PoolDivision[] {
-  const share = Math.floor(CLUSTER_LIMITS.rangeBlocksTotal / Math.max(1, pools.length));
-  const blocksMax = Math.max(CLUSTER_LIMITS.rangeBlocksMin, Math.min(CLUSTER_LIMITS.rangeBlocks, share));
-  return pools.map((pool) => {
-    const blockSize = 2 ** Math.ceil(Math.log2(Math.max(1, rangeSize(pool) / blocksMax)));
+  const sizes = blockSizes(pools);
+  return pools.map((pool, number) => {
+    const blockSize = sizes[number] as number;
     const none = new Array<NodeId>(Math.ceil(rangeSize(pool) / blockSize)).fill(0);
     return { pool, blockSize, owners: none, from: none };
   });

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
+import { BLOCK_LIMITS } from "../lease/blocks.ts";
 import { type Range, rangeSize } from "../net/ipv4.ts";
-import { CLUSTER_LIMITS } from "./limits.ts";
 import type { NodeId } from "./messages.ts";
 import { blockRange, divide, type DivisionInput, type PoolDivision, rangesOf, undivided } from "./ranges.ts";
 
@@ -35,7 +35,7 @@ Deno.test("ranges: blocks are powers of two and cover the pool", () => {
   for (const size of [1, 2, 3, 63, 64, 65, 250, 65_536, 1_000_000]) {
     const [division] = undivided([pool(size)]) as [PoolDivision];
     ok(Number.isInteger(Math.log2(division.blockSize)));
-    ok(division.owners.length <= CLUSTER_LIMITS.rangeBlocks);
+    ok(division.owners.length <= BLOCK_LIMITS.perPool);
     const total = division.owners.reduce((sum, _, block) => sum + rangeSize(blockRange(division, block)), 0);
     strictEqual(total, size);
   }
@@ -182,7 +182,7 @@ Deno.test("ranges: in any life every block has one serving owner, and the divisi
         round();
       }
       let rounds = 0;
-      while (round()) ok(++rounds < 2 * CLUSTER_LIMITS.rangeBlocks, "the division does not come to rest");
+      while (round()) ok(++rounds < 2 * BLOCK_LIMITS.perPool, "the division does not come to rest");
       strictEqual(round(), false);
       // Nobody who could be helped is left low: the richest could give a block without becoming the poorer one.
       if (!exact) return;

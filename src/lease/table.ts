@@ -1,39 +1,20 @@
 /**
  * The lease table: every slot this node knows, found by address and by client, with the next address to give away always
- * at hand. It decides the order in which addresses are chosen (never used, then longest ended); whether one may be given is
- * the agreement's business, and whom it goes to the server's.
- *
- * A slot is in one place at a time: filed by expiry while a lock runs, among the ended or the returned addresses of its
- * pool when it may be given away, or in no list while never used (a cursor finds those), offered or reserved.
+ * at hand. It decides the order in which addresses are chosen (never used, then longest ended) and chooses from this node's
+ * ranges; whether an address may be given is the agreement's business, and whom it goes to the server's.
  */
 
 import type { Ipv4, Range } from "../net/ipv4.ts";
 import { isLocked, isLocking } from "./agreement.ts";
-import { Chain, Links } from "./chains.ts";
 import type { ClientKey } from "./client.ts";
 import { ClientIndex } from "./clientIndex.ts";
 import type { Bounds } from "./clock.ts";
 import { SlotColumns } from "./columns.ts";
+import { Filing, PLACE } from "./filing.ts";
 import { Layout } from "./layout.ts";
 import { MARGIN_MS } from "./limits.ts";
 import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
 import type { Version } from "./version.ts";
-import { Wheel } from "./wheel.ts";
-
-/** Where a slot is filed. */
-const PLACE = { none: 0, expiry: 1, ended: 2, returned: 3, offered: 4, reserved: 5 } as const;
-
-/** The free addresses of one pool. */
-interface Pool {
-  readonly first: number;
-  /** Indices from here to `last` may never have been used; those before are filed elsewhere. */
-  cursor: number;
-  readonly last: number;
-  /** Never used, but passed by the cursor: offered once and not taken. */
-  readonly returned: Chain;
-  /** Once used, in the order in which they ended. */
-  readonly ended: Chain;
-}
 
 /** How many addresses of a pool are in which use. */
 export interface PoolUse {
@@ -68,12 +49,9 @@ export class LeaseTable {
   #layout: Layout;
   #columns: SlotColumns;
   #clients: ClientIndex;
-  #links: Links;
-  #wheel: Wheel;
-  #pools: readonly Pool[];
-  #place: Uint8Array;
-  /** The second a slot is filed under while its place is `expiry`. */
-  #dueSecond: Uint32Array;
+  #filing: Filing;
+  #pools: readonly Range[];
+  #ranges: readonly (readonly Range[])[] | undefined;
   #capacity: number;
   #loading = false;
   /** Slots that were used at least once. */
@@ -89,26 +67,14 @@ export class LeaseTable {
       keyOf: (index) => columns.client(index),
       seed: this.#hashSeed,
     });
-    this.#links = new Links(this.#capacity);
-    this.#wheel = new Wheel(this.#links);
-    this.#place = new Uint8Array(this.#capacity);
-    this.#dueSecond = new Uint32Array(this.#capacity);
-    this.#pools = options.pools.map((range) => {
-      const first = this.#layout.indexOf(range.first) as number;
-      return {
-        first,
-        cursor: first,
-        last: first + range.last - range.first,
-        returned: new Chain(this.#links),
-        ended: new Chain(this.#links),
-      };
-    });
-    for (const address of options.reserved) this.#place[this.#ensure(address)] = PLACE.reserved;
+    this.#pools = options.pools;
+    this.#filing = new Filing(this.#layout, options.pools, this.#capacity);
+    for (const address of options.reserved) this.#filing.reserve(this.#ensure(address));
   }
 
   /**
    * Takes other pools and reserved addresses; every slot that was used stays, and is filed anew. Offers no longer stand: the
-   * caller takes those again that it keeps. O(n log n).
+   * caller takes those again that it keeps. Ranges stay what they are until {@link setRanges}. O(n log n).
    */
   reconfigure(places: TablePlaces): void {
     const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed });
@@ -116,11 +82,9 @@ export class LeaseTable {
     this.#layout = next.#layout;
     this.#columns = next.#columns;
     this.#clients = next.#clients;
-    this.#links = next.#links;
-    this.#wheel = next.#wheel;
+    this.#filing = next.#filing;
+    this.#filing.setRanges(this.#ranges);
     this.#pools = next.#pools;
-    this.#place = next.#place;
-    this.#dueSecond = next.#dueSecond;
     this.#capacity = next.#capacity;
   }
 
@@ -189,9 +153,7 @@ export class LeaseTable {
       this.#columns.set(index, slot, client, detail);
       this.#clients.add(client, index);
     } else this.#columns.set(index, slot, client, detail);
-    if (this.#loading) return;
-    this.#unfile(index);
-    this.#file(index, slot);
+    if (!this.#loading) this.#file(index, slot);
   }
 
   /** Notes that a majority has `version` on disk, if the slot still holds that version (case 11). */
@@ -223,19 +185,18 @@ export class LeaseTable {
       if (this.#columns.isFree(index)) continue;
       const slot = this.#columns.slot(index);
       if (isLocking(slot.state)) this.#file(index, slot);
-      else ended.push(index);
+      else if (this.#filing.placeOf(index) !== PLACE.offered) ended.push(index);
     }
     ended.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
-    for (const index of ended) this.#file(index, this.#columns.slot(index));
+    for (const index of ended) this.#filing.fileEnded(index);
   }
 
   /** Moves slots whose lock ran out to the free addresses of their pool. Call it before choosing an address. */
   expire(time: Bounds): void {
-    this.#wheel.advance(time.early, (index) => {
-      this.#place[index] = PLACE.none;
+    this.#filing.expire(time.early, (index) => {
       const slot = this.#columns.slot(index);
       if (isLocked(slot, time)) this.#file(index, slot);
-      else this.#fileEnded(index);
+      else this.#filing.fileEnded(index);
     });
   }
 
@@ -243,22 +204,48 @@ export class LeaseTable {
   isAvailable(address: Ipv4, time: Bounds): boolean {
     const index = this.#layout.indexOf(address);
     if (index === undefined) return false;
-    const place = this.#place[index];
+    const place = this.#filing.placeOf(index);
     if (place === PLACE.offered || place === PLACE.reserved) return false;
     return !isLocked(this.#columns.slot(index), time);
   }
 
   /**
-   * Chooses an address of a pool and takes it out of the free ones, as for an offer: never used ones first, then the one
-   * that ended longest ago. Undefined when the pool is exhausted. O(1) amortised.
+   * Says from which addresses of each pool {@link takeFree} chooses: this node's ranges, by pool number. What counts are the
+   * blocks (see `blocks.ts`) that lie wholly within a range. Undefined: everything, as at first.
+   */
+  setRanges(ranges: readonly (readonly Range[])[] | undefined): void {
+    this.#ranges = ranges;
+    this.#filing.setRanges(ranges);
+  }
+
+  /** Whether an address lies in this node's ranges. Without ranges every address does, with them none outside the pools. */
+  owns(address: Ipv4): boolean {
+    if (this.#ranges === undefined) return true;
+    const index = this.#layout.indexOf(address);
+    return index !== undefined && (this.#filing.owns(index) ?? false);
+  }
+
+  /** How many addresses are free in the blocks that lie wholly within a range of one pool, whoever owns them. */
+  freeIn(range: Range): number {
+    return this.#filing.freeIn(range);
+  }
+
+  /** How many addresses of a pool {@link takeFree} could give. */
+  freeOwned(pool: number): number {
+    return this.#filing.freeOwned(pool);
+  }
+
+  /**
+   * Chooses an address of a pool in this node's ranges and takes it out of the free ones, as for an offer: never used ones
+   * first, then the one that ended longest ago. Undefined when the ranges are exhausted. Takes the time of a few steps in a
+   * tree over the pool's blocks.
    */
   takeFree(pool: number, time: Bounds): Ipv4 | undefined {
-    const free = this.#pools[pool];
-    if (free === undefined) return undefined;
-    const index = free.returned.first ?? this.#nextUnused(free) ?? this.#longestEnded(free, time);
+    const index = this.#filing.next(pool);
     if (index === undefined) return undefined;
-    this.#unfile(index);
-    this.#place[index] = PLACE.offered;
+    // A lock that seemed over may be running again when the clock's early bound fell back: keep the order, wait.
+    if (isLocked(this.#columns.slot(index), time)) return undefined;
+    this.#filing.offer(index);
     return this.#layout.addressOf(index);
   }
 
@@ -268,10 +255,10 @@ export class LeaseTable {
    */
   take(address: Ipv4, time: Bounds): void {
     const index = this.#layout.indexOf(address);
-    if (index === undefined || this.#place[index] === PLACE.reserved) return;
-    if (this.#place[index] === PLACE.expiry && isLocked(this.#columns.slot(index), time)) return;
-    this.#unfile(index);
-    this.#place[index] = PLACE.offered;
+    if (index === undefined) return;
+    const isFiledByExpiry = this.#filing.placeOf(index) === PLACE.expiry;
+    if (isFiledByExpiry && isLocked(this.#columns.slot(index), time)) return;
+    this.#filing.offer(index);
   }
 
   /**
@@ -280,13 +267,9 @@ export class LeaseTable {
    */
   giveBack(address: Ipv4): void {
     const index = this.#layout.indexOf(address);
-    if (index === undefined || this.#place[index] !== PLACE.offered) return;
-    this.#place[index] = PLACE.none;
-    const free = this.#poolAt(index);
-    if (free === undefined) return;
-    if (!this.#columns.isFree(index)) return this.#fileEnded(index);
-    free.returned.prepend(index);
-    this.#place[index] = PLACE.returned;
+    if (index === undefined || this.#filing.placeOf(index) !== PLACE.offered) return;
+    if (this.#columns.isFree(index)) this.#filing.fileReturned(index);
+    else this.#filing.fileEnded(index);
   }
 
   /** Every slot that was used, by index; the order is that of the pools. O(n). */
@@ -321,63 +304,24 @@ export class LeaseTable {
     const use = { addresses: 0, bound: 0, resting: 0, offered: 0, reserved: 0, free: 0 };
     const range = this.#pools[pool];
     if (range === undefined) return use;
-    for (let index = range.first; index <= range.last; index++) {
+    const first = this.#layout.indexOf(range.first) as number;
+    for (let index = first; index <= first + range.last - range.first; index++) {
+      const place = this.#filing.placeOf(index);
       use.addresses += 1;
       const state = this.#columns.state(index);
       const locked = isLocking(state) && this.#columns.hold(index) + MARGIN_MS > time.early;
       if (locked && state === "bound") use.bound += 1;
       else if (locked) use.resting += 1;
-      else if (this.#place[index] === PLACE.reserved) use.reserved += 1;
-      else if (this.#place[index] === PLACE.offered) use.offered += 1;
+      else if (place === PLACE.reserved) use.reserved += 1;
+      else if (place === PLACE.offered) use.offered += 1;
       else use.free += 1;
     }
     return use;
   }
 
-  #nextUnused(free: Pool): number | undefined {
-    while (free.cursor <= free.last) {
-      const index = free.cursor++;
-      if (this.#columns.isFree(index) && this.#place[index] === PLACE.none) return index;
-    }
-    return undefined;
-  }
-
-  #longestEnded(free: Pool, time: Bounds): number | undefined {
-    const index = free.ended.first;
-    if (index === undefined) return undefined;
-    // A lock that seemed over may be running again when the clock's early bound fell back: keep the order, wait.
-    return isLocked(this.#columns.slot(index), time) ? undefined : index;
-  }
-
   #file(index: number, slot: Slot): void {
-    if (this.#place[index] === PLACE.reserved) return;
-    if (!isLocking(slot.state)) {
-      this.#fileEnded(index);
-      return;
-    }
-    this.#dueSecond[index] = this.#wheel.add(index, slot.hold + MARGIN_MS);
-    this.#place[index] = PLACE.expiry;
-  }
-
-  #fileEnded(index: number): void {
-    const free = this.#poolAt(index);
-    if (free === undefined) return;
-    free.ended.append(index);
-    this.#place[index] = PLACE.ended;
-  }
-
-  #unfile(index: number): void {
-    const place = this.#place[index];
-    if (place === PLACE.reserved) return;
-    if (place === PLACE.expiry) this.#wheel.remove(index, this.#dueSecond[index] as number);
-    else if (place === PLACE.ended) this.#poolAt(index)?.ended.remove(index);
-    else if (place === PLACE.returned) this.#poolAt(index)?.returned.remove(index);
-    this.#place[index] = PLACE.none;
-  }
-
-  #poolAt(index: number): Pool | undefined {
-    const pool = this.#layout.poolAt(index);
-    return pool === undefined ? undefined : this.#pools[pool];
+    if (isLocking(slot.state)) this.#filing.fileByExpiry(index, slot.hold + MARGIN_MS);
+    else this.#filing.fileEnded(index);
   }
 
   #ensure(address: Ipv4): number {
@@ -385,13 +329,7 @@ export class LeaseTable {
     if (index < this.#capacity) return index;
     this.#capacity = Math.ceil(this.#capacity * 1.5) + 64;
     this.#columns.grow(this.#capacity);
-    this.#links.grow(this.#capacity);
-    const place = new Uint8Array(this.#capacity);
-    place.set(this.#place);
-    this.#place = place;
-    const dueSecond = new Uint32Array(this.#capacity);
-    dueSecond.set(this.#dueSecond);
-    this.#dueSecond = dueSecond;
+    this.#filing.grow(this.#capacity);
     return index;
   }
 }

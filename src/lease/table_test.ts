@@ -175,6 +175,43 @@ Deno.test("table: reconfigure() keeps every slot, in and out of the pools, and f
   strictEqual(table.size, 4);
 });
 
+Deno.test("table: with ranges only their blocks are chosen from, and the longest ended of all of them", () => {
+  // 100 addresses are 50 blocks of two.
+  const table = new LeaseTable({ pools: [{ first: 100, last: 199 }], reserved: [104] });
+  strictEqual(table.owns(104), true);
+  strictEqual(table.owns(99), true);
+  strictEqual(table.freeOwned(0), 99);
+  table.setRanges([[{ first: 104, last: 107 }, { first: 111, last: 115 }]]);
+  const owned = [104, 105, 106, 107, 112, 113, 114, 115];
+  for (let address = 99; address <= 200; address++) strictEqual(table.owns(address), owned.includes(address));
+  strictEqual(table.freeOwned(0), 7);
+  strictEqual(table.freeIn({ first: 104, last: 107 }), 3);
+  // Half a block does not count.
+  strictEqual(table.freeIn({ first: 103, last: 108 }), 3);
+  strictEqual(table.freeIn({ first: 99, last: 103 }), 0);
+
+  const chosen = owned.map(() => table.takeFree(0, at(NOW)));
+  deepStrictEqual(chosen, [105, 106, 107, 112, 113, 114, 115, undefined]);
+  strictEqual(table.freeOwned(0), 0);
+  // 150 ended first, but it is somebody else's.
+  for (const address of [150, 113, 106]) table.set(address, released(client(address), 1), seen(NOW));
+  strictEqual(table.takeFree(0, at(NOW)), 113);
+  table.setRanges([[{ first: 150, last: 151 }, { first: 106, last: 107 }]]);
+  deepStrictEqual([0, 1, 2, 3].map(() => table.takeFree(0, at(NOW))), [151, 150, 106, undefined]);
+  table.setRanges([]);
+  strictEqual(table.takeFree(0, at(NOW)), undefined);
+  table.setRanges(undefined);
+  strictEqual(table.takeFree(0, at(NOW)), 100);
+});
+
+Deno.test("table: ranges stay after reconfigure(), by pool number", () => {
+  const table = new LeaseTable({ pools: [{ first: 100, last: 109 }], reserved: [] });
+  table.setRanges([[{ first: 105, last: 106 }]]);
+  table.reconfigure({ pools: [{ first: 102, last: 109 }, { first: 200, last: 201 }], reserved: [106] });
+  strictEqual(table.owns(106), true);
+  deepStrictEqual([0, 0, 1].map((pool) => table.takeFree(pool, at(NOW))), [105, undefined, undefined]);
+});
+
 /** A plain model of the table: an object per address, everything by scanning. */
 class Model {
   slots = new Map<number, Slot>();
@@ -249,6 +286,140 @@ Deno.test("table: behaves like a plain model under random grants, ends, offers a
       const found = table.find(client(step.client));
       const expected = model.find(client(step.client));
       ok(found === undefined ? expected.size === 0 : expected.has(found));
+    }
+  }));
+});
+
+/** A plain model of how addresses are chosen: every address an object, everything by scanning lists. */
+class ChoiceModel {
+  /** Never used, by address; offered once and returned, the last one first; ended, the longest ago first. */
+  readonly unused: number[];
+  readonly returned: number[] = [];
+  readonly ended: number[] = [];
+  readonly offered = new Set<number>();
+  readonly used = new Set<number>();
+  /** Until which second locks stand, in the order in which they were filed. */
+  readonly locks = new Map<number, number>();
+  owned: (address: number) => boolean = () => true;
+
+  constructor(addresses: readonly number[]) {
+    this.unused = [...addresses];
+  }
+
+  leave(address: number): void {
+    for (const list of [this.unused, this.returned, this.ended]) {
+      if (list.includes(address)) list.splice(list.indexOf(address), 1);
+    }
+    this.offered.delete(address);
+    this.locks.delete(address);
+  }
+
+  lock(address: number, holdMs: number): void {
+    this.leave(address);
+    this.used.add(address);
+    this.locks.set(address, Math.ceil((holdMs + MARGIN_MS) / 1_000));
+  }
+
+  end(address: number): void {
+    this.leave(address);
+    this.used.add(address);
+    this.ended.push(address);
+  }
+
+  expire(nowMs: number): void {
+    const due = [...this.locks].filter(([, second]) => second <= Math.floor(nowMs / 1_000));
+    for (const [address] of due.sort(([, a], [, b]) => a - b)) this.end(address);
+  }
+
+  get free(): number[] {
+    return [...this.returned, ...this.unused, ...this.ended].filter((address) => this.owned(address));
+  }
+
+  giveBack(address: number): void {
+    if (!this.offered.has(address)) return;
+    this.leave(address);
+    if (this.used.has(address)) this.ended.push(address);
+    else this.returned.unshift(address);
+  }
+}
+
+Deno.test("table: chooses and counts like a plain model, whatever ranges it is given and takes over", () => {
+  // With eight pools each has at most 16 blocks: these of 20 addresses have ten blocks of two.
+  const pools = Array.from({ length: 8 }, (_, pool) => ({ first: 100 * pool + 100, last: 100 * pool + 119 }));
+  const [pool = { first: 0, last: 0 }] = pools;
+  const reserved = [103, 110];
+  const addresses = Array.from({ length: 20 }, (_, offset) => pool.first + offset)
+    .filter((address) => !reserved.includes(address));
+  const blocks = Array.from({ length: 10 }, (_, block) => ({
+    first: pool.first + 2 * block,
+    last: pool.first + 2 * block + 1,
+  }));
+  const isIn = (address: number, range: Range) => range.first <= address && address <= range.last;
+  const command = fc.record({
+    kind: fc.constantFrom(
+      "take",
+      "take",
+      "take",
+      "lock",
+      "end",
+      "giveBack",
+      "giveBack",
+      "wait",
+      "ranges",
+      "reconfigure",
+    ),
+    address: fc.nat(addresses.length - 1),
+    seconds: fc.nat(60),
+    blocks: fc.option(fc.subarray(blocks)),
+  });
+  fc.assert(fc.property(fc.array(command, { maxLength: 120 }), (commands) => {
+    const table = new LeaseTable({ pools, reserved });
+    const model = new ChoiceModel(addresses);
+    let now = NOW;
+    let clock = 0;
+    for (const step of commands) {
+      const address = addresses[step.address] as number;
+      if (step.kind === "wait") {
+        now += step.seconds * 1_000;
+        table.expire(at(now));
+        model.expire(now);
+      } else if (step.kind === "lock") {
+        const hold = now + step.seconds * 1_000;
+        table.set(address, bound(client(address), ++clock, hold), seen(clock));
+        model.lock(address, hold);
+      } else if (step.kind === "end") {
+        table.set(address, released(client(address), ++clock), seen(clock));
+        model.end(address);
+      } else if (step.kind === "giveBack") {
+        table.giveBack(address);
+        model.giveBack(address);
+      } else if (step.kind === "take") {
+        const expected = model.free[0];
+        const chosen = table.takeFree(0, at(now));
+        if (expected !== undefined && model.returned.includes(expected)) {
+          // Of several returned ones any may go first.
+          ok(model.returned.includes(chosen as number) && model.owned(chosen as number));
+        } else strictEqual(chosen, expected);
+        if (chosen !== undefined) {
+          model.leave(chosen);
+          model.offered.add(chosen);
+        }
+      } else if (step.kind === "ranges") {
+        const owned = step.blocks;
+        table.setRanges(owned === null ? undefined : [owned]);
+        model.owned = (other) => owned === null || owned.some((range) => isIn(other, range));
+      } else if (model.offered.size === 0 && model.returned.length === 0 && model.locks.size === 0) {
+        // What an offer or a lock that ran out left of the order is not kept; here nothing of either is there.
+        const seenMs = (other: number) => table.detail(other).lastSeen;
+        table.reconfigure({ pools, reserved });
+        model.ended.sort((a, b) => seenMs(a) - seenMs(b));
+      }
+      strictEqual(table.freeOwned(0), model.free.length);
+      for (const block of blocks) {
+        const free = [...model.unused, ...model.returned, ...model.ended].filter((other) => isIn(other, block));
+        strictEqual(table.freeIn(block), free.length);
+      }
+      for (const other of addresses) strictEqual(table.owns(other), model.owned(other));
     }
   }));
 });
