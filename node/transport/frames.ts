@@ -153,7 +153,9 @@ export class Frames {
     if (length > plainBytesMax + SEAL_BYTES) throw new ConnectionError("tooLarge", `a frame of ${length} octets`);
     await this.#fill(length);
     const context = this.#contextOf(!this.#client, this.#received++);
-    const opened = this.#sealer.open(DOMAIN.stream, this.#take(length), context);
+    // A connection's source address says little; datagrams tell which run of a member is the present one.
+    const mayBegin = (node: NodeId) => this.#sealer.runOf(node) === undefined;
+    const opened = this.#sealer.open(DOMAIN.stream, this.#take(length), context, mayBegin);
     if (!opened.ok) {
       this.#refused(opened);
       throw new ConnectionError("refused", `a frame was refused (${opened.error})`);

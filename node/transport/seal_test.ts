@@ -190,3 +190,14 @@ Deno.test("replay window: what a lap ago was seen says nothing about now", () =>
   strictEqual(window.mayCome(lap), true);
   strictEqual(window.mayCome(lap + 100), false);
 });
+
+Deno.test("seal: a run that may not begin is opened and ends no other", () => {
+  const receiver = sealer({ node: 2 });
+  const present = sealer({ starts: 100 });
+  strictEqual(said(receiver.open(DOMAIN.datagram, present.seal(DOMAIN.datagram, TEXT))), "a datagram");
+  const other = sealer({ starts: 101, incarnation: 6 }).seal(DOMAIN.datagram, TEXT);
+  strictEqual(said(receiver.open(DOMAIN.datagram, other, undefined, () => false)), "a datagram");
+  strictEqual(said(receiver.open(DOMAIN.datagram, present.seal(DOMAIN.datagram, TEXT))), "a datagram");
+  strictEqual(said(receiver.open(DOMAIN.datagram, other)), "a datagram");
+  strictEqual(said(receiver.open(DOMAIN.datagram, present.seal(DOMAIN.datagram, TEXT))), "stale");
+});

@@ -225,7 +225,7 @@ export class Transport {
       this.counters.datagramsOwn++;
       return;
     }
-    const opened = this.#sealer.open(DOMAIN.datagram, bytes);
+    const opened = this.#sealer.open(DOMAIN.datagram, bytes, undefined, (node) => this.#members.get(node) === from);
     if (!opened.ok) {
       this.#problems.refuse(opened.error, from, opened.node);
       return;

@@ -188,8 +188,18 @@ export class Sealer {
       readUint32(bytes, AT.starts) === starts && readUint32(bytes, AT.incarnation) === incarnation;
   }
 
-  /** Opens what was sealed for this purpose and context: a datagram once, a frame only in its context. */
-  open(domain: Domain, bytes: Uint8Array, context: Uint8Array = NOTHING): Opened {
+  /**
+   * Opens what was sealed for this purpose and context: a datagram once, a frame only in its context.
+   *
+   * @param mayBegin Whether a run that was not heard before is the sender's from now on, so that earlier ones are over. One
+   * that may not is opened and not remembered: what comes from another machine must not end the member's own run.
+   */
+  open(
+    domain: Domain,
+    bytes: Uint8Array,
+    context: Uint8Array = NOTHING,
+    mayBegin: (node: NodeId) => boolean = () => true,
+  ): Opened {
     if (bytes.length < SEAL_BYTES) return { ok: false, error: "tooShort" };
     if (bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1]) return { ok: false, error: "badMagic" };
     const node = bytes[AT.node] as number;
@@ -222,6 +232,7 @@ export class Sealer {
     // Judged only now: what is not authentic must not be called an old run.
     if (known !== undefined && run.starts < known.run.starts) return { ok: false, error: "stale", node };
     if (known !== undefined && run.starts === known.run.starts) return { ok: false, error: "copied", node };
+    if (!mayBegin(node)) return { ok: true, run, plain };
     const window = new ReplayWindow();
     if (once) window.mark(counter);
     this.#known.set(node, { run, window, keys: new Map([[keyId, runKey]]) });
