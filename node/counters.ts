@@ -28,6 +28,7 @@ const UNSERVED = [
   "removed",
   "joining",
   "noMajority",
+  "unheard",
   "noConfiguration",
   "noRanges",
   "stopping",

@@ -70,6 +70,8 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
       );
     case "configActivated":
       return info(`Serving revision ${notice.revision} of the configuration`);
+    case "configAgrees":
+      return info(`The file's service section is the one that is served (revision ${notice.revision})`);
     case "membershipChanged":
       return info(`The cluster has other members (epoch ${notice.epoch}): ${NODES(notice.members)}`);
     case "membershipComplete":
@@ -141,8 +143,10 @@ export function explainUnready(unready: Unready): string {
       return `no majority: ${NODES(unready.present)} of the cluster ${
         unready.present.length === 1 ? "is" : "are"
       } heard here` + (unready.leader === undefined ? ", and nobody leads" : `, node ${unready.leader} leads`);
+    case "unheard":
+      return `unheard: node ${unready.leader} leads and does not hear this node: let UDP out to cluster.port of the others`;
     case "noConfiguration":
-      return "configuration: no majority has one yet";
+      return "configuration: it waits for the newest one that a majority has";
     case "noRanges":
       return "ranges: the leader has not given this node any addresses yet";
     default:
@@ -174,8 +178,9 @@ export class Notices {
     const { level, text } = explainNotice(notice);
     this.#log[level](text);
     if (notice.kind === "clockAgrees") this.#current.delete(`clockApart ${notice.id}`);
-    else if (notice.kind === "configActivated") this.#end((kind) => kind.startsWith("config"));
-    else if (notice.kind === "membershipChanged") this.#end((kind) => kind.startsWith("membership"));
+    else if (notice.kind === "configActivated" || notice.kind === "configAgrees") {
+      this.#end((kind) => kind.startsWith("config"));
+    } else if (notice.kind === "membershipChanged") this.#end((kind) => kind.startsWith("membership"));
     if (!LASTING.has(notice.kind)) return;
     const node = "id" in notice ? notice.id : "from" in notice && notice.from !== 0 ? notice.from : null;
     const key = `${notice.kind} ${node}`;

@@ -28,7 +28,9 @@ export type ConfigNotice =
   | { readonly kind: "configConflict"; readonly revision: number; readonly from: NodeId }
   /** A member sent a configuration that can't be used here. */
   | { readonly kind: "configRefused"; readonly revision: number; readonly from: NodeId; readonly problem: string }
-  | { readonly kind: "configActivated"; readonly revision: number };
+  | { readonly kind: "configActivated"; readonly revision: number }
+  /** The local file, which was outdated or another text, is what the cluster serves. */
+  | { readonly kind: "configAgrees"; readonly revision: number };
 
 export interface ConfigPorts extends FactPorts {
   send(to: NodeId, message: Config): void;
@@ -48,6 +50,11 @@ export class Configs {
   #taken: Configuration | undefined;
   #durable: Configuration | undefined;
   #active: Configuration | undefined;
+  #file: Configuration | undefined;
+  /** What was said last about the file; undefined: nothing is wrong with it. */
+  #fileFault: string | undefined;
+  /** The leader was heard once with nothing newer than what is active here. */
+  #confirmed = false;
   /** Revisions that other members have on disk. */
   readonly #revisions = new Map<NodeId, number>();
   /** When a member was last sent this node's configuration. */
@@ -89,17 +96,28 @@ export class Configs {
     return this.#active;
   }
 
+  /**
+   * Whether what is active here is what the cluster serves, as far as is known: who was away may have an old one, and so
+   * hears the leader first; later a majority that has a newer one is reason to wait for it.
+   */
+  get isCurrent(): boolean {
+    const active = this.#active;
+    if (active === undefined || !this.#confirmed) return false;
+    const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > active.revision);
+    return newer.length < this.#majority;
+  }
+
   /** The local file, at the start and after each change. It must be valid. */
   offer(file: Configuration): void {
+    this.#file = file;
     const known = this.#taken;
-    if (known === undefined || file.revision > known.revision) return this.#take(file);
-    if (file.revision < known.revision) {
-      this.#sayOnce({ kind: "configOutdated", file: file.revision, revision: known.revision });
-    } else if (file.text !== known.text) {
-      this.#sayOnce({ kind: "configConflict", revision: file.revision, from: 0 });
+    const isAlone = this.#members().length === 1;
+    if (known === undefined || file.revision > known.revision) this.#take(file);
+    else if (isAlone && file.revision === known.revision && file.text !== known.text) {
       // Alone, there is nobody whose copy could be the one that is meant.
-      if (this.#members().length === 1) this.#take(file);
-    }
+      this.#sayOnce({ kind: "configConflict", revision: file.revision, from: 0 });
+      this.#take(file);
+    } else this.#judgeFile();
   }
 
   /** Takes the revision from a member's heartbeat. */
@@ -107,6 +125,7 @@ export class Configs {
     if (this.#revisions.get(from) === revision) return;
     this.#revisions.set(from, revision);
     this.#decide();
+    this.#confirm();
   }
 
   /** Takes a configuration: from the leader, or as the leader from anybody. */
@@ -119,8 +138,10 @@ export class Configs {
     if (message.revision < revision) return;
     if (message.revision === revision) {
       if (message.text === known?.text) return;
-      this.#sayOnce({ kind: "configConflict", revision, from });
-      if (leads) return this.#send(from, now);
+      if (leads) {
+        this.#sayOnce({ kind: "configConflict", revision, from });
+        return this.#send(from, now);
+      }
     }
     const problem = this.#validate(message.text);
     if (problem !== undefined) {
@@ -136,6 +157,7 @@ export class Configs {
     this.#present = new Set(present);
     const { role, leader, term } = this.#leadership;
     this.#decide();
+    this.#confirm();
     if (this.#durable === undefined) return;
     if (role === "leader") {
       if (term !== this.#distributedTerm) {
@@ -181,12 +203,43 @@ export class Configs {
     if (durable === undefined || durable === this.#active) return;
     const members = this.#members();
     const having = members.filter((id) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision);
-    if (having.length < Math.floor(members.length / 2) + 1) return;
+    if (having.length < this.#majority) return;
     const before = this.#active;
     this.#active = durable;
     if (before?.revision === durable.revision && before.text === durable.text) return;
     this.#activate(durable.revision, durable.text);
     this.#ports.notice({ kind: "configActivated", revision: durable.revision });
+    this.#judgeFile();
+  }
+
+  #confirm(): void {
+    const active = this.#active;
+    if (this.#confirmed || active === undefined) return;
+    const { leader } = this.#leadership;
+    const leads = leader === this.#self || this.#members().length === 1;
+    const leaders = leads || leader === undefined ? undefined : this.#revisions.get(leader);
+    this.#confirmed = leads || (leaders !== undefined && leaders <= active.revision);
+  }
+
+  get #majority(): number {
+    return Math.floor(this.#members().length / 2) + 1;
+  }
+
+  /** Says what is wrong with the file once something is served, and that it is right again. */
+  #judgeFile(): void {
+    const file = this.#file;
+    const active = this.#active;
+    if (file === undefined || active === undefined) return;
+    const { revision } = active;
+    const notice: ConfigNotice | undefined = file.revision < revision
+      ? { kind: "configOutdated", file: file.revision, revision }
+      : file.revision === revision && file.text !== active.text
+      ? { kind: "configConflict", revision, from: 0 }
+      : undefined;
+    const fault = notice && JSON.stringify(notice);
+    if (fault === this.#fileFault) return;
+    this.#fileFault = fault;
+    this.#ports.notice(notice ?? { kind: "configAgrees", revision });
   }
 
   #sayOnce(notice: ConfigNotice): void {

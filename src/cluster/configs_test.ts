@@ -154,18 +154,54 @@ Deno.test("configs: a blank disk with an outdated file gets the newer one", () =
   deepStrictEqual(cluster.run(8).active, ["7 g", "7 g", "7 g"]);
 });
 
-Deno.test("configs: one revision with two texts is said by both, the leader's holds", () => {
+Deno.test("configs: one revision with two texts: the leader's holds, the other file is said to differ until it is mended", () => {
   const cluster = new Cluster([1, 2, 3]);
+  const faults = () => cluster.node(1).log.filter((line) => /Conflict|Agrees/.test(line));
+  const conflict = '{"kind":"configConflict","revision":2,"from":0}';
   cluster.node(1).configs.offer({ revision: 2, text: "mine" });
   cluster.node(2).configs.offer({ revision: 2, text: "yours" });
   cluster.node(3).configs.offer({ revision: 2, text: "yours" });
   cluster.lead(3);
   deepStrictEqual(cluster.run(6).active, ["2 yours", "2 yours", "2 yours"]);
-  ok(cluster.node(1).log.includes('{"kind":"configConflict","revision":2,"from":3}'));
+  deepStrictEqual(faults(), [conflict]);
+  strictEqual(cluster.node(1).log.at(-1), conflict, "after the activation, which ends earlier faults");
   // The file was not corrected: said again after a restart, still not served.
   cluster.start(1, { revision: 2, text: "mine" });
-  ok(cluster.node(1).log.includes('{"kind":"configConflict","revision":2,"from":0}'));
   deepStrictEqual(cluster.run(6).active, ["2 yours", "2 yours", "2 yours"]);
+  deepStrictEqual(faults(), [conflict, conflict]);
+  cluster.node(1).configs.offer({ revision: 2, text: "yours" });
+  deepStrictEqual(faults(), [conflict, conflict, '{"kind":"configAgrees","revision":2}']);
+});
+
+Deno.test("configs: who was away says that its file is outdated and is not current before it has the newest", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.node(1).up = false;
+  for (const id of [2, 3]) cluster.node(id).configs.offer({ revision: 2, text: "b" });
+  cluster.run(8);
+  cluster.start(1, { revision: 1, text: "a" });
+  for (let step = 0; step < 8; step++) {
+    const { configs } = cluster.run(1).node(1);
+    ok(!configs.isCurrent || configs.active?.revision === 2, "revision 1 is not served again");
+  }
+  strictEqual(cluster.node(1).configs.isCurrent, true);
+  strictEqual(cluster.node(1).log.at(-1), '{"kind":"configOutdated","file":1,"revision":2}');
+});
+
+Deno.test("configs: all stay current while a newer one is on its way to a majority", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.loses = () => true;
+  cluster.node(3).configs.offer({ revision: 2, text: "b" });
+  cluster.run(2);
+  for (const { id, configs } of cluster.nodes) if (id !== 3) configs.heard(3, 2);
+  deepStrictEqual(cluster.nodes.map(({ configs }) => configs.isCurrent), [true, true, true]);
+  cluster.loses = () => false;
+  deepStrictEqual(cluster.run(8).active, ["2 b", "2 b", "2 b"]);
 });
 
 Deno.test("configs: what can't be used is refused with the reason", () => {

@@ -50,6 +50,8 @@ export type Unready =
   | { readonly kind: "removed" }
   | { readonly kind: "joining"; readonly state: SlotState }
   | { readonly kind: "noMajority"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
+  /** The leader is heard and does not hear this member: nobody would answer its proposals. */
+  | { readonly kind: "unheard"; readonly leader: NodeId }
   | { readonly kind: "noConfiguration" }
   | { readonly kind: "noRanges" };
 
@@ -318,10 +320,16 @@ export class Member {
     if (fault !== undefined) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
-    if (!this.#status.hasMajority(now)) {
-      return { kind: "noMajority", leader: this.leader, present: this.#presence.present(now) };
+    const present = this.#presence.present(now);
+    // Its own ears tell a member sooner than a leader that is on the same side of a cut.
+    if (!this.#status.hasMajority(now) || 2 * present.length <= this.#membership.ids.length) {
+      return { kind: "noMajority", leader: this.leader, present };
     }
-    if (this.#configs.active === undefined) return { kind: "noConfiguration" };
+    const { newest } = this.#status;
+    if (newest !== undefined && newest.from !== this.#options.self && !newest.present.includes(this.#options.self)) {
+      return { kind: "unheard", leader: newest.from };
+    }
+    if (!this.#configs.isCurrent) return { kind: "noConfiguration" };
     return this.#hasRanges ? undefined : { kind: "noRanges" };
   }
 
