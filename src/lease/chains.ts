@@ -45,6 +45,11 @@ export class Chain {
     return this.#head === NONE ? undefined : this.#head;
   }
 
+  /** The last one. */
+  get last(): number | undefined {
+    return this.#tail === NONE ? undefined : this.#tail;
+  }
+
   append(index: number): void {
     this.#links.previous[index] = this.#tail;
     this.#links.next[index] = NONE;

@@ -96,6 +96,11 @@ export class Filing {
     return this.#pools[pool]?.next;
   }
 
+  /** A free slot of a pool in somebody else's blocks. */
+  other(pool: number): number | undefined {
+    return this.#pools[pool]?.other;
+  }
+
   /** See `LeaseTable.setRanges`. */
   setRanges(ranges: readonly (readonly Range[])[] | undefined): void {
     this.#pools.forEach((blocks, pool) => blocks.own(ranges === undefined ? undefined : ranges[pool] ?? []));

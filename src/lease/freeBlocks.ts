@@ -11,6 +11,8 @@ interface Block {
   readonly last: number;
   /** No index of the block below this one is in `unused`. */
   cursor: number;
+  /** Nor is one above this. */
+  top: number;
   /** How many were neither used nor offered nor reserved, and so are in no list. */
   unused: number;
   /** Never used, but offered once and not taken. */
@@ -51,7 +53,8 @@ export class FreeBlocks {
     for (let first = firstIndex; first <= lastIndex; first += blockSize) {
       const last = Math.min(lastIndex, first + blockSize - 1);
       const unused = last - first + 1;
-      blocks.push({ last, cursor: first, unused, returned: new Chain(links), ended: new Chain(links), owned: true });
+      const lists = { returned: new Chain(links), ended: new Chain(links) };
+      blocks.push({ last, cursor: first, top: last, unused, ...lists, owned: true });
     }
     this.#blocks = blocks;
     this.#order = new Lowest(blocks.length);
@@ -64,6 +67,19 @@ export class FreeBlocks {
     if (number === undefined) return undefined;
     const block = this.#blocks[number] as Block;
     return block.returned.first ?? this.#nextUnused(block) ?? block.ended.first;
+  }
+
+  /**
+   * An index of a block that somebody else owns, as far from what its owner takes next as can be; undefined when none is free.
+   * O(blocks).
+   */
+  get other(): number | undefined {
+    const others = this.#blocks.filter((block) => !block.owned);
+    let richest: Block | undefined;
+    for (const block of others) if (block.unused >= Math.max(1, richest?.unused ?? 0)) richest = block;
+    if (richest === undefined) return others.find((block) => block.ended.length > 0)?.ended.last;
+    while (!this.#options.isUnused(richest.top)) richest.top -= 1;
+    return richest.top;
   }
 
   /** An unused index was offered, used or reserved. */

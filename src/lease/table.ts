@@ -241,7 +241,18 @@ export class LeaseTable {
    * tree over the pool's blocks.
    */
   takeFree(pool: number, time: Bounds): Ipv4 | undefined {
-    const index = this.#filing.next(pool);
+    return this.#offer(this.#filing.next(pool), time);
+  }
+
+  /**
+   * The same in the ranges of others, for when the own ones are exhausted: another node may give the address to somebody else
+   * meanwhile, which costs one of the two clients a retransmission. O(blocks of the pool).
+   */
+  takeOther(pool: number, time: Bounds): Ipv4 | undefined {
+    return this.#offer(this.#filing.other(pool), time);
+  }
+
+  #offer(index: number | undefined, time: Bounds): Ipv4 | undefined {
     if (index === undefined) return undefined;
     // A lock that seemed over may be running again when the clock's early bound fell back: keep the order, wait.
     if (isLocked(this.#columns.slot(index), time)) return undefined;

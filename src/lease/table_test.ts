@@ -22,7 +22,11 @@ function bound(of: ClientKey, clock: number, hold: number): Slot {
 }
 
 function released(of: ClientKey, clock: number): Slot {
-  return { ...bound(of, clock, 0), state: "released", sole: false };
+  const ended = {
+    replaces: { clock: clock / 2, node: 2, incarnation: 8 },
+    cv: { clock: clock / 4, node: 3, incarnation: 7 },
+  };
+  return { ...bound(of, clock, 0), state: "released", sole: false, ended };
 }
 
 function seen(ms: number) {
@@ -139,7 +143,7 @@ Deno.test("table: poolUse() counts every address once", () => {
   const table = new LeaseTable({ pools: [{ first: 100, last: 109 }], reserved: [109] });
   table.takeFree(0, at(NOW));
   table.set(101, bound(client(1), 1, NOW + 60_000), seen(NOW));
-  table.set(102, { ...bound(client(2), 1, NOW + 60_000), state: "declined" }, seen(NOW));
+  table.set(102, { ...released(client(2), 1), hold: NOW + 60_000, state: "declined" }, seen(NOW));
   table.set(103, released(client(3), 1), seen(NOW));
   const use = { addresses: 10, bound: 1, resting: 1, offered: 1, reserved: 1, free: 6 };
   deepStrictEqual(table.poolUse(0, at(NOW)), use);
@@ -210,6 +214,21 @@ Deno.test("table: ranges stay after reconfigure(), by pool number", () => {
   table.reconfigure({ pools: [{ first: 102, last: 109 }, { first: 200, last: 201 }], reserved: [106] });
   strictEqual(table.owns(106), true);
   deepStrictEqual([0, 0, 1].map((pool) => table.takeFree(pool, at(NOW))), [105, undefined, undefined]);
+});
+
+Deno.test("table: with its own ranges exhausted, it takes from others' blocks what their owners take last", () => {
+  const table = new LeaseTable({ pools: [{ first: 100, last: 131 }], reserved: [131] });
+  table.setRanges([[{ first: 100, last: 101 }]]);
+  deepStrictEqual([0, 1, 2].map(() => table.takeFree(0, at(NOW))), [100, 101, undefined]);
+  const others = [0, 1, 2].map(() => table.takeOther(0, at(NOW)));
+  strictEqual(new Set(others).size, 3);
+  for (const address of others) ok(address !== undefined && address > 101 && address < 131 && !table.owns(address));
+  // The owner of everything else takes them in order, and never one that was offered here.
+  let taken = 0;
+  while (table.takeOther(0, at(NOW)) !== undefined) taken += 1;
+  strictEqual(taken, 26, "all but the own, the first three and the reserved one");
+  table.setRanges(undefined);
+  strictEqual(table.takeOther(0, at(NOW)), undefined);
 });
 
 /** A plain model of the table: an object per address, everything by scanning. */

@@ -40,10 +40,15 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** One decision. */
 export type Action =
-  /** `wanted`: pools that lack an address for this client. */
+  /** `wanted`: pools that lack an address in this node's ranges. */
   | { readonly kind: "drop"; readonly reason: DropReason; readonly wanted?: readonly number[] }
   /** Answer at once: DHCPOFFER, DHCPNAK, or DHCPACK to a DHCPINFORM. */
-  | { readonly kind: "reply"; readonly reply: Message; readonly bytesMax: number }
+  | {
+    readonly kind: "reply";
+    readonly reply: Message;
+    readonly bytesMax: number;
+    readonly wanted?: readonly number[];
+  }
   /** Answer with this DHCPNAK once it is certain that the client holds no lease of the address; else stay silent. */
   | {
     readonly kind: "refuse";

@@ -44,6 +44,11 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
     const address = state.table.takeFree(pool.number, time);
     if (address !== undefined) return address;
   }
+  // This node's share is used up until its leader gives it more: better at somebody else's cost than no answer.
+  for (const pool of query.subnet.pools) {
+    const address = state.table.takeOther(pool.number, time);
+    if (address !== undefined) return address;
+  }
   return undefined;
 }
 

@@ -57,9 +57,8 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
 /** RFC 2131 §4.3.1. */
 function discover(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
   const address = chooseAddress(state, query, now, time);
-  if (address === undefined) {
-    return { kind: "drop", reason: "exhausted", wanted: query.subnet.pools.map((pool) => pool.number) };
-  }
+  const wanted = query.subnet.pools.map((pool) => pool.number);
+  if (address === undefined) return { kind: "drop", reason: "exhausted", wanted };
   const scope = scopeAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
   if (state.policy.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
@@ -69,7 +68,10 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   }
   const leaseSeconds = leaseSecondsOf(query, scope);
   const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, scope, leaseSeconds });
-  return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
+  const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
+  // A new client's address from somebody else's ranges: there is none left in the own ones.
+  const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
+  return isForeign && query.reservation === undefined ? { ...offer, wanted } : offer;
 }
 
 /** Option 82 stays last (RFC 3046 §2.1). */

@@ -305,3 +305,29 @@ Deno.test("server: a client that moved gets its NAK from the server it knows, wh
   const stranger = reply(s.handle(clientMessage("REQUEST", 2, { ...behind("10.78.0.1"), ciaddr: "10.77.1.0" })));
   strictEqual(value(stranger, OPTIONS.serverIdentifier), ip("10.78.0.1"));
 });
+
+Deno.test("server: with its own share used up it offers from another's, and says that it wants more", () => {
+  const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.31"])]));
+  server.table.setRanges([[{ first: ip("10.77.1.0"), last: ip("10.77.1.0") }]]);
+  strictEqual(server.lease(1, { giaddr: "10.77.0.1" }), "ACK 10.77.1.0");
+  deepStrictEqual(server.wanted, []);
+  strictEqual(server.lease(2, { giaddr: "10.77.0.1" }), "ACK 10.77.1.31");
+  deepStrictEqual(server.wanted, [0]);
+});
+
+Deno.test("server: a REQUEST for another member's offer is served if it may be, else left to that member while it is there", () => {
+  const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.31"])]));
+  const other = "10.99.0.12";
+  const ask = (mac: number, requested: string, attached = false) =>
+    server.say(clientMessage("REQUEST", mac, { giaddr: "10.77.0.1", server: other, requested, xid: mac }), {
+      attached,
+    });
+  strictEqual(ask(1, "10.77.1.4"), "otherServer", "no member has this address");
+  server.members.set(ip(other), true);
+  strictEqual(ask(1, "10.77.1.5"), "ACK 10.77.1.5");
+  strictEqual(ask(2, "10.77.1.5"), "otherMember", "taken; the member that offered it knows better");
+  strictEqual(ask(3, "10.77.1.6", true), "otherMember", "on a link where both hear the client");
+  server.members.set(ip(other), false);
+  strictEqual(ask(4, "10.77.1.6", true), "ACK 10.77.1.6");
+  strictEqual(ask(5, "10.77.1.5"), "NAK", "nobody else will tell it");
+});

@@ -103,6 +103,7 @@ export class Service {
         break;
       case "reply":
         answer(action.reply, action.bytesMax);
+        if (action.wanted !== undefined) this.#agreement.want(action.wanted);
         break;
       case "refuse":
         this.#agreement.inquire(action.address, action.client, now, () => answer(action.reply, action.bytesMax));
