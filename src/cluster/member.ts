@@ -11,7 +11,7 @@ import type { AnchoredClock, ClockFault, Instant } from "../lease/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../lease/limits.ts";
 import type { VersionMint } from "../lease/mint.ts";
 import type { LeaseTable } from "../lease/table.ts";
-import { type Ipv4, type Range, rangeSize } from "../net/ipv4.ts";
+import type { Ipv4, Range } from "../net/ipv4.ts";
 import type { PeerClock } from "./anchor.ts";
 import type { SlotState } from "./completeness.ts";
 import { CONFIG_FACTS, type ConfigNotice, Configs, type Configuration } from "./configs.ts";
@@ -504,13 +504,9 @@ export class Member {
     return free === undefined || free.length === 0 ? undefined : free;
   }
 
-  /** Whether the leader gave this node anything. Pools with fewer addresses than there are nodes leave some without any. */
+  /** Whether a leader divided the pools with this node in mind. It may be left without any, and still renews and lends. */
   get #hasRanges(): boolean {
-    const pools = this.#options.pools();
-    if (this.#alone || pools.length === 0) return true;
-    const { ranges, version } = this.#holder.held;
-    if (ranges.some((list) => list.length > 0)) return true;
-    return version > 0 && pools.every((pool) => rangeSize(pool) < this.#membership.ids.length);
+    return this.#alone || this.#options.pools().length === 0 || this.#holder.held.version > 0;
   }
 
   #watchClocks(): void {

@@ -132,7 +132,8 @@ export class RangePlanner {
     }
     this.#serving = new Set(view.serving);
     if (this.#divided === undefined) {
-      const heard = view.present.every((node) => this.#copies.has(node));
+      // Who is about to be complete gets its share with the first division.
+      const heard = view.present.every((node) => this.#copies.has(node) && view.serving.includes(node));
       if (!heard && ms - this.#sinceMs < CLUSTER_LIMITS.rangeCollectMs) return;
     }
     const viewed = `${view.present} ${view.serving} ${this.#holder.durable.version}`;
