@@ -54,16 +54,20 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
 
 /**
  * Whether a client may hold an address: it is the client's reservation, or it lies in a pool, is reserved for nobody and
- * offered to nobody else, and the client has no reservation it could have instead; and no other client's lock runs on it.
+ * offered to nobody else while it is free, and the client has no reservation it could have instead; and no other client's lock runs on it.
  */
 export function mayHold(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { policy, table, offers } = state;
   const { client, subnet, reservation } = query;
   const slot = table.get(address);
-  if (isLocked(slot, time) && !(slot.state === "bound" && slot.client === client)) return false;
+  const holds = slot.state === "bound" && slot.client === client;
+  const locked = isLocked(slot, time);
+  if (locked && !holds) return false;
   if (reservation?.address === address) return true;
   if (policy.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
   if (reservation !== undefined && mayHold(state, query, reservation.address, time)) return false;
+  // An offer to somebody else, made before this node heard of the lease, is no promise.
+  if (locked) return true;
   const holder = offers.holder(address);
   return holder === undefined || holder === client;
 }

@@ -331,3 +331,13 @@ Deno.test("server: a REQUEST for another member's offer is served if it may be, 
   strictEqual(ask(4, "10.77.1.6", true), "ACK 10.77.1.6");
   strictEqual(ask(5, "10.77.1.5"), "NAK", "nobody else will tell it");
 });
+
+Deno.test("server: a lease that another member granted meanwhile counts more than an offer made here", () => {
+  const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"])]));
+  const other = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"])]));
+  strictEqual(server.say(clientMessage("DISCOVER", 1, { giaddr: "10.77.0.1" })), "OFFER 10.77.1.0");
+  strictEqual(other.lease(2, { giaddr: "10.77.0.1" }), "ACK 10.77.1.0");
+  for (const { address, slot, detail } of other.table.rows()) server.table.set(address, slot, detail);
+  const reboot = clientMessage("REQUEST", 2, { giaddr: "10.77.0.1", requested: "10.77.1.0", xid: 9 });
+  strictEqual(server.say(reboot), "ACK 10.77.1.0");
+});
