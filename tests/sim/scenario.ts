@@ -1,14 +1,21 @@
 /** One run: a cluster, clients and faults from a seed; then everything heals and must work again. */
 
-import { service, subnet } from "../../src/dhcp/server/testing.ts";
-import { Policy } from "../../src/dhcp/server/policy.ts";
 import type { NodeId } from "../../src/cluster/messages.ts";
 import type { Safeguards } from "../../src/cluster/replica.ts";
-import { MAX_CLOCK_SKEW_MS } from "../../src/lease/limits.ts";
+import { MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../src/lease/limits.ts";
 import { Checker, Violation } from "./checker.ts";
-import { RELAY, SimClient } from "./clients.ts";
-import { GOOD_LINKS, SimNetwork } from "./network.ts";
-import { type SimCluster, SimNode } from "./node.ts";
+import { SimClient } from "./clients.ts";
+import { Faults } from "./faults.ts";
+import { differences, freeEverywhere } from "./health.ts";
+import { SimNetwork } from "./network.ts";
+import {
+  DECLINE_SECONDS,
+  LEASE_SECONDS_MAX,
+  SECOND_ADDRESSES,
+  type SimCluster,
+  type SimConfig,
+  SimNode,
+} from "./node.ts";
 import { Prng } from "./prng.ts";
 import { World } from "./world.ts";
 
@@ -26,15 +33,22 @@ export interface ScenarioResult {
   readonly faults: number;
 }
 
-const CLIENTS = 8;
-/** Fewer than clients, so that every address is wanted as soon as it is free. */
-const ADDRESSES = 7;
-const LEASE_SECONDS = 20;
+const CLIENTS = 9;
+/** Fewer addresses than clients, so that every one is wanted as soon as it is free. */
+const FIRST_CONFIG: SimConfig = { revision: 1, leaseSeconds: 20, addresses: 5 };
 const FAULTS_MS = 90_000;
 /** Locks of sleeping clients and of aborted grants run out, and clients that have backed off to 64 s ask again. */
-const HEALING_MS = 180_000;
+const HEALING_MS_MAX = 180_000;
+/** How often it is looked whether all is well again. */
+const LOOK_MS = 1_000;
+/** What nobody holds any more is free everywhere after a lease, a decline at the most, and the margin. */
+const RELEASED_MS_MAX = 1_000 * Math.max(LEASE_SECONDS_MAX, DECLINE_SECONDS) + PROPOSAL_MS + MARGIN_MS +
+  2 * MAX_CLOCK_SKEW_MS;
 const RIGHT_CLOCK_MS = MAX_CLOCK_SKEW_MS / 2 - 100;
-const FAULT_EVERY_MS = { min: 1_000, max: 8_000 };
+/** One run in so many changes members. */
+const MEMBERS_CHANGE_CHANCE = 0.25;
+/** One run in so many also waits until every address is free again. */
+const FREE_CHANCE = 0.25;
 
 /** Runs a seed. Throws a {@link Violation} when a promise is broken. */
 export function runScenario(options: ScenarioOptions): ScenarioResult {
@@ -43,29 +57,21 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
   const network = new SimNetwork(world, prng);
   const count = options.nodes ?? prng.pick([3, 3, 3, 5]);
   const members = Array.from({ length: count }, (_, index) => index + 1);
-  const pool = subnet("10.77.0.0/16", [`10.77.1.1-10.77.1.${ADDRESSES}`]);
   const log = (line: string) => options.log?.(`${String(world.nowMs).padStart(7)}  ${line}`);
-  const nodes: SimNode[] = [];
+  const nodes = new Map<NodeId, SimNode>();
   const cluster: SimCluster = {
     world,
     prng,
     network,
-    policy: new Policy(service([pool], {
-      leaseSeconds: LEASE_SECONDS,
-      minLeaseSeconds: 5,
-      maxLeaseSeconds: 40,
-      declineSeconds: 30,
-    })),
-    members,
     safeguards: options.safeguards ?? {},
     calm: false,
-    nodes: new Map<NodeId, SimNode>(),
-    checker: new Checker(() => world.nowMs, () => nodes.map((node) => node.disk)),
+    nodes,
+    checker: new Checker(() => world.nowMs, () => [...nodes.values()]),
     log,
   };
-  for (const id of members) cluster.nodes.set(id, new SimNode(id, cluster));
-  nodes.push(...cluster.nodes.values());
-  for (const node of nodes) {
+  for (const id of members) {
+    const node = new SimNode(id, cluster, { members, file: FIRST_CONFIG });
+    nodes.set(id, node);
     // Right clocks are within half the skew of the truth, not exact.
     node.usualOffsetMs = prng.int(-RIGHT_CLOCK_MS, RIGHT_CLOCK_MS);
     node.wallOffsetMs = node.usualOffsetMs;
@@ -73,116 +79,53 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
   }
   const clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(index + 1, cluster));
   for (const client of clients) world.after(prng.int(0, 20_000), () => client.start());
-  const faults = new Faults(cluster, nodes, log);
+  const changesMembers = count > 1 && prng.chance(MEMBERS_CHANGE_CHANCE);
+  const waitsForFree = prng.chance(FREE_CHANCE);
+  const faults = new Faults(cluster, { config: FIRST_CONFIG, changesMembers });
   world.after(prng.int(5_000, 10_000), () => faults.next(FAULTS_MS));
   world.runUntil(FAULTS_MS, () => {});
   log("everything heals");
   faults.heal();
   cluster.calm = true;
-  world.runUntil(FAULTS_MS + HEALING_MS, () => {});
-  for (const node of nodes) {
-    if (!node.synced) throw new Violation("(g)", `node ${node.id} is not synced ${HEALING_MS / 1_000} s after healing`);
-  }
-  const without = clients.filter((client) => client.client.lease === undefined).length;
-  if (without > CLIENTS - ADDRESSES) {
-    throw new Violation("(g)", `${without} of ${CLIENTS} clients have none of the ${ADDRESSES} addresses`);
+  awaitHealth(cluster, HEALING_MS_MAX, () => unwell(cluster, clients));
+  if (waitsForFree) {
+    log("all clients fall silent");
+    for (const client of clients) client.silence();
+    awaitHealth(cluster, RELEASED_MS_MAX, () => freeEverywhere(cluster));
   }
   return { acknowledgements: cluster.checker.acknowledgements, faults: faults.count };
 }
 
-/** Things that go wrong, one after the other; never more than a minority of disks or clocks at a time. */
-class Faults {
-  readonly #cluster: SimCluster;
-  readonly #nodes: readonly SimNode[];
-  readonly #log: (line: string) => void;
-  readonly #wrongClocks = new Set<SimNode>();
-  #over = false;
-  count = 0;
-
-  constructor(cluster: SimCluster, nodes: readonly SimNode[], log: (line: string) => void) {
-    this.#cluster = cluster;
-    this.#nodes = nodes;
-    this.#log = log;
+/** Goes on until nothing is wrong any more; throws what still is when the time is over. */
+function awaitHealth({ world, log }: SimCluster, msMax: number, look: () => Violation | undefined): void {
+  const endMs = world.nowMs + msMax;
+  for (;;) {
+    const violation = look();
+    if (violation === undefined) return log("all is well");
+    if (world.nowMs >= endMs) throw violation;
+    world.runUntil(world.nowMs + LOOK_MS, () => {});
   }
+}
 
-  /** One fault now, and the next later. */
-  next(untilMs: number): void {
-    const { world, prng } = this.#cluster;
-    if (this.#over || world.nowMs >= untilMs) return;
-    this.#fault();
-    this.count += 1;
-    world.after(prng.int(FAULT_EVERY_MS.min, FAULT_EVERY_MS.max), () => this.next(untilMs));
+/** What does not work yet after healing. */
+function unwell(cluster: SimCluster, clients: readonly SimClient[]): Violation | undefined {
+  const { nodes } = cluster;
+  for (const node of nodes.values()) {
+    if (node.unready !== undefined) return new Violation("(g)", `node ${node.id} does not serve: ${node.unready}`);
   }
-
-  heal(): void {
-    this.#over = true;
-    this.#cluster.network.healAll();
-    this.#cluster.network.quality = GOOD_LINKS;
-    for (const node of this.#nodes) {
-      node.wallOffsetMs = node.usualOffsetMs;
-      node.disk.latencyMs = { min: 1, max: 3 };
-      if (!node.running) node.start();
+  const [first] = nodes.values();
+  const pool = first?.member?.configuration?.text ?? "{}";
+  const addresses = [(JSON.parse(pool) as SimConfig).addresses, SECOND_ADDRESSES];
+  for (const [lan, size] of addresses.entries()) {
+    const there = clients.filter((client) => client.lan === lan);
+    const without = there.filter((client) => client.client.lease === undefined).length;
+    if (without > Math.max(0, there.length - size)) {
+      return new Violation(
+        "(g)",
+        `${without} of ${there.length} clients of LAN ${lan} have none of its ${size} addresses`,
+      );
     }
   }
-
-  #fault(): void {
-    const { world, prng, network } = this.#cluster;
-    const node = prng.pick(this.#nodes);
-    const minority = Math.floor((this.#nodes.length - 1) / 2);
-    switch (prng.int(0, 9)) {
-      case 0:
-      case 1:
-        node.crash();
-        return world.after(prng.int(100, 20_000), () => node.start());
-      case 2: {
-        // Not while another disk is still joining: a majority of slots must be somewhere.
-        const incomplete = this.#nodes.filter((other) => !other.synced).length;
-        if (incomplete >= minority || !node.synced) return;
-        node.crash();
-        node.disk.wipe();
-        this.#log(`node ${node.id} gets a new disk`);
-        return world.after(prng.int(100, 5_000), () => node.start());
-      }
-      case 3: {
-        const island = this.#nodes.filter(() => prng.chance(0.4)).map((other) => other.id);
-        this.#log(`island: ${island.join(", ")}`);
-        for (const inside of island) {
-          for (const { id } of this.#nodes) {
-            if (island.includes(id)) continue;
-            network.cut(inside, id);
-            if (prng.chance(0.8)) network.cut(id, inside);
-          }
-          if (prng.chance(0.3)) network.cut(RELAY, inside);
-        }
-        return world.after(prng.int(1_000, 30_000), () => network.healAll());
-      }
-      case 4:
-        network.quality = {
-          loss: prng.next() * 0.3,
-          duplicates: prng.next() * 0.2,
-          delayMs: { min: 0, max: prng.pick([5, 50, 500, 3_000]) },
-        };
-        this.#log(`links: loss ${network.quality.loss.toFixed(2)}, delay up to ${network.quality.delayMs.max} ms`);
-        return;
-      case 5:
-        return node.pause(prng.int(100, 60_000));
-      case 6:
-      case 7: {
-        // Right again, a clock counts as wrong for a while: agreements that were made with it are still around.
-        if (this.#wrongClocks.has(node) || this.#wrongClocks.size >= minority) return;
-        this.#wrongClocks.add(node);
-        node.wallOffsetMs = prng.pick([-1, 1]) * prng.pick([3_000, 60_000, 7_200_000]);
-        this.#log(`node ${node.id}: clock off by ${node.wallOffsetMs} ms`);
-        return world.after(prng.int(5_000, 40_000), () => {
-          node.wallOffsetMs = node.usualOffsetMs;
-          world.after(10_000, () => this.#wrongClocks.delete(node));
-        });
-      }
-      case 8:
-        node.disk.latencyMs = prng.pick([{ min: 1, max: 3 }, { min: 50, max: 500 }, { min: 500, max: 3_000 }]);
-        return;
-      default:
-        network.quality = GOOD_LINKS;
-    }
-  }
+  const difference = differences(cluster);
+  return difference === undefined ? undefined : new Violation("(f)", difference);
 }
