@@ -12,6 +12,7 @@ import type { LeaseTable } from "../lease/table.ts";
 import { compareVersions } from "../lease/version.ts";
 import { type DiskIdentity, FACT, newDiskId, type PeerDisk, PeerDisks } from "./identity.ts";
 import { Join } from "./join.ts";
+import { CLUSTER_LIMITS } from "./limits.ts";
 import type { ClusterMessage, Distrust, Hello, HelloAnswer, NodeId, SyncChunk, SyncRequest } from "./messages.ts";
 import { type PageRequest, Pull, sourcesNeeded, unionRows } from "./pull.ts";
 import type { ReplicaPorts } from "./replica.ts";
@@ -47,6 +48,8 @@ export interface CompletenessOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly ports: ReplicaPorts;
+  /** Whether everything else that a blank disk has to learn is learned: until then its slots are not called complete. */
+  readonly learned: () => boolean;
   /** Facts that become durable together with the completeness of a blank disk. */
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   /** The disk was blank and is complete now. `formed`: no member had anything. */
@@ -100,6 +103,11 @@ export class Completeness {
 
   get identity(): DiskIdentity {
     return this.#identity;
+  }
+
+  /** Whether what the disk before this one accepted is decided by now (case 18): only then may a blank disk learn anything. */
+  waited(now: Instant): boolean {
+    return this.#join === undefined || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.blankWaitMs;
   }
 
   get state(): SlotState {
@@ -286,8 +294,8 @@ export class Completeness {
     if (join === undefined || this.#finishing) return;
     const formed = join.isFormation;
     const rows = join.result();
-    if (rows === undefined) return;
-    const { members, joining, joined } = this.#options;
+    const { members, joining, joined, learned } = this.#options;
+    if (rows === undefined || (!formed && !learned())) return;
     const { epoch } = members;
     this.#finishing = true;
     this.#store(rows, [[FACT.blank, "no"], [FACT.settled, String(epoch)], ...joining()], () => {

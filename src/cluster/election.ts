@@ -12,7 +12,7 @@
  * - A status of a lower term than this node voted in is answered with a refusal; the leader that reads it is elected
  *   again above that term, and everybody follows it.
  * - A `Coordinator` of term 0 is never accepted: it asks how far the terms are. A blank disk asks everybody, at the
- *   earliest when it is synced (`blankWaitMs` after its start, when no election it may have voted in before is open),
+ *   earliest `blankWaitMs` after its start, when no election it may have voted in before is open,
  *   and votes above the highest answer of as many others as a sync needs: every majority contains one of them.
  */
 
@@ -86,6 +86,7 @@ export class Election {
   #following: Following | undefined;
   #present: ReadonlySet<NodeId>;
   #synced = false;
+  #mayLearn = false;
   /** Since when this node could lead without a break; undefined: it can't. */
   #stableSinceMs: number | undefined;
   /** No election of its own before this. */
@@ -156,9 +157,13 @@ export class Election {
     }
   }
 
-  /** Lets time pass. Call it at least every 20 ms and after every change of `present` or `synced`. */
-  tick(now: Instant, state: { present: readonly NodeId[]; synced: boolean }): void {
+  /**
+   * Lets time pass. Call it at least every 20 ms and after every change of `present` or `synced`. `mayLearn`: a blank disk may
+   * ask for the terms, as `blankWaitMs` are over; by default when it is synced.
+   */
+  tick(now: Instant, state: { present: readonly NodeId[]; synced: boolean; mayLearn?: boolean }): void {
     const ms = now.monotonicMs;
+    this.#mayLearn = state.mayLearn ?? state.synced;
     this.#present = new Set([...state.present, this.#self]);
     this.#synced = state.synced;
     this.#followTime(ms);
@@ -378,7 +383,7 @@ export class Election {
 
   #refused(from: NodeId, term: number, now: Instant): void {
     if (this.#vote.blank) {
-      if (this.#synced) this.#learned.set(from, term);
+      if (this.#mayLearn) this.#learned.set(from, term);
       return;
     }
     this.#vote.observe(term);
@@ -414,7 +419,7 @@ export class Election {
   /** A blank disk asks how far the terms are. */
   #learn(ms: number): void {
     if (this.#alone) return this.#phase.kind === "idle" ? this.#stand() : undefined;
-    if (!this.#synced || this.#learnAtMs === Infinity) return;
+    if (!this.#mayLearn || this.#learnAtMs === Infinity) return;
     const members = this.#members();
     const answers = members.filter((id) => id !== this.#self && this.#learned.has(id));
     if (answers.length >= Math.ceil(members.length / 2)) {

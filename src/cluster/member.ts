@@ -209,6 +209,7 @@ export class Member {
       }),
       random: options.random,
       ports: bound(ports),
+      learned: () => !this.#election.blank,
       joining: () => membership.facts,
       joined: (formed) => {
         if (formed) this.#election.form();
@@ -389,7 +390,7 @@ export class Member {
     const membership = this.#membership;
     this.#presence.tick(now);
     const present = this.#presence.present(now);
-    this.#election.tick(now, { present, synced: this.synced });
+    this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
     this.#status.tick(now, present);
     this.#configs.tick(now, present);
     this.#planner.tick(now, { present, serving: this.#serving(present), free: (node) => this.#freeOf(node) });

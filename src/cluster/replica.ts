@@ -105,6 +105,7 @@ export interface ReplicaOptions {
   readonly random: () => number;
   readonly ports: ReplicaPorts;
   /** See `CompletenessOptions`. */
+  readonly learned: () => boolean;
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   readonly joined: (formed: boolean) => void;
   readonly forgot: (now: Instant) => void;
@@ -192,6 +193,11 @@ export class Replica {
 
   get identity(): DiskIdentity {
     return this.#completeness.identity;
+  }
+
+  /** See `Completeness.waited`. */
+  waited(now: Instant): boolean {
+    return this.#completeness.waited(now);
   }
 
   get slotState(): SlotState {

@@ -116,6 +116,7 @@ export class Tabletop {
         broadcast: (message) => others.forEach((to) => say(to, message)),
         persist: (writes, durable) => void pending.push({ writes, durable }),
       },
+      learned: () => true,
       joining: () => [],
       joined: () => {},
       forgot: () => {},
