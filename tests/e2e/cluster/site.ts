@@ -28,6 +28,7 @@ export interface ClusterOptions {
 export const FORMED_MS = 40_000;
 const STEP_MS = 20_000;
 const NODES_MAX = 9;
+const REST_MS = 200;
 const KEY_BYTES = 32;
 
 /** A cluster and the networks around it. Nothing of it runs at first. */
@@ -126,8 +127,10 @@ export class ClusterSite {
   async agrees(deadlineMs = STEP_MS): Promise<void> {
     const members = this.members.filter(({ started }) => started);
     let lines: string[] = [];
-    await until("equal tables", deadlineMs, () => {
+    await until("equal tables", deadlineMs, async () => {
       lines = differences(new Map(members.map((member) => [member.id, member.leases()])));
+      // Reading them takes time that the nodes need.
+      if (lines.length > 0) await new Promise((resolve) => setTimeout(resolve, REST_MS));
       return lines.length === 0;
     }).catch((error) => {
       throw new Error(`${error.message}; ${lines.length} differ:\n${lines.slice(0, 10).join("\n")}`);

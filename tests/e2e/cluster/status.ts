@@ -8,7 +8,7 @@ export interface Facts {
   readonly quorum: boolean;
   readonly ready: boolean;
   readonly reason: string | null;
-  readonly revision: number;
+  readonly revision: number | null;
 }
 
 /** Something that is wrong in the cluster. */
@@ -34,7 +34,7 @@ export interface NodeStatus extends Facts {
       readonly clockOffsetMs: number | null;
     }[];
     readonly problems: readonly ClusterProblem[];
-    readonly counters: Readonly<Record<string, unknown>>;
+    readonly counters: { readonly refused: Readonly<Record<string, number>> | null };
   };
 }
 

@@ -7,7 +7,7 @@ import type { SwarmLease } from "../clients/raw/swarm.ts";
 import type { Process } from "../lab/process.ts";
 import { type Host, LANS, type Topology } from "../lab/topology.ts";
 import { until, within } from "../lab/wait.ts";
-import { describeSummary, type Exchange, type Summary } from "./summary.ts";
+import { describeExchange, describeSummary, type Exchange, type Summary } from "./summary.ts";
 
 /** Clients `first` … `first + clients - 1`. */
 export interface LoadOrder {
@@ -36,7 +36,7 @@ export interface LoadReport {
   readonly acquired: Summary;
   readonly renewed: Summary;
   readonly released: number;
-  /** The first exchanges that did not go smoothly: repeated, refused or given up. */
+  /** Of the exchanges that did not go smoothly, the worst: refused or given up, then the slowest. */
   readonly rough: readonly Exchange[];
   /** Two clients held one address, a line each. */
   readonly conflicts: readonly string[];
@@ -152,6 +152,6 @@ export function describeLoad(report: LoadReport): string {
     describeSummary("leases renewed", report.renewed),
     `longest time without an acknowledgement: ${Math.round(report.silenceMs)} ms`,
     ...report.conflicts.slice(0, 5),
-    ...report.rough.slice(0, 5).map((exchange) => JSON.stringify(exchange)),
+    ...report.rough.slice(0, 5).map(describeExchange),
   ].join("\n");
 }

@@ -112,7 +112,7 @@ function finish(): void {
     renewed: summarize(done.filter(({ kind }) => kind === "renew")),
     released,
     rough: done.filter(({ retransmissions, naks, address }) => retransmissions + naks > 0 || address === undefined)
-      .slice(0, ROUGH_MAX),
+      .toSorted((a, b) => badness(b) - badness(a)).slice(0, ROUGH_MAX),
     conflicts: holdings.conflicts,
     moved,
     silenceMs,
@@ -122,6 +122,11 @@ function finish(): void {
   };
   say(report);
   Deno.exit(0);
+}
+
+/** Who was refused or gave up comes before who only waited. */
+function badness({ naks, address, latencyMs }: Exchange): number {
+  return (naks > 0 || address === undefined ? giveUpMs : 0) + latencyMs;
 }
 
 function say(line: LoadProgress | LoadReport): void {

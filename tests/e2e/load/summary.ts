@@ -52,6 +52,15 @@ function percentile(sorted: readonly number[], share: number): number {
 }
 
 /** One line for people. */
+export function describeExchange(
+  { kind, client, startedMs, latencyMs, retransmissions, naks, address }: Exchange,
+): string {
+  const time = new Date(startedMs).toISOString().slice(17, 23);
+  return `  ${time} client ${client}: ${kind} ${address ?? "given up"} in ${Math.round(latencyMs)} ms, ` +
+    `${retransmissions} retransmitted, ${naks} NAK`;
+}
+
+/** One line for people. */
 export function describeSummary(name: string, { count, failed, naks, retransmitted, latencyMs }: Summary): string {
   const { p50, p99, max } = latencyMs;
   return `${name}: ${count}, ${failed} failed, ${naks} NAK, ${retransmitted} retransmitted; ` +

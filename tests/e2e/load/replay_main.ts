@@ -1,0 +1,19 @@
+/**
+ * Records a datagram that one machine sends to a multicast group, and sends it again and again to another, until it is
+ * ended. Runs inside a namespace. usage: replay_main.ts GROUP OWN_ADDRESS PORT FROM TO
+ */
+
+import { createSocket } from "node:dgram";
+
+const INTERVAL_MS = 100;
+
+const [group = "", own = "", port = "", from = "", to = ""] = Deno.args;
+const socket = createSocket({ type: "udp4", reuseAddr: true });
+await new Promise<void>((resolve) => socket.bind(Number(port), "0.0.0.0", resolve));
+socket.addMembership(group, own);
+const datagram = await new Promise<Uint8Array>((resolve) => {
+  socket.on("message", (bytes: Uint8Array, { address }) => address === from && resolve(bytes));
+});
+Deno.stdout.writeSync(new TextEncoder().encode("recorded\n"));
+// The first one tells nothing: a target that had lost it takes it for new.
+setInterval(() => socket.send(datagram, Number(port), to), INTERVAL_MS);
