@@ -14,7 +14,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { RESTORE, StoreError, storeError } from "./errors.ts";
 import type { Meta } from "./protocol.ts";
 import { HEADER_OCTETS, isSealed, LAYOUT, recordLength, sealRecord } from "./record.ts";
-import { APPLICATION_ID, LEASES_VIEW, type Migration, MIGRATIONS } from "./schema.ts";
+import { ABANDONED_SCHEMA, APPLICATION_ID, LEASES_VIEW, type Migration, MIGRATIONS } from "./schema.ts";
 
 /** Name of the database in the state directory. */
 export const DATABASE_FILE = "leases.db";
@@ -285,17 +285,25 @@ function openDatabase(path: string, migrations: readonly Migration[]): DatabaseS
       );
     }
     const version = Number(pragma(database, "user_version"));
-    if (version > migrations.length) {
+    const newest = ABANDONED_SCHEMA + migrations.length;
+    if (version <= ABANDONED_SCHEMA) {
+      throw new StoreError(
+        "olderSchema",
+        `Cannot use the lease database ${path}: its schema ${version} is from before the first release of dhcpcluster: ` +
+          "move it away with its -wal file to start blank and have the cluster sync this node",
+      );
+    }
+    if (version > newest) {
       throw new StoreError(
         "newerSchema",
         `Cannot use the lease database ${path}: its schema ${version} is newer than this program's ` +
-          `${migrations.length}: install the dhcpcluster that wrote it, or a newer one`,
+          `${newest}: install the dhcpcluster that wrote it, or a newer one`,
       );
     }
     database.prepare("PRAGMA journal_mode = WAL").get();
     database.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
       PRAGMA journal_size_limit = ${WAL_LIMIT_OCTETS}; PRAGMA cache_size = -8000`);
-    checkAndMigrate(path, database, version, migrations);
+    checkAndMigrate(path, database, version - ABANDONED_SCHEMA, migrations);
     return database;
   } catch (error) {
     database.close();
@@ -304,7 +312,7 @@ function openDatabase(path: string, migrations: readonly Migration[]): DatabaseS
 }
 
 /**
- * Checks every page and brings the schema up to date in one transaction. Writes in any case, so that a disk that can't be
+ * Checks every page and, after the first `from` migrations, brings the schema up to date in one transaction. Writes in any case, so that a disk that can't be
  * written shows at the start.
  *
  * The view goes away before the check and comes back after it: SQLite 3.40 to 3.53 take its missing root page for the
@@ -322,7 +330,7 @@ function checkAndMigrate(path: string, database: DatabaseSync, from: number, mig
   }
   for (const migration of migrations.slice(from)) database.exec(migration);
   database.prepare(LEASES_VIEW).run();
-  database.prepare(`PRAGMA user_version = ${migrations.length}`).run();
+  database.prepare(`PRAGMA user_version = ${ABANDONED_SCHEMA + migrations.length}`).run();
   database.prepare("COMMIT").run();
 }
 

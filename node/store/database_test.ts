@@ -5,7 +5,7 @@ import { FREE_SLOT, type LeaseRow, NO_DETAIL } from "../../src/lease/slot.ts";
 import { DATABASE_FILE, LeaseDatabase } from "./database.ts";
 import { StoreError, type StoreErrorCode } from "./errors.ts";
 import { readRecords, RecordWriter } from "./record.ts";
-import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
+import { ABANDONED_SCHEMA, APPLICATION_ID, MIGRATIONS } from "./schema.ts";
 import { anyRow, plain } from "./testing/anyRow.ts";
 import { tinyDiskTest, withDirectory } from "./testing/directory.ts";
 import { sampleRow } from "./testing/rows.ts";
@@ -59,7 +59,7 @@ Deno.test("database: a missing directory and database are made, closed to others
     strictEqual((Deno.statSync(`${stateDir}/${DATABASE_FILE}`).mode ?? 0) & 0o007, 0);
     const database = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
     strictEqual(database.prepare("PRAGMA application_id").get()?.["application_id"], APPLICATION_ID);
-    strictEqual(database.prepare("PRAGMA user_version").get()?.["user_version"], MIGRATIONS.length);
+    strictEqual(database.prepare("PRAGMA user_version").get()?.["user_version"], ABANDONED_SCHEMA + MIGRATIONS.length);
     strictEqual(database.prepare("PRAGMA journal_mode").get()?.["journal_mode"], "wal");
     database.close();
   }));
@@ -119,6 +119,9 @@ Deno.test("database: people read it with any SQLite tool through the view, also 
       cv_clock: 1_790_000_000_001 * 1024 + 7,
       cv_node: 3,
       cv_incarnation: 0xfedcba98,
+      replaces_clock: 0,
+      replaces_node: 0,
+      replaces_incarnation: 0,
       sole: 1,
     });
     strictEqual(free?.["address"], "255.255.255.255");
@@ -138,7 +141,7 @@ Deno.test("database: an older schema is migrated, with its rows", () =>
     database.close();
     const plainSqlite = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
     strictEqual(plainSqlite.prepare("SELECT note FROM extra").get()?.["note"], "migrated");
-    strictEqual(plainSqlite.prepare("PRAGMA user_version").get()?.["user_version"], later.length);
+    strictEqual(plainSqlite.prepare("PRAGMA user_version").get()?.["user_version"], ABANDONED_SCHEMA + later.length);
     plainSqlite.close();
   }));
 
@@ -157,7 +160,17 @@ Deno.test("database: a migration that fails leaves the older schema whole", () =
 Deno.test("database: a newer schema is refused", () =>
   withDirectory((stateDir) => {
     LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"]).close();
-    refuses(stateDir, "newerSchema", /schema 2 is newer than this program's 1: install/);
+    refuses(stateDir, "newerSchema", /schema 3 is newer than this program's 2: install/);
+  }));
+
+Deno.test("database: a schema from before the first release is refused, not misread", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 10);
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    const database = new DatabaseSync(path);
+    database.exec("PRAGMA user_version = 1");
+    database.close();
+    refuses(stateDir, "olderSchema", /schema 1 is from before the first release of dhcpcluster: move it away/);
   }));
 
 Deno.test("database: another program's database is refused", () =>

@@ -9,6 +9,7 @@ export type StoreErrorCode =
   | "corrupt"
   | "foreign"
   | "newerSchema"
+  | "olderSchema"
   | "readOnly"
   | "notAFile"
   | "notADirectory"

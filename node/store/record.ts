@@ -10,10 +10,13 @@
  */
 
 import type { ClientKey } from "../../src/lease/client.ts";
-import { type LeaseRow, SLOT_STATES } from "../../src/lease/slot.ts";
+import { isEnded, type LeaseRow, type Slot, SLOT_STATES } from "../../src/lease/slot.ts";
 import { NO_VERSION, type Version } from "../../src/lease/version.ts";
 
-/** Offset and width of every fixed field, in octets. Append only, with a migration. */
+/**
+ * Offset and width of every fixed field, in octets. Append only, with a migration. In an ended slot, which has no certificate,
+ * `cv` is that of its end record; `replaces` is zero in all others.
+ */
 export const LAYOUT = {
   checksum: { at: 0, octets: 4 },
   address: { at: 4, octets: 4 },
@@ -35,10 +38,13 @@ export const LAYOUT = {
   hostnameLength: { at: 68, octets: 2 },
   circuitIdLength: { at: 70, octets: 2 },
   remoteIdLength: { at: 72, octets: 2 },
+  replacesClock: { at: 74, octets: 8 },
+  replacesIncarnation: { at: 82, octets: 4 },
+  replacesNode: { at: 86, octets: 1 },
 } as const;
 
 /** Where the variable fields begin: client, chaddr, hostname, circuitId, remoteId. */
-export const HEADER_OCTETS = 74;
+export const HEADER_OCTETS = 87;
 
 const TWO_32 = 2 ** 32;
 const FIRST_BATCH_OCTETS = 64 * 1024;
@@ -74,6 +80,8 @@ export class RecordWriter {
     const { address, slot, detail } = row;
     const state = SLOT_STATES.indexOf(slot.state);
     assertRow(row, state);
+    const cv = slot.ended?.cv ?? slot.cv;
+    const replaces = slot.ended?.replaces ?? NO_VERSION;
     const client: string = slot.client ?? "";
     // UTF-8 takes at most three octets per UTF-16 unit.
     const most = HEADER_OCTETS + client.length + detail.chaddr.length + 3 * detail.hostname.length +
@@ -96,14 +104,14 @@ export class RecordWriter {
     view.setUint8(start + LAYOUT.state.at, state);
     view.setUint8(start + LAYOUT.sole.at, slot.sole ? 1 : 0);
     view.setUint8(start + LAYOUT.versionNode.at, slot.version.node);
-    view.setUint8(start + LAYOUT.cvNode.at, slot.cv.node);
+    view.setUint8(start + LAYOUT.cvNode.at, cv.node);
     view.setUint32(start + LAYOUT.versionIncarnation.at, slot.version.incarnation);
     setUint64(view, start + LAYOUT.versionClock.at, slot.version.clock);
-    setUint64(view, start + LAYOUT.cvClock.at, slot.cv.clock);
+    setUint64(view, start + LAYOUT.cvClock.at, cv.clock);
     setUint64(view, start + LAYOUT.hold.at, slot.hold);
     setUint64(view, start + LAYOUT.lastSeen.at, detail.lastSeen);
     setUint64(view, start + LAYOUT.expires.at, detail.expires);
-    view.setUint32(start + LAYOUT.cvIncarnation.at, slot.cv.incarnation);
+    view.setUint32(start + LAYOUT.cvIncarnation.at, cv.incarnation);
     view.setUint32(start + LAYOUT.giaddr.at, detail.giaddr);
     view.setUint8(start + LAYOUT.htype.at, detail.htype);
     view.setUint8(start + LAYOUT.chaddrLength.at, detail.chaddr.length);
@@ -111,6 +119,9 @@ export class RecordWriter {
     view.setUint16(start + LAYOUT.hostnameLength.at, hostnameLength);
     view.setUint16(start + LAYOUT.circuitIdLength.at, detail.circuitId.length);
     view.setUint16(start + LAYOUT.remoteIdLength.at, detail.remoteId.length);
+    setUint64(view, start + LAYOUT.replacesClock.at, replaces.clock);
+    view.setUint32(start + LAYOUT.replacesIncarnation.at, replaces.incarnation);
+    view.setUint8(start + LAYOUT.replacesNode.at, replaces.node);
     this.#length = at;
   }
 
@@ -186,16 +197,18 @@ function readRecord(view: DataView, bytes: Uint8Array, start: number): LeaseRow 
   const end = remoteIdAt + view.getUint16(start + LAYOUT.remoteIdLength.at);
   const state = SLOT_STATES[view.getUint8(start + LAYOUT.state.at)];
   if (state === undefined) throw new RangeError(`Slot state ${view.getUint8(start + LAYOUT.state.at)} is unknown`);
+  const cv = version(view, start, LAYOUT.cvClock.at, LAYOUT.cvNode.at, LAYOUT.cvIncarnation.at);
+  const slot: Slot = {
+    state,
+    client: chaddrAt === clientAt ? undefined : latin1(bytes, clientAt, chaddrAt) as ClientKey,
+    version: version(view, start, LAYOUT.versionClock.at, LAYOUT.versionNode.at, LAYOUT.versionIncarnation.at),
+    hold: getUint64(view, start + LAYOUT.hold.at),
+    cv,
+    sole: view.getUint8(start + LAYOUT.sole.at) === 1,
+  };
   return {
     address: view.getUint32(start + LAYOUT.address.at),
-    slot: {
-      state,
-      client: chaddrAt === clientAt ? undefined : latin1(bytes, clientAt, chaddrAt) as ClientKey,
-      version: version(view, start, LAYOUT.versionClock.at, LAYOUT.versionNode.at, LAYOUT.versionIncarnation.at),
-      hold: getUint64(view, start + LAYOUT.hold.at),
-      cv: version(view, start, LAYOUT.cvClock.at, LAYOUT.cvNode.at, LAYOUT.cvIncarnation.at),
-      sole: view.getUint8(start + LAYOUT.sole.at) === 1,
-    },
+    slot: isEnded(state) ? { ...slot, cv: NO_VERSION, ended: { replaces: replacesOf(view, start), cv } } : slot,
     detail: {
       htype: view.getUint8(start + LAYOUT.htype.at),
       chaddr: part(bytes, chaddrAt, hostnameAt),
@@ -207,6 +220,10 @@ function readRecord(view: DataView, bytes: Uint8Array, start: number): LeaseRow 
       expires: getUint64(view, start + LAYOUT.expires.at),
     },
   };
+}
+
+function replacesOf(view: DataView, start: number): Version {
+  return version(view, start, LAYOUT.replacesClock.at, LAYOUT.replacesNode.at, LAYOUT.replacesIncarnation.at);
 }
 
 function version(view: DataView, start: number, clockAt: number, nodeAt: number, incarnationAt: number): Version {
@@ -249,11 +266,10 @@ function checksum(view: DataView, from: number, to: number): number {
 }
 
 function assertRow({ address, slot, detail }: LeaseRow, state: number): void {
-  const { version, cv } = slot;
-  const fits = state >= 0 &&
-    isUint32(address) && isUint32(version.incarnation) && isUint32(cv.incarnation) && isUint32(detail.giaddr) &&
-    isUint8(version.node) && isUint8(cv.node) && isUint8(detail.htype) &&
-    isUint53(version.clock) && isUint53(cv.clock) && isUint53(slot.hold) &&
+  const { version, cv, ended } = slot;
+  const fits = state >= 0 && isVersion(version) && isVersion(cv) &&
+    (ended === undefined || (isVersion(ended.replaces) && isVersion(ended.cv))) &&
+    isUint32(address) && isUint32(detail.giaddr) && isUint8(detail.htype) && isUint53(slot.hold) &&
     isUint53(detail.lastSeen) && isUint53(detail.expires) &&
     detail.chaddr.length < 2 ** 8 && (slot.client?.length ?? 1) > 0 && (slot.client?.length ?? 0) < 2 ** 16 &&
     3 * detail.hostname.length < 2 ** 16 && detail.circuitId.length < 2 ** 16 && detail.remoteId.length < 2 ** 16;
@@ -263,6 +279,16 @@ function assertRow({ address, slot, detail }: LeaseRow, state: number): void {
         JSON.stringify({ ...slot, ...detail }),
     );
   }
+  if ((ended !== undefined) !== isEnded(slot.state) || (ended !== undefined && cv.clock !== 0)) {
+    throw new RangeError(
+      `Cannot store the slot of address ${address} as an ended one has what its end record said and no certificate, and no ` +
+        `other has: ${JSON.stringify(slot)}`,
+    );
+  }
+}
+
+function isVersion({ clock, node, incarnation }: Version): boolean {
+  return isUint53(clock) && isUint8(node) && isUint32(incarnation);
 }
 
 function isUint8(value: number): boolean {

@@ -9,12 +9,18 @@ import { HEADER_OCTETS, LAYOUT } from "./record.ts";
 /** `PRAGMA application_id`: "dhcc". A database with another one is somebody else's. */
 export const APPLICATION_ID = 0x64686363;
 
-/** One step of the schema; its place in the list, counted from 1, is `PRAGMA user_version` after it. */
+/** One step of the schema. */
 export type Migration = string;
+
+/**
+ * `PRAGMA user_version` of the last schema that nothing leads away from: it was never released. After the first of
+ * {@link MIGRATIONS} it is one more, and so on.
+ */
+export const ABANDONED_SCHEMA = 1;
 
 /** Append only: what has been released once stays as it is. */
 export const MIGRATIONS: readonly Migration[] = [
-  // 1: `record` is laid out in record.ts.
+  // 2: `record` is laid out in record.ts.
   `CREATE TABLE lease (address INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
@@ -66,5 +72,6 @@ SELECT ${dotted("number")} AS address,
   ${isoTime("lastSeen")} AS last_seen,
   ${isoTime("hold")} AS hold,
   versionClock AS version_clock, versionNode AS version_node, versionIncarnation AS version_incarnation,
-  cvClock AS cv_clock, cvNode AS cv_node, cvIncarnation AS cv_incarnation, sole
+  cvClock AS cv_clock, cvNode AS cv_node, cvIncarnation AS cv_incarnation,
+  replacesClock AS replaces_clock, replacesNode AS replaces_node, replacesIncarnation AS replaces_incarnation, sole
 FROM places`;

@@ -95,7 +95,7 @@ interface Loading {
  * Opens the store of a state directory.
  *
  * Rejects with a {@link StoreError}, one line that says what to do, when the database is corrupt, in use by another
- * process, not writable, of a newer schema or not this program's. It never starts afresh over something unreadable.
+ * process, not writable, of a newer schema or one from before the first release, or not this program's. It never starts afresh over something unreadable.
  */
 export function openStore(options: StoreOptions): Promise<Store> {
   const worker = (options.startWorker ?? startWorker)();

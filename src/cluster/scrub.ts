@@ -1,11 +1,11 @@
 /**
  * Anti-entropy between voters (lease agreement, "anti-entropy"): walks through the slots of the others, page by page and without
- * haste, and takes what a majority is known to have. It never produces an answer to anybody.
+ * haste, and takes what a majority is known to have and what ended. It never produces an answer to anybody.
  */
 
 import type { AgreementRules } from "../lease/agreement.ts";
 import type { Bounds, Instant } from "../lease/clock.ts";
-import type { LeaseRow, Slot } from "../lease/slot.ts";
+import { isEnded, type LeaseRow, type Slot } from "../lease/slot.ts";
 import { compareVersions, maxVersion } from "../lease/version.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
 import type { NodeId, SyncChunk } from "./messages.ts";
@@ -63,13 +63,18 @@ export class Scrub {
   }
 }
 
-/** What a slot becomes by another voter's: only committed leases are taken; undefined when nothing changes. */
+/** What a slot becomes by another voter's: only committed leases and ends are taken; undefined when nothing changes. */
 export function scrubbed(
   slot: Slot,
   theirs: Slot,
   time: Bounds,
   options: { rules: AgreementRules; maxLeaseMs: number },
 ): Slot | undefined {
+  if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
+    // The record as it was minted, never against another version: it ends here what it would have ended then.
+    const { state: kind, client, version, hold: until, ended: { replaces, cv } } = theirs;
+    return options.rules.end(slot, { kind, client, version, replaces, cv, until }, time, false);
+  }
   if (theirs.state !== "bound" || theirs.client === undefined || theirs.cv.clock === 0) return undefined;
   if (slot.state === "bound" && slot.client === theirs.client && compareVersions(theirs.version, slot.version) <= 0) {
     // The own client, an older version: it only tells what is committed.

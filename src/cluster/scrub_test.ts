@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { AGREEMENT_RULES } from "../lease/agreement.ts";
+import { AGREEMENT_RULES, end } from "../lease/agreement.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../lease/client.ts";
 import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../lease/slot.ts";
 import { NO_VERSION, type Version } from "../lease/version.ts";
@@ -40,6 +40,41 @@ Deno.test("scrub: the own client's older version tells only what is committed", 
   const mine = bound(A, 8);
   deepStrictEqual(scrubbed(mine, bound(A, 6, version(6)), TIME, OPTIONS), { ...mine, cv: version(6) });
   strictEqual(scrubbed(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+});
+
+Deno.test("scrub: an end is handed on as it was, and ends what it would have ended then (case 6)", () => {
+  const release = {
+    kind: "released",
+    client: A,
+    version: version(9),
+    replaces: version(6),
+    cv: version(6),
+    until: 0,
+  } as const;
+  const theirs = end(bound(A, 6), release, TIME, true) as Slot;
+  deepStrictEqual(scrubbed(bound(A, 5), theirs, TIME, OPTIONS), theirs, "known to be committed");
+  deepStrictEqual(scrubbed(FREE_SLOT, theirs, TIME, OPTIONS), theirs, "nobody's lock");
+  strictEqual(scrubbed(bound(A, 8), theirs, TIME, OPTIONS), undefined, "a later request of the client");
+  strictEqual(scrubbed(bound(B, 5), theirs, TIME, OPTIONS), undefined, "another client's lock");
+  strictEqual(scrubbed(theirs, theirs, TIME, OPTIONS), undefined);
+});
+
+Deno.test("scrub: an abort ends a lock that consists of nothing else (case 1), a decline rests as long as it did", () => {
+  const abort = {
+    kind: "aborted",
+    client: A,
+    version: version(9),
+    replaces: version(6),
+    cv: version(6),
+    until: 0,
+  } as const;
+  const aborted = end(bound(A, 6), abort, TIME, false) as Slot;
+  deepStrictEqual(scrubbed(bound(A, 6), aborted, TIME, OPTIONS), aborted);
+  strictEqual(scrubbed({ ...bound(A, 6), sole: false }, aborted, TIME, OPTIONS), undefined);
+  strictEqual(scrubbed(bound(A, 5), aborted, TIME, OPTIONS), undefined);
+
+  const declined = end(bound(A, 6), { ...abort, kind: "declined", until: NOW + 90_000 }, TIME, true) as Slot;
+  strictEqual(scrubbed(bound(A, 6), declined, TIME, OPTIONS)?.hold, NOW + 90_000);
 });
 
 Deno.test("scrub: walks through one voter after the other, page by page; a silent one is passed over", () => {

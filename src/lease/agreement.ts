@@ -7,7 +7,7 @@
 import type { ClientKey } from "./client.ts";
 import type { Bounds } from "./clock.ts";
 import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
-import type { Slot, SlotState } from "./slot.ts";
+import type { EndedState, Slot, SlotState } from "./slot.ts";
 import { compareVersions, maxVersion, NO_VERSION, type Version } from "./version.ts";
 
 /** A proposal or a repaired lease: `r` in the rule. */
@@ -22,7 +22,7 @@ export interface LockRecord {
 
 /** The end of a lease: `e` in the rule. */
 export interface EndRecord {
-  readonly kind: "released" | "declined" | "aborted";
+  readonly kind: EndedState;
   readonly client: ClientKey;
   readonly version: Version;
   /** The version the slot had when the end was minted. */
@@ -122,6 +122,8 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
     hold: record.kind === "declined" ? record.until : 0,
     cv: NO_VERSION,
     sole: false,
+    // "Keep e for anti-entropy": `scrub.ts` hands it on.
+    ended: { replaces: record.replaces, cv: record.cv },
   };
 }
 

@@ -113,6 +113,22 @@ Deno.test("accept: a declined address is nobody's, not the decliner's either", (
   strictEqual(taken(slot, lock(A, 3, { hold: NOW + 200_000 }), at(NOW + 90_000 + MARGIN_MS)).client, A);
 });
 
+Deno.test("end: an ended slot keeps what its record said, until somebody takes it", () => {
+  const bound = taken(FREE_SLOT, lock(A, 1));
+  for (const kind of ["released", "declined", "aborted"] as const) {
+    const record = ending(kind, A, 5, {
+      replaces: version(1),
+      cv: version(1, 2),
+      until: kind === "declined" ? NOW : 0,
+    });
+    const slot = end(bound, record, at(NOW), kind !== "aborted");
+    ok(slot);
+    deepStrictEqual(slot.ended, { replaces: version(1), cv: version(1, 2) });
+    deepStrictEqual(slot.cv, NO_VERSION);
+    strictEqual("ended" in taken(slot, lock(B, 6, { hold: NOW + MARGIN_MS }), at(NOW + MARGIN_MS)), false);
+  }
+});
+
 Deno.test("accept: a released address is open to others at once", () => {
   const slot = end(taken(FREE_SLOT, lock(A, 1)), ending("released", A, 2), at(NOW), true);
   ok(slot);

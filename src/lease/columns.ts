@@ -6,7 +6,7 @@
 import { Arena } from "./arena.ts";
 import type { ClientKey } from "./client.ts";
 import { encodeRecord, recordClient, recordDetail, recordHasClient } from "./record.ts";
-import { FREE_SLOT, type LeaseDetail, NO_DETAIL, type Slot, SLOT_STATES, type SlotState } from "./slot.ts";
+import { FREE_SLOT, isEnded, type LeaseDetail, NO_DETAIL, type Slot, SLOT_STATES, type SlotState } from "./slot.ts";
 import { compareVersions, NO_VERSION, type Version } from "./version.ts";
 
 const SOLE_BIT = 0x80;
@@ -57,7 +57,10 @@ export class SlotColumns {
   #lastSeen: Float64Array;
   #expires: Float64Array;
   readonly #version: VersionColumn;
+  /** In an ended slot, which has no certificate, that of its end record. */
   readonly #cv: VersionColumn;
+  /** Of ended slots only. */
+  readonly #replaces: VersionColumn;
   readonly #records: Arena;
 
   constructor(slots: number) {
@@ -68,6 +71,7 @@ export class SlotColumns {
     this.#expires = new Float64Array(slots);
     this.#version = new VersionColumn(slots);
     this.#cv = new VersionColumn(slots);
+    this.#replaces = new VersionColumn(slots);
     this.#records = new Arena(slots);
   }
 
@@ -84,14 +88,14 @@ export class SlotColumns {
     const packed = this.#state[index] as number;
     const state = this.state(index);
     if (state === "free") return FREE_SLOT;
-    return {
-      state,
-      client: recordClient(this.#records.read(index)),
-      version: this.#version.get(index),
-      hold: this.#hold[index] as number,
-      cv: this.#cv.get(index),
-      sole: (packed & SOLE_BIT) !== 0,
-    };
+    const client = recordClient(this.#records.read(index));
+    const version = this.#version.get(index);
+    const hold = this.#hold[index] as number;
+    const cv = this.#cv.get(index);
+    const sole = (packed & SOLE_BIT) !== 0;
+    if (!isEnded(state)) return { state, client, version, hold, cv, sole };
+    const ended = { replaces: this.#replaces.get(index), cv };
+    return { state, client, version, hold, cv: NO_VERSION, sole, ended };
   }
 
   detail(index: number): LeaseDetail {
@@ -120,8 +124,9 @@ export class SlotColumns {
     return this.#lastSeen[index] as number;
   }
 
-  /** Sets the certificate of a slot that holds exactly `version`. */
+  /** Sets the certificate of a slot that holds exactly `version`; what ended has none. */
   certify(index: number, version: Version): void {
+    if (isEnded(this.state(index))) return;
     if (compareVersions(this.#version.get(index), version) === 0) this.#cv.set(index, version);
   }
 
@@ -131,7 +136,8 @@ export class SlotColumns {
     this.#lastSeen[index] = detail.lastSeen;
     this.#expires[index] = detail.expires;
     this.#version.set(index, slot.version);
-    this.#cv.set(index, slot.cv);
+    this.#cv.set(index, slot.ended?.cv ?? slot.cv);
+    if (isEnded(slot.state)) this.#replaces.set(index, slot.ended?.replaces ?? NO_VERSION);
     this.#records.write(index, encodeRecord(client, detail));
   }
 
@@ -145,6 +151,7 @@ export class SlotColumns {
     this.#expires = grown(this.#expires, new Float64Array(slots));
     this.#version.grow(slots);
     this.#cv.grow(slots);
+    this.#replaces.grow(slots);
     this.#records.grow(slots);
   }
 }

@@ -13,6 +13,22 @@ export const SLOT_STATES = ["free", "bound", "released", "aborted", "declined", 
 /** `free` is never written once: an address nobody ever held. */
 export type SlotState = (typeof SLOT_STATES)[number];
 
+/** States that an end record leaves behind. */
+export type EndedState = "released" | "aborted" | "declined";
+
+/** Whether an end record made this state. */
+export function isEnded(state: SlotState): state is EndedState {
+  return state === "released" || state === "aborted" || state === "declined";
+}
+
+/** What the end record of a slot said beside what the slot says by itself, so that it can be handed on as it was. */
+export interface Ended {
+  /** The version the slot had when the end was minted. */
+  readonly replaces: Version;
+  /** The newest version of the client known to be committed then. */
+  readonly cv: Version;
+}
+
 /** The lease agreement's part of a slot. Immutable: a change makes a new one. */
 export interface Slot {
   readonly state: SlotState;
@@ -26,6 +42,8 @@ export interface Slot {
   readonly cv: Version;
   /** The lock consists of `version` only. */
   readonly sole: boolean;
+  /** In the states that {@link isEnded} names, and only there; `cv` is NO_VERSION then. */
+  readonly ended?: Ended;
 }
 
 /** The slot of an address that nobody ever held. */

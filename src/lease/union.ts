@@ -13,6 +13,8 @@ export function unionSlots(a: Slot, b: Slot, time: Bounds): Slot {
   if (a === FREE_SLOT || a.state === "free") return b;
   if (b.state === "free" || equalSlots(a, b)) return a;
   const version = maxVersion(a.version, b.version);
+  // A declined slot keeps what its end record said when it is raised: that names the versions it ends, all of them lower, and
+  // stays true; the record's own version only says what comes after it.
   const raised = (slot: Slot): Slot =>
     compareVersions(slot.version, version) === 0 ? slot : { ...slot, version, sole: false };
   if (a.state === "bound" && b.state === "bound" && a.client === b.client) {
@@ -31,10 +33,17 @@ export function unionSlots(a: Slot, b: Slot, time: Bounds): Slot {
   if (!isLocked(a, time)) return raised(b);
   if (!isLocked(b, time)) return raised(a);
   const newer = compareVersions(a.version, b.version) > 0 ? a : b;
-  return { ...newer, state: "blocked", version, hold: Math.max(a.hold, b.hold), sole: false };
+  const { client, cv } = newer;
+  // Nobody's end: a declined slot's record does not stay with it.
+  return { state: "blocked", client, version, hold: Math.max(a.hold, b.hold), cv, sole: false };
 }
 
 function equalSlots(a: Slot, b: Slot): boolean {
   return a.state === b.state && a.client === b.client && a.hold === b.hold && a.sole === b.sole &&
-    compareVersions(a.version, b.version) === 0 && compareVersions(a.cv, b.cv) === 0;
+    compareVersions(a.version, b.version) === 0 && compareVersions(a.cv, b.cv) === 0 && equalEnded(a, b);
+}
+
+function equalEnded({ ended: a }: Slot, { ended: b }: Slot): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return compareVersions(a.replaces, b.replaces) === 0 && compareVersions(a.cv, b.cv) === 0;
 }

@@ -59,6 +59,24 @@ Deno.test("union: a running lock wins over one that ran out or ended", () => {
   deepStrictEqual(unionSlots(FREE_SLOT, released, TIME), released);
 });
 
+Deno.test("union: a declined address keeps what its end record said, whoever's version it takes along", () => {
+  const ended = { replaces: version(3), cv: version(2) };
+  const declined: Slot = { ...bound(A, 4, { sole: false }), state: "declined", ended };
+  const dead = bound(B, 9, { hold: NOW - MARGIN_MS });
+  deepStrictEqual(unionSlots(dead, declined, TIME), { ...declined, version: version(9) });
+  deepStrictEqual(unionSlots(declined, FREE_SLOT, TIME), declined);
+  const other = { ...declined, ended: { ...ended, cv: NO_VERSION } };
+  strictEqual(unionSlots(declined, other, TIME).state, "blocked");
+});
+
+Deno.test("union: a blocked address is nobody's end", () => {
+  const ended = { replaces: version(3), cv: version(2) };
+  const declined: Slot = { ...bound(A, 9, { sole: false }), state: "declined", ended };
+  const union = unionSlots(declined, bound(B, 5), TIME);
+  strictEqual(union.state, "blocked");
+  strictEqual("ended" in union, false);
+});
+
 const anySlot: fc.Arbitrary<Slot> = fc.oneof(
   fc.constant(FREE_SLOT),
   fc.record({

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { type ClientKey, clientKeyOf } from "../../../src/lease/client.ts";
-import { type LeaseRow, SLOT_STATES } from "../../../src/lease/slot.ts";
+import { isEnded, type LeaseRow, SLOT_STATES } from "../../../src/lease/slot.ts";
+import { NO_VERSION } from "../../../src/lease/version.ts";
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff });
 const uint8 = fc.integer({ min: 0, max: 255 });
@@ -23,7 +24,10 @@ export const anyRow: fc.Arbitrary<LeaseRow> = fc.record({
     hold: uint53,
     cv: version,
     sole: fc.boolean(),
-  }, { noNullPrototype: true }),
+    replaces: version,
+  }, { noNullPrototype: true }).map(({ replaces, cv, ...slot }) =>
+    isEnded(slot.state) ? { ...slot, cv: NO_VERSION, ended: { replaces, cv } } : { ...slot, cv }
+  ),
   detail: fc.record({
     htype: uint8,
     chaddr: octets(16),

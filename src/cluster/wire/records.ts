@@ -5,7 +5,7 @@
 
 import type { EndRecord, LockRecord } from "../../lease/agreement.ts";
 import type { ClientKey } from "../../lease/client.ts";
-import { type LeaseDetail, type LeaseRow, SLOT_STATES } from "../../lease/slot.ts";
+import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../lease/slot.ts";
 import { NO_VERSION, TICKS_PER_MS, type Version } from "../../lease/version.ts";
 import type { Envelope, StreamRecord } from "../messages.ts";
 import type { Fields } from "./fields.ts";
@@ -124,6 +124,7 @@ export function readStreamRecord(fields: Fields, base: Base, strings: StringRead
   return { kind: "end", address, record, detail: readDetail(fields, base, strings) };
 }
 
+/** In an ended slot the certificate is that of its end record, and what that replaces comes last. */
 export function writeRow(row: LeaseRow, base: Base, strings: StringWriter): unknown[] {
   const { address, slot, detail } = row;
   return [
@@ -132,7 +133,7 @@ export function writeRow(row: LeaseRow, base: Base, strings: StringWriter): unkn
     slot.client === undefined ? null : strings.addClient(slot.client),
     writeVersion(slot.version, base),
     slot.hold - base.ms,
-    writeVersion(slot.cv, base),
+    writeVersion(slot.ended?.cv ?? slot.cv, base),
     detail.htype,
     strings.addBytes(detail.chaddr),
     strings.addText(detail.hostname, WIRE_LIMITS.stringOctetsMax),
@@ -141,6 +142,7 @@ export function writeRow(row: LeaseRow, base: Base, strings: StringWriter): unkn
     detail.giaddr,
     detail.lastSeen - base.ms,
     detail.expires - base.ms,
+    ...(slot.ended === undefined ? [] : [writeVersion(slot.ended.replaces, base)]),
   ];
 }
 
@@ -154,11 +156,11 @@ export function readRow(fields: Fields, base: Base, strings: StringReader): Leas
   const version = readVersion(fields, "version", base);
   const hold = fields.near("hold", base.ms, UINT53);
   const cv = readVersion(fields, "cv", base);
-  return {
-    address,
-    slot: { state, client, version, hold, cv, sole: (code & 1) === 1 },
-    detail: readDetail(fields, base, strings),
-  };
+  const detail = readDetail(fields, base, strings);
+  const slot: Slot = { state, client, version, hold, cv, sole: (code & 1) === 1 };
+  if (!isEnded(state)) return { address, slot, detail };
+  const replaces = readVersion(fields, "replaces", base);
+  return { address, slot: { ...slot, cv: NO_VERSION, ended: { replaces, cv } }, detail };
 }
 
 /** Subnet (4 octets) and tag come first. */

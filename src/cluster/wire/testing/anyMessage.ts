@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Answer } from "../../../lease/agreement.ts";
 import type { ClientKey } from "../../../lease/client.ts";
 import { clientKeyOf } from "../../../lease/client.ts";
-import { type LeaseDetail, type LeaseRow, SLOT_STATES } from "../../../lease/slot.ts";
+import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../../lease/slot.ts";
 import { NO_VERSION, type Version } from "../../../lease/version.ts";
 import type { ClusterMessage, Envelope, StreamRecord } from "../../messages.ts";
 import { WIRE_LIMITS } from "../limits.ts";
@@ -90,14 +90,18 @@ function streamRecord(sender: Envelope): fc.Arbitrary<StreamRecord> {
 }
 
 function row(sender: Envelope): fc.Arbitrary<LeaseRow> {
-  const slot = record({
+  const slot: fc.Arbitrary<Slot> = record({
     state: fc.constantFrom(...SLOT_STATES),
     client: fc.option(client, { nil: undefined }),
     version: version(sender),
     hold: wall,
     cv: version(sender),
     sole: fc.boolean(),
-  }).filter(({ state, client }) => client !== undefined || state === "free" || state === "blocked");
+    replaces: version(sender),
+  }).filter(({ state, client }) => client !== undefined || state === "free" || state === "blocked")
+    .map(({ replaces, cv, ...rest }) =>
+      isEnded(rest.state) ? { ...rest, cv: NO_VERSION, ended: { replaces, cv } } : { ...rest, cv }
+    );
   return record({ address: uint32, slot, detail });
 }
 

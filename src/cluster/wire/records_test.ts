@@ -1,0 +1,62 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { CLIENT_TAG, clientKey } from "../../lease/client.ts";
+import { type LeaseRow, NO_DETAIL, type Slot } from "../../lease/slot.ts";
+import { NO_VERSION } from "../../lease/version.ts";
+import { Fields } from "./fields.ts";
+import { readRow, writeRow } from "./records.ts";
+import { StringReader, StringWriter } from "./strings.ts";
+
+const SENDER = { from: 3, incarnation: 0xfedcba98, epoch: 1, membershipHash: 0 };
+const BASE = { sender: SENDER, ms: 1_790_000_000_000 };
+const CLIENT = clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2) });
+
+function own(ticks: number) {
+  return { clock: BASE.ms * 1024 + ticks, node: 3, incarnation: 0xfedcba98 };
+}
+
+function row(slot: Partial<Slot>): LeaseRow {
+  const bound: Slot = {
+    state: "bound",
+    client: CLIENT,
+    version: own(7),
+    hold: BASE.ms + 5_000,
+    cv: own(2),
+    sole: true,
+  };
+  return { address: 0x0a000102, slot: { ...bound, ...slot }, detail: NO_DETAIL };
+}
+
+const BOUND = row({});
+const ENDED = row({
+  state: "released",
+  hold: 0,
+  cv: NO_VERSION,
+  sole: false,
+  ended: { replaces: own(5), cv: own(2) },
+});
+
+/** What reads back from a row whose values were changed; the field that is wrong if there is one. */
+function readBack(of: LeaseRow, change: (values: unknown[]) => unknown[] = (values) => values): LeaseRow | string {
+  const strings = new StringWriter();
+  const fields = new Fields([[change(writeRow(of, BASE, strings))]]);
+  const reader = new StringReader(strings.bytes, fields);
+  const [back] = fields.each("rows", 1, (item) => readRow(item, BASE, reader));
+  return fields.failed ?? back as LeaseRow;
+}
+
+Deno.test("row: what an end replaces is there in an ended slot and in no other", () => {
+  deepStrictEqual(readBack(BOUND), BOUND);
+  deepStrictEqual(readBack(ENDED), ENDED);
+  strictEqual(readBack(ENDED, (values) => values.slice(0, -1)), "replaces");
+  strictEqual(readBack(ENDED, (values) => [...values, null]), "rows");
+  strictEqual(readBack(BOUND, (values) => [...values, 5]), "rows");
+  strictEqual(readBack(BOUND, ([, ...values]) => [2 * 2, ...values]), "replaces");
+  strictEqual(readBack(ENDED, ([, ...values]) => [2 * 1, ...values]), "rows");
+});
+
+Deno.test("row: only a free or blocked slot is nobody's", () => {
+  const blocked = row({ state: "blocked", client: undefined });
+  deepStrictEqual(readBack(blocked), blocked);
+  strictEqual(readBack(row({ client: undefined })), "client");
+  strictEqual(readBack({ ...ENDED, slot: { ...ENDED.slot, client: undefined } }), "client");
+});
