@@ -6,7 +6,7 @@
 import type { z } from "zod";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import { formatSeconds, milliseconds } from "../src/config/duration.ts";
-import { defined, flag, integer, list, mapping, readOnly } from "../src/config/field.ts";
+import { defined, flag, integer, list, mapping, readOnly, text } from "../src/config/field.ts";
 import { hostAddress, httpUrl, interfaceName, port, textOrHexBytes } from "../src/config/fields.ts";
 import type { Path, Report } from "../src/config/issue.ts";
 import { Unique } from "../src/config/places.ts";
@@ -31,11 +31,17 @@ export interface RelayNode {
   readonly port: number;
   /** The URL that answers 200 while the node can serve. */
   readonly health: string;
+  /** What its round-trip time is divided by when nodes are compared. */
+  readonly weight: number;
+  /** Where it stands; nodes of the relay's own site go first. */
+  readonly site?: string;
 }
 
 /** Everything relay.yaml says, defaults filled in. */
 export interface RelayConfig {
   readonly relay: {
+    /** Where the relay stands. */
+    readonly site?: string;
     readonly interfaces: readonly RelayInterface[];
     /** Requests that passed more relays than this are dropped. */
     readonly hopsMax: number;
@@ -51,7 +57,7 @@ export interface RelayConfig {
     readonly clientPort: number;
   };
   readonly nodes: readonly RelayNode[];
-  readonly probe: { readonly intervalMs: number; readonly timeoutMs: number };
+  readonly probe: { readonly intervalMs: number; readonly timeoutMs: number; readonly ping: boolean };
   readonly http: HttpConfig;
   readonly log: LogConfig;
 }
@@ -73,9 +79,11 @@ const NODE_PORT = port();
 const INTERFACE_NAME = interfaceName();
 const GATEWAY_ADDRESS = hostAddress();
 const CIRCUIT_ID = textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX });
+const WEIGHT_MAX = 100;
+const SITE = text({ octetsMax: 64, noun: "the name of a site", example: "berlin" });
 const PROBE_INTERVAL = milliseconds({ min: 100, max: 60_000 });
 const PROBE_TIMEOUT = milliseconds({ min: 10, max: 60_000 });
-const PROBE_DEFAULT = { intervalMs: 1000, timeoutMs: 500 } as const;
+const PROBE_DEFAULT = { intervalMs: 1000, timeoutMs: 500, ping: true } as const;
 
 const interfaceSchema = mapping({
   name: INTERFACE_NAME,
@@ -89,14 +97,18 @@ const nodeSchema = mapping({
   address: NODE_ADDRESS,
   port: NODE_PORT.default(67),
   health: httpUrl().optional(),
-}).transform(({ health, ...node }) => ({
+  weight: integer({ min: 1, max: WEIGHT_MAX }).default(1),
+  site: SITE.optional(),
+}).transform(({ health, site, ...node }) => ({
   ...node,
+  ...defined({ site }),
   health: health ?? `http://${formatIpv4(node.address)}:${NODE_HTTP_PORT_DEFAULT}/readyz`,
 }));
 
 /** The schema of relay.yaml; {@link checkRelay} belongs to it. */
 export const relaySchema: z.ZodType<RelayConfig> = mapping({
   relay: mapping({
+    site: SITE.optional(),
     interfaces: list(interfaceSchema, { min: 1 }),
     hopsMax: integer({ min: 1, max: HOPS_LIMIT, example: HOPS_MAX_DEFAULT }).default(HOPS_MAX_DEFAULT),
     remoteId: textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX }).optional(),
@@ -104,12 +116,14 @@ export const relaySchema: z.ZodType<RelayConfig> = mapping({
     serverIdentifierOverride: flag().default(true),
     port: port().default(67),
     clientPort: port().default(68),
-  }).transform(({ remoteId, ...relay }) => ({ ...relay, ...defined({ remoteId }) })),
+  }).transform(({ remoteId, site, ...relay }) => ({ ...relay, ...defined({ remoteId, site }) })),
   nodes: list(nodeSchema, { min: 1, max: NODES_MAX }),
   probe: mapping({
     interval: PROBE_INTERVAL.default(PROBE_DEFAULT.intervalMs),
     timeout: PROBE_TIMEOUT.default(PROBE_DEFAULT.timeoutMs),
-  }).transform(({ interval, timeout }) => ({ intervalMs: interval, timeoutMs: timeout })).default(PROBE_DEFAULT),
+    ping: flag().default(PROBE_DEFAULT.ping),
+  }).transform(({ interval, timeout, ping }) => ({ intervalMs: interval, timeoutMs: timeout, ping }))
+    .default(PROBE_DEFAULT),
   http: httpSection(HTTP_PORT_DEFAULT),
   log: logSection(),
 });
@@ -143,7 +157,16 @@ export function checkRelay(root: unknown, report: Report): void {
       remedy: "give every node its own address or port",
     },
   ]);
+  checkSites(file, report);
   checkProbe(asMapping(file.probe), report);
+}
+
+/** A site that no node is in is a slip of the pen, or a preference that can't do anything. */
+function checkSites(file: Mapping, report: Report): void {
+  const own = readOnly(SITE, asMapping(file.relay).site);
+  if (own === undefined) return;
+  const sites = asList(file.nodes).map((node) => readOnly(SITE, asMapping(node).site));
+  if (!sites.includes(own)) report(["relay", "site"], "is the site of no node; give it to one, or remove it here");
 }
 
 function checkProbe(probe: Mapping, report: Report): void {

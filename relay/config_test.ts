@@ -26,8 +26,8 @@ Deno.test("relaySchema fills in the defaults", () => {
       port: 67,
       clientPort: 68,
     },
-    nodes: [{ id: 1, address: 0x0a63000b, port: 67, health: "http://10.99.0.11:8067/readyz" }],
-    probe: { intervalMs: 1000, timeoutMs: 500 },
+    nodes: [{ id: 1, address: 0x0a63000b, port: 67, health: "http://10.99.0.11:8067/readyz", weight: 1 }],
+    probe: { intervalMs: 1000, timeoutMs: 500, ping: true },
     http: { address: 0x7f000001, port: 8068 },
     log: { level: "info", format: "text" },
   });
@@ -36,6 +36,7 @@ Deno.test("relaySchema fills in the defaults", () => {
 Deno.test("relaySchema reads every key", () => {
   const config = load([
     "relay:",
+    "  site: berlin",
     "  interfaces:",
     '  - { name: lan0, address: 10.77.0.1, trusted: true, circuitId: "0x0102" }',
     "  hopsMax: 16",
@@ -44,10 +45,11 @@ Deno.test("relaySchema reads every key", () => {
     "  serverIdentifierOverride: false",
     "  port: 6700",
     "  clientPort: 6800",
-    "nodes: [{ id: 2, address: 127.0.0.1, port: 6701, health: 'http://127.0.0.1:1/' }]",
-    "probe: { interval: 2s, timeout: 250ms }",
+    "nodes: [{ id: 2, address: 127.0.0.1, port: 6701, health: 'http://127.0.0.1:1/', weight: 3, site: berlin }]",
+    "probe: { interval: 2s, timeout: 250ms, ping: false }",
   ]);
   deepStrictEqual(config.relay, {
+    site: "berlin",
     interfaces: [{ name: "lan0", address: 0x0a4d0001, trusted: true, circuitId: Uint8Array.of(1, 2) }],
     hopsMax: 16,
     remoteId: new TextEncoder().encode("site-7"),
@@ -56,8 +58,15 @@ Deno.test("relaySchema reads every key", () => {
     port: 6700,
     clientPort: 6800,
   });
-  deepStrictEqual(config.nodes, [{ id: 2, address: 0x7f000001, port: 6701, health: "http://127.0.0.1:1/" }]);
-  deepStrictEqual(config.probe, { intervalMs: 2000, timeoutMs: 250 });
+  deepStrictEqual(config.nodes, [{
+    id: 2,
+    address: 0x7f000001,
+    port: 6701,
+    health: "http://127.0.0.1:1/",
+    weight: 3,
+    site: "berlin",
+  }]);
+  deepStrictEqual(config.probe, { intervalMs: 2000, timeoutMs: 250, ping: false });
 });
 
 Deno.test("interfaces differ in name, address and circuit id", () => {
@@ -107,6 +116,14 @@ Deno.test("the probe's timeout is not longer than its interval, defaults include
   deepStrictEqual(issue("{ timeout: 500 }").length, 1);
 });
 
+Deno.test("the relay's site is that of some node", () => {
+  const relay = "relay: { interfaces: [{ name: lan0 }], site: berlin }";
+  deepStrictEqual(issuesOf(relay, "nodes: [{ id: 1, address: 10.99.0.11, site: bonn }]"), [
+    'f:1:46: relay.site: "berlin" is the site of no node; give it to one, or remove it here',
+  ]);
+  deepStrictEqual(issuesOf(relay, "nodes: [{ id: 1, address: 10.99.0.11, site: berlin }]"), []);
+});
+
 Deno.test("a relay needs interfaces and nodes", () => {
   deepStrictEqual(issuesOf("relay: { interfaces: [] }", "nodes: []"), [
     "f:1:22: relay.interfaces: has 0 entries; give at least 1",
@@ -122,11 +139,13 @@ Deno.test({ name: "relay/example.yaml is valid", permissions: { read: true } }, 
   const text = await Deno.readTextFile(file);
   const full = loadConfig(text.replaceAll(/^( +)# (\w+: .*)$/gm, "$1$2"), relaySchema, checkRelay);
   ok(full.ok, full.ok ? "" : formatIssues(file, full.issues));
-  const { remoteId, interfaces, ...others } = full.value.relay;
+  const { remoteId, site, interfaces, ...others } = full.value.relay;
   const { interfaces: [loadedInterface], ...defaults } = loaded.value.relay;
   // Without their comment marks the keys change nothing but what the machine would have given.
   deepStrictEqual(others, defaults);
-  deepStrictEqual(remoteId, new TextEncoder().encode("site-7"));
+  deepStrictEqual([remoteId, site], [new TextEncoder().encode("site-7"), "berlin"]);
+  deepStrictEqual(full.value.probe, loaded.value.probe);
+  deepStrictEqual(full.value.nodes, [{ ...loaded.value.nodes[0], site }, ...loaded.value.nodes.slice(1)]);
   strictEqual(interfaces[0]?.trusted, loadedInterface?.trusted);
   strictEqual(interfaces[0]?.address, 0x0a4d0001);
 });

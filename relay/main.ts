@@ -12,10 +12,13 @@ import { openPacket, openUdp, socketImplementation } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { DropLog } from "./drops.ts";
 import { relayHealth } from "./health.ts";
-import { startProber } from "./prober.ts";
+import { Measurer } from "./measure/measurer.ts";
+import { systemPing } from "./measure/ping.ts";
+import { askHealth } from "./measure/readyz.ts";
+import { logEvent, trackedNodes } from "./nodes.ts";
 import { Relay } from "./relay.ts";
 import { describeLink, resolveConfig } from "./resolve.ts";
-import { type NodeState, NodeTracker } from "./select/tracker.ts";
+import { NodeTracker } from "./select/tracker.ts";
 import { openWires } from "./wires/wires.ts";
 
 /** Starts everything, or throws an error of one line and leaves nothing running. */
@@ -27,7 +30,7 @@ async function start(config: RelayConfig): Promise<void> {
   const wires = await openWires(links, ports, { openUdp, openPacket });
 
   const now = () => performance.now();
-  const tracker = new NodeTracker(forward.nodes.map(({ id }) => id), (node) => logNode(node));
+  const tracker = new NodeTracker(trackedNodes(config), { onEvent: (event) => logEvent(log, event) });
   const drops = new DropLog(log, now);
   const relay = new Relay({
     config: forward,
@@ -36,12 +39,16 @@ async function start(config: RelayConfig): Promise<void> {
     now,
     dropped: (link, reason, bytes, from) => drops.add(links[link]?.interface.name ?? "", reason, bytes, from),
   });
-  const health = relayHealth({ config: forward, tracker, wires, counts: relay.counts, startedMs: Date.now() });
+  const health = relayHealth({ config: forward, tracker, wires, counts: relay.counts, now, startedMs: Date.now() });
   const http = serve();
-  const prober = startProber({
-    urls: config.nodes.map((node) => node.health),
-    ...config.probe,
-    report: (index, result) => tracker.probed(index, result, now()),
+  const measurer = new Measurer({
+    nodes: config.nodes,
+    intervalMs: config.probe.intervalMs,
+    timeoutMs: config.probe.timeoutMs,
+    witness: tracker,
+    ping: config.probe.ping ? systemPing : undefined,
+    askHealth,
+    now,
   });
 
   const implementation = socketImplementation();
@@ -57,7 +64,7 @@ async function start(config: RelayConfig): Promise<void> {
       log.info("{signal}: stopping", { signal });
       // A request that is passed on now could not be answered any more.
       for (const wire of wires) wire.close();
-      prober.close();
+      measurer.close();
       await http.close();
       drops.close();
       log.info("stopped");
@@ -83,12 +90,6 @@ async function start(config: RelayConfig): Promise<void> {
       for (const wire of wires) wire.close();
       throw error;
     }
-  }
-
-  function logNode(node: NodeState): void {
-    if (node.ready) log.info("node {node} is ready", { node: node.id });
-    else if (node.reachable) log.warn("node {node} can be reached but is not ready", { node: node.id });
-    else log.warn("node {node} shows no sign of life", { node: node.id });
   }
 }
 

@@ -96,8 +96,8 @@ http: { address: ${HOST}, port: ${HTTP_PORT} }
   await withFile(yaml, async (file) => {
     const child = command(file).spawn();
     try {
-      const reason = await poll("/readyz", (status, body) => status === 503 && body.includes("7 can be reached"));
-      match(reason, /no node is ready/);
+      const reason = await poll("/readyz", (status, body) => status === 503 && body.includes("node 7"));
+      match(reason, /no node is ready: node 7: .*not ready/);
       ready = true;
       await poll("/readyz", (status) => status === 200);
 
@@ -119,8 +119,9 @@ http: { address: ${HOST}, port: ${HTTP_PORT} }
       deepStrictEqual(await toClient(), datagram({ op: BOOTREPLY, hops: 1, yiaddr: "10.77.1.9", giaddr: HOST }));
 
       const status = JSON.parse(await poll("/status", (code) => code === 200));
-      const { rttMs, ...state } = status.nodes[0];
-      deepStrictEqual(state, { id: 7, ready: true, reachable: true, chosen: true, address: HOST, port: node.port });
+      const { rttMs, id, ready: serves, reachable, chosen, address, port } = status.nodes[0];
+      deepStrictEqual({ id, serves, reachable, chosen }, { id: 7, serves: true, reachable: true, chosen: true });
+      deepStrictEqual({ address, port }, { address: HOST, port: node.port });
       ok(rttMs > 0 && rttMs < 100);
       const { relayed: up, deliveredLink: down, replyForged: forged } = status.interfaces[0].datagrams;
       deepStrictEqual({ up, down, forged }, { up: 1, down: 1, forged: 1 });

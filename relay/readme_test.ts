@@ -23,8 +23,9 @@ Deno.test("README.md lists every outcome as the table has it", () => {
 
 Deno.test("README.md lists every metric of the relay", async () => {
   const documented = new Set(README.match(/dhcpcluster_relay_\w+/g));
-  const parts = { tracker: new NodeTracker([1, 2]), wires: [], counts: CONFIG.interfaces.map(zeroCounts) };
-  const metrics = await relayHealth({ config: CONFIG, ...parts, startedMs: 0 }).metrics();
+  const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
+  const parts = { tracker, wires: [], counts: CONFIG.interfaces.map(zeroCounts), now: () => 0, startedMs: 0 };
+  const metrics = await relayHealth({ config: CONFIG, ...parts }).metrics();
   const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));
   deepStrictEqual(documented, actual);
 });

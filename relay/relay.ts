@@ -48,7 +48,7 @@ export class Relay implements WireHandlers {
     const decision = forwardRequest(config, bytes, unicast ? arrivals.unicast : arrivals.broadcast);
     if (decision.kind === "drop") return this.#drop(link, decision.outcome, bytes, from);
     let sent = false;
-    for (const index of tracker.chosen) {
+    for (const index of tracker.order.slice(0, tracker.fanOut)) {
       const node = config.nodes[index];
       if (node !== undefined && wire.sendUpstream(decision.bytes, node.address, node.port)) sent = true;
     }
@@ -60,7 +60,7 @@ export class Relay implements WireHandlers {
     const { config, wires, tracker, now } = this.#parts;
     const decision = forwardReply(config, bytes, from, port);
     if (decision.kind === "drop") return this.#drop(link, decision.outcome, bytes, from);
-    tracker.answered(decision.node, now());
+    tracker.answered(decision.node, undefined, now());
     const sent = wires[decision.interface]?.deliver(decision.bytes, decision.destination) === true;
     if (sent) this.#count(decision.interface, decision.outcome);
     else this.#drop(decision.interface, "replyUndelivered", bytes, from);

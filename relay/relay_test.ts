@@ -20,7 +20,7 @@ function relay(options: { up?: boolean; down?: boolean } = {}) {
     sendErrors: { count: 0, last: undefined },
     close() {},
   }));
-  const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => id));
+  const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
   const dropped = (link: number, reason: string) => void drops.push(`${link} ${reason}`);
   return { up, down, drops, tracker, core: new Relay({ config: CONFIG, wires, tracker, now: () => 0, dropped }) };
 }
@@ -41,7 +41,7 @@ Deno.test("relay: while no node is known to live, requests go to all; the first 
   const offer = { op: 2, type: MESSAGE_TYPE.OFFER, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: BROADCAST_FLAG };
   core.reply(0, datagram({ ...offer, options: option }), NODE2, 67);
   deepStrictEqual(down, [{ link: 0, destination: { kind: "broadcast", port: 68 }, bytes: datagram(offer) }]);
-  deepStrictEqual(tracker.chosen, [1]);
+  deepStrictEqual([tracker.order, tracker.fanOut], [[1, 0], 1]);
   core.request(0, datagram({ type: MESSAGE_TYPE.REQUEST }), 0, false);
   deepStrictEqual(up.map(({ to }) => to), [NODE1, NODE2, NODE2]);
   deepStrictEqual(counted(core), [{ relayed: 2, deliveredBroadcast: 1 }, {}]);
@@ -49,7 +49,7 @@ Deno.test("relay: while no node is known to live, requests go to all; the first 
 
 Deno.test("relay: a request leaves through the interface it came from, a reply through the one its giaddr names", () => {
   const { core, up, down, tracker } = relay();
-  tracker.probed(0, READY, 0);
+  tracker.healthAsked(0, READY, 0);
   core.request(1, datagram(), 0, false);
   deepStrictEqual(up.map(({ link, to }) => [link, to]), [[1, NODE1]]);
   core.reply(0, datagram({ op: 2, type: 2, yiaddr: "10.78.1.9", giaddr: "10.78.0.1" }), NODE1, 67);
@@ -60,7 +60,7 @@ Deno.test("relay: a request leaves through the interface it came from, a reply t
 Deno.test("relay: a forged reply goes nowhere and vouches for nobody", () => {
   const { core, down, drops, tracker } = relay();
   core.reply(0, datagram({ op: 2, type: 2, yiaddr: "10.77.1.9", giaddr: "10.77.0.1" }), ip("10.99.0.99"), 67);
-  deepStrictEqual([down, drops, tracker.ready], [[], ["0 replyForged"], false]);
+  deepStrictEqual([down, drops, tracker.ready(0)], [[], ["0 replyForged"], false]);
   deepStrictEqual(counted(core), [{ replyForged: 1 }, {}]);
 });
 

@@ -1,114 +1,295 @@
 /**
- * What the relay knows about its nodes, and which of them it has chosen. Takes what probes and replies say, with the
- * time as an argument; who probes, how, and how often is the business of `../prober.ts`.
+ * All nodes as the relay knows them: takes what probes and real traffic say, with the time as an argument, and keeps
+ * the order in which they are to be asked. Who probes, how, and how often is the business of `../measure/`.
  */
 
-import { selectNodes } from "./first.ts";
+import { type Candidate, type Choice, Chooser, isClearlyNearer, marginMs } from "./choose.ts";
+import { type Grade, type HealthResult, NodeEvidence, type PingResult, type RttSource } from "./evidence.ts";
 
-/** What a health request brought. */
-export type ProbeResult =
-  /** The URL answered: whether with success, and after how long. */
-  | { readonly kind: "answered"; readonly ready: boolean; readonly rttMs: number }
-  /** No answer in time, or the connection failed. */
-  | { readonly kind: "silent" };
+/** What the configuration says of a node, as far as the choice depends on it. */
+export interface TrackedNode {
+  readonly id: number;
+  /** How much a round-trip time is divided by: a node of weight 2 is taken for half as far as it is. */
+  readonly weight: number;
+  /** In the relay's own site: before all others while it can serve. */
+  readonly local: boolean;
+}
 
-/** A node as it stands. */
+/** How often what happened to the requests that a node got. */
+export interface NodeTraffic {
+  /** First of all nodes to be asked, by choice or by a transaction's history. */
+  requests: number;
+  /** Asked because another node kept silent, or a client repeated itself. */
+  hedges: number;
+  /** Copies to see whether a suspect answers again. */
+  trials: number;
+  /** Answers, of which `late` came after the next node had been asked. */
+  answers: number;
+  late: number;
+  unanswered: number;
+  /** Answers that went to clients. */
+  delivered: number;
+  /** How often it stopped being the chosen node as it failed. */
+  failovers: number;
+}
+
+/** A node as it stands, for status, metrics and log. */
 export interface NodeState {
   readonly id: number;
-  /** Can serve. */
-  ready: boolean;
-  /** Answers at all. */
-  reachable: boolean;
+  /** Says that it can serve. */
+  readonly ready: boolean;
+  /** Gives a sign of life. */
+  readonly reachable: boolean;
   /** Gets the requests now. */
-  chosen: boolean;
-  /** Round trip of the last health request that was answered; null while there is none. */
-  rttMs: number | null;
+  readonly chosen: boolean;
+  readonly suspect: boolean;
+  readonly grade: Grade;
+  /** What keeps it from being good; null when nothing does. */
+  readonly fault: string | null;
+  /** Why it is chosen or not. */
+  readonly reason: string;
+  /** Smoothed; null while nothing was measured, like the others. */
+  readonly rttMs: number | null;
+  readonly deviationMs: number | null;
+  readonly jitterMs: number | null;
+  /** What the round-trip time was measured with, and why not with ping. */
+  readonly rttSource: RttSource | null;
+  readonly noPing: string | null;
+  /** Share of the probes that got no answer, 0 to 1. */
+  readonly loss: number;
+  /** Smoothed time from a request to its answer. */
+  readonly answerMs: number | null;
+  readonly hedgeDelayMs: number;
+  readonly traffic: Readonly<NodeTraffic>;
+}
+
+/** Something that happened to a node or to the choice, for the log. */
+export type TrackerEvent =
+  | { readonly kind: "grade"; readonly id: number; readonly grade: Grade; readonly fault: string | undefined }
+  /** Ping stopped telling its distance, or tells it again. */
+  | { readonly kind: "noPing"; readonly id: number; readonly reason: string | undefined }
+  | { readonly kind: "chosen"; readonly id: number; readonly instead: number | undefined; readonly reason: string };
+
+interface Entry {
+  readonly node: TrackedNode;
+  readonly evidence: NodeEvidence;
+  readonly traffic: NodeTraffic;
+  grade: Grade;
+  noPing: string | undefined;
 }
 
 /**
- * How long a DHCP answer vouches for a node whose health URL has never answered. Clients repeat within 4 s to 8 s
- * (RFC 2131 §4.1), so a node that is asked and serves is heard more often than this.
- */
-export const ANSWER_VALID_MS = 10_000;
-
-interface Evidence {
-  /** The last probe; undefined until one was answered, since a URL that never answers says nothing about DHCP. */
-  probe: ProbeResult | undefined;
-  /** When a DHCP reply last came. */
-  answeredAtMs: number;
-}
-
-/**
- * The states of all nodes, in configured order.
+ * The nodes, addressed by their index in configured order.
  *
  * @example
  * ```ts
  * import { deepStrictEqual } from "node:assert/strict";
- * const tracker = new NodeTracker([1, 2]);
- * deepStrictEqual(tracker.chosen, [0, 1]);
- * tracker.probed(1, { kind: "answered", ready: true, rttMs: 3 }, 1000);
- * deepStrictEqual(tracker.chosen, [1]);
+ * const tracker = new NodeTracker([{ id: 1, weight: 1, local: false }, { id: 2, weight: 1, local: false }]);
+ * deepStrictEqual([tracker.order, tracker.fanOut], [[0, 1], 2]);
+ * tracker.healthAsked(1, { kind: "answered", ready: true, rttMs: 3 }, 1000);
+ * tracker.roundEnded(1, 1000);
+ * deepStrictEqual([tracker.order, tracker.fanOut], [[1, 0], 1]);
  * ```
  */
 export class NodeTracker {
-  readonly nodes: readonly NodeState[];
-  #evidence: readonly Evidence[];
-  #chosen: readonly number[];
-  #onChange: (node: NodeState) => void;
+  readonly #entries: readonly Entry[];
+  readonly #onEvent: (event: TrackerEvent) => void;
+  readonly #chooser = new Chooser();
+  #choice: Choice;
 
-  /** `onChange` is told of every node that becomes or stops being ready or reachable. */
-  constructor(ids: readonly number[], onChange: (node: NodeState) => void = () => {}) {
-    this.nodes = ids.map((id) => ({ id, ready: false, reachable: false, chosen: true, rttMs: null }));
-    this.#evidence = ids.map(() => ({ probe: undefined, answeredAtMs: Number.NEGATIVE_INFINITY }));
-    this.#chosen = selectNodes(this.nodes);
-    this.#onChange = onChange;
+  /** `earlier` is a tracker whose knowledge of the same nodes goes on, such as the one before a reload. */
+  constructor(
+    nodes: readonly TrackedNode[],
+    { onEvent = () => {}, earlier = () => undefined }: {
+      readonly onEvent?: (event: TrackerEvent) => void;
+      readonly earlier?: (id: number) => { evidence: NodeEvidence; traffic: NodeTraffic } | undefined;
+    } = {},
+  ) {
+    this.#entries = nodes.map((node) => {
+      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = earlier(node.id) ?? {};
+      return { node, evidence, traffic, grade: "unreachable", noPing: undefined };
+    });
+    this.#onEvent = onEvent;
+    this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded: true });
   }
 
-  /** Indexes of the nodes to send to, best first. Never empty. */
-  get chosen(): readonly number[] {
-    return this.#chosen;
+  /** What is known of a node, for the tracker that comes after this one. */
+  knowledgeOf(id: number): { evidence: NodeEvidence; traffic: NodeTraffic } | undefined {
+    return this.#entries.find(({ node }) => node.id === id);
+  }
+
+  /** Indexes of all nodes, best first. */
+  get order(): readonly number[] {
+    return this.#choice.order;
+  }
+
+  /** How many of them, from the first on, get a request at once. */
+  get fanOut(): number {
+    return this.#choice.fanOut;
+  }
+
+  /** How much a node is worth now. */
+  gradeOf(index: number): Grade {
+    return this.#entries[index]?.grade ?? "unreachable";
+  }
+
+  hedgeDelayMs(index: number): number {
+    return this.#at(index).evidence.hedgeDelayMs;
   }
 
   /** Whether some node can serve. */
-  get ready(): boolean {
-    return this.nodes.some((node) => node.ready);
+  ready(nowMs: number): boolean {
+    return this.#entries.some(({ evidence }) => evidence.ready(nowMs));
   }
 
-  /** Takes the result of a health request to the node with this index. */
-  probed(index: number, result: ProbeResult, nowMs: number): void {
-    const evidence = this.#evidence[index];
-    const node = this.nodes[index];
-    if (evidence === undefined || node === undefined) return;
-    if (result.kind === "answered") {
-      evidence.probe = result;
-      node.rttMs = result.rttMs;
-    } else if (evidence.probe !== undefined) {
-      evidence.probe = result;
+  traffic(index: number): NodeTraffic {
+    return this.#at(index).traffic;
+  }
+
+  pinged(index: number, result: PingResult): void {
+    this.#at(index).evidence.pinged(result);
+  }
+
+  healthAsked(index: number, result: HealthResult, nowMs: number): void {
+    this.#at(index).evidence.healthAsked(result);
+    this.#update(nowMs, false);
+  }
+
+  /** Both have been reported for this node; the distances are compared anew. */
+  roundEnded(index: number, nowMs: number): void {
+    const entry = this.#at(index);
+    entry.evidence.roundEnded(nowMs);
+    const { noPing } = entry.evidence;
+    if (noPing !== entry.noPing) this.#onEvent({ kind: "noPing", id: entry.node.id, reason: noPing });
+    entry.noPing = noPing;
+    // Every node ends its own round: one of them sets the pace, or rounds would count several times.
+    this.#update(nowMs, index === 0);
+  }
+
+  /** A node answered; `answerMs`: after how long, where that can be told. */
+  answered(index: number, answerMs: number | undefined, nowMs: number): void {
+    const { evidence, grade } = this.#at(index);
+    evidence.answered(answerMs, nowMs);
+    if (grade !== "good" && grade !== "doubtful") this.#update(nowMs, false);
+  }
+
+  /** A node left a request unanswered, which another node, asked later, has answered or not. */
+  unanswered(index: number, overtaken: boolean, nowMs: number): void {
+    const { evidence, traffic } = this.#at(index);
+    traffic.unanswered++;
+    if (evidence.unanswered(overtaken, nowMs)) this.#update(nowMs, false);
+  }
+
+  /** A suspect that is to be tried with a copy of a request now; -1: none. */
+  takeTrial(nowMs: number): number {
+    if (!this.#entries.some(({ grade }) => grade === "suspect")) return -1;
+    return this.#entries.findIndex(({ evidence }) => evidence.takeTrial(nowMs));
+  }
+
+  /** How every node stands, in configured order. */
+  states(nowMs: number): NodeState[] {
+    const chosen = this.order.slice(0, this.fanOut);
+    return this.#entries.map(({ node, evidence, traffic }, index) => ({
+      id: node.id,
+      ready: evidence.ready(nowMs),
+      reachable: evidence.reachable(nowMs),
+      chosen: chosen.includes(index),
+      suspect: evidence.suspect,
+      grade: evidence.grade(nowMs),
+      fault: evidence.fault(nowMs) ?? null,
+      reason: this.#reason(index, nowMs),
+      rttMs: evidence.rtt.smoothedMs ?? null,
+      deviationMs: evidence.rtt.deviationMs ?? null,
+      jitterMs: evidence.rtt.jitterMs ?? null,
+      rttSource: evidence.rttSource ?? null,
+      noPing: evidence.noPing ?? null,
+      loss: evidence.loss,
+      answerMs: evidence.dhcp.smoothedMs ?? null,
+      hedgeDelayMs: evidence.hedgeDelayMs,
+      traffic,
+    }));
+  }
+
+  #update(nowMs: number, roundEnded: boolean): void {
+    for (const entry of this.#entries) {
+      entry.evidence.expire(nowMs);
+      const grade = entry.evidence.grade(nowMs);
+      if (grade === entry.grade) continue;
+      entry.grade = grade;
+      this.#onEvent({ kind: "grade", id: entry.node.id, grade, fault: entry.evidence.fault(nowMs) });
     }
-    this.update(nowMs);
+    const before = this.#choice;
+    this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded });
+    if (this.fanOut === 1) this.#tellSwitch(before, nowMs);
   }
 
-  /** Takes the news that the node with this index has sent a DHCP reply. */
-  answered(index: number, nowMs: number): void {
-    const evidence = this.#evidence[index];
-    if (evidence === undefined) return;
-    evidence.answeredAtMs = nowMs;
-    if (evidence.probe === undefined && this.nodes[index]?.reachable === false) this.update(nowMs);
+  #tellSwitch(before: Choice, nowMs: number): void {
+    const chosen = this.order[0] as number;
+    const left = before.fanOut === 1 ? before.order[0] : undefined;
+    if (left === chosen) return;
+    const old = left === undefined ? undefined : this.#at(left);
+    if (old !== undefined && old.grade !== "good") old.traffic.failovers++;
+    this.#onEvent({
+      kind: "chosen",
+      id: this.#at(chosen).node.id,
+      instead: old?.node.id,
+      reason: old?.evidence.fault(nowMs) ?? this.#reason(chosen, nowMs),
+    });
   }
 
-  /** Looks at the evidence again; to be called now and then, as answers grow old. */
-  update(nowMs: number): void {
-    for (const [index, node] of this.nodes.entries()) {
-      const { probe, answeredAtMs } = this.#evidence[index] as Evidence;
-      const vouched = nowMs - answeredAtMs < ANSWER_VALID_MS;
-      const reachable = probe === undefined ? vouched : probe.kind === "answered";
-      const ready = probe === undefined ? vouched : probe.kind === "answered" && probe.ready;
-      if (node.ready === ready && node.reachable === reachable) continue;
-      node.ready = ready;
-      node.reachable = reachable;
-      this.#onChange(node);
+  #candidates(): Candidate[] {
+    return this.#entries.map(({ node, evidence, grade }): Candidate => {
+      const { smoothedMs, deviationMs = 0, samples } = evidence.rtt;
+      return {
+        grade,
+        local: node.local,
+        distanceMs: smoothedMs === undefined ? undefined : smoothedMs / node.weight,
+        deviationMs: deviationMs / node.weight,
+        samples,
+      };
+    });
+  }
+
+  #reason(index: number, nowMs: number): string {
+    const { node, evidence, grade } = this.#at(index);
+    const best = this.order[0] as number;
+    const others = this.#entries.length - 1;
+    const fault = evidence.fault(nowMs);
+    if (this.order.indexOf(index) < this.fanOut) {
+      if (this.fanOut > 1) return `no node is ready: all ${this.fanOut} that may still serve are asked; ${fault ?? ""}`;
+      if (fault !== undefined) return others === 0 ? fault : `${fault}, yet no other node is better`;
+      if (others === 0) return "the only node";
+      return `${node.local ? "in this relay's site, " : ""}${this.#distance(index)}: nobody ready is clearly nearer`;
     }
-    this.#chosen = selectNodes(this.nodes);
-    for (const [index, node] of this.nodes.entries()) node.chosen = this.#chosen.includes(index);
+    if (fault !== undefined) return fault;
+    const chosen = this.#at(best);
+    if (grade !== chosen.grade) return "no fault of its own";
+    if (chosen.node.local && !node.local) return `node ${chosen.node.id} is in this relay's site`;
+    const candidates = this.#candidates();
+    const [own, theirs] = [candidates[index] as Candidate, candidates[best] as Candidate];
+    const compared = `${this.#distance(index)}, node ${chosen.node.id} ${this.#distance(best)}`;
+    if ((own.distanceMs ?? Infinity) >= (theirs.distanceMs ?? Infinity)) return `farther: ${compared}`;
+    if (isClearlyNearer(own, theirs)) return `nearer, but not for long enough yet: ${compared}`;
+    return `not nearer by the margin of ${formatMs(marginMs(own, theirs))}: ${compared}`;
   }
+
+  #distance(index: number): string {
+    const { node, evidence } = this.#at(index);
+    const { smoothedMs } = evidence.rtt;
+    if (smoothedMs === undefined) return "not measured";
+    const source = evidence.rttSource === "icmp" ? "" : ` by ${evidence.rttSource?.toUpperCase()}`;
+    return `${formatMs(smoothedMs)}${source}${node.weight === 1 ? "" : ` at weight ${node.weight}`}`;
+  }
+
+  #at(index: number): Entry {
+    return this.#entries[index] as Entry;
+  }
+}
+
+function zeroTraffic(): NodeTraffic {
+  return { requests: 0, hedges: 0, trials: 0, answers: 0, late: 0, unanswered: 0, delivered: 0, failovers: 0 };
+}
+
+function formatMs(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(2) : ms.toFixed(1)} ms`;
 }

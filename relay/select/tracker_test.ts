@@ -1,59 +1,122 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { ANSWER_VALID_MS, NodeTracker } from "./tracker.ts";
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { NodeTracker, type TrackedNode, type TrackerEvent } from "./tracker.ts";
 
-const READY = { kind: "answered", ready: true, rttMs: 2 } as const;
-const NOT_READY = { kind: "answered", ready: false, rttMs: 3 } as const;
-const SILENT = { kind: "silent" } as const;
-
-Deno.test("NodeTracker: before anything is known every node is chosen and none is ready", () => {
-  const tracker = new NodeTracker([1, 2]);
-  deepStrictEqual(tracker.chosen, [0, 1]);
-  strictEqual(tracker.ready, false);
+const node = (id: number, changes: Partial<TrackedNode> = {}): TrackedNode => ({
+  id,
+  weight: 1,
+  local: false,
+  ...changes,
 });
 
-Deno.test("NodeTracker: the first node fails, comes back, and is preferred again", () => {
-  const tracker = new NodeTracker([1, 2]);
-  tracker.probed(0, READY, 0);
-  tracker.probed(1, READY, 0);
-  deepStrictEqual(tracker.chosen, [0]);
-  tracker.probed(0, SILENT, 1000);
-  deepStrictEqual(tracker.chosen, [1]);
-  deepStrictEqual(tracker.nodes[0], { id: 1, ready: false, reachable: false, chosen: false, rttMs: 2 });
-  tracker.probed(0, NOT_READY, 2000);
-  deepStrictEqual(tracker.chosen, [1]);
-  strictEqual(tracker.nodes[0]?.reachable, true);
-  tracker.probed(0, READY, 3000);
-  deepStrictEqual(tracker.chosen, [0]);
+/** Nodes whose every second is told as "distance", "-" for silence, "x" for not ready. */
+class Scene {
+  readonly events: TrackerEvent[] = [];
+  readonly tracker: NodeTracker;
+  nowMs = 0;
+
+  constructor(...nodes: TrackedNode[]) {
+    this.tracker = new NodeTracker(nodes, { onEvent: (event) => this.events.push(event) });
+  }
+
+  second(told: string, times = 1): this {
+    for (let count = 0; count < times; count++) {
+      this.nowMs += 1000;
+      for (const [index, word] of told.split(" ").entries()) {
+        const rttMs = Number(word.replace("x", ""));
+        this.tracker.pinged(index, word === "-" ? { kind: "silent" } : { kind: "answered", rttMs });
+        const ready = !word.startsWith("x");
+        const health = word === "-" ? { kind: "silent" } as const : { kind: "answered", ready, rttMs } as const;
+        this.tracker.healthAsked(index, health, this.nowMs);
+        this.tracker.roundEnded(index, this.nowMs);
+      }
+    }
+    return this;
+  }
+
+  get chosen(): number[] {
+    return this.tracker.states(this.nowMs).filter(({ chosen }) => chosen).map(({ id }) => id);
+  }
+
+  reason(index: number): string {
+    return this.tracker.states(this.nowMs)[index]?.reason ?? "";
+  }
+}
+
+Deno.test("tracker: before anything is known every node is asked and none is ready", () => {
+  const scene = new Scene(node(1), node(2));
+  deepStrictEqual(scene.chosen, [1, 2]);
+  strictEqual(scene.tracker.ready(0), false);
+  match(scene.reason(0), /^no node is ready: all 2 that may still serve are asked/);
 });
 
-Deno.test("NodeTracker: without HTTP a DHCP answer vouches for a node, for a while", () => {
-  const tracker = new NodeTracker([1, 2]);
-  tracker.probed(0, SILENT, 0);
-  tracker.probed(1, SILENT, 0);
-  tracker.answered(1, 100);
-  deepStrictEqual(tracker.chosen, [1]);
-  strictEqual(tracker.ready, true);
-  tracker.probed(1, SILENT, 1000);
-  deepStrictEqual(tracker.chosen, [1]);
-  tracker.update(100 + ANSWER_VALID_MS);
-  deepStrictEqual(tracker.chosen, [0, 1]);
-  strictEqual(tracker.ready, false);
+Deno.test("tracker: the nearest serves, is lost, comes back, and serves again when it has been good for a while", () => {
+  const scene = new Scene(node(1), node(2), node(3)).second("2 10 40", 20);
+  deepStrictEqual(scene.chosen, [1]);
+  scene.second("- 10 40", 2);
+  deepStrictEqual(scene.chosen, [2]);
+  scene.second("2 10 40", 2);
+  deepStrictEqual(scene.chosen, [2]);
+  match(scene.reason(0), /good probe/);
+  scene.second("2 10 40", 25);
+  deepStrictEqual(scene.chosen, [1]);
+  strictEqual(scene.tracker.traffic(0).failovers, 1);
+  strictEqual(scene.tracker.traffic(1).failovers, 0);
 });
 
-Deno.test("NodeTracker: once a health URL has answered, its silence outweighs a recent DHCP answer", () => {
-  const tracker = new NodeTracker([1]);
-  tracker.probed(0, READY, 0);
-  tracker.answered(0, 900);
-  tracker.probed(0, SILENT, 1000);
-  strictEqual(tracker.ready, false);
+Deno.test("tracker: each node says why it is chosen or not", () => {
+  const scene = new Scene(node(1), node(2), node(3), node(4)).second("2 2.1 10 x2", 10);
+  match(scene.reason(0), /^2\.00 ms: nobody ready is clearly nearer$/);
+  match(scene.reason(1), /^farther: 2\.10 ms, node 1 2\.00 ms$/);
+  match(scene.reason(2), /^farther: 10\.0 ms, node 1 2\.00 ms$/);
+  match(scene.reason(3), /^not ready: /);
+  scene.second("2.2 2 10 x2", 30);
+  match(scene.reason(1), /^not nearer by the margin of 0\.50 ms: 2\.0/);
+  scene.second("9 2 10 x2", 1);
+  deepStrictEqual(scene.chosen, [1]);
 });
 
-Deno.test("NodeTracker: changes are reported once each", () => {
-  const seen: string[] = [];
-  const tracker = new NodeTracker([7], (node) => seen.push(`${node.id} ${node.ready} ${node.reachable}`));
-  tracker.probed(0, NOT_READY, 0);
-  tracker.probed(0, NOT_READY, 1);
-  tracker.probed(0, READY, 2);
-  tracker.probed(0, SILENT, 3);
-  deepStrictEqual(seen, ["7 false true", "7 true true", "7 false false"]);
+Deno.test("tracker: a weight makes a node nearer than it is, a site comes before any distance", () => {
+  const weighed = new Scene(node(1), node(2, { weight: 10 })).second("2 10", 9);
+  deepStrictEqual(weighed.chosen, [2]);
+  match(weighed.reason(1), /at weight 10/);
+  const sited = new Scene(node(1), node(2, { local: true })).second("2 40", 9);
+  deepStrictEqual(sited.chosen, [2]);
+  match(sited.reason(0), /node 2 is in this relay's site/);
+});
+
+Deno.test("tracker: suspicion moves the choice at once, an answer to a trial starts the way back", () => {
+  const scene = new Scene(node(1), node(2)).second("2 10", 20);
+  scene.tracker.unanswered(0, true, scene.nowMs);
+  deepStrictEqual(scene.chosen, [2]);
+  strictEqual(scene.tracker.takeTrial(scene.nowMs + 100), -1);
+  strictEqual(scene.tracker.takeTrial(scene.nowMs + 1000), 0);
+  scene.tracker.answered(0, 3, scene.nowMs + 1000);
+  deepStrictEqual(scene.chosen, [2]);
+  scene.second("2 10", 25);
+  deepStrictEqual(scene.chosen, [1]);
+});
+
+Deno.test("tracker: the log hears of every change once", () => {
+  const scene = new Scene(node(1), node(2)).second("2 10", 5).second("x2 10", 3).second("2 10", 30);
+  const told = scene.events.map((event) => {
+    if (event.kind === "grade") return `${event.id} ${event.grade}`;
+    return event.kind === "chosen" ? `${event.instead ?? "none"} → ${event.id}` : `${event.id} ${event.reason}`;
+  });
+  deepStrictEqual(told, [
+    "1 good",
+    "none → 1",
+    "2 good",
+    "1 notReady",
+    "1 → 2",
+    "1 doubtful",
+    "1 good",
+    "2 → 1",
+  ]);
+});
+
+Deno.test("tracker: the next tracker knows what this one knew", () => {
+  const scene = new Scene(node(1), node(2)).second("10 2", 5);
+  const next = new NodeTracker([node(2), node(3)], { earlier: (id) => scene.tracker.knowledgeOf(id) });
+  next.roundEnded(0, scene.nowMs);
+  deepStrictEqual([next.order, next.fanOut], [[0, 1], 1]);
 });

@@ -1,0 +1,72 @@
+/**
+ * One ICMP echo to a node, by the system's ping program through the npm package `ping`. The kernel stamps the times, so
+ * that a busy relay does not measure itself.
+ */
+
+import process from "node:process";
+import ping from "ping";
+import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import type { PingResult } from "../select/evidence.ts";
+
+/** Sends one echo request and waits for its answer. Never rejects. */
+export type Pinger = (address: Ipv4, timeoutMs: number) => Promise<PingResult>;
+
+const PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// The package hands its whole environment on to ping. Deno would ask for the permission to read all of it, and ping
+// needs to know no more than where it is.
+process.env = { PATH: mayRead("PATH") ? Deno.env.get("PATH") ?? PATH_DEFAULT : PATH_DEFAULT };
+
+function mayRead(variable: string): boolean {
+  return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
+}
+
+/** The ping of this machine. */
+export const systemPing: Pinger = async (address, timeoutMs) => {
+  try {
+    const answer = await ping.promise.probe(formatIpv4(address), {
+      numeric: true,
+      timeout: timeoutMs / 1000,
+      min_reply: 1,
+    });
+    return readAnswer(answer);
+  } catch (error) {
+    return { kind: "impossible", reason: explain(error) };
+  }
+};
+
+/** What the package made of ping's output. */
+export interface PingAnswer {
+  readonly alive: boolean;
+  readonly time: number | "unknown";
+  readonly output: string;
+}
+
+/**
+ * Tells silence from a ping that did not even start: that one prints no header.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * const output = "ping: socktype: SOCK_RAW\nping: socket: Operation not permitted";
+ * deepStrictEqual(readAnswer({ alive: false, time: "unknown", output }), {
+ *   kind: "impossible",
+ *   reason: "ping: socket: Operation not permitted",
+ * });
+ * ```
+ */
+export function readAnswer({ alive, time, output }: PingAnswer): PingResult {
+  if (alive && typeof time === "number") return { kind: "answered", rttMs: time };
+  const lines = output.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const last = lines.at(-1);
+  // No route is silence, too: the next attempt may find one.
+  if (last === undefined || lines[0]?.startsWith("PING ") || /unreachable|no route/i.test(last)) {
+    return { kind: "silent" };
+  }
+  return { kind: "impossible", reason: last.slice(0, 120) };
+}
+
+function explain(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) return "Deno lacks the permission to run ping (--allow-run=ping)";
+  return "ping can't be run: is it installed (Debian: iputils-ping), and may this user run it?";
+}

@@ -1,0 +1,47 @@
+/** How many of the last probes got no answer. */
+
+import { SELECT } from "./limits.ts";
+
+/**
+ * A window over the last {@link SELECT.lossWindow} probes.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * const loss = new LossWindow();
+ * for (const answered of [true, false, true, true]) loss.add(answered);
+ * strictEqual(loss.share, 0.25);
+ * strictEqual(loss.silentRun, 0);
+ * ```
+ */
+export class LossWindow {
+  readonly #answered: boolean[] = [];
+  #silentRun = 0;
+  #everAnswered = false;
+
+  add(answered: boolean): void {
+    if (answered && this.#silentRun >= SELECT.outageProbes) this.#answered.length = 0;
+    this.#answered.push(answered);
+    if (this.#answered.length > SELECT.lossWindow) this.#answered.shift();
+    this.#silentRun = answered ? 0 : this.#silentRun + 1;
+    if (answered) this.#everAnswered = true;
+  }
+
+  get lost(): number {
+    return this.#answered.filter((answered) => !answered).length;
+  }
+
+  /** 0 to 1; 0 before the first probe. */
+  get share(): number {
+    return this.#answered.length === 0 ? 0 : this.lost / this.#answered.length;
+  }
+
+  /** Probes without an answer since the last one that had one. */
+  get silentRun(): number {
+    return this.#silentRun;
+  }
+
+  get everAnswered(): boolean {
+    return this.#everAnswered;
+  }
+}

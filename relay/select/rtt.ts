@@ -1,0 +1,94 @@
+/**
+ * Smoothed round-trip time, its deviation (RFC 6298 §2) and jitter (RFC 3550 §6.4.1). One addition: where a path
+ * changes for good the average would take dozens of samples to follow, so a run of samples beyond anything seen lately
+ * starts it anew.
+ */
+
+import { SELECT } from "./limits.ts";
+
+/**
+ * An estimate fed with samples in milliseconds.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * const rtt = new RttEstimator();
+ * rtt.add(10);
+ * rtt.add(18);
+ * strictEqual(rtt.smoothedMs, 11);
+ * ```
+ */
+export class RttEstimator {
+  #smoothedMs = 0;
+  #deviationMs = 0;
+  #jitterMs = 0;
+  #lastMs = 0;
+  #samples = 0;
+  /** The last samples, oldest first. */
+  readonly #recent: number[] = [];
+
+  /** Samples taken since the start, or since the path changed. */
+  get samples(): number {
+    return this.#samples;
+  }
+
+  /** Undefined before the first sample, like the others. */
+  get smoothedMs(): number | undefined {
+    return this.#samples === 0 ? undefined : this.#smoothedMs;
+  }
+
+  get deviationMs(): number | undefined {
+    return this.#samples === 0 ? undefined : this.#deviationMs;
+  }
+
+  get jitterMs(): number | undefined {
+    return this.#samples === 0 ? undefined : this.#jitterMs;
+  }
+
+  /** Takes a sample. */
+  add(sampleMs: number): void {
+    if (this.#samples === 0) {
+      // RFC 6298 §2.2.
+      this.#smoothedMs = sampleMs;
+      this.#deviationMs = sampleMs / 2;
+    } else {
+      this.#jitterMs += (Math.abs(sampleMs - this.#lastMs) - this.#jitterMs) * SELECT.jitterGain;
+      this.#follow(sampleMs);
+    }
+    this.#samples++;
+    this.#lastMs = sampleMs;
+    this.#recent.push(sampleMs);
+    if (this.#recent.length > SELECT.shiftWindow) this.#recent.shift();
+    this.#noticeShift();
+  }
+
+  #follow(sampleMs: number): void {
+    // RFC 6298 §2.3: the deviation first, from the average before this sample.
+    this.#deviationMs += (Math.abs(this.#smoothedMs - sampleMs) - this.#deviationMs) * SELECT.deviationGain;
+    this.#smoothedMs += (sampleMs - this.#smoothedMs) * SELECT.rttGain;
+  }
+
+  /** Starts anew from the last few samples when all of them lie beyond what came before. */
+  #noticeShift(): void {
+    const before = this.#recent.slice(0, -SELECT.shiftSamples);
+    const run = this.#recent.slice(-SELECT.shiftSamples);
+    if (before.length < SELECT.shiftSamplesBefore || !isShift(before, run)) return;
+    this.#smoothedMs = mean(run);
+    this.#deviationMs = mean(run.map((sample) => Math.abs(sample - this.#smoothedMs)));
+    this.#samples = run.length;
+    this.#recent.splice(0, before.length);
+  }
+}
+
+/** Whether a run lies above or below all that came before it but the outermost sample, and by more than a little. */
+function isShift(before: readonly number[], run: readonly number[]): boolean {
+  const sorted = before.toSorted((a, b) => a - b);
+  const low = sorted[SELECT.shiftOutliers] as number;
+  const high = sorted[sorted.length - 1 - SELECT.shiftOutliers] as number;
+  const beyond = Math.max(SELECT.shiftMsMin, SELECT.shiftShare * mean(before));
+  return run.every((sample) => sample > high + beyond) || run.every((sample) => sample < low - beyond);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
