@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { parseIpv4, type Range } from "../net/ipv4.ts";
-import { accept } from "./agreement.ts";
+import { accept, isLocking } from "./agreement.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "./client.ts";
 import { MARGIN_MS } from "./limits.ts";
 import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
@@ -427,8 +427,11 @@ Deno.test("table: chooses and counts like a plain model, whatever ranges it is g
         const owned = step.blocks;
         table.setRanges(owned === null ? undefined : [owned]);
         model.owned = (other) => owned === null || owned.some((range) => isIn(other, range));
-      } else if (model.offered.size === 0 && model.returned.length === 0 && model.locks.size === 0) {
-        // What an offer or a lock that ran out left of the order is not kept; here nothing of either is there.
+      } else if (
+        model.offered.size === 0 && model.returned.length === 0 &&
+        !addresses.some((other) => isLocking(table.get(other).state))
+      ) {
+        // What an offer or a lock, even one that ran out, left of the order is not kept; here nothing of either is there.
         const seenMs = (other: number) => table.detail(other).lastSeen;
         table.reconfigure({ pools, reserved });
         model.ended.sort((a, b) => seenMs(a) - seenMs(b));
