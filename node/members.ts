@@ -60,7 +60,7 @@ function table(status: ReturnType<typeof nodeStatus>): string {
     member.id === leader ? "leads" : "",
     member.present ? (member.self ? "here" : "there") : "silent",
     member.synced === null ? "?" : member.synced ? "complete" : "joining",
-    member.ready === null ? "?" : member.ready ? "serves" : "does not serve",
+    member.ready === null ? (member.present ? "?" : "") : member.ready ? "serves" : "does not serve",
   ]);
   const all = [["id", "address", "", "heard", "leases", "service"], ...rows];
   const widths = (all[0] as string[]).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

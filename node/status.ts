@@ -63,7 +63,8 @@ function clusterStatus(node: Node) {
         present,
         lastSeenMs: lastSeenMs === undefined ? null : now.monotonicMs - lastSeenMs,
         incarnation: incarnation ?? null,
-        ready: said?.ready ?? null,
+        // What somebody said who is silent now tells nothing.
+        ready: present ? said?.ready ?? null : null,
         synced: said?.synced ?? null,
         settled: said?.settled ?? null,
         revision: said?.revision ?? null,

@@ -1,0 +1,144 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { CLIENT_TAG, clientKey } from "../lease/client.ts";
+import { NO_DETAIL } from "../lease/slot.ts";
+import type { NodeId } from "./messages.ts";
+import type { Outcome } from "./proposer.ts";
+import { addressOf, Company } from "./testing/company.ts";
+
+const X = 0x0a000005;
+const client = (octet: number) =>
+  clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
+
+/** Proposes at a member; what came of it within `ms`. */
+function grant(company: Company, id: NodeId, address: number, octet: number, ms = 200): Outcome | undefined {
+  let result: Outcome | undefined;
+  const proposal = { address, client: client(octet), xid: octet, leaseMs: 600_000, detail: NO_DETAIL };
+  company.member(id).propose(proposal, company.now(id), (outcome) => result = outcome);
+  company.run(ms);
+  return result;
+}
+
+function holders(company: Company, address: number, ids: NodeId[]): string[] {
+  return ids.map((id) => company.table(id).get(address).state);
+}
+
+Deno.test("member: three blank machines in any order form a cluster, the highest leads, all serve", () => {
+  const company = new Company();
+  company.start(2, [1, 2, 3]);
+  company.run(3_000);
+  deepStrictEqual(company.roles, ["2 follower clock"], "alone it has no majority, not even for its clock");
+  company.start(1, [1, 2, 3]);
+  company.run(3_000);
+  deepStrictEqual(company.roles, ["2 follower joining", "1 follower joining"], "the third may have leases");
+  company.start(3, [1, 2, 3]);
+  company.run(4_000);
+  deepStrictEqual(company.roles, ["2 follower serves", "1 follower serves", "3 leader serves"]);
+  const ranges = [1, 2, 3].map((id) => company.table(id).freeOwned(0));
+  strictEqual(ranges.reduce((a, b) => a + b), 64, `all addresses are somebody's: ${ranges}`);
+  ok(Math.min(...ranges) >= 16, `${ranges}`);
+});
+
+Deno.test("member: a grant is on every table a moment later; any member renews it; nobody else gets the address", () => {
+  const company = new Company().form(1, 2, 3).run(5_000);
+  strictEqual(grant(company, 1, X, 1)?.committed, true);
+  deepStrictEqual(holders(company, X, [1, 2, 3]), ["bound", "bound", "bound"]);
+  for (const id of [1, 2, 3]) deepStrictEqual(company.table(id).get(X).cv, company.table(id).get(X).version);
+  strictEqual(grant(company, 3, X, 1)?.committed, true);
+  deepStrictEqual(grant(company, 2, X, 2), { committed: false, reason: "conflict" });
+});
+
+Deno.test("member: the leader is lost: another one within two seconds, grants go on meanwhile, its addresses come free", () => {
+  const company = new Company().form(1, 2, 3).run(5_000);
+  company.kill(3);
+  strictEqual(grant(company, 1, X, 1)?.committed, true, "nobody waits for the third");
+  company.run(2_000 - 200);
+  deepStrictEqual(company.roles, ["1 follower serves", "2 leader serves"]);
+  company.run(8_000);
+  const ranges = [1, 2].map((id) => company.table(id).freeOwned(0));
+  strictEqual(ranges.reduce((a, b) => a + b), 63, `but for the granted one all are somebody's again: ${ranges}`);
+});
+
+Deno.test("member: a partition: the minority grants nothing and says so, the majority goes on, healing repairs", () => {
+  const company = new Company().form(1, 2, 3).run(5_000);
+  company.isolate(1);
+  strictEqual(grant(company, 1, X, 1, 3_000)?.committed, false);
+  strictEqual(grant(company, 2, X, 2)?.committed, true);
+  company.run(2_000);
+  deepStrictEqual(company.roles[0], "1 follower noMajority");
+  company.cut.clear();
+  company.run(5_000);
+  deepStrictEqual(company.roles, ["1 follower serves", "2 follower serves", "3 leader serves"]);
+  strictEqual(company.table(1).get(X).client, client(2), "what it missed");
+});
+
+Deno.test("member: a restart is back at once; a new disk takes everything from the others first, and votes then", () => {
+  const company = new Company().form(1, 2, 3).run(5_000);
+  strictEqual(grant(company, 3, X, 1)?.committed, true);
+  company.kill(2);
+  company.run(3_000);
+  company.start(2, [1, 2, 3]);
+  company.run(2_000);
+  ok(company.roles.includes("2 follower serves"));
+  company.loseDisk(2);
+  company.run(3_000);
+  company.start(2, [1, 2, 3]);
+  company.run(3_000);
+  ok(company.roles.includes("2 follower joining"), "not before two proposal times");
+  company.run(4_000);
+  ok(company.roles.includes("2 follower serves"));
+  strictEqual(company.table(2).get(X).client, client(1));
+});
+
+Deno.test("member: a node is added: it joins from members of its epoch, all settle, and it is given addresses", () => {
+  const company = new Company().form(1, 2, 3).run(15_000);
+  strictEqual(grant(company, 1, X, 1)?.committed, true);
+  company.start(4, [1, 2, 3, 4]);
+  company.run(5_000);
+  const result = company.member(3).change({ kind: "add", member: addressOf(4) }, company.now(3));
+  deepStrictEqual(result, { ok: true, epoch: 2 });
+  company.run(6_000);
+  deepStrictEqual([1, 2, 3, 4].map((id) => company.member(id).membership.complete), [true, true, true, true]);
+  ok(company.roles.includes("4 follower serves"));
+  strictEqual(company.table(4).get(X).client, client(1));
+  ok(company.table(4).freeOwned(0) > 0);
+  const removed = company.member(3).change({ kind: "remove", id: 1 }, company.now(3));
+  deepStrictEqual(removed, { ok: true, epoch: 3 });
+  company.run(3_000);
+  ok(company.roles.includes("1 follower removed"));
+  strictEqual(company.member(4).membership.complete, true);
+});
+
+Deno.test("member: the newest configuration that a majority has is served by all; a bad one changes nothing", () => {
+  const company = new Company().form(1, 2, 3).run(5_000);
+  company.activated.length = 0;
+  company.member(1).offer({ revision: 2, text: "second" });
+  company.run(3_000);
+  deepStrictEqual(company.activated.map(({ id, text }) => `${id} ${text}`).sort(), [
+    "1 second",
+    "2 second",
+    "3 second",
+  ]);
+  company.member(1).offer({ revision: 3, text: "bad" });
+  company.run(3_000);
+  deepStrictEqual([2, 3].map((id) => company.member(id).configuration?.text), ["second", "second"]);
+  ok(company.said(3).includes("configRefused"));
+});
+
+Deno.test("member: --bootstrap forms a cluster of a majority of blank machines; the third joins when it comes", () => {
+  const company = new Company();
+  for (const id of [1, 2]) company.start(id, [1, 2, 3], { bootstrap: true });
+  company.run(5_000);
+  deepStrictEqual(company.roles, ["1 follower serves", "2 leader serves"]);
+  strictEqual(grant(company, 1, X, 1)?.committed, true);
+  company.start(3, [1, 2, 3]);
+  company.run(8_000);
+  ok(company.roles.some((role) => role.startsWith("3") && role.endsWith("serves")));
+  strictEqual(company.table(3).get(X).client, client(1));
+});
+
+Deno.test("member: alone it is a cluster of one: everything is its own, and nothing is said", () => {
+  const company = new Company().form(1).run(100);
+  deepStrictEqual(company.roles, ["1 standalone serves"]);
+  strictEqual(company.table(1).freeOwned(0), 64);
+  strictEqual(grant(company, 1, X, 1, 20)?.committed, true);
+});
