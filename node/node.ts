@@ -84,6 +84,7 @@ export class Node {
   #control: { close(): void } | undefined;
   #http: { readonly port: number; close(): Promise<void> } | undefined;
   #flushing: ReturnType<typeof setTimeout> | undefined;
+  #flushSoonScheduled = false;
   #stopping = false;
   #storeWasOk = true;
 
@@ -103,11 +104,11 @@ export class Node {
       agreement: {
         propose: (proposal, now, decided) => {
           this.#member.propose(proposal, now, decided);
-          this.#flush(now);
+          this.#flushSoon();
         },
         end: (request, now, durable) => {
           const ended = this.#member.end(request, now, durable);
-          this.#flush(now);
+          this.#flushSoon();
           return ended;
         },
         inquire: (address, client, now, contradicted) => this.#member.inquire(address, client, now, contradicted),
@@ -229,7 +230,7 @@ export class Node {
         if (this.#stopping) return;
         const now = readClocks();
         this.#member.receive(envelope, message, now);
-        this.#flush(now);
+        this.#flushSoon();
       },
       problem: (problem) => this.notices.problem(problem),
     });
@@ -403,19 +404,28 @@ export class Node {
 
   #persist(writes: Writes, durable: (now: Instant) => void): void {
     this.#parts.store.write(writes, () => {
-      const now = readClocks();
-      durable(now);
-      this.#flush(now);
+      durable(readClocks());
+      this.#flushSoon();
     });
   }
 
-  /** Sends what was proposed; what came within the same millisecond goes with the next batch. */
-  #flush(now: Instant): void {
-    this.#member.flush(now);
+  /** Sends what was proposed at the end of this burst of input, in one batch. */
+  #flushSoon(): void {
+    if (this.#flushSoonScheduled || !this.#member.unsent) return;
+    this.#flushSoonScheduled = true;
+    queueMicrotask(() => {
+      this.#flushSoonScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** What came within a millisecond of the last batch goes with the next one. */
+  #flush(): void {
+    this.#member.flush(readClocks());
     if (!this.#member.unsent || this.#flushing !== undefined) return;
     this.#flushing = setTimeout(() => {
       this.#flushing = undefined;
-      this.#flush(readClocks());
+      this.#flush();
     }, CLUSTER_LIMITS.batchMs);
   }
 
