@@ -30,6 +30,7 @@ const UNSERVED = [
   "noMajority",
   "unheard",
   "noConfiguration",
+  "catchingUp",
   "noRanges",
   "stopping",
 ] as const;

@@ -147,6 +147,8 @@ export function explainUnready(unready: Unready): string {
       return `unheard: node ${unready.leader} leads and does not hear this node: let UDP out to cluster.port of the others`;
     case "noConfiguration":
       return "configuration: it waits for the newest one that a majority has";
+    case "catchingUp":
+      return "catching up: the leases that were granted while it was away are on their way from the others";
     case "noRanges":
       return "ranges: the leader has not given this node any addresses yet";
     default:

@@ -15,6 +15,8 @@ import { closeQuietly, ConnectionError, type ConnectionFault, Frames } from "./f
 /** What a connection is for, in its first frame: there is one purpose so far. */
 const MESSAGES = 0;
 const HELLO_BYTES = 1;
+/** The longest that a timer takes: a connection is closed long before. */
+const NEVER_MS = 2 ** 31 - 1;
 
 /** Times and numbers; all optional to set. */
 export interface StreamLimits {
@@ -119,9 +121,13 @@ export class Streams {
     outbox.running = true;
     clearTimeout(outbox.idleTimer);
     try {
-      outbox.frames ??= await this.#connect(to);
+      const frames = outbox.frames ?? await this.#connect(to);
+      if (outbox.frames === undefined) {
+        outbox.frames = frames;
+        void this.#watch(outbox, frames);
+      }
       for (let bytes = outbox.waiting[0]; bytes !== undefined; bytes = outbox.waiting[0]) {
-        await outbox.frames.write(bytes);
+        await frames.write(bytes);
         outbox.waiting.shift();
         outbox.bytes -= bytes.length;
         this.counters.messagesSent++;
@@ -142,6 +148,16 @@ export class Streams {
       outbox.frames?.close();
       outbox.frames = undefined;
     }, this.#limits.idleMs / 2);
+  }
+
+  /**
+   * Lets go of a connection whose other side is gone, so that the next message goes by a new one: the first octets that are
+   * written to a process which has been killed since are lost without a word. Nothing else comes this way.
+   */
+  async #watch(outbox: Outbox, frames: Frames): Promise<void> {
+    await frames.read(0, NEVER_MS).catch(() => {});
+    frames.close();
+    if (outbox.frames === frames) outbox.frames = undefined;
   }
 
   async #connect(to: NodeId): Promise<Frames> {

@@ -43,6 +43,27 @@ interface Member {
   readonly said: Problem[];
 }
 
+async function openMember(self: Run, port: number, options: Partial<TransportOptions> = {}): Promise<Member> {
+  const heard: Member["heard"] = [];
+  const said: Problem[] = [];
+  const transport = await Transport.open({
+    self,
+    members: [1, 2, 3].map((id) => ({ id, address: addressOf(id) })),
+    port,
+    multicast: undefined,
+    keys: [KEY],
+    envelope: () => envelopeOf(self),
+    receive: (envelope, message, from) => {
+      // A TCP connection over loopback comes from whatever address the system chose.
+      if (message.type !== "config") strictEqual(from, addressOf(envelope.from));
+      heard.push({ from: envelope.from, message });
+    },
+    problem: (problem) => said.push(problem),
+    ...options,
+  });
+  return { transport, heard, said };
+}
+
 /** Three members on 127.0.0.1 to .3 for the length of a test. */
 async function withCluster(
   options: Partial<TransportOptions>,
@@ -52,27 +73,7 @@ async function withCluster(
   const ids = [1, 2, 3];
   const members: Member[] = [];
   try {
-    for (const id of ids) {
-      const heard: Member["heard"] = [];
-      const said: Problem[] = [];
-      const self = runOf(id);
-      const transport = await Transport.open({
-        self,
-        members: ids.map((id) => ({ id, address: addressOf(id) })),
-        port,
-        multicast: undefined,
-        keys: [KEY],
-        envelope: () => envelopeOf(self),
-        receive: (envelope, message, from) => {
-          // A TCP connection over loopback comes from whatever address the system chose.
-          if (message.type !== "config") strictEqual(from, addressOf(envelope.from));
-          heard.push({ from: envelope.from, message });
-        },
-        problem: (problem) => said.push(problem),
-        ...options,
-      });
-      members.push({ transport, heard, said });
-    }
+    for (const id of ids) members.push(await openMember(runOf(id), port, options));
     await test(members as [Member, Member, Member], port);
   } finally {
     for (const { transport } of members) transport.close();
@@ -223,6 +224,35 @@ Deno.test("transport: a message too large for a datagram goes by TCP, to one or 
     strictEqual(one.transport.streams.connected, 2);
     one.transport.send(2, { type: "config", revision: 3, text: "é".repeat(4_000_000) });
     strictEqual(one.transport.counters.tooLarge, 1);
+  });
+});
+
+/** Opens a member on a port that its former process is about to let go. */
+async function reopened(self: Run, port: number): Promise<Member> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await openMember(self, port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || tries > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+Deno.test("transport: the first large message to a member that has been restarted is not lost", async () => {
+  await withCluster({}, async ([one, two], port) => {
+    const config = (revision: number): ClusterMessage => ({ type: "config", revision, text: "x".repeat(2_000) });
+    one.transport.send(2, config(1));
+    await until(() => two.heard.length === 1, "the first");
+    two.transport.close();
+    const again = await reopened(runOf(2, { starts: STARTS + 1 }), port);
+    try {
+      one.transport.send(2, config(2));
+      await until(() => again.heard.length === 1, "the second");
+      strictEqual(one.transport.streams.connected, 2);
+    } finally {
+      again.transport.close();
+    }
   });
 });
 

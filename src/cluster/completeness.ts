@@ -75,6 +75,7 @@ export class Completeness {
   /** The union is on its way to disk. */
   #finishing = false;
   #startedMs: number;
+  #caughtUp = false;
 
   constructor(options: CompletenessOptions) {
     this.#options = options;
@@ -88,7 +89,10 @@ export class Completeness {
       if (own === identity.diskId && theirs) this.#formation.set(id, theirs);
     }
     if (identity.blank) this.#startJoin();
-    else this.#startSettle();
+    else {
+      this.#startSettle();
+      this.#scrub.hurry();
+    }
   }
 
   /** Whether this node proposes, votes and can be pulled from. */
@@ -130,9 +134,21 @@ export class Completeness {
     return true;
   }
 
+  /**
+   * Whether the slots are as new as those of the others, after a start: what was granted while this node was away its clients
+   * would ask for in vain. It asks for no more than can be had in a moment: with very many leases the rest comes later.
+   */
+  caughtUp(now: Instant): boolean {
+    if (this.#caughtUp || !this.synced) return this.synced;
+    const needed = sourcesNeeded(this.#options.members.others.length + 1);
+    const enough = Math.min(needed, this.#options.members.others.length);
+    this.#caughtUp = this.#scrub.walked >= enough || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.catchUpMs;
+    return this.#caughtUp;
+  }
+
   /** Records of others were given up: look for them in the others' slots. */
   hurry(): void {
-    this.#scrub.hurry(this.#voters.size);
+    this.#scrub.hurry();
   }
 
   /** Another membership holds. */

@@ -40,6 +40,8 @@ export const CLUSTER_LIMITS = {
   repairRecords: 65_536,
   /** Round trips that set the anchor are tried this often while there is none, and a tenth as often later. */
   clockProbeMs: 1_000,
+  /** A node that has just started serves at the latest this long after, even if others may have leases that it has not. */
+  catchUpMs: 3_000,
   /** A node with a new random disk waits this long before it asks for the first slots. */
   blankWaitMs: 2 * PROPOSAL_MS,
 } as const;

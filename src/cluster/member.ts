@@ -53,6 +53,8 @@ export type Unready =
   /** The leader is heard and does not hear this member: nobody would answer its proposals. */
   | { readonly kind: "unheard"; readonly leader: NodeId }
   | { readonly kind: "noConfiguration" }
+  /** It has just started and takes what was granted meanwhile from the others. */
+  | { readonly kind: "catchingUp" }
   | { readonly kind: "noRanges" };
 
 export interface MemberPorts extends ReplicaPorts {
@@ -331,6 +333,7 @@ export class Member {
       return { kind: "unheard", leader: newest.from };
     }
     if (!this.#configs.isCurrent) return { kind: "noConfiguration" };
+    if (!this.#replica.caughtUp(now)) return { kind: "catchingUp" };
     return this.#hasRanges ? undefined : { kind: "noRanges" };
   }
 

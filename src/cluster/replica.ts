@@ -200,6 +200,11 @@ export class Replica {
     return this.#completeness.waited(now);
   }
 
+  /** Whether it has what was granted while it was away; see `Completeness.caughtUp`. */
+  caughtUp(now: Instant): boolean {
+    return this.#completeness.caughtUp(now);
+  }
+
   get slotState(): SlotState {
     return this.#completeness.state;
   }

@@ -11,11 +11,12 @@ import type { Ipv4 } from "../net/ipv4.ts";
 import type { NodeId, SyncChunk } from "./messages.ts";
 import type { PageRequest } from "./pull.ts";
 
-/** A page a second passes a million leases in half an hour; after records were lost there is no pause. */
-const PAGE_MS = 1_000;
-const HURRIED_PAGE_MS = 50;
-/** A page that has not come by then is asked for again, of somebody else. */
-const ANSWER_MS = 2_000;
+/**
+ * How often a page is asked for, and when it is asked of somebody else, as it has not come. A page a second passes a million
+ * leases in half an hour; after something was missed there is hardly a pause.
+ */
+const UNHURRIED = { pageMs: 1_000, answerMs: 2_000 } as const;
+const HURRIED = { pageMs: 20, answerMs: 500 } as const;
 
 /** The walk of one node. */
 export class Scrub {
@@ -24,19 +25,28 @@ export class Scrub {
   #askedMs = -Infinity;
   #waiting = false;
   #turn = 0;
-  /** Voters still to be walked through in a hurry. */
-  #hurried = 0;
+  /** Voters walked through since something was missed; all others are walked through in a hurry. Undefined: nothing was. */
+  #walked: Set<NodeId> | undefined;
 
-  /** Records were lost: walk through every other voter soon. */
-  hurry(voters: number): void {
-    this.#hurried = voters;
+  /** Something was missed: walks through every other voter from its beginning, as soon as it is there. */
+  hurry(): void {
+    this.#walked = new Set();
+    this.#source = undefined;
+    this.#waiting = false;
+  }
+
+  /** How many voters were walked through since something was missed. */
+  get walked(): number {
+    return this.#walked?.size ?? Infinity;
   }
 
   /** The page to ask for now, if any. */
   tick(now: Instant, voters: readonly NodeId[]): PageRequest | undefined {
-    const patience = this.#waiting ? ANSWER_MS : this.#hurried > 0 ? HURRIED_PAGE_MS : PAGE_MS;
+    const wanted = this.#wanted(voters);
+    const pace = wanted.hurried ? HURRIED : UNHURRIED;
+    const patience = this.#waiting ? pace.answerMs : pace.pageMs;
     if (now.monotonicMs - this.#askedMs < patience) return undefined;
-    const gone = this.#source === undefined || !voters.includes(this.#source);
+    const gone = this.#source === undefined || !wanted.from.includes(this.#source);
     if (gone || this.#waiting) this.#next(voters);
     if (this.#source === undefined) return undefined;
     this.#askedMs = now.monotonicMs;
@@ -51,15 +61,23 @@ export class Scrub {
     this.#waiting = false;
     if (chunk.more) this.#after = chunk.rows.at(-1)?.address ?? -1;
     else {
-      this.#hurried = Math.max(0, this.#hurried - 1);
+      this.#walked?.add(from);
       this.#next(voters);
     }
     return chunk.rows;
   }
 
   #next(voters: readonly NodeId[]): void {
+    const { from } = this.#wanted(voters);
     this.#after = -1;
-    this.#source = voters[this.#turn++ % Math.max(1, voters.length)];
+    this.#source = from[this.#turn++ % Math.max(1, from.length)];
+  }
+
+  /** Those that were not walked through since something was missed; else all, without haste. */
+  #wanted(voters: readonly NodeId[]): { readonly from: readonly NodeId[]; readonly hurried: boolean } {
+    const walked = this.#walked;
+    const left = walked === undefined ? [] : voters.filter((id) => !walked.has(id));
+    return left.length > 0 ? { from: left, hurried: true } : { from: voters, hurried: false };
   }
 }
 

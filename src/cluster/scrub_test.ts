@@ -93,3 +93,27 @@ Deno.test("scrub: walks through one voter after the other, page by page; a silen
   deepStrictEqual(asked(2_600), [3, -1]);
   deepStrictEqual(asked(4_600), [2, -1]);
 });
+
+Deno.test("scrub: after something was missed, each other voter is walked through soon, whenever it appears", () => {
+  const scrub = new Scrub();
+  const asked = (ms: number, voters: number[]) => {
+    const output = scrub.tick(at(ms), voters);
+    return output && [output.to, output.page.after];
+  };
+  const answer = (from: number, voters: number[]) =>
+    scrub.receive(from, { type: "syncChunk", rows: [], more: false }, voters);
+  strictEqual(scrub.walked, Infinity);
+  deepStrictEqual(asked(0, [2]), [2, -1]);
+  scrub.hurry();
+  strictEqual(asked(10, []), undefined, "nobody votes yet");
+  deepStrictEqual(answer(2, [2]), [], "what was asked for before the loss does not count");
+  deepStrictEqual(asked(40, [2]), [2, -1]);
+  answer(2, [2]);
+  strictEqual(scrub.walked, 1);
+  strictEqual(asked(80, [2]), undefined, "done with all who are there: without haste");
+  deepStrictEqual(asked(100, [2, 3]), [3, -1]);
+  answer(3, [2, 3]);
+  strictEqual(scrub.walked, 2);
+  strictEqual(asked(1_000, [2, 3]), undefined);
+  deepStrictEqual(asked(1_100, [2, 3])?.[1], -1);
+});
