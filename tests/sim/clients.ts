@@ -1,174 +1,263 @@
-/** Clients on two LANs behind a relay: real client cores with right clocks, and the relay's choice of a node made by chance. */
+/** Clients on LANs behind a relay: real client cores with right clocks, and the relay's choice of a node made by chance. */
 
-import { DhcpClient, type Outgoing } from "../../src/dhcp/client/client.ts";
+import { type ClientEvent, type ClientLease, DhcpClient, type Outgoing } from "../../src/dhcp/client/client.ts";
 import type { Message } from "../../src/dhcp/message.ts";
-import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
-import type { SimCluster } from "./node.ts";
+import { OPTIONS } from "../../src/dhcp/options/mod.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/client.ts";
+import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import type { SimCluster } from "./cluster.ts";
+import { chaddrOf, LANS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS, speaksAgainst, type Variant } from "./configurations.ts";
+import { DELAY_MS_MAX, RELAY } from "./network.ts";
+import type { Promised } from "./promises.ts";
 
-/** The relay's id on the network, where nodes are 1 to 255. */
-export const RELAY = 0;
-
-/** The relay's addresses, by LAN. */
-const GIADDRS: readonly Ipv4[] = [0x0a4d0001, 0x0a4e0001];
-/** A relay keeps a transaction with its node, but tries another one for a retransmission now and then. */
+const TICK_MS = 500;
+/** A relay keeps a transaction with its node, but tries another one for a retransmission now and then, or two. */
 const STRAY_CHANCE = 0.3;
-const BEHAVE_MS = 1_000;
+const BOTH_CHANCE = 0.1;
+/** Transactions whose node a relay remembers. */
+const TRANSACTIONS_MAX = 32;
 
 /**
  * A RELEASE or DECLINE that arrives after the client's next lease ends that one: DHCP has nothing to tell them apart by. So a
  * client waits as long as a datagram may be on its way.
  */
-const AFTER_END_MS = 3_100;
+const AFTER_END_MS = DELAY_MS_MAX + 100;
+/** The agreement's margin leaves a client this much time to notice that its lease is over. */
+const SLACK_MS_MAX = 10_000;
+/** In the end nobody waits for a client that has backed off to a minute: somebody plugs it in again. */
+const PATIENCE_MS = 8_000;
 
-/** What a bound client does next, by chance, each second. */
-const BEHAVIOUR = { renew: 0.02, release: 0.01, decline: 0.002, reboot: 0.01, sleep: 0.02, move: 0.006 } as const;
-type Behaviour = keyof typeof BEHAVIOUR;
+/** What a client does next, by chance, per tick. */
+const BEHAVIOURS = [
+  { what: "renew", chance: 0.01 },
+  { what: "release", chance: 0.006 },
+  { what: "decline", chance: 0.002 },
+  { what: "reboot", chance: 0.006 },
+  { what: "forget", chance: 0.003 },
+  { what: "sleep", chance: 0.01 },
+  { what: "move", chance: 0.004 },
+] as const;
+
+/** The agreement's key of whoever sent a message, and a name for people. */
+export function identityOf({ giaddr, htype, chaddr }: Message): { client: ClientKey; name: string } {
+  const subnet = LANS.find((lan) => lan.giaddr === giaddr)?.subnet ?? 0;
+  return {
+    client: clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) }),
+    name: `client ${chaddr.at(-1)}`,
+  };
+}
+
+/** What a client needs to know of the run. */
+export interface ClientSurroundings {
+  readonly cluster: SimCluster;
+  /** Nodes that the relays know. */
+  readonly servers: () => readonly number[];
+  /** Every configuration that was ever pushed. */
+  readonly variants: readonly Variant[];
+}
 
 export class SimClient {
+  readonly number: number;
   readonly name: string;
-  readonly client: DhcpClient;
+  lan: number;
+  /** Switched off for good. */
+  off = false;
+  readonly #surroundings: ClientSurroundings;
   readonly #cluster: SimCluster;
-  readonly #chaddr: Uint8Array;
   readonly #nodeOf = new Map<number, number>();
+  readonly #slackMs: number;
+  /** What it remembers of the other LANs. */
+  readonly #remembered = new Map<number, ClientLease>();
+  #core: DhcpClient;
   /** Until then the machine sleeps: it sends and hears nothing, and believes in its lease to the end. */
   #asleepUntilMs = 0;
-  #lan = 0;
-  /** It left the network of its lease and does not know it yet. */
-  #moved = false;
-  #plannedMs = Infinity;
+  #startedMs = 0;
+  /** Rises whenever the client no longer waits for what it asked before. */
+  #life = 0;
 
-  constructor(number: number, cluster: SimCluster) {
+  constructor(number: number, surroundings: ClientSurroundings) {
+    const { prng } = surroundings.cluster;
+    this.number = number;
     this.name = `client ${number}`;
-    this.#cluster = cluster;
-    this.#chaddr = Uint8Array.of(2, 0, 0, 0, 0, number);
-    this.client = new DhcpClient({
-      chaddr: this.#chaddr,
-      random: () => cluster.prng.next(),
-      wantedSeconds: () => cluster.prng.chance(0.5) ? cluster.prng.int(5, 40) : undefined,
-      notify: (event) => {
-        cluster.log(`${this.name}: ${event.kind} ${event.address}`);
-        if (event.kind === "refused") cluster.checker.refused(this.name, event.address, this.#moved);
-        if (event.kind === "refused" || event.kind === "expired" || event.kind === "released") {
-          this.#moved = false;
-          cluster.checker.ended(this.name);
-        }
-      },
-    });
+    this.lan = prng.int(0, LANS.length - 1);
+    this.#surroundings = surroundings;
+    this.#cluster = surroundings.cluster;
+    this.#slackMs = prng.chance(0.5) ? 0 : prng.int(0, SLACK_MS_MAX);
+    this.#core = this.#newCore();
   }
 
-  /** The LAN it is in: 0 or 1. */
-  get lan(): number {
-    return this.#lan;
+  /** The lease that it believes to have, where it is. */
+  get address(): Ipv4 | undefined {
+    return this.#core.lease === undefined ? undefined : this.#cluster.checkers.books.held(this.name);
   }
 
   /** Starts now and goes on for the whole run. */
   start(): void {
+    this.#restart();
     const { world } = this.#cluster;
-    this.#send(this.client.start(world.nowMs));
-    const behave = () => {
-      if (world.nowMs >= this.#asleepUntilMs) this.#behave();
-      world.after(BEHAVE_MS, behave);
+    const tick = () => {
+      if (this.off) return;
+      if (world.nowMs >= this.#asleepUntilMs) {
+        this.#behave();
+        this.#send(this.#core.tick(world.nowMs));
+      }
+      world.after(TICK_MS, tick);
     };
-    behave();
+    tick();
   }
 
-  /** Stops for good without a word, as a machine that lost its power. */
-  silence(): void {
-    this.#asleepUntilMs = Infinity;
+  /** Is unplugged, perhaps after it said so. */
+  leave(): void {
+    if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.5)) this.#giveBack("release");
+    this.#cluster.checkers.books.ended(this.name);
+    this.#life += 1;
+    this.off = true;
+    this.#cluster.log?.(`${this.name} is switched off`);
+  }
+
+  /** Is plugged into another LAN, where it asks for what it had there, or for what it has. */
+  move(lan: number): void {
+    const { lease } = this.#core;
+    const { world, checkers, log } = this.#cluster;
+    if (lease !== undefined) this.#remembered.set(this.lan, lease);
+    checkers.books.ended(this.name);
+    this.#life += 1;
+    this.lan = lan;
+    log?.(`${this.name} moves to LAN ${lan}`);
+    const known = this.#remembered.get(lan);
+    const runs = known !== undefined && known.endsAtMs > world.nowMs;
+    this.#core = this.#newCore();
+    if (runs) {
+      checkers.books.holds(this.name, known.address, known.endsAtMs, this.#slackMs);
+      this.#send(this.#core.reboot(known, world.nowMs));
+    } else if (lease !== undefined) this.#send(this.#core.reboot(lease, world.nowMs));
+    else this.#restart();
+  }
+
+  #newCore(): DhcpClient {
+    const { prng } = this.#cluster;
+    const core: DhcpClient = new DhcpClient({
+      chaddr: chaddrOf(this.number),
+      random: () => prng.next(),
+      wantedSeconds: () => prng.chance(0.5) ? prng.int(MIN_LEASE_SECONDS, MAX_LEASE_SECONDS) : undefined,
+      notify: (event) => {
+        if (core === this.#core) this.#notice(event);
+      },
+    });
+    return core;
+  }
+
+  #notice(event: ClientEvent): void {
+    const { log, checkers } = this.#cluster;
+    log?.(`${this.name}: ${event.kind} ${formatIpv4(event.address)}`);
+    if (event.kind !== "refused") return;
+    const { variants } = this.#surroundings;
+    const isReconfigured = variants.some((variant) => speaksAgainst(variant, this.number, event.address));
+    if (!isReconfigured) checkers.books.refused(this.name, event.address);
+    checkers.books.ended(this.name);
   }
 
   #behave(): void {
-    const { prng, world, calm } = this.#cluster;
-    const lease = this.client.lease;
-    if (lease === undefined || this.client.state !== "bound" || calm) return;
+    const { world, prng, calm, checkers } = this.#cluster;
+    const { lease, state } = this.#core;
+    if (calm) {
+      if (lease === undefined && world.nowMs - this.#startedMs > PATIENCE_MS) this.#restart();
+      return;
+    }
+    if (lease === undefined || state !== "bound") return;
     let choice = prng.next();
-    for (const [behaviour, chance] of Object.entries(BEHAVIOUR) as [Behaviour, number][]) {
-      choice -= chance;
-      if (choice >= 0) continue;
-      switch (behaviour) {
-        case "renew":
-          return this.#send(this.client.renew(world.nowMs, prng.chance(0.5) ? "renewing" : "rebinding"));
-        case "release":
-          return this.#end(this.client.release(world.nowMs));
-        case "decline":
-          return this.#end(this.client.decline(world.nowMs));
-        case "reboot":
-          return this.#send(this.client.reboot(lease, world.nowMs));
-        case "sleep":
-          this.#asleepUntilMs = world.nowMs + prng.int(1_000, 60_000);
-          return world.after(this.#asleepUntilMs - world.nowMs, () => this.#tick());
-        case "move":
-          this.#lan = 1 - this.#lan;
-          this.#moved = !this.#moved;
-          this.#cluster.log(`${this.name} moves to LAN ${this.#lan}`);
-          return this.#send(this.client.reboot(lease, world.nowMs));
-      }
+    const behaviour = BEHAVIOURS.find(({ chance }) => (choice -= chance) < 0);
+    switch (behaviour?.what) {
+      case "renew":
+        return void this.#send(this.#core.renew(world.nowMs, prng.chance(0.5) ? "renewing" : "rebinding"));
+      case "release":
+      case "decline":
+        this.#giveBack(behaviour.what);
+        return world.after(AFTER_END_MS + prng.int(0, 5_000), () => {
+          if (this.#core.state === "init" && !this.off) this.#restart();
+        });
+      case "reboot":
+        return void this.#send(this.#core.reboot(lease, world.nowMs));
+      case "forget":
+        checkers.books.ended(this.name);
+        this.#life += 1;
+        this.#core = this.#newCore();
+        return this.#restart();
+      case "sleep":
+        this.#asleepUntilMs = world.nowMs + prng.int(1_000, 60_000);
+        return;
+      case "move":
+        return this.move((this.lan + 1) % LANS.length);
     }
   }
 
-  #end(outgoing: readonly Outgoing[]): void {
-    const { world, prng, checker } = this.#cluster;
-    checker.ended(this.name);
-    this.#moved = false;
-    this.#send(outgoing);
-    world.after(AFTER_END_MS + prng.int(0, 5_000), () => {
-      if (this.client.state === "init") this.#send(this.client.start(world.nowMs));
-    });
+  #giveBack(how: "release" | "decline"): void {
+    const { world, checkers, log } = this.#cluster;
+    const { lease } = this.#core;
+    if (lease === undefined) return;
+    log?.(`${this.name}: ${how} ${formatIpv4(lease.address)}`);
+    checkers.books.ended(this.name);
+    this.#startedMs = world.nowMs;
+    for (const message of this.#send(this.#core[how](world.nowMs))) {
+      checkers.promises.ended(identityOf(message).client, lease.address);
+    }
+    this.#life += 1;
   }
 
-  #tick(): void {
-    const { world } = this.#cluster;
-    if (world.nowMs >= this.#asleepUntilMs) this.#send(this.client.tick(world.nowMs));
+  #restart(): void {
+    this.#startedMs = this.#cluster.world.nowMs;
+    this.#send(this.#core.start(this.#cluster.world.nowMs));
   }
 
-  /** Whatever the client does next has a deadline: it is looked at then and not before. */
-  #plan(): void {
-    const { world } = this.#cluster;
-    const deadlineMs = this.client.deadlineMs;
-    if (deadlineMs === undefined || (deadlineMs >= this.#plannedMs && this.#plannedMs > world.nowMs)) return;
-    const atMs = Math.max(deadlineMs, world.nowMs + 1);
-    this.#plannedMs = atMs;
-    world.after(atMs - world.nowMs, () => {
-      if (this.#plannedMs === atMs) this.#plannedMs = Infinity;
-      this.#tick();
-      this.#plan();
-    });
-  }
-
-  #send(outgoing: readonly Outgoing[]): void {
-    const { network, nodes, prng } = this.#cluster;
-    for (const { message } of outgoing) {
-      let to = this.#nodeOf.get(message.xid);
-      if (to === undefined || !nodes.has(to) || prng.chance(STRAY_CHANCE)) to = prng.pick([...nodes.keys()]);
-      this.#nodeOf.set(message.xid, to);
-      const node = nodes.get(to);
-      const giaddr = GIADDRS[this.#lan] as Ipv4;
+  /** Through the relay to a node, or to two; returns what was relayed. */
+  #send(outgoing: readonly Outgoing[]): Message[] {
+    const { prng } = this.#cluster;
+    return outgoing.map(({ message }) => {
+      const servers = this.#surroundings.servers();
+      const { giaddr } = LANS[this.lan] ?? { giaddr: 0 };
       const relayed: Message = { ...message, options: new Map(message.options), giaddr };
       // The relay overrides the server identifier, so that every member may answer for every other.
-      relayed.options.set(82, Uint8Array.of(1, 1, 7, 11, 4, ...octetsOf(giaddr)));
-      const through = to;
-      network.carry(
-        RELAY,
-        to,
-        () => node?.serve(relayed, (reply) => network.carry(through, RELAY, () => this.#receive(reply))),
-      );
-    }
-    this.#plan();
+      relayed.options.set(OPTIONS.relayAgentInformation.code, agentOptions(giaddr));
+      const before = this.#nodeOf.get(message.xid);
+      const to = before === undefined || prng.chance(STRAY_CHANCE) ? prng.pick(servers) : before;
+      this.#remember(message.xid, to);
+      this.#carry(relayed, to);
+      if (before !== undefined && prng.chance(BOTH_CHANCE)) this.#carry(relayed, prng.pick(servers));
+      return relayed;
+    });
   }
 
-  #receive(reply: Message): void {
-    const { world, checker } = this.#cluster;
+  #remember(xid: number, node: number): void {
+    if (this.#nodeOf.size >= TRANSACTIONS_MAX) this.#nodeOf.clear();
+    this.#nodeOf.set(xid, node);
+  }
+
+  #carry(message: Message, to: number): void {
+    const { links, nodes } = this.#cluster;
+    const life = this.#life;
+    const awaits = () => this.#life === life;
+    links.carry(
+      { from: RELAY, to },
+      () =>
+        nodes.get(to)?.serve(message, awaits, (reply, promised) =>
+          links.carry({ from: to, to: RELAY }, () => {
+            if (awaits()) this.#receive(reply, promised);
+          })),
+    );
+  }
+
+  #receive(reply: Message, promised: Promised | undefined): void {
+    const { world, checkers } = this.#cluster;
     if (world.nowMs < this.#asleepUntilMs) return;
-    const before = this.client.lease;
-    this.#send(this.client.receive(reply, world.nowMs));
-    const lease = this.client.lease;
-    if (lease !== undefined && lease !== before && lease.address !== UNSPECIFIED) {
-      this.#moved = false;
-      checker.acknowledged(this.name, this.#chaddr, lease.address, lease.endsAtMs);
-    }
+    const before = this.#core.lease;
+    this.#send(this.#core.receive(reply, world.nowMs));
+    const { lease } = this.#core;
+    if (lease === undefined || lease === before) return;
+    checkers.books.holds(this.name, lease.address, lease.endsAtMs, this.#slackMs);
+    if (promised !== undefined) checkers.promises.arrived(promised);
   }
 }
 
-function octetsOf(address: Ipv4): number[] {
-  return [address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255];
+function agentOptions(giaddr: Ipv4): Uint8Array {
+  return Uint8Array.of(1, 1, 7, 11, 4, giaddr >>> 24, (giaddr >>> 16) & 255, (giaddr >>> 8) & 255, giaddr & 255);
 }

@@ -84,8 +84,8 @@ export class SimDisk {
 
   /** A new, empty disk. */
   wipe(): void {
-    this.#replace({ rows: new Map(), facts: new Map() });
     this.#forgot = false;
+    this.#replace({ rows: new Map(), facts: new Map() });
   }
 
   image(): Image {
@@ -94,8 +94,8 @@ export class SimDisk {
 
   /** An old copy is put back. */
   restore(image: Image): void {
-    this.#replace(image);
     this.#forgot = true;
+    this.#replace(image);
   }
 
   /** What the replaced disk had, for as long as a proposal that counted on it may be decided. */
@@ -138,7 +138,7 @@ export class SimDisk {
       if (key === FACT.blank) this.#forgot = false;
       this.facts.set(key, value);
     }
-    const isAboutAll = writes.facts !== undefined && writes.facts.length > 0;
-    this.#watch(isAboutAll ? undefined : writes.rows?.map(({ address }) => address) ?? []);
+    if (writes.rows !== undefined && writes.rows.length > 0) this.#watch(writes.rows.map(({ address }) => address));
+    if (writes.facts !== undefined && writes.facts.length > 0) this.#watch(undefined);
   }
 }

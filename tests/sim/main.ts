@@ -2,43 +2,57 @@
 /**
  * Runs the simulator over many seeds. A failure prints the seed and the command that repeats it.
  *
- * usage: deno task sim [--seeds N] [--from S] | --seed S [--log]
+ * usage: deno task sim [--seeds N] [--from S] [--nodes N] | --seed S [--nodes N] [--log]
  */
 
-import { Violation } from "./checker.ts";
+import { cpuUsage } from "node:process";
 import { runScenario } from "./scenario.ts";
+import { Violation } from "./violation.ts";
 
-function option(name: string, fallback: number): number {
+const PROGRESS_SEEDS = 100;
+
+function option(name: string): number | undefined {
   const at = Deno.args.indexOf(`--${name}`);
-  return at === -1 ? fallback : Number(Deno.args[at + 1]);
+  return at === -1 ? undefined : Number(Deno.args[at + 1]);
+}
+
+/** Of this process, all threads: other work on the machine does not count. */
+function cpuSeconds(): number {
+  const { user, system } = cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** The command that repeats a seed. */
+export function replay(seed: number, nodes?: number): string {
+  return `deno task sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`} --log`;
 }
 
 function main(): number {
-  const one = option("seed", NaN);
-  const from = Number.isNaN(one) ? option("from", 1) : one;
-  const seeds = Number.isNaN(one) ? option("seeds", 100) : 1;
+  const one = option("seed");
+  const from = one ?? option("from") ?? 1;
+  const seeds = one === undefined ? option("seeds") ?? 100 : 1;
+  const nodes = option("nodes");
   const log = Deno.args.includes("--log") ? (line: string) => console.log(line) : undefined;
-  const started = performance.now();
+  const started = cpuSeconds();
+  const rate = (done: number) => `${(done / (cpuSeconds() - started)).toFixed(1)} seeds/s of CPU time`;
   let acknowledgements = 0;
   let violations = 0;
   for (let seed = from; seed < from + seeds; seed++) {
     try {
-      acknowledgements += runScenario({ seed, ...(log === undefined ? {} : { log }) }).acknowledgements;
+      acknowledgements += runScenario({ seed, nodes, log }).acknowledgements;
     } catch (error) {
+      if (!(error instanceof Violation)) console.log(`seed ${seed} broke the simulator: ${replay(seed, nodes)}`);
       if (!(error instanceof Violation)) throw error;
       violations += 1;
-      console.log(`seed ${seed}: ${error.message}; repeat with: deno task sim --seed ${seed} --log`);
+      console.log(`seed ${seed}: ${error.message}; repeat with: ${replay(seed, nodes)}`);
     }
     const done = seed - from + 1;
-    if (done % 100 === 0) {
-      const rate = done / ((performance.now() - started) / 1_000);
-      console.log(`${done} seeds, ${violations} violations, ${rate.toFixed(1)} seeds/s`);
+    if (done % PROGRESS_SEEDS === 0 && done < seeds) {
+      console.log(`${done} of ${seeds} seeds, ${violations} violations, ${rate(done)}`);
     }
   }
-  const seconds = (performance.now() - started) / 1_000;
   console.log(
-    `${seeds} seeds from ${from}: ${violations} violations, ${acknowledgements} acknowledgements, ` +
-      `${(seeds / seconds).toFixed(1)} seeds/s`,
+    `${seeds} seeds from ${from}: ${violations} violations, ${acknowledgements} acknowledgements, ${rate(seeds)}`,
   );
   return violations === 0 ? 0 : 1;
 }

@@ -1,24 +1,44 @@
-/** Links between nodes, and between clients and nodes: loss, duplicates, delay and partitions. */
+/** Links between nodes, and between a relay and nodes: loss, duplicates, delay and partitions. */
 
+import type { ClusterMessage, NodeId } from "../../src/cluster/messages.ts";
+import type { Span } from "./disk.ts";
 import type { Prng } from "./prng.ts";
 import type { World } from "./world.ts";
+
+/** The relay's id on the network, where nodes are 1 to 255. */
+export const RELAY = 0;
+
+/** What is carried, as far as anybody looks at it. */
+export interface Packet {
+  readonly from: NodeId | typeof RELAY;
+  readonly to: NodeId | typeof RELAY;
+  /** Between nodes; undefined: DHCP. */
+  readonly message?: ClusterMessage;
+}
+
+/** Brings something from one end to the other, once, several times or never. */
+export interface Links {
+  carry(packet: Packet, arrive: () => void): void;
+}
 
 /** How bad the links are. */
 export interface LinkQuality {
   readonly loss: number;
   readonly duplicates: number;
-  /** One-way delay, ms. */
-  readonly delayMs: { readonly min: number; readonly max: number };
+  /** One way. */
+  readonly delayMs: Span;
 }
 
 export const GOOD_LINKS: LinkQuality = { loss: 0, duplicates: 0, delayMs: { min: 0, max: 2 } };
+/** No datagram is on its way for longer. */
+export const DELAY_MS_MAX = 3_000;
 
-/** The network. */
-export class SimNetwork {
+/** A network by chance. */
+export class SimNetwork implements Links {
   readonly #world: World;
   readonly #prng: Prng;
-  /** `from>to` pairs that hear nothing. */
-  readonly #cut = new Set<string>();
+  /** `from * 256 + to` of pairs that hear nothing. */
+  readonly #cut = new Set<number>();
   quality: LinkQuality = GOOD_LINKS;
 
   constructor(world: World, prng: Prng) {
@@ -28,26 +48,20 @@ export class SimNetwork {
 
   /** Cuts one direction. */
   cut(from: number, to: number): void {
-    this.#cut.add(`${from}>${to}`);
+    this.#cut.add(from * 256 + to);
   }
 
   healAll(): void {
     this.#cut.clear();
   }
 
-  /** Whether a direction is cut now. */
-  isCut(from: number, to: number): boolean {
-    return this.#cut.has(`${from}>${to}`);
-  }
-
-  /** Brings something from one end to the other, once, several times or never. */
-  carry(from: number, to: number, arrive: () => void): void {
+  carry({ from, to }: Packet, arrive: () => void): void {
     const { loss, duplicates, delayMs } = this.quality;
     const copies = this.#prng.chance(duplicates) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.#prng.chance(loss)) continue;
       this.#world.after(this.#prng.int(delayMs.min, delayMs.max), () => {
-        if (!this.isCut(from, to)) arrive();
+        if (!this.#cut.has(from * 256 + to)) arrive();
       });
     }
   }

@@ -1,58 +1,33 @@
 /**
- * A node in the simulator: a disk, a clock and a configuration file that outlive processes, and a process made of the product's
- * own cores (member of the cluster and DHCP service) that can crash, pause and start again.
+ * A node in the simulator: a disk and a clock that outlive processes, and a process made of the product's own cores (member of
+ * the cluster and DHCP server) that can crash, pause and start again. What `node/` is to them in the product.
  */
 
+import { CONFIG_FACTS, type Configuration } from "../../src/cluster/configs.ts";
 import { startIdentity } from "../../src/cluster/identity.ts";
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
-import { Member, type MemberNotice } from "../../src/cluster/member.ts";
+import { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/messages.ts";
-import type { Safeguards } from "../../src/cluster/replica.ts";
+import type { HeldRanges } from "../../src/cluster/rangesHolder.ts";
 import type { Message } from "../../src/dhcp/message.ts";
-import { Policy } from "../../src/dhcp/server/policy.ts";
-import { Service, tableFor } from "../../src/dhcp/server/service.ts";
-import { service, subnet } from "../../src/dhcp/server/testing.ts";
+import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
+import { type Agreement, Service, tableFor } from "../../src/dhcp/server/service.ts";
 import { AnchoredClock, type Instant } from "../../src/lease/clock.ts";
 import { VersionMint } from "../../src/lease/mint.ts";
 import type { LeaseTable } from "../../src/lease/table.ts";
-import type { Range } from "../../src/net/ipv4.ts";
-import { type Checker, EPOCH_MS } from "./checker.ts";
+import { formatIpv4 } from "../../src/net/ipv4.ts";
+import type { SimCluster } from "./cluster.ts";
+import { policyOf } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
-import type { SimNetwork } from "./network.ts";
-import type { Prng } from "./prng.ts";
-import type { World } from "./world.ts";
+import { identityOf } from "./clients.ts";
+import type { Promised } from "./promises.ts";
+import { BELIEVED_MS, SimWallClock } from "./wallClock.ts";
+import { sayRow } from "./words.ts";
 
-/** More seldom than in the product, which costs elections a few hundredths and halves the time of a run. */
+/** More seldom than the node program: an election takes a little longer. */
 const TICK_MS = 50;
-
-/** The part of a `service` section that varies in a run. */
-export interface SimConfig {
-  readonly revision: number;
-  readonly leaseSeconds: number;
-  /** Addresses in the first LAN's pool. */
-  readonly addresses: number;
-}
-
-/** Addresses in the second LAN's pool. */
-export const SECOND_ADDRESSES = 3;
-/** The longest lease that any client asks for. */
-export const LEASE_SECONDS_MAX = 40;
-export const DECLINE_SECONDS = 30;
-
-/** What such a section means. */
-export function policyOf({ revision, leaseSeconds, addresses }: SimConfig): Policy {
-  const subnets = [
-    subnet("10.77.0.0/16", [`10.77.1.1-10.77.1.${addresses}`]),
-    subnet("10.78.0.0/16", [`10.78.1.1-10.78.1.${SECOND_ADDRESSES}`]),
-  ];
-  return new Policy(service(subnets, {
-    revision,
-    leaseSeconds,
-    minLeaseSeconds: 5,
-    maxLeaseSeconds: LEASE_SECONDS_MAX,
-    declineSeconds: DECLINE_SECONDS,
-  }));
-}
+/** Shorter than what rounding may cost. */
+const ROUNDING_MS = 1;
 
 /** One running process. */
 interface Process {
@@ -62,57 +37,50 @@ interface Process {
   readonly service: Service;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  /** Who it sends to and hears. */
-  reach: readonly NodeId[];
-  /** Version of the ranges that the checker saw last. */
-  ranges: string;
 }
 
-/** What all nodes of a run share. */
-export interface SimCluster {
-  readonly world: World;
-  readonly prng: Prng;
-  readonly network: SimNetwork;
-  readonly safeguards: Partial<Safeguards>;
-  /** After healing clients only keep what they have, and look for what they lack. */
-  calm: boolean;
-  readonly nodes: Map<NodeId, SimNode>;
-  readonly checker: Checker;
-  readonly log: (line: string) => void;
-}
+/** An acknowledgement that may leave, with what it promises. */
+export type Reply = (reply: Message, promised: Promised | undefined) => void;
 
 export class SimNode {
   readonly id: NodeId;
   readonly disk: SimDisk;
-  /** How far this machine's wall clock is from the truth now, and while it is right: ms. */
-  wallOffsetMs = 0;
-  usualOffsetMs = 0;
-  /** What the wall clock gains in a millisecond, ms, since when. */
-  drift = { rate: 0, sinceMs: 0 };
+  readonly clock: SimWallClock;
+  /** `service` of its file. */
+  file: Configuration;
+  /** `cluster.nodes` of its file. */
+  fileMembers: readonly NodeId[];
   readonly #cluster: SimCluster;
-  readonly #members: readonly NodeId[];
-  #file: SimConfig;
   #process: Process | undefined;
+  #starting = false;
+  #starts = 0;
   #pausedUntilMs = 0;
   /** What came while the process was paused. */
   #waiting: (() => void)[] = [];
+  /** Who can be sent to and heard from. */
+  #peers: ReadonlySet<NodeId> = new Set();
+  #flushing = false;
+  #checked: HeldRanges | undefined;
 
-  /** `members` and `file`: what its configuration file says. */
-  constructor(id: NodeId, cluster: SimCluster, options: { members: readonly NodeId[]; file: SimConfig }) {
+  constructor(
+    id: NodeId,
+    cluster: SimCluster,
+    options: { file: Configuration; members: readonly NodeId[]; clock?: SimWallClock },
+  ) {
     this.id = id;
     this.#cluster = cluster;
-    this.#members = options.members;
-    this.#file = options.file;
-    this.disk = new SimDisk(cluster.world, cluster.prng, (address) => cluster.checker.diskChanged(address));
+    this.file = options.file;
+    this.fileMembers = options.members;
+    const { world, prng, checkers } = cluster;
+    this.clock = options.clock ?? SimWallClock.right(world, prng);
+    this.disk = new SimDisk(world, prng, (addresses) => {
+      if (cluster.log !== undefined) this.#logRows(addresses ?? []);
+      checkers.durable(addresses);
+    });
   }
 
   get running(): boolean {
-    return this.#process !== undefined;
-  }
-
-  /** Whether its slots are complete. */
-  get synced(): boolean {
-    return this.#process?.member.synced === true;
+    return this.#process !== undefined || this.#starting;
   }
 
   /** The running process's member of the cluster. */
@@ -124,110 +92,152 @@ export class SimNode {
     return this.#process?.table;
   }
 
-  /** The pools that its process serves. */
-  get pools(): readonly Range[] {
-    return this.#process?.service.pools ?? [];
+  /** The anchored clock's reading. */
+  get time() {
+    return this.#process?.clock.bounds(this.now());
   }
 
-  /** Why it does not serve now, as a word; undefined when it does. */
-  get unready(): string | undefined {
-    return this.#process === undefined ? "down" : this.#process.member.unready(this.now())?.kind;
+  /** Whether it serves. */
+  get ready(): boolean {
+    return this.#process !== undefined && this.disk.works && this.#process.member.unready(this.now()) === undefined;
   }
 
   /** Both clocks of this machine now. */
   now(): Instant {
-    const trueMs = this.#cluster.world.nowMs;
-    const drifted = Math.round(this.drift.rate * (trueMs - this.drift.sinceMs));
-    return {
-      wallMs: EPOCH_MS + trueMs + this.wallOffsetMs + drifted,
-      monotonicMs: trueMs - (this.#process?.bootMs ?? trueMs),
-    };
-  }
-
-  /** An operator changes the file and asks for a reload. */
-  push(file: SimConfig): void {
-    this.#file = file;
-    this.#cluster.log(`node ${this.id}: file with revision ${file.revision}`);
-    this.#resume(() => this.#process?.member.offer({ revision: file.revision, text: JSON.stringify(file) }));
+    const { nowMs } = this.#cluster.world;
+    return { wallMs: this.clock.wallMs, monotonicMs: nowMs - (this.#process?.bootMs ?? nowMs) };
   }
 
   /** Starts a process from what the disk has. */
   start(): void {
-    if (this.#process !== undefined) return;
+    if (this.running) return;
+    this.#starting = true;
+    const start = ++this.#starts;
     const { world, prng } = this.#cluster;
     const incarnation = prng.int(1, 0xffffffff);
     const { identity, writes } = startIdentity(this.disk.facts, () => prng.next());
-    const policy = policyOf(this.#file);
-    const table = tableFor(policy, 0);
-    const mint = new VersionMint({ node: this.id, incarnation });
-    for (const row of this.disk.rows.values()) mint.observe(row.slot.version);
-    table.load(this.disk.rows.values());
-    const clock = new AnchoredClock();
+    const image = this.disk.image();
     const bootMs = world.nowMs;
-    const facts = new Map(this.disk.facts);
     // Nothing is said before it is durable that this start happened.
     this.disk.write({ facts: writes }, () => {
-      this.#process = this.#assemble({ incarnation, bootMs, clock, table, mint, policy, identity, facts });
-      this.#process.member.offer({ revision: this.#file.revision, text: JSON.stringify(this.#file) });
-      this.#cluster.log(`node ${this.id} starts${identity.blank ? " blank" : ""}`);
-      this.#tick(incarnation);
+      if (start !== this.#starts || !this.#starting) return;
+      this.#starting = false;
+      this.#cluster.log?.(`node ${this.id} starts${identity.blank ? " blank" : ""}`);
+      this.#run(incarnation, bootMs, identity, image);
     });
   }
 
-  #assemble(parts: {
-    incarnation: number;
-    bootMs: number;
-    clock: AnchoredClock;
-    table: LeaseTable;
-    mint: VersionMint;
-    policy: Policy;
-    identity: ReturnType<typeof startIdentity>["identity"];
-    facts: ReadonlyMap<string, string>;
-  }): Process {
-    const { checker, prng, safeguards } = this.#cluster;
-    const { incarnation, bootMs, clock, table, mint, policy, identity, facts } = parts;
-    const dhcp: Service = new Service({
+  /** The process is gone at once; the disk keeps what it had synced, and perhaps more. */
+  crash(): void {
+    this.disk.crash();
+    this.#process = undefined;
+    this.#starting = false;
+    this.#waiting = [];
+    this.#pausedUntilMs = 0;
+    this.#flushing = false;
+    this.#cluster.log?.(`node ${this.id} crashes`);
+  }
+
+  /** The process stands still, as under SIGSTOP or on a stalled machine. */
+  pause(ms: number): void {
+    this.#pausedUntilMs = this.#cluster.world.nowMs + ms;
+    this.#cluster.log?.(`node ${this.id} pauses for ${ms} ms`);
+    this.#cluster.world.after(ms, () => {
+      for (const waiting of this.#waiting.splice(0)) this.#resume(waiting);
+    });
+  }
+
+  /** An operator gives it another file and has it read. */
+  reload(file: Configuration): void {
+    this.file = file;
+    this.#resume(() => this.#process?.member.offer(file));
+  }
+
+  receive(envelope: Envelope, message: ClusterMessage): void {
+    if (!this.#peers.has(envelope.from)) return;
+    this.#resume(() => {
+      const { tampering } = this.#cluster;
+      const arriving = tampering.arriving?.({ cluster: this.#cluster, to: this, envelope, message }) ?? [message];
+      for (const arrived of arriving) this.#process?.member.receive(envelope, arrived, this.now());
+      this.#flush();
+    });
+  }
+
+  /**
+   * Serves a client's message as the node program does; `answer` gets the reply when it may leave. `awaits`: whether the
+   * client still waits for it.
+   */
+  serve(message: Message, awaits: () => boolean, answer: Reply): void {
+    this.#resume(() => {
+      const process = this.#process;
+      const now = this.now();
+      const time = process?.clock.bounds(now);
+      if (process === undefined || time === undefined) return;
+      if (!this.ready && this.#cluster.tampering.servesUnready !== true) return;
+      const { address } = addressOf(this.id);
+      const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, attached: false };
+      process.service.handle(
+        message,
+        arrival,
+        now,
+        time,
+        (reply) => answer(reply, this.#promise(process, message, reply, awaits())),
+      );
+      this.#flush();
+    });
+  }
+
+  #run(
+    incarnation: number,
+    bootMs: number,
+    identity: ReturnType<typeof startIdentity>["identity"],
+    { rows, facts }: ReturnType<SimDisk["image"]>,
+  ): void {
+    const { prng, tampering } = this.#cluster;
+    const policy = policyOf(this.#initialText(facts));
+    const table = tableFor(policy, 0);
+    const mint = new VersionMint({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
+    for (const row of rows.values()) mint.observe(row.slot.version);
+    table.load(rows.values());
+    const clock = tampering.clock?.(this) ?? new AnchoredClock();
+    const agreement: Agreement = {
+      propose: (proposal, now, decided) => member.propose(proposal, now, decided),
+      end: (request, now, durable) => member.end(request, now, durable),
+      inquire: (address, client, now, contradicted) => member.inquire(address, client, now, contradicted),
+      want: (pools) => member.want(pools),
+      isPresent: (address, now) => member.isPresent(address, now),
+    };
+    const service: Service = new Service({
       policy,
       table,
-      agreement: {
-        propose: (proposal, now, decided) =>
-          member.propose(proposal, now, (outcome, at) => {
-            if (outcome.committed) {
-              const { address, detail } = proposal;
-              const members = member.membership.members.map(({ id }) => id);
-              checker.leaving(members, { address, chaddr: detail.chaddr, leaseMs: outcome.leaseMs });
-            }
-            decided(outcome, at);
-          }),
-        end: (request, now, durable) => member.end(request, now, durable),
-        inquire: (address, client, now, contradicted) => member.inquire(address, client, now, contradicted),
-        want: (pools) => member.want(pools),
-        isPresent: (address, now) => member.isPresent(address, now),
-      },
+      agreement: tampering.agreement?.(this, agreement) ?? agreement,
       events: { granted: () => {}, failed: () => {}, ended: () => {} },
     });
+    const { maxLeaseMs, agedMs = 0 } = tampering;
     const member: Member = new Member({
       self: this.id,
       incarnation,
       identity,
-      nodes: this.#members.map(addressOf),
+      nodes: this.fileMembers.map(addressOf),
       bootstrap: false,
       table,
       clock,
       mint,
-      limits: dhcp.limits,
+      limits: maxLeaseMs === undefined ? service.limits : { maxLeaseMs },
       facts,
-      pools: () => dhcp.pools,
-      activate: (_revision, text) => dhcp.reconfigure(policyOf(JSON.parse(text)), this.now(), clock.bounds(this.now())),
+      pools: () => service.pools,
+      activate: (_revision, text) => {
+        const now = this.now();
+        service.reconfigure(policyOf(text), now, clock.bounds(now));
+      },
       validate: () => undefined,
-      able: () => !this.disk.isFull,
+      able: () => this.disk.works,
       random: () => prng.next(),
       ports: {
-        send: (to, message) => {
-          if (process.reach.includes(to)) this.#send(member.envelope(), to, message);
-        },
+        send: (to, message) => this.#send(member.envelope(), to, message),
         broadcast: (message) => {
-          for (const to of process.reach) if (to !== this.id) this.#send(member.envelope(), to, message);
+          const envelope = member.envelope();
+          for (const to of this.#peers) if (to !== this.id) this.#send(envelope, to, message);
         },
         persist: (writes, durable) =>
           this.disk.write(writes, () =>
@@ -235,95 +245,87 @@ export class SimNode {
               durable(this.now());
               this.#flush();
             })),
-        notice: (notice) => this.#notice(notice, incarnation),
-        members: (members) => process.reach = members.map(({ id }) => id),
+        notice: (notice) => this.#cluster.log?.(`node ${this.id}: ${JSON.stringify(notice)}`),
+        members: (members) => this.#setPeers(members),
       },
-      safeguards,
-      now: { ...this.now(), monotonicMs: 0 },
+      ...(tampering.safeguards === undefined ? {} : { safeguards: tampering.safeguards }),
+      now: { wallMs: this.clock.wallMs, monotonicMs: this.#cluster.world.nowMs - bootMs - agedMs },
     });
-    const reach = member.membership.members.map(({ id }) => id);
-    const process: Process = { incarnation, bootMs, member, service: dhcp, table, clock, reach, ranges: "" };
-    return process;
+    member.offer(this.file);
+    this.#setPeers(member.membership.members);
+    const process = { incarnation, bootMs, member, service, table, clock };
+    this.#process = process;
+    this.#tick(process);
   }
 
-  /** The process is gone at once; the disk keeps what it had synced, and perhaps more. */
-  crash(): void {
-    this.#process = undefined;
-    this.#waiting = [];
-    this.#pausedUntilMs = 0;
-    this.disk.crash();
-    this.#cluster.log(`node ${this.id} crashes`);
-  }
-
-  /** The process stands still, as under SIGSTOP or a stalled virtual machine. */
-  pause(ms: number): void {
-    this.#pausedUntilMs = this.#cluster.world.nowMs + ms;
-    this.#cluster.log(`node ${this.id} pauses for ${ms} ms`);
-    this.#cluster.world.after(ms, () => {
-      for (const waiting of this.#waiting.splice(0)) waiting();
-    });
-  }
-
-  receive(envelope: Envelope, message: ClusterMessage): void {
-    this.#resume(() => {
-      const process = this.#process;
-      if (process?.reach.includes(envelope.from) !== true) return;
-      process.member.receive(envelope, message, this.now());
-      this.#flush();
-    });
-  }
-
-  /** Serves a client's message as the node program does; `answer` gets the reply when it may leave. */
-  serve(message: Message, answer: (reply: Message) => void): void {
-    this.#resume(() => {
-      const process = this.#process;
-      const now = this.now();
-      const time = process?.clock.bounds(now);
-      if (process === undefined || time === undefined || this.disk.isFull) return;
-      if (process.member.unready(now) !== undefined) return;
-      const { address } = addressOf(this.id);
-      const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, attached: false };
-      process.service.handle(message, arrival, now, time, answer);
-      this.#flush();
-    });
-  }
-
-  #notice(notice: MemberNotice, incarnation: number): void {
-    this.#cluster.log(`node ${this.id}: ${JSON.stringify(notice)}`);
-    if (notice.kind === "leaderElected" && notice.leader === this.id) {
-      this.#cluster.checker.leads(notice.term, `node ${this.id} (process ${incarnation})`);
+  #logRows(addresses: Iterable<number>): void {
+    for (const address of addresses) {
+      const row = this.disk.rows.get(address);
+      if (row !== undefined) this.#cluster.log?.(`disk ${this.id}: ${sayRow(row)}`);
     }
+  }
+
+  /** What this disk knows to be newer than the file, else the file. */
+  #initialText(facts: ReadonlyMap<string, string>): string {
+    const stored = facts.get(CONFIG_FACTS.text);
+    const isNewer = stored !== undefined && Number(facts.get(CONFIG_FACTS.revision)) > this.file.revision;
+    return isNewer ? stored : this.file.text;
+  }
+
+  #setPeers(members: readonly MemberAddress[]): void {
+    this.#peers = new Set(members.map(({ id }) => id));
+  }
+
+  /** Checks what an acknowledgement promises, before it leaves. */
+  #promise({ member }: Process, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
+    const seconds = readOption(reply.options, OPTIONS.addressLeaseTime);
+    const isAck = reply.options.get(OPTIONS.messageType.code)?.[0] === 5;
+    if (!isAck || seconds.kind !== "present") return undefined;
+    const { checkers } = this.#cluster;
+    // A clock that was right all the time is off by what it always was; of another one only so much is certain.
+    const clockMs = this.clock.steady ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
+    this.#cluster.log?.(`node ${this.id} acknowledges ${formatIpv4(reply.yiaddr)} to ${identityOf(request).name}`);
+    return checkers.promises.leaving(
+      { ...identityOf(request), address: reply.yiaddr, leaseMs: seconds.value * 1_000 },
+      { members: member.membership.members.map(({ id }) => id), clockMs, isAwaited },
+    );
   }
 
   #flush(): void {
     const process = this.#process;
     if (process === undefined) return;
     process.member.flush(this.now());
-    if (!process.member.unsent) return;
+    if (!process.member.unsent || this.#flushing) return;
+    this.#flushing = true;
     this.#cluster.world.after(CLUSTER_LIMITS.batchMs, () => {
-      if (this.#process === process) this.#resume(() => this.#flush());
+      if (this.#process !== process) return;
+      this.#resume(() => {
+        this.#flushing = false;
+        this.#flush();
+      });
     });
   }
 
-  #tick(incarnation: number): void {
-    if (this.#process?.incarnation !== incarnation) return;
+  #tick(process: Process): void {
+    if (this.#process !== process) return;
     this.#resume(() => {
-      const process = this.#process;
-      if (process?.incarnation !== incarnation) return;
+      if (this.#process !== process) return;
+      const { member, service, clock } = process;
       const now = this.now();
-      process.member.tick(now);
-      process.service.tick(now, process.clock.bounds(now));
-      this.#showRanges(process);
-      this.#cluster.world.after(TICK_MS, () => this.#tick(incarnation));
+      member.tick(now);
+      service.tick(now, clock.bounds(now));
+      this.#check(process);
+      this.#cluster.world.after(TICK_MS, () => this.#tick(process));
     });
   }
 
-  #showRanges(process: Process): void {
-    const { term, version, ranges } = process.member.ranges;
-    const shown = `${term}/${version}`;
-    if (shown === process.ranges) return;
-    process.ranges = shown;
-    this.#cluster.checker.holds(this.id, { term, version, ranges });
+  #check({ member, incarnation }: Process): void {
+    const { leaders } = this.#cluster.checkers;
+    if (member.role === "leader") leaders.leads(`node ${this.id} (${incarnation})`, member.term);
+    const { ranges } = member;
+    if (ranges === this.#checked) return;
+    this.#checked = ranges;
+    leaders.allocates(this.id, ranges);
   }
 
   /** Runs now, or when the pause is over. */
@@ -333,8 +335,9 @@ export class SimNode {
   }
 
   #send(envelope: Envelope, to: NodeId, message: ClusterMessage): void {
-    const { network, nodes } = this.#cluster;
-    network.carry(this.id, to, () => nodes.get(to)?.receive(envelope, message));
+    if (!this.#peers.has(to)) return;
+    const { links, nodes } = this.#cluster;
+    links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, message));
   }
 }
 

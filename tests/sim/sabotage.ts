@@ -1,17 +1,20 @@
 /** One safeguard less each: what the simulator must notice, or it proves nothing. */
 
-import type { Safeguards } from "../../src/cluster/replica.ts";
 import { accept, AGREEMENT_RULES, type AgreementRules, end } from "../../src/lease/agreement.ts";
 import { compareVersions } from "../../src/lease/version.ts";
+import type { Tampering } from "./tampering.ts";
+import type { Check } from "./violation.ts";
 
 /** A way to be unsafe. */
 export interface Sabotage {
   readonly name: string;
-  readonly safeguards: Partial<Safeguards>;
+  /** Any of these must notice it. */
+  readonly checks: readonly Check[];
+  readonly tampering: Tampering;
 }
 
-function rules(changed: Partial<AgreementRules>): Partial<Safeguards> {
-  return { rules: { ...AGREEMENT_RULES, ...changed } };
+function rules(changed: Partial<AgreementRules>): Tampering {
+  return { safeguards: { rules: { ...AGREEMENT_RULES, ...changed } } };
 }
 
 /** Accepts whatever is newer, whoever holds the slot. */
@@ -31,10 +34,10 @@ const endWithoutSole: typeof end = (slot, record, time, mine) => {
 };
 
 export const SABOTAGES: readonly Sabotage[] = [
-  { name: "commit without majority", safeguards: { countedMembers: 1 } },
-  { name: "no conflict check", safeguards: rules({ accept: acceptAnybody }) },
-  { name: "the wall clock alone", safeguards: rules({ accept: acceptByWallClock }) },
-  { name: "blank disk votes", safeguards: { blankAbstains: false } },
-  { name: "answer before fsync", safeguards: { answerAfterSync: false } },
-  { name: "case 1: abort without sole", safeguards: rules({ end: endWithoutSole }) },
+  { name: "commit without majority", checks: ["(d)"], tampering: { safeguards: { countedMembers: 1 } } },
+  { name: "no conflict check", checks: ["(b)"], tampering: rules({ accept: acceptAnybody }) },
+  { name: "the wall clock alone", checks: ["(a)", "(b)"], tampering: rules({ accept: acceptByWallClock }) },
+  { name: "blank disk votes", checks: ["(a)", "(b)"], tampering: { safeguards: { blankAbstains: false } } },
+  { name: "answer before fsync", checks: ["(d)"], tampering: { safeguards: { answerAfterSync: false } } },
+  { name: "case 1: abort without sole", checks: ["(b)"], tampering: rules({ end: endWithoutSole }) },
 ];

@@ -22,13 +22,12 @@ export class World {
     this.#push({ atMs: this.#nowMs + Math.max(0, Math.round(delayMs)), order: this.#order++, run });
   }
 
-  /** Runs everything up to a time. `step` runs after each event. */
-  runUntil(endMs: number, step: () => void): void {
+  /** Runs everything up to a time. */
+  runUntil(endMs: number): void {
     for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
       this.#pop();
       this.#nowMs = next.atMs;
       next.run();
-      step();
     }
     this.#nowMs = endMs;
   }

@@ -1,0 +1,28 @@
+/** All that is checked after every step, from outside and in true time; what must hold after healing is `healed.ts`. */
+
+import type { NodeId } from "../../src/cluster/messages.ts";
+import { Books } from "./books.ts";
+import type { SimDisk } from "./disk.ts";
+import { Epochs } from "./epochs.ts";
+import { Leaders } from "./leaders.ts";
+import { Promises } from "./promises.ts";
+import type { World } from "./world.ts";
+
+export class Checkers {
+  readonly books: Books;
+  readonly epochs: Epochs;
+  readonly promises: Promises;
+  readonly leaders = new Leaders();
+
+  constructor(world: World, members: readonly NodeId[], disks: () => ReadonlyMap<NodeId, SimDisk>) {
+    this.books = new Books(world);
+    this.epochs = new Epochs(members, disks);
+    this.promises = new Promises(world, this.epochs, disks);
+  }
+
+  /** Rows of these addresses became durable on some disk, or anything at all. */
+  durable(addresses: Iterable<number> | undefined): void {
+    if (addresses === undefined) this.epochs.update();
+    this.promises.check(addresses);
+  }
+}

@@ -1,0 +1,23 @@
+/** What the parts of one run share. */
+
+import type { NodeId } from "../../src/cluster/messages.ts";
+import type { Checkers } from "./checkers.ts";
+import type { Links } from "./network.ts";
+import type { SimNode } from "./node.ts";
+import type { Prng } from "./prng.ts";
+import type { Tampering } from "./tampering.ts";
+import type { World } from "./world.ts";
+
+export interface SimCluster {
+  readonly world: World;
+  readonly prng: Prng;
+  readonly links: Links;
+  /** Every machine there is, members or not. */
+  readonly nodes: Map<NodeId, SimNode>;
+  readonly checkers: Checkers;
+  readonly tampering: Tampering;
+  /** After healing clients only keep what they have, and look for what they lack. */
+  calm: boolean;
+  /** Undefined: nobody reads it, and nothing is put into words. */
+  readonly log: ((line: string) => void) | undefined;
+}

@@ -1,0 +1,79 @@
+/**
+ * The configurations of a run: two LANs with small pools, so that every address is wanted as soon as it is free. A text stands
+ * for a `service` section; a push changes pools, times or a reservation.
+ */
+
+import { Policy } from "../../src/dhcp/server/policy.ts";
+import { service, subnet } from "../../src/dhcp/server/testing.ts";
+import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+
+/** A LAN by its place here. Its relay's address is the first of the subnet. */
+export const LANS: readonly { readonly subnet: Ipv4; readonly giaddr: Ipv4; readonly first: Ipv4 }[] = [
+  { subnet: 0x0a4d0000, giaddr: 0x0a4d0001, first: 0x0a4d0101 },
+  { subnet: 0x0a4e0000, giaddr: 0x0a4e0001, first: 0x0a4e0101 },
+];
+
+/** What a text says. */
+export interface Variant {
+  /** Addresses in the pool of each LAN. */
+  readonly addresses: readonly number[];
+  readonly leaseSeconds: number;
+  /** An address on the first LAN, for the client of this number only. */
+  readonly reservation?: { readonly client: number; readonly address: Ipv4 };
+}
+
+export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 20 };
+export const MIN_LEASE_SECONDS = 5;
+export const MAX_LEASE_SECONDS = 30;
+const DECLINE_SECONDS = 15;
+
+/** The hardware address of a client. */
+export function chaddrOf(client: number): Uint8Array {
+  return Uint8Array.of(2, 0, 0, 0, 0, client);
+}
+
+export function textOf(variant: Variant): string {
+  return JSON.stringify(variant);
+}
+
+export function variantOf(text: string): Variant {
+  return JSON.parse(text);
+}
+
+/** Pool addresses of a LAN. */
+export function poolOf(variant: Variant, lan: number): Ipv4[] {
+  const first = LANS[lan]?.first ?? 0;
+  return Array.from({ length: variant.addresses[lan] ?? 0 }, (_, index) => first + index);
+}
+
+/** Whether a configuration alone keeps a client from an address. */
+export function speaksAgainst({ addresses, reservation }: Variant, client: number, address: Ipv4): boolean {
+  if (reservation?.address === address) return reservation.client !== client;
+  if (reservation?.client === client && LANS[0] !== undefined && address >>> 16 === LANS[0].subnet >>> 16) return true;
+  return !LANS.some(({ first }, lan) => address >= first && address < first + (addresses[lan] ?? 0));
+}
+
+/** Compiled once for all runs. */
+const policies = new Map<string, Policy>();
+
+export function policyOf(text: string): Policy {
+  let policy = policies.get(text);
+  if (policy === undefined) policies.set(text, policy = compile(variantOf(text)));
+  return policy;
+}
+
+function compile({ addresses, leaseSeconds, reservation }: Variant): Policy {
+  const subnets = LANS.map(({ subnet: network, first }, lan) => {
+    const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
+    const reservations = lan !== 0 || reservation === undefined
+      ? []
+      : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
+    return subnet(`${formatIpv4(network)}/16`, [pool], { reservations });
+  });
+  return new Policy(service(subnets, {
+    leaseSeconds,
+    minLeaseSeconds: MIN_LEASE_SECONDS,
+    maxLeaseSeconds: MAX_LEASE_SECONDS,
+    declineSeconds: DECLINE_SECONDS,
+  }));
+}

@@ -1,0 +1,81 @@
+/**
+ * Who the members are, read from the disks: the memberships that may count now, which are that of the last epoch that is
+ * complete and all later ones.
+ */
+
+import { FACT } from "../../src/cluster/identity.ts";
+import { MEMBERSHIP_FACTS } from "../../src/cluster/membership.ts";
+import type { MemberAddress, NodeId } from "../../src/cluster/messages.ts";
+import type { SimDisk } from "./disk.ts";
+
+/** One membership. */
+export interface SimEpoch {
+  readonly epoch: number;
+  readonly members: readonly NodeId[];
+}
+
+export class Epochs {
+  readonly #disks: () => ReadonlyMap<NodeId, SimDisk>;
+  readonly #texts = new Map<string, SimEpoch>();
+  readonly #known = new Map<string, SimEpoch>();
+  readonly #first: SimEpoch;
+  #complete: SimEpoch;
+  #counting: readonly SimEpoch[];
+
+  constructor(first: readonly NodeId[], disks: () => ReadonlyMap<NodeId, SimDisk>) {
+    this.#disks = disks;
+    this.#first = { epoch: 1, members: first };
+    this.#complete = this.#first;
+    this.#counting = [this.#first];
+  }
+
+  /** The last one that every member has everything of. */
+  get complete(): SimEpoch {
+    return this.#complete;
+  }
+
+  /** Those that may count, in order. */
+  get counting(): readonly SimEpoch[] {
+    return this.#counting;
+  }
+
+  /** The newest. */
+  get newest(): SimEpoch {
+    return this.#counting.at(-1) ?? this.#complete;
+  }
+
+  /** The membership that a disk knows. */
+  of(disk: SimDisk): SimEpoch {
+    const text = disk.facts.get(MEMBERSHIP_FACTS.membership);
+    return text === undefined ? this.#first : this.#read(text);
+  }
+
+  /** Facts on some disk changed. */
+  update(): void {
+    const disks = this.#disks();
+    const counting = new Set<SimEpoch>();
+    for (const disk of disks.values()) counting.add(this.of(disk));
+    const isComplete = ({ epoch, members }: SimEpoch) =>
+      members.every((id) => {
+        const facts = disks.get(id)?.facts;
+        return facts?.get(FACT.blank) === "no" && Number(facts.get(FACT.settled) ?? 0) >= epoch;
+      });
+    for (const epoch of counting) if (epoch.epoch > this.#complete.epoch && isComplete(epoch)) this.#complete = epoch;
+    counting.add(this.#complete);
+    this.#counting = [...counting].filter(({ epoch }) => epoch >= this.#complete.epoch)
+      .sort((a, b) => a.epoch - b.epoch);
+  }
+
+  #read(text: string): SimEpoch {
+    const read = this.#texts.get(text);
+    if (read !== undefined) return read;
+    const { epoch, members } = JSON.parse(text) as { epoch: number; members: MemberAddress[] };
+    const ids = members.map(({ id }) => id);
+    // Two leaders may have made the same one.
+    const name = `${epoch}: ${ids}`;
+    const known = this.#known.get(name) ?? (epoch === 1 ? this.#first : { epoch, members: ids });
+    this.#known.set(name, known);
+    this.#texts.set(text, known);
+    return known;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Whoever runs the cluster: pushes configurations, and adds, removes and replaces members by command, one step after the other
+ * as the documentation says. Works on while faults go on, and finishes what it began after healing.
+ */
+
+import type { Configuration } from "../../src/cluster/configs.ts";
+import type { MembershipChange } from "../../src/cluster/membership.ts";
+import type { NodeId } from "../../src/cluster/messages.ts";
+import type { SimCluster } from "./cluster.ts";
+import { FIRST_VARIANT, LANS, textOf, type Variant, variantOf } from "./configurations.ts";
+import { addressOf, SimNode } from "./node.ts";
+
+const POLL_MS = 500;
+const NODES_MAX = 9;
+
+export class Operator {
+  readonly #cluster: SimCluster;
+  /** Every configuration that was pushed, in order. */
+  readonly variants: Variant[];
+  /** Nodes that are members, or are about to be. */
+  readonly members: Set<NodeId>;
+  #file: Configuration;
+  #busy = false;
+  #resting = false;
+
+  constructor(cluster: SimCluster, members: readonly NodeId[]) {
+    this.#cluster = cluster;
+    this.members = new Set(members);
+    this.variants = [FIRST_VARIANT];
+    this.#file = { revision: 1, text: textOf(FIRST_VARIANT) };
+  }
+
+  /** The newest file. */
+  get file(): Configuration {
+    return this.#file;
+  }
+
+  /** Whether a change of the members is under way. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  get #nodes(): SimNode[] {
+    return [...this.#cluster.nodes.values()];
+  }
+
+  /** Gives some of the nodes a new file and has them read it. */
+  push(): void {
+    const { prng, log } = this.#cluster;
+    const before = variantOf(this.#file.text);
+    const lan = prng.int(0, LANS.length - 1);
+    const pools = before.addresses.map((size, index) => index === lan ? prng.int(2, 5) : size);
+    const reserved = LANS[0] === undefined || prng.chance(0.5)
+      ? {}
+      : { reservation: { client: prng.int(1, 4), address: LANS[0].first + prng.int(0, 5) } };
+    const variant: Variant = { addresses: pools, leaseSeconds: prng.pick([15, 20]), ...reserved };
+    this.variants.push(variant);
+    this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
+    log?.(`configuration ${this.#file.revision}: ${this.#file.text}`);
+    // Somebody who is there hears of it, or the push would never have been.
+    const reached = this.#nodes.filter((node) => this.members.has(node.id) && prng.chance(0.5));
+    const nodes = reached.length === 0 ? [this.#nodes.find(({ id }) => this.members.has(id))] : reached;
+    for (const node of nodes) node?.reload(this.#file);
+  }
+
+  /** Begins no further changes, and sees to it that the newest file is somewhere. */
+  rest(): void {
+    this.#resting = true;
+    for (const id of this.members) this.#cluster.nodes.get(id)?.reload(this.#file);
+  }
+
+  /** Begins to change the members, if nothing else is under way. */
+  change(): void {
+    if (this.#busy || this.#resting) return;
+    const { prng } = this.#cluster;
+    const size = this.members.size;
+    const ways = [
+      ...(size < NODES_MAX ? ["add"] : []),
+      ...(size > 3 ? ["remove"] : []),
+      ...(size >= 3 ? ["replace"] : []),
+    ];
+    const way = prng.pick(ways);
+    if (way === undefined) return;
+    this.#busy = true;
+    const victim = prng.pick([...this.members]);
+    const fresh = prng.chance(0.5) || way === "add" ? Math.max(...this.#cluster.nodes.keys()) + 1 : victim;
+    const done = () => this.#busy = false;
+    this.#cluster.log?.(`operator: ${way} ${way === "add" ? fresh : victim}`);
+    if (way === "add") return this.#add(fresh, done);
+    this.#remove(victim, () => way === "remove" ? done() : this.#add(fresh, done));
+  }
+
+  #remove(id: NodeId, then: () => void): void {
+    const node = this.#cluster.nodes.get(id);
+    this.#command({ kind: "remove", id }, () => {
+      // No disk is replaced before everybody has everything (membership step 5).
+      this.members.delete(id);
+      node?.crash();
+      node?.disk.wipe();
+      this.#cluster.nodes.delete(id);
+      this.#cluster.log?.(`operator: node ${id} is removed`);
+      then();
+    });
+  }
+
+  #add(id: NodeId, then: () => void): void {
+    const members = [...this.#cluster.checkers.epochs.newest.members, id].sort((a, b) => a - b);
+    const node = new SimNode(id, this.#cluster, { file: this.#file, members });
+    this.#cluster.nodes.set(id, node);
+    this.members.add(id);
+    node.start();
+    this.#command({ kind: "add", member: addressOf(id) }, () => {
+      this.#cluster.log?.(`operator: node ${id} is added`);
+      then();
+    });
+  }
+
+  /** Gives a command to whoever leads, until the members are as it says and everybody has everything. */
+  #command(change: MembershipChange, then: () => void): void {
+    const { world, checkers } = this.#cluster;
+    const { complete, newest } = checkers.epochs;
+    const isThere = complete.members.includes(change.kind === "add" ? change.member.id : change.id);
+    if (complete === newest && isThere === (change.kind === "add")) return then();
+    this.#try(change);
+    world.after(POLL_MS, () => this.#command(change, then));
+  }
+
+  #try(change: MembershipChange): void {
+    for (const node of this.#nodes) {
+      const { member } = node;
+      if (member === undefined || (member.role !== "leader" && member.role !== "standalone")) continue;
+      if (change.kind === "remove" && change.id === node.id) member.stepDown(node.now());
+      else member.change(change, node.now());
+    }
+  }
+}

@@ -1,0 +1,13 @@
+/** A promise broken: what every checker throws. */
+
+/** What must hold; the README says it in words. */
+export type Check = "(a)" | "(b)" | "(c)" | "(d)" | "(e)" | "(f)" | "(g)" | "(h)" | "(i)";
+
+export class Violation extends Error {
+  override readonly name = "Violation";
+  readonly check: Check;
+  constructor(check: Check, message: string) {
+    super(`${check} ${message}`);
+    this.check = check;
+  }
+}
