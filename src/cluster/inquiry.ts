@@ -16,9 +16,12 @@ import { compareVersions } from "../lease/version.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
 import type { NodeId, SlotAnswer, SlotQuery } from "./messages.ts";
 
-/** Whether a slot says that a client holds no running lease here; an undecided proposal of somebody else says nothing. */
+/**
+ * Whether a slot says that a client holds no running lease here. An undecided proposal of somebody else says nothing, nor
+ * does a blocked address: whose it is could not be told from the slots that it was made of.
+ */
 export function contradicts(slot: Slot, client: ClientKey, time: Bounds): boolean {
-  if (slot.state === "bound" && slot.client === client) return !isLive(slot, time);
+  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
   return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.cv, slot.version) === 0;
 }
 

@@ -31,6 +31,8 @@ Deno.test("inquiry: what a slot says of a client's lease", () => {
   strictEqual(contradicts(bound(A, { hold: START - MARGIN_MS }), A, TIME), true, "it ended");
   strictEqual(contradicts(bound(A, { state: "released", hold: 0 }), A, TIME), true);
   strictEqual(contradicts(bound(A, { state: "declined" }), A, TIME), true, "declined is nobody's");
+  strictEqual(contradicts(bound(B, { state: "blocked" }), A, TIME), false, "it may be A's lease that is blocked");
+  strictEqual(contradicts(bound(B, { state: "blocked", hold: START - MARGIN_MS }), A, TIME), true);
 });
 
 function asking(self: Slot, others: NodeId[] = [2, 3]) {
