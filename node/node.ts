@@ -37,6 +37,8 @@ const TICK_MS = 20;
 const SUMMARY_MS = 10_000;
 /** What is in flight at a stop is waited for this long; signals give five seconds in all. */
 const DRAIN_MS = 3_000;
+/** Each start chooses new addresses from another part of the pools, far from those of the starts before. */
+const GOLDEN_RATIO = 0.618;
 /** Key of the fact that keeps nonces from repeating: see `nextStarts`. */
 const RUN_FACT = "run";
 
@@ -96,7 +98,7 @@ export class Node {
     const starts = nextStarts(Number(store.facts.get(RUN_FACT) ?? 0), Date.now());
     this.#text = serviceText(start.root);
     const policy = new Policy(this.#initialService(store));
-    const table = tableFor(policy, hashSeed);
+    const table = tableFor(policy, { hashSeed, start: ((identity.starts - 1) * GOLDEN_RATIO) % 1 });
     this.#mint = new VersionMint({ node: config.node.id, incarnation });
     this.#service = new DhcpService({
       policy,

@@ -27,8 +27,9 @@ export class Filing {
   #since: Float64Array;
   #turn = 0;
 
-  /** `pools` are those of the layout; `capacity`: how many indices there is room for. */
-  constructor(layout: Layout, pools: readonly Range[], capacity: number) {
+  /** `pools` are those of the layout; `capacity`: how many indices there is room for; `start`: see `TableOptions`. */
+  constructor(layout: Layout, pools: readonly Range[], options: { capacity: number; start: number }) {
+    const { capacity, start } = options;
     this.#layout = layout;
     this.#links = new Links(capacity);
     this.#wheel = new Wheel(this.#links);
@@ -40,6 +41,7 @@ export class Filing {
         pool,
         blockSize: sizes[number] as number,
         firstIndex: layout.indexOf(pool.first) as number,
+        start,
         links: this.#links,
         isUnused: (index) => this.#place[index] === PLACE.unused,
         endedAt: (index) => this.#since[index] as number,

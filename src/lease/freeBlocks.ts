@@ -29,6 +29,8 @@ export interface FreeBlocksOptions {
   readonly blockSize: number;
   /** The pool's first index; the others follow by address. */
   readonly firstIndex: number;
+  /** The block that goes first, as a share of all. */
+  readonly start: number;
   readonly links: Links;
   /** Whether an index was neither used nor offered nor reserved. */
   readonly isUnused: (index: number) => boolean;
@@ -42,6 +44,7 @@ export class FreeBlocks {
   readonly #shift: number;
   readonly #blocks: readonly Block[];
   readonly #order: Lowest;
+  readonly #firstBlock: number;
 
   /** All blocks are owned at first. */
   constructor(options: FreeBlocksOptions) {
@@ -57,6 +60,7 @@ export class FreeBlocks {
       blocks.push({ last, cursor: first, top: last, unused, ...lists, owned: true });
     }
     this.#blocks = blocks;
+    this.#firstBlock = Math.floor(options.start * blocks.length);
     this.#order = new Lowest(blocks.length);
     for (let number = 0; number < blocks.length; number++) this.#rank(number);
   }
@@ -176,8 +180,9 @@ export class FreeBlocks {
     const ended = block.ended.first;
     let key = Infinity;
     if (block.owned) {
-      if (block.returned.length > 0) key = number - 2 * count;
-      else if (block.unused > 0) key = number - count;
+      const turn = (number - this.#firstBlock + count) % count;
+      if (block.returned.length > 0) key = turn - 2 * count;
+      else if (block.unused > 0) key = turn - count;
       else if (ended !== undefined) key = this.#options.endedAt(ended);
     }
     this.#order.set(number, key);

@@ -41,11 +41,17 @@ export interface TablePlaces {
 export interface TableOptions extends TablePlaces {
   /** Random, so that nobody outside can choose identifiers that collide in the index. */
   readonly hashSeed?: number;
+  /**
+   * From where in each pool new addresses are chosen first, as a share of it, from 0 (the default) to below 1. Another one
+   * after a restart keeps away from what was offered before and is forgotten.
+   */
+  readonly start?: number;
 }
 
 /** All slots of a node. Methods are synchronous and take constant time unless they say otherwise. */
 export class LeaseTable {
   readonly #hashSeed: number;
+  readonly #start: number;
   #layout: Layout;
   #columns: SlotColumns;
   #clients: ClientIndex;
@@ -59,6 +65,7 @@ export class LeaseTable {
 
   constructor(options: TableOptions) {
     this.#hashSeed = options.hashSeed ?? 0;
+    this.#start = options.start ?? 0;
     this.#layout = new Layout(options.pools);
     this.#capacity = this.#layout.denseSize + 2 * options.reserved.length + 64;
     const columns = new SlotColumns(this.#capacity);
@@ -68,7 +75,7 @@ export class LeaseTable {
       seed: this.#hashSeed,
     });
     this.#pools = options.pools;
-    this.#filing = new Filing(this.#layout, options.pools, this.#capacity);
+    this.#filing = new Filing(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
     for (const address of options.reserved) this.#filing.reserve(this.#ensure(address));
   }
 
@@ -77,7 +84,7 @@ export class LeaseTable {
    * caller takes those again that it keeps. Ranges stay what they are until {@link setRanges}. O(n log n).
    */
   reconfigure(places: TablePlaces): void {
-    const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed });
+    const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed, start: this.#start });
     next.load(this.rows());
     this.#layout = next.#layout;
     this.#columns = next.#columns;

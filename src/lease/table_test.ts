@@ -231,6 +231,18 @@ Deno.test("table: with its own ranges exhausted, it takes from others' blocks wh
   strictEqual(table.takeOther(0, at(NOW)), undefined);
 });
 
+Deno.test("table: another start chooses from another part of the pool first, and all of it in the end", () => {
+  const pools = [{ first: 100, last: 163 }];
+  const choice = (start: number) => {
+    const table = new LeaseTable({ pools, reserved: [], start });
+    return Array.from({ length: 65 }, () => table.takeFree(0, at(NOW)));
+  };
+  deepStrictEqual(choice(0).slice(0, 2), [100, 101]);
+  deepStrictEqual(choice(0.5).slice(0, 2), [132, 133]);
+  const all = choice(0.9);
+  deepStrictEqual([new Set(all).size, all.at(-1)], [65, undefined]);
+});
+
 /** A plain model of the table: an object per address, everything by scanning. */
 class Model {
   slots = new Map<number, Slot>();

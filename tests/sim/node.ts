@@ -195,7 +195,7 @@ export class SimNode {
   ): void {
     const { prng, tampering } = this.#cluster;
     const policy = policyOf(this.#initialText(facts));
-    const table = tableFor(policy, 0);
+    const table = tableFor(policy, { hashSeed: 0 });
     const mint = new VersionMint({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
     for (const row of rows.values()) mint.observe(row.slot.version);
     table.load(rows.values());

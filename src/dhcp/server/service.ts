@@ -53,9 +53,9 @@ export interface ServiceEvents {
 /** Sends a reply of at most so many octets. */
 export type Answer = (reply: Message, bytesMax: number) => void;
 
-/** The lease table that a configuration wants. */
-export function tableFor(policy: Policy, hashSeed: number): LeaseTable {
-  return new LeaseTable({ ...placesOf(policy), hashSeed });
+/** The lease table that a configuration wants; for the options see `TableOptions`. */
+export function tableFor(policy: Policy, options: { hashSeed: number; start?: number }): LeaseTable {
+  return new LeaseTable({ ...placesOf(policy), ...options });
 }
 
 function placesOf(policy: Policy): { pools: Range[]; reserved: Ipv4[] } {

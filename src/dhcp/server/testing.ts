@@ -133,7 +133,7 @@ export class SoloService {
   }) {
     const { clock, persist, events } = options;
     const policy = new Policy(options.config);
-    this.table = tableFor(policy, 4711);
+    this.table = tableFor(policy, { hashSeed: 4711 });
     const limits = { maxLeaseMs: 0 };
     const proposer = new Proposer({
       self: 1,
