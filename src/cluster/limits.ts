@@ -15,7 +15,7 @@ export const CLUSTER_LIMITS = {
   /** A higher member takes over only after it was synced and stable for this long. */
   takeoverMs: 10_000,
   /** A node that heard of no majority for this long stops serving. */
-  statusMs: 2_000,
+  statusMs: 2_500,
   /** The leader says who is there this often, and at once after a change. */
   statusIntervalMs: 500,
   /** A candidate repeats `Coordinator` this often to members that have not answered. */
@@ -48,6 +48,10 @@ export const CLUSTER_LIMITS = {
 
 assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat is not a death");
 assert(CLUSTER_LIMITS.statusMs >= 3 * CLUSTER_LIMITS.statusIntervalMs, "One lost status is not a partition");
+assert(
+  CLUSTER_LIMITS.statusMs > CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs + CLUSTER_LIMITS.statusIntervalMs,
+  "The next leader speaks before the word of a lost one is too old",
+);
 assert(CLUSTER_LIMITS.coordinatorMs > CLUSTER_LIMITS.electionMs, "A higher member needs an election of its own");
 assert(
   CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs < 2_000,
