@@ -75,6 +75,8 @@ export class Completeness {
   /** The union is on its way to disk. */
   #finishing = false;
   #startedMs: number;
+  /** Highest generation of this member's disks that others remember, for the next one. */
+  #former = 0;
   #caughtUp = false;
 
   constructor(options: CompletenessOptions) {
@@ -123,10 +125,11 @@ export class Completeness {
    * Notes what a member's heartbeat says of its disk. False when the member has forgotten something: then nothing it says
    * counts, and it is told so.
    */
-  heard(from: NodeId, disk: PeerDisk & { readonly synced: boolean }): boolean {
-    if (!this.#peers.seen(from, disk, disk.synced)) {
+  heard(from: NodeId, incarnation: number, disk: PeerDisk & { readonly synced: boolean }): boolean {
+    if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
       this.#voters.delete(from);
-      this.#options.ports.send(from, { type: "distrust", diskId: disk.diskId, starts: disk.starts });
+      const { diskId, starts } = disk;
+      this.#options.ports.send(from, { type: "distrust", diskId, starts, generation: this.#peers.generation(from) });
       return false;
     }
     if (disk.synced) this.#voters.add(from);
@@ -161,13 +164,17 @@ export class Completeness {
 
   /** Becomes as blank as a new disk (case 20, and a member that was away for a whole epoch). */
   forget(now: Instant): void {
-    this.#identity = { diskId: newDiskId(this.#options.random), starts: this.#identity.starts, blank: true };
+    const { random } = this.#options;
+    this.#identity = { diskId: newDiskId(random), starts: this.#identity.starts, blank: true, generation: 0 };
     this.#formation.clear();
     this.#settle = undefined;
     this.#finishing = false;
     this.#startedMs = now.monotonicMs;
     this.#startJoin();
-    const facts: [string, string][] = [[FACT.diskId, this.#identity.diskId], [FACT.blank, "yes"]];
+    const facts: [string, string][] = [[FACT.diskId, this.#identity.diskId], [FACT.blank, "yes"], [
+      FACT.generation,
+      "0",
+    ]];
     this.#options.ports.persist({ facts }, () => {});
     this.#options.forgot(now);
   }
@@ -246,9 +253,10 @@ export class Completeness {
     // No anchor: don't sync. What is not on this disk yet must not be on another's first, so the answer waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // Whoever lets a disk join has seen it join, even if no heartbeat of it came through meanwhile.
-    if (request.purpose === "join") this.#peers.seen(from, request, false);
+    if (request.purpose === "join") this.#peers.seen(from, { ...request, generation: 0 }, false);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
-    const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS };
+    const generation = this.#peers.generation(from);
+    const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, generation };
     ports.persist({}, () => ports.send(from, chunk));
   }
 
@@ -256,6 +264,7 @@ export class Completeness {
     const time = this.#options.clock.bounds(now);
     if (time === undefined) return;
     if (this.#join !== undefined) {
+      this.#former = Math.max(this.#former, chunk.generation);
       for (const output of this.#join.receive(from, chunk, now, time)) if (output.kind === "request") this.#ask(output);
       return this.#finishJoin();
     }
@@ -301,7 +310,9 @@ export class Completeness {
   /** Somebody remembers this node otherwise: it forgot something, so it starts as blank as a new disk. */
   #distrusted(message: Distrust, now: Instant): void {
     const { diskId, starts } = this.#identity;
-    if (this.synced && message.diskId === diskId && message.starts === starts) this.forget(now);
+    if (!this.synced || message.diskId !== diskId || message.starts !== starts) return;
+    this.#former = Math.max(this.#former, message.generation);
+    this.forget(now);
   }
 
   /** Complete slots become durable together with the fact that they are; only then does this node vote. */
@@ -314,11 +325,17 @@ export class Completeness {
     if (rows === undefined || (!formed && !learned())) return;
     const { epoch } = members;
     this.#finishing = true;
-    this.#store(rows, [[FACT.blank, "no"], [FACT.settled, String(epoch)], ...joining()], () => {
+    const generation = this.#former + 1;
+    const facts: [string, string][] = [
+      [FACT.blank, "no"],
+      [FACT.generation, String(generation)],
+      [FACT.settled, String(epoch)],
+    ];
+    this.#store(rows, [...facts, ...joining()], () => {
       if (this.#join !== join) return;
       this.#join = undefined;
       this.#finishing = false;
-      this.#identity = { ...this.#identity, blank: false };
+      this.#identity = { ...this.#identity, blank: false, generation };
       this.#settledEpoch = epoch;
       joined(formed);
     });

@@ -6,7 +6,7 @@
 import type { Bounds, Instant } from "../lease/clock.ts";
 import type { LeaseRow } from "../lease/slot.ts";
 import { CLUSTER_LIMITS } from "./limits.ts";
-import type { HelloAnswer, NodeId, SyncChunk } from "./messages.ts";
+import type { HelloAnswer, NodeId, SlotPage } from "./messages.ts";
 import { type PageRequest, Pull, sourcesNeeded } from "./pull.ts";
 
 const HELLO_MS = 500;
@@ -84,7 +84,7 @@ export class Join {
   }
 
   /** Takes a page; what to ask next, if anything. */
-  receive(from: NodeId, chunk: SyncChunk, now: Instant, time: Bounds): JoinOutput[] {
+  receive(from: NodeId, chunk: SlotPage, now: Instant, time: Bounds): JoinOutput[] {
     const request = this.#pull.receive(from, chunk, now, time);
     return request === undefined ? [] : [{ kind: "request", ...request }];
   }

@@ -85,19 +85,38 @@ Deno.test("join: --bootstrap: a majority of blank members forms the cluster, unl
 Deno.test("identity: a new disk is blank and has a name of its own; starts are counted", () => {
   let digit = 0;
   const { identity, writes } = startIdentity(new Map(), () => (digit++ % 16) / 16);
-  deepStrictEqual(identity, { diskId: "0123456789abcdef", starts: 1, blank: true });
+  deepStrictEqual(identity, { diskId: "0123456789abcdef", starts: 1, blank: true, generation: 0 });
   const facts = new Map([...writes, [FACT.blank, "no"] as const]);
   deepStrictEqual(startIdentity(facts, Math.random).identity, { ...identity, starts: 2, blank: false });
 });
 
-Deno.test("identity: case 20: a disk whose starts went back, or another one that did not join, is not believed", () => {
+/** A disk as its owner speaks of it. */
+const disk = (diskId: string, starts: number, generation = 1) => ({ diskId, starts, generation });
+
+Deno.test("identity: case 20: a disk whose starts went back, or an earlier one, is not believed", () => {
   const written: [string, string][] = [];
   const peers = new PeerDisks(new Map(), (fact) => written.push(fact));
-  strictEqual(peers.seen(2, { diskId: "aa", starts: 5 }, true), true);
-  strictEqual(peers.seen(2, { diskId: "aa", starts: 4 }, true), false, "a restored snapshot");
-  strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, true), false, "a clone, or a disk nobody saw joining");
-  strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, false), true, "a new disk that joins");
-  strictEqual(peers.seen(2, { diskId: "bb", starts: 1 }, true), true);
+  strictEqual(peers.seen(2, disk("aa", 5), true), true);
+  strictEqual(peers.seen(2, disk("aa", 4), true), false, "a restored snapshot");
+  strictEqual(peers.seen(2, disk("bb", 1), true), false, "a clone");
+  strictEqual(peers.seen(2, disk("bb", 1, 0), false), true, "a new disk that joins");
+  strictEqual(peers.generation(2), 1, "which is the next one after this");
+  strictEqual(peers.seen(2, disk("bb", 1, 2), true), true);
+  strictEqual(peers.seen(2, disk("aa", 6), true), false, "the former disk is back");
   const again = new PeerDisks(new Map(written), () => {});
-  strictEqual(again.seen(2, { diskId: "aa", starts: 6 }, true), false, "remembered across restarts");
+  strictEqual(again.seen(2, disk("aa", 6), true), false, "remembered across restarts");
+});
+
+Deno.test("identity: a member that was away believes in a disk that joined meanwhile, and not in its former one again", () => {
+  const peers = new PeerDisks(new Map([[FACT.peer(2), "aa 5 1 7"]]), () => {});
+  strictEqual(peers.seen(2, disk("cc", 3, 3), true, 8), true);
+  strictEqual(peers.seen(2, disk("bb", 9, 2), true, 9), false);
+  strictEqual(peers.seen(2, disk("aa", 9, 1), true, 9), false);
+});
+
+Deno.test("identity: two processes of one start of a disk are a copy", () => {
+  const peers = new PeerDisks(new Map(), () => {});
+  strictEqual(peers.seen(2, disk("aa", 5), true, 70), true);
+  strictEqual(peers.seen(2, disk("aa", 5), true, 71), false);
+  strictEqual(peers.seen(2, disk("aa", 6), true, 71), true);
 });

@@ -95,6 +95,8 @@ export interface LeaseBatch {
   readonly diskId: string;
   /** Counts the starts of this disk's owner (case 20). */
   readonly starts: number;
+  /** The place of this disk among those its owner had; 0 while it is blank. */
+  readonly generation: number;
   /** Newest configuration the sender has on disk. */
   readonly revision: number;
   /** The sender has everything of this epoch (membership step 4). */
@@ -164,10 +166,16 @@ export interface SyncRequest {
 export type SyncPage = Pick<SyncRequest, "purpose" | "after">;
 
 /** Slots by address; `more`: ask again after the last one. */
-export interface SyncChunk {
+export interface SlotPage {
   readonly type: "syncChunk";
   readonly rows: readonly LeaseRow[];
   readonly more: boolean;
+}
+
+/** A page that somebody asked for. */
+export interface SyncChunk extends SlotPage {
+  /** Highest generation of the receiver's disks that the sender remembers. */
+  readonly generation: number;
 }
 
 /** First formation: is your disk blank? Taken in any epoch. */
@@ -187,12 +195,14 @@ export interface HelloAnswer {
   readonly ownDiskId: string;
 }
 
-/** You are not the member I remember (another disk, or one whose starts went back): join anew if this is you (case 20). */
+/** You are not the member I remember (an earlier disk, or one whose starts went back): join anew if this is you (case 20). */
 export interface Distrust {
   readonly type: "distrust";
   /** The disk that was not believed, and its starts. */
   readonly diskId: string;
   readonly starts: number;
+  /** Highest generation of the receiver's disks that the sender remembers. */
+  readonly generation: number;
 }
 
 /** A member and where it is. */

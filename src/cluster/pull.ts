@@ -8,7 +8,7 @@ import type { Bounds, Instant } from "../lease/clock.ts";
 import type { LeaseDetail, LeaseRow, Slot } from "../lease/slot.ts";
 import { unionSlots } from "../lease/union.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
-import type { NodeId, SyncChunk, SyncPage } from "./messages.ts";
+import type { NodeId, SlotPage, SyncPage } from "./messages.ts";
 
 /** A page that has not come by then is asked for again. */
 const REQUEST_MS = 1_000;
@@ -81,7 +81,7 @@ export class Pull {
   }
 
   /** Takes a page; what to ask for next, if anything. */
-  receive(from: NodeId, chunk: SyncChunk, now: Instant, time: Bounds): PageRequest | undefined {
+  receive(from: NodeId, chunk: SlotPage, now: Instant, time: Bounds): PageRequest | undefined {
     const source = this.#sources.get(from);
     const first = chunk.rows[0];
     if (source === undefined || source.done || (first !== undefined && first.address <= source.after)) return undefined;

@@ -360,7 +360,7 @@ export class Replica {
   /** `tells`: it is time to say what changes slowly, too. */
   #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean): LeaseBatch {
     const { free, ...facts } = this.#options.heartbeat();
-    const { diskId, starts } = this.identity;
+    const { diskId, starts, generation } = this.identity;
     return {
       type: "leaseBatch",
       ...batch,
@@ -371,12 +371,13 @@ export class Replica {
       settled: this.settled,
       diskId,
       starts,
+      generation,
     };
   }
 
   #batch(from: NodeId, incarnation: number, batch: LeaseBatch, now: Instant): void {
     const { clock, ports } = this.#options;
-    if (!this.#completeness.heard(from, batch)) {
+    if (!this.#completeness.heard(from, incarnation, batch)) {
       if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
       return;
     }

@@ -8,7 +8,7 @@ import type { Bounds, Instant } from "../lease/clock.ts";
 import { isEnded, type LeaseRow, type Slot } from "../lease/slot.ts";
 import { compareVersions, maxVersion } from "../lease/version.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
-import type { NodeId, SyncChunk } from "./messages.ts";
+import type { NodeId, SlotPage } from "./messages.ts";
 import type { PageRequest } from "./pull.ts";
 
 /**
@@ -55,7 +55,7 @@ export class Scrub {
   }
 
   /** The rows of a page that was asked for; none for any other. */
-  receive(from: NodeId, chunk: SyncChunk, voters: readonly NodeId[]): readonly LeaseRow[] {
+  receive(from: NodeId, chunk: SlotPage, voters: readonly NodeId[]): readonly LeaseRow[] {
     const first = chunk.rows[0];
     if (from !== this.#source || !this.#waiting || (first !== undefined && first.address <= this.#after)) return [];
     this.#waiting = false;

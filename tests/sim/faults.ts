@@ -11,14 +11,11 @@ const EVERY_MS = { min: 300, max: 5_000 };
 const PAUSE_MS_MAX = 60_000;
 /** An agreement that was made with a wrong clock counts for so long after it was set right. */
 const CLOCK_AFTERMATH_MS = 10_000;
-/** A copy that is as many starts old is noticed. */
-const FORGOTTEN_STARTS = 2;
-
 const FAULTS = {
   crash: 4,
   outage: 1,
   newDisk: 2,
-  oldDisk: 0,
+  oldDisk: 1,
   slowDisk: 2,
   fullDisk: 1,
   island: 3,
@@ -164,11 +161,11 @@ export class Faults {
     this.#crash(node, 1_000);
     world.after(prng.int(2_000, 20_000), () => {
       if (this.#over || this.#cluster.nodes.get(node.id) !== node) return;
-      const starts = Number(image.facts.get(FACT.starts)) + FORGOTTEN_STARTS;
-      const remembered = `${image.facts.get(FACT.diskId)} ${starts}`;
-      const isKnown = this.#nodes.every(({ id, disk }) =>
-        id === node.id || (disk.facts.get(FACT.peer(node.id)) ?? "") >= remembered
-      );
+      const isKnown = this.#nodes.every(({ id, disk }) => {
+        const [diskId, starts, , incarnation] = (disk.facts.get(FACT.peer(node.id)) ?? "").split(" ");
+        const isLater = Number(starts) > Number(image.facts.get(FACT.starts)) && incarnation !== "0";
+        return id === node.id || (diskId === image.facts.get(FACT.diskId) && isLater);
+      });
       if (isKnown) this.#forget(node, () => node.disk.restore(image));
     });
   }

@@ -187,18 +187,23 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   syncChunk: {
     code: 14,
-    write: ({ rows, more }, envelope) => {
+    write: ({ rows, more, generation }, envelope) => {
       const base = baseAt(envelope, rows[0]?.slot.version);
       const strings = stringWriter.clear();
       const written = rows.map((row) => writeRow(row, base, strings));
-      return [base.ms, strings.bytes, written, more];
+      return [base.ms, strings.bytes, written, more, generation];
     },
     read: (fields, envelope) => {
       const base = { sender: envelope, ms: fields.uint("base", UINT53) };
       const strings = new StringReader(fields.bytes("strings", WIRE_LIMITS.messageBytesMax), fields);
       const rows = fields.each("rows", WIRE_LIMITS.rowsMax, (fields) => readRow(fields, base, strings));
       strings.end("strings");
-      return { type: "syncChunk", rows, more: fields.boolean("more") };
+      return {
+        type: "syncChunk",
+        rows,
+        more: fields.boolean("more"),
+        generation: fields.uint("generation", UINT32),
+      };
     },
   },
   hello: {
@@ -218,8 +223,13 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   distrust: {
     code: 17,
-    write: ({ diskId, starts }) => [diskId, starts],
-    read: (fields) => ({ type: "distrust", diskId: readDiskId(fields), starts: fields.uint("starts", UINT53) }),
+    write: ({ diskId, starts, generation }) => [diskId, starts, generation],
+    read: (fields) => ({
+      type: "distrust",
+      diskId: readDiskId(fields),
+      starts: fields.uint("starts", UINT53),
+      generation: fields.uint("generation", UINT32),
+    }),
   },
   membership: {
     code: 18,
@@ -349,6 +359,7 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     (batch.complete ? FLAG.complete : 0),
     batch.diskId,
     batch.starts,
+    batch.generation,
     batch.revision,
   ];
 }
@@ -377,6 +388,7 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     complete: (flags & FLAG.complete) !== 0,
     diskId: readDiskId(fields),
     starts: fields.uint("starts", UINT53),
+    generation: fields.uint("generation", UINT32),
     revision: fields.uint("revision", UINT53),
   };
 }

@@ -47,6 +47,7 @@ export function busyBatch(count: number): LeaseBatch {
     synced: true,
     diskId: "0123456789abcdef",
     starts: 1_790_000_000,
+    generation: 1,
     revision: 4,
     settled: true,
     complete: true,
