@@ -194,9 +194,9 @@ export class Proposer {
 
   /** `stale`: replace by a fresh proposal above the version in the way. */
   #outbid(pending: Pending, now: Instant): void {
-    if (pending.attempt >= ATTEMPTS_MAX) return;
     const time = this.#clock.bounds(now);
-    if (time === undefined) return;
+    // A clock that has jumped since must not reach a slot: the lock would last as long as the jump.
+    if (pending.attempt >= ATTEMPTS_MAX || time === undefined || this.#clock.fault(now) !== undefined) return;
     this.#forget(pending);
     const { proposal, waiting, attempt } = pending;
     this.#attempt(proposal, time.late + proposal.leaseMs, waiting, attempt + 1, now);
@@ -205,7 +205,7 @@ export class Proposer {
   /** Committed, but somebody holds a higher version: the same client and hold once more above it, without another answer. */
   #confirm(committed: Pending, now: Instant): void {
     this.#committed.delete(committed);
-    if (committed.attempt >= ATTEMPTS_MAX) return;
+    if (committed.attempt >= ATTEMPTS_MAX || this.#clock.fault(now) !== undefined) return;
     this.#attempt(committed.proposal, committed.record.hold, [], committed.attempt + 1, now);
   }
 

@@ -171,6 +171,21 @@ Deno.test("proposer: a stale answer makes a fresh proposal above the version in 
   deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_998 }]);
 });
 
+Deno.test("proposer: nothing is proposed anew by a clock that has jumped since", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version, hold } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  const jumped = { wallMs: after(2).wallMs + 7_200_000, monotonicMs: after(2).monotonicMs };
+  const stale = { ok: false, reason: "stale", version: { ...version, clock: version.clock + 5_000, node: 3 } } as const;
+  n.proposer.answer(2, ADDRESS, version, stale, jumped);
+  deepStrictEqual([n.table.get(ADDRESS).version, n.table.get(ADDRESS).hold], [version, hold]);
+  n.proposer.answer(3, ADDRESS, version, { ok: true }, jumped);
+  strictEqual(n.outcomes.length, 1, "what was proposed before goes on");
+  n.proposer.answer(2, ADDRESS, version, stale, jumped);
+  strictEqual(compareVersions(n.table.get(ADDRESS).version, version), 0);
+});
+
 Deno.test("proposer: committed and then refused for a higher version: once more above it, without another answer", () => {
   const n = node(3);
   n.propose(A, 1);
