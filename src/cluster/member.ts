@@ -431,7 +431,7 @@ export class Member {
       case "config":
         return this.#configs.receive(from, message, now);
       case "rangeAllocation":
-        if (this.#leadership.role === "leader") this.#planner.receive(from, message, now);
+        if (message.report) this.#planner.receive(from, message, now);
         else this.#holder.receive(from, message, now);
         return;
       case "slotQuery":

@@ -134,13 +134,15 @@ export interface TimeAnswer {
   readonly wallMs: number;
 }
 
-/** Who allocates from which addresses, from the leader to each member. */
+/** Who allocates from which addresses: from the leader to each member, and back as a report of what the member has. */
 export interface RangeAllocation {
   readonly type: "rangeAllocation";
+  /** From a member to its leader. Who led a moment ago and reports is not to be taken for a leader. */
+  readonly report: boolean;
   readonly term: number;
   /** Rises with every change within a term. */
   readonly version: number;
-  /** The receiver's ranges, by pool. */
+  /** The receiver's ranges, or in a report the sender's, by pool. */
   readonly ranges: readonly (readonly Range[])[];
 }
 

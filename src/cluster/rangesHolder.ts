@@ -121,7 +121,7 @@ export class RangeHolder {
       while (ranges.length <= pool) ranges.push([]);
       ranges[pool]?.push(WANTED);
     }
-    this.#ports.send(leader, { type: "rangeAllocation", term, version, ranges });
+    this.#ports.send(leader, { type: "rangeAllocation", report: true, term, version, ranges });
   }
 }
 

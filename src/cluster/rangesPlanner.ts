@@ -261,8 +261,8 @@ export class RangePlanner {
     copy.ranges = this.#rangesOf(node);
     copy.sentVersion = this.#version;
     copy.sentMs = ms;
-    const { ranges } = copy;
-    const message: RangeAllocation = { type: "rangeAllocation", term: this.#term, version: this.#version, ranges };
+    const plan = { term: this.#term, version: this.#version, ranges: copy.ranges };
+    const message: RangeAllocation = { type: "rangeAllocation", report: false, ...plan };
     if (node === this.#self) this.#holder.receive(node, message, now);
     else this.#ports.send(node, message);
   }

@@ -159,8 +159,8 @@ class Cluster {
       run: () => {
         const node = this.node(to);
         if (!node.up) return;
-        node.holder.receive(from.id, message, at(this.ms));
-        node.planner.receive(from.id, message, at(this.ms));
+        if (message.report) node.planner.receive(from.id, message, at(this.ms));
+        else node.holder.receive(from.id, message, at(this.ms));
       },
     });
   }
@@ -266,7 +266,13 @@ Deno.test("holder: an older allocation, another sender, and an unreadable fact a
   const holder = new RangeHolder({ self: 1, leadership, stored: "{", ports });
   deepStrictEqual(holder.held, { term: 0, version: 0, ranges: [] });
   const say = (from: number, term: number, version: number) =>
-    holder.receive(from, { type: "rangeAllocation", term, version, ranges: [[{ first: version, last: 9 }]] }, at(0));
+    holder.receive(from, {
+      type: "rangeAllocation",
+      report: false,
+      term,
+      version,
+      ranges: [[{ first: version, last: 9 }]],
+    }, at(0));
   say(2, 5, 4);
   say(2, 5, 3);
   say(3, 5, 7);

@@ -149,13 +149,15 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   rangeAllocation: {
     code: 11,
-    write: ({ term, version, ranges }) => [
+    write: ({ report, term, version, ranges }) => [
+      report,
       term,
       version,
       ranges.map((pool) => pool.flatMap(({ first, last }) => [first, last])),
     ],
     read: (fields) => ({
       type: "rangeAllocation",
+      report: fields.boolean("report"),
       term: readTerm(fields),
       version: fields.uint("version", UINT53),
       ranges: fields.lists(

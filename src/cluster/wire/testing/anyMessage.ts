@@ -167,6 +167,7 @@ function arbitraries(sender: Envelope): Arbitraries {
     timeAnswer: record({ type: fc.constant("timeAnswer"), probe: uint53, wallMs: uint53 }),
     rangeAllocation: record({
       type: fc.constant("rangeAllocation"),
+      report: fc.boolean(),
       term: uint53,
       version: uint53,
       ranges: some(some(range)),
