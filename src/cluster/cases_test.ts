@@ -517,7 +517,7 @@ Deno.test("case 23: one change of the members at a time, each complete before th
     changed: () => {},
   });
   const change = (id: number) => {
-    const result = membership.change({ kind: "add", member: member(id) }, { leads: true, term: 1 });
+    const result = membership.change({ kind: "add", member: member(id) }, { leads: true, term: 1, lacking: [] });
     return result.ok ? `epoch ${result.epoch}` : result.problem;
   };
   for (const id of [1, 2, 3]) membership.settled(id);

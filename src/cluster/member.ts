@@ -370,7 +370,7 @@ export class Member {
   /** Adds or removes a member, on the leader. */
   change(change: MembershipChange, now: Instant): ChangeResult {
     const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasMajority(now));
-    return this.#membership.change(change, { leads, term: this.term });
+    return this.#membership.change(change, { leads, term: this.term, lacking: this.#lacking(now) });
   }
 
   /** Operator's command: leave leading to others for a while. */
@@ -490,6 +490,14 @@ export class Member {
   #applyRanges(): void {
     const all = this.#holder.held.ranges.flat();
     this.#options.table.setRanges(this.#alone ? undefined : this.#options.pools().map(() => all));
+  }
+
+  /** Members that are not there with everything of this epoch. */
+  #lacking(now: Instant): NodeId[] {
+    return this.#membership.ids.filter((id) => {
+      if (id === this.#options.self) return !this.#replica.settled;
+      return !this.#presence.isPresent(id, now) || this.#peers.get(id)?.settled !== true;
+    });
   }
 
   /** Present members whose slots are complete. */

@@ -1,6 +1,7 @@
 /**
  * Who the members are (lease agreement, "membership"): an epoch and a list, durable, never backwards. A change adds or removes
- * one member, is made by the leader, and is refused until every member has everything of the epoch before. What a node does
+ * one member, is made by the leader, and is refused until every member has everything of the epoch before, and while one that
+ * stays is away or has a disk that has forgotten. What a node does
  * with its slots in a new epoch is `completeness.ts`.
  *
  * Decisions that the rule leaves open:
@@ -48,6 +49,14 @@ export interface MembershipPorts extends FactPorts {
 export type MembershipChange =
   | { readonly kind: "add"; readonly member: MemberAddress }
   | { readonly kind: "remove"; readonly id: NodeId };
+
+/** How things stand on the node that is to make a change. */
+export interface ChangeLeadership {
+  readonly leads: boolean;
+  readonly term: number;
+  /** Members that are not there with complete slots now. */
+  readonly lacking: readonly NodeId[];
+}
 
 export type ChangeResult =
   | { readonly ok: true; readonly epoch: number }
@@ -204,8 +213,8 @@ export class Membership {
   }
 
   /** Makes a change, on the leader. */
-  change(change: MembershipChange, leadership: { readonly leads: boolean; readonly term: number }): ChangeResult {
-    const problem = this.#refuse(change, leadership.leads);
+  change(change: MembershipChange, leadership: ChangeLeadership): ChangeResult {
+    const problem = this.#refuse(change, leadership);
     if (problem !== undefined) return { ok: false, problem };
     const epoch = this.#current.epoch + 1;
     const members = change.kind === "add"
@@ -215,12 +224,17 @@ export class Membership {
     return { ok: true, epoch };
   }
 
-  #refuse(change: MembershipChange, leads: boolean): string | undefined {
+  #refuse(change: MembershipChange, { leads, lacking }: ChangeLeadership): string | undefined {
     if (!leads) return "this node does not lead: give the command on the leader";
     if (this.#next !== undefined) return "another change is on its way: try again in a moment";
     if (!this.complete) {
       const waiting = this.unsettled.join(", ");
       return `members ${waiting} do not have everything of epoch ${this.#current.epoch} yet: wait, or start them`;
+    }
+    // What a disk forgot is on the others', of which none may go before it has it again.
+    const incomplete = lacking.filter((id) => change.kind !== "remove" || id !== change.id);
+    if (incomplete.length > 0) {
+      return `members ${incomplete.join(", ")} are away, or do not have everything yet: start them, and wait`;
     }
     const { members } = this.#current;
     if (change.kind === "remove") {

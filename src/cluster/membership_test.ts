@@ -53,7 +53,7 @@ const message = (epoch: number, ids: NodeId[], term = 1): MembershipMessage => (
   term,
   members: ids.map(member),
 });
-const LEADS = { leads: true, term: 4 };
+const LEADS = { leads: true, term: 4, lacking: [] };
 
 Deno.test("membership: the file is epoch 1 while the disk is blank; a complete disk holds against the file", () => {
   const blank = node(1, { blank: true });
@@ -97,6 +97,10 @@ Deno.test("membership: what can't be is refused with what to do", () => {
   match(refused({ kind: "add", member: { id: 9, address: member(2).address } }), /this address/);
   match(refused({ kind: "remove", id: 9 }), /no member/);
   match(refused({ kind: "remove", id: 3 }), /this node leads/);
+  const lacking = { ...LEADS, lacking: [1] };
+  const away = membership.change({ kind: "remove", id: 2 }, lacking);
+  match(away.ok ? "" : away.problem, /members 1 are away/);
+  strictEqual(membership.change({ kind: "remove", id: 1 }, lacking).ok, true, "but whoever is away may go");
 });
 
 Deno.test("membership: whoever speaks in an earlier epoch is told, at a bounded rate; messages of other epochs are dropped", () => {
