@@ -62,6 +62,11 @@ export class SimDisk {
     return this.#works;
   }
 
+  /** Whether it is an old copy, and its owner has not been told so yet. */
+  get isOldCopy(): boolean {
+    return this.#forgot;
+  }
+
   /** Whether its slots are not complete: it is new, or an old copy, and has not joined since. */
   get incomplete(): boolean {
     return this.#forgot || this.facts.get(FACT.blank) !== "no";

@@ -59,7 +59,9 @@ export class Faults {
   next(untilMs: number): void {
     const { world, prng } = this.#cluster;
     if (this.#over || world.nowMs >= untilMs) return;
-    this.#fault(prng.pick(LOTS), prng.pick(this.#nodes));
+    // Who runs on an old copy is told so by those who remember its last start, if it does not start once more before.
+    const nodes = this.#nodes.filter(({ disk }) => !disk.isOldCopy);
+    if (nodes.length > 0) this.#fault(prng.pick(LOTS), prng.pick(nodes));
     this.count += 1;
     world.after(prng.int(EVERY_MS.min, EVERY_MS.max), () => this.next(untilMs));
   }
@@ -84,10 +86,10 @@ export class Faults {
       case "crash":
         return this.#crash(node, 20_000);
       case "outage":
-        for (const one of this.#nodes) this.#crash(one, 5_000);
+        for (const one of this.#nodes) if (!one.disk.isOldCopy) this.#crash(one, 5_000);
         return;
       case "newDisk":
-        return this.#forget(node, () => {
+        return this.#forget(node, "a new disk", () => {
           node.disk.wipe();
           // A blank disk knows the members from the file.
           node.fileMembers = this.#cluster.checkers.epochs.newest.members;
@@ -140,12 +142,13 @@ export class Faults {
   }
 
   /** A disk forgets, unless another one of too many has not joined since, or the members are about to change. */
-  #forget(node: SimNode, how: () => void): void {
-    const { world, prng, checkers } = this.#cluster;
+  #forget(node: SimNode, what: string, how: () => void): void {
+    const { world, prng, checkers, log } = this.#cluster;
     const { complete, newest } = checkers.epochs;
     const incomplete = this.#nodes.filter(({ disk }) => disk.incomplete).length;
     if (complete !== newest || this.#operator.busy || incomplete >= this.#minority || node.disk.incomplete) return;
     node.crash();
+    log?.(`node ${node.id} gets ${what}`);
     how();
     world.after(prng.int(100, 5_000), () => this.#start(node));
   }
@@ -166,7 +169,7 @@ export class Faults {
         const isLater = Number(starts) > Number(image.facts.get(FACT.starts)) && incarnation !== "0";
         return id === node.id || (diskId === image.facts.get(FACT.diskId) && isLater);
       });
-      if (isKnown) this.#forget(node, () => node.disk.restore(image));
+      if (isKnown) this.#forget(node, "an old disk", () => node.disk.restore(image));
     });
   }
 

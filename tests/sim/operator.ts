@@ -71,7 +71,9 @@ export class Operator {
 
   /** Begins to change the members, if nothing else is under way. */
   change(): void {
-    if (this.#busy || this.#resting) return;
+    // While a disk is replaced nothing else is.
+    const isRepairing = this.#nodes.some(({ disk }) => disk.incomplete);
+    if (this.#busy || this.#resting || isRepairing) return;
     const { prng } = this.#cluster;
     const size = this.members.size;
     const ways = [

@@ -52,7 +52,10 @@ export class Promises {
     const { client, name, address, leaseMs } = promise;
     const endsAtMs = this.#world.nowMs + leaseMs;
     const promised = { client, name, address, endsAtMs, holdMs: EPOCH_MS + endsAtMs + clockMs };
-    const having = this.#count(members, (disk) => locks(disk.rows.get(address) ?? disk.lostRow(address), promised));
+    const having = this.#count(
+      members,
+      (disk) => locks(disk.rows.get(address), promised) || locks(disk.lostRow(address), promised),
+    );
     if (having < majorityOf(members)) {
       throw new Violation("(d)", `${say(promised)} is acknowledged with ${having} disks`);
     }
