@@ -4,7 +4,8 @@ import { strictEqual } from "node:assert/strict";
 import { Firewall } from "../lab/firewall.ts";
 import type { Process } from "../lab/process.ts";
 import type { NodeHost } from "../lab/topology.ts";
-import { httpGet, spawnNode, writeConfig } from "../programs/ours.ts";
+import { within } from "../lab/wait.ts";
+import { type HttpAnswer, httpGet, runNode, spawnNode, writeConfig } from "../programs/ours.ts";
 import type { NodeConfig, ServiceConfig } from "../programs/programs.ts";
 import { storedLeases } from "./database.ts";
 import type { NodeStatus } from "./status.ts";
@@ -57,6 +58,16 @@ export class Member {
     strictEqual((await process.terminate(STOP_MS)).code, 0, `Node ${this.id} ends with exit code 0 after SIGTERM`);
   }
 
+  /** Starts it and waits until it gives up with exit code 1; returns the lines it said that for. */
+  async failsToStart(): Promise<string[]> {
+    await this.start();
+    const { process } = this;
+    this.#process = undefined;
+    const { code } = await within(`node ${this.id} to give up`, STOP_MS, process.ended);
+    strictEqual(code, 1, process.output.last(10));
+    return process.output.text.split("\n").filter((line) => line.startsWith("dhcpcluster-node: "));
+  }
+
   /** SIGKILL; returns when it was sent, in milliseconds since the epoch. */
   async kill(): Promise<number> {
     const { process } = this;
@@ -87,10 +98,35 @@ export class Member {
     this.config = { ...this.config, service: { ...this.config.service, ...service } };
   }
 
-  /** Has the running process read its file again. */
+  /** Has the running process read its file and its key file again. */
   async reload(): Promise<void> {
     await writeConfig("node", this.host.namespace, this.config);
     this.process.signal("SIGHUP");
+  }
+
+  /** Changes its key file, which is there for its owner only; the running process reads it at {@link Member.reload}. */
+  async writeKeys(...keys: readonly string[]): Promise<void> {
+    await Deno.writeTextFile(this.keyFile, keys.map((key) => `${key}\n`).join(""));
+  }
+
+  get keyFile(): string {
+    const { keyFile } = this.config.cluster;
+    if (keyFile === undefined) throw new Error(`Node ${this.id} has no key file`);
+    return keyFile;
+  }
+
+  /**
+   * `dhcpcluster-node members …` on its machine, with its file: what it printed; an error with what it said when it
+   * refuses.
+   */
+  async members(...words: readonly string[]): Promise<string> {
+    const file = await writeConfig("node", this.host.namespace, this.config);
+    return await runNode(this.host.namespace, ["members", ...words, "--config", file]);
+  }
+
+  /** What its `/readyz` says; undefined when nobody answers. */
+  readyz(): Promise<HttpAnswer | undefined> {
+    return httpGet(this.host.namespace, `http://${this.host.address}:8067/readyz`);
   }
 
   /** Its whole `/status`, from its own machine; throws when it does not answer. */

@@ -19,6 +19,8 @@ import { ClusterWatch, type Snapshot } from "./watch.ts";
 export interface ClusterOptions {
   /** 1 … 9; three when left out. */
   readonly nodes?: number;
+  /** Machines with the next ids, which belong to nobody yet: their files name everybody up to themselves. */
+  readonly spares?: number;
   readonly multicast?: string;
   readonly pool?: string;
   readonly service?: Partial<ServiceConfig>;
@@ -28,6 +30,7 @@ export interface ClusterOptions {
 export const FORMED_MS = 40_000;
 const STEP_MS = 20_000;
 const NODES_MAX = 9;
+const FOUNDERS = 3;
 const REST_MS = 200;
 const KEY_BYTES = 32;
 
@@ -53,16 +56,21 @@ export class ClusterSite {
     this.#options = options;
     this.key = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
     const entries = parts.hosts.map(({ address }, index) => ({ id: index + 1, address }));
+    const { nodes: founders = FOUNDERS } = options;
     this.members = parts.hosts.map((host, index) =>
-      new Member(host, this.nodeConfig(host, { id: index + 1, nodes: entries }))
+      new Member(
+        host,
+        this.nodeConfig(host, { id: index + 1, nodes: entries.slice(0, Math.max(founders, index + 1)) }),
+      )
     );
     const nodes = entries.map(({ id, address }) => ({ id, url: `http://${address}:8067/status` }));
     this.watch = new ClusterWatch(parts.monitor, { nodes });
   }
 
   static async build(topology: Topology, options: ClusterOptions): Promise<ClusterSite> {
-    const { nodes = 3 } = options;
-    ok(nodes >= 1 && nodes <= NODES_MAX, `A cluster has 1 to ${NODES_MAX} nodes here`);
+    const { nodes: founders = FOUNDERS, spares = 0 } = options;
+    const nodes = founders + spares;
+    ok(founders >= 1 && nodes <= NODES_MAX, `A cluster has 1 to ${NODES_MAX} nodes here`);
     const monitor = await Monitor.join(topology);
     const clients = await LoadHost.join(topology);
     const hosts: NodeHost[] = [];
@@ -85,9 +93,10 @@ export class ClusterSite {
     return this.members.filter(({ id }) => !ids.includes(id));
   }
 
-  /** Starts nodes, all when left out, and returns once the cluster serves. */
-  async start(ids: readonly number[] = this.members.map(({ id }) => id)): Promise<void> {
-    for (const id of ids) await this.member(id).start();
+  /** Starts the nodes that found the cluster and returns once it serves. */
+  async start(): Promise<void> {
+    const { nodes: founders = FOUNDERS } = this.#options;
+    for (const member of this.members.slice(0, founders)) await member.start();
     await this.serves(FORMED_MS);
   }
 

@@ -24,8 +24,11 @@ export interface ClusterProblem {
 export interface NodeStatus extends Facts {
   readonly id: number;
   readonly leases: { readonly stored: number };
+  readonly subnets: readonly { readonly subnet: string; readonly pools: readonly { readonly range: string }[] }[];
   readonly cluster?: {
     readonly epoch: number;
+    /** Every member has everything of this epoch. */
+    readonly complete: boolean;
     readonly members: readonly {
       readonly id: number;
       readonly present: boolean;
@@ -35,6 +38,8 @@ export interface NodeStatus extends Facts {
     }[];
     readonly problems: readonly ClusterProblem[];
     readonly counters: { readonly refused: Readonly<Record<string, number>> | null };
+    /** Names of the keys, the first one seals. */
+    readonly keys: readonly string[];
   };
 }
 

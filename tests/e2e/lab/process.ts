@@ -13,6 +13,7 @@ export class CommandError extends Error {
 
 export interface RunOptions {
   readonly stdin?: string;
+  readonly cwd?: string;
   /** Return the output even when the command fails. */
   readonly mayFail?: boolean;
   readonly deadlineMs?: number;
@@ -26,6 +27,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
   if (options.stdin !== undefined) {
     const writer = child.stdin.getWriter();

@@ -52,6 +52,11 @@ export async function spawnNode(
   return spawn("node", namespace, await writeConfig("node", namespace, config), env);
 }
 
+/** Runs a command of the node program, such as `members`, to its end; a failure carries what it said. */
+export function runNode(namespace: Namespace, args: readonly string[]): Promise<string> {
+  return namespace.exec([...commandOf("node"), ...args], { cwd: ROOT });
+}
+
 /** Writes the file that the program reads at its start and on SIGHUP; returns its path. */
 export async function writeConfig(
   program: "node" | "relay",

@@ -1,0 +1,84 @@
+import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { unnoticed } from "./bars.ts";
+import type { Member } from "./member.ts";
+import { type ClusterSite, onCluster } from "./site.ts";
+import { CLIENTS, PER_SECOND, returns, settles } from "./steps.ts";
+import { until } from "../lab/wait.ts";
+import { runNode } from "../programs/ours.ts";
+import { e2e } from "../register.ts";
+
+const STEP_MS = 15_000;
+
+e2e(
+  "a key is replaced on all nodes under load: nobody is misunderstood, clients notice nothing",
+  () =>
+    onCluster({}, async (site) => {
+      const [one] = site.members as [Member];
+      const made = await makeKey(one);
+      await site.start();
+      await site.relayTo([3, 2, 1]);
+      const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
+      await load.completes(PER_SECOND, 10_000);
+      const sinceMs = Date.now();
+      const [old] = await keysOf(one);
+
+      // As the operator's guide has it: a second line everywhere, the lines swapped everywhere, the old one away.
+      await rotate(site, load, [site.key, made]);
+      const [, fresh] = await keysOf(one);
+      deepStrictEqual(await keysOf(one), [old, fresh]);
+      await rotate(site, load, [made, site.key]);
+      deepStrictEqual(await keysOf(one), [fresh, old]);
+      await rotate(site, load, [made]);
+      deepStrictEqual(await keysOf(one), [fresh]);
+
+      await settles(load);
+      const uneasy = site.watch.history.filter(({ atMs, facts }) =>
+        atMs >= sinceMs && !(facts?.quorum && facts.ready && facts.leader !== null)
+      );
+      deepStrictEqual(uneasy, [], "no node was without a leader and a majority for a moment");
+      for (const member of site.members) {
+        const { cluster } = await member.status();
+        deepStrictEqual([cluster?.counters.refused?.wrongKey, cluster?.problems], [0, []], `node ${member.id}`);
+      }
+      unnoticed("another key", await load.stop());
+      await site.agrees();
+
+      // The new key is good for a start, but not when others can read it.
+      await one.stop();
+      await Deno.chmod(one.keyFile, 0o640);
+      const [line = "", ...more] = await one.failsToStart();
+      match(line, /key file \S+: others can read or change it \(mode 0640\); chmod 600 \S+$/);
+      deepStrictEqual(more, []);
+      await Deno.chmod(one.keyFile, 0o600);
+      await returns(site, 1);
+    }),
+);
+
+/** A key that the program made, on a node's machine. */
+async function makeKey(member: Member): Promise<string> {
+  const { namespace } = member.host;
+  const path = `${namespace.folder("key")}/new.key`;
+  match(await runNode(namespace, ["key", path]), /^Made .*copy it to every node/);
+  strictEqual(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+  await rejects(runNode(namespace, ["key", path]), /it exists and is not written over/);
+  return (await Deno.readTextFile(path)).trim();
+}
+
+/** Gives every node these keys, one node after the other, while clients are served. */
+async function rotate(
+  site: ClusterSite,
+  load: { completes(more: number, deadlineMs: number): Promise<void> },
+  keys: readonly string[],
+): Promise<void> {
+  for (const member of site.members) {
+    const before = member.said(/Keys from now on/);
+    await member.writeKeys(...keys);
+    await member.reload();
+    await until(`node ${member.id} to take its keys`, STEP_MS, () => member.said(/Keys from now on/) > before);
+    await load.completes(PER_SECOND / 2, 10_000);
+  }
+}
+
+async function keysOf(member: Member): Promise<readonly string[]> {
+  return (await member.status()).cluster?.keys ?? [];
+}
