@@ -28,6 +28,8 @@ export interface RelayPatch {
   readonly hops: number;
   /** The value of option 82; without it only the header changes. */
   readonly information?: Uint8Array;
+  /** Let it join an option 82 that is there already, as further parts of its value (RFC 3396); not RFC 3046's way. */
+  readonly join?: boolean;
   /** Largest result; by default what an Ethernet frame carries after the IPv4 and UDP headers. */
   readonly bytesMax?: number;
 }
@@ -45,10 +47,10 @@ const ETHERNET_BYTES_MAX = 1500 - 20 - 8;
  * ```
  */
 export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPatch): Uint8Array | PatchFault {
-  const { information, bytesMax = ETHERNET_BYTES_MAX } = patch;
+  const { information, join = false, bytesMax = ETHERNET_BYTES_MAX } = patch;
   const fields = scan(datagram);
   if (fields === undefined) return "malformed";
-  if (information !== undefined && fields.relayed) return "alreadyPresent";
+  if (information !== undefined && fields.relayed && !join) return "alreadyPresent";
   const optionBytes = information === undefined
     ? 0
     : information.length + 2 * Math.max(1, Math.ceil(information.length / PART_BYTES_MAX));
@@ -103,6 +105,12 @@ export function removeRelayAgentInformation(datagram: Uint8Array): Uint8Array | 
 
 /** Option 82 of a datagram, copied, its parts joined. A datagram that is no DHCP message is malformed as well. */
 export function readRelayAgentInformation(datagram: Uint8Array): OptionRead<RelayAgentInformation> {
+  const value = relayAgentInformationIn(datagram);
+  return value.kind === "present" ? relayAgentInformation.decode(value.value, RELAY_AGENT_INFORMATION) : value;
+}
+
+/** The same without a look at the sub-options. */
+export function relayAgentInformationIn(datagram: Uint8Array): OptionRead<Uint8Array> {
   const fields = scan(datagram);
   if (fields === undefined) return { kind: "malformed", error: NOT_DHCP };
   if (!fields.relayed) return { kind: "absent" };
@@ -115,7 +123,7 @@ export function readRelayAgentInformation(datagram: Uint8Array): OptionRead<Rela
     joined.set(part, size);
     size += part.length;
   }
-  return relayAgentInformation.decode(joined.subarray(0, size), RELAY_AGENT_INFORMATION);
+  return { kind: "present", value: joined.subarray(0, size) };
 }
 
 const NOT_DHCP: DecodeError = { kind: "badValue", field: "options", offset: AT.options };

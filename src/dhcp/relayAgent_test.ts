@@ -8,6 +8,7 @@ import {
   appendRelayAgentInformation,
   type PatchFault,
   readRelayAgentInformation,
+  relayAgentInformationIn,
   removeRelayAgentInformation,
 } from "./relayAgent.ts";
 
@@ -52,6 +53,17 @@ Deno.test("append: the packets of all clients decode to what they were, and opti
     const options = new Map(original.value.options).set(82, INFORMATION);
     deepStrictEqual(patched, { ok: true, value: { ...original.value, giaddr: 0x0a4d0001, hops: 1, options } }, name);
   }
+});
+
+Deno.test("append: joins an option 82 that is there only when told to", () => {
+  const before = datagram("350101 5203 010109 ff");
+  strictEqual(appendRelayAgentInformation(before, PATCH), "alreadyPresent");
+  const joined = bytesOf(appendRelayAgentInformation(before, { ...PATCH, join: true }));
+  deepStrictEqual(optionsOf(joined), octets("350101 5203 010109 520c 0104 6c616e30 0504 0a4d0000 ff"));
+  deepStrictEqual(relayAgentInformationIn(joined), {
+    kind: "present",
+    value: octets("010109 0104 6c616e30 0504 0a4d0000"),
+  });
 });
 
 Deno.test("append: padding gives way before the message grows", () => {
