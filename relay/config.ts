@@ -4,24 +4,36 @@
  */
 
 import type { z } from "zod";
+import { assert } from "../src/assert.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import { formatSeconds, milliseconds } from "../src/config/duration.ts";
-import { defined, flag, integer, list, mapping, readOnly, text } from "../src/config/field.ts";
+import { defined, type Field, flag, integer, list, mapping, oneOf, readOnly, text } from "../src/config/field.ts";
 import { hostAddress, httpUrl, interfaceName, port, textOrHexBytes } from "../src/config/fields.ts";
 import type { Path, Report } from "../src/config/issue.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import { type HttpConfig, httpSection, type LogConfig, logSection } from "../src/config/sections.ts";
+import { type ForwardLimits, type Option82Policy, OPTION_82_POLICIES, type Rate } from "./forward/config.ts";
 
 /** A client-facing interface. */
 export interface RelayInterface {
   readonly name: string;
   /** The `giaddr` it puts in; undefined: the interface's first IPv4 address. */
   readonly address?: Ipv4;
+  /** Those of its other subnets; undefined: the interface's other IPv4 addresses. */
+  readonly secondary?: readonly Ipv4[];
   /** Whether packets may come with giaddr or option 82 already in them (RFC 3046 §2.1.1). */
   readonly trusted: boolean;
+  /** What to do with option 82 that is in them. */
+  readonly option82: Option82Policy;
   /** RFC 3046 §3.1; undefined: the interface's name. */
   readonly circuitId?: Uint8Array;
+  /** RFC 3046 §3.2; undefined: the relay's. */
+  readonly remoteId?: Uint8Array;
+  /** RFC 3993; undefined: none. */
+  readonly subscriberId?: Uint8Array;
+  /** DHCP servers on the link that are no rogues. */
+  readonly knownServers: readonly Ipv4[];
 }
 
 /** A node that requests may be forwarded to. */
@@ -47,6 +59,9 @@ export interface RelayConfig {
     readonly hopsMax: number;
     /** RFC 3046 §3.2; undefined: the interface's hardware address. */
     readonly remoteId?: Uint8Array;
+    /** RFC 6925; undefined: none. */
+    readonly relayId?: Uint8Array;
+    readonly limits: ForwardLimits;
     /** Add the link selection sub-option (RFC 3527). */
     readonly linkSelection: boolean;
     /** Add the server identifier override sub-option (RFC 5107), so that renewals come back through the relay. */
@@ -70,8 +85,21 @@ export const HTTP_PORT_DEFAULT = 8068;
 const NODE_HTTP_PORT_DEFAULT = 8067;
 const NODES_MAX = 255;
 
-/** RFC 3046 §2.0: all sub-options together have 255 octets. */
-const AGENT_ID_OCTETS_MAX = 64;
+/** RFC 3046 §2.0: all sub-options together have 255 octets; four of these and those of fixed size fit. */
+const AGENT_ID_OCTETS_MAX = 56;
+
+/** Generous: a boot storm of a thousand clients passes, and so does all that a relay can forward. */
+export const LIMITS_DEFAULT: ForwardLimits = {
+  client: { perSecond: 10, burst: 30 },
+  interface: { perSecond: 50_000, burst: 50_000 },
+  openPerCircuit: 10_000,
+};
+
+assert(
+  4 * (2 + AGENT_ID_OCTETS_MAX) + 2 * (2 + 4) + (2 + 1) <= 255,
+  "RFC 3046 §2.0: the length of option 82 is one octet",
+);
+assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients passes");
 
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
 const NODE_ADDRESS = hostAddress();
@@ -79,7 +107,13 @@ const NODE_PORT = port();
 const INTERFACE_NAME = interfaceName();
 const GATEWAY_ADDRESS = hostAddress();
 const CIRCUIT_ID = textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX });
+const AGENT_ID = textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX });
+const OPTION_82 = oneOf(OPTION_82_POLICIES);
+const TRUSTED = flag();
 const WEIGHT_MAX = 100;
+const SECONDARY_MAX = 16;
+const RATE_MAX = 1_000_000;
+const OPEN_MAX = 60_000;
 const SITE = text({ octetsMax: 64, noun: "the name of a site", example: "berlin" });
 const PROBE_INTERVAL = milliseconds({ min: 100, max: 60_000 });
 const PROBE_TIMEOUT = milliseconds({ min: 10, max: 60_000 });
@@ -88,9 +122,32 @@ const PROBE_DEFAULT = { intervalMs: 1000, timeoutMs: 500, ping: true } as const;
 const interfaceSchema = mapping({
   name: INTERFACE_NAME,
   address: GATEWAY_ADDRESS.optional(),
-  trusted: flag().default(false),
+  secondary: list(GATEWAY_ADDRESS, { max: SECONDARY_MAX }).optional(),
+  trusted: TRUSTED.default(false),
+  option82: OPTION_82.default("forward"),
   circuitId: CIRCUIT_ID.optional(),
-}).transform(({ name, address, trusted, circuitId }) => ({ name, trusted, ...defined({ address, circuitId }) }));
+  remoteId: AGENT_ID.optional(),
+  subscriberId: AGENT_ID.optional(),
+  knownServers: list(hostAddress()).default([]),
+}).transform(({ address, secondary, circuitId, remoteId, subscriberId, ...rest }) => ({
+  ...rest,
+  ...defined({ address, secondary, circuitId, remoteId, subscriberId }),
+}));
+
+/** So many per second, and so many at once. */
+function rate(fallback: Rate): Field<Rate> {
+  return mapping({
+    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).default(fallback.perSecond),
+    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).default(fallback.burst),
+  }).default(fallback);
+}
+
+const limitsSchema = mapping({
+  client: rate(LIMITS_DEFAULT.client),
+  interface: rate(LIMITS_DEFAULT.interface),
+  openPerCircuit: integer({ min: 1, max: OPEN_MAX, example: LIMITS_DEFAULT.openPerCircuit })
+    .default(LIMITS_DEFAULT.openPerCircuit),
+}).default(LIMITS_DEFAULT);
 
 const nodeSchema = mapping({
   id: NODE_ID,
@@ -111,12 +168,14 @@ export const relaySchema: z.ZodType<RelayConfig> = mapping({
     site: SITE.optional(),
     interfaces: list(interfaceSchema, { min: 1 }),
     hopsMax: integer({ min: 1, max: HOPS_LIMIT, example: HOPS_MAX_DEFAULT }).default(HOPS_MAX_DEFAULT),
-    remoteId: textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX }).optional(),
+    remoteId: AGENT_ID.optional(),
+    relayId: AGENT_ID.optional(),
+    limits: limitsSchema,
     linkSelection: flag().default(true),
     serverIdentifierOverride: flag().default(true),
     port: port().default(67),
     clientPort: port().default(68),
-  }).transform(({ remoteId, site, ...relay }) => ({ ...relay, ...defined({ remoteId, site }) })),
+  }).transform(({ remoteId, relayId, site, ...relay }) => ({ ...relay, ...defined({ remoteId, relayId, site }) })),
   nodes: list(nodeSchema, { min: 1, max: NODES_MAX }),
   probe: mapping({
     interval: PROBE_INTERVAL.default(PROBE_DEFAULT.intervalMs),
@@ -135,16 +194,12 @@ export function checkRelay(root: unknown, report: Report): void {
   checkUnique(interfaces, ["relay", "interfaces"], report, [
     { key: "name", read: ({ name }) => readOnly(INTERFACE_NAME, name), remedy: "name each interface once" },
     {
-      key: "address",
-      read: ({ address }) => readOnly(GATEWAY_ADDRESS, address),
-      remedy: "replies find their interface by it, so give each its own",
-    },
-    {
       key: "circuitId",
       read: ({ circuitId }) => readOnly(CIRCUIT_ID, circuitId)?.join("."),
-      remedy: "replies find their interface by it, so give each its own",
+      remedy: "nodes tell interfaces apart by it, so give each its own",
     },
   ]);
+  checkTrust(interfaces, report);
   checkUnique(file.nodes, ["nodes"], report, [
     { key: "id", read: ({ id }) => readOnly(NODE_ID, id), remedy: "give every node its own id" },
     {
@@ -159,6 +214,19 @@ export function checkRelay(root: unknown, report: Report): void {
   ]);
   checkSites(file, report);
   checkProbe(asMapping(file.probe), report);
+}
+
+/** Without trust option 82 is dropped, whatever the policy would be. */
+function checkTrust(interfaces: unknown, report: Report): void {
+  for (const [index, entry] of asList(interfaces).entries()) {
+    const { trusted, option82 } = asMapping(entry);
+    const policy = readOnly(OPTION_82, option82);
+    if ((policy !== "append" && policy !== "replace") || readOnly(TRUSTED, trusted) === true) continue;
+    report(
+      ["relay", "interfaces", index, "option82"],
+      "has no effect on an interface that is not trusted; add trusted: true",
+    );
+  }
 }
 
 /** A site that no node is in is a slip of the pen, or a preference that can't do anything. */

@@ -19,8 +19,13 @@ function issuesOf(...lines: string[]): string[] {
 Deno.test("relaySchema fills in the defaults", () => {
   deepStrictEqual(load(SMALL), {
     relay: {
-      interfaces: [{ name: "lan0", trusted: false }],
+      interfaces: [{ name: "lan0", trusted: false, option82: "forward", knownServers: [] }],
       hopsMax: 4,
+      limits: {
+        client: { perSecond: 10, burst: 30 },
+        interface: { perSecond: 50_000, burst: 50_000 },
+        openPerCircuit: 10_000,
+      },
       linkSelection: true,
       serverIdentifierOverride: true,
       port: 67,
@@ -38,9 +43,12 @@ Deno.test("relaySchema reads every key", () => {
     "relay:",
     "  site: berlin",
     "  interfaces:",
-    '  - { name: lan0, address: 10.77.0.1, trusted: true, circuitId: "0x0102" }',
+    '  - { name: lan0, address: 10.77.0.1, trusted: true, circuitId: "0x0102", option82: append, subscriberId: s,',
+    "      secondary: [10.78.0.1], remoteId: r, knownServers: [10.77.0.5] }",
     "  hopsMax: 16",
     "  remoteId: site-7",
+    "  relayId: edge-1",
+    "  limits: { client: { perSecond: 1 }, interface: { burst: 2 }, openPerCircuit: 3 }",
     "  linkSelection: false",
     "  serverIdentifierOverride: false",
     "  port: 6700",
@@ -50,7 +58,23 @@ Deno.test("relaySchema reads every key", () => {
   ]);
   deepStrictEqual(config.relay, {
     site: "berlin",
-    interfaces: [{ name: "lan0", address: 0x0a4d0001, trusted: true, circuitId: Uint8Array.of(1, 2) }],
+    interfaces: [{
+      name: "lan0",
+      address: 0x0a4d0001,
+      secondary: [0x0a4e0001],
+      trusted: true,
+      option82: "append",
+      circuitId: Uint8Array.of(1, 2),
+      remoteId: new TextEncoder().encode("r"),
+      subscriberId: new TextEncoder().encode("s"),
+      knownServers: [0x0a4d0005],
+    }],
+    relayId: new TextEncoder().encode("edge-1"),
+    limits: {
+      client: { perSecond: 1, burst: 30 },
+      interface: { perSecond: 50_000, burst: 2 },
+      openPerCircuit: 3,
+    },
     hopsMax: 16,
     remoteId: new TextEncoder().encode("site-7"),
     linkSelection: false,
@@ -69,7 +93,7 @@ Deno.test("relaySchema reads every key", () => {
   deepStrictEqual(config.probe, { intervalMs: 2000, timeoutMs: 250, ping: false });
 });
 
-Deno.test("interfaces differ in name, address and circuit id", () => {
+Deno.test("interfaces differ in name and circuit id", () => {
   deepStrictEqual(
     issuesOf(
       "relay:",
@@ -80,12 +104,21 @@ Deno.test("interfaces differ in name, address and circuit id", () => {
     ),
     [
       'f:4:13: relay.interfaces[1].name: "lan0" stands at relay.interfaces[0].name already; name each interface once',
-      'f:4:28: relay.interfaces[1].address: "10.77.0.1" stands at relay.interfaces[0].address already; ' +
-      "replies find their interface by it, so give each its own",
       'f:4:50: relay.interfaces[1].circuitId: "0x61" stands at relay.interfaces[0].circuitId already; ' +
-      "replies find their interface by it, so give each its own",
+      "nodes tell interfaces apart by it, so give each its own",
     ],
   );
+});
+
+Deno.test("a policy for option 82 takes trust", () => {
+  const relay = (entry: string) => `relay: { interfaces: [{ name: lan0, ${entry} }] }`;
+  deepStrictEqual(issuesOf(relay("option82: append"), SMALL[1] as string), [
+    'f:1:47: relay.interfaces[0].option82: "append" has no effect on an interface that is not trusted; add trusted: true',
+  ]);
+  deepStrictEqual(issuesOf(relay("option82: drop"), SMALL[1] as string), []);
+  deepStrictEqual(issuesOf(relay("option82: keep"), SMALL[1] as string), [
+    'f:1:47: relay.interfaces[0].option82: "keep" is not one of forward, append, replace, drop; write one of these',
+  ]);
 });
 
 Deno.test("nodes differ in id, and in address or port", () => {
@@ -139,11 +172,15 @@ Deno.test({ name: "relay/example.yaml is valid", permissions: { read: true } }, 
   const text = await Deno.readTextFile(file);
   const full = loadConfig(text.replaceAll(/^( +)# (\w+: .*)$/gm, "$1$2"), relaySchema, checkRelay);
   ok(full.ok, full.ok ? "" : formatIssues(file, full.issues));
-  const { remoteId, site, interfaces, ...others } = full.value.relay;
+  const { remoteId, relayId, site, interfaces, ...others } = full.value.relay;
   const { interfaces: [loadedInterface], ...defaults } = loaded.value.relay;
   // Without their comment marks the keys change nothing but what the machine would have given.
   deepStrictEqual(others, defaults);
-  deepStrictEqual([remoteId, site], [new TextEncoder().encode("site-7"), "berlin"]);
+  deepStrictEqual([remoteId, relayId, site], [
+    new TextEncoder().encode("site-7"),
+    new TextEncoder().encode("edge-1"),
+    "berlin",
+  ]);
   deepStrictEqual(full.value.probe, loaded.value.probe);
   deepStrictEqual(full.value.nodes, [{ ...loaded.value.nodes[0], site }, ...loaded.value.nodes.slice(1)]);
   strictEqual(interfaces[0]?.trusted, loadedInterface?.trusted);

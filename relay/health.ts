@@ -1,21 +1,24 @@
 /** What the relay tells over HTTP: readiness, status and metrics, all read from the running parts when asked. */
 
+import { toHex } from "../src/bytes/hex.ts";
 import type { HealthSource, Readiness } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics, type Sample } from "../src/http/metrics.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { VERSION } from "../src/cli/version.ts";
-import type { ForwardConfig } from "./forward/config.ts";
 import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.ts";
+import type { Relay } from "./relay.ts";
+import type { Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
-import type { Wire } from "./wires/wires.ts";
+import type { WireTrouble } from "./wires/wires.ts";
 
-/** Where the answers come from. */
+/** Where the answers come from: the parts as they are now. */
 export interface HealthParts {
-  readonly config: ForwardConfig;
-  readonly tracker: NodeTracker;
-  readonly wires: readonly Wire[];
-  /** One per interface. */
-  readonly counts: readonly OutcomeCounts[];
+  readonly service: {
+    readonly resolved: Resolved;
+    readonly tracker: NodeTracker;
+    readonly relay: Pick<Relay, "counts" | "forwarder">;
+    readonly wires: { troubleOf(link: number): WireTrouble };
+  };
   /** Milliseconds of a clock that does not go back. */
   readonly now: () => number;
   /** Since 1970. */
@@ -32,8 +35,11 @@ export function relayHealth(parts: HealthParts): HealthSource {
   };
 }
 
-function readiness({ tracker, now }: HealthParts): Readiness {
+function readiness({ service: { tracker, resolved }, now }: HealthParts): Readiness {
   const nowMs = now();
+  if (resolved.absent.length === resolved.links.length) {
+    return { ready: false, reason: resolved.absent.map(({ message }) => message).join("; ") };
+  }
   if (tracker.ready(nowMs)) return { ready: true };
   const reachable = tracker.states(nowMs).filter((node) => node.reachable);
   const reason = reachable.length === 0
@@ -43,41 +49,61 @@ function readiness({ tracker, now }: HealthParts): Readiness {
 }
 
 function status(parts: HealthParts): object {
-  const { config, tracker, wires, counts, now } = parts;
-  const states = tracker.states(now());
-  const requests = states.reduce((sum, { traffic }) => sum + traffic.requests, 0);
+  const { service: { relay, resolved }, now, startedMs } = parts;
   return {
     version: VERSION,
     ...readiness(parts),
-    nodes: states.map((state, index) => {
-      const { address = 0, port = 0 } = config.nodes[index] ?? {};
-      const { traffic, ...rest } = state;
-      return {
-        ...rest,
-        rttMs: rounded(state.rttMs),
-        deviationMs: rounded(state.deviationMs),
-        jitterMs: rounded(state.jitterMs),
-        answerMs: rounded(state.answerMs),
-        hedgeDelayMs: rounded(state.hedgeDelayMs),
-        share: requests === 0 ? 0 : rounded(traffic.requests / requests),
-        ...traffic,
-        address: formatIpv4(address),
-        port,
-      };
-    }),
-    interfaces: config.interfaces.map(({ name, giaddr, trusted }, index) => {
-      const wire = wires[index];
-      return {
-        name,
-        giaddr: formatIpv4(giaddr),
-        trusted,
-        receiveDrops: wire?.receiveDrops ?? 0,
-        sendErrors: wire?.sendErrors.count ?? 0,
-        lastSendError: wire?.sendErrors.last ?? null,
-        datagrams: counts[index],
-      };
-    }),
+    transactions: relay.forwarder.transactions,
+    nodes: nodesStatus(parts),
+    interfaces: interfacesStatus(parts),
+    rogueServers: relay.forwarder.rogues.list().map((rogue) => ({
+      interface: resolved.links[rogue.link]?.interface.name,
+      server: formatIpv4(rogue.server),
+      mac: rogue.mac === undefined ? null : toHex(rogue.mac, ":"),
+      replies: rogue.replies,
+      requests: rogue.requests,
+      secondsAgo: Math.round((now() - rogue.lastSeenMs) / 1000),
+    })),
+    startedAt: new Date(startedMs).toISOString(),
   };
+}
+
+function nodesStatus({ service: { tracker, resolved }, now }: HealthParts): object[] {
+  const states = tracker.states(now());
+  const requests = states.reduce((sum, { traffic }) => sum + traffic.requests, 0);
+  return states.map(({ traffic, ...state }, index) => {
+    const { address = 0, port = 0 } = resolved.forward.nodes[index] ?? {};
+    return {
+      ...state,
+      rttMs: rounded(state.rttMs),
+      deviationMs: rounded(state.deviationMs),
+      jitterMs: rounded(state.jitterMs),
+      answerMs: rounded(state.answerMs),
+      hedgeDelayMs: rounded(state.hedgeDelayMs),
+      share: requests === 0 ? 0 : rounded(traffic.requests / requests),
+      ...traffic,
+      address: formatIpv4(address),
+      port,
+    };
+  });
+}
+
+function interfacesStatus({ service: { resolved, relay, wires } }: HealthParts): object[] {
+  return resolved.links.map(({ interface: { name, gateways, trusted } }, index) => {
+    const { receiveDrops, sendErrors } = wires.troubleOf(index);
+    return {
+      name,
+      up: gateways.length > 0,
+      reason: resolved.absent.find((absence) => absence.name === name)?.message ?? null,
+      giaddr: gateways[0] === undefined ? null : formatIpv4(gateways[0].giaddr),
+      giaddrs: gateways.map(({ giaddr }) => formatIpv4(giaddr)),
+      trusted,
+      receiveDrops,
+      sendErrors: sendErrors.count,
+      lastSendError: sendErrors.last ?? null,
+      datagrams: relay.counts[index],
+    };
+  });
 }
 
 function seconds(ms: number | null): number | null {
@@ -89,14 +115,15 @@ function rounded(ms: number | null): number | null {
 }
 
 /** The relay's own metrics; `README.md` lists them. */
-function relayMetrics({ config, tracker, wires, counts, now }: HealthParts): Metric[] {
+function relayMetrics({ service, now }: HealthParts): Metric[] {
+  const names = () => service.resolved.links.map((link) => link.interface.name);
   const perNode = (value: (node: NodeState) => number | null) => () =>
-    tracker.states(now()).map((node): Sample => ({ labels: { node: String(node.id) }, value: value(node) ?? NaN }));
-  const perInterface = (value: (wire: Wire) => number) => () =>
-    wires.map((wire, index): Sample => ({
-      labels: { interface: config.interfaces[index]?.name ?? "" },
-      value: value(wire),
+    service.tracker.states(now()).map((node): Sample => ({
+      labels: { node: String(node.id) },
+      value: value(node) ?? NaN,
     }));
+  const perInterface = (value: (link: number) => number) => () =>
+    names().map((name, link): Sample => ({ labels: { interface: name }, value: value(link) }));
   const node = (name: string, help: string, value: (node: NodeState) => number | null): Metric => ({
     kind: name.endsWith("_total") ? "counter" : "gauge",
     name: `dhcpcluster_relay_node_${name}`,
@@ -104,25 +131,44 @@ function relayMetrics({ config, tracker, wires, counts, now }: HealthParts): Met
     labels: ["node"],
     read: perNode(value),
   });
-  const wire = (name: string, help: string, value: (wire: Wire) => number): Metric => ({
-    kind: "counter",
-    name: `dhcpcluster_relay_${name}_total`,
+  const link = (name: string, help: string, value: (link: number) => number): Metric => ({
+    kind: name.endsWith("_total") ? "counter" : "gauge",
+    name: `dhcpcluster_relay_${name}`,
     help,
     labels: ["interface"],
     read: perInterface(value),
   });
+  const trouble = (index: number) => service.wires.troubleOf(index);
   return [
     {
       kind: "counter",
       name: "dhcpcluster_relay_datagrams_total",
       help: "Datagrams by client interface, direction, result and outcome.",
       labels: ["interface", "path", "result", "outcome"],
-      read: () => config.interfaces.flatMap(({ name }, index) => outcomeSamples(name, counts[index])),
+      read: () => names().flatMap((name, index) => outcomeSamples(name, service.relay.counts[index])),
     },
-    wire("receive_drops", "Datagrams the kernel dropped as a receive buffer was full.", (
-      { receiveDrops },
-    ) => receiveDrops),
-    wire("send_errors", "Datagrams the system would not send.", ({ sendErrors }) => sendErrors.count),
+    link(
+      "receive_drops_total",
+      "Datagrams the kernel dropped as a receive buffer was full.",
+      (index) => trouble(index).receiveDrops,
+    ),
+    link("send_errors_total", "Datagrams the system would not send.", (index) => trouble(index).sendErrors.count),
+    link(
+      "interface_up",
+      "1 while the interface is there and has an address.",
+      (index) => Number((service.resolved.links[index]?.interface.gateways.length ?? 0) > 0),
+    ),
+    link(
+      "rogue_sightings_total",
+      "Signs of DHCP servers on the clients' link that do not belong there.",
+      (index) => service.relay.forwarder.rogues.count(index),
+    ),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_relay_transactions",
+      help: "Transactions remembered.",
+      read: () => service.relay.forwarder.transactions,
+    },
     node("ready", "1 while the node can serve.", ({ ready }) => Number(ready)),
     node("reachable", "1 while the node answers.", ({ reachable }) => Number(reachable)),
     node("chosen", "1 while requests go to the node.", ({ chosen }) => Number(chosen)),

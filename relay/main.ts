@@ -1,8 +1,10 @@
 /** dhcpcluster-relay: the command. Puts the parts together and ends them in order; the parts do the work. */
 
-import { runProgram } from "../src/cli/program.ts";
+import type { Logger } from "@logtape/logtape";
+import { type Given, runProgram } from "../src/cli/program.ts";
 import { onSignals } from "../src/cli/signals.ts";
 import { VERSION } from "../src/cli/version.ts";
+import { loadConfigFile } from "../src/config/load.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
@@ -10,51 +12,25 @@ import { findInterface } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
-import { DropLog } from "./drops.ts";
 import { relayHealth } from "./health.ts";
-import { Measurer } from "./measure/measurer.ts";
 import { systemPing } from "./measure/ping.ts";
-import { askHealth } from "./measure/readyz.ts";
-import { logEvent, trackedNodes } from "./nodes.ts";
-import { Relay } from "./relay.ts";
-import { describeLink, resolveConfig } from "./resolve.ts";
-import { NodeTracker } from "./select/tracker.ts";
-import { openWires } from "./wires/wires.ts";
+import { describeLink } from "./resolve.ts";
+import { RelayService } from "./service.ts";
 
 /** Starts everything, or throws an error of one line and leaves nothing running. */
-async function start(config: RelayConfig): Promise<void> {
+async function start(config: RelayConfig, { file }: Given): Promise<void> {
   configureLog(config.log);
   const log = logger("relay");
-  const { forward, links } = resolveConfig(config, findInterface);
-  const ports = { server: config.relay.port, client: config.relay.clientPort };
-  const wires = await openWires(links, ports, { openUdp, openPacket });
-
   const now = () => performance.now();
-  const tracker = new NodeTracker(trackedNodes(config), { onEvent: (event) => logEvent(log, event) });
-  const drops = new DropLog(log, now);
-  const relay = new Relay({
-    config: forward,
-    wires,
-    tracker,
-    now,
-    dropped: (link, reason, bytes, from) => drops.add(links[link]?.interface.name ?? "", reason, bytes, from),
-  });
-  const health = relayHealth({ config: forward, tracker, wires, counts: relay.counts, now, startedMs: Date.now() });
-  const http = serve();
-  const measurer = new Measurer({
-    nodes: config.nodes,
-    intervalMs: config.probe.intervalMs,
-    timeoutMs: config.probe.timeoutMs,
-    witness: tracker,
-    ping: config.probe.ping ? systemPing : undefined,
-    askHealth,
-    now,
-  });
+  const opener = { openUdp, openPacket };
+  const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
+  const health = relayHealth({ service, now, startedMs: Date.now() });
+  const http = await listen();
 
   const implementation = socketImplementation();
   log.info("dhcpcluster-relay {version} relays for {links}; sockets: {sockets}; http://{http}", {
     version: VERSION,
-    links: links.map(describeLink).join(", "),
+    links: service.resolved.links.map(describeLink).join(", "),
     sockets: implementation.kind === "linux" ? "linux" : `${implementation.kind}, as ${implementation.reason}`,
     http: `${formatIpv4(config.http.address)}:${http.port}`,
   });
@@ -62,21 +38,15 @@ async function start(config: RelayConfig): Promise<void> {
   onSignals({
     async stop(signal) {
       log.info("{signal}: stopping", { signal });
-      // A request that is passed on now could not be answered any more.
-      for (const wire of wires) wire.close();
-      measurer.close();
+      await service.close();
       await http.close();
-      drops.close();
       log.info("stopped");
     },
-    reload: () => {
-      log.warn("SIGHUP: the relay keeps its configuration; restart it to apply changes");
-      return Promise.resolve();
-    },
+    reload: () => reload(service, file, log),
     failed: (message) => log.error("{message}", { message }),
   });
 
-  function serve() {
+  async function listen() {
     try {
       return serveHttp(
         healthApp({
@@ -86,11 +56,41 @@ async function start(config: RelayConfig): Promise<void> {
         config.http,
       );
     } catch (error) {
-      drops.close();
-      for (const wire of wires) wire.close();
+      await service.close();
       throw error;
     }
   }
+}
+
+/** SIGHUP: reads the file again, and goes on with the old one if the new one is not good. */
+async function reload(service: RelayService, file: string, log: Logger): Promise<void> {
+  const loaded = await loadConfigFile(file, relaySchema, checkRelay);
+  if (!loaded.ok) {
+    for (const line of loaded.message.split("\n")) log.error("SIGHUP: {line}", { line });
+    log.error("SIGHUP: the configuration stays what it was");
+    return;
+  }
+  const { value, fixed } = withFixed(loaded.value, service.config);
+  configureLog(value.log);
+  await service.reload(value);
+  if (fixed.length > 0) {
+    log.warn("SIGHUP: {keys} can't change while the relay runs; restart it", { keys: fixed.join(", ") });
+  }
+  log.info("SIGHUP: the configuration was read again; relaying for {links}", {
+    links: service.resolved.links.map(describeLink).join(", "),
+  });
+}
+
+/** What is bound once stays as it is; `fixed` names what the file wants different all the same. */
+function withFixed(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
+  const { port, clientPort } = running.relay;
+  const fixed = [
+    ...(wanted.relay.port === port ? [] : ["relay.port"]),
+    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
+    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
+    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
+  ];
+  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
 }
 
 if (import.meta.main) {

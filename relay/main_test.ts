@@ -109,14 +109,16 @@ http: { address: ${HOST}, port: ${HTTP_PORT} }
       strictEqual(decoded.value.hops, 1);
       strictEqual(new TextDecoder().decode(decoded.value.options.get(82)?.subarray(2, 4)), "lo");
 
-      const offer = datagram({ op: BOOTREPLY, type: MESSAGE_TYPE.OFFER, yiaddr: "10.77.1.9", giaddr: HOST });
+      const offered = { op: BOOTREPLY, type: MESSAGE_TYPE.OFFER, yiaddr: "10.77.1.9", giaddr: HOST };
+      const offer = datagram(offered);
       stranger.send(offer, host, RELAY_PORT);
       const echo = relayed.slice();
       echo[AT.op] = BOOTREPLY;
+      echo[AT.options + 2] = MESSAGE_TYPE.OFFER;
       echo.set([10, 77, 1, 9], AT.yiaddr);
       node.send(echo, host, RELAY_PORT);
       // It is the node's and not the stranger's, and it has lost option 82.
-      deepStrictEqual(await toClient(), datagram({ op: BOOTREPLY, hops: 1, yiaddr: "10.77.1.9", giaddr: HOST }));
+      deepStrictEqual(await toClient(), datagram({ ...offered, hops: 1 }));
 
       const status = JSON.parse(await poll("/status", (code) => code === 200));
       const { rttMs, id, ready: serves, reachable, chosen, address, port } = status.nodes[0];

@@ -1,7 +1,8 @@
 /** The operator's guide lists what the code has, no less and no more. */
 
 import { deepStrictEqual } from "node:assert/strict";
-import { OUTCOMES, zeroCounts } from "./forward/outcomes.ts";
+import { Forwarder } from "./forward/forwarder.ts";
+import { OUTCOMES } from "./forward/outcomes.ts";
 import { relayHealth } from "./health.ts";
 import { NodeTracker } from "./select/tracker.ts";
 import { CONFIG } from "./testing/messages.ts";
@@ -23,9 +24,13 @@ Deno.test("README.md lists every outcome as the table has it", () => {
 
 Deno.test("README.md lists every metric of the relay", async () => {
   const documented = new Set(README.match(/dhcpcluster_relay_\w+/g));
-  const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
-  const parts = { tracker, wires: [], counts: CONFIG.interfaces.map(zeroCounts), now: () => 0, startedMs: 0 };
-  const metrics = await relayHealth({ config: CONFIG, ...parts }).metrics();
+  const service = {
+    resolved: { forward: CONFIG, links: [], absent: [] },
+    tracker: new NodeTracker([{ id: 1, weight: 1, local: false }]),
+    relay: { counts: [], forwarder: new Forwarder(CONFIG, new NodeTracker([]), 0) },
+    wires: { troubleOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
+  };
+  const metrics = await relayHealth({ service, now: () => 0, startedMs: 0 }).metrics();
   const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));
   deepStrictEqual(documented, actual);
 });

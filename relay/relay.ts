@@ -1,78 +1,158 @@
 /**
- * The relay at work: what comes in from the wires goes through the forwarding core and out again, and is counted.
- * Holds no decision of its own.
+ * The relay at work: what comes in from the wires goes through the forwarding core, what that wants sent goes out, and
+ * everything is counted. Keeps the core's deadlines. Holds no decision of its own.
  */
 
 import type { Ipv4 } from "../src/net/ipv4.ts";
-import type { ForwardConfig } from "./forward/config.ts";
-import { type DropReason, type OutcomeCounts, zeroCounts } from "./forward/outcomes.ts";
-import { forwardReply } from "./forward/reply.ts";
-import { type Arrival, forwardRequest } from "./forward/request.ts";
+import { unreachable } from "../src/assert.ts";
+import type { ClientDestination } from "../src/dhcp/delivery.ts";
+import type { ForwardConfig, ForwardNode, Gateway } from "./forward/config.ts";
+import { type Effect, Forwarder } from "./forward/forwarder.ts";
+import { type DropReason, type Outcome, type OutcomeCounts, zeroCounts } from "./forward/outcomes.ts";
+import type { Rogue } from "./forward/rogues.ts";
+import type { Delivery, Send } from "./forward/transaction.ts";
 import type { NodeTracker } from "./select/tracker.ts";
-import type { Wire, WireHandlers } from "./wires/wires.ts";
+
+/** Sends, each from the right socket; false when the system would not take it. */
+export interface Outlet {
+  /** To a node, from the address that its answer is to come back to. */
+  sendUpstream(giaddr: Ipv4, bytes: Uint8Array, to: Ipv4, port: number): boolean;
+  /** To a client, through the interface it is on. */
+  deliver(gateway: Gateway, bytes: Uint8Array, destination: ClientDestination): boolean;
+}
 
 /** What a relay is made of. */
 export interface RelayParts {
   readonly config: ForwardConfig;
-  /** One per interface of `config`, in the same order. */
-  readonly wires: readonly Wire[];
+  readonly outlet: Outlet;
   readonly tracker: NodeTracker;
   /** Milliseconds of a clock that does not go back. */
   readonly now: () => number;
   /** Hears of every datagram dropped; it must bound what it says itself. */
-  readonly dropped: (link: number, reason: DropReason, bytes: Uint8Array, from: Ipv4) => void;
+  readonly dropped: (link: number, reason: DropReason, datagram: Datagram) => void;
+  /** Hears of every DHCP server that does not belong to a client link, once. */
+  readonly rogue: (rogue: Rogue) => void;
+  /** Counters that go on from an earlier relay; one per interface. */
+  readonly counts?: readonly OutcomeCounts[];
 }
 
-/** Forwards from its construction on, until its wires are closed. */
-export class Relay implements WireHandlers {
+/** What came in, for those who report it. */
+export interface Datagram {
+  readonly bytes: Uint8Array;
+  readonly from: Ipv4;
+}
+
+/** Forwards what it is given. */
+export class Relay {
+  readonly forwarder: Forwarder;
   /** One per interface. */
   readonly counts: readonly OutcomeCounts[];
   readonly #parts: RelayParts;
-  readonly #arrivals: readonly { readonly unicast: Arrival; readonly broadcast: Arrival }[];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When it rings. */
+  #timerMs = Infinity;
+  #closed = false;
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
-    this.counts = parts.config.interfaces.map(zeroCounts);
-    this.#arrivals = parts.config.interfaces.map((from) => ({
-      unicast: { interface: from, unicast: true },
-      broadcast: { interface: from, unicast: false },
-    }));
-    for (const [link, wire] of parts.wires.entries()) wire.receive(link, this);
+    this.forwarder = new Forwarder(parts.config, parts.tracker, parts.now());
+    this.counts = parts.counts ?? parts.config.interfaces.map(zeroCounts);
   }
 
+  /** Whether a reply belongs to something that this relay asked. */
+  knows(reply: Uint8Array): boolean {
+    return this.forwarder.knows(reply, this.#parts.now());
+  }
+
+  /** The same interfaces in the same order, but with other addresses. */
+  interfacesChanged(config: ForwardConfig): void {
+    this.forwarder.interfacesChanged(config);
+  }
+
+  /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void {
-    const { config, wires, tracker } = this.#parts;
-    const arrivals = this.#arrivals[link];
-    const wire = wires[link];
-    if (arrivals === undefined || wire === undefined) return;
-    const decision = forwardRequest(config, bytes, unicast ? arrivals.unicast : arrivals.broadcast);
-    if (decision.kind === "drop") return this.#drop(link, decision.outcome, bytes, from);
-    let sent = false;
-    for (const index of tracker.order.slice(0, tracker.fanOut)) {
-      const node = config.nodes[index];
-      if (node !== undefined && wire.sendUpstream(decision.bytes, node.address, node.port)) sent = true;
-    }
-    if (sent) this.#count(link, decision.outcome);
-    else this.#drop(link, "requestUnsent", bytes, from);
+    this.#do(this.forwarder.request(bytes, { link, from, unicast }, this.#parts.now()), { bytes, from });
   }
 
+  /** From anywhere else. */
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
-    const { config, wires, tracker, now } = this.#parts;
-    const decision = forwardReply(config, bytes, from, port);
-    if (decision.kind === "drop") return this.#drop(link, decision.outcome, bytes, from);
-    tracker.answered(decision.node, undefined, now());
-    const sent = wires[decision.interface]?.deliver(decision.bytes, decision.destination) === true;
-    if (sent) this.#count(decision.interface, decision.outcome);
-    else this.#drop(decision.interface, "replyUndelivered", bytes, from);
+    this.#do(this.forwarder.reply(bytes, link, from, port, this.#parts.now()), { bytes, from });
   }
 
-  #drop(link: number, reason: DropReason, bytes: Uint8Array, from: Ipv4): void {
+  /** A DHCP server's message, overheard on a client link. */
+  overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
+    this.#do(this.forwarder.overheard(link, from, mac, this.#parts.now()), { bytes, from });
+  }
+
+  /** Forgets its deadlines; it must not be given anything afterwards. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #do(effects: readonly Effect[], datagram: Datagram | undefined): void {
+    let sent = false;
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "send":
+          if (this.#send(effect.send)) sent = true;
+          break;
+        case "deliver":
+          this.#deliver(effect.delivery);
+          break;
+        case "relayed":
+          if (sent) this.#count(effect.link, effect.outcome);
+          else this.#drop(effect.link, "requestUnsent", datagram);
+          break;
+        case "dropped":
+          this.#drop(effect.link, effect.outcome, datagram);
+          break;
+        case "rogue":
+          this.#parts.rogue(effect.rogue);
+          break;
+        default:
+          return unreachable(effect);
+      }
+    }
+    this.#schedule();
+  }
+
+  #send(send: Send): boolean {
+    const { outlet, now, config } = this.#parts;
+    const { address, port } = config.nodes[send.node] as ForwardNode;
+    if (outlet.sendUpstream(send.gateway.giaddr, send.bytes, address, port)) return true;
+    let sent = false;
+    for (const effect of this.forwarder.refused(send, now())) {
+      if (effect.kind === "send" && this.#send(effect.send)) sent = true;
+    }
+    return sent;
+  }
+
+  #deliver(delivery: Delivery): void {
+    const { link, gateway, bytes, destination } = delivery;
+    if (this.#parts.outlet.deliver(gateway, bytes, destination)) this.#count(link, delivery.outcome);
+    else this.#drop(link, "replyUndelivered", { bytes, from: gateway.giaddr });
+  }
+
+  #drop(link: number, reason: DropReason, datagram: Datagram | undefined): void {
     this.#count(link, reason);
-    this.#parts.dropped(link, reason, bytes, from);
+    if (datagram !== undefined) this.#parts.dropped(link, reason, datagram);
   }
 
-  #count(link: number, outcome: keyof OutcomeCounts): void {
+  #count(link: number, outcome: Outcome): void {
     const counts = this.counts[link];
     if (counts !== undefined) counts[outcome]++;
+  }
+
+  /** One timer, for the earliest deadline. */
+  #schedule(): void {
+    const { nextMs } = this.forwarder;
+    if (nextMs === undefined || nextMs >= this.#timerMs || this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = nextMs;
+    this.#timer = setTimeout(() => {
+      this.#timerMs = Infinity;
+      this.#do(this.forwarder.tick(this.#parts.now()), undefined);
+    }, Math.max(0, nextMs - this.#parts.now()));
   }
 }

@@ -1,28 +1,38 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { BROADCAST_FLAG, MESSAGE_TYPE } from "../src/dhcp/message.ts";
-import type { Ipv4 } from "../src/net/ipv4.ts";
 import type { ClientDestination } from "../src/dhcp/delivery.ts";
+import { BROADCAST_FLAG, MESSAGE_TYPE } from "../src/dhcp/message.ts";
+import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import { Relay } from "./relay.ts";
 import { NodeTracker } from "./select/tracker.ts";
-import { CONFIG, datagram, ip, LAN0 } from "./testing/messages.ts";
-import type { Wire } from "./wires/wires.ts";
+import { CONFIG, datagram, GATEWAY0, ip } from "./testing/messages.ts";
 
-/** A relay between two LANs and two nodes, whose wires write down what they are given. */
-function relay(options: { up?: boolean; down?: boolean } = {}) {
-  const up: { link: number; to: Ipv4; bytes: Uint8Array }[] = [];
-  const down: { link: number; destination: ClientDestination; bytes: Uint8Array }[] = [];
+/** A relay between two LANs and two nodes that writes down what it sends. `refuse`: nodes that can't be sent to. */
+function relay(options: { refuse?: readonly Ipv4[]; down?: boolean } = {}) {
+  const up: string[] = [];
+  const down: { device: string; destination: ClientDestination; bytes: Uint8Array }[] = [];
   const drops: string[] = [];
-  const wires = CONFIG.interfaces.map((_, link): Wire => ({
-    receive() {},
-    sendUpstream: (bytes, to) => options.up !== false && up.push({ link, to, bytes }) > 0,
-    deliver: (bytes, destination) => options.down !== false && down.push({ link, destination, bytes }) > 0,
-    receiveDrops: 0,
-    sendErrors: { count: 0, last: undefined },
-    close() {},
-  }));
   const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
-  const dropped = (link: number, reason: string) => void drops.push(`${link} ${reason}`);
-  return { up, down, drops, tracker, core: new Relay({ config: CONFIG, wires, tracker, now: () => 0, dropped }) };
+  const clock = { nowMs: 0 };
+  const core = new Relay({
+    config: CONFIG,
+    outlet: {
+      sendUpstream: (giaddr, _bytes, to) =>
+        options.refuse?.includes(to) !== true && up.push(`${formatIpv4(giaddr)} to ${formatIpv4(to)}`) > 0,
+      deliver: ({ device }, bytes, destination) =>
+        options.down !== false && down.push({ device, destination, bytes }) > 0,
+    },
+    tracker,
+    now: () => clock.nowMs,
+    dropped: (link, reason) => void drops.push(`${link} ${reason}`),
+    rogue: () => {},
+  });
+  const chooseFirst = () => {
+    for (const index of [0, 1]) {
+      tracker.healthAsked(index, { kind: "answered", ready: true, rttMs: 1 }, 0);
+      tracker.roundEnded(index, 0);
+    }
+  };
+  return { up, down, drops, tracker, core, clock, chooseFirst };
 }
 
 /** The counters that are not zero. */
@@ -31,54 +41,79 @@ function counted(core: Relay): Record<string, number>[] {
 }
 
 const [NODE1, NODE2] = [ip("10.99.0.11"), ip("10.99.0.12")];
-const READY = { kind: "answered", ready: true, rttMs: 1 } as const;
 
 Deno.test("relay: while no node is known to live, requests go to all; the first to answer gets the next one", () => {
   const { core, up, down, tracker } = relay();
   core.request(0, datagram(), 0, false);
-  deepStrictEqual(up.map(({ to }) => to), [NODE1, NODE2]);
-  const option = [82, LAN0.information.broadcast.length, ...LAN0.information.broadcast];
+  deepStrictEqual(up, ["10.77.0.1 to 10.99.0.11", "10.77.0.1 to 10.99.0.12"]);
+  const option = [82, GATEWAY0.information.broadcast.length, ...GATEWAY0.information.broadcast];
   const offer = { op: 2, type: MESSAGE_TYPE.OFFER, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: BROADCAST_FLAG };
   core.reply(0, datagram({ ...offer, options: option }), NODE2, 67);
-  deepStrictEqual(down, [{ link: 0, destination: { kind: "broadcast", port: 68 }, bytes: datagram(offer) }]);
+  deepStrictEqual(down, [{ device: "lan0", destination: { kind: "broadcast", port: 68 }, bytes: datagram(offer) }]);
   deepStrictEqual([tracker.order, tracker.fanOut], [[1, 0], 1]);
   core.request(0, datagram({ type: MESSAGE_TYPE.REQUEST }), 0, false);
-  deepStrictEqual(up.map(({ to }) => to), [NODE1, NODE2, NODE2]);
+  strictEqual(up.at(-1), "10.77.0.1 to 10.99.0.12");
   deepStrictEqual(counted(core), [{ relayed: 2, deliveredBroadcast: 1 }, {}]);
+  core.close();
 });
 
-Deno.test("relay: a request leaves through the interface it came from, a reply through the one its giaddr names", () => {
-  const { core, up, down, tracker } = relay();
-  tracker.healthAsked(0, READY, 0);
+Deno.test("relay: a request goes up with its interface's giaddr, a reply down through the interface it was for", () => {
+  const { core, up, down, chooseFirst } = relay();
+  chooseFirst();
   core.request(1, datagram(), 0, false);
-  deepStrictEqual(up.map(({ link, to }) => [link, to]), [[1, NODE1]]);
+  deepStrictEqual(up, ["10.78.0.1 to 10.99.0.11"]);
   core.reply(0, datagram({ op: 2, type: 2, yiaddr: "10.78.1.9", giaddr: "10.78.0.1" }), NODE1, 67);
-  deepStrictEqual(down.map(({ link }) => link), [1]);
+  deepStrictEqual(down.map(({ device }) => device), ["lan1"]);
   deepStrictEqual(counted(core), [{}, { relayed: 1, deliveredLink: 1 }]);
+  core.close();
 });
 
 Deno.test("relay: a forged reply goes nowhere and vouches for nobody", () => {
   const { core, down, drops, tracker } = relay();
+  core.request(0, datagram(), 0, false);
   core.reply(0, datagram({ op: 2, type: 2, yiaddr: "10.77.1.9", giaddr: "10.77.0.1" }), ip("10.99.0.99"), 67);
   deepStrictEqual([down, drops, tracker.ready(0)], [[], ["0 replyForged"], false]);
-  deepStrictEqual(counted(core), [{ replyForged: 1 }, {}]);
+  deepStrictEqual(counted(core), [{ relayed: 1, replyForged: 1 }, {}]);
+  core.close();
+});
+
+Deno.test("relay: a node that the system will not send to is passed over at once", () => {
+  const { core, up, chooseFirst } = relay({ refuse: [NODE1] });
+  chooseFirst();
+  core.request(0, datagram(), 0, false);
+  deepStrictEqual(up, ["10.77.0.1 to 10.99.0.12"]);
+  deepStrictEqual(counted(core), [{ relayed: 1 }, {}]);
+  core.close();
 });
 
 Deno.test("relay: what the system will not send is counted as dropped, not as forwarded", () => {
-  const { core, drops } = relay({ up: false, down: false });
-  core.request(0, datagram(), 0, false);
+  const nowhere = relay({ refuse: [NODE1, NODE2] });
+  nowhere.core.request(0, datagram(), 0, false);
+  deepStrictEqual([nowhere.drops, counted(nowhere.core)], [["0 requestUnsent"], [{ requestUnsent: 1 }, {}]]);
+  nowhere.core.close();
+  const { core, drops } = relay({ down: false });
+  core.request(1, datagram(), 0, false);
   core.reply(0, datagram({ op: 2, type: 2, yiaddr: "10.78.1.9", giaddr: "10.78.0.1" }), NODE1, 67);
-  deepStrictEqual(drops, ["0 requestUnsent", "1 replyUndelivered"]);
-  deepStrictEqual(counted(core), [{ requestUnsent: 1 }, { replyUndelivered: 1 }]);
+  deepStrictEqual([drops, counted(core)], [["1 replyUndelivered"], [{}, { relayed: 1, replyUndelivered: 1 }]]);
+  core.close();
 });
 
-Deno.test("relay: a renewal by unicast is marked as one", () => {
-  const { core, up } = relay();
-  core.request(0, datagram({ type: 3, ciaddr: "10.77.1.9" }), ip("10.77.1.9"), true);
-  const unicast = [82, LAN0.information.unicast.length, ...LAN0.information.unicast];
-  deepStrictEqual(
-    up[0]?.bytes,
-    datagram({ type: 3, ciaddr: "10.77.1.9", giaddr: "10.77.0.1", hops: 1, options: unicast }),
-  );
-  strictEqual(up.length, 2);
+Deno.test("relay: deadlines are kept: a silent node is backed up by the next one", async () => {
+  const { core, up, chooseFirst } = relay();
+  chooseFirst();
+  // Time stands still for the core until the timer rings.
+  core.request(0, datagram(), 0, false);
+  core.close();
+  deepStrictEqual(up, ["10.77.0.1 to 10.99.0.11"]);
+
+  const awake = relay();
+  awake.chooseFirst();
+  const startMs = performance.now();
+  Object.defineProperty(awake.clock, "nowMs", { get: () => performance.now() - startMs });
+  awake.core.request(0, datagram(), 0, false);
+  while (awake.up.length < 2 && performance.now() - startMs < 10_000) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  awake.core.close();
+  deepStrictEqual(awake.up, ["10.77.0.1 to 10.99.0.11", "10.77.0.1 to 10.99.0.12"]);
 });

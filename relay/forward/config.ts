@@ -3,19 +3,37 @@
  * come from (YAML, the interfaces of the machine) is the business of `../resolve.ts`.
  */
 
-import type { Ipv4 } from "../../src/net/ipv4.ts";
+import type { Ipv4, Prefix } from "../../src/net/ipv4.ts";
+
+/** One of the relay's addresses on a client interface, and the subnet of clients behind it. */
+export interface Gateway {
+  /** The interface's name. */
+  readonly device: string;
+  /** What requests carry as `giaddr` and where replies come back to. */
+  readonly giaddr: Ipv4;
+  /** The relay's address as the clients see it: where they renew, and where replies to them come from. */
+  readonly local: Ipv4;
+  /** The subnet on the link; undefined when the machine does not know it. */
+  readonly subnet: Prefix | undefined;
+  /** The value of option 82 for a request that came as a broadcast, and for one that came by unicast. */
+  readonly information: { readonly broadcast: Uint8Array; readonly unicast: Uint8Array };
+}
+
+/** What to do with option 82 that is there already where trusted devices may set it. */
+export const OPTION_82_POLICIES = ["forward", "append", "replace", "drop"] as const;
+
+export type Option82Policy = typeof OPTION_82_POLICIES[number];
 
 /** One client-facing interface. */
 export interface ForwardInterface {
   readonly name: string;
-  /** The interface's own address: what requests carry as `giaddr` and replies come back to. */
-  readonly giaddr: Ipv4;
+  /** The primary subnet first; none while the machine has no such interface, or no address on it. */
+  readonly gateways: readonly Gateway[];
   /** Whether relays and switches behind it may set giaddr and option 82 (RFC 3046 §2.1, §2.1.1). */
   readonly trusted: boolean;
-  /** Circuit ID (RFC 3046 §3.1): by it a reply finds its interface again. */
-  readonly circuitId: Uint8Array;
-  /** The value of option 82 for a request that came as a broadcast, and for one that came by unicast. */
-  readonly information: { readonly broadcast: Uint8Array; readonly unicast: Uint8Array };
+  readonly option82: Option82Policy;
+  /** DHCP servers on the link that are meant to be there. */
+  readonly knownServers: readonly Ipv4[];
 }
 
 /** One server. */
@@ -23,6 +41,22 @@ export interface ForwardNode {
   readonly id: number;
   readonly address: Ipv4;
   readonly port: number;
+}
+
+/** So many per second on average, and so many at once. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** What nobody may exceed. */
+export interface ForwardLimits {
+  /** Messages of one client (hardware address). */
+  readonly client: Rate;
+  /** Messages that enter through one interface. */
+  readonly interface: Rate;
+  /** Unanswered transactions of one circuit: of an interface, or of a switch port behind a trusted one. */
+  readonly openPerCircuit: number;
 }
 
 /** Everything the core decides by. */
@@ -33,6 +67,7 @@ export interface ForwardConfig {
   readonly nodes: readonly ForwardNode[];
   /** Requests with more hops than this are dropped (RFC 1542 §4.1.1); the count goes out one higher. */
   readonly hopsMax: number;
+  readonly limits: ForwardLimits;
 }
 
 /**

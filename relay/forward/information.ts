@@ -9,7 +9,7 @@ import {
   type RelayAgentInformation,
 } from "../../src/dhcp/relayAgentInformation.ts";
 import type { Ipv4 } from "../../src/net/ipv4.ts";
-import type { ForwardInterface } from "./config.ts";
+import type { Gateway } from "./config.ts";
 
 /** What goes into option 82. */
 export interface InformationOptions {
@@ -17,12 +17,14 @@ export interface InformationOptions {
   readonly circuitId: Uint8Array;
   /** Names this relay, or the interface, among all (RFC 3046 §3.2). */
   readonly remoteId: Uint8Array;
-  /** The relay's address on the client's link. */
-  readonly giaddr: Ipv4;
-  /** Tell the server which link the client is on (RFC 3527). */
-  readonly linkSelection: boolean;
-  /** Make clients see the relay as their server, so that they renew through it (RFC 5107). */
-  readonly serverIdentifierOverride: boolean;
+  /** Names the customer behind the interface (RFC 3993 §3). */
+  readonly subscriberId?: Uint8Array;
+  /** Names this relay, whatever becomes of its interfaces (RFC 6925 §5). */
+  readonly relayId?: Uint8Array;
+  /** An address on the client's link, to tell the server which one that is (RFC 3527). */
+  readonly linkSelection?: Ipv4;
+  /** Make clients see the relay as their server at this address, so that they renew through it (RFC 5107). */
+  readonly serverIdentifierOverride?: Ipv4;
 }
 
 /**
@@ -36,23 +38,16 @@ export interface InformationOptions {
  * const { broadcast } = informationFor({
  *   circuitId: Uint8Array.of(7),
  *   remoteId: Uint8Array.of(8, 9),
- *   giaddr: 0x0a4d0001,
- *   linkSelection: true,
- *   serverIdentifierOverride: false,
+ *   linkSelection: 0x0a4d0001,
  * });
  * deepStrictEqual(broadcast, Uint8Array.of(1, 1, 7, 2, 2, 8, 9, 5, 4, 10, 77, 0, 1));
  * ```
  */
-export function informationFor(options: InformationOptions): ForwardInterface["information"] {
-  const { circuitId, remoteId, giaddr } = options;
-  const common: RelayAgentInformation = {
-    circuitId,
-    remoteId,
-    ...(options.linkSelection ? { linkSelection: giaddr } : {}),
-  };
+export function informationFor(options: InformationOptions): Gateway["information"] {
+  const common: RelayAgentInformation = options;
   const variant = (flags: number) =>
     encodeRelayAgentInformation(
-      options.serverIdentifierOverride ? { ...common, flags, serverIdentifierOverride: giaddr } : common,
+      options.serverIdentifierOverride === undefined ? common : { ...common, flags },
     );
   return { broadcast: variant(0), unicast: variant(RELAY_FLAG_UNICAST) };
 }

@@ -26,11 +26,32 @@ export const OUTCOMES = {
     result: "forwarded",
     help: "a trusted device had added option 82 already: giaddr set, no second option (RFC 3046 §2.1)",
   },
+  relayedAppendingInformation: {
+    path: "request",
+    result: "forwarded",
+    help: "a trusted device had added option 82 already: this relay's sub-options joined it",
+  },
+  relayedReplacingInformation: {
+    path: "request",
+    result: "forwarded",
+    help: "a trusted device had added option 82 already: it gave way to this relay's",
+  },
   relayedWithoutInformation: {
     path: "request",
     result: "forwarded",
     help: "no room for option 82 in one frame: giaddr set, option left out (RFC 3046 §2.1)",
   },
+  requestInterfaceRate: {
+    path: "request",
+    result: "dropped",
+    help: "the interface's limit of messages per second is exceeded",
+  },
+  requestClientRate: {
+    path: "request",
+    result: "dropped",
+    help: "the client's limit of messages per second is exceeded",
+  },
+  requestCircuitFull: { path: "request", result: "dropped", help: "too many unanswered transactions of one circuit" },
   requestLength: {
     path: "request",
     result: "dropped",
@@ -47,6 +68,11 @@ export const OUTCOMES = {
     path: "request",
     result: "dropped",
     help: "option 82 present on an interface that is not trusted (RFC 3046 §2.1)",
+  },
+  informationPolicy: {
+    path: "request",
+    result: "dropped",
+    help: "a trusted device added option 82, and the interface's policy is to drop that",
   },
   requestFromUpstream: {
     path: "request",
@@ -65,6 +91,17 @@ export const OUTCOMES = {
   replyHlen: { path: "reply", result: "dropped", help: "hardware address longer than 16 octets" },
   replyOptions: { path: "reply", result: "dropped", help: "an option runs past the end of the datagram" },
   replyGiaddr: { path: "reply", result: "dropped", help: "giaddr is not an address of this relay" },
+  replyUnasked: {
+    path: "reply",
+    result: "dropped",
+    help: "from a node, but nobody waits for it: forged, repeated, or very late",
+  },
+  replyLater: {
+    path: "reply",
+    result: "dropped",
+    help: "the client has had an answer, of another node or of this one",
+  },
+  nakOverruled: { path: "reply", result: "dropped", help: "a DHCPNAK, while another node said yes" },
   replyUndelivered: { path: "reply", result: "dropped", help: "the system would not send it to the client" },
 } as const satisfies Record<string, OutcomeSpec>;
 

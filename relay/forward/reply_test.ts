@@ -2,10 +2,22 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { AT } from "../../src/dhcp/layout.ts";
 import { BROADCAST_FLAG, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
-import { CLIENT_MAC, CONFIG, datagram, type DatagramFields, ip, LAN0, LAN1 } from "../testing/messages.ts";
-import { byteAt } from "./header.ts";
-import { forwardReply } from "./reply.ts";
-import { forwardRequest } from "./request.ts";
+import { NodeTracker } from "../select/tracker.ts";
+import {
+  CLIENT_MAC,
+  CONFIG,
+  datagram,
+  type DatagramFields,
+  GATEWAY0,
+  GATEWAY1,
+  ip,
+  LAN0,
+  LAN1,
+} from "../testing/messages.ts";
+import type { ForwardConfig } from "./config.ts";
+import { Forwarder } from "./forwarder.ts";
+import { byteAt, glanceAt } from "./header.ts";
+import { relayRequest } from "./request.ts";
 
 const NODE = ip("10.99.0.12");
 const FOREIGN_OPTION_82 = [82, 3, 1, 1, 9];
@@ -14,23 +26,61 @@ function option82(value: Uint8Array): number[] {
   return [82, value.length, ...value];
 }
 
-const LAN0_OPTION_82 = option82(LAN0.information.broadcast);
+const LAN0_OPTION_82 = option82(GATEWAY0.information.broadcast);
 
 /** An answer as the node sends it to lan0's giaddr, and as the client is to get it. */
 function answer(fields: DatagramFields): Uint8Array {
   return datagram({ op: 2, type: MESSAGE_TYPE.ACK, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
 }
 
-function deliver(bytes: Uint8Array, from = NODE, port = 67) {
-  return forwardReply(CONFIG, bytes, from, port);
+/** A relay whose nodes have all been asked by the same client on every interface that `options` come from. */
+function asked(
+  type: number,
+  config: ForwardConfig,
+  options: Record<number, readonly number[]> = {},
+  hlen = 6,
+): Forwarder {
+  const tracker = new NodeTracker(config.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
+  const forwarder = new Forwarder(config, tracker, 0);
+  for (const link of config.interfaces.keys()) {
+    const request = datagram({ type, hlen, options: options[link] ?? [] });
+    forwarder.request(request, { link, from: 0, unicast: false }, 0);
+  }
+  return forwarder;
+}
+
+interface Delivered {
+  readonly outcome: string;
+  readonly node?: number;
+  readonly link?: number;
+  readonly destination?: unknown;
+  readonly bytes?: Uint8Array;
+}
+
+/** What becomes of a reply. */
+function deliver(
+  bytes: Uint8Array,
+  from = NODE,
+  port = 67,
+  forwarder = asked(glanceAt(bytes).messageType === MESSAGE_TYPE.OFFER ? 1 : 3, CONFIG, {}, bytes[AT.hlen]),
+): Delivered {
+  // A DHCPNAK is held back as both nodes were asked: the other one agrees.
+  if (glanceAt(bytes).messageType === MESSAGE_TYPE.NAK) forwarder.reply(bytes, 0, ip("10.99.0.11"), 67, 1);
+  for (const effect of forwarder.reply(bytes, 0, from, port, 1)) {
+    if (effect.kind === "deliver") {
+      const { outcome, node, link, destination, bytes } = effect.delivery;
+      return { outcome, node, link, destination, bytes };
+    }
+    if (effect.kind === "dropped" && effect.outcome !== "replyLater") return { outcome: effect.outcome };
+  }
+  throw new Error("Neither delivered nor dropped");
 }
 
 Deno.test("reply: an OFFER goes to the client's hardware address without option 82", () => {
   deepStrictEqual(deliver(answer({ type: MESSAGE_TYPE.OFFER, options: LAN0_OPTION_82, bytes: 0 })), {
-    kind: "deliver",
     outcome: "deliveredLink",
     node: 1,
-    interface: 0,
+    link: 0,
     destination: { kind: "link", mac: CLIENT_MAC, to: ip("10.77.1.9"), port: 68 },
     bytes: answer({ type: MESSAGE_TYPE.OFFER, bytes: 275 }),
   });
@@ -59,7 +109,7 @@ const DESTINATIONS: [what: string, fields: DatagramFields, destination: unknown]
 for (const [what, fields, destination] of DESTINATIONS) {
   Deno.test(`reply: ${what}`, () => {
     const decision = deliver(answer({ ...fields, options: LAN0_OPTION_82 }));
-    deepStrictEqual(decision.kind === "deliver" && decision.destination, destination);
+    deepStrictEqual(decision.destination, destination);
   });
 }
 
@@ -81,37 +131,45 @@ const DROPS: [what: string, outcome: string, bytes: Uint8Array, from?: number, p
   ["an option that runs past the end", "replyOptions", answer({ options: [82, 250] })],
 ];
 for (const [what, outcome, bytes, from, port] of DROPS) {
-  Deno.test(`reply: dropped with ${what}`, () =>
-    deepStrictEqual(deliver(bytes, from, port), { kind: "drop", outcome }));
+  Deno.test(`reply: dropped with ${what}`, () => deepStrictEqual(deliver(bytes, from, port), { outcome }));
 }
 
 Deno.test("reply: a server that does not echo option 82 is understood by giaddr", () => {
   const bytes = answer({ giaddr: "10.78.0.1" });
   const decision = deliver(bytes);
-  strictEqual(decision.kind === "deliver" && decision.interface, 1);
-  deepStrictEqual(decision.kind === "deliver" && decision.bytes, bytes);
+  strictEqual(decision.link, 1);
+  deepStrictEqual(decision.bytes, bytes);
 });
 
-Deno.test("reply: interfaces that share an address are told apart by circuit id", () => {
-  const shared = { ...CONFIG, interfaces: [LAN0, { ...LAN1, giaddr: LAN0.giaddr }] };
-  const bytes = answer({ options: option82(LAN1.information.unicast) });
-  const decision = forwardReply(shared, bytes, NODE, 67);
-  strictEqual(decision.kind === "deliver" && decision.interface, 1);
+Deno.test("reply: interfaces that share an address are told apart by who asked", () => {
+  const twin = { ...LAN1, gateways: [{ ...GATEWAY1, giaddr: GATEWAY0.giaddr }] };
+  const config = { ...CONFIG, interfaces: [LAN0, twin] };
+  const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
+  const forwarder = new Forwarder(config, tracker, 0);
+  forwarder.request(datagram({ type: 3 }), { link: 1, from: 0, unicast: false }, 0);
+  strictEqual(deliver(answer({}), NODE, 67, forwarder).link, 1);
 });
 
 Deno.test("reply: behind a trusted interface the switch's own option 82 goes back to it", () => {
   const bytes = answer({ giaddr: "10.78.0.1", options: FOREIGN_OPTION_82 });
-  const trusted = deliver(bytes);
-  deepStrictEqual(trusted.kind === "deliver" && trusted.bytes, bytes);
-  const untrusted = deliver(answer({ options: FOREIGN_OPTION_82 }));
-  deepStrictEqual(untrusted.kind === "deliver" && untrusted.bytes, answer({ bytes: 300 }));
+  deepStrictEqual(deliver(bytes, NODE, 67, asked(3, CONFIG, { 1: FOREIGN_OPTION_82 })).bytes, bytes);
+  deepStrictEqual(deliver(answer({ options: FOREIGN_OPTION_82 })).bytes, answer({ bytes: 300 }));
+});
+
+Deno.test("reply: what this relay appended to a switch's option 82 is taken out of it again", () => {
+  const config = { ...CONFIG, interfaces: [LAN0, { ...LAN1, option82: "append" as const }] };
+  const own = [...GATEWAY1.information.broadcast];
+  const echoed = [82, 3 + own.length, ...FOREIGN_OPTION_82.slice(2), ...own];
+  const reply = answer({ giaddr: "10.78.0.1", options: echoed, bytes: 400 });
+  const { bytes } = deliver(reply, NODE, 67, asked(3, config, { 1: FOREIGN_OPTION_82 }));
+  deepStrictEqual(bytes, answer({ giaddr: "10.78.0.1", options: FOREIGN_OPTION_82, bytes: 400 - echoed.length }));
 });
 
 Deno.test("reply: option 82 in several parts and before other options is removed whole", () => {
   const options = [82, 3, 1, 4, 0x6c, 82, 3, 0x61, 0x6e, 0x30, 0, 51, 4, 0, 0, 0, 9];
   const decision = deliver(answer({ options, bytes: 400 }));
   const expected = answer({ options: [0, 51, 4, 0, 0, 0, 9], bytes: 390 });
-  deepStrictEqual(decision.kind === "deliver" && decision.bytes, expected);
+  deepStrictEqual(decision.bytes, expected);
 });
 
 const anyOption = fc.tuple(
@@ -121,32 +179,40 @@ const anyOption = fc.tuple(
 
 Deno.test("reply: what a server answers and echoes reaches the client as the server wrote it", () => {
   fc.assert(fc.property(fc.array(anyOption, { maxLength: 10 }), fc.nat(300), (parts, padding) => {
-    const request = forwardRequest(CONFIG, datagram(), { interface: LAN0, unicast: false });
-    if (request.kind !== "forward") throw new Error(request.outcome);
+    const request = relayRequest(LAN0, GATEWAY0, datagram(), false);
+    if (typeof request === "string") throw new Error(request);
     const echoed = [...request.bytes.subarray(243, 243 + 2 + byteAt(request.bytes, 244))];
     const options = parts.flat();
     const bytes = Math.max(300, 244 + options.length + padding);
     const decision = deliver(answer({ options: [...options, ...echoed], bytes: bytes + echoed.length }));
-    deepStrictEqual(decision.kind === "deliver" && decision.bytes, answer({ options, bytes }));
+    deepStrictEqual(decision.bytes, answer({ options, bytes }));
   }));
 });
 
 Deno.test("reply: a message never gets shorter than BOOTP's 300 octets by losing option 82", () => {
   const decision = deliver(answer({ options: LAN0_OPTION_82, bytes: 310 }));
-  deepStrictEqual(decision.kind === "deliver" && decision.bytes, answer({ bytes: 300 }));
+  deepStrictEqual(decision.bytes, answer({ bytes: 300 }));
 });
 
 Deno.test("reply: nothing throws, neither noise nor a mutated or cut message", () => {
   const good = answer({ options: [12, 4, 1, 2, 3, 4, ...LAN0_OPTION_82], bytes: 0 });
   const mutation = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { maxLength: 8 });
   const outcomes = new Set<string>();
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => void outcomes.add(deliver(bytes).outcome)));
+  const forwarder = asked(3, CONFIG);
+  const decide = (bytes: Uint8Array) => {
+    forwarder.request(datagram({ type: 3 }), { link: 0, from: 0, unicast: false }, 0);
+    for (const effect of forwarder.reply(bytes, 0, NODE, 67, 1)) {
+      if (effect.kind === "dropped") outcomes.add(effect.outcome);
+      if (effect.kind === "deliver") outcomes.add(effect.delivery.outcome);
+    }
+  };
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 600 }), decide));
   fc.assert(
     fc.property(mutation, fc.nat(good.length), (changes, size) => {
       const bytes = good.slice();
       for (const [offset, value] of changes) bytes[offset] = value;
-      outcomes.add(deliver(bytes).outcome);
-      outcomes.add(deliver(bytes.subarray(0, size)).outcome);
+      decide(bytes);
+      decide(bytes.subarray(0, size));
     }),
     { numRuns: 2000 },
   );

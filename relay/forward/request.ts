@@ -1,27 +1,28 @@
 /**
- * The way up: a client's message becomes a relayed one, or is dropped under a name. Decides whether and how a request
- * is forwarded; to which node is the business of `../select/`, sockets are that of `../wires/`.
+ * One message on its way up: what makes it a relayed one, or the name under which it is dropped. Whose turn it is to
+ * answer it is the business of `forwarder.ts`.
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREPLY } from "../../src/dhcp/message.ts";
-import { appendRelayAgentInformation } from "../../src/dhcp/relayAgent.ts";
-import { UNSPECIFIED } from "../../src/net/ipv4.ts";
-import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface, HOPS_LIMIT } from "./config.ts";
-import { byteAt, type HeaderFault, headerFault, readUint32 } from "./header.ts";
+import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relayAgent.ts";
+import { type Ipv4, prefixContains, UNSPECIFIED } from "../../src/net/ipv4.ts";
+import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface, type Gateway, HOPS_LIMIT } from "./config.ts";
+import { byteAt, type Glance, type HeaderFault, headerFault, readUint32 } from "./header.ts";
+import { FORWARD } from "./limits.ts";
 import type { DropReason, Outcome } from "./outcomes.ts";
 
-/** Where a request came in. */
-export interface Arrival {
-  readonly interface: ForwardInterface;
-  /** Whether it was sent to the relay's own address; otherwise it was a broadcast. */
-  readonly unicast: boolean;
-}
+/** What is taken out of the answer again: nothing, all of option 82, or what this relay appended to another's. */
+export type Removal = "nothing" | "all" | "appended";
 
-/** What to do with a request. `bytes` is a new datagram: the one that came in stays as it was. */
-export type RequestDecision =
-  | { readonly kind: "forward"; readonly outcome: Outcome; readonly bytes: Uint8Array }
-  | { readonly kind: "drop"; readonly outcome: DropReason };
+/** A message that goes up. `bytes` is a new datagram: the one that came in stays as it was. */
+export interface Relayed {
+  readonly outcome: Outcome;
+  readonly bytes: Uint8Array;
+  readonly removal: Removal;
+  /** Answers go to the relay that was first, and not through this one. */
+  readonly chained: boolean;
+}
 
 const FAULTS: Record<HeaderFault, DropReason> = {
   length: "requestLength",
@@ -30,61 +31,92 @@ const FAULTS: Record<HeaderFault, DropReason> = {
   hlen: "requestHlen",
 };
 
-/** Decides about one datagram from a client interface. Never throws, whatever the bytes are. */
-export function forwardRequest(config: ForwardConfig, bytes: Uint8Array, arrival: Arrival): RequestDecision {
+/** What is wrong with a datagram from a client interface, before anybody looks into its options. */
+export function requestFault(config: ForwardConfig, from: ForwardInterface, bytes: Uint8Array): DropReason | undefined {
   const fault = headerFault(bytes);
-  if (fault !== undefined) return drop(FAULTS[fault]);
+  if (fault !== undefined) return FAULTS[fault];
   // Clients have no business answering clients, and nodes answer to the upstream socket.
-  if (byteAt(bytes, AT.op) === BOOTREPLY) return drop("replyFromClientSide");
+  if (byteAt(bytes, AT.op) === BOOTREPLY) return "replyFromClientSide";
   const hops = byteAt(bytes, AT.hops);
-  if (hops > config.hopsMax || hops >= HOPS_LIMIT) return drop("requestHops");
+  if (hops > config.hopsMax || hops >= HOPS_LIMIT) return "requestHops";
   const giaddr = readUint32(bytes, AT.giaddr);
-  return giaddr === UNSPECIFIED ? fromClient(bytes, hops, arrival) : fromRelay(config, bytes, hops, arrival, giaddr);
+  if (giaddr === UNSPECIFIED) return undefined;
+  // RFC 3046 §2.1.1: whoever claims to come through this relay lies.
+  if (config.interfaces.some(({ gateways }) => gateways.some((own) => own.giaddr === giaddr))) return "giaddrSpoofed";
+  return from.trusted ? undefined : "giaddrUntrusted";
 }
 
-/** RFC 3046 §2.1: this relay is the first one. */
-function fromClient(bytes: Uint8Array, hops: number, arrival: Arrival): RequestDecision {
-  const { giaddr, trusted, information } = arrival.interface;
-  const patched = appendRelayAgentInformation(bytes, {
-    giaddr,
-    hops: hops + 1,
-    information: arrival.unicast ? information.unicast : information.broadcast,
-  });
+/**
+ * Which of an interface's addresses a client belongs to: the one in whose subnet its address is, or the one it asks
+ * for; else the primary one, and the next when the nodes have nothing for it there (`attempt` counts its repetitions).
+ * Undefined while the interface has none.
+ */
+export function gatewayFor(
+  { gateways }: ForwardInterface,
+  bytes: Uint8Array,
+  glance: Glance,
+  attempt: number,
+): Gateway | undefined {
+  if (gateways.length === 1) return gateways[0];
+  const address = readUint32(bytes, AT.ciaddr) || glance.requestedAddress;
+  const own = address === UNSPECIFIED ? undefined : gateways.find((gateway) => isBehind(gateway, address));
+  return own ?? gateways[Math.floor(attempt / FORWARD.attemptsPerGateway) % gateways.length];
+}
+
+function isBehind({ subnet }: Gateway, address: Ipv4): boolean {
+  return subnet !== undefined && prefixContains(subnet, address);
+}
+
+/** Makes a sound message a relayed one. `unicast`: it was sent to the relay's own address, and no broadcast. */
+export function relayRequest(
+  from: ForwardInterface,
+  gateway: Gateway,
+  bytes: Uint8Array,
+  unicast: boolean,
+): Relayed | DropReason {
+  const hops = byteAt(bytes, AT.hops) + 1;
+  const giaddr = readUint32(bytes, AT.giaddr);
+  // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 stay as they are.
+  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr });
+  const header = { hops, giaddr: gateway.giaddr };
+  const information = unicast ? gateway.information.unicast : gateway.information.broadcast;
+  const patched = appendRelayAgentInformation(bytes, { ...header, information });
   switch (patched) {
     case "malformed":
-      return drop("requestOptions");
+      return "requestOptions";
     case "alreadyPresent":
-      // "In this case, the relay agent does NOT add a second relay agent option"; from others it is a forgery.
-      return trusted ? patchHeader("relayedKeepingInformation", bytes, hops, giaddr) : drop("informationUntrusted");
+      return from.trusted ? applyPolicy(from, bytes, { ...header, information }) : "informationUntrusted";
     case "tooLong":
-      return patchHeader("relayedWithoutInformation", bytes, hops, giaddr);
+      return patchHeader("relayedWithoutInformation", bytes, header);
     default:
-      return { kind: "forward", outcome: "relayed", bytes: patched };
+      return { outcome: "relayed", bytes: patched, removal: "all", chained: false };
   }
 }
 
-/** RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 stay as they are. */
-function fromRelay(
-  config: ForwardConfig,
-  bytes: Uint8Array,
-  hops: number,
-  arrival: Arrival,
-  giaddr: number,
-): RequestDecision {
-  for (const own of config.interfaces) {
-    if (own.giaddr === giaddr) return drop("giaddrSpoofed");
-  }
-  if (!arrival.interface.trusted) return drop("giaddrUntrusted");
-  return patchHeader("relayedChained", bytes, hops, giaddr);
+interface Patch {
+  readonly hops: number;
+  readonly giaddr: Ipv4;
+  readonly information: Uint8Array;
+}
+
+/** A trusted device has added option 82 already. */
+function applyPolicy({ option82 }: ForwardInterface, bytes: Uint8Array, patch: Patch): Relayed | DropReason {
+  if (option82 === "drop") return "informationPolicy";
+  // RFC 3046 §2.1: "the relay agent does NOT add a second relay agent option".
+  if (option82 === "forward") return patchHeader("relayedKeepingInformation", bytes, patch);
+  const [base, outcome, removal] = option82 === "append"
+    ? [bytes, "relayedAppendingInformation", "appended"] as const
+    : [removeRelayAgentInformation(bytes), "relayedReplacingInformation", "all"] as const;
+  if (base === "malformed") return "requestOptions";
+  const patched = appendRelayAgentInformation(base, { ...patch, join: option82 === "append" });
+  if (patched === "tooLong") return patchHeader("relayedKeepingInformation", bytes, patch);
+  return typeof patched === "string" ? "requestOptions" : { outcome, bytes: patched, removal, chained: false };
 }
 
 /** Forwards a copy with nothing changed but the header. RFC 1542 §4.1.1: one more hop. */
-function patchHeader(outcome: Outcome, bytes: Uint8Array, hops: number, giaddr: number): RequestDecision {
-  const patched = appendRelayAgentInformation(bytes, { giaddr, hops: hops + 1, bytesMax: DATAGRAM_BYTES_MAX });
-  if (typeof patched === "string") return drop("requestOptions");
-  return { kind: "forward", outcome, bytes: patched };
-}
-
-function drop(outcome: DropReason): RequestDecision {
-  return { kind: "drop", outcome };
+function patchHeader(outcome: Outcome, bytes: Uint8Array, patch: Omit<Patch, "information">): Relayed | DropReason {
+  const { hops, giaddr } = patch;
+  const patched = appendRelayAgentInformation(bytes, { giaddr, hops, bytesMax: DATAGRAM_BYTES_MAX });
+  if (typeof patched === "string") return "requestOptions";
+  return { outcome, bytes: patched, removal: "nothing", chained: outcome === "relayedChained" };
 }

@@ -2,11 +2,11 @@ import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/st
 import fc from "fast-check";
 import { decode } from "../../src/dhcp/decode.ts";
 import { AT } from "../../src/dhcp/layout.ts";
-import { CONFIG, datagram, ip, LAN0, LAN1 } from "../testing/messages.ts";
-import type { ForwardInterface } from "./config.ts";
+import { clientInterface, CONFIG, datagram, type DatagramFields, ip, LAN0, LAN1 } from "../testing/messages.ts";
+import type { ForwardConfig, ForwardInterface, Gateway } from "./config.ts";
 import { HOPS_LIMIT } from "./config.ts";
-import { readUint32 } from "./header.ts";
-import { forwardRequest } from "./request.ts";
+import { glanceAt, readUint32 } from "./header.ts";
+import { gatewayFor, relayRequest, requestFault } from "./request.ts";
 
 const LAN0_OPTION_82 = [
   ...[82, 29],
@@ -18,15 +18,24 @@ const LAN0_OPTION_82 = [
 ];
 const FOREIGN_OPTION_82 = [82, 3, 1, 1, 9];
 
-function relay(bytes: Uint8Array, on: ForwardInterface = LAN0, unicast = false) {
-  return forwardRequest(CONFIG, bytes, { interface: on, unicast });
+/** What becomes of a datagram: the outcome, and the datagram that goes up. */
+function relay(
+  bytes: Uint8Array,
+  on: ForwardInterface = LAN0,
+  unicast = false,
+  config: ForwardConfig = CONFIG,
+): { outcome: string; bytes?: Uint8Array } {
+  const fault = requestFault(config, on, bytes);
+  if (fault !== undefined) return { outcome: fault };
+  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, unicast);
+  return typeof result === "string" ? { outcome: result } : { outcome: result.outcome, bytes: result.bytes };
 }
 
 /** The forwarded datagram; fails the test when there is none. */
 function relayed(bytes: Uint8Array, on: ForwardInterface = LAN0, unicast = false): Uint8Array {
-  const decision = relay(bytes, on, unicast);
-  if (decision.kind !== "forward") throw new Error(`Dropped: ${decision.outcome}`);
-  return decision.bytes;
+  const result = relay(bytes, on, unicast);
+  if (result.bytes === undefined) throw new Error(`Dropped: ${result.outcome}`);
+  return result.bytes;
 }
 
 Deno.test("request: a broadcast DISCOVER goes up with giaddr, one hop more and option 82 last", () => {
@@ -37,7 +46,7 @@ Deno.test("request: a broadcast DISCOVER goes up with giaddr, one hop more and o
     hops: 1,
     giaddr: "10.77.0.1",
   });
-  deepStrictEqual(relay(discover), { kind: "forward", outcome: "relayed", bytes: expected });
+  deepStrictEqual(relay(discover), { outcome: "relayed", bytes: expected });
 });
 
 Deno.test("request: a renewal by unicast is marked as such (RFC 5010)", () => {
@@ -84,28 +93,60 @@ const DROPS: [what: string, outcome: string, bytes: Uint8Array, on?: ForwardInte
   ["option 82 on an untrusted interface", "informationUntrusted", datagram({ options: FOREIGN_OPTION_82 })],
 ];
 for (const [what, outcome, bytes, on] of DROPS) {
-  Deno.test(`request: dropped with ${what}`, () => deepStrictEqual(relay(bytes, on), { kind: "drop", outcome }));
+  Deno.test(`request: dropped with ${what}`, () => deepStrictEqual(relay(bytes, on), { outcome }));
 }
 
 Deno.test("request: hopsMax hops pass, and 16 never do", () => {
   strictEqual(relayed(datagram({ hops: 4 }))[AT.hops], 5);
   const lenient = { ...CONFIG, hopsMax: 255 };
-  const arrival = { interface: LAN0, unicast: false };
-  strictEqual(forwardRequest(lenient, datagram({ hops: HOPS_LIMIT - 1 }), arrival).kind, "forward");
-  strictEqual(forwardRequest(lenient, datagram({ hops: HOPS_LIMIT }), arrival).outcome, "requestHops");
+  strictEqual(relay(datagram({ hops: HOPS_LIMIT - 1 }), LAN0, false, lenient).outcome, "relayed");
+  strictEqual(relay(datagram({ hops: HOPS_LIMIT }), LAN0, false, lenient).outcome, "requestHops");
 });
 
 Deno.test("request: behind a trusted interface a switch's option 82 stays the only one", () => {
   const bytes = datagram({ options: FOREIGN_OPTION_82 });
   const expected = datagram({ options: FOREIGN_OPTION_82, hops: 1, giaddr: "10.78.0.1" });
-  deepStrictEqual(relay(bytes, LAN1), { kind: "forward", outcome: "relayedKeepingInformation", bytes: expected });
+  deepStrictEqual(relay(bytes, LAN1), { outcome: "relayedKeepingInformation", bytes: expected });
+});
+
+const POLICIES: [policy: ForwardInterface["option82"], outcome: string, options: number[] | undefined][] = [
+  ["forward", "relayedKeepingInformation", FOREIGN_OPTION_82],
+  ["append", "relayedAppendingInformation", [...FOREIGN_OPTION_82, ...LAN0_OPTION_82]],
+  ["replace", "relayedReplacingInformation", LAN0_OPTION_82],
+  ["drop", "informationPolicy", undefined],
+];
+for (const [option82, outcome, options] of POLICIES) {
+  Deno.test(`request: the policy "${option82}" for a switch's option 82`, () => {
+    const result = relay(datagram({ options: FOREIGN_OPTION_82 }), { ...LAN0, trusted: true, option82 });
+    deepStrictEqual(result, {
+      outcome,
+      ...(options === undefined ? {} : { bytes: datagram({ options, hops: 1, giaddr: "10.77.0.1" }) }),
+    });
+  });
+}
+
+Deno.test("request: an interface with two subnets: the client's own, the one it asks for, then each in turn", () => {
+  const lan = clientInterface("lan0", ["10.77.0.1", "10.78.0.1"]);
+  const giaddr = (fields: DatagramFields, attempt: number) => {
+    const bytes = datagram(fields);
+    return gatewayFor(lan, bytes, glanceAt(bytes), attempt)?.giaddr;
+  };
+  const [primary, secondary] = [ip("10.77.0.1"), ip("10.78.0.1")];
+  deepStrictEqual([0, 1, 2, 3, 4, 5, 6].map((attempt) => giaddr({}, attempt)), [
+    ...[primary, primary, primary],
+    ...[secondary, secondary, secondary],
+    primary,
+  ]);
+  strictEqual(giaddr({ type: 3, ciaddr: "10.78.1.9" }, 0), secondary);
+  strictEqual(giaddr({ options: [50, 4, 10, 78, 1, 9] }, 0), secondary);
+  strictEqual(giaddr({ options: [50, 4, 192, 168, 1, 9] }, 0), primary);
 });
 
 Deno.test("request: another relay's giaddr stays, with or without option 82", () => {
   for (const options of [[], FOREIGN_OPTION_82]) {
     const expected = datagram({ options, hops: 2, giaddr: "10.80.0.1" });
     const decision = relay(datagram({ options, hops: 1, giaddr: "10.80.0.1" }), LAN1);
-    deepStrictEqual(decision, { kind: "forward", outcome: "relayedChained", bytes: expected });
+    deepStrictEqual(decision, { outcome: "relayedChained", bytes: expected });
   }
 });
 
@@ -117,7 +158,7 @@ Deno.test("request: option 82 is left out exactly where it would not fit into a 
   const options = filler(room - room % 2 + 2);
   const decision = relay(datagram({ options }));
   const expected = datagram({ options, hops: 1, giaddr: "10.77.0.1" });
-  deepStrictEqual(decision, { kind: "forward", outcome: "relayedWithoutInformation", bytes: expected });
+  deepStrictEqual(decision, { outcome: "relayedWithoutInformation", bytes: expected });
 });
 
 const anyOption = fc.tuple(
@@ -138,7 +179,7 @@ Deno.test("request: whatever a client sends, only hops, giaddr and option 82 dif
     const result = relayed(bytes, LAN0, unicast);
     strictEqual(result[AT.hops], fixed.hops + 1);
     strictEqual(readUint32(result, AT.giaddr), ip("10.77.0.1"));
-    const information = LAN0.information[unicast ? "unicast" : "broadcast"];
+    const information = (LAN0.gateways[0] as Gateway).information[unicast ? "unicast" : "broadcast"];
     const end = AT.options + parts.flat().length;
     const added = end + 2 + information.length;
     deepStrictEqual([...result.subarray(end, added + 1)], [82, information.length, ...information, 255]);

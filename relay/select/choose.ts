@@ -46,8 +46,15 @@ export class Chooser {
   /** Who has been nearer than the chosen one by the whole margin, and for how many rounds in a row. */
   #rival = { index: -1, rounds: 0 };
 
-  /** `roundEnded`: new distances are in. Otherwise only a change of grade can change the choice. */
-  choose(candidates: readonly Candidate[], { roundEnded }: { roundEnded: boolean }): Choice {
+  /**
+   * `roundEnded`: new distances are in. Otherwise only a change of grade can change the choice. `settled`: every node
+   * had its chance to be measured; until then who answered first has nothing to defend.
+   */
+  choose(
+    candidates: readonly Candidate[],
+    { roundEnded, settled = true }: { readonly roundEnded: boolean; readonly settled?: boolean },
+  ): Choice {
+    if (!settled) this.#chosen = -1;
     const order = candidates.map((_, index) => index).sort((a, b) => compare(candidates, a, b));
     const best = this.#keepOrLeave(candidates, order, roundEnded);
     if (best === undefined) return { order, fanOut: 0 };

@@ -54,7 +54,7 @@ interface Suspicion {
 export class NodeEvidence {
   readonly icmp = new RttEstimator();
   readonly http = new RttEstimator();
-  readonly dhcp = new RttEstimator();
+  readonly dhcp = new RttEstimator({ shifts: false });
   readonly icmpLoss = new LossWindow();
   readonly httpLoss = new LossWindow();
   #icmpImpossible: string | undefined;
@@ -106,10 +106,14 @@ export class NodeEvidence {
     if (this.#suspicion !== undefined) this.#acquit();
   }
 
-  /** It left a request unanswered; `overtaken`: another node, asked later, has answered it. Says whether that is new. */
-  unanswered(overtaken: boolean, nowMs: number): boolean {
+  /** It left a request unanswered, which may have deserved no answer. Says whether that makes it suspect now. */
+  unanswered(nowMs: number): boolean {
     this.#quietRequests++;
-    if (!overtaken && this.#quietRequests < SELECT.quietRequests) return false;
+    return this.#quietRequests >= SELECT.quietRequests && this.overtaken(nowMs);
+  }
+
+  /** It left a request unanswered which another node has answered. Says whether that makes it suspect now. */
+  overtaken(nowMs: number): boolean {
     if (this.#suspicion !== undefined) return false;
     if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
     this.#relapses++;

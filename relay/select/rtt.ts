@@ -26,6 +26,12 @@ export class RttEstimator {
   #samples = 0;
   /** The last samples, oldest first. */
   readonly #recent: number[] = [];
+  readonly #shifts: boolean;
+
+  /** `shifts`: notice changes of path; not needed where samples are so many that the average follows by itself. */
+  constructor({ shifts = true }: { readonly shifts?: boolean } = {}) {
+    this.#shifts = shifts;
+  }
 
   /** Samples taken since the start, or since the path changed. */
   get samples(): number {
@@ -57,6 +63,7 @@ export class RttEstimator {
     }
     this.#samples++;
     this.#lastMs = sampleMs;
+    if (!this.#shifts) return;
     this.#recent.push(sampleMs);
     if (this.#recent.length > SELECT.shiftWindow) this.#recent.shift();
     this.#noticeShift();

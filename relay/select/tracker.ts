@@ -76,6 +76,8 @@ interface Entry {
   readonly traffic: NodeTraffic;
   grade: Grade;
   noPing: string | undefined;
+  /** Whether a round of probes has ended. */
+  measured: boolean;
 }
 
 /**
@@ -107,7 +109,7 @@ export class NodeTracker {
   ) {
     this.#entries = nodes.map((node) => {
       const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = earlier(node.id) ?? {};
-      return { node, evidence, traffic, grade: "unreachable", noPing: undefined };
+      return { node, evidence, traffic, grade: "unreachable", noPing: undefined, measured: false };
     });
     this.#onEvent = onEvent;
     this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded: true });
@@ -158,6 +160,7 @@ export class NodeTracker {
   /** Both have been reported for this node; the distances are compared anew. */
   roundEnded(index: number, nowMs: number): void {
     const entry = this.#at(index);
+    entry.measured = true;
     entry.evidence.roundEnded(nowMs);
     const { noPing } = entry.evidence;
     if (noPing !== entry.noPing) this.#onEvent({ kind: "noPing", id: entry.node.id, reason: noPing });
@@ -173,11 +176,16 @@ export class NodeTracker {
     if (grade !== "good" && grade !== "doubtful") this.#update(nowMs, false);
   }
 
-  /** A node left a request unanswered, which another node, asked later, has answered or not. */
-  unanswered(index: number, overtaken: boolean, nowMs: number): void {
+  /** A node has had its time for a request, and did not answer. */
+  unanswered(index: number, nowMs: number): void {
     const { evidence, traffic } = this.#at(index);
     traffic.unanswered++;
-    if (evidence.unanswered(overtaken, nowMs)) this.#update(nowMs, false);
+    if (evidence.unanswered(nowMs)) this.#update(nowMs, false);
+  }
+
+  /** Another node has answered a request for which this one has had its time. */
+  overtaken(index: number, nowMs: number): void {
+    if (this.#at(index).evidence.overtaken(nowMs)) this.#update(nowMs, false);
   }
 
   /** A suspect that is to be tried with a copy of a request now; -1: none. */
@@ -219,7 +227,8 @@ export class NodeTracker {
       this.#onEvent({ kind: "grade", id: entry.node.id, grade, fault: entry.evidence.fault(nowMs) });
     }
     const before = this.#choice;
-    this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded });
+    const settled = this.#entries.every(({ measured }) => measured);
+    this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded, settled });
     if (this.fanOut === 1) this.#tellSwitch(before, nowMs);
   }
 

@@ -86,7 +86,7 @@ Deno.test("tracker: a weight makes a node nearer than it is, a site comes before
 
 Deno.test("tracker: suspicion moves the choice at once, an answer to a trial starts the way back", () => {
   const scene = new Scene(node(1), node(2)).second("2 10", 20);
-  scene.tracker.unanswered(0, true, scene.nowMs);
+  scene.tracker.overtaken(0, scene.nowMs);
   deepStrictEqual(scene.chosen, [2]);
   strictEqual(scene.tracker.takeTrial(scene.nowMs + 100), -1);
   strictEqual(scene.tracker.takeTrial(scene.nowMs + 1000), 0);
@@ -94,6 +94,16 @@ Deno.test("tracker: suspicion moves the choice at once, an answer to a trial sta
   deepStrictEqual(scene.chosen, [2]);
   scene.second("2 10", 25);
   deepStrictEqual(scene.chosen, [1]);
+});
+
+Deno.test("tracker: who is asked first at the start does not matter: of equals the first in the file is chosen", () => {
+  const { tracker } = new Scene(node(1), node(2));
+  for (const index of [1, 0]) {
+    tracker.pinged(index, { kind: "answered", rttMs: 0.3 });
+    tracker.healthAsked(index, { kind: "answered", ready: true, rttMs: 1 }, 1000);
+    tracker.roundEnded(index, 1000);
+  }
+  deepStrictEqual([tracker.order, tracker.fanOut], [[0, 1], 1]);
 });
 
 Deno.test("tracker: the log hears of every change once", () => {

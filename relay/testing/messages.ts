@@ -2,8 +2,9 @@
 
 import { AT, END, MAGIC_COOKIE } from "../../src/dhcp/layout.ts";
 import { BOOTREQUEST } from "../../src/dhcp/message.ts";
-import { type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
-import type { ForwardConfig, ForwardInterface } from "../forward/config.ts";
+import { type Ipv4, parseIpv4, prefixOf } from "../../src/net/ipv4.ts";
+import { LIMITS_DEFAULT } from "../config.ts";
+import type { ForwardConfig, ForwardInterface, Gateway } from "../forward/config.ts";
 import { informationFor } from "../forward/information.ts";
 
 /** An address that the test has written correctly. */
@@ -28,6 +29,9 @@ export interface DatagramFields {
   readonly giaddr?: string;
   /** Option 53; 0 leaves it out. */
   readonly type?: number;
+  readonly xid?: number;
+  /** The last octet of the client's MAC; 1 unless given. */
+  readonly client?: number;
   /** Octets after option 53, before the end option. */
   readonly options?: readonly number[];
   /** Padding fills up to this. */
@@ -44,37 +48,47 @@ export function datagram(fields: DatagramFields = {}): Uint8Array {
   bytes[AT.htype] = fields.htype ?? 1;
   bytes[AT.hlen] = fields.hlen ?? 6;
   bytes[AT.hops] = fields.hops ?? 0;
-  bytes.set([0xde, 0xad, 0xbe, 0xef], AT.xid);
+  view.setUint32(AT.xid, fields.xid ?? 0xdeadbeef);
   view.setUint16(AT.flags, fields.flags ?? 0);
   view.setUint32(AT.ciaddr, ip(fields.ciaddr ?? "0.0.0.0"));
   view.setUint32(AT.yiaddr, ip(fields.yiaddr ?? "0.0.0.0"));
   view.setUint32(AT.giaddr, ip(fields.giaddr ?? "0.0.0.0"));
-  bytes.set(CLIENT_MAC, AT.chaddr);
+  bytes.set(CLIENT_MAC.with(5, fields.client ?? 1), AT.chaddr);
   view.setUint32(AT.cookie, MAGIC_COOKIE);
   bytes.set(options, AT.options);
   return bytes;
 }
 
-/** A client interface. */
-export function clientInterface(name: string, address: string, trusted = false): ForwardInterface {
+/** One of an interface's addresses, which stands for a /16. */
+export function gateway(device: string, address: string): Gateway {
   const giaddr = ip(address);
-  const circuitId = new TextEncoder().encode(name);
-  const remoteId = Uint8Array.of(2, 0xff, 0, 0, 0, 1);
   const information = informationFor({
-    circuitId,
-    remoteId,
-    giaddr,
-    linkSelection: true,
-    serverIdentifierOverride: true,
+    circuitId: new TextEncoder().encode(device),
+    remoteId: Uint8Array.of(2, 0xff, 0, 0, 0, 1),
+    linkSelection: giaddr,
+    serverIdentifierOverride: giaddr,
   });
-  return { name, giaddr, trusted, circuitId, information };
+  return { device, giaddr, local: giaddr, subnet: prefixOf(giaddr, 16), information };
+}
+
+/** A client interface. */
+export function clientInterface(
+  name: string,
+  addresses: readonly string[],
+  changes: Partial<ForwardInterface> = {},
+): ForwardInterface {
+  const gateways = addresses.map((address) => gateway(name, address));
+  return { name, gateways, trusted: false, option82: "forward", knownServers: [], ...changes };
 }
 
 /** Two LANs, of which lan1 has a trusted switch and relays behind it, and two nodes. */
 export const CONFIG = {
-  interfaces: [clientInterface("lan0", "10.77.0.1"), clientInterface("lan1", "10.78.0.1", true)],
+  interfaces: [clientInterface("lan0", ["10.77.0.1"]), clientInterface("lan1", ["10.78.0.1"], { trusted: true })],
   nodes: [{ id: 1, address: ip("10.99.0.11"), port: 67 }, { id: 2, address: ip("10.99.0.12"), port: 67 }],
   hopsMax: 4,
+  limits: LIMITS_DEFAULT,
 } as const satisfies ForwardConfig;
 
 export const [LAN0, LAN1] = CONFIG.interfaces;
+export const GATEWAY0 = LAN0.gateways[0] as Gateway;
+export const GATEWAY1 = LAN1.gateways[0] as Gateway;

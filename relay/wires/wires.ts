@@ -1,30 +1,18 @@
 /**
- * The relay's sockets. Client interfaces on Ethernet are served by `ethernet.ts`, the loopback interface by
- * `loopback.ts`; this module opens them all or none. What is sent where is decided in `../forward/`.
+ * The relay's sockets: opened and closed as `plan.ts` says, for the interfaces as they are. What is sent where is
+ * decided in `../forward/`.
  */
 
-import type { Ipv4 } from "../../src/net/ipv4.ts";
+import { unreachable } from "../../src/assert.ts";
+import type { ClientDestination } from "../../src/dhcp/delivery.ts";
+import { AT } from "../../src/dhcp/layout.ts";
+import { BOOTREPLY } from "../../src/dhcp/message.ts";
+import { BROADCAST, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { PacketSocket } from "../../src/net/packet.ts";
 import type { UdpOptions, UdpSocket } from "../../src/net/udp.ts";
-import type { ForwardInterface } from "../forward/config.ts";
-import type { ClientDestination } from "../../src/dhcp/delivery.ts";
-import { openEthernetWire } from "./ethernet.ts";
-import { openLoopbackWire } from "./loopback.ts";
-
-/** A client interface as the system has it. */
-export interface Link {
-  readonly interface: ForwardInterface;
-  /** False for the loopback interface: no hardware addresses, no broadcast. */
-  readonly ethernet: boolean;
-}
-
-/** UDP ports; 67 and 68 outside of tests and demonstrations (RFC 2131 §4.1). */
-export interface Ports {
-  /** Where clients and nodes reach the relay. */
-  readonly server: number;
-  /** Where the relay reaches clients. */
-  readonly client: number;
-}
+import type { Gateway } from "../forward/config.ts";
+import type { Outlet } from "../relay.ts";
+import { type Link, planSockets, type Ports, type SocketPlan } from "./plan.ts";
 
 /** How sockets are opened. */
 export interface SocketOpener {
@@ -38,45 +26,161 @@ export interface WireHandlers {
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void;
   /** From anywhere else, to the interface's address. */
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void;
+  /** A DHCP server's message to a client, on the client's own link. */
+  overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void;
 }
 
-/** The sockets of one client interface. */
-export interface Wire {
-  receive(link: number, handlers: WireHandlers): void;
-  /** Sends to a node, from the interface's address. False when the system would not take it. */
-  sendUpstream(bytes: Uint8Array, to: Ipv4, port: number): boolean;
-  /** Sends to a client on the interface. False when the system would not take it. */
-  deliver(bytes: Uint8Array, destination: ClientDestination): boolean;
+/** What went wrong on the sockets of an interface. */
+export interface WireTrouble {
   /** What the system lost on the way in, because the relay was too slow. */
   readonly receiveDrops: number;
   /** What the system would not send, and why the last one was refused. */
   readonly sendErrors: { readonly count: number; readonly last: string | undefined };
-  close(): void;
 }
 
-/**
- * Kernel buffer of each receiving socket: at 300 octets and the kernel's own bookkeeping room for some 3,000
- * datagrams, a tenth of a second at the rate the relay is built for.
- */
-export const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+type Opened =
+  & { plan: SocketPlan }
+  & ({ readonly kind: "udp"; readonly socket: UdpSocket } | {
+    readonly kind: "packets";
+    readonly socket: PacketSocket;
+  });
 
-/** Opens the sockets of all interfaces, in their order. Rejects with a `SocketError` and leaves nothing open. */
-export async function openWires(links: readonly Link[], ports: Ports, opener: SocketOpener): Promise<Wire[]> {
-  const wires: Wire[] = [];
-  /** Interfaces may share an address; of several sockets bound to it only one would receive. */
-  const upstreams = new Map<Ipv4, UdpSocket>();
-  const giaddrs = new Set(links.filter((link) => link.ethernet).map((link) => link.interface.giaddr));
-  try {
-    for (const link of links) {
-      wires.push(
-        link.ethernet
-          ? await openEthernetWire(link, ports, opener, { upstreams, giaddrs })
-          : await openLoopbackWire(link, ports, opener),
-      );
-    }
-    return wires;
-  } catch (error) {
-    for (const wire of wires) wire.close();
-    throw error;
+/** All sockets. Nothing is open before the first {@link Wires.adapt}. */
+export class Wires implements Outlet {
+  readonly #ports: Ports;
+  readonly #opener: SocketOpener;
+  readonly #handlers: WireHandlers;
+  readonly #open = new Map<string, Opened>();
+  /** Where to send from: by giaddr; by device and the relay's address on it; by device. */
+  #upstream = new Map<Ipv4, UdpSocket>();
+  #unicast = new Map<string, UdpSocket>();
+  #packets = new Map<string, PacketSocket>();
+  #loopback = new Map<Ipv4, UdpSocket>();
+
+  constructor(ports: Ports, opener: SocketOpener, handlers: WireHandlers) {
+    this.#ports = ports;
+    this.#opener = opener;
+    this.#handlers = handlers;
   }
+
+  /**
+   * Opens what these interfaces need, then closes what they do not need any more; what stays misses nothing. Rejects
+   * with a `SocketError` and changes nothing when a socket can't be opened.
+   */
+  async adapt(links: readonly Link[]): Promise<void> {
+    const plans = planSockets(links, this.#ports);
+    const fresh: Opened[] = [];
+    try {
+      for (const plan of plans) if (!this.#open.has(plan.key)) fresh.push(await this.#openSocket(plan));
+    } catch (error) {
+      for (const { socket } of fresh) socket.close();
+      throw error;
+    }
+    for (const plan of plans) {
+      const known = this.#open.get(plan.key);
+      if (known !== undefined) known.plan = plan;
+    }
+    for (const opened of fresh) this.#open.set(opened.plan.key, opened);
+    const needed = new Set(plans.map(({ key }) => key));
+    for (const [key, { socket }] of this.#open) {
+      if (needed.has(key)) continue;
+      socket.close();
+      this.#open.delete(key);
+    }
+    this.#index();
+    for (const opened of fresh) this.#listen(opened);
+  }
+
+  sendUpstream(giaddr: Ipv4, bytes: Uint8Array, to: Ipv4, port: number): boolean {
+    const socket = this.#upstream.get(giaddr) ?? this.#loopback.get(giaddr);
+    return socket?.send(bytes, to, port) === true;
+  }
+
+  deliver(gateway: Gateway, bytes: Uint8Array, destination: ClientDestination): boolean {
+    const loopback = this.#loopback.get(gateway.giaddr);
+    if (loopback !== undefined) return loopback.send(bytes, loopback.address, this.#ports.client);
+    const socket = this.#unicast.get(unicastKey(gateway.device, gateway.local));
+    if (socket === undefined) return false;
+    const port = this.#ports.client;
+    switch (destination.kind) {
+      case "link": {
+        const packets = this.#packets.get(gateway.device);
+        if (packets === undefined) return socket.send(bytes, BROADCAST, port);
+        return packets.send(bytes, {
+          destinationMac: destination.mac,
+          source: gateway.local,
+          sourcePort: this.#ports.server,
+          destination: destination.to,
+          destinationPort: port,
+        });
+      }
+      case "broadcast":
+        return socket.send(bytes, BROADCAST, port);
+      case "ip":
+        return socket.send(bytes, destination.to, port);
+      default:
+        return unreachable(destination);
+    }
+  }
+
+  /** What went wrong on the sockets that are open now. */
+  troubleOf(link: number): WireTrouble {
+    const own = [...this.#open.values()].filter(({ plan }) => plan.link === link);
+    return {
+      receiveDrops: own.reduce((sum, { kind, socket }) => sum + (kind === "udp" ? socket.dropped ?? 0 : 0), 0),
+      sendErrors: {
+        count: own.reduce((sum, { socket }) => sum + socket.sendErrors.count, 0),
+        last: own.find(({ socket }) => socket.sendErrors.last !== undefined)?.socket.sendErrors.last,
+      },
+    };
+  }
+
+  close(): void {
+    for (const { socket } of this.#open.values()) socket.close();
+    this.#open.clear();
+    this.#index();
+  }
+
+  async #openSocket(plan: SocketPlan): Promise<Opened> {
+    if (plan.role === "packets") return { plan, kind: "packets", socket: this.#opener.openPacket(plan.device) };
+    return { plan, kind: "udp", socket: await this.#opener.openUdp(plan.udp) };
+  }
+
+  #index(): void {
+    this.#upstream = new Map();
+    this.#unicast = new Map();
+    this.#packets = new Map();
+    this.#loopback = new Map();
+    for (const { plan, kind, socket } of this.#open.values()) {
+      if (kind === "packets") this.#packets.set(plan.device, socket);
+      else if (plan.role === "upstream") this.#upstream.set(socket.address, socket);
+      else if (plan.role === "loopback") this.#loopback.set(socket.address, socket);
+      else if (plan.role === "unicast") this.#unicast.set(unicastKey(plan.device, socket.address), socket);
+    }
+  }
+
+  /** The index of an interface may change while a socket stays: the plan is looked at for each datagram. */
+  #listen(opened: Opened): void {
+    const handlers = this.#handlers;
+    if (opened.kind === "packets") {
+      opened.socket.receive(this.#ports.client, (payload, { source, sourceMac }) => {
+        if (payload.length >= AT.options && payload[AT.op] === BOOTREPLY) {
+          handlers.overheard(opened.plan.link, payload, source, sourceMac);
+        }
+      });
+      return;
+    }
+    const { role } = opened.plan;
+    const takesReplies = role === "upstream" || role === "loopback";
+    opened.socket.receive((bytes, from, port) => {
+      const isReply = role === "upstream" || (takesReplies && bytes[AT.op] === BOOTREPLY);
+      if (isReply) handlers.reply(opened.plan.link, bytes, from, port);
+      // Clients can't broadcast on the loopback device, so no request is told apart as a unicast one.
+      else handlers.request(opened.plan.link, bytes, from, role === "unicast" || role === "stray");
+    });
+  }
+}
+
+function unicastKey(device: string, local: Ipv4): string {
+  return `${device}/${local}`;
 }

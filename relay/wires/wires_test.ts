@@ -1,14 +1,22 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
-import type { PacketSocket } from "../../src/net/packet.ts";
+import { formatIpv4 } from "../../src/net/ipv4.ts";
+import type { PacketHandler, PacketSocket } from "../../src/net/packet.ts";
 import { type DatagramHandler, SocketError, type UdpOptions, type UdpSocket } from "../../src/net/udp.ts";
-import { CLIENT_MAC, clientInterface, ip } from "../testing/messages.ts";
-import { openWires, type SocketOpener } from "./wires.ts";
+import { CLIENT_MAC, clientInterface, gateway, ip } from "../testing/messages.ts";
+import type { Link, Ports } from "./plan.ts";
+import { type SocketOpener, Wires } from "./wires.ts";
 
 const PORTS = { server: 67, client: 68 };
-const LAN0 = { interface: clientInterface("lan0", "10.77.0.1"), ethernet: true };
-const LAN1 = { interface: clientInterface("lan1", "10.78.0.1"), ethernet: true };
-const LO = { interface: clientInterface("lo", "127.0.0.1"), ethernet: false };
+const ethernet = (name: string, index: number, ...addresses: string[]): Link => ({
+  interface: clientInterface(name, addresses),
+  index,
+  medium: "ethernet",
+});
+const LAN0 = ethernet("lan0", 2, "10.77.0.1");
+const LAN1 = ethernet("lan1", 3, "10.78.0.1");
+const LO: Link = { interface: clientInterface("lo", ["127.0.0.1"]), index: 1, medium: "loopback" };
+const [GATEWAY0, GATEWAY1] = [gateway("lan0", "10.77.0.1"), gateway("lan1", "10.78.0.1")];
+const LOOPBACK = gateway("lo", "127.0.0.1");
 const BYTES = Uint8Array.of(1, 2, 3);
 
 /** Sockets that write down what is done to them. `refuse` names one that can't be opened. */
@@ -16,14 +24,15 @@ class FakeOpener implements SocketOpener {
   readonly log: string[] = [];
   readonly open = new Set<string>();
   readonly handlers = new Map<string, DatagramHandler>();
-  readonly #refuse: string | undefined;
+  readonly frames = new Map<string, PacketHandler>();
+  refuse: string | undefined;
 
   constructor(refuse?: string) {
-    this.#refuse = refuse;
+    this.refuse = refuse;
   }
 
   #register(name: string): void {
-    if (name === this.#refuse) throw new SocketError("EACCES", `Cannot open ${name}`);
+    if (name === this.refuse) throw new SocketError("EACCES", `Cannot open ${name}`);
     this.open.add(name);
   }
 
@@ -56,7 +65,7 @@ class FakeOpener implements SocketOpener {
       mac: new Uint8Array(6),
       sendErrors: { count: 0, last: undefined },
       malformed: 0,
-      receive() {},
+      receive: (port, handler) => void this.frames.set(`${name} to ${port}`, handler),
       send: (_bytes, { destinationMac, source, sourcePort, destination, destinationPort }) =>
         this.log.push(
           `${name} ${destinationMac.join(":")} ${formatIpv4(source)}:${sourcePort} to ` +
@@ -67,25 +76,27 @@ class FakeOpener implements SocketOpener {
   }
 }
 
-/** Handlers that write down what arrives. */
-function recorder() {
+/** Wires on fake sockets, and what arrived. */
+async function wired(links: readonly Link[], opener = new FakeOpener(), ports: Ports = PORTS) {
   const seen: string[] = [];
-  return {
-    seen,
-    request: (link: number, _bytes: Uint8Array, from: Ipv4, unicast: boolean) =>
+  const wires = new Wires(ports, opener, {
+    request: (link, _bytes, from, unicast) =>
       void seen.push(`request ${link} ${formatIpv4(from)} ${unicast ? "unicast" : "broadcast"}`),
-    reply: (link: number, _bytes: Uint8Array, from: Ipv4, port: number) =>
-      void seen.push(`reply ${link} ${formatIpv4(from)}:${port}`),
-  };
+    reply: (link, _bytes, from, port) => void seen.push(`reply ${link} ${formatIpv4(from)}:${port}`),
+    overheard: (link, _bytes, from) => void seen.push(`overheard ${link} ${formatIpv4(from)}`),
+  });
+  await wires.adapt(links);
+  return { wires, opener, seen };
 }
 
+const CLIENT = ip("10.77.1.9");
+
 Deno.test("ethernet: each way to a client has its socket", async () => {
-  const opener = new FakeOpener();
-  const [wire] = await openWires([LAN0], PORTS, opener);
-  wire?.deliver(BYTES, { kind: "link", to: ip("10.77.1.9"), mac: CLIENT_MAC, port: 68 });
-  wire?.deliver(BYTES, { kind: "broadcast", port: 68 });
-  wire?.deliver(BYTES, { kind: "ip", to: ip("10.77.1.9"), port: 68 });
-  wire?.sendUpstream(BYTES, ip("10.99.0.11"), 67);
+  const { wires, opener } = await wired([LAN0]);
+  wires.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
+  wires.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 });
+  wires.deliver(GATEWAY0, BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  wires.sendUpstream(GATEWAY0.giaddr, BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(opener.log, [
     "lan0/packets 2:0:0:0:0:1 10.77.0.1:67 to 10.77.1.9:68",
     "lan0/10.77.0.1:67 to 255.255.255.255:68",
@@ -95,16 +106,13 @@ Deno.test("ethernet: each way to a client has its socket", async () => {
 });
 
 Deno.test("ethernet: what arrives is told apart by its socket", async () => {
-  const opener = new FakeOpener();
-  const wires = await openWires([LAN0, LAN1], PORTS, opener);
-  const handlers = recorder();
-  for (const [link, wire] of wires.entries()) wire.receive(link, handlers);
+  const { opener, seen } = await wired([LAN0, LAN1]);
   const client = ip("10.78.1.9");
   opener.handlers.get("lan1/0.0.0.0:67")?.(BYTES, 0, 68);
   opener.handlers.get("lan1/10.78.0.1:67")?.(BYTES, client, 68);
   opener.handlers.get("lan1/10.77.0.1:67")?.(BYTES, ip("10.99.0.11"), 67);
   opener.handlers.get("any/10.78.0.1:67")?.(BYTES, ip("10.99.0.11"), 67);
-  deepStrictEqual(handlers.seen, [
+  deepStrictEqual(seen, [
     "request 1 0.0.0.0 broadcast",
     "request 1 10.78.1.9 unicast",
     "request 1 10.99.0.11 unicast",
@@ -112,46 +120,104 @@ Deno.test("ethernet: what arrives is told apart by its socket", async () => {
   ]);
 });
 
-Deno.test("ethernet: interfaces with one address share the upstream socket, read once", async () => {
-  const opener = new FakeOpener();
-  const twin = { interface: { ...LAN1.interface, giaddr: LAN0.interface.giaddr }, ethernet: true };
-  const wires = await openWires([LAN0, twin], PORTS, opener);
-  const handlers = recorder();
-  for (const [link, wire] of wires.entries()) wire.receive(link, handlers);
+Deno.test("ethernet: replies of other servers to clients are overheard, and nothing else", async () => {
+  const { opener, seen } = await wired([LAN0]);
+  const hear = opener.frames.get("lan0/packets to 68");
+  const addressing = {
+    sourceMac: CLIENT_MAC,
+    destinationMac: CLIENT_MAC,
+    source: ip("10.77.0.66"),
+    sourcePort: 67,
+    destination: 0,
+    destinationPort: 68,
+  };
+  hear?.(new Uint8Array(300).fill(2, 0, 1), addressing);
+  hear?.(new Uint8Array(300).fill(1, 0, 1), addressing);
+  hear?.(new Uint8Array(20).fill(2, 0, 1), addressing);
+  deepStrictEqual(seen, ["overheard 0 10.77.0.66"]);
+});
+
+Deno.test("ethernet: interfaces with one giaddr share the upstream socket, read once", async () => {
+  const twin: Link = {
+    ...LAN1,
+    interface: { ...LAN1.interface, gateways: [{ ...GATEWAY1, giaddr: GATEWAY0.giaddr }] },
+  };
+  const { wires, opener, seen } = await wired([LAN0, twin]);
   strictEqual([...opener.open].filter((name) => name.startsWith("any/")).length, 1);
   opener.handlers.get("any/10.77.0.1:67")?.(BYTES, ip("10.99.0.11"), 67);
-  deepStrictEqual(handlers.seen, ["reply 0 10.99.0.11:67"]);
+  deepStrictEqual(seen, ["reply 0 10.99.0.11:67"]);
+  wires.deliver({ ...GATEWAY1, giaddr: GATEWAY0.giaddr }, BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  deepStrictEqual(opener.log, ["lan1/10.78.0.1:67 to 10.77.1.9:68"]);
+});
+
+Deno.test("ethernet: an interface with two addresses listens on both, and answers from the one it was asked at", async () => {
+  const { wires, opener } = await wired([ethernet("lan0", 2, "10.77.0.1", "10.78.0.1")]);
+  wires.deliver(gateway("lan0", "10.78.0.1"), BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  wires.sendUpstream(ip("10.78.0.1"), BYTES, ip("10.99.0.11"), 67);
+  deepStrictEqual(opener.log, ["lan0/10.78.0.1:67 to 10.77.1.9:68", "any/10.78.0.1:67 to 10.99.0.11:67"]);
+});
+
+Deno.test("other links: who has no address yet is reached by broadcast", async () => {
+  const { wires, opener } = await wired([{ ...LAN0, medium: "other" }]);
+  wires.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
+  deepStrictEqual(opener.log, ["lan0/10.77.0.1:67 to 255.255.255.255:68"]);
 });
 
 Deno.test("loopback: one socket, and nothing ever leaves for the address a client was given", async () => {
-  const opener = new FakeOpener();
-  const [wire] = await openWires([LO], { server: 6700, client: 6800 }, opener);
-  const handlers = recorder();
-  wire?.receive(0, handlers);
+  const { wires, opener, seen } = await wired([LO], new FakeOpener(), { server: 6700, client: 6800 });
   const handler = opener.handlers.get("any/127.0.0.1:6700");
   handler?.(Uint8Array.of(1), ip("127.0.0.1"), 6800);
   handler?.(Uint8Array.of(2), ip("127.0.0.1"), 6701);
-  deepStrictEqual(handlers.seen, ["request 0 127.0.0.1 broadcast", "reply 0 127.0.0.1:6701"]);
-  wire?.deliver(BYTES, { kind: "ip", to: ip("10.77.1.9"), port: 68 });
-  wire?.deliver(BYTES, { kind: "link", to: ip("10.77.1.9"), mac: CLIENT_MAC, port: 68 });
-  wire?.deliver(BYTES, { kind: "broadcast", port: 68 });
+  deepStrictEqual(seen, ["request 0 127.0.0.1 broadcast", "reply 0 127.0.0.1:6701"]);
+  wires.deliver(LOOPBACK, BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  wires.deliver(LOOPBACK, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
+  wires.deliver(LOOPBACK, BYTES, { kind: "broadcast", port: 68 });
   deepStrictEqual(opener.log, Array(3).fill("any/127.0.0.1:6700 to 127.0.0.1:6800"));
 });
 
 for (
   const refused of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/10.77.0.1:67", "lan1/packets", "any/10.78.0.1:67"]
 ) {
-  Deno.test(`openWires() leaves nothing open when ${refused} is refused`, async () => {
+  Deno.test(`adapt() leaves nothing open when ${refused} is refused`, async () => {
     const opener = new FakeOpener(refused);
-    await rejects(openWires([LAN0, LAN1], PORTS, opener), { name: "SocketError", message: `Cannot open ${refused}` });
+    await rejects(wired([LAN0, LAN1], opener), { name: "SocketError", message: `Cannot open ${refused}` });
     deepStrictEqual([...opener.open], []);
   });
 }
 
+Deno.test("adapt(): what stays is not touched, what comes is opened, what goes is closed", async () => {
+  const { wires, opener, seen } = await wired([LAN0, LAN1]);
+  const before = new Set(opener.open);
+  const gone: Link = { ...LAN1, interface: { ...LAN1.interface, gateways: [] } };
+  await wires.adapt([LAN0, gone]);
+  deepStrictEqual([...before].filter((name) => !opener.open.has(name)).toSorted(), [
+    "any/10.78.0.1:67",
+    "lan0/10.78.0.1:67",
+    "lan1/0.0.0.0:67",
+    "lan1/10.77.0.1:67",
+    "lan1/10.78.0.1:67",
+    "lan1/packets",
+  ]);
+  strictEqual(wires.sendUpstream(GATEWAY1.giaddr, BYTES, ip("10.99.0.11"), 67), false);
+  strictEqual(wires.deliver(GATEWAY1, BYTES, { kind: "broadcast", port: 68 }), false);
+  await wires.adapt([LAN1, LAN0]);
+  deepStrictEqual(new Set(opener.open), before);
+  opener.handlers.get("lan0/10.77.0.1:67")?.(BYTES, CLIENT, 68);
+  deepStrictEqual(seen, ["request 1 10.77.1.9 unicast"]);
+});
+
+Deno.test("adapt() keeps what is open when something new can't be opened", async () => {
+  const { wires, opener } = await wired([LAN0]);
+  const before = [...opener.open];
+  opener.refuse = "lan1/packets";
+  await rejects(wires.adapt([LAN0, LAN1]));
+  deepStrictEqual([...opener.open], before);
+  strictEqual(wires.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 }), true);
+});
+
 Deno.test("closing the wires closes every socket", async () => {
-  const opener = new FakeOpener();
-  const wires = await openWires([LAN0, LAN1, LO], PORTS, opener);
+  const { wires, opener } = await wired([LAN0, LAN1, LO]);
   strictEqual(opener.open.size, 11);
-  for (const wire of wires) wire.close();
+  wires.close();
   deepStrictEqual([...opener.open], []);
 });

@@ -1,0 +1,466 @@
+/**
+ * The forwarding core: takes what comes from clients and nodes, with the time as an argument, and says what to send.
+ * A transaction sticks to its node; a DHCPREQUEST follows its offer; a node that keeps silent is backed up by the next
+ * best one; one answer goes to the client. How messages change on their way is `request.ts`'s and `reply.ts`'s
+ * business, which node is best that of `../select/`, sockets and clocks that of the driver.
+ */
+
+import { AT } from "../../src/dhcp/layout.ts";
+import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
+import { GRADES } from "../select/evidence.ts";
+import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
+import { Admission, circuitOf } from "./admission.ts";
+import type { ForwardConfig, ForwardInterface } from "./config.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Generations } from "./generations.ts";
+import { type Glance, glanceAt, readUint32 } from "./header.ts";
+import { clientKey, transactionKey } from "./key.ts";
+import { FORWARD } from "./limits.ts";
+import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./reply.ts";
+import type { DropReason, Outcome } from "./outcomes.ts";
+import { gatewayFor, type Relayed, relayRequest, requestFault } from "./request.ts";
+import { type Rogue, type RogueEvidence, Rogues } from "./rogues.ts";
+import { TokenBucket } from "./tokenBucket.ts";
+import { type Asked, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
+
+/** What the driver is to do. */
+export type Effect =
+  | { readonly kind: "send"; readonly send: Send }
+  | { readonly kind: "deliver"; readonly delivery: Delivery }
+  /** A request went up by the sends before this, if the system took one of them. */
+  | { readonly kind: "relayed"; readonly link: number; readonly outcome: Outcome }
+  | { readonly kind: "dropped"; readonly link: number; readonly outcome: DropReason }
+  /** A DHCP server that was not known came to light. */
+  | { readonly kind: "rogue"; readonly rogue: Rogue };
+
+/** Where a datagram came in. */
+export interface Arrival {
+  /** Index of the interface. */
+  readonly link: number;
+  readonly from: Ipv4;
+  /** Whether it was sent to the relay's own address; otherwise it was a broadcast. */
+  readonly unicast: boolean;
+}
+
+/** Most of a node's identifiers that can be learned; a node has one per network it serves. */
+const IDENTIFIERS_MAX = 1_024;
+
+/** Why a node is asked: the counter that it goes into. */
+type Occasion = keyof Pick<NodeTraffic, "requests" | "hedges" | "trials">;
+
+/** The core. Its times are milliseconds of one clock that does not go back. */
+export class Forwarder {
+  readonly rogues = new Rogues();
+  #config: ForwardConfig;
+  readonly #tracker: NodeTracker;
+  readonly #admission: Admission;
+  readonly #transactions: Generations<Transaction>;
+  /** Which node last made a client an offer; for clients that change their xid with the DHCPREQUEST. */
+  readonly #offers: Generations<number>;
+  readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
+  readonly #hedges: TokenBucket;
+  /** Server identifiers that belong to nodes, as they call themselves. */
+  readonly #identifiers = new Set<Ipv4>();
+  #overslept = false;
+
+  constructor(config: ForwardConfig, tracker: NodeTracker, nowMs: number) {
+    this.#config = config;
+    this.#tracker = tracker;
+    this.#admission = new Admission(config.limits);
+    const { rememberMs, transactionsMax, clientsMax } = FORWARD;
+    this.#transactions = new Generations({
+      rememberMs,
+      entriesMax: transactionsMax,
+      forgotten: (transaction) => this.#close(transaction),
+    });
+    this.#offers = new Generations({ rememberMs, entriesMax: clientsMax });
+    this.#hedges = new TokenBucket(FORWARD.hedges, nowMs);
+    this.#learnIdentifiers(config);
+  }
+
+  /** The same interfaces and nodes in the same order, but with other addresses, as the machine's have changed. */
+  interfacesChanged(config: ForwardConfig): void {
+    this.#config = config;
+    this.#learnIdentifiers(config);
+  }
+
+  /** Whether a reply belongs to a transaction that is remembered. */
+  knows(reply: Uint8Array, nowMs: number): boolean {
+    return replyFault(reply) === undefined && typeof this.#transactionOf(reply, nowMs) !== "string";
+  }
+
+  /** How many transactions are remembered. */
+  get transactions(): number {
+    return this.#transactions.size;
+  }
+
+  /** When {@link tick} is to be called next; undefined: after the next message. */
+  get nextMs(): number | undefined {
+    return this.#deadlines.nextMs;
+  }
+
+  /** A datagram from a client interface. */
+  request(bytes: Uint8Array, { link, from, unicast }: Arrival, nowMs: number): Effect[] {
+    const entrance = this.#config.interfaces[link] as ForwardInterface;
+    if (!this.#admission.admitsMessage(link, nowMs)) return [drop(link, "requestInterfaceRate")];
+    const fault = requestFault(this.#config, entrance, bytes);
+    if (fault !== undefined) {
+      const rogue = fault === "replyFromClientSide" ? this.#sight(link, from, "reply", nowMs) : [];
+      return [...rogue, drop(link, fault)];
+    }
+    const client = clientKey(bytes, link);
+    if (!this.#admission.admitsClient(client, nowMs)) return [drop(link, "requestClientRate")];
+
+    const glance = glanceAt(bytes);
+    const key = transactionKey(bytes, link);
+    const known = this.#transactions.get(key, nowMs);
+    const attempt = known !== undefined && known.messageType === glance.messageType ? known.attempt + 1 : 0;
+    const gateway = gatewayFor(entrance, bytes, glance, attempt);
+    if (gateway === undefined) return [drop(link, "requestUnsent")];
+    const relayed = relayRequest(entrance, gateway, bytes, unicast);
+    if (typeof relayed === "string") return [drop(link, relayed)];
+
+    const chosen = this.#chosenServer(glance);
+    const foreign = chosen !== UNSPECIFIED && !this.#belongs(entrance, chosen);
+    const rogue = foreign && !unicast && glance.messageType === MESSAGE_TYPE.REQUEST
+      ? this.#sight(link, chosen, "request", nowMs)
+      : [];
+    // RFC 2131 §4.3.2: a DHCPREQUEST that names another server is news for ours, and not answered.
+    if (foreign || !expectsAnswer(glance.messageType)) {
+      const nodes = this.#nodesFor(this.#follow(known, glance, client, nowMs));
+      const sends = nodes.map((node): Effect => {
+        this.#tracker.traffic(node).requests++;
+        return { kind: "send", send: { link, gateway, node, bytes: relayed.bytes, transaction: undefined } };
+      });
+      return [...rogue, ...sends, { kind: "relayed", link, outcome: relayed.outcome }];
+    }
+
+    const transaction = known ??
+      newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes), relayed });
+    if (!this.#open(transaction, relayed)) return [drop(link, "requestCircuitFull")];
+    transaction.gateway = gateway;
+    transaction.removal = relayed.removal;
+    transaction.messageType = glance.messageType;
+    transaction.attempt = attempt;
+    this.#transactions.set(key, transaction, nowMs);
+    const sends = attempt > 0
+      ? this.#askAgain(transaction, nowMs)
+      : this.#askFirst(transaction, { ...glance, client }, nowMs);
+    if (transaction.chained) transaction.bytes = undefined;
+    return [...sends, { kind: "relayed", link, outcome: relayed.outcome }];
+  }
+
+  /** A datagram that reached an upstream socket; `link` is the interface that the socket was opened for. */
+  reply(bytes: Uint8Array, link: number, from: Ipv4, port: number, nowMs: number): Effect[] {
+    const fault = replyFault(bytes);
+    if (fault !== undefined) return [drop(link, fault)];
+    const node = nodeAt(this.#config, from, port);
+    if (node < 0) return [drop(link, "replyForged")];
+    const found = this.#transactionOf(bytes, nowMs);
+    if (typeof found === "string") return [drop(link, found)];
+    if (!found.asked.some((asked) => asked.node === node)) return [drop(found.link, "replyUnasked")];
+
+    const { messageType, serverIdentifier } = glanceAt(bytes);
+    const stripped = stripReply(bytes, found.removal, found.gateway);
+    if (stripped === "malformed") return [drop(found.link, "replyOptions")];
+    const fits = isAnswer(found.messageType, messageType);
+    this.#credit(found, node, fits, nowMs);
+    if (!fits || !found.waiting) return [drop(found.link, "replyLater")];
+    if (serverIdentifier !== UNSPECIFIED && this.#identifiers.size < IDENTIFIERS_MAX) {
+      this.#identifiers.add(serverIdentifier);
+    }
+    const destination = destinationOf(bytes, messageType);
+    const outcome = DELIVERED[destination.kind];
+    const { link: to, gateway } = found;
+    const delivery: Delivery = { link: to, gateway, node, destination, bytes: stripped, outcome };
+    return messageType === MESSAGE_TYPE.NAK
+      ? this.#refuse(found, delivery, nowMs)
+      : this.#accept(found, delivery, messageType, nowMs);
+  }
+
+  /** A DHCP server's message to clients, overheard on a client link. */
+  overheard(link: number, server: Ipv4, mac: Uint8Array, nowMs: number): Effect[] {
+    return this.#sight(link, server, "reply", nowMs, mac);
+  }
+
+  /** The system would not take a datagram: the next node is asked at once. */
+  refused({ transaction, node }: Send, nowMs: number): Effect[] {
+    if (transaction === undefined || !transaction.waiting) return [];
+    for (const asked of transaction.asked) if (asked.node === node) asked.late = true;
+    return this.#hedge(transaction, nowMs);
+  }
+
+  /** Does what is due. */
+  tick(nowMs: number): Effect[] {
+    const { nextMs } = this.#deadlines;
+    if (nextMs === undefined) return [];
+    // The relay itself was kept from running. Answers may have come meanwhile: they are read before anybody is blamed.
+    if (nowMs - nextMs > FORWARD.oversleptMs && !this.#overslept) {
+      this.#overslept = true;
+      this.#deadlines.postpone(nowMs - nextMs + 2 * FORWARD.tickMs);
+      return [];
+    }
+    this.#overslept = false;
+    this.#transactions.turn(nowMs);
+    return this.#deadlines.takeDue(nowMs).flatMap((transaction) => this.#look(transaction, nowMs));
+  }
+
+  /** Looks at what a deadline was set for. */
+  #look(transaction: Transaction, nowMs: number): Effect[] {
+    const effects: Effect[] = [];
+    const { nak } = transaction;
+    if (nak !== undefined && nowMs >= nak.untilMs) effects.push(this.#deliver(transaction, nak.delivery, nowMs));
+    for (const asked of transaction.asked) this.#judge(asked, nowMs);
+    if (transaction.waiting && nowMs >= transaction.hedgeAtMs) effects.push(...this.#hedge(transaction, nowMs));
+    this.#lookAgain(transaction, nowMs);
+    return effects;
+  }
+
+  /** Sets the next deadline of a transaction, if there is anything left to wait for. */
+  #lookAgain(transaction: Transaction, nowMs: number): void {
+    let nextMs = transaction.waiting ? transaction.hedgeAtMs : Infinity;
+    if (transaction.nak !== undefined) nextMs = Math.min(nextMs, transaction.nak.untilMs);
+    for (const { answered, judged, atMs } of transaction.asked) {
+      if (!answered && !judged) nextMs = Math.min(nextMs, atMs + FORWARD.verdictMs);
+    }
+    if (nextMs < Infinity) this.#deadlines.add(transaction, Math.max(nextMs, nowMs + FORWARD.tickMs));
+  }
+
+  /** A node that has had its time and did not answer has left a request unanswered. */
+  #judge(asked: Asked, nowMs: number): void {
+    if (asked.answered || asked.judged || nowMs - asked.atMs < FORWARD.verdictMs) return;
+    asked.judged = true;
+    if (!asked.accountable) return;
+    this.#tracker.unanswered(asked.node, nowMs);
+    if (asked.overtaken) this.#tracker.overtaken(asked.node, nowMs);
+  }
+
+  /** The first message of its kind in a transaction. */
+  #askFirst(transaction: Transaction, glance: Glance & { readonly client: string }, nowMs: number): Effect[] {
+    this.#beginRound(transaction);
+    const sticky = this.#follow(transaction, glance, glance.client, nowMs);
+    const nodes = this.#nodesFor(sticky);
+    transaction.node = nodes.length === 1 ? nodes[0] as number : sticky;
+    const effects = nodes.map((node) => this.#ask(transaction, node, "requests", nowMs));
+    const trial = glance.messageType === MESSAGE_TYPE.DISCOVER ? this.#tracker.takeTrial(nowMs) : -1;
+    if (trial >= 0 && !nodes.includes(trial)) effects.push(this.#ask(transaction, trial, "trials", nowMs));
+    this.#lookAgain(transaction, nowMs);
+    return effects;
+  }
+
+  /** The client repeats itself: its node may be ill, or a datagram was lost; the next best one is asked as well. */
+  #askAgain(transaction: Transaction, nowMs: number): Effect[] {
+    const before = transaction.asked.filter(({ round }) => round === transaction.round).map(({ node }) => node);
+    this.#beginRound(transaction);
+    const nodes = this.#nodesFor(transaction.node);
+    const next = this.#tracker.order.find((node) => !nodes.includes(node) && !before.includes(node)) ??
+      this.#tracker.order.find((node) => !nodes.includes(node));
+    const effects = nodes.map((node) => this.#ask(transaction, node, "requests", nowMs));
+    if (next !== undefined && this.#hedges.take(nowMs)) effects.push(this.#ask(transaction, next, "hedges", nowMs));
+    this.#lookAgain(transaction, nowMs);
+    return effects;
+  }
+
+  #beginRound(transaction: Transaction): void {
+    transaction.round++;
+    transaction.nak = undefined;
+    if (transaction.asked.length > FORWARD.askedMax) transaction.asked.splice(0, FORWARD.askedMax / 2);
+  }
+
+  /** Backs a silent node up by the next best one that has not been asked and gives a sign of life. */
+  #hedge(transaction: Transaction, nowMs: number): Effect[] {
+    transaction.hedgeAtMs = Infinity;
+    if (transaction.chained || transaction.bytes === undefined) return [];
+    const asked = transaction.asked.filter(({ round }) => round === transaction.round);
+    const next = this.#tracker.order.find((node) =>
+      this.#tracker.gradeOf(node) !== "unreachable" && !asked.some((one) => one.node === node)
+    );
+    if (next === undefined || !this.#hedges.take(nowMs)) {
+      // There is nobody left to send it to.
+      transaction.bytes = undefined;
+      return [];
+    }
+    for (const one of asked) one.late = !one.answered;
+    const effect = this.#ask(transaction, next, "hedges", nowMs);
+    this.#lookAgain(transaction, nowMs);
+    return [effect];
+  }
+
+  #ask(transaction: Transaction, node: number, occasion: Occasion, nowMs: number): Effect {
+    const { link, gateway, round, messageType } = transaction;
+    this.#tracker.traffic(node)[occasion]++;
+    // A node need not answer a DHCPREQUEST that is meant for another one.
+    const accountable = messageType !== MESSAGE_TYPE.REQUEST ||
+      (occasion === "requests" && (transaction.node < 0 || transaction.node === node));
+    // Of a chained transaction no answer is seen: there is nothing to be judged.
+    const judged = transaction.chained;
+    transaction.asked.push({
+      node,
+      round,
+      atMs: nowMs,
+      accountable,
+      answered: false,
+      judged,
+      late: false,
+      overtaken: false,
+    });
+    if (occasion !== "trials") transaction.hedgeAtMs = nowMs + this.#tracker.hedgeDelayMs(node);
+    return { kind: "send", send: { link, gateway, node, bytes: transaction.bytes as Uint8Array, transaction } };
+  }
+
+  /** The node that a message should go to by its history; -1: any. */
+  #follow(transaction: Transaction | undefined, glance: Glance, client: string, nowMs: number): number {
+    if (transaction !== undefined && transaction.node >= 0) return transaction.node;
+    const { messageType, serverIdentifier } = glance;
+    const named = this.#config.nodes.findIndex(({ address }) => address === serverIdentifier);
+    if (named >= 0) return named;
+    return messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
+  }
+
+  /** Whom to ask: the node a transaction sticks to, and the best one as well if that one has lost its health. */
+  #nodesFor(sticky: number): readonly number[] {
+    const { order, fanOut } = this.#tracker;
+    if (sticky < 0) return order.slice(0, fanOut);
+    const best = order[0] as number;
+    const worse = this.#rank(sticky) > this.#rank(best) && this.#rank(sticky) >= GRADES.indexOf("suspect");
+    return worse ? [sticky, best] : [sticky];
+  }
+
+  #rank(node: number): number {
+    return GRADES.indexOf(this.#tracker.gradeOf(node));
+  }
+
+  /** Marks the node's part in the transaction as done, and tells what its answer says about it. */
+  #credit(transaction: Transaction, node: number, fits: boolean, nowMs: number): void {
+    let answerMs: number | undefined;
+    for (const asked of transaction.asked) {
+      if (asked.node !== node || (asked.round === transaction.round && !fits)) continue;
+      // A second answer, or one to a message that the client has repeated: from when to measure is not known.
+      if (!asked.answered && asked.round === transaction.round && transaction.attempt === 0) {
+        answerMs = nowMs - asked.atMs;
+      }
+      if (asked.late) this.#tracker.traffic(node).late++;
+      asked.late = false;
+      asked.answered = true;
+    }
+    this.#tracker.traffic(node).answers++;
+    this.#tracker.answered(node, answerMs, nowMs);
+  }
+
+  /** A DHCPNAK: if other nodes were asked as well, one of them may know better. */
+  #refuse(transaction: Transaction, delivery: Delivery, nowMs: number): Effect[] {
+    const others = transaction.asked.some(({ node, round, answered }) =>
+      node !== delivery.node && round === transaction.round && !answered
+    );
+    const held = transaction.nak;
+    if (others && held === undefined) {
+      transaction.nak = { delivery, untilMs: nowMs + FORWARD.nakHoldMs };
+      this.#lookAgain(transaction, nowMs);
+      return [];
+    }
+    const second: Effect[] = held === undefined ? [] : [drop(transaction.link, "replyLater")];
+    return others ? second : [...second, this.#deliver(transaction, held?.delivery ?? delivery, nowMs)];
+  }
+
+  #accept(transaction: Transaction, delivery: Delivery, messageType: number, nowMs: number): Effect[] {
+    const overruled: Effect[] = transaction.nak === undefined ? [] : [drop(transaction.link, "nakOverruled")];
+    if (messageType === MESSAGE_TYPE.OFFER) this.#offers.set(transaction.client, delivery.node, nowMs);
+    return [...overruled, this.#deliver(transaction, delivery, nowMs)];
+  }
+
+  /** The one answer. Later ones are counted, and what the silent nodes are to be held against is noted. */
+  #deliver(transaction: Transaction, delivery: Delivery, nowMs: number): Effect {
+    for (const asked of transaction.asked) {
+      if (asked.answered || asked.round !== transaction.round) continue;
+      asked.overtaken = true;
+      if (asked.judged && asked.accountable) this.#tracker.overtaken(asked.node, nowMs);
+    }
+    transaction.nak = undefined;
+    transaction.node = delivery.node;
+    this.#close(transaction);
+    this.#tracker.traffic(delivery.node).delivered++;
+    // Nobody else has a say in it. A DHCPREQUEST finds its way by the offer that is remembered.
+    if (transaction.asked.every(({ answered }) => answered)) this.#transactions.delete(transaction.key);
+    return { kind: "deliver", delivery };
+  }
+
+  #open(transaction: Transaction, relayed: Relayed): boolean {
+    if (!transaction.waiting && !transaction.chained && !this.#admission.open(transaction.circuit)) return false;
+    transaction.waiting = !transaction.chained;
+    transaction.bytes = relayed.bytes;
+    return true;
+  }
+
+  #close(transaction: Transaction): void {
+    if (transaction.waiting) this.#admission.close(transaction.circuit);
+    transaction.waiting = false;
+    transaction.bytes = undefined;
+  }
+
+  /** The transaction that a reply belongs to, by its giaddr, chaddr and xid. */
+  #transactionOf(bytes: Uint8Array, nowMs: number): Transaction | DropReason {
+    const giaddr = readUint32(bytes, AT.giaddr);
+    let own = false;
+    // Interfaces may share an address.
+    for (const [link, { gateways }] of this.#config.interfaces.entries()) {
+      if (!gateways.some((gateway) => gateway.giaddr === giaddr)) continue;
+      own = true;
+      const transaction = this.#transactions.get(transactionKey(bytes, link), nowMs);
+      if (transaction !== undefined) return transaction;
+    }
+    return own ? "replyUnasked" : "replyGiaddr";
+  }
+
+  /** The server that a client has chosen; not said when it renews, as then it need not be (RFC 2131 §4.3.2). */
+  #chosenServer({ messageType, serverIdentifier }: Glance): Ipv4 {
+    return messageType === MESSAGE_TYPE.REQUEST ? serverIdentifier : UNSPECIFIED;
+  }
+
+  #learnIdentifiers({ nodes, interfaces }: ForwardConfig): void {
+    for (const { address } of nodes) this.#identifiers.add(address);
+    for (const { giaddr, local } of interfaces.flatMap(({ gateways }) => gateways)) {
+      this.#identifiers.add(giaddr).add(local);
+    }
+  }
+
+  #belongs({ knownServers }: ForwardInterface, server: Ipv4): boolean {
+    return this.#identifiers.has(server) || knownServers.includes(server);
+  }
+
+  #sight(link: number, server: Ipv4, evidence: RogueEvidence, nowMs: number, mac?: Uint8Array): Effect[] {
+    if (this.#belongs(this.#config.interfaces[link] as ForwardInterface, server)) return [];
+    const sighting = { link, server, evidence, ...(mac === undefined ? {} : { mac }) };
+    const rogue = this.rogues.add(sighting, nowMs);
+    return rogue === undefined ? [] : [{ kind: "rogue", rogue }];
+  }
+}
+
+function newTransaction(
+  { key, link, client, circuit, gateway, relayed }:
+    & Pick<Transaction, "key" | "link" | "client" | "circuit" | "gateway">
+    & { readonly relayed: Relayed },
+): Transaction {
+  return {
+    key,
+    link,
+    client,
+    circuit,
+    chained: relayed.chained,
+    gateway,
+    removal: relayed.removal,
+    messageType: -1,
+    round: 0,
+    attempt: 0,
+    bytes: undefined,
+    waiting: false,
+    node: -1,
+    asked: [],
+    hedgeAtMs: Infinity,
+    nak: undefined,
+  };
+}
+
+function drop(link: number, outcome: DropReason): Effect {
+  return { kind: "dropped", link, outcome };
+}

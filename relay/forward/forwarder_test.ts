@@ -1,0 +1,436 @@
+/** Transcripts: who sends what when, and what the relay makes of it. */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { formatIpv4 } from "../../src/net/ipv4.ts";
+import { SELECT } from "../select/limits.ts";
+import { NodeTracker } from "../select/tracker.ts";
+import { clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
+import type { ForwardConfig } from "./config.ts";
+import { type Effect, Forwarder } from "./forwarder.ts";
+import { glanceAt } from "./header.ts";
+import { FORWARD } from "./limits.ts";
+
+const { DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE, INFORM } = MESSAGE_TYPE;
+const WORDS: Record<string, number> = { DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE, INFORM };
+const names = new Map(Object.entries(WORDS).map(([name, type]) => [type, name]));
+
+const THREE_NODES = [1, 2, 3].map((id) => ({ id, address: ip(`10.99.0.1${id}`), port: 67 }));
+
+/** A relay between one LAN and three nodes, of which 1 is the nearest and 3 the farthest. */
+class Scene {
+  readonly tracker: NodeTracker;
+  readonly forwarder: Forwarder;
+  readonly config: ForwardConfig;
+  nowMs = 100_000;
+
+  constructor(config: Partial<ForwardConfig> = {}) {
+    this.config = { ...CONFIG, nodes: THREE_NODES, ...config };
+    this.tracker = new NodeTracker(this.config.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
+    for (const index of this.config.nodes.keys()) {
+      this.tracker.pinged(index, { kind: "answered", rttMs: 2 + 10 * index });
+      this.tracker.healthAsked(index, { kind: "answered", ready: true, rttMs: 3 }, this.nowMs);
+      this.tracker.roundEnded(index, this.nowMs);
+    }
+    this.forwarder = new Forwarder(this.config, this.tracker, this.nowMs);
+  }
+
+  /** A client sends: "DISCOVER", "REQUEST" …; what the relay does is told in words. */
+  client(word: string, fields: DatagramFields = {}, { link = 0, unicast = false } = {}): string[] {
+    const bytes = datagram({ type: WORDS[word] ?? 0, ...fields });
+    return this.#tell(this.forwarder.request(bytes, { link, from: 0, unicast }, this.nowMs));
+  }
+
+  /** A node answers. */
+  node(id: number, word: string, fields: DatagramFields = {}): string[] {
+    const bytes = datagram({ op: 2, type: WORDS[word] ?? 0, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
+    return this.#tell(this.forwarder.reply(bytes, 0, ip(`10.99.0.1${id}`), 67, this.nowMs));
+  }
+
+  /** Time passes, and the relay keeps its deadlines. */
+  wait(ms: number): string[] {
+    const told: string[] = [];
+    for (const endMs = this.nowMs + ms;;) {
+      const { nextMs } = this.forwarder;
+      if (nextMs === undefined || nextMs > endMs) {
+        this.nowMs = endMs;
+        return told;
+      }
+      this.nowMs = Math.max(this.nowMs, nextMs);
+      told.push(...this.#tell(this.forwarder.tick(this.nowMs)));
+    }
+  }
+
+  #tell(effects: readonly Effect[]): string[] {
+    return effects.flatMap((effect) => {
+      switch (effect.kind) {
+        case "send": {
+          const type = names.get(glanceAt(effect.send.bytes).messageType) ?? "BOOTP";
+          return [`${type} → ${this.config.nodes[effect.send.node]?.id}`];
+        }
+        case "deliver":
+          return [`${names.get(glanceAt(effect.delivery.bytes).messageType) ?? "BOOTP"} to client`];
+        case "dropped":
+          return [effect.outcome];
+        case "rogue":
+          return [`rogue ${formatIpv4(effect.rogue.server)}`];
+        case "relayed":
+          return effect.outcome === "relayed" ? [] : [effect.outcome];
+      }
+    });
+  }
+
+  /** Who is suspect. */
+  get suspects(): number[] {
+    return this.tracker.states(this.nowMs).filter(({ suspect }) => suspect).map(({ id }) => id);
+  }
+
+  traffic(id: number) {
+    return this.tracker.traffic(this.config.nodes.findIndex((node) => node.id === id));
+  }
+}
+
+Deno.test("an exchange goes to the nearest node and to nobody else", () => {
+  const scene = new Scene();
+  deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 1"]);
+  deepStrictEqual(scene.node(1, "OFFER"), ["OFFER to client"]);
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1"]);
+  deepStrictEqual(scene.node(1, "ACK"), ["ACK to client"]);
+  deepStrictEqual(scene.wait(2000), []);
+  const { requests, hedges, answers, late, unanswered, delivered } = scene.traffic(1);
+  deepStrictEqual([requests, hedges, answers, late, unanswered, delivered], [2, 0, 2, 0, 0, 2]);
+});
+
+Deno.test("a silent node is backed up by the next best, then by the one after it; the first answer counts", () => {
+  const scene = new Scene();
+  deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 1"]);
+  deepStrictEqual(scene.wait(SELECT.hedgeMsMax - 10), []);
+  deepStrictEqual(scene.wait(20), ["DISCOVER → 2"]);
+  deepStrictEqual(scene.wait(SELECT.hedgeMsMax), ["DISCOVER → 3"]);
+  deepStrictEqual(scene.node(3, "OFFER"), ["OFFER to client"]);
+  deepStrictEqual(scene.node(2, "OFFER"), ["replyLater"]);
+  deepStrictEqual(scene.node(1, "OFFER"), ["replyLater"]);
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 3"]);
+});
+
+Deno.test("the delay follows the node's own answers: a fast one is backed up early", () => {
+  const scene = new Scene();
+  for (let xid = 1; xid < 30; xid++) {
+    scene.client("DISCOVER", { xid });
+    scene.wait(3);
+    deepStrictEqual(scene.node(1, "OFFER", { xid }), ["OFFER to client"]);
+    scene.wait(200);
+  }
+  scene.client("DISCOVER");
+  deepStrictEqual(scene.wait(SELECT.hedgeMsMin - 10), []);
+  deepStrictEqual(scene.wait(20), ["DISCOVER → 2"]);
+});
+
+Deno.test("a node that leaves a request unanswered which another answers is suspect from then on", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(2, "OFFER");
+  deepStrictEqual(scene.suspects, [1]);
+  deepStrictEqual(scene.client("DISCOVER", { xid: 2, client: 2 }), ["DISCOVER → 2"]);
+});
+
+Deno.test("a suspect is tried with a copy of a DISCOVER; it is not used before it has answered and proven itself", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(2, "OFFER");
+  scene.wait(SELECT.trialMs);
+  deepStrictEqual(scene.client("REQUEST", { xid: 2, client: 2 }), ["REQUEST → 2"]);
+  scene.node(2, "ACK", { xid: 2, client: 2 });
+  deepStrictEqual(scene.client("DISCOVER", { xid: 3, client: 3 }), ["DISCOVER → 2", "DISCOVER → 1"]);
+  deepStrictEqual(scene.node(2, "OFFER", { xid: 3, client: 3 }), ["OFFER to client"]);
+  deepStrictEqual(scene.node(1, "OFFER", { xid: 3, client: 3 }), ["replyLater"]);
+  deepStrictEqual(scene.suspects, []);
+  deepStrictEqual(scene.client("DISCOVER", { xid: 4, client: 4 }), ["DISCOVER → 2"]);
+  strictEqual(scene.traffic(1).trials, 1);
+});
+
+Deno.test("a REQUEST that one node may leave to another does not make it suspect", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.node(1, "OFFER");
+  scene.client("REQUEST");
+  deepStrictEqual(scene.wait(SELECT.hedgeMsMax + 5), ["REQUEST → 2"]);
+  deepStrictEqual(scene.node(1, "ACK"), ["ACK to client"]);
+  scene.wait(2000);
+  deepStrictEqual(scene.suspects, []);
+});
+
+Deno.test("requests that no node answers make nobody suspect at first", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.wait(2000);
+  deepStrictEqual(scene.suspects, []);
+  strictEqual(scene.traffic(1).unanswered, 1);
+});
+
+Deno.test("a client that repeats itself before it is answered reaches its node and the next best one", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 1", "DISCOVER → 2"]);
+  deepStrictEqual(scene.node(2, "OFFER"), ["OFFER to client"]);
+  deepStrictEqual(scene.node(1, "OFFER"), ["replyLater"]);
+  deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 2", "DISCOVER → 3"]);
+  deepStrictEqual(scene.node(2, "OFFER"), ["OFFER to client"]);
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 2"]);
+});
+
+Deno.test("what is answered by all that were asked is forgotten, but for the offer", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.node(1, "OFFER");
+  strictEqual(scene.forwarder.transactions, 0);
+  scene.tracker.overtaken(0, scene.nowMs);
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
+});
+
+Deno.test("a REQUEST follows its OFFER though the choice has changed", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.node(1, "OFFER");
+  scene.tracker.healthAsked(0, { kind: "answered", ready: true, rttMs: 900 }, scene.nowMs);
+  for (const xid of [7, 8, 9]) scene.client("DISCOVER", { xid, client: xid });
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1"]);
+});
+
+Deno.test("a REQUEST with another xid follows the client's last OFFER, or the node that it names", () => {
+  const chosen = (server: string) => [54, 4, ...server.split(".").map(Number)];
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(2, "OFFER", { options: chosen("10.77.0.1") });
+  const fields = { xid: 77, options: chosen("10.77.0.1") };
+  deepStrictEqual(scene.client("REQUEST", fields), ["REQUEST → 2"]);
+  deepStrictEqual(scene.client("REQUEST", { client: 5, options: chosen("10.99.0.13") }), ["REQUEST → 3"]);
+});
+
+Deno.test("a REQUEST whose node has become ill goes to the best one as well", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.node(1, "OFFER");
+  scene.tracker.overtaken(0, scene.nowMs);
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
+});
+
+Deno.test("a late OFFER does not pass for the answer to a REQUEST", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(2, "OFFER");
+  scene.client("REQUEST");
+  deepStrictEqual(scene.node(1, "OFFER"), ["replyLater"]);
+  deepStrictEqual(scene.node(2, "ACK"), ["ACK to client"]);
+});
+
+Deno.test("a NAK of a node that was asked alone goes to the client at once", () => {
+  const scene = new Scene();
+  scene.client("REQUEST");
+  deepStrictEqual(scene.node(1, "NAK"), ["NAK to client"]);
+});
+
+Deno.test("a NAK waits while another node was asked too, and gives way to its ACK", () => {
+  const scene = new Scene();
+  scene.client("REQUEST");
+  deepStrictEqual(scene.wait(SELECT.hedgeMsMax + 5), ["REQUEST → 2"]);
+  deepStrictEqual(scene.node(2, "NAK"), []);
+  deepStrictEqual(scene.wait(50), []);
+  deepStrictEqual(scene.node(1, "ACK"), ["nakOverruled", "ACK to client"]);
+  deepStrictEqual(scene.wait(2000), []);
+});
+
+Deno.test("a NAK that nobody contradicts reaches the client after a moment, or when all agree", () => {
+  for (const agreed of [false, true]) {
+    const scene = new Scene();
+    scene.client("REQUEST");
+    scene.wait(SELECT.hedgeMsMax + 5);
+    deepStrictEqual(scene.node(2, "NAK"), []);
+    if (agreed) deepStrictEqual(scene.node(1, "NAK"), ["replyLater", "NAK to client"]);
+    else ok(scene.wait(FORWARD.nakHoldMs + 10).includes("NAK to client"));
+  }
+});
+
+Deno.test("a NAK after the ACK is counted and goes nowhere", () => {
+  const scene = new Scene();
+  scene.client("REQUEST");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(1, "ACK");
+  deepStrictEqual(scene.node(2, "NAK"), ["replyLater"]);
+});
+
+Deno.test("what is not answered is not waited for", () => {
+  const scene = new Scene();
+  deepStrictEqual(scene.client("RELEASE", { ciaddr: "10.77.1.9" }, { unicast: true }), ["RELEASE → 1"]);
+  deepStrictEqual([scene.wait(2000), scene.forwarder.transactions], [[], 0]);
+});
+
+Deno.test("a reply that nobody asked for is a forgery, whoever it claims to be from", () => {
+  const scene = new Scene();
+  deepStrictEqual(scene.node(1, "OFFER"), ["replyUnasked"]);
+  scene.client("DISCOVER");
+  deepStrictEqual(scene.node(3, "OFFER"), ["replyUnasked"]);
+  deepStrictEqual(scene.node(1, "OFFER", { xid: 1 }), ["replyUnasked"]);
+  deepStrictEqual(scene.node(9, "OFFER"), ["replyForged"]);
+});
+
+Deno.test("behind another relay answers are not seen: no hedging but on repetition, and nobody is blamed", () => {
+  const scene = new Scene();
+  const chained = { giaddr: "10.80.0.1", hops: 1 };
+  deepStrictEqual(scene.client("DISCOVER", chained, { link: 1 }), ["DISCOVER → 1", "relayedChained"]);
+  deepStrictEqual([scene.wait(3000), scene.suspects], [[], []]);
+  deepStrictEqual(scene.client("DISCOVER", chained, { link: 1 }), [
+    "DISCOVER → 1",
+    "DISCOVER → 2",
+    "relayedChained",
+  ]);
+});
+
+Deno.test("a datagram that the system will not take goes to the next node at once", () => {
+  const scene = new Scene();
+  const effects = scene.forwarder.request(datagram(), { link: 0, from: 0, unicast: false }, scene.nowMs);
+  const [first] = effects;
+  if (first?.kind !== "send") throw new Error("It sends first");
+  const [second] = scene.forwarder.refused(first.send, scene.nowMs);
+  strictEqual(second?.kind === "send" && second.send.node, 1);
+});
+
+Deno.test("a relay that was kept from running reads first and asks later", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.nowMs += 5_000;
+  deepStrictEqual(scene.forwarder.tick(scene.nowMs), []);
+  deepStrictEqual(scene.node(1, "OFFER"), ["OFFER to client"]);
+  deepStrictEqual([scene.wait(2000), scene.suspects], [[], []]);
+  scene.client("DISCOVER", { xid: 2 });
+  scene.nowMs += 5_000;
+  ok(scene.wait(100).includes("DISCOVER → 2"));
+});
+
+Deno.test("an interface with two subnets: what the first one does not serve is tried in the second", () => {
+  const scene = new Scene({ interfaces: [clientInterface("lan0", ["10.77.0.1", "10.78.0.1"])] });
+  const giaddrs = [1, 2, 3, 4].map(() => {
+    const [effect] = scene.forwarder.request(datagram(), { link: 0, from: 0, unicast: false }, scene.nowMs);
+    return effect?.kind === "send" ? formatIpv4(effect.send.gateway.giaddr) : effect?.kind;
+  });
+  deepStrictEqual(giaddrs, ["10.77.0.1", "10.77.0.1", "10.77.0.1", "10.78.0.1"]);
+  const offer = scene.node(1, "OFFER", { giaddr: "10.78.0.1", yiaddr: "10.78.1.9" });
+  deepStrictEqual(offer, ["OFFER to client"]);
+});
+
+Deno.test("limits: a client, an interface, and the open transactions of a circuit", () => {
+  const limits = { client: { perSecond: 1, burst: 3 }, interface: { perSecond: 10, burst: 8 }, openPerCircuit: 4 };
+  const scene = new Scene({ limits });
+  const outcomes = [1, 1, 1, 1, 2, 3, 4, 5, 6].map((client) =>
+    scene.client("DISCOVER", { client, xid: client }).at(-1)
+  );
+  deepStrictEqual(outcomes, [
+    "DISCOVER → 1",
+    "DISCOVER → 2",
+    "DISCOVER → 3",
+    "requestClientRate",
+    "DISCOVER → 1",
+    "DISCOVER → 1",
+    "DISCOVER → 1",
+    "requestCircuitFull",
+    "requestInterfaceRate",
+  ]);
+  scene.nowMs += 150;
+  deepStrictEqual(scene.client("DISCOVER", { client: 7, xid: 7 }), ["requestCircuitFull"]);
+  scene.node(1, "OFFER", { client: 2, xid: 2 });
+  scene.nowMs += 100;
+  deepStrictEqual(scene.client("DISCOVER", { client: 7, xid: 7 }), ["DISCOVER → 1"]);
+});
+
+Deno.test("limits: the defaults let a boot storm of a thousand clients pass, with nobody answering", () => {
+  const scene = new Scene();
+  for (let xid = 0; xid < 1000; xid++) {
+    const bytes = datagram({ xid });
+    bytes[32] = xid >> 8;
+    bytes[33] = xid & 255;
+    const effects = scene.forwarder.request(bytes, { link: 0, from: 0, unicast: false }, scene.nowMs);
+    strictEqual(effects[0]?.kind, "send");
+  }
+});
+
+Deno.test("memory: a flood of clients that are never seen again does not grow without bounds", () => {
+  const scene = new Scene({
+    limits: { ...CONFIG.limits, interface: { perSecond: 1e6, burst: 1e6 }, openPerCircuit: 1e6 },
+  });
+  for (let xid = 0; xid < 2 * FORWARD.transactionsMax; xid++) scene.client("DISCOVER", { xid });
+  ok(scene.forwarder.transactions <= FORWARD.transactionsMax);
+});
+
+Deno.test("rogues: a server that a client asks for, and one that is heard, are told once; ours never", () => {
+  const scene = new Scene({
+    interfaces: [{ ...clientInterface("lan0", ["10.77.0.1"]), knownServers: [ip("10.77.0.5")] }],
+  });
+  const takes = (server: number[], client: number) => scene.client("REQUEST", { client, options: [54, 4, ...server] });
+  deepStrictEqual(takes([10, 77, 0, 66], 2), ["rogue 10.77.0.66", "REQUEST → 1"]);
+  deepStrictEqual(takes([10, 77, 0, 66], 3), ["REQUEST → 1"]);
+  deepStrictEqual(takes([10, 77, 0, 5], 4), ["REQUEST → 1"]);
+  deepStrictEqual(takes([10, 77, 0, 1], 5), ["REQUEST → 1"]);
+  deepStrictEqual(takes([10, 99, 0, 12], 6), ["REQUEST → 2"]);
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, 66);
+  deepStrictEqual(scene.forwarder.overheard(0, ip("10.77.0.66"), mac, scene.nowMs), []);
+  deepStrictEqual(scene.forwarder.overheard(0, ip("10.77.0.67"), mac, scene.nowMs).length, 1);
+  const told = scene.forwarder.rogues.list().map((
+    { server, replies, requests },
+  ) => [formatIpv4(server), replies, requests]);
+  deepStrictEqual(told, [["10.77.0.67", 1, 0], ["10.77.0.66", 1, 2]]);
+});
+
+Deno.test("rogues: a name that a node gives itself is learned from its own replies", () => {
+  const scene = new Scene();
+  scene.client("DISCOVER");
+  scene.node(1, "OFFER", { options: [54, 4, 172, 16, 0, 1] });
+  deepStrictEqual(scene.client("REQUEST", { options: [54, 4, 172, 16, 0, 1] }), ["REQUEST → 1"]);
+  strictEqual(scene.forwarder.rogues.list().length, 0);
+});
+
+Deno.test("whatever nodes do, a client gets at most one answer to each message, and never a NAK after an ACK", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("client"), word: fc.constantFrom("DISCOVER", "REQUEST") }),
+    fc.record({
+      kind: fc.constant("node"),
+      id: fc.constantFrom(1, 2, 3),
+      word: fc.constantFrom("OFFER", "ACK", "NAK"),
+    }),
+    fc.record({ kind: fc.constant("wait"), ms: fc.integer({ min: 1, max: 600 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const scene = new Scene();
+      let owed = 0;
+      for (const one of steps) {
+        const told = one.kind === "client"
+          ? scene.client((one as { word: string }).word)
+          : one.kind === "node"
+          ? scene.node((one as { id: number }).id, (one as { word: string }).word)
+          : scene.wait((one as { ms: number }).ms);
+        if (one.kind === "client" && told.some((line) => line.includes("→"))) owed = 1;
+        const answers = told.filter((line) => line.endsWith("to client")).length;
+        ok(answers <= owed, `${answers} answers, ${owed} owed`);
+        owed -= answers;
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("every node is asked at most once per message of a client", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom("DISCOVER", "REQUEST"), { minLength: 1, maxLength: 5 }), (words) => {
+      const scene = new Scene();
+      for (const word of words) {
+        const sent = [...scene.client(word), ...scene.wait(3000)].filter((line) => line.includes("→"));
+        strictEqual(new Set(sent).size, sent.length);
+      }
+    }),
+  );
+});

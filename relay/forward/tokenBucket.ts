@@ -1,0 +1,35 @@
+/** A rate that may be exceeded for a moment. */
+
+import type { Rate } from "./config.ts";
+
+/**
+ * A token bucket, full at first.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * const bucket = new TokenBucket({ perSecond: 1, burst: 2 }, 0);
+ * deepStrictEqual([0, 0, 0, 1000, 1000].map((nowMs) => bucket.take(nowMs)), [true, true, false, true, false]);
+ * ```
+ */
+export class TokenBucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  #filledAtMs: number;
+
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+    this.#filledAtMs = nowMs;
+  }
+
+  /** Takes a token, if there is one. */
+  take(nowMs: number): boolean {
+    const { perSecond, burst } = this.#rate;
+    this.#tokens = Math.min(burst, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
+    this.#filledAtMs = nowMs;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}

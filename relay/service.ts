@@ -1,0 +1,232 @@
+/**
+ * The running relay: its parts, and how they change when the file or the machine's interfaces do. Each part does its own
+ * work; this module says which of them there are, and in which order they come and go.
+ */
+
+import type { Logger } from "@logtape/logtape";
+import { toHex } from "../src/bytes/hex.ts";
+import type { NetworkInterface } from "../src/net/interfaces.ts";
+import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
+import type { RelayConfig } from "./config.ts";
+import { DropLog } from "./drops.ts";
+import { FORWARD } from "./forward/limits.ts";
+import { type OutcomeCounts, zeroCounts } from "./forward/outcomes.ts";
+import type { Rogue } from "./forward/rogues.ts";
+import { Measurer } from "./measure/measurer.ts";
+import type { Pinger } from "./measure/ping.ts";
+import { askHealth } from "./measure/readyz.ts";
+import { logEvent, trackedNodes } from "./nodes.ts";
+import { Relay } from "./relay.ts";
+import { describeLink, resolveConfig, type Resolved, sameLinks } from "./resolve.ts";
+import { NodeTracker } from "./select/tracker.ts";
+import { type SocketOpener, type WireHandlers, Wires } from "./wires/wires.ts";
+
+/** How often the machine's interfaces are looked at. */
+const WATCH_MS = 1_000;
+
+/** None of the interfaces can be used; `message` is one line that says what to do. */
+export class NoInterfaceError extends Error {
+  override readonly name = "NoInterfaceError";
+}
+
+/** What the service needs of the world. */
+export interface ServiceHost {
+  readonly log: Logger;
+  readonly opener: SocketOpener;
+  readonly findInterface: (name: string) => NetworkInterface | undefined;
+  readonly ping: Pinger;
+  /** Milliseconds of a clock that does not go back. */
+  readonly now: () => number;
+}
+
+/** The parts that change together. */
+interface Parts {
+  readonly config: RelayConfig;
+  readonly tracker: NodeTracker;
+  readonly relay: Relay;
+  readonly measurer: Measurer;
+}
+
+/** Runs from {@link RelayService.start} to {@link RelayService.close}. */
+export class RelayService implements WireHandlers {
+  readonly wires: Wires;
+  readonly #host: ServiceHost;
+  readonly #drops: DropLog;
+  /** By the interface's name, so that they outlive a reload. */
+  readonly #counts = new Map<string, OutcomeCounts>();
+  #parts: Parts;
+  #resolved: Resolved;
+  /** The relay before the last reload, for the answers to what it asked. */
+  #earlier: Relay | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
+  /** Changes come one after the other. */
+  #changing: Promise<void> = Promise.resolve();
+  #lastTrouble = "";
+
+  private constructor(config: RelayConfig, resolved: Resolved, host: ServiceHost) {
+    this.#host = host;
+    this.#drops = new DropLog(host.log, host.now);
+    this.wires = new Wires({ server: config.relay.port, client: config.relay.clientPort }, host.opener, this);
+    this.#resolved = resolved;
+    this.#parts = this.#build(config, resolved, undefined);
+  }
+
+  /** Opens what the file asks for. Rejects when no interface is there, or a socket can't be opened. */
+  static async start(config: RelayConfig, host: ServiceHost): Promise<RelayService> {
+    const resolved = resolveConfig(config, host.findInterface);
+    const [absent] = resolved.absent;
+    if (absent !== undefined && resolved.absent.length === resolved.links.length) {
+      throw new NoInterfaceError(absent.message);
+    }
+    const service = new RelayService(config, resolved, host);
+    try {
+      await service.wires.adapt(resolved.links);
+    } catch (error) {
+      await service.close();
+      throw error;
+    }
+    for (const { message } of resolved.absent) host.log.warn("{message}", { message });
+    service.#watch = setInterval(() => void service.#change(() => service.#lookAtInterfaces()), WATCH_MS);
+    return service;
+  }
+
+  get config(): RelayConfig {
+    return this.#parts.config;
+  }
+
+  get resolved(): Resolved {
+    return this.#resolved;
+  }
+
+  get tracker(): NodeTracker {
+    return this.#parts.tracker;
+  }
+
+  get relay(): Relay {
+    return this.#parts.relay;
+  }
+
+  /** Goes on with another file; what is known of nodes that are in both stays known. Rejects and keeps the old one. */
+  reload(config: RelayConfig): Promise<void> {
+    return this.#change(async () => {
+      const resolved = resolveConfig(config, this.#host.findInterface);
+      await this.wires.adapt(resolved.links);
+      const before = this.#parts;
+      before.measurer.close();
+      this.#earlier?.close();
+      this.#earlier = before.relay;
+      this.#resolved = resolved;
+      this.#parts = this.#build(config, resolved, before);
+      for (const { message } of resolved.absent) this.#host.log.warn("{message}", { message });
+      const forget = () => {
+        if (this.#earlier === before.relay) this.#earlier = undefined;
+        before.relay.close();
+      };
+      Deno.unrefTimer(setTimeout(forget, FORWARD.rememberMs));
+    });
+  }
+
+  request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void {
+    this.#parts.relay.request(link, bytes, from, unicast);
+  }
+
+  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
+    const { relay } = this.#parts;
+    const earlier = this.#earlier;
+    const asker = earlier !== undefined && !relay.knows(bytes) && earlier.knows(bytes) ? earlier : relay;
+    asker.reply(link, bytes, from, port);
+  }
+
+  overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
+    this.#parts.relay.overheard(link, bytes, from, mac);
+  }
+
+  /** Stops. A request that would be passed on now could not be answered any more. */
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    await this.#changing;
+    this.wires.close();
+    this.#parts.measurer.close();
+    this.#parts.relay.close();
+    this.#earlier?.close();
+    this.#drops.close();
+  }
+
+  #change(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change);
+    this.#changing = changed.catch(() => {});
+    return changed;
+  }
+
+  #build(config: RelayConfig, resolved: Resolved, before: Parts | undefined): Parts {
+    const { log, now, ping } = this.#host;
+    const tracker = new NodeTracker(trackedNodes(config), {
+      onEvent: (event) => logEvent(log, event),
+      earlier: (id) => isSameNode(id, config, before?.config) ? before?.tracker.knowledgeOf(id) : undefined,
+    });
+    const names = config.relay.interfaces.map(({ name }) => name);
+    const relay = new Relay({
+      config: resolved.forward,
+      outlet: this.wires,
+      tracker,
+      now,
+      counts: names.map((name) => this.#countsOf(name)),
+      dropped: (link, reason, { bytes, from }) => this.#drops.add(names[link] ?? "", reason, bytes, from),
+      rogue: (rogue) => this.#report(names[rogue.link] ?? "", rogue),
+    });
+    const measurer = new Measurer({
+      nodes: config.nodes,
+      intervalMs: config.probe.intervalMs,
+      timeoutMs: config.probe.timeoutMs,
+      witness: tracker,
+      ping: config.probe.ping ? ping : undefined,
+      askHealth,
+      now,
+    });
+    return { config, tracker, relay, measurer };
+  }
+
+  #countsOf(name: string): OutcomeCounts {
+    const known = this.#counts.get(name) ?? zeroCounts();
+    this.#counts.set(name, known);
+    return known;
+  }
+
+  /** Goes along with what the machine's interfaces have become. */
+  async #lookAtInterfaces(): Promise<void> {
+    const { log, findInterface } = this.#host;
+    const resolved = resolveConfig(this.#parts.config, findInterface);
+    if (sameLinks(resolved, this.#resolved)) return;
+    try {
+      await this.wires.adapt(resolved.links);
+    } catch (error) {
+      // An address that has only just come may take a moment until sockets can be bound to it: tried again each time.
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== this.#lastTrouble) log.error("{message}", { message });
+      this.#lastTrouble = message;
+      return;
+    }
+    this.#lastTrouble = "";
+    this.#resolved = resolved;
+    this.#parts.relay.interfacesChanged(resolved.forward);
+    const links = resolved.links.map(describeLink).join(", ");
+    log.info("the interfaces have changed: relaying for {links}", { links });
+    for (const { message } of resolved.absent) log.warn("{message}", { message });
+  }
+
+  #report(name: string, { server, mac, replies }: Rogue): void {
+    const { log } = this.#host;
+    log.warn("{interface}: another DHCP server, {server}, {how}", {
+      interface: name,
+      server: formatIpv4(server),
+      how: replies > 0 ? "answers clients" : "is asked by a client that took its offer",
+      ...(mac === undefined ? {} : { mac: toHex(mac, ":") }),
+    });
+  }
+}
+
+/** A node that has moved is another node. */
+function isSameNode(id: number, config: RelayConfig, before: RelayConfig | undefined): boolean {
+  const [one, other] = [config, before].map((either) => either?.nodes.find((node) => node.id === id));
+  return one?.address === other?.address && one?.port === other?.port && one?.health === other?.health;
+}
