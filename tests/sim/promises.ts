@@ -54,7 +54,7 @@ export class Promises {
     const promised = { client, name, address, endsAtMs, holdMs: EPOCH_MS + endsAtMs + clockMs };
     const having = this.#count(
       members,
-      (disk) => locks(disk.rows.get(address), promised) || locks(disk.lostRow(address), promised),
+      (disk) => keeps(disk.rows.get(address), promised) || keeps(disk.lostRow(address), promised),
     );
     if (having < majorityOf(members)) {
       throw new Violation("(d)", `${say(promised)} is acknowledged with ${having} disks`);
