@@ -145,10 +145,21 @@ Deno.test("service: a client that gets another address of its subnet leaves the 
   const s = started();
   s.say("REQUEST", 1, REQUEST);
   s.sync();
+  s.wait(121_000);
   s.say("REQUEST", 1, { server: SERVER, requested: "10.77.1.5", xid: 7 });
   s.sync();
   strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "released");
   strictEqual(s.dhcp.table.get(ip("10.77.1.5")).state, "bound");
+});
+
+Deno.test("service: a late request for another address does not end the lease that the client has by now", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.sync();
+  s.wait(60_000);
+  s.say("REQUEST", 1, { server: SERVER, requested: "10.77.1.5", xid: 7 });
+  s.sync();
+  strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
 });
 
 Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {

@@ -40,6 +40,9 @@ export interface Agreement {
   isPresent(address: Ipv4, now: Instant): boolean | undefined;
 }
 
+/** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
+const LATE_MS = 120_000;
+
 type Grant = Extract<Action, { kind: "grant" }>;
 type End = Extract<Action, { kind: "end" }>;
 
@@ -171,11 +174,15 @@ export class Service {
     });
   }
 
-  /** A client has one address of a subnet: with another one granted, the former is free. */
+  /**
+   * A client has one address of a subnet: with another one granted, the former is free. Unless it was heard of lately: then the
+   * request may be a late one, from before the client got the address that it has.
+   */
   #endFormer(client: ClientKey, granted: Ipv4, now: Instant): void {
     for (const address of this.#table.boundTo(client)) {
-      if (address === granted) continue;
-      const detail = { ...this.#table.detail(address), lastSeen: now.wallMs, expires: now.wallMs };
+      const known = this.#table.detail(address);
+      if (address === granted || now.wallMs - known.lastSeen <= LATE_MS) continue;
+      const detail = { ...known, lastSeen: now.wallMs, expires: now.wallMs };
       this.#agreement.end({ kind: "released", address, client, restMs: 0, detail }, now, () => {});
     }
   }
