@@ -424,8 +424,11 @@ export class Member {
       case "okay":
       case "coordinator":
       case "accepted":
-        return this.#election.receive(from, message, now);
+        // Who forgot its votes may stand in a term that it led before.
+        if (this.#replica.trusts(from, incarnation)) this.#election.receive(from, message, now);
+        return;
       case "clusterStatus":
+        if (!this.#replica.trusts(from, incarnation)) return;
         this.#election.receive(from, message, now);
         return this.#status.receive(from, message, now);
       case "config":
