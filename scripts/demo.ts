@@ -1,13 +1,14 @@
 /**
- * The demonstration: three nodes and a relay as real processes on loopback, without root, and twenty clients that get, renew
- * and release leases through them; in the middle the leader is killed, and comes back later. Ends by itself with a summary;
- * the exit code is 1 when anything did not go as it should.
+ * The demonstration: three nodes at different distances and a relay as real processes on loopback, without root, and twenty
+ * clients that get, renew and release leases through them; in the middle the nearest node, which leads, is killed, and comes
+ * back later. Ends by itself with a summary; the exit code is 1 when anything did not go as it should.
  *
  * usage: deno task demo [--keep]     --keep leaves it running until Ctrl-C
  */
 
 import { median } from "./demo/median.ts";
 import { DemoClients } from "./demo/clients.ts";
+import { openDistance } from "./demo/distance.ts";
 import { chooseNetwork, type DemoNetwork, type DemoNode, nodeYaml, relayYaml } from "./demo/network.ts";
 import { type RunningProgram, startProgram } from "./demo/programs.ts";
 import { createView, print, type View } from "./demo/view.ts";
@@ -24,6 +25,7 @@ const RELEASING = 5;
 /** A silent leader is replaced within this. */
 const TAKEOVER_MS_MAX = 3_000;
 const PACE_MS = 80;
+const VISIT_MS = 300;
 const STEP_MS_MAX = 15_000;
 
 /** 128 + SIGINT, as shells count. */
@@ -118,12 +120,37 @@ class DemoNodes {
   }
 }
 
+interface RelayStatus {
+  readonly nodes: readonly { readonly id: number; readonly rttMs: number | null; readonly chosen: boolean }[];
+}
+
+/** Whom the relay prefers now, and the distances as it sees them. */
+async function chosenBy(network: DemoNetwork): Promise<{ id: number; distances: string }> {
+  const status = await (await fetch(`http://127.0.0.1:${network.relayHttpPort}/status`)).json() as RelayStatus;
+  const distances = status.nodes.map(({ id, rttMs }) => `node ${id} ${rttMs === null ? "?" : rttMs.toFixed(0)} ms`);
+  return { id: status.nodes.find((node) => node.chosen)?.id ?? 0, distances: distances.join(", ") };
+}
+
 /** What happened around the takeover. */
 interface Takeover {
   readonly killed: number;
   readonly leader: number;
   readonly afterMs: number;
   readonly backAfterMs: number;
+}
+
+/** One client more comes and goes until something is so: a node that left requests unanswered is believed when it answers. */
+async function visit(lan: DemoClients, isOver: () => Promise<boolean>): Promise<void> {
+  const visitor = lan.clients[CLIENTS]?.client;
+  const deadline = performance.now() + 2 * STEP_MS_MAX;
+  while (visitor !== undefined && !await isOver()) {
+    if (performance.now() > deadline) throw new Error("The relay did not go back to the nearest node");
+    lan.send(visitor.start(performance.now()));
+    await until("the visitor's lease", () => visitor.lease !== undefined);
+    await pause(VISIT_MS);
+    lan.send(visitor.release(performance.now()));
+    await pause(VISIT_MS);
+  }
 }
 
 /** The clients' part. */
@@ -135,12 +162,14 @@ async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View
       await pause(PACE_MS);
     }
   };
+  const leader = network.nodes.at(-1) as DemoNode;
+  const survivor = network.nodes.at(-2) as DemoNode;
+  await until("the relay to know the distances", async () => (await chosenBy(network)).id === leader.id);
+  view.line("demo", `the relay chooses the nearest: ${(await chosenBy(network)).distances}`);
   view.line("demo", `${FIRST} clients look for an address`);
   await start(lan.clients.slice(0, FIRST));
   await until(`${FIRST} leases`, () => tally.counts.bound === FIRST);
 
-  const leader = network.nodes.at(-1) as DemoNode;
-  const survivor = network.nodes.at(-2) as DemoNode;
   view.line("demo", `node ${leader.id} leads: it is killed now, in mid-flight`);
   await nodes.kill(leader);
   const killedMs = performance.now();
@@ -152,10 +181,8 @@ async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View
   });
   const afterMs = performance.now() - killedMs;
   view.line("demo", `node ${successor} leads, ${(afterMs / 1_000).toFixed(1)} s after the other one died`);
-  await until("the relay to go elsewhere", async () => {
-    const status = await (await fetch(`http://127.0.0.1:${network.relayHttpPort}/status`)).json();
-    return status.nodes.some((node: { id: number; chosen: boolean }) => node.chosen && node.id !== leader.id);
-  });
+  await until("the relay to choose the next nearest", async () => (await chosenBy(network)).id === survivor.id);
+  view.line("demo", `the relay chooses node ${survivor.id}, the next nearest`);
 
   view.line(
     "demo",
@@ -165,7 +192,7 @@ async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View
     lan.send(client.renew(performance.now()));
     await pause(PACE_MS);
   }
-  await start(lan.clients.slice(FIRST));
+  await start(lan.clients.slice(FIRST, CLIENTS));
   await until("these exchanges", () => tally.counts.renewed === RENEWING && tally.counts.bound === CLIENTS);
 
   view.line("demo", `node ${leader.id} comes back`);
@@ -173,8 +200,10 @@ async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View
   await nodes.start(leader);
   await nodes.ready(leader);
   const backAfterMs = performance.now() - startedMs;
-  view.line("demo", `node ${leader.id} serves again; ${RELEASING} clients release their address`);
-  for (const { client } of lan.clients.slice(-RELEASING)) {
+  view.line("demo", `node ${leader.id} serves again; the relay waits until it is sure of it`);
+  await visit(lan, async () => (await chosenBy(network)).id === leader.id);
+  view.line("demo", `the relay chooses node ${leader.id} again; ${RELEASING} clients release their address`);
+  for (const { client } of lan.clients.slice(CLIENTS - RELEASING, CLIENTS)) {
     lan.send(client.release(performance.now()));
     await pause(PACE_MS);
   }
@@ -235,15 +264,19 @@ async function main(keep: boolean): Promise<number> {
     stoppers.push(() => nodes.stop());
     await Promise.all(network.nodes.map((node) => nodes.start(node)));
     await orInterruption(Promise.all(network.nodes.map((node) => nodes.ready(node))));
+    for (const { httpPort, healthPort, delayMs } of network.nodes) {
+      const distance = openDistance({ port: healthPort, to: httpPort, delayMs });
+      stoppers.push(() => distance.close());
+    }
     const relay = startProgram("relay", `${folder}/relay.yaml`, (line) => view.line("relay", line));
     stoppers.push(() => relay.stop());
     await orInterruption(relay.ready(`http://127.0.0.1:${network.relayHttpPort}/readyz`));
-    const lan = await DemoClients.open(network, CLIENTS, (name, event) => {
+    const lan = await DemoClients.open(network, CLIENTS + 1, (name, event) => {
       tally.add(event);
       view.line(name, describe(event));
     });
     stoppers.push(() => lan.close());
-    view.show(lan.clients);
+    view.show(lan.clients.slice(0, CLIENTS));
     let takeover: Takeover | undefined;
     await orInterruption(play(lan, nodes, tally, view).then((happened) => takeover = happened));
     if (takeover === undefined) throw new Error("It was never played to the end");

@@ -7,6 +7,9 @@ export interface DemoNode {
   readonly id: number;
   readonly address: string;
   readonly httpPort: number;
+  /** Where the relay asks for its health, and by how much later that gets there and back: its distance. */
+  readonly healthPort: number;
+  readonly delayMs: number;
 }
 
 /** Everything the demonstration listens on. */
@@ -23,7 +26,8 @@ export interface DemoNetwork {
   readonly relayHttpPort: number;
 }
 
-const NODES = 3;
+/** One way, by node. */
+const DELAYS_MS = [20, 5, 1];
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 
@@ -33,10 +37,13 @@ export function chooseNetwork(): DemoNetwork {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
     const network = {
       giaddr: "127.77.0.1",
-      nodes: Array.from(
-        { length: NODES },
-        (_, index) => ({ id: index + 1, address: `127.99.0.${11 + index}`, httpPort: port + 4 + index }),
-      ),
+      nodes: DELAYS_MS.map((delayMs, index) => ({
+        id: index + 1,
+        address: `127.99.0.${11 + index}`,
+        httpPort: port + 4 + index,
+        healthPort: port + 4 + DELAYS_MS.length + index,
+        delayMs,
+      })),
       serverPort: port,
       clientPort: port + 1,
       clusterPort: port + 2,
@@ -49,7 +56,7 @@ export function chooseNetwork(): DemoNetwork {
 
 function isFree(network: DemoNetwork): boolean {
   try {
-    for (const port of [network.relayHttpPort, ...network.nodes.map((node) => node.httpPort)]) {
+    for (const port of [network.relayHttpPort, ...network.nodes.flatMap((node) => [node.httpPort, node.healthPort])]) {
       Deno.listen({ hostname: "127.0.0.1", port }).close();
     }
     return true;
@@ -82,7 +89,7 @@ export function nodeYaml(network: DemoNetwork, { id, address, httpPort }: DemoNo
   });
 }
 
-/** relay.yaml; the node that will lead comes first. */
+/** relay.yaml */
 export function relayYaml(network: DemoNetwork): string {
   return stringify({
     relay: {
@@ -90,13 +97,14 @@ export function relayYaml(network: DemoNetwork): string {
       clientPort: network.clientPort,
       interfaces: [{ name: "lo", address: network.giaddr }],
     },
-    nodes: network.nodes.toReversed().map(({ id, address, httpPort }) => ({
+    nodes: network.nodes.map(({ id, address, healthPort }) => ({
       id,
       address,
       port: network.serverPort,
-      health: `http://127.0.0.1:${httpPort}/readyz`,
+      health: `http://127.0.0.1:${healthPort}/readyz`,
     })),
-    probe: { interval: "250ms", timeout: "200ms" },
+    // On loopback every node is equally near: distances are those of the health checks here.
+    probe: { interval: "200ms", timeout: "150ms", ping: false },
     http: { address: "127.0.0.1", port: network.relayHttpPort },
     log: { level: "info", format: "text" },
   });
