@@ -28,6 +28,8 @@ export const CLUSTER_LIMITS = {
   rangeGraceMs: 5_000,
   /** A new leader waits at most this long for the members to say which ranges they have. */
   rangeCollectMs: 600,
+  /** A member that has nothing to ask for tells its leader what it has this often. */
+  rangeReportMs: 5_000,
   /** Ranges are moved for want of free addresses at most this often: heartbeats must show the last move first. */
   rangeIntervalMs: 1_500,
   /** Ranges and configuration are sent again this often until they are acknowledged. */

@@ -107,8 +107,11 @@ export class RangeHolder {
   /** Tells a leader that does not know what this node has, or what it lacks. */
   tick(now: Instant): void {
     // What is not on disk yet is reported once it is.
-    if (now.monotonicMs < this.#reportAtMs || this.#durable !== this.#held) return;
-    if (this.#held.term !== this.#leadership.term || this.#wanted.size > 0) this.#report(now);
+    const { monotonicMs } = now;
+    if (monotonicMs < this.#reportAtMs || this.#durable !== this.#held) return;
+    // Now and then in any case: a disk may have gone back to what it was, and the leader thinks that it knows better.
+    const isDue = monotonicMs >= this.#reportAtMs + CLUSTER_LIMITS.rangeReportMs;
+    if (isDue || this.#held.term !== this.#leadership.term || this.#wanted.size > 0) this.#report(now);
   }
 
   #report(now: Instant): void {

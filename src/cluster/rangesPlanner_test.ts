@@ -330,3 +330,13 @@ Deno.test("planner: versions never overlap inside, members that are there never 
     { numRuns: 60 },
   );
 });
+
+Deno.test("holder: a disk that went back to an older allocation is noticed and told again, within seconds", () => {
+  const sent: RangeAllocation[] = [];
+  const leadership = { role: "follower" as const, term: 5, leader: 2 };
+  const ports = { send: (_to: number, message: RangeAllocation) => sent.push(message), persist: () => {} };
+  const stored = JSON.stringify({ term: 5, version: 2, ranges: [[]] });
+  const holder = new RangeHolder({ self: 1, leadership, stored, ports });
+  for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) holder.tick(at(ms));
+  deepStrictEqual(sent, [{ type: "rangeAllocation", term: 5, version: 2, ranges: [[]] }]);
+});
