@@ -338,5 +338,5 @@ Deno.test("holder: a disk that went back to an older allocation is noticed and t
   const stored = JSON.stringify({ term: 5, version: 2, ranges: [[]] });
   const holder = new RangeHolder({ self: 1, leadership, stored, ports });
   for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) holder.tick(at(ms));
-  deepStrictEqual(sent, [{ type: "rangeAllocation", term: 5, version: 2, ranges: [[]] }]);
+  deepStrictEqual(sent, [{ type: "rangeAllocation", report: true, term: 5, version: 2, ranges: [[]] }]);
 });
