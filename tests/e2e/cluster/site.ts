@@ -5,14 +5,13 @@
 
 import { ok, strictEqual } from "node:assert/strict";
 import { Monitor } from "../lab/monitor.ts";
-import type { Process } from "../lab/process.ts";
 import { LANS, type NodeHost, Topology } from "../lab/topology.ts";
 import { until } from "../lab/wait.ts";
 import { LoadHost } from "../load/client_load.ts";
-import { ours } from "../programs/ours.ts";
 import type { NodeConfig, ServiceConfig } from "../programs/programs.ts";
 import { differences } from "./database.ts";
 import { Member } from "./member.ts";
+import { EdgeRelay } from "./relay.ts";
 import { ClusterWatch, type Snapshot } from "./watch.ts";
 
 /** What a case may want different. */
@@ -44,7 +43,7 @@ export class ClusterSite {
   readonly key: string;
   readonly #monitor: Monitor;
   readonly #options: ClusterOptions;
-  #relay: Process | undefined;
+  #relay: EdgeRelay | undefined;
 
   private constructor(
     parts: { topology: Topology; monitor: Monitor; hosts: readonly NodeHost[]; clients: LoadHost },
@@ -119,17 +118,14 @@ export class ClusterSite {
 
   /** Has a relay started, or started anew, that prefers these nodes in this order; returns once it relays. */
   async relayTo(ids: readonly number[]): Promise<void> {
-    await this.#relay?.terminate(STEP_MS);
-    this.#relay = await ours.startRelay(this.topology.gateway, {
-      relay: { interfaces: [{ name: LANS[0].name }] },
-      nodes: ids.map((id) => {
-        const { address } = this.member(id).host;
-        return { id, address, port: 67, health: `http://${address}:8067/readyz` };
-      }),
-      probe: { interval: "1s", timeout: "500ms" },
-      http: { address: "127.0.0.1", port: 8068 },
-      log: { level: "info", format: "text" },
-    });
+    await this.#relay?.stop();
+    this.#relay = await EdgeRelay.start(this.topology.gateway, ids.map((id) => this.member(id)));
+  }
+
+  /** The relay that was started last. */
+  get relay(): EdgeRelay {
+    if (this.#relay === undefined) throw new Error("There is no relay yet");
+    return this.#relay;
   }
 
   /** Waits until all started nodes have the same leases on disk. */

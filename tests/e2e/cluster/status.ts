@@ -25,6 +25,7 @@ export interface NodeStatus extends Facts {
   readonly id: number;
   readonly leases: { readonly stored: number };
   readonly subnets: readonly { readonly subnet: string; readonly pools: readonly { readonly range: string }[] }[];
+  readonly counters: { readonly received: Readonly<Record<string, number>> };
   readonly cluster?: {
     readonly epoch: number;
     /** Every member has everything of this epoch. */

@@ -181,6 +181,14 @@ export class Process {
     return this.#socketAt("tcp", port) || this.#socketAt("tcp6", port);
   }
 
+  /** Datagrams that the kernel dropped at a port of the process's network namespace, as nobody read them in time. */
+  udpDrops(port: number): number {
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    const rows = Deno.readTextFileSync(`/proc/${this.pid}/net/udp`).split("\n").map((row) => row.trim().split(/\s+/));
+    return rows.filter(([, local]) => local?.endsWith(`:${hex}`))
+      .reduce((sum, row) => sum + Number(row.at(-1)), 0);
+  }
+
   #socketAt(protocol: "udp" | "tcp" | "tcp6", port: number): boolean {
     const local = new RegExp(`^ *\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, "0")} `, "m");
     return local.test(Deno.readTextFileSync(`/proc/${this.pid}/net/${protocol}`));

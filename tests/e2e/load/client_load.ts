@@ -18,7 +18,7 @@ export interface LoadOrder {
   /** How many exchanges there are; without end when left out. */
   readonly exchanges?: number;
   /** What clients hold from an earlier order. */
-  readonly leases?: readonly SwarmLease[];
+  readonly leases?: readonly HeldLease[];
   /** Share of the exchanges with a lease that give it back instead of renewing it; none when left out. */
   readonly releaseShare?: number;
   /** When a client gives an exchange up. */
@@ -44,13 +44,19 @@ export interface LoadReport {
   readonly moved: number;
   /** The longest time without any acknowledgement. */
   readonly silenceMs: number;
-  readonly leases: readonly SwarmLease[];
+  readonly leases: readonly HeldLease[];
+}
+
+/** A lease, and the server that it is to be renewed at and given back to. */
+export interface HeldLease extends SwarmLease {
+  readonly serverIdentifier?: string;
 }
 
 /** The address of the machine that the clients are emulated on. */
 const ADDRESS = "10.77.0.250";
 /** Everything but {@link LANS}' own addresses in the first network: where pools may be. */
 const NETWORK = "10.77.0.0/16";
+const CLIENT_PORT = 68;
 const START_MS = 20_000;
 const GIVE_UP_MS = 40_000;
 
@@ -124,6 +130,11 @@ export class ClientLoad {
       this.process.mustRun();
       return this.progress.completed >= goal;
     });
+  }
+
+  /** Answers that came faster than the clients read them: what they lack then is not the service's doing. */
+  get dropped(): number {
+    return this.process.udpDrops(CLIENT_PORT);
   }
 
   /** Begins nothing more, lets what is under way end, and returns what happened. */

@@ -17,6 +17,12 @@ import { type Exchange, summarize } from "./summary.ts";
 const TICK_MS = 5;
 const PROGRESS_MS = 100;
 const ROUGH_MAX = 50;
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/**
+ * Between two turns of a client. Nobody gives back at once what it has just got, or asks at once for what it has just
+ * given back: on their way through several nodes such messages overtake each other.
+ */
+const REST_MS = 1_000;
 
 const order = await readOrder();
 const { perSecond, exchanges: exchangesMax = Infinity, releaseShare = 0, giveUpMs = 40_000 } = order;
@@ -29,14 +35,16 @@ socket.on("message", (bytes: Uint8Array) => {
 });
 await new Promise<void>((resolve) => socket.bind(68, "0.0.0.0", resolve));
 socket.setBroadcast(true);
+// As many machines as there are clients would not lose an answer while this one is busy.
+socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
 
-/** Clients at rest, whose turn comes in this order. */
+/** Clients that have rested, whose turn comes in this order. */
 const without: EmulatedClient[] = [];
 const holders: EmulatedClient[] = [];
 const clients = Array.from({ length: order.clients }, (_, index) => new EmulatedClient(order.first + index, air));
-for (const { client, address } of order.leases ?? []) {
+for (const { client, ...lease } of order.leases ?? []) {
   const holder = clients[client - order.first];
-  if (holder !== undefined) holder.lease = { address, untilMs: Infinity };
+  if (holder !== undefined) holder.lease = { ...lease, untilMs: Infinity };
 }
 for (const client of clients) (client.lease === undefined ? without : holders).push(client);
 
@@ -77,7 +85,7 @@ async function turn(client: EmulatedClient): Promise<void> {
     note(client, lease?.address, lease === undefined ? await client.acquire(giveUpMs) : await client.renew(giveUpMs));
     busy--;
   }
-  (client.lease === undefined ? without : holders).push(client);
+  setTimeout(() => (client.lease === undefined ? without : holders).push(client), REST_MS);
   if (stopping && busy === 0) finish();
 }
 
@@ -116,9 +124,11 @@ function finish(): void {
     conflicts: holdings.conflicts,
     moved,
     silenceMs,
-    leases: clients.flatMap(({ number, lease }) =>
-      lease === undefined ? [] : [{ client: number, address: lease.address }]
-    ),
+    leases: clients.flatMap(({ number, lease }) => {
+      if (lease === undefined) return [];
+      const { untilMs: _, ...held } = lease;
+      return [{ client: number, ...held }];
+    }),
   };
   say(report);
   Deno.exit(0);

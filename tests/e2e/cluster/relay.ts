@@ -1,0 +1,91 @@
+/** The relay at the gateway, in front of the nodes, and what it says of them. */
+
+import type { Namespace } from "../lab/lab.ts";
+import type { Process } from "../lab/process.ts";
+import { LANS, type NodeHost } from "../lab/topology.ts";
+import { httpGet, ours } from "../programs/ours.ts";
+
+/** A node as the relay's `/status` shows it, as far as the tests look at it. */
+export interface RelayedNode {
+  readonly id: number;
+  readonly ready: boolean;
+  readonly reachable: boolean;
+  readonly chosen: boolean;
+  readonly suspect: boolean;
+  readonly grade: string;
+  readonly reason: string;
+  /** Null while nothing was measured. */
+  readonly rttMs: number | null;
+  readonly rttSource: string | null;
+  /** Requests that it was the first to get, that it got as another node was silent, and that it left unanswered. */
+  readonly requests: number;
+  readonly hedges: number;
+  readonly unanswered: number;
+}
+
+/** How often the relay asks the nodes how they are. */
+export const PROBE_MS = 1_000;
+const HTTP = { address: "127.0.0.1", port: 8068 } as const;
+const STOP_MS = 5_000;
+
+export class EdgeRelay {
+  readonly #gateway: Namespace;
+  readonly #process: Process;
+
+  private constructor(gateway: Namespace, process: Process) {
+    this.#gateway = gateway;
+    this.#process = process;
+  }
+
+  /** Starts a relay that knows these nodes in this order; returns once it relays. */
+  static async start(
+    gateway: Namespace,
+    nodes: readonly { readonly id: number; readonly host: NodeHost }[],
+  ): Promise<EdgeRelay> {
+    const process = await ours.startRelay(gateway, {
+      relay: { interfaces: [{ name: LANS[0].name }] },
+      nodes: nodes.map(({ id, host: { address } }) => {
+        return { id, address, port: 67, health: `http://${address}:8067/readyz` };
+      }),
+      probe: { interval: `${PROBE_MS}ms`, timeout: "500ms" },
+      http: HTTP,
+      log: { level: "info", format: "text" },
+    });
+    return new EdgeRelay(gateway, process);
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.terminate(STOP_MS);
+  }
+
+  mustRun(): void {
+    this.#process.mustRun();
+  }
+
+  /** All nodes, by id. */
+  async nodes(): Promise<ReadonlyMap<number, RelayedNode>> {
+    const answer = await httpGet(this.#gateway, `http://${HTTP.address}:${HTTP.port}/status`);
+    if (answer === undefined) throw new Error("The relay does not answer");
+    const { nodes } = JSON.parse(answer.body) as { nodes: readonly RelayedNode[] };
+    return new Map(nodes.map((node) => [node.id, node]));
+  }
+
+  /** The node that gets the requests; undefined while more than one gets them. */
+  async chosen(): Promise<number | undefined> {
+    const chosen = [...(await this.nodes()).values()].filter((node) => node.chosen);
+    return chosen.length === 1 ? chosen[0]?.id : undefined;
+  }
+
+  /** Where it has said that requests go, and why, each time they went to another node. */
+  get choices(): string[] {
+    return [...this.#process.output.text.matchAll(/requests go to node .*/g)].map(([choice]) => choice);
+  }
+}
+
+/** A line for people for each node. */
+export function describeRelayed(nodes: Iterable<RelayedNode>): string {
+  return [...nodes].map(({ id, rttMs, requests, hedges, unanswered, grade, reason }) =>
+    `node ${id}: ${rttMs ?? "?"} ms, ${requests} requests first, ${hedges} as another was silent, ` +
+    `${unanswered} unanswered; ${grade}: ${reason}`
+  ).join("\n");
+}
