@@ -108,7 +108,7 @@ export class ClientLoad {
     const decoder = new TextDecoder();
     this.#order = { giveUpMs: GIVE_UP_MS, ...order };
     this.process = host.namespace.spawn(
-      [Deno.execPath(), "run", "--no-check", "--allow-net", "--allow-env", main],
+      [Deno.execPath(), "run", "--no-check", "--allow-net", "--allow-env", "--allow-ffi", main],
       {
         label: `client load in ${host.namespace.name}`,
         input: true,

@@ -5,9 +5,10 @@
  * after SIGTERM, or when the order is carried out, a {@link LoadReport}.
  */
 
-import { createSocket } from "node:dgram";
 import { createInterface } from "node:readline";
 import process from "node:process";
+import { parseIpv4, UNSPECIFIED } from "../../../src/net/ipv4.ts";
+import { openUdp } from "../../../src/net/open.ts";
 import { readDhcp } from "../lab/dhcp_frame.ts";
 import type { LoadOrder, LoadProgress, LoadReport } from "./client_load.ts";
 import { type Air, EmulatedClient } from "./emulated_client.ts";
@@ -27,16 +28,22 @@ const REST_MS = 1_000;
 const order = await readOrder();
 const { perSecond, exchanges: exchangesMax = Infinity, releaseShare = 0, giveUpMs = 40_000 } = order;
 
-const socket = createSocket({ type: "udp4", reuseAddr: true });
-const air: Air = { send: (bytes, to) => socket.send(bytes, 67, to), waiting: new Map() };
-socket.on("message", (bytes: Uint8Array) => {
+// As many machines as there are clients would not lose an answer while this one is busy.
+const socket = await openUdp({
+  address: UNSPECIFIED,
+  port: 68,
+  reuseAddress: true,
+  broadcast: true,
+  receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+});
+const air: Air = {
+  send: (bytes, to) => void socket.send(bytes, parseIpv4(to) ?? UNSPECIFIED, 67),
+  waiting: new Map(),
+};
+socket.receive((bytes) => {
   const reply = readDhcp(bytes);
   if (reply?.op === 2) air.waiting.get(reply.xid)?.(reply);
 });
-await new Promise<void>((resolve) => socket.bind(68, "0.0.0.0", resolve));
-socket.setBroadcast(true);
-// As many machines as there are clients would not lose an answer while this one is busy.
-socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
 
 /** Clients that have rested, whose turn comes in this order. */
 const without: EmulatedClient[] = [];
