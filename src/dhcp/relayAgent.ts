@@ -30,6 +30,8 @@ export interface RelayPatch {
   readonly information?: Uint8Array;
   /** Let it join an option 82 that is there already, as further parts of its value (RFC 3396); not RFC 3046's way. */
   readonly join?: boolean;
+  /** Room for the result; a new array is made where it is left out or too small. */
+  readonly into?: Uint8Array | undefined;
   /** Largest result; by default what an Ethernet frame carries after the IPv4 and UDP headers. */
   readonly bytesMax?: number;
 }
@@ -47,7 +49,7 @@ const ETHERNET_BYTES_MAX = 1500 - 20 - 8;
  * ```
  */
 export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPatch): Uint8Array | PatchFault {
-  const { information, join = false, bytesMax = ETHERNET_BYTES_MAX } = patch;
+  const { information, join = false, into, bytesMax = ETHERNET_BYTES_MAX } = patch;
   const fields = scan(datagram);
   if (fields === undefined) return "malformed";
   if (information !== undefined && fields.relayed && !join) return "alreadyPresent";
@@ -58,8 +60,10 @@ export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPa
   const length = Math.max(datagram.length, needed);
   if (length > bytesMax) return "tooLong";
 
-  const bytes = new Uint8Array(length);
+  const bytes = roomFor(length, into);
   bytes.set(datagram);
+  // Room that was used before is not empty.
+  bytes.fill(0, datagram.length);
   bytes[AT.hops] = patch.hops;
   putIpv4(bytes, AT.giaddr, patch.giaddr);
   if (information === undefined) return bytes;
@@ -77,29 +81,35 @@ export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPa
   return bytes;
 }
 
+function roomFor(length: number, into: Uint8Array | undefined): Uint8Array {
+  return into !== undefined && length <= into.length ? into.subarray(0, length) : new Uint8Array(length);
+}
+
 /**
  * A copy of a reply without option 82, wherever in the options field it stands and in however many parts. What follows
  * moves up, and padding keeps the message at the 300 octets of BOOTP if it had them before (RFC 1542 §2.1). A reply
- * without option 82 comes back itself.
+ * without option 82 comes back itself. `into`: room for the copy, as in {@link RelayPatch}.
  */
-export function removeRelayAgentInformation(datagram: Uint8Array): Uint8Array | "malformed" {
+export function removeRelayAgentInformation(datagram: Uint8Array, into?: Uint8Array): Uint8Array | "malformed" {
   const fields = scan(datagram);
   if (fields === undefined) return "malformed";
   if (!fields.relayed) return datagram;
-  const bytes = new Uint8Array(datagram.length);
-  bytes.set(datagram.subarray(0, AT.options));
-  let size: number = AT.options;
-  let offset: number = AT.options;
-  while (offset < fields.last) {
+  const bytes = roomFor(datagram.length, into);
+  let size = 0;
+  /** Where what is kept, and not copied yet, starts. */
+  let kept = 0;
+  for (let offset: number = AT.options; offset < fields.last;) {
     const next = nextOption(datagram, offset);
-    if (datagram[offset] !== RELAY_AGENT_INFORMATION) {
-      bytes.set(datagram.subarray(offset, next), size);
-      size += next - offset;
+    if (datagram[offset] === RELAY_AGENT_INFORMATION) {
+      bytes.set(datagram.subarray(kept, offset), size);
+      size += offset - kept;
+      kept = next;
     }
     offset = next;
   }
-  bytes.set(datagram.subarray(fields.last), size);
-  size += datagram.length - fields.last;
+  bytes.set(datagram.subarray(kept), size);
+  size += datagram.length - kept;
+  bytes.fill(0, size);
   return bytes.subarray(0, Math.max(size, Math.min(BOOTP_BYTES_MIN, datagram.length)));
 }
 

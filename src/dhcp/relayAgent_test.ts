@@ -66,6 +66,18 @@ Deno.test("append: joins an option 82 that is there only when told to", () => {
   });
 });
 
+Deno.test("append and remove: into room that was used before, the result is the same, and nothing of it is left", () => {
+  const room = new Uint8Array(600).fill(0xaa);
+  const before = datagram("350101 ff 0000");
+  const appended = bytesOf(appendRelayAgentInformation(before, { ...PATCH, into: room }));
+  strictEqual(appended.buffer, room.buffer);
+  deepStrictEqual(appended, bytesOf(appendRelayAgentInformation(before, PATCH)));
+  const small = bytesOf(appendRelayAgentInformation(before, { ...PATCH, into: new Uint8Array(20) }));
+  deepStrictEqual(small, appended);
+  const removed = removeRelayAgentInformation(appended, new Uint8Array(600).fill(0xbb));
+  deepStrictEqual(removed, removeRelayAgentInformation(appended));
+});
+
 Deno.test("append: padding gives way before the message grows", () => {
   const patch = { giaddr: 0, hops: 0, information: octets("0100") };
   const append = (options: string) => optionsOf(bytesOf(appendRelayAgentInformation(datagram(options), patch)));

@@ -19,10 +19,15 @@ export interface UdpOptions {
   readonly broadcast?: boolean;
   /** Kernel receive buffer wanted, in bytes. */
   readonly receiveBufferBytes?: number;
+  /**
+   * The handler keeps nothing: a datagram's bytes are its own only until it returns, and are written over by the next.
+   * For whoever only passes datagrams on: memory that never has to be collected.
+   */
+  readonly transient?: boolean;
 }
 
 /**
- * Takes one datagram. `bytes` belongs to the receiver: its memory is never written again. It is a view into a larger
+ * Takes one datagram. `bytes` belongs to the receiver: its memory is never written again (but see `transient`). It is a view into a larger
  * block, so whatever is kept for long should be copied.
  */
 export type DatagramHandler = (bytes: Uint8Array, from: Ipv4, port: number) => void;

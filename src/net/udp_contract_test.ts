@@ -95,6 +95,19 @@ for (const kind of ["linux", "dgram"] as const) {
     strictEqual(client.sendErrors.count, 0);
   });
 
+  contract(kind, "a transient datagram is whole while the handler runs", async (open) => {
+    const server = await open({ transient: true });
+    const client = await open();
+    const seen: Uint8Array[] = [];
+    server.receive((bytes) => seen.push(bytes.slice()));
+    const sent = [5, 900, 1, 300].map((length, index) => numbered(index, length));
+    for (const bytes of sent) client.send(bytes, LOOPBACK, server.port);
+    await until(() => seen.length === sent.length, "all datagrams");
+    // node:dgram does not keep the order.
+    const byLength = (list: readonly Uint8Array[]) => list.toSorted((a, b) => a.length - b.length);
+    deepStrictEqual(byLength(seen), byLength(sent));
+  });
+
   contract(kind, "each batch ends once, after its datagrams", async (open) => {
     const server = await open();
     const client = await open();

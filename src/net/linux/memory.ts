@@ -28,7 +28,12 @@ export class ReceiveMemory {
     return this.#address + this.#used;
   }
 
-  /** The `length` octets that were written into the room; they are the caller's for good. */
+  /** Uses the block from its start again: what was taken before is written over. */
+  rewind(): void {
+    this.#used = 0;
+  }
+
+  /** The `length` octets that were written into the room; they are the caller's for good, or until `rewind`. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const start = this.#used;
     this.#used = (start + length + ALIGNMENT - 1) & -ALIGNMENT;

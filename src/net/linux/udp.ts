@@ -25,7 +25,7 @@ import {
   SOL_SOCKET,
 } from "./abi.ts";
 import { addressOf, fixedMemory, libc } from "./libc.ts";
-import { DATAGRAM_BYTES_MAX, type ReceiveMemory } from "./memory.ts";
+import { DATAGRAM_BYTES_MAX, ReceiveMemory } from "./memory.ts";
 import { BATCH_MAX, reactor, type Source } from "./reactor.ts";
 import { Descriptor, interrupted, requiredInterfaceName, SendErrors } from "./socket.ts";
 
@@ -53,6 +53,9 @@ function bound(options: UdpOptions): Descriptor {
   }
 }
 
+/** One for all transient sockets, as one handler runs at a time. */
+let transientMemory: ReceiveMemory | undefined;
+
 class LinuxUdpSocket implements UdpSocket, Source {
   readonly kind = "linux";
   readonly address: Ipv4;
@@ -68,9 +71,11 @@ class LinuxUdpSocket implements UdpSocket, Source {
   readonly #fromLengthAddress = addressOf(this.#fromLength.buffer);
   #handler: DatagramHandler | undefined;
   #batchEnd: (() => void) | undefined;
+  readonly #transient: boolean;
 
-  constructor(descriptor: Descriptor) {
+  constructor(descriptor: Descriptor, transient: boolean) {
     this.#descriptor = descriptor;
+    this.#transient = transient;
     this.fd = descriptor.fd;
     const local = new InternetAddress();
     descriptor.localAddress(local.memory, { what: "read the local address" });
@@ -89,12 +94,14 @@ class LinuxUdpSocket implements UdpSocket, Source {
     if (first && this.#descriptor.open) reactor().add(this);
   }
 
-  drain(memory: ReceiveMemory): void {
+  drain(lasting: ReceiveMemory): void {
     const { recvfrom } = libc();
     const handler = this.#handler;
     if (handler === undefined) return;
+    const memory = this.#transient ? (transientMemory ??= new ReceiveMemory()) : lasting;
     let count = 0;
     while (count < BATCH_MAX) {
+      if (this.#transient) memory.rewind();
       this.#fromLength[0] = InternetAddress.size;
       const length = recvfrom(
         this.fd,
@@ -164,7 +171,7 @@ class LinuxUdpSocket implements UdpSocket, Source {
 export function openLinuxUdp(options: UdpOptions): UdpSocket {
   const descriptor = bound(options);
   try {
-    return new LinuxUdpSocket(descriptor);
+    return new LinuxUdpSocket(descriptor, options.transient === true);
   } catch (error) {
     descriptor.close();
     throw error;
