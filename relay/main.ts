@@ -10,7 +10,7 @@ import { serveHttp } from "../src/http/serve.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { findInterface } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
-import { openPacket, openUdp, socketImplementation } from "../src/net/open.ts";
+import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { relayHealth } from "./health.ts";
 import { systemPing } from "./measure/ping.ts";
@@ -23,6 +23,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   const log = logger("relay");
   const now = () => performance.now();
   const opener = { openUdp, openPacket };
+  waitForDatagramsFirst();
   const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
   const health = relayHealth({ service, now, startedMs: Date.now() });
   const http = await listen();

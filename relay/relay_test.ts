@@ -19,7 +19,7 @@ function relay(options: { refuse?: readonly Ipv4[]; down?: boolean } = {}) {
       sendUpstream: (giaddr, _bytes, to) =>
         options.refuse?.includes(to) !== true && up.push(`${formatIpv4(giaddr)} to ${formatIpv4(to)}`) > 0,
       deliver: ({ device }, bytes, destination) =>
-        options.down !== false && down.push({ device, destination, bytes }) > 0,
+        options.down !== false && down.push({ device, destination, bytes: bytes.slice() }) > 0,
     },
     tracker,
     now: () => clock.nowMs,

@@ -103,11 +103,9 @@ function footholds({ address, secondary }: RelayInterface, { addresses }: Networ
   const giaddr = address ?? own?.address;
   if (giaddr === undefined) return [];
   const subnet = own && subnetOf(own);
-  // The loopback device has every address of its network, though it shows only one.
-  const isLoopback = own !== undefined && own.address >>> 24 === LOOPBACK_OCTET && giaddr >>> 24 === LOOPBACK_OCTET;
-  const primary = { giaddr, local: isLoopback ? giaddr : own?.address ?? giaddr, subnet };
+  const primary = { giaddr, local: own?.address ?? giaddr, subnet };
   // Where giaddr is an address elsewhere on this machine, the nodes tell the subnets apart by link selection.
-  const elsewhere = primary.local !== giaddr;
+  const elsewhere = own?.address !== giaddr;
   const others = secondary ?? addresses.filter((other) => isFurtherSubnet(other, subnet)).map((other) => other.address);
   const further = others.filter((other) => other !== primary.local).map((local) => {
     const known = addresses.find((candidate) => candidate.address === local);
@@ -115,9 +113,6 @@ function footholds({ address, secondary }: RelayInterface, { addresses }: Networ
   });
   return [primary, ...further];
 }
-
-/** 127.0.0.0/8 */
-const LOOPBACK_OCTET = 127;
 
 /** RFC 3927: what a machine gives itself is nobody's gateway. */
 const LINK_LOCAL: Prefix = { address: 0xa9fe0000, prefixLength: 16 };

@@ -3,22 +3,20 @@
 import { toHex } from "../../src/bytes/hex.ts";
 import { readRelayAgentInformation } from "../../src/dhcp/relayAgent.ts";
 import type { ForwardInterface, ForwardLimits } from "./config.ts";
-import { Generations } from "./generations.ts";
 import { FORWARD } from "./limits.ts";
+import { RateLimit } from "./rateLimit.ts";
 import { TokenBucket } from "./tokenBucket.ts";
 
 /** Keeps the limits. */
 export class Admission {
   readonly #limits: ForwardLimits;
   readonly #interfaces = new Map<number, TokenBucket>();
-  readonly #clients: Generations<TokenBucket>;
+  readonly #clients: RateLimit;
   readonly #open = new Map<string, number>();
 
   constructor(limits: ForwardLimits) {
     this.#limits = limits;
-    const { perSecond, burst } = limits.client;
-    // A bucket that is full again is as good as a new one.
-    this.#clients = new Generations({ rememberMs: 1000 * burst / perSecond, entriesMax: FORWARD.clientsMax });
+    this.#clients = new RateLimit(limits.client, FORWARD.clientsMax);
   }
 
   /** Whether one more message may enter through an interface. */
@@ -30,11 +28,7 @@ export class Admission {
 
   /** Whether a client may send one more. */
   admitsClient(client: string, nowMs: number): boolean {
-    const known = this.#clients.get(client, nowMs);
-    if (known !== undefined) return known.take(nowMs);
-    const bucket = new TokenBucket(this.#limits.client, nowMs);
-    this.#clients.set(client, bucket, nowMs);
-    return bucket.take(nowMs);
+    return this.#clients.admits(client, nowMs);
   }
 
   /** Opens a transaction of a circuit, unless it has as many as it may have. */

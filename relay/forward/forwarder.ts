@@ -11,7 +11,7 @@ import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { GRADES } from "../select/evidence.ts";
 import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
 import { Admission, circuitOf } from "./admission.ts";
-import type { ForwardConfig, ForwardInterface } from "./config.ts";
+import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Generations } from "./generations.ts";
 import { type Glance, glanceAt, readUint32 } from "./header.ts";
@@ -21,6 +21,7 @@ import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./repl
 import type { DropReason, Outcome } from "./outcomes.ts";
 import { gatewayFor, type Relayed, relayRequest, requestFault } from "./request.ts";
 import { type Rogue, type RogueEvidence, Rogues } from "./rogues.ts";
+import { Rooms } from "./rooms.ts";
 import { TokenBucket } from "./tokenBucket.ts";
 import { type Asked, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
 
@@ -49,7 +50,10 @@ const IDENTIFIERS_MAX = 1_024;
 /** Why a node is asked: the counter that it goes into. */
 type Occasion = keyof Pick<NodeTraffic, "requests" | "hedges" | "trials">;
 
-/** The core. Its times are milliseconds of one clock that does not go back. */
+/**
+ * The core. Its times are milliseconds of one clock that does not go back. What effects refer to is valid until the next
+ * call, and what it is given need not stay longer.
+ */
 export class Forwarder {
   readonly rogues = new Rogues();
   #config: ForwardConfig;
@@ -60,6 +64,9 @@ export class Forwarder {
   readonly #offers: Generations<number>;
   readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
   readonly #hedges: TokenBucket;
+  readonly #rooms = new Rooms();
+  /** For the reply that goes down next. */
+  readonly #scratch = new Uint8Array(DATAGRAM_BYTES_MAX);
   /** Server identifiers that belong to nodes, as they call themselves. */
   readonly #identifiers = new Set<Ipv4>();
   #overslept = false;
@@ -118,8 +125,12 @@ export class Forwarder {
     const attempt = known !== undefined && known.messageType === glance.messageType ? known.attempt + 1 : 0;
     const gateway = gatewayFor(entrance, bytes, glance, attempt);
     if (gateway === undefined) return [drop(link, "requestUnsent")];
-    const relayed = relayRequest(entrance, gateway, bytes, unicast);
-    if (typeof relayed === "string") return [drop(link, relayed)];
+    const room = this.#rooms.take();
+    const relayed = relayRequest(entrance, gateway, bytes, { unicast, into: room });
+    if (typeof relayed === "string") {
+      this.#rooms.giveBack(room);
+      return [drop(link, relayed)];
+    }
 
     const chosen = this.#chosenServer(glance);
     const foreign = chosen !== UNSPECIFIED && !this.#belongs(entrance, chosen);
@@ -128,6 +139,8 @@ export class Forwarder {
       : [];
     // RFC 2131 §4.3.2: a DHCPREQUEST that names another server is news for ours, and not answered.
     if (foreign || !expectsAnswer(glance.messageType)) {
+      // It is sent before anything else can come into the room.
+      this.#rooms.giveBack(room);
       const nodes = this.#nodesFor(this.#follow(known, glance, client, nowMs));
       const sends = nodes.map((node): Effect => {
         this.#tracker.traffic(node).requests++;
@@ -138,7 +151,13 @@ export class Forwarder {
 
     const transaction = known ??
       newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes), relayed });
-    if (!this.#open(transaction, relayed)) return [drop(link, "requestCircuitFull")];
+    if (!this.#open(transaction)) {
+      this.#rooms.giveBack(room);
+      return [drop(link, "requestCircuitFull")];
+    }
+    this.#forgetBytes(transaction);
+    transaction.bytes = relayed.bytes;
+    transaction.room = room;
     transaction.gateway = gateway;
     transaction.removal = relayed.removal;
     transaction.messageType = glance.messageType;
@@ -147,7 +166,7 @@ export class Forwarder {
     const sends = attempt > 0
       ? this.#askAgain(transaction, nowMs)
       : this.#askFirst(transaction, { ...glance, client }, nowMs);
-    if (transaction.chained) transaction.bytes = undefined;
+    if (transaction.chained) this.#forgetBytes(transaction);
     return [...sends, { kind: "relayed", link, outcome: relayed.outcome }];
   }
 
@@ -162,7 +181,7 @@ export class Forwarder {
     if (!found.asked.some((asked) => asked.node === node)) return [drop(found.link, "replyUnasked")];
 
     const { messageType, serverIdentifier } = glanceAt(bytes);
-    const stripped = stripReply(bytes, found.removal, found.gateway);
+    const stripped = stripReply(bytes, { removal: found.removal, gateway: found.gateway, into: this.#scratch });
     if (stripped === "malformed") return [drop(found.link, "replyOptions")];
     const fits = isAnswer(found.messageType, messageType);
     this.#credit(found, node, fits, nowMs);
@@ -278,7 +297,7 @@ export class Forwarder {
     );
     if (next === undefined || !this.#hedges.take(nowMs)) {
       // There is nobody left to send it to.
-      transaction.bytes = undefined;
+      this.#forgetBytes(transaction);
       return [];
     }
     for (const one of asked) one.late = !one.answered;
@@ -355,7 +374,9 @@ export class Forwarder {
     );
     const held = transaction.nak;
     if (others && held === undefined) {
-      transaction.nak = { delivery, untilMs: nowMs + FORWARD.nakHoldMs };
+      // What it is in is used again by the next datagram.
+      const kept = { ...delivery, bytes: delivery.bytes.slice() };
+      transaction.nak = { delivery: kept, untilMs: nowMs + FORWARD.nakHoldMs };
       this.#lookAgain(transaction, nowMs);
       return [];
     }
@@ -381,20 +402,28 @@ export class Forwarder {
     this.#close(transaction);
     this.#tracker.traffic(delivery.node).delivered++;
     // Nobody else has a say in it. A DHCPREQUEST finds its way by the offer that is remembered.
-    if (transaction.asked.every(({ answered }) => answered)) this.#transactions.delete(transaction.key);
+    if (transaction.asked.every(({ answered }) => answered)) {
+      this.#transactions.delete(transaction.key);
+      transaction.asked = [];
+    }
     return { kind: "deliver", delivery };
   }
 
-  #open(transaction: Transaction, relayed: Relayed): boolean {
+  #open(transaction: Transaction): boolean {
     if (!transaction.waiting && !transaction.chained && !this.#admission.open(transaction.circuit)) return false;
     transaction.waiting = !transaction.chained;
-    transaction.bytes = relayed.bytes;
     return true;
   }
 
   #close(transaction: Transaction): void {
     if (transaction.waiting) this.#admission.close(transaction.circuit);
     transaction.waiting = false;
+    this.#forgetBytes(transaction);
+  }
+
+  #forgetBytes(transaction: Transaction): void {
+    if (transaction.room !== undefined) this.#rooms.giveBack(transaction.room);
+    transaction.room = undefined;
     transaction.bytes = undefined;
   }
 
@@ -453,6 +482,7 @@ function newTransaction(
     round: 0,
     attempt: 0,
     bytes: undefined,
+    room: undefined,
     waiting: false,
     node: -1,
     asked: [],

@@ -20,6 +20,9 @@ export const FORWARD = {
   attemptsPerGateway: 3,
   /** Questions to nodes that a transaction remembers. */
   askedMax: 16,
+  /** Octets kept ready for each datagram that goes up; for longer ones memory is made when they come. */
+  roomBytes: 640,
+  roomsFreeMax: 4_096,
   /** Deadlines are kept to this. */
   tickMs: 5,
   /** A tick that comes later than this shows that the relay was not running: nobody is to blame for the silence. */

@@ -48,11 +48,14 @@ export function nodeAt(config: ForwardConfig, address: Ipv4, port: number): numb
 
 /**
  * What the client gets. RFC 3046 §2.1: option 82 "MUST be removed by either the relay agent or the trusted downstream
- * network element which added it"; so what this relay did not add stays.
+ * network element which added it"; so what this relay did not add stays. `into`: room for the result.
  */
-export function stripReply(bytes: Uint8Array, removal: Removal, gateway: Gateway): Uint8Array | "malformed" {
+export function stripReply(
+  bytes: Uint8Array,
+  { removal, gateway, into }: { readonly removal: Removal; readonly gateway: Gateway; readonly into?: Uint8Array },
+): Uint8Array | "malformed" {
   if (removal === "nothing") return bytes;
-  const stripped = removeRelayAgentInformation(bytes);
+  const stripped = removeRelayAgentInformation(bytes, into);
   if (removal === "all" || stripped === "malformed" || stripped === bytes) return stripped;
   const value = relayAgentInformationIn(bytes);
   const others = value.kind === "present" ? withoutSuffix(value.value, gateway.information) : undefined;

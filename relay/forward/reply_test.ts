@@ -179,7 +179,7 @@ const anyOption = fc.tuple(
 
 Deno.test("reply: what a server answers and echoes reaches the client as the server wrote it", () => {
   fc.assert(fc.property(fc.array(anyOption, { maxLength: 10 }), fc.nat(300), (parts, padding) => {
-    const request = relayRequest(LAN0, GATEWAY0, datagram(), false);
+    const request = relayRequest(LAN0, GATEWAY0, datagram(), { unicast: false });
     if (typeof request === "string") throw new Error(request);
     const echoed = [...request.bytes.subarray(243, 243 + 2 + byteAt(request.bytes, 244))];
     const options = parts.flat();

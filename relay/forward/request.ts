@@ -67,18 +67,21 @@ function isBehind({ subnet }: Gateway, address: Ipv4): boolean {
   return subnet !== undefined && prefixContains(subnet, address);
 }
 
-/** Makes a sound message a relayed one. `unicast`: it was sent to the relay's own address, and no broadcast. */
+/**
+ * Makes a sound message a relayed one. `unicast`: it was sent to the relay's own address, and no broadcast. `into`: room
+ * for the result.
+ */
 export function relayRequest(
   from: ForwardInterface,
   gateway: Gateway,
   bytes: Uint8Array,
-  unicast: boolean,
+  { unicast, into }: { readonly unicast: boolean; readonly into?: Uint8Array },
 ): Relayed | DropReason {
   const hops = byteAt(bytes, AT.hops) + 1;
   const giaddr = readUint32(bytes, AT.giaddr);
   // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 stay as they are.
-  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr });
-  const header = { hops, giaddr: gateway.giaddr };
+  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr, into });
+  const header = { hops, giaddr: gateway.giaddr, into };
   const information = unicast ? gateway.information.unicast : gateway.information.broadcast;
   const patched = appendRelayAgentInformation(bytes, { ...header, information });
   switch (patched) {
@@ -96,6 +99,7 @@ export function relayRequest(
 interface Patch {
   readonly hops: number;
   readonly giaddr: Ipv4;
+  readonly into: Uint8Array | undefined;
   readonly information: Uint8Array;
 }
 
@@ -115,8 +119,8 @@ function applyPolicy({ option82 }: ForwardInterface, bytes: Uint8Array, patch: P
 
 /** Forwards a copy with nothing changed but the header. RFC 1542 §4.1.1: one more hop. */
 function patchHeader(outcome: Outcome, bytes: Uint8Array, patch: Omit<Patch, "information">): Relayed | DropReason {
-  const { hops, giaddr } = patch;
-  const patched = appendRelayAgentInformation(bytes, { giaddr, hops, bytesMax: DATAGRAM_BYTES_MAX });
+  const { hops, giaddr, into } = patch;
+  const patched = appendRelayAgentInformation(bytes, { hops, giaddr, into, bytesMax: DATAGRAM_BYTES_MAX });
   if (typeof patched === "string") return "requestOptions";
   return { outcome, bytes: patched, removal: "nothing", chained: outcome === "relayedChained" };
 }

@@ -27,7 +27,7 @@ function relay(
 ): { outcome: string; bytes?: Uint8Array } {
   const fault = requestFault(config, on, bytes);
   if (fault !== undefined) return { outcome: fault };
-  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, unicast);
+  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, { unicast });
   return typeof result === "string" ? { outcome: result } : { outcome: result.outcome, bytes: result.bytes };
 }
 

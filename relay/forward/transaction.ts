@@ -64,6 +64,8 @@ export interface Transaction {
   attempt: number;
   /** The last message as it went up; forgotten once it has been answered. */
   bytes: Uint8Array | undefined;
+  /** The memory that is in; given back with it. */
+  room: Uint8Array | undefined;
   /** The client waits for an answer. */
   waiting: boolean;
   /** The node it sticks to; -1: none yet. */

@@ -97,7 +97,7 @@ function planNetworked(
 ): SocketPlan[] {
   const { name: device, gateways } = link.interface;
   const locals = new Set(gateways.map(({ local }) => local));
-  const common = { port: ports.server, reuseAddress: true, receiveBufferBytes: RECEIVE_BUFFER_BYTES };
+  const common = { port: ports.server, reuseAddress: true, transient: true, receiveBufferBytes: RECEIVE_BUFFER_BYTES };
   const own = { link: index, device };
   const onDevice = (role: "broadcast" | "unicast" | "stray", address: Ipv4): SocketPlan => ({
     ...own,
@@ -128,6 +128,6 @@ function planLoopback(link: Link, index: number, ports: Ports): SocketPlan[] {
     link: index,
     device,
     role: "loopback",
-    udp: { address, port: ports.server, receiveBufferBytes: RECEIVE_BUFFER_BYTES },
+    udp: { address, port: ports.server, transient: true, receiveBufferBytes: RECEIVE_BUFFER_BYTES },
   }));
 }

@@ -20,7 +20,7 @@ export interface SocketOpener {
   openPacket(device: string): PacketSocket;
 }
 
-/** Takes what comes in. `link` is the index of the client interface. */
+/** Takes what comes in. `link` is the index of the client interface. The bytes are valid for the call only. */
 export interface WireHandlers {
   /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void;

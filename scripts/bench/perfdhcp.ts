@@ -5,8 +5,8 @@
  * exchange in a hundred fails; the servers take turns.
  *
  * The node has each lease fsynced before its DHCPACK; Kea's memfile backend is written without fsync. perfdhcp takes the
- * system's default receive buffer, which holds fewer than a hundred replies: then losses tell how seldom perfdhcp was
- * scheduled, and not what the server can do. So the default is raised while this runs, for both servers alike.
+ * system's default receive buffer, which is raised while this runs (`roomy_buffers.ts`): else losses would tell how seldom
+ * perfdhcp was scheduled, and not what the server can do.
  *
  * usage (root, Debian packages kea-dhcp4-server and kea-admin): deno run -A scripts/bench/perfdhcp.ts [--rounds N]
  */
@@ -16,6 +16,8 @@ import type { Process } from "../../tests/e2e/lab/process.ts";
 import { until } from "../../tests/e2e/lab/wait.ts";
 import { httpGet, ours } from "../../tests/e2e/programs/ours.ts";
 import { median } from "../demo/median.ts";
+import { startKea } from "./kea.ts";
+import { roomyBuffers } from "./roomy_buffers.ts";
 
 const SERVER = "10.99.255.254";
 const LOAD = "10.99.255.1";
@@ -59,26 +61,7 @@ const NODE: Contender = {
 
 const KEA: Contender = {
   name: "Kea (memfile, no fsync)",
-  async start(host, round) {
-    const folder = host.folder(`kea-${round}`);
-    const config = {
-      Dhcp4: {
-        "interfaces-config": { interfaces: ["eth0"], "dhcp-socket-type": "udp" },
-        "lease-database": { type: "memfile", persist: true, name: `${folder}/leases.csv` },
-        "valid-lifetime": 3_600,
-        subnet4: [{ id: 1, subnet: SUBNET, pools: [{ pool: `${POOL.first} - ${POOL.last}` }] }],
-        loggers: [{ name: "kea-dhcp4", severity: "WARN", output_options: [{ output: "stdout" }] }],
-      },
-    };
-    await Deno.writeTextFile(`${folder}/kea.json`, JSON.stringify(config));
-    const environment = [`KEA_PIDFILE_DIR=${folder}`, `KEA_LOCKFILE_DIR=${folder}`];
-    const process = host.spawn(["env", ...environment, "kea-dhcp4", "-c", `${folder}/kea.json`], { label: "kea" });
-    await until("Kea to listen", READY_MS, () => {
-      process.mustRun();
-      return process.udpPortBound(67);
-    });
-    return process;
-  },
+  start: (host, round) => startKea(host, { subnet: SUBNET, pool: POOL, folder: host.folder(`kea-${round}`) }),
 };
 
 /** What perfdhcp saw of one kind of exchange. */
@@ -147,23 +130,6 @@ async function buildWire(lab: Lab): Promise<{ load: Namespace; host: Namespace }
     return true;
   });
   return { load, host };
-}
-
-const RECEIVE_DEFAULT = "/proc/sys/net/core/rmem_default";
-const RECEIVE_BYTES = 8 * 1024 * 1024;
-
-/** Raises the default receive buffer until it is disposed of, or the program is told to end. */
-function roomyBuffers(): Disposable {
-  const before = Deno.readTextFileSync(RECEIVE_DEFAULT);
-  const restore = () => Deno.writeTextFileSync(RECEIVE_DEFAULT, before);
-  Deno.writeTextFileSync(RECEIVE_DEFAULT, String(RECEIVE_BYTES));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      restore();
-      Deno.exit(130);
-    });
-  }
-  return { [Symbol.dispose]: restore };
 }
 
 async function main(rounds: number): Promise<void> {
