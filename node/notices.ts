@@ -84,8 +84,9 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
       };
     case "membershipConflict":
       return error(
-        `Node ${notice.from} was started with another list of cluster.nodes: make them equal; a node that holds no leases ` +
-          "yet takes its list from its file at its next start",
+        `Node ${notice.from} was started with another list of cluster.nodes: if this node is new, give ` +
+          "dhcpcluster-node members add on the leader; else make the lists equal: a node that holds no leases yet takes its " +
+          "list from its file at its next start",
       );
     case "joined":
       return info(notice.formed ? "The cluster is formed" : "This node has all leases and takes part from now on");
