@@ -3,7 +3,7 @@ import { CLIENTS as REAL_CLIENTS } from "../clients/clients.ts";
 import { took, unnoticed } from "./bars.ts";
 import type { Member } from "./member.ts";
 import { type ClusterSite, onCluster } from "./site.ts";
-import { CLIENTS, PER_SECOND, settles } from "./steps.ts";
+import { CLIENTS, PER_SECOND } from "./steps.ts";
 import { until } from "../lab/wait.ts";
 import { LANS } from "../lab/topology.ts";
 import { e2e } from "../register.ts";
@@ -51,8 +51,7 @@ e2e(
       ok(one.said(/subnets\[0\]\.pools\[1\].*10\.78\.3\.0/) >= 1, "it says which pool");
 
       // More leases than the first pool has addresses.
-      await settles(load);
-      await load.completes(6 * PER_SECOND, 20_000);
+      await load.completes(10 * PER_SECOND, 30_000);
       await servesPools(site, [POOL, MORE]);
       for (const member of site.members) strictEqual((await member.status()).revision, 2, `node ${member.id}`);
       const report = await load.stop();

@@ -7,16 +7,15 @@ import { until } from "../lab/wait.ts";
 import { describeLoad, type LoadReport } from "../load/client_load.ts";
 import { e2e } from "../register.ts";
 
-/** What the bar says. A machine that does not carry it while nothing is wrong gets half, or a quarter. */
-const PER_SECOND = 500;
-const PER_SECOND_MIN = PER_SECOND / 4;
+/** Exchanges per second: what the bar says last, for machines that do not carry it while nothing is wrong. */
+const RATES = [125, 250, 500] as const;
 const CARRIED_P99_MS = 300;
 const CLIENTS = 2_000;
 /** Of the clients that have a lease: so that new leases are asked for all the time. */
 const RELEASE_SHARE = 0.3;
 const CLUSTER_PORT = 6767;
 const DHCP_PORT = 67;
-const MEASURED_SECONDS = 4;
+const MEASURED_SECONDS = 3;
 /** How long a fault lasts once the relay has turned away: what it does then shows, too. */
 const FAULT_SECONDS = 3;
 
@@ -87,21 +86,26 @@ e2e(
         undisturbed(name, report);
         leases = report.leases;
       }
+      // What a node proposed in vain hides from it what the others granted the client meanwhile, until that renews.
+      await site.clients.run({ ...order, leases, exchanges: 2 * leases.length });
       await site.agrees();
     }),
 );
 
-/** How many exchanges per second this machine carries, of those that the bar wants, and what the clients have then. */
+/** The highest rate that this machine carries, and what the clients have then. */
 async function measured(site: ClusterSite): Promise<{ perSecond: number; leases: LoadReport["leases"] }> {
   let leases: LoadReport["leases"] = [];
-  for (let perSecond = PER_SECOND;; perSecond /= 2) {
+  let carried: number = RATES[0];
+  for (const perSecond of RATES) {
     const order = { first: 1, clients: CLIENTS, perSecond, leases };
     const report = await site.clients.run({ ...order, exchanges: MEASURED_SECONDS * perSecond });
     ({ leases } = report);
     const p99Ms = Math.max(report.acquired.latencyMs.p99, report.renewed.latencyMs.p99);
     say(`${perSecond} exchanges/s while nothing is wrong: p99 ${Math.round(p99Ms)} ms`);
-    if (p99Ms <= CARRIED_P99_MS || perSecond <= PER_SECOND_MIN) return { perSecond, leases };
+    if (p99Ms > CARRIED_P99_MS) break;
+    carried = perSecond;
   }
+  return { perSecond: carried, leases };
 }
 
 /** A minute by the bar; an outage is an outage after a few seconds, too. */

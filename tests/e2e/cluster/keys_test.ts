@@ -2,7 +2,7 @@ import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict
 import { unnoticed } from "./bars.ts";
 import type { Member } from "./member.ts";
 import { type ClusterSite, onCluster } from "./site.ts";
-import { CLIENTS, PER_SECOND, returns, settles } from "./steps.ts";
+import { CLIENTS, PER_SECOND, returns } from "./steps.ts";
 import { until } from "../lab/wait.ts";
 import { runNode } from "../programs/ours.ts";
 import { e2e } from "../register.ts";
@@ -31,7 +31,6 @@ e2e(
       await rotate(site, load, [made]);
       deepStrictEqual(await keysOf(one), [fresh]);
 
-      await settles(load);
       const uneasy = site.watch.history.filter(({ atMs, facts }) =>
         atMs >= sinceMs && !(facts?.quorum && facts.ready && facts.leader !== null)
       );

