@@ -15,6 +15,8 @@ import { TEST_TOOLS } from "./setup/packages.ts";
 /** Folders whose tests get no permission at all; the purity lint plugin has the same list. */
 const PURE = ["src/bytes", "src/dhcp", "src/lease", "src/cluster", "relay/forward", "relay/select"];
 const SOURCES = ["src", "node", "relay", "scripts"];
+/** A fixed set of simulator seeds, and every scripted schedule: some seconds. */
+const SIMULATOR = "tests/sim/fixed_test.ts";
 /** The one file that measures rates and memory, and so wants the machine to itself. */
 const FLOOD = "tests/e2e/garbage_test.ts";
 /** They measure how long takeovers take, and so want the machine to themselves, too. */
@@ -74,21 +76,22 @@ export function lastLine(totals: readonly Totals[]): string {
   return `${sum("passed")} passed, ${sum("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-/** Tests that stand beside their source. */
+/** Tests that stand beside their source, and a little of the simulator. */
 export function unitStages(exists: (path: string) => boolean): Stage[] {
   const pure = PURE.filter(exists);
   const ignore = `--ignore=${[...pure, "scripts/test.ts"].join(",")}`;
   return [
     { name: "unit tests of the pure folders, without permissions", args: ["--doc", "--no-prompt", ...pure] },
     { name: "unit tests of the rest", args: ["--doc", "-A", ignore, ...SOURCES.filter(exists)] },
+    ...[SIMULATOR].filter(exists).map((file) => ({ name: "simulator, a fixed set of seeds", args: ["-A", file] })),
   ];
 }
 
-/** Every other folder of `tests/` but the end-to-end ones: fuzzing, the simulator, conformance. */
+/** Every other folder of `tests/` but the end-to-end ones: fuzzing, the rest of the simulator, conformance. */
 export function suiteStages(suites: readonly string[]): Stage[] {
   return suites.filter((suite) => suite !== "e2e").toSorted().map((suite) => ({
     name: `tests/${suite}`,
-    args: ["-A", `tests/${suite}`],
+    args: ["-A", `--ignore=${SIMULATOR}`, `tests/${suite}`],
   }));
 }
 

@@ -32,6 +32,11 @@ Deno.test("unitStages() gives pure folders no permission and leaves them out of 
   deepStrictEqual(rest?.args, ["--doc", "-A", "--ignore=src/dhcp,scripts/test.ts", "src", "node"]);
 });
 
+Deno.test("unitStages() ends with a fixed set of simulator seeds, which the simulator's own stage leaves out", () => {
+  deepStrictEqual(unitStages(() => true).at(-1)?.args, ["-A", "tests/sim/fixed_test.ts"]);
+  deepStrictEqual(suiteStages(["sim"])[0]?.args, ["-A", "--ignore=tests/sim/fixed_test.ts", "tests/sim"]);
+});
+
 Deno.test("suiteStages() runs every folder of tests/ but e2e", () => {
   deepStrictEqual(suiteStages(["sim", "e2e", "fuzz"]).map((stage) => stage.name), ["tests/fuzz", "tests/sim"]);
 });

@@ -7,7 +7,7 @@ import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/client.ts
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
 import { chaddrOf, LANS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS, speaksAgainst, type Variant } from "./configurations.ts";
-import { DELAY_MS_MAX, RELAY } from "./network.ts";
+import { RELAY } from "./network.ts";
 import type { Promised } from "./promises.ts";
 
 const TICK_MS = 500;
@@ -17,11 +17,6 @@ const BOTH_CHANCE = 0.1;
 /** Transactions whose node a relay remembers. */
 const TRANSACTIONS_MAX = 32;
 
-/**
- * A RELEASE or DECLINE that arrives after the client's next lease ends that one: DHCP has nothing to tell them apart by. So a
- * client waits as long as a datagram may be on its way.
- */
-const AFTER_END_MS = DELAY_MS_MAX + 100;
 /** The agreement's margin leaves a client this much time to notice that its lease is over. */
 const SLACK_MS_MAX = 10_000;
 /** In the end nobody waits for a client that has backed off to a minute: somebody plugs it in again. */
@@ -29,13 +24,13 @@ const PATIENCE_MS = 8_000;
 
 /** What a client does next, by chance, per tick. */
 const BEHAVIOURS = [
-  { what: "renew", chance: 0.01 },
-  { what: "release", chance: 0.006 },
-  { what: "decline", chance: 0.002 },
-  { what: "reboot", chance: 0.006 },
-  { what: "forget", chance: 0.003 },
-  { what: "sleep", chance: 0.01 },
-  { what: "move", chance: 0.004 },
+  { what: "renew", chance: 0.03 },
+  { what: "release", chance: 0.015 },
+  { what: "decline", chance: 0.003 },
+  { what: "reboot", chance: 0.015 },
+  { what: "forget", chance: 0.01 },
+  { what: "sleep", chance: 0.015 },
+  { what: "move", chance: 0.01 },
 ] as const;
 
 /** The agreement's key of whoever sent a message, and a name for people. */
@@ -52,6 +47,8 @@ export interface ClientSurroundings {
   readonly cluster: SimCluster;
   /** Nodes that the relays know. */
   readonly servers: () => readonly number[];
+  /** How long a datagram that is sent now may be on its way. */
+  readonly lateMs: () => number;
   /** Every configuration that was ever pushed. */
   readonly variants: readonly Variant[];
 }
@@ -173,7 +170,7 @@ export class SimClient {
       case "release":
       case "decline":
         this.#giveBack(behaviour.what);
-        return world.after(AFTER_END_MS + prng.int(0, 5_000), () => {
+        return world.after(this.#afterEndMs(), () => {
           if (this.#core.state === "init" && !this.off) this.#restart();
         });
       case "reboot":
@@ -189,6 +186,15 @@ export class SimClient {
       case "move":
         return this.move((this.lan + 1) % LANS.length);
     }
+  }
+
+  /**
+   * A RELEASE or DECLINE that arrives after the client's next lease ends that one: DHCP has nothing to tell them apart by. So a
+   * client waits as long as a datagram may be on its way now.
+   */
+  #afterEndMs(): number {
+    const { prng } = this.#cluster;
+    return this.#surroundings.lateMs() + (prng.chance(0.5) ? prng.int(1, 500) : prng.int(500, 5_000));
   }
 
   #giveBack(how: "release" | "decline"): void {

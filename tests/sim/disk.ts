@@ -108,6 +108,11 @@ export class SimDisk {
     return this.#world.nowMs - this.#lost.atMs <= PROPOSAL_MS ? this.#lost.rows.get(address) : undefined;
   }
 
+  /** What the replaced disk had, until this one is complete. */
+  owedRow(address: number): LeaseRow | undefined {
+    return this.incomplete ? this.#lost.rows.get(address) : undefined;
+  }
+
   #replace({ rows, facts }: Image): void {
     this.#lost = { rows: new Map(this.rows), atMs: this.#world.nowMs };
     this.rows.clear();

@@ -7,7 +7,7 @@ import { DELAY_MS_MAX, GOOD_LINKS, RELAY, type SimNetwork } from "./network.ts";
 import type { SimNode } from "./node.ts";
 import type { Operator } from "./operator.ts";
 
-const EVERY_MS = { min: 300, max: 5_000 };
+const EVERY_MS = { min: 300, max: 7_000 };
 const PAUSE_MS_MAX = 60_000;
 /** An agreement that was made with a wrong clock counts for so long after it was set right. */
 const CLOCK_AFTERMATH_MS = 10_000;
@@ -15,14 +15,14 @@ const FAULTS = {
   crash: 4,
   outage: 1,
   newDisk: 2,
-  oldDisk: 1,
+  oldDisk: 2,
   slowDisk: 2,
   fullDisk: 1,
   island: 3,
   oneWay: 1,
   badLinks: 3,
   goodLinks: 2,
-  pause: 2,
+  pause: 1,
   clockJumps: 3,
   clockDrifts: 1,
   push: 1,

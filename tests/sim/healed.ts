@@ -70,21 +70,27 @@ function unequal(
   const variant = variantOf(operator.file.text);
   const pools = LANS.flatMap((_, lan) => poolOf(variant, lan));
   for (const address of new Set([...pools, ...nodes.flatMap(addressesOf)])) {
-    const views = nodes.map((node) => viewOf(node, address));
-    const [view = ""] = views;
+    const difference = disagreement(nodes, [address]);
+    if (difference !== undefined) return { check: "(f)", what: difference };
+    const [first] = nodes;
+    const view = first === undefined ? OPEN : viewOf(first, address);
     const name = formatIpv4(address);
-    if (views.some((other) => other !== view)) {
-      return {
-        check: "(f)",
-        what: `${name} is ${views.map((view, index) => `${view} at ${nodes[index]?.id}`).join(", ")}`,
-      };
-    }
     if (!pools.includes(address)) continue;
     if (view !== OPEN && !inUse.has(address)) {
       return { check: "(h)", what: `${name} is ${view}, and no client uses it` };
     }
     const owners = nodes.filter(({ table }) => table?.owns(address)).map(({ id }) => id);
     if (owners.length !== 1) return { check: "(h)", what: `${name} is in the ranges of nodes ${owners}` };
+  }
+  return undefined;
+}
+
+/** What nodes say differently of an address; undefined: nothing. */
+export function disagreement(nodes: readonly SimNode[], addresses: Iterable<Ipv4>): string | undefined {
+  for (const address of addresses) {
+    const views = nodes.map((node) => viewOf(node, address));
+    if (views.every((view) => view === views[0])) continue;
+    return `${formatIpv4(address)} is ${views.map((view, index) => `${view} at ${nodes[index]?.id}`).join(", ")}`;
   }
   return undefined;
 }

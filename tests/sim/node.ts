@@ -88,6 +88,11 @@ export class SimNode {
     return this.#process?.member;
   }
 
+  /** The running process's. */
+  get incarnation(): number {
+    return this.#process?.incarnation ?? 0;
+  }
+
   get table(): LeaseTable | undefined {
     return this.#process?.table;
   }
@@ -336,7 +341,8 @@ export class SimNode {
 
   #send(envelope: Envelope, to: NodeId, message: ClusterMessage): void {
     if (!this.#peers.has(to)) return;
-    const { links, nodes } = this.#cluster;
+    const { links, nodes, tampering } = this.#cluster;
+    tampering.sending?.(this, message);
     links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, message));
   }
 }

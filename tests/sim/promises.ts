@@ -2,14 +2,15 @@
  * What clients were promised and what is on the disks: (d) an acknowledgement leaves only while a majority's disks lock the
  * address for the client as long as it is told, and (b) they go on doing so until the lease ends.
  *
- * A disk that is new, or an old copy, and has not joined yet votes on nothing: it stands for the one that it replaces. An
- * address that is blocked is nobody else's either. A lease that is granted for less time than before ends when the client
- * has heard so, not earlier.
+ * A disk that is new, or an old copy, and has not joined yet votes on nothing: it stands for the one that it replaces, unless
+ * it took something newer. An address that is blocked is nobody else's either. A lease that is granted for less time than
+ * before ends when the client has heard so, not earlier.
  */
 
 import type { NodeId } from "../../src/cluster/messages.ts";
 import type { ClientKey } from "../../src/lease/client.ts";
 import type { LeaseRow } from "../../src/lease/slot.ts";
+import { compareVersions } from "../../src/lease/version.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Epochs } from "./epochs.ts";
@@ -52,18 +53,18 @@ export class Promises {
     const { client, name, address, leaseMs } = promise;
     const endsAtMs = this.#world.nowMs + leaseMs;
     const promised = { client, name, address, endsAtMs, holdMs: EPOCH_MS + endsAtMs + clockMs };
+    this.acknowledgements += 1;
+    if (!isAwaited) return promised;
     const having = this.#count(
       members,
       (disk) => keeps(disk.rows.get(address), promised) || keeps(disk.lostRow(address), promised),
     );
-    // Of what the client gave back meanwhile, an acceptor may know already; nobody relies on it.
-    if (isAwaited && having < majorityOf(members)) {
-      throw new Violation("(d)", `${say(promised)} is acknowledged with ${having} disks`);
+    if (having < majorityOf(members)) {
+      throw new Violation("(d)", `${say(promised)} is acknowledged with ${having} of ${members} disks`);
     }
-    this.acknowledgements += 1;
     // One address of a network at a time: a former one is free from now on.
     for (const other of this.#open.keys()) if (other !== address) this.ended(client, other);
-    if (isAwaited) this.#open.set(address, [...this.#running(address), promised]);
+    this.#open.set(address, [...this.#running(address), promised]);
     return promised;
   }
 
@@ -101,7 +102,7 @@ export class Promises {
   }
 
   #keepers(members: readonly NodeId[], promised: Promised): number {
-    return this.#count(members, (disk) => disk.incomplete || keeps(disk.rows.get(promised.address), promised));
+    return this.#count(members, (disk) => isKept(disk, promised));
   }
 
   #count(members: readonly NodeId[], has: (disk: SimDisk) => boolean): number {
@@ -119,6 +120,14 @@ function majorityOf(members: readonly NodeId[]): number {
 
 function locks(row: LeaseRow | undefined, { client, holdMs }: Promised): boolean {
   return row !== undefined && row.slot.state === "bound" && row.slot.client === client && row.slot.hold >= holdMs;
+}
+
+function isKept(disk: SimDisk, promised: Promised): boolean {
+  const row = disk.rows.get(promised.address);
+  const owed = disk.owedRow(promised.address);
+  if (keeps(row, promised)) return true;
+  const isNewer = row !== undefined && owed !== undefined && compareVersions(row.slot.version, owed.slot.version) > 0;
+  return !isNewer && keeps(owed, promised);
 }
 
 function keeps(row: LeaseRow | undefined, promised: Promised): boolean {

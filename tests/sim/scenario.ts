@@ -63,7 +63,12 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
     nodes.set(id, node);
     world.after(prng.int(0, 3_000), () => node.start());
   }
-  const surroundings = { cluster, servers: () => [...operator.members], variants: operator.variants };
+  const surroundings = {
+    cluster,
+    servers: () => [...operator.members],
+    lateMs: () => network.quality.delayMs.max,
+    variants: operator.variants,
+  };
   const clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(index + 1, surroundings));
   for (const client of clients) world.after(prng.int(0, 15_000), () => client.start());
   const faults = new Faults(cluster, network, operator);

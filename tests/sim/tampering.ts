@@ -23,6 +23,8 @@ export interface Tampering {
   readonly maxLeaseMs?: number;
   /** A node serves even when it knows that it should not. */
   readonly servesUnready?: boolean;
+  /** Sees what a node sends to each. */
+  readonly sending?: (node: SimNode, message: ClusterMessage) => void;
   /** What a message becomes on its arrival. */
   readonly arriving?: (arrival: Arriving) => readonly ClusterMessage[];
   /** What stands between a node's DHCP server and its member of the cluster. */
