@@ -86,7 +86,7 @@ export class RelayService implements WireHandlers {
       throw error;
     }
     for (const { message } of resolved.absent) host.log.warn("{message}", { message });
-    service.#watch = setInterval(() => void service.#change(() => service.#lookAtInterfaces()), WATCH_MS);
+    service.#watch = setInterval(() => void service.lookAtInterfaces(), WATCH_MS);
     return service;
   }
 
@@ -124,6 +124,11 @@ export class RelayService implements WireHandlers {
       };
       Deno.unrefTimer(setTimeout(forget, FORWARD.rememberMs));
     });
+  }
+
+  /** Goes along with what the machine's interfaces have become; it does so by itself every second. */
+  lookAtInterfaces(): Promise<void> {
+    return this.#change(() => this.#adapt());
   }
 
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void {
@@ -192,8 +197,7 @@ export class RelayService implements WireHandlers {
     return known;
   }
 
-  /** Goes along with what the machine's interfaces have become. */
-  async #lookAtInterfaces(): Promise<void> {
+  async #adapt(): Promise<void> {
     const { log, findInterface } = this.#host;
     const resolved = resolveConfig(this.#parts.config, findInterface);
     if (sameLinks(resolved, this.#resolved)) return;

@@ -54,7 +54,7 @@ interface Suspicion {
 export class NodeEvidence {
   readonly icmp = new RttEstimator();
   readonly http = new RttEstimator();
-  readonly dhcp = new RttEstimator({ shifts: false });
+  readonly dhcp = new RttEstimator({ few: false });
   readonly icmpLoss = new LossWindow();
   readonly httpLoss = new LossWindow();
   #icmpImpossible: string | undefined;

@@ -8,6 +8,8 @@ export const SELECT = {
   deviationGain: 1 / 4,
   /** RFC 3550 §6.4.1. */
   jitterGain: 1 / 16,
+  /** The average begins as the median of so many samples. */
+  medianSamples: 5,
   /** So many samples in a row beyond all of the window: the path has changed, and the average starts anew. */
   shiftSamples: 3,
   shiftWindow: 30,
@@ -62,6 +64,7 @@ export const SELECT = {
   hedgeDeviations: 4,
 } as const;
 
+assert(SELECT.medianSamples < SELECT.shiftSamplesBefore, "A change of path is seen from an average that stands");
 assert(SELECT.lossyUntil < SELECT.lossyAbove, "A node may not be lossy and not lossy at once");
 assert(SELECT.lossyAbove * SELECT.lossWindow > SELECT.silentProbes, "A short silence does not make a node lossy");
 assert(SELECT.silentProbes < SELECT.outageProbes, "An outage is longer than what may be chance");

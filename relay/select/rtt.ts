@@ -1,7 +1,8 @@
 /**
- * Smoothed round-trip time, its deviation (RFC 6298 §2) and jitter (RFC 3550 §6.4.1). One addition: where a path
- * changes for good the average would take dozens of samples to follow, so a run of samples beyond anything seen lately
- * starts it anew.
+ * Smoothed round-trip time, its deviation (RFC 6298 §2) and jitter (RFC 3550 §6.4.1). Probes are few, so for them there
+ * are two additions. The average begins as the median of the first samples, since the very first one often tells of ARP
+ * and of programs that have just started. And where a path changes for good, which the average would take dozens of
+ * samples to follow, a run of samples beyond anything seen lately starts it anew.
  */
 
 import { SELECT } from "./limits.ts";
@@ -12,7 +13,7 @@ import { SELECT } from "./limits.ts";
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
- * const rtt = new RttEstimator();
+ * const rtt = new RttEstimator({ few: false });
  * rtt.add(10);
  * rtt.add(18);
  * strictEqual(rtt.smoothedMs, 11);
@@ -26,11 +27,13 @@ export class RttEstimator {
   #samples = 0;
   /** The last samples, oldest first. */
   readonly #recent: number[] = [];
-  readonly #shifts: boolean;
+  readonly #few: boolean;
+  /** The average has been begun, and is only followed from now on. */
+  #begun = false;
 
-  /** `shifts`: notice changes of path; not needed where samples are so many that the average follows by itself. */
-  constructor({ shifts = true }: { readonly shifts?: boolean } = {}) {
-    this.#shifts = shifts;
+  /** `few`: samples are probes, and not so many that the average follows by itself. */
+  constructor({ few = true }: { readonly few?: boolean } = {}) {
+    this.#few = few;
   }
 
   /** Samples taken since the start, or since the path changed. */
@@ -63,10 +66,20 @@ export class RttEstimator {
     }
     this.#samples++;
     this.#lastMs = sampleMs;
-    if (!this.#shifts) return;
+    if (!this.#few) return;
     this.#recent.push(sampleMs);
     if (this.#recent.length > SELECT.shiftWindow) this.#recent.shift();
+    if (!this.#begun) this.#begin();
     this.#noticeShift();
+  }
+
+  /** From the median of the samples so far; of two in the middle the lower one, as delays are wrong to one side only. */
+  #begin(): void {
+    this.#smoothedMs = median(this.#recent);
+    const offs = this.#recent.map((sample) => Math.abs(sample - this.#smoothedMs));
+    // RFC 6298 §2.2 has half of the first sample: few samples that happen to agree prove little.
+    this.#deviationMs = Math.max(median(offs), this.#smoothedMs / (this.#recent.length === 1 ? 2 : 3));
+    this.#begun = this.#recent.length >= SELECT.medianSamples;
   }
 
   #follow(sampleMs: number): void {
@@ -84,6 +97,7 @@ export class RttEstimator {
     this.#deviationMs = mean(run.map((sample) => Math.abs(sample - this.#smoothedMs)));
     this.#samples = run.length;
     this.#recent.splice(0, before.length);
+    this.#begun = true;
   }
 }
 
@@ -94,6 +108,10 @@ function isShift(before: readonly number[], run: readonly number[]): boolean {
   const high = sorted[sorted.length - 1 - SELECT.shiftOutliers] as number;
   const beyond = Math.max(SELECT.shiftMsMin, SELECT.shiftShare * mean(before));
   return run.every((sample) => sample > high + beyond) || run.every((sample) => sample < low - beyond);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1] as number;
 }
 
 function mean(values: readonly number[]): number {

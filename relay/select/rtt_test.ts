@@ -18,13 +18,22 @@ Deno.test("RttEstimator: nothing before the first sample", () => {
 });
 
 Deno.test("RttEstimator: RFC 6298 §2.2 and §2.3 by hand", () => {
-  const rtt = fed([100]);
+  const rtt = new RttEstimator({ few: false });
+  rtt.add(100);
   near(rtt.smoothedMs, 100);
   near(rtt.deviationMs, 50);
   rtt.add(120);
   near(rtt.deviationMs, 0.75 * 50 + 0.25 * 20);
   near(rtt.smoothedMs, 0.875 * 100 + 0.125 * 120);
   near(rtt.jitterMs, 20 / 16);
+});
+
+Deno.test("RttEstimator: a first sample that was wrong is made good by two that are right", () => {
+  near(fed([80]).smoothedMs, 80);
+  near(fed([80, 2]).smoothedMs, 2);
+  near(fed([80, 2, 3]).smoothedMs, 3);
+  near(fed([80, 2, 3]).deviationMs, 1);
+  near(fed([80, 30, 3]).deviationMs, 27);
 });
 
 Deno.test("RttEstimator: a path that changes for good is followed within three samples", () => {

@@ -1,0 +1,154 @@
+import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
+import { loadConfig } from "../src/config/load.ts";
+import { configureLog, logger } from "../src/log/configure.ts";
+import type { NetworkInterface } from "../src/net/interfaces.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
+import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { RelayService } from "./service.ts";
+import { datagram, ip } from "./testing/messages.ts";
+import { FakeOpener } from "./testing/sockets.ts";
+
+function config(
+  interfaces: string,
+  nodes = "{ id: 1, address: 10.99.0.11, health: http://127.0.0.1:9/ }",
+): RelayConfig {
+  // Nobody measures anything here: port 9 is one that is never asked.
+  const probe = "probe: { interval: 60s, timeout: 10ms, ping: false }";
+  const loaded = loadConfig(
+    `relay: { interfaces: [${interfaces}] }\nnodes: [${nodes}]\n${probe}\n`,
+    relaySchema,
+    checkRelay,
+  );
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.issues));
+  return loaded.value;
+}
+
+function ethernet(index: number, ...addresses: string[]): Omit<NetworkInterface, "name"> {
+  return {
+    index,
+    mac: Uint8Array.of(2, 0, 0, 0, 1, index),
+    addresses: addresses.map((address) => ({ address: ip(address), prefixLength: 16 })),
+  };
+}
+
+/** A machine whose interfaces come and go, and a relay on it. */
+async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInterface, "name">>) {
+  const lines: string[] = [];
+  configureLog({ level: "info", format: "text" }, { colours: false, journal: true, write: (line) => lines.push(line) });
+  const opener = new FakeOpener();
+  const service = await RelayService.start(file, {
+    log: logger("relay"),
+    opener,
+    findInterface: (name) => machine[name] === undefined ? undefined : { name, ...machine[name] },
+    ping: () => Promise.resolve({ kind: "silent" }),
+    now: () => performance.now(),
+  });
+  /** Sends a client's broadcast in through an interface; returns what went up, and from where. */
+  const discover = (device: string, xid = 1): string[] => {
+    const before = opener.log.length;
+    opener.handlers.get(`${device}/0.0.0.0:67`)?.(datagram({ xid }), 0, 68);
+    return opener.log.slice(before);
+  };
+  return { service, opener, machine, lines, discover };
+}
+
+Deno.test("service: an interface that changes its address, goes and comes back is followed", async () => {
+  const { service, machine, discover, lines, opener } = await scene(config("{ name: lan0 }, { name: lan1 }"), {
+    lan0: ethernet(2, "10.77.0.1"),
+    lan1: ethernet(3, "10.78.0.1"),
+  });
+  try {
+    deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
+    machine.lan1 = ethernet(3, "10.79.0.1");
+    await service.lookAtInterfaces();
+    deepStrictEqual(discover("lan1", 2), ["any/10.79.0.1:67 to 10.99.0.11:67"]);
+    match(
+      lines.at(-1) ?? "",
+      /the interfaces have changed: relaying for lan0 \(giaddr 10.77.0.1\), lan1 \(giaddr 10.79/,
+    );
+
+    delete machine.lan1;
+    await service.lookAtInterfaces();
+    strictEqual([...opener.open].some((name) => name.startsWith("lan1/")), false);
+    match(lines.at(-1) ?? "", /Cannot relay for lan1: there is no such interface/);
+    deepStrictEqual(discover("lan0", 3), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
+
+    machine.lan1 = ethernet(9, "10.78.0.1");
+    await service.lookAtInterfaces();
+    deepStrictEqual(discover("lan1", 4), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
+  } finally {
+    await service.close();
+  }
+  deepStrictEqual([...opener.open], []);
+});
+
+Deno.test("service: an answer arrives although the interface's address has changed meanwhile", async () => {
+  const { service, machine, discover, opener } = await scene(config("{ name: lan0 }"), {
+    lan0: ethernet(2, "10.77.0.1"),
+  });
+  try {
+    discover("lan0");
+    const reply = datagram({ op: 2, type: 2, xid: 1, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: 0x8000 });
+    machine.lan0 = ethernet(2, "10.77.0.1", "10.78.0.1");
+    await service.lookAtInterfaces();
+    opener.handlers.get("any/10.77.0.1:67")?.(reply, ip("10.99.0.11"), 67);
+    strictEqual(opener.log.at(-1), "lan0/10.77.0.1:67 to 255.255.255.255:68");
+  } finally {
+    await service.close();
+  }
+});
+
+Deno.test("service: a change that the system refuses leaves everything as it was, and is tried again", async () => {
+  const { service, machine, discover, opener, lines } = await scene(config("{ name: lan0 }"), {
+    lan0: ethernet(2, "10.77.0.1"),
+  });
+  try {
+    machine.lan0 = ethernet(2, "10.78.0.1");
+    opener.refuse = "any/10.78.0.1:67";
+    await service.lookAtInterfaces();
+    await service.lookAtInterfaces();
+    strictEqual(lines.filter((line) => line.includes("Cannot open any/10.78.0.1:67")).length, 1);
+    deepStrictEqual(discover("lan0"), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
+    opener.refuse = undefined;
+    await service.lookAtInterfaces();
+    deepStrictEqual(discover("lan0", 2), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
+  } finally {
+    await service.close();
+  }
+});
+
+Deno.test("service: a reload changes nodes and interfaces; answers to what was asked before still arrive", async () => {
+  const { service, discover, opener } = await scene(config("{ name: lan0 }"), {
+    lan0: ethernet(2, "10.77.0.1"),
+    lan1: ethernet(3, "10.78.0.1"),
+  });
+  try {
+    discover("lan0");
+    await service.reload(
+      config("{ name: lan1 }, { name: lan0 }", "{ id: 2, address: 10.99.0.12, health: http://127.0.0.1:9/ }"),
+    );
+    deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.12:67"]);
+    const reply = datagram({ op: 2, type: 2, xid: 1, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: 0x8000 });
+    opener.handlers.get("any/10.77.0.1:67")?.(reply, ip("10.99.0.11"), 67);
+    strictEqual(opener.log.at(-1), "lan0/10.77.0.1:67 to 255.255.255.255:68");
+    deepStrictEqual(service.tracker.states(0).map(({ id }) => id), [2]);
+    strictEqual(formatIpv4(service.resolved.forward.nodes[0]?.address ?? 0), "10.99.0.12");
+  } finally {
+    await service.close();
+  }
+});
+
+Deno.test("service: with some of its interfaces it starts and waits for the others, with none it does not", async () => {
+  const { service, lines, machine, discover } = await scene(config("{ name: lan0 }, { name: lan1 }"), {
+    lan0: ethernet(2, "10.77.0.1"),
+  });
+  try {
+    match(lines.join(""), /Cannot relay for lan1: there is no such interface/);
+    machine.lan1 = ethernet(3, "10.78.0.1");
+    await service.lookAtInterfaces();
+    deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
+  } finally {
+    await service.close();
+  }
+  await rejects(scene(config("{ name: lan0 }"), {}), { message: /Cannot relay for lan0: there is no such interface/ });
+});
