@@ -14,10 +14,10 @@ export class Checkers {
   readonly promises: Promises;
   readonly leaders = new Leaders();
 
-  constructor(world: World, members: readonly NodeId[], disks: () => ReadonlyMap<NodeId, SimDisk>) {
+  constructor(world: World, members: readonly NodeId[], machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
     this.books = new Books(world);
-    this.epochs = new Epochs(members, disks);
-    this.promises = new Promises(world, this.epochs, disks);
+    this.epochs = new Epochs(members, machines);
+    this.promises = new Promises(world, this.epochs, machines);
   }
 
   /** Rows of these addresses became durable on some disk, or anything at all. */

@@ -20,7 +20,7 @@ const TRANSACTIONS_MAX = 32;
 /** The agreement's margin leaves a client this much time to notice that its lease is over. */
 const SLACK_MS_MAX = 10_000;
 /** In the end nobody waits for a client that has backed off to a minute: somebody plugs it in again. */
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 4_000;
 
 /** What a client does next, by chance, per tick. */
 const BEHAVIOURS = [
@@ -103,9 +103,9 @@ export class SimClient {
     tick();
   }
 
-  /** Is unplugged, perhaps after it said so. */
+  /** Is unplugged, mostly after it said so. */
   leave(): void {
-    if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.5)) this.#giveBack("release");
+    if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.8)) this.#giveBack("release");
     this.#cluster.checkers.books.ended(this.name);
     this.#life += 1;
     this.off = true;

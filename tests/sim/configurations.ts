@@ -22,10 +22,10 @@ export interface Variant {
   readonly reservation?: { readonly client: number; readonly address: Ipv4 };
 }
 
-export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 20 };
+export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 15 };
 export const MIN_LEASE_SECONDS = 5;
-export const MAX_LEASE_SECONDS = 30;
-const DECLINE_SECONDS = 15;
+export const MAX_LEASE_SECONDS = 25;
+const DECLINE_SECONDS = 10;
 
 /** The hardware address of a client. */
 export function chaddrOf(client: number): Uint8Array {

@@ -15,15 +15,15 @@ export interface SimEpoch {
 }
 
 export class Epochs {
-  readonly #disks: () => ReadonlyMap<NodeId, SimDisk>;
+  readonly #machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>;
   readonly #texts = new Map<string, SimEpoch>();
   readonly #known = new Map<string, SimEpoch>();
   readonly #first: SimEpoch;
   #complete: SimEpoch;
   #counting: readonly SimEpoch[];
 
-  constructor(first: readonly NodeId[], disks: () => ReadonlyMap<NodeId, SimDisk>) {
-    this.#disks = disks;
+  constructor(first: readonly NodeId[], machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
+    this.#machines = machines;
     this.#first = { epoch: 1, members: first };
     this.#complete = this.#first;
     this.#counting = [this.#first];
@@ -52,12 +52,12 @@ export class Epochs {
 
   /** Facts on some disk changed. */
   update(): void {
-    const disks = this.#disks();
+    const machines = this.#machines;
     const counting = new Set<SimEpoch>();
-    for (const disk of disks.values()) counting.add(this.of(disk));
+    for (const { disk } of machines.values()) counting.add(this.of(disk));
     const isComplete = ({ epoch, members }: SimEpoch) =>
       members.every((id) => {
-        const facts = disks.get(id)?.facts;
+        const facts = machines.get(id)?.disk.facts;
         return facts?.get(FACT.blank) === "no" && Number(facts.get(FACT.settled) ?? 0) >= epoch;
       });
     for (const epoch of counting) if (epoch.epoch > this.#complete.epoch && isComplete(epoch)) this.#complete = epoch;

@@ -24,8 +24,9 @@ import type { Promised } from "./promises.ts";
 import { BELIEVED_MS, SimWallClock } from "./wallClock.ts";
 import { sayRow } from "./words.ts";
 
-/** More seldom than the node program: an election takes a little longer. */
+/** More seldom than the node program: an election takes a little longer. And more so while nothing happens. */
 const TICK_MS = 50;
+const CALM_TICK_MS = 100;
 /** Shorter than what rounding may cost. */
 const ROUNDING_MS = 1;
 
@@ -320,7 +321,7 @@ export class SimNode {
       member.tick(now);
       service.tick(now, clock.bounds(now));
       this.#check(process);
-      this.#cluster.world.after(TICK_MS, () => this.#tick(process));
+      this.#cluster.world.after(this.#cluster.calm ? CALM_TICK_MS : TICK_MS, () => this.#tick(process));
     });
   }
 

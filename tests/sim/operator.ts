@@ -53,7 +53,7 @@ export class Operator {
     const reserved = LANS[0] === undefined || prng.chance(0.5)
       ? {}
       : { reservation: { client: prng.int(1, 4), address: LANS[0].first + prng.int(0, 5) } };
-    const variant: Variant = { addresses: pools, leaseSeconds: prng.pick([15, 20]), ...reserved };
+    const variant: Variant = { addresses: pools, leaseSeconds: prng.pick([10, 15, 20]), ...reserved };
     this.variants.push(variant);
     this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
     log?.(`configuration ${this.#file.revision}: ${this.#file.text}`);

@@ -32,14 +32,14 @@ export interface Promised {
 export class Promises {
   readonly #world: World;
   readonly #epochs: Epochs;
-  readonly #disks: () => ReadonlyMap<NodeId, SimDisk>;
+  readonly #machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>;
   readonly #open = new Map<Ipv4, Promised[]>();
   acknowledgements = 0;
 
-  constructor(world: World, epochs: Epochs, disks: () => ReadonlyMap<NodeId, SimDisk>) {
+  constructor(world: World, epochs: Epochs, machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
     this.#world = world;
     this.#epochs = epochs;
-    this.#disks = disks;
+    this.#machines = machines;
   }
 
   /**
@@ -106,9 +106,8 @@ export class Promises {
   }
 
   #count(members: readonly NodeId[], has: (disk: SimDisk) => boolean): number {
-    const disks = this.#disks();
     return members.filter((id) => {
-      const disk = disks.get(id);
+      const disk = this.#machines.get(id)?.disk;
       return disk !== undefined && has(disk);
     }).length;
   }

@@ -52,7 +52,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
     prng,
     links: network,
     nodes,
-    checkers: new Checkers(world, members, () => disksOf(nodes)),
+    checkers: new Checkers(world, members, nodes),
     tampering: options.tampering ?? {},
     calm: false,
     log: log && ((line) => log(`${String(world.nowMs).padStart(7)}  ${line}`)),
@@ -122,8 +122,4 @@ function heal(world: World, look: () => Unmet | undefined): number {
       throw new Violation(problem?.check ?? "(g)", `${HEALING_MS / 1_000} s after healing ${problem?.what}`);
     }
   }
-}
-
-function disksOf(nodes: ReadonlyMap<NodeId, SimNode>) {
-  return new Map([...nodes].map(([id, { disk }]) => [id, disk]));
 }

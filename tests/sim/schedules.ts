@@ -194,7 +194,7 @@ function versionTwice(stage: Stage): void {
   silent();
   stage.run(2 * aheadMs - (stage.cluster.world.nowMs - startMs));
   stage.lose(records([1], [4, 5]));
-  stage.client(A).request(1, X, 30);
+  stage.client(A).request(1, X, 25);
   stage.run(1_500);
 }
 
@@ -233,13 +233,13 @@ function farFuture(stage: Stage): void {
 /** Case 22: node 3 missed A's release, and the others have forgotten it over B's lease. */
 function deadLeaseInTheWay(stage: Stage): void {
   const a = stage.client(A);
-  a.request(1, X, 30);
+  a.request(1, X, 25);
   stage.run(2_000);
   const there = stage.lose(packets([1, 2], [3]));
   const back = stage.lose(packets([3], [1, 2]));
   a.release(1, X);
   stage.run(100);
-  stage.client(B).request(1, X, 30);
+  stage.client(B).request(1, X, 25);
   stage.run(2_000);
   for (const id of [1, 2]) {
     stage.node(id).crash();

@@ -194,9 +194,9 @@ export class Stage {
       prng: new Prng(1),
       links: this.#links,
       nodes,
-      checkers: new Checkers(world, this.ids, () => new Map([...nodes].map(([id, { disk }]) => [id, disk]))),
+      checkers: new Checkers(world, this.ids, nodes),
       tampering,
-      calm: true,
+      calm: false,
       log: log && ((line) => log(`${String(world.nowMs).padStart(7)}  ${line}`)),
     };
     for (const id of this.ids) {
