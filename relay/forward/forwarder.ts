@@ -251,8 +251,8 @@ export class Forwarder {
     if (asked.answered || asked.judged || nowMs - asked.atMs < FORWARD.verdictMs) return;
     asked.judged = true;
     if (!asked.accountable) return;
-    this.#tracker.unanswered(asked.node, nowMs);
-    if (asked.overtaken) this.#tracker.overtaken(asked.node, nowMs);
+    this.#tracker.unanswered(asked.node, asked.atMs, nowMs);
+    if (asked.overtaken) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
   }
 
   /** The first message of its kind in a transaction. */
@@ -395,7 +395,7 @@ export class Forwarder {
     for (const asked of transaction.asked) {
       if (asked.answered || asked.round !== transaction.round) continue;
       asked.overtaken = true;
-      if (asked.judged && asked.accountable) this.#tracker.overtaken(asked.node, nowMs);
+      if (asked.judged && asked.accountable) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
     }
     transaction.nak = undefined;
     transaction.node = delivery.node;

@@ -187,7 +187,7 @@ Deno.test("what is answered by all that were asked is forgotten, but for the off
   scene.client("DISCOVER");
   scene.node(1, "OFFER");
   strictEqual(scene.forwarder.transactions, 0);
-  scene.tracker.overtaken(0, scene.nowMs);
+  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
 });
 
@@ -215,7 +215,7 @@ Deno.test("a REQUEST whose node has become ill goes to the best one as well", ()
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.node(1, "OFFER");
-  scene.tracker.overtaken(0, scene.nowMs);
+  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
 });
 

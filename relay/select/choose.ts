@@ -30,6 +30,9 @@ export interface Choice {
 /** One good or doubtful node is enough; below that what is known may be old, and an answer is how the relay learns. */
 const TRUSTED: readonly Grade[] = ["good", "doubtful"];
 
+/** Nodes that are all suspect may be overloaded: then copies for all of them would make it worse. */
+const SUSPECTS_MAX = 2;
+
 /**
  * Chooses, and keeps to its choice.
  *
@@ -60,7 +63,8 @@ export class Chooser {
     if (best === undefined) return { order, fanOut: 0 };
     this.#chosen = best;
     const { grade } = candidates[best] as Candidate;
-    const fanOut = TRUSTED.includes(grade) ? 1 : candidates.filter((candidate) => candidate.grade === grade).length;
+    const equals = candidates.filter((candidate) => candidate.grade === grade).length;
+    const fanOut = TRUSTED.includes(grade) ? 1 : grade === "suspect" ? Math.min(equals, SUSPECTS_MAX) : equals;
     return { order: [best, ...order.filter((index) => index !== best)], fanOut };
   }
 

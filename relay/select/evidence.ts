@@ -106,15 +106,19 @@ export class NodeEvidence {
     if (this.#suspicion !== undefined) this.#acquit();
   }
 
-  /** It left a request unanswered, which may have deserved no answer. Says whether that makes it suspect now. */
-  unanswered(nowMs: number): boolean {
+  /**
+   * It left a request unanswered that it was sent at `askedAtMs`, which may have deserved no answer. Says whether that
+   * makes it suspect now.
+   */
+  unanswered(askedAtMs: number, nowMs: number): boolean {
+    if (this.#answeredSince(askedAtMs)) return false;
     this.#quietRequests++;
-    return this.#quietRequests >= SELECT.quietRequests && this.overtaken(nowMs);
+    return this.#quietRequests >= SELECT.quietRequests && this.overtaken(askedAtMs, nowMs);
   }
 
-  /** It left a request unanswered which another node has answered. Says whether that makes it suspect now. */
-  overtaken(nowMs: number): boolean {
-    if (this.#suspicion !== undefined) return false;
+  /** It left one unanswered which another node has answered. Says whether that makes it suspect now. */
+  overtaken(askedAtMs: number, nowMs: number): boolean {
+    if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return false;
     if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
     this.#relapses++;
     this.#suspectedAtMs = nowMs;
@@ -205,6 +209,11 @@ export class NodeEvidence {
       case "unreachable":
         return "no sign of life: neither ping nor HTTP nor DHCP is answered";
     }
+  }
+
+  /** Who has answered anything since is busy, or a datagram was lost; it is there. */
+  #answeredSince(askedAtMs: number): boolean {
+    return this.#answeredAtMs > askedAtMs;
   }
 
   #unreadiness(): string {

@@ -77,25 +77,35 @@ Deno.test("a node without HTTP is ready while it serves", () => {
 
 Deno.test("a request that another node had to answer makes a node suspect at once", () => {
   const scene = good();
-  strictEqual(scene.node.overtaken(scene.nowMs), true);
+  strictEqual(scene.node.overtaken(scene.nowMs, scene.nowMs), true);
   strictEqual(scene.grade, "suspect");
   match(scene.fault ?? "", /left unanswered/);
-  strictEqual(scene.node.overtaken(scene.nowMs), false);
+  strictEqual(scene.node.overtaken(scene.nowMs, scene.nowMs), false);
+});
+
+Deno.test("a node that has answered anything since is busy, and not suspect", () => {
+  const scene = good();
+  scene.node.answered(3, scene.nowMs + 10);
+  strictEqual(scene.node.overtaken(scene.nowMs, scene.nowMs + 260), false);
+  for (let request = 0; request < SELECT.quietRequests; request++) {
+    strictEqual(scene.node.unanswered(scene.nowMs, scene.nowMs + 260), false);
+  }
+  strictEqual(scene.node.overtaken(scene.nowMs + 11, scene.nowMs + 270), true);
 });
 
 Deno.test("requests that nobody answers make a node suspect only when there are several in a row", () => {
   const scene = good();
-  strictEqual(scene.node.unanswered(scene.nowMs), false);
+  strictEqual(scene.node.unanswered(scene.nowMs, scene.nowMs), false);
   scene.node.answered(3, scene.nowMs);
   for (let request = 1; request < SELECT.quietRequests; request++) {
-    strictEqual(scene.node.unanswered(scene.nowMs), false);
+    strictEqual(scene.node.unanswered(scene.nowMs, scene.nowMs), false);
   }
-  strictEqual(scene.node.unanswered(scene.nowMs), true);
+  strictEqual(scene.node.unanswered(scene.nowMs, scene.nowMs), true);
 });
 
 Deno.test("a suspect is tried now and then, more and more seldom; its answer and good probes clear it", () => {
   const scene = good();
-  scene.node.overtaken(scene.nowMs);
+  scene.node.overtaken(scene.nowMs, scene.nowMs);
   const trials: number[] = [];
   for (let ms = 0; ms < 20_000; ms += 100) if (scene.node.takeTrial(scene.nowMs + ms)) trials.push(ms);
   deepStrictEqual(trials, [1000, 3000, 7000, 15_000]);
@@ -107,7 +117,7 @@ Deno.test("a suspect is tried now and then, more and more seldom; its answer and
 
 Deno.test("a suspect that nobody tries gets another chance", () => {
   const scene = good();
-  scene.node.overtaken(scene.nowMs);
+  scene.node.overtaken(scene.nowMs, scene.nowMs);
   scene.node.expire(scene.nowMs + SELECT.suspectMsMax);
   strictEqual(scene.grade, "doubtful");
 });
@@ -115,7 +125,7 @@ Deno.test("a suspect that nobody tries gets another chance", () => {
 Deno.test("a node that becomes suspect again and again needs more good probes each time", () => {
   const scene = good();
   const needed = [1, 2, 3, 4, 5].map(() => {
-    scene.node.overtaken(scene.nowMs);
+    scene.node.overtaken(scene.nowMs, scene.nowMs);
     scene.node.answered(3, scene.nowMs);
     for (let probes = 1;; probes++) if (scene.round(PONG, READY).grade === "good") return probes;
   });

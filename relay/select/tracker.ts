@@ -176,16 +176,16 @@ export class NodeTracker {
     if (grade !== "good" && grade !== "doubtful") this.#update(nowMs, false);
   }
 
-  /** A node has had its time for a request, and did not answer. */
-  unanswered(index: number, nowMs: number): void {
+  /** A node has had its time for a request that it was sent at `askedAtMs`, and did not answer. */
+  unanswered(index: number, askedAtMs: number, nowMs: number): void {
     const { evidence, traffic } = this.#at(index);
     traffic.unanswered++;
-    if (evidence.unanswered(nowMs)) this.#update(nowMs, false);
+    if (evidence.unanswered(askedAtMs, nowMs)) this.#update(nowMs, false);
   }
 
   /** Another node has answered a request for which this one has had its time. */
-  overtaken(index: number, nowMs: number): void {
-    if (this.#at(index).evidence.overtaken(nowMs)) this.#update(nowMs, false);
+  overtaken(index: number, askedAtMs: number, nowMs: number): void {
+    if (this.#at(index).evidence.overtaken(askedAtMs, nowMs)) this.#update(nowMs, false);
   }
 
   /** A suspect that is to be tried with a copy of a request now; -1: none. */

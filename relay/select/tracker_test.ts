@@ -86,7 +86,7 @@ Deno.test("tracker: a weight makes a node nearer than it is, a site comes before
 
 Deno.test("tracker: suspicion moves the choice at once, an answer to a trial starts the way back", () => {
   const scene = new Scene(node(1), node(2)).second("2 10", 20);
-  scene.tracker.overtaken(0, scene.nowMs);
+  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.chosen, [2]);
   strictEqual(scene.tracker.takeTrial(scene.nowMs + 100), -1);
   strictEqual(scene.tracker.takeTrial(scene.nowMs + 1000), 0);
