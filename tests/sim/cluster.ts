@@ -16,6 +16,8 @@ export interface SimCluster {
   readonly nodes: Map<NodeId, SimNode>;
   readonly checkers: Checkers;
   readonly tampering: Tampering;
+  /** Messages pass through the codec, which takes longer than the rest. */
+  readonly encodes: boolean;
   /** After healing clients only keep what they have, and look for what they lack. */
   calm: boolean;
   /** Undefined: nobody reads it, and nothing is put into words. */

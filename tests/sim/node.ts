@@ -8,6 +8,7 @@ import { startIdentity } from "../../src/cluster/identity.ts";
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/messages.ts";
+import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
 import type { HeldRanges } from "../../src/cluster/rangesHolder.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
@@ -344,8 +345,16 @@ export class SimNode {
     if (!this.#peers.has(to)) return;
     const { links, nodes, tampering } = this.#cluster;
     tampering.sending?.(this, message);
-    links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, message));
+    const arriving = this.#cluster.encodes ? recoded(envelope, message) : message;
+    links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, arriving));
   }
+}
+
+/** A message as it comes out of the codec. */
+function recoded(envelope: Envelope, message: ClusterMessage): ClusterMessage {
+  const decoded = decodeMessage(encodeMessage(envelope, message));
+  if (!decoded.ok) throw new Error(`A ${message.type} does not pass the codec: ${JSON.stringify(decoded.error)}`);
+  return decoded.message;
 }
 
 /** Where a node is reached. */

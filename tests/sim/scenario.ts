@@ -37,6 +37,7 @@ const FAULTS_MS = 60_000;
 /** Locks of clients that left run out, and whatever was blocked; a lease and its margin take less than half of this. */
 const HEALING_MS = 180_000;
 const POLL_MS = 500;
+const ENCODES_CHANCE = 0.05;
 
 /** Runs a seed. Throws a {@link Violation} when a promise is broken. */
 export function runScenario(options: ScenarioOptions): ScenarioResult {
@@ -54,6 +55,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
     nodes,
     checkers: new Checkers(world, members, nodes),
     tampering: options.tampering ?? {},
+    encodes: prng.chance(ENCODES_CHANCE),
     calm: false,
     log: log && ((line) => log(`${String(world.nowMs).padStart(7)}  ${line}`)),
   };

@@ -196,6 +196,7 @@ export class Stage {
       nodes,
       checkers: new Checkers(world, this.ids, nodes),
       tampering,
+      encodes: true,
       calm: false,
       log: log && ((line) => log(`${String(world.nowMs).padStart(7)}  ${line}`)),
     };
