@@ -1,8 +1,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { say, took, undisturbed } from "./bars.ts";
-import type { Member } from "./member.ts";
-import { describeRelayed, PROBE_MS } from "./relay.ts";
-import { type ClusterSite, onCluster } from "./site.ts";
+import { say, took, undisturbed } from "../cluster/bars.ts";
+import type { Member } from "../cluster/member.ts";
+import { describeRelayed, PROBE_MS } from "../cluster/relay.ts";
+import { type ClusterSite, onCluster } from "../cluster/site.ts";
 import { until } from "../lab/wait.ts";
 import { describeLoad, type LoadReport } from "../load/client_load.ts";
 import { e2e } from "../register.ts";

@@ -1,8 +1,8 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { say, took, undisturbed } from "./bars.ts";
-import { describeRelayed, PROBE_MS } from "./relay.ts";
-import { type ClusterSite, onCluster } from "./site.ts";
-import { CLIENTS, PER_SECOND } from "./steps.ts";
+import { say, took, undisturbed } from "../cluster/bars.ts";
+import { describeRelayed, PROBE_MS } from "../cluster/relay.ts";
+import { type ClusterSite, onCluster } from "../cluster/site.ts";
+import { CLIENTS, PER_SECOND } from "../cluster/steps.ts";
 import { DelayLink } from "../lab/delay_link.ts";
 import { until } from "../lab/wait.ts";
 import { e2e } from "../register.ts";
