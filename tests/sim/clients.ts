@@ -103,9 +103,13 @@ export class SimClient {
     tick();
   }
 
-  /** Is unplugged, mostly after it said so. */
-  leave(): void {
+  /** Gives back what it has, mostly: else its lock has to run out. */
+  sayGoodbye(): void {
     if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.8)) this.#giveBack("release");
+  }
+
+  /** Is unplugged. */
+  leave(): void {
     this.#cluster.checkers.books.ended(this.name);
     this.#life += 1;
     this.off = true;
