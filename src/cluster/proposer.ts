@@ -156,7 +156,7 @@ export class Proposer {
     const time = this.#clock.bounds(now);
     const decide = (outcome: Outcome) => waiting.forEach((decided) => decided(outcome, now));
     if (time === undefined) return decide({ committed: false, reason: "noAnchor" });
-    const record: LockRecord = { client, version: this.#mint.mint(now.wallMs), hold, cv: NO_VERSION, sole: true };
+    const record: LockRecord = { client, version: this.#mint.mint(time.early), hold, cv: NO_VERSION, sole: true };
     const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
     if (!answer.ok) return decide({ committed: false, reason: answer.reason });
     this.#table.set(address, slot, proposal.detail);
@@ -259,7 +259,7 @@ export class Proposer {
     const record: EndRecord = {
       kind,
       client,
-      version: this.#mint.mint(now.wallMs),
+      version: this.#mint.mint(time.early),
       replaces: slot.version,
       cv: slot.cv,
       until: kind === "declined" ? time.late + request.restMs : 0,
@@ -308,7 +308,7 @@ export class Proposer {
       const record: EndRecord = {
         kind: "aborted",
         client,
-        version: this.#mint.mint(now.wallMs),
+        version: this.#mint.mint(time.early),
         replaces: pending.record.version,
         cv: NO_VERSION,
         until: 0,

@@ -5,7 +5,7 @@ import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../lease/limits.ts";
 import { VersionMint } from "../lease/mint.ts";
 import { type LeaseRow, NO_DETAIL } from "../lease/slot.ts";
 import { LeaseTable } from "../lease/table.ts";
-import { compareVersions } from "../lease/version.ts";
+import { compareVersions, TICKS_PER_MS } from "../lease/version.ts";
 import { type Outcome, Proposer } from "./proposer.ts";
 
 const ADDRESS = 0x0a000001;
@@ -184,6 +184,17 @@ Deno.test("proposer: nothing is proposed anew by a clock that has jumped since",
   strictEqual(n.outcomes.length, 1, "what was proposed before goes on");
   n.proposer.answer(2, ADDRESS, version, stale, jumped);
   strictEqual(compareVersions(n.table.get(ADDRESS).version, version), 0);
+});
+
+Deno.test("proposer: versions do not follow a clock that jumps ahead: the ends that it mints stay near the truth", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const jumped = { ...after(PROPOSAL_MS + 1), wallMs: Date.UTC(2400, 0) };
+  n.proposer.tick(jumped);
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "timeout" }]);
+  const { state, version } = n.table.get(ADDRESS);
+  strictEqual(state, "aborted");
+  strictEqual(version.clock, after(PROPOSAL_MS + 1).wallMs * TICKS_PER_MS);
 });
 
 Deno.test("proposer: committed and then refused for a higher version: once more above it, without another answer", () => {

@@ -14,9 +14,9 @@ export class VersionMint {
     this.#incarnation = identity.incarnation;
   }
 
-  /** A version above every one minted or observed here, and not behind the wall clock. */
-  mint(wallMs: number): Version {
-    this.#clock = Math.max(this.#clock + 1, Math.floor(wallMs) * TICKS_PER_MS);
+  /** A version above every one minted or observed here, and not behind a time in ms since 1970 that is no jump ahead. */
+  mint(timeMs: number): Version {
+    this.#clock = Math.max(this.#clock + 1, Math.floor(timeMs) * TICKS_PER_MS);
     return { clock: this.#clock, node: this.#node, incarnation: this.#incarnation };
   }
 
