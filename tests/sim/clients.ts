@@ -103,13 +103,9 @@ export class SimClient {
     tick();
   }
 
-  /** Gives back what it has, mostly: else its lock has to run out. */
-  sayGoodbye(): void {
-    if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.8)) this.#giveBack("release");
-  }
-
-  /** Is unplugged. */
+  /** Is unplugged, mostly after it said so. */
   leave(): void {
+    if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.8)) this.#giveBack("release");
     this.#cluster.checkers.books.ended(this.name);
     this.#life += 1;
     this.off = true;

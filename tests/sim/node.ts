@@ -26,7 +26,7 @@ import { BELIEVED_MS, SimWallClock } from "./wallClock.ts";
 import { sayRow } from "./words.ts";
 
 /** More seldom than the node program: an election takes a little longer. And more so while nothing happens. */
-const TICK_MS = 75;
+const TICK_MS = 50;
 const CALM_TICK_MS = 100;
 /** Shorter than what rounding may cost. */
 const ROUNDING_MS = 1;

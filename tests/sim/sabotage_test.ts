@@ -3,7 +3,7 @@ import { SABOTAGES } from "./sabotage.ts";
 import { runScenario } from "./scenario.ts";
 
 /** Within so many seeds each sabotage has to be noticed. */
-const SEEDS = 1_000;
+const SEEDS = 400;
 
 for (const { name, checks, tampering, nodes } of SABOTAGES) {
   Deno.test(`simulator: notices "${name}"`, () => {

@@ -33,7 +33,7 @@ export interface ScenarioResult {
 }
 
 const CLIENTS = 8;
-const FAULTS_MS = 50_000;
+const FAULTS_MS = 60_000;
 /** Locks of clients that left run out, and whatever was blocked; a lease and its margin take less than half of this. */
 const HEALING_MS = 180_000;
 const POLL_MS = 500;
@@ -99,7 +99,6 @@ function settle(
   for (const lan of lans) {
     for (const client of there(lan).slice(capacity(operator, there(lan), lan))) {
       const other = lans.find((lan) => there(lan).length < capacity(operator, there(lan), lan));
-      client.sayGoodbye();
       if (other === undefined) client.leave();
       else client.move(other);
     }
