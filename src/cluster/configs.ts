@@ -60,7 +60,7 @@ export class Configs {
   /** When a member was last sent this node's configuration. */
   readonly #sentMs = new Map<NodeId, number>();
   #distributedTerm = -1;
-  #present: ReadonlySet<NodeId> = new Set();
+  #present: readonly NodeId[] = [];
   readonly #said = new Set<string>();
 
   constructor(options: {
@@ -153,8 +153,7 @@ export class Configs {
 
   /** Lets time pass: distributes, or offers, until everybody who is there has the newest. After the election's tick. */
   tick(now: Instant, present: readonly NodeId[]): void {
-    const newcomers = present.filter((id) => id !== this.#self && !this.#present.has(id));
-    this.#present = new Set(present);
+    const newcomers = this.#newcomers(present);
     const { role, leader, term } = this.#leadership;
     this.#decide();
     this.#confirm();
@@ -170,6 +169,14 @@ export class Configs {
       for (const id of newcomers) this.#send(id, now);
       for (const id of present) if (this.#isBehind(id)) this.#sendAgain(id, now);
     } else if (leader !== undefined && leader !== this.#self && this.#isBehind(leader)) this.#sendAgain(leader, now);
+  }
+
+  /** Who was not there at the last look. */
+  #newcomers(present: readonly NodeId[]): readonly NodeId[] {
+    const before = this.#present;
+    if (present === before) return NOBODY;
+    this.#present = present;
+    return present.filter((id) => id !== this.#self && !before.includes(id));
   }
 
   /** Not heard of is not behind: the heartbeat is on its way. */
@@ -250,6 +257,8 @@ export class Configs {
     this.#ports.notice(notice);
   }
 }
+
+const NOBODY: readonly NodeId[] = [];
 
 /** Notices that are remembered so as not to repeat them. */
 const SAID_MAX = 256;

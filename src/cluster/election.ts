@@ -85,6 +85,8 @@ export class Election {
   #phase: Phase = IDLE;
   #following: Following | undefined;
   #present: ReadonlySet<NodeId>;
+  /** What `#present` was made of. */
+  #presentList: readonly NodeId[] = [];
   #synced = false;
   #mayLearn = false;
   /** Since when this node could lead without a break; undefined: it can't. */
@@ -164,7 +166,10 @@ export class Election {
   tick(now: Instant, state: { present: readonly NodeId[]; synced: boolean; mayLearn?: boolean }): void {
     const ms = now.monotonicMs;
     this.#mayLearn = state.mayLearn ?? state.synced;
-    this.#present = new Set([...state.present, this.#self]);
+    if (state.present !== this.#presentList) {
+      this.#presentList = state.present;
+      this.#present = new Set([...state.present, this.#self]);
+    }
     this.#synced = state.synced;
     this.#followTime(ms);
     if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#resign(this.#whyNot());

@@ -396,7 +396,9 @@ export class Member {
     this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
     this.#status.tick(now, present);
     this.#configs.tick(now, present);
-    this.#planner.tick(now, { present, serving: this.#serving(present), free: (node) => this.#freeOf(node) });
+    // Only a leader looks at who serves.
+    const serving = this.#leadership.role === "leader" ? this.#serving(present) : [];
+    this.#planner.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
     this.#holder.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
     this.#ready = this.#options.able() && this.unready(now) === undefined;

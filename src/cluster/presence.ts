@@ -45,6 +45,7 @@ export class Presence {
   readonly #members: () => readonly NodeId[];
   readonly #notice: (notice: PresenceNotice) => void;
   readonly #peers = new Map<NodeId, Peer>();
+  #present: readonly NodeId[] = [];
 
   constructor(options: {
     self: NodeId;
@@ -106,9 +107,17 @@ export class Presence {
     }
   }
 
-  /** Members that are there, this one included, ascending. */
-  present(now: Instant): NodeId[] {
-    return this.#members().filter((id) => this.isPresent(id, now)).sort((a, b) => a - b);
+  /** Members that are there, this one included, ascending. The same list as before while they are the same. */
+  present(now: Instant): readonly NodeId[] {
+    const before = this.#present;
+    let count = 0;
+    let isSame = true;
+    for (const id of this.#members()) {
+      if (this.isPresent(id, now)) isSame &&= before[count++] === id;
+    }
+    if (isSame && count === before.length) return before;
+    const present = this.#members().filter((id) => this.isPresent(id, now)).sort((a, b) => a - b);
+    return this.#present = present;
   }
 
   /** Whether one member is there. */

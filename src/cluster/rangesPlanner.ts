@@ -50,6 +50,23 @@ const NO_COPY: Copy = { ranges: [], version: 0, sentVersion: 0, sentMs: -Infinit
 /** Free addresses are looked at this often; members and acknowledgements at once. */
 const REVISE_MS = 250;
 
+/** What makes a leader look again at once when it changes. */
+interface Viewed {
+  readonly present: readonly NodeId[];
+  readonly serving: readonly NodeId[];
+  /** Of this node's own ranges. */
+  readonly version: number;
+}
+
+function isSameView(a: Viewed, b: Viewed | undefined): boolean {
+  return b !== undefined && a.version === b.version && isSameList(a.present, b.present) &&
+    isSameList(a.serving, b.serving);
+}
+
+function isSameList(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  return a === b || (a.length === b.length && a.every((id, index) => id === b[index]));
+}
+
 /** Divides the pools while this node leads. */
 export class RangePlanner {
   readonly #self: NodeId;
@@ -70,8 +87,8 @@ export class RangePlanner {
   readonly #servedMs = new Map<NodeId, number>();
   readonly #wants = new Map<NodeId, Set<number>>();
   #moveAtMs = 0;
-  /** Who was there at the last look; "" when something else changed. */
-  #viewed = "";
+  /** Who was there at the last look; undefined when something else changed. */
+  #viewed: Viewed | undefined;
   #reviseAtMs = 0;
 
   constructor(options: {
@@ -107,7 +124,7 @@ export class RangePlanner {
   receive(from: NodeId, message: RangeAllocation, now: Instant): void {
     if (this.#leadership.role !== "leader" || this.#leadership.term !== this.#term || from === this.#self) return;
     this.#learn(from, message, now.monotonicMs);
-    this.#viewed = "";
+    this.#viewed = undefined;
     message.ranges.forEach((ranges, pool) => {
       if (ranges.some((range) => range.first === WANTED.first && range.last === WANTED.last)) this.#want(from, pool);
     });
@@ -136,8 +153,8 @@ export class RangePlanner {
       const heard = view.present.every((node) => this.#copies.has(node) && view.serving.includes(node));
       if (!heard && ms - this.#sinceMs < CLUSTER_LIMITS.rangeCollectMs) return;
     }
-    const viewed = `${view.present} ${view.serving} ${this.#holder.durable.version}`;
-    if (viewed !== this.#viewed || ms >= this.#reviseAtMs || this.#pools() !== this.#dividedFor) {
+    const viewed = { present: view.present, serving: view.serving, version: this.#holder.durable.version };
+    if (!isSameView(viewed, this.#viewed) || ms >= this.#reviseAtMs || this.#pools() !== this.#dividedFor) {
       this.#viewed = viewed;
       this.#reviseAtMs = ms + REVISE_MS;
       this.#revise(ms, view);

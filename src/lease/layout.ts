@@ -98,7 +98,7 @@ export class Layout {
     };
     for (const { first, last, base } of this.#segments) {
       if (last <= after) continue;
-      yield* othersUpTo(this, first);
+      if (next < others.length) yield* othersUpTo(this, first);
       for (let address = Math.max(first, after + 1); address <= last; address++) yield base + address - first;
     }
     yield* othersUpTo(this, Infinity);

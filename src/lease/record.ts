@@ -62,6 +62,13 @@ export function recordHasClient(record: Uint8Array, client: ClientKey): boolean 
   return true;
 }
 
+const NO_BYTES = new Uint8Array();
+
+/** A copy; most strings that may be absent are. */
+function copy(record: Uint8Array, start: number, end: number): Uint8Array {
+  return start === end ? NO_BYTES : record.slice(start, end);
+}
+
 /** The detail of a record, in memory of its own. */
 export function recordDetail(record: Uint8Array): RecordDetail {
   const [, , chaddr = 0, hostname = 0, circuitId = 0, htype = 0, a = 0, b = 0, c = 0, d = 0] = record;
@@ -71,10 +78,10 @@ export function recordDetail(record: Uint8Array): RecordDetail {
   const remoteIdAt = circuitIdAt + circuitId;
   return {
     htype,
-    chaddr: record.slice(chaddrAt, hostnameAt),
+    chaddr: copy(record, chaddrAt, hostnameAt),
     hostname: hostname === 0 ? "" : decoder.decode(record.subarray(hostnameAt, circuitIdAt)),
-    circuitId: record.slice(circuitIdAt, remoteIdAt),
-    remoteId: record.slice(remoteIdAt),
+    circuitId: copy(record, circuitIdAt, remoteIdAt),
+    remoteId: copy(record, remoteIdAt, record.length),
     giaddr: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0,
   };
 }
