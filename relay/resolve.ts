@@ -103,9 +103,11 @@ function footholds({ address, secondary }: RelayInterface, { addresses }: Networ
   const giaddr = address ?? own?.address;
   if (giaddr === undefined) return [];
   const subnet = own && subnetOf(own);
-  const primary = { giaddr, local: own?.address ?? giaddr, subnet };
+  // The loopback device has every address of its network, though it shows only one.
+  const isLoopback = own !== undefined && prefixContains(LOOPBACK, own.address) && prefixContains(LOOPBACK, giaddr);
+  const primary = { giaddr, local: isLoopback ? giaddr : own?.address ?? giaddr, subnet };
   // Where giaddr is an address elsewhere on this machine, the nodes tell the subnets apart by link selection.
-  const elsewhere = own?.address !== giaddr;
+  const elsewhere = primary.local !== giaddr;
   const others = secondary ?? addresses.filter((other) => isFurtherSubnet(other, subnet)).map((other) => other.address);
   const further = others.filter((other) => other !== primary.local).map((local) => {
     const known = addresses.find((candidate) => candidate.address === local);
@@ -113,6 +115,9 @@ function footholds({ address, secondary }: RelayInterface, { addresses }: Networ
   });
   return [primary, ...further];
 }
+
+/** RFC 1122 §3.2.1.3 (g). */
+const LOOPBACK: Prefix = { address: 0x7f000000, prefixLength: 8 };
 
 /** RFC 3927: what a machine gives itself is nobody's gateway. */
 const LINK_LOCAL: Prefix = { address: 0xa9fe0000, prefixLength: 16 };

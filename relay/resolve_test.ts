@@ -78,6 +78,10 @@ Deno.test("resolveConfig() knows the loopback device by its empty hardware addre
   const [lo] = resolve("interfaces: [{ name: lo }]").links;
   strictEqual(lo && describeLink(lo), "lo (giaddr 127.0.0.1, loopback: for tests and demonstrations only)");
   strictEqual(resolve("interfaces: [{ name: tun0 }]").links[0]?.medium, "other");
+  // It has every address of its network, though it shows only one: clients belong to the subnet of giaddr.
+  const [gateway, ...further] = resolve("interfaces: [{ name: lo, address: 127.77.0.1 }]").forward.interfaces[0]
+    ?.gateways ?? [];
+  deepStrictEqual([gateway?.giaddr, gateway?.local, further], [ip("127.77.0.1"), ip("127.77.0.1"), []]);
 });
 
 Deno.test("resolveConfig() says what to do about an interface that is missing or has no address", () => {
