@@ -1,0 +1,168 @@
+/**
+ * What the lease files of other servers come to: leases, and for every part of a file that gives none the reason. The
+ * readers of the formats stand beside this file; what to do with a lease is the node's business.
+ */
+
+import type { Ipv4 } from "../../net/ipv4.ts";
+
+/** The lease files this folder reads. */
+export const LEASE_FORMATS = ["dhcpd", "kea", "dnsmasq"] as const;
+export type LeaseFormat = typeof LEASE_FORMATS[number];
+
+/** A line of a file, counted from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** A lease as a file tells it. Empty byte strings and text mean absent. */
+export interface ForeignLease {
+  readonly address: Ipv4;
+  /** `bound` as the file says; whether it still runs depends on `expires`. */
+  readonly state: "bound" | "declined" | "ended";
+  /** Option 61, whole. */
+  readonly identifier: Uint8Array;
+  readonly htype: number;
+  readonly chaddr: Uint8Array;
+  readonly hostname: string;
+  /** Seconds since 1970; undefined: never. */
+  readonly expires: number | undefined;
+  readonly circuitId: Uint8Array;
+  readonly remoteId: Uint8Array;
+  readonly place: Place;
+}
+
+/** A part of a file that gives no lease. */
+export interface Unusable extends Place {
+  /** The beginning of it, on one line. */
+  readonly text: string;
+  /** A sentence: what is wrong and, where there is something to do, what. */
+  readonly reason: string;
+}
+
+/** What reading came to. `records` is the sum of the numbers after it, so nothing is lost without a trace. */
+export interface LeaseTotals {
+  /** Records of all kinds that were seen. */
+  readonly records: number;
+  /** One for each address that has a lease. */
+  readonly leases: number;
+  /** Earlier records of an address that a later one replaces. */
+  readonly superseded: number;
+  /** Addresses that nobody holds: free ones without a client, and leases the server had removed. */
+  readonly free: number;
+  /** Parts that are about something else: DHCPv6, failover, the server itself. */
+  readonly other: number;
+  readonly unusable: number;
+}
+
+export interface LeaseReading {
+  /** By address, one each. */
+  readonly leases: readonly ForeignLease[];
+  readonly unusable: readonly Unusable[];
+  readonly totals: LeaseTotals;
+}
+
+const SHOWN_CHARACTERS_MAX = 80;
+
+/** The beginning of a record for a message: one line, nothing that could move a terminal's cursor. */
+export function excerpt(text: string): string {
+  const line = text.trimStart().slice(0, 4 * SHOWN_CHARACTERS_MAX).replaceAll(/\s+/g, " ")
+    .replaceAll(/[^\x20-\x7e]/g, "?").trimEnd();
+  return line.length > SHOWN_CHARACTERS_MAX ? `${line.slice(0, SHOWN_CHARACTERS_MAX)}…` : line;
+}
+
+/** Collects what a reader finds; later records of an address replace earlier ones. */
+export class LeaseCollector {
+  readonly #leases = new Map<Ipv4, ForeignLease | undefined>();
+  readonly #unusable: Unusable[] = [];
+  #records = 0;
+  #superseded = 0;
+  #other = 0;
+
+  /** A lease. */
+  lease(lease: ForeignLease): void {
+    this.#put(lease.address, lease);
+  }
+
+  /** An address that nobody holds any more. */
+  free(address: Ipv4): void {
+    this.#put(address, undefined);
+  }
+
+  /** Something that is no IPv4 lease and was not expected to be one. */
+  other(): void {
+    this.#records += 1;
+    this.#other += 1;
+  }
+
+  unusable(place: Place, text: string, reason: string): void {
+    this.#records += 1;
+    this.#unusable.push({ file: place.file, line: place.line, text: excerpt(text), reason });
+  }
+
+  #put(address: Ipv4, lease: ForeignLease | undefined): void {
+    this.#records += 1;
+    if (this.#leases.has(address)) this.#superseded += 1;
+    this.#leases.set(address, lease);
+  }
+
+  result(): LeaseReading {
+    const leases = [...this.#leases.values()].filter((lease) => lease !== undefined)
+      .sort((a, b) => a.address - b.address);
+    return {
+      leases,
+      unusable: this.#unusable,
+      totals: {
+        records: this.#records,
+        leases: leases.length,
+        superseded: this.#superseded,
+        free: this.#leases.size - leases.length,
+        other: this.#other,
+        unusable: this.#unusable.length,
+      },
+    };
+  }
+}
+
+/** Limits of what a lease can carry (RFC 2131 §2: `chaddr`; RFC 2132 §9.14: option 61). */
+const CHADDR_OCTETS_MAX = 16;
+const IDENTIFIER_OCTETS = { min: 2, max: 255 };
+export const HOSTNAME_OCTETS_MAX = 255;
+
+/** Why a lease with these can't be used; undefined when it can. */
+export function identityProblem(identifier: Uint8Array, chaddr: Uint8Array): string | undefined {
+  if (chaddr.length > CHADDR_OCTETS_MAX) return `its hardware address has ${chaddr.length} octets; at most 16 fit`;
+  if (identifier.length > IDENTIFIER_OCTETS.max) {
+    return `its client identifier has ${identifier.length} octets; at most 255 fit`;
+  }
+  if (identifier.length < IDENTIFIER_OCTETS.min && chaddr.length === 0) {
+    return "it names neither a client identifier nor a hardware address";
+  }
+  return undefined;
+}
+
+/** A client identifier shorter than RFC 2132 §9.14 allows is none: the node goes by the hardware address then. */
+export function usableIdentifier(identifier: Uint8Array): Uint8Array {
+  return identifier.length < IDENTIFIER_OCTETS.min ? new Uint8Array() : identifier;
+}
+
+/** An address that a client can hold. */
+export function isHostAddress(address: Ipv4): boolean {
+  return address > 0x00ffffff && address < 0xe0000000;
+}
+
+/**
+ * A host name of a file (whose characters are its octets) as text: UTF-8 where it is that, without control characters.
+ * What is longer than a lease can carry is cut.
+ */
+export function hostnameOf(octets: string): string {
+  const bytes = latin1Bytes(octets).subarray(0, HOSTNAME_OCTETS_MAX);
+  return new TextDecoder().decode(bytes).replaceAll(/\p{Cc}/gu, "");
+}
+
+/** The octets of text in which every character stands for one. */
+export function latin1Bytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
+}
