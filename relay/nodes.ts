@@ -2,6 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { unreachable } from "../src/assert.ts";
+import { formatSummary, LOG_LIMITS_DEFAULT, LogLimiter } from "../src/log/limiter.ts";
 import type { RelayConfig } from "./config.ts";
 import type { TrackedNode, TrackerEvent } from "./select/tracker.ts";
 
@@ -10,8 +11,44 @@ export function trackedNodes({ relay, nodes }: RelayConfig): TrackedNode[] {
   return nodes.map(({ id, weight, site }) => ({ id, weight, local: site !== undefined && site === relay.site }));
 }
 
-/** Says what happened to a node, and to whom the requests go. */
-export function logEvent(log: Logger, event: TrackerEvent): void {
+/**
+ * Says what happened to each node, and to whom the requests go: a few lines in ten seconds of each, then how many more there
+ * were. A node that comes and goes with the load would fill the log otherwise.
+ */
+export class NodeLog {
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #limiter = new LogLimiter();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** `now`: milliseconds of a clock that does not go back. */
+  constructor(log: Logger, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+    const summarise = () => this.#summarise(this.#limiter.takeSummaries(now()));
+    this.#timer = setInterval(summarise, LOG_LIMITS_DEFAULT.intervalMs);
+  }
+
+  add(event: TrackerEvent): void {
+    if (this.#limiter.admit(keyOf(event), this.#now())) say(this.#log, event);
+  }
+
+  /** Says what has not been said, and stops. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#summarise(this.#limiter.takeAll(this.#now()));
+  }
+
+  #summarise(summaries: ReturnType<LogLimiter["takeAll"]>): void {
+    for (const summary of summaries) this.#log.info(formatSummary(summary));
+  }
+}
+
+function keyOf(event: TrackerEvent): string {
+  return event.kind === "chosen" ? "requests go to another node" : `changes of node ${event.id}`;
+}
+
+function say(log: Logger, event: TrackerEvent): void {
   switch (event.kind) {
     case "chosen": {
       const { id, instead, reason } = event;

@@ -15,7 +15,7 @@ import type { Rogue } from "./forward/rogues.ts";
 import { Measurer } from "./measure/measurer.ts";
 import type { Pinger } from "./measure/ping.ts";
 import { askHealth } from "./measure/readyz.ts";
-import { logEvent, trackedNodes } from "./nodes.ts";
+import { NodeLog, trackedNodes } from "./nodes.ts";
 import { Relay } from "./relay.ts";
 import { describeLink, resolveConfig, type Resolved, sameLinks } from "./resolve.ts";
 import { NodeTracker } from "./select/tracker.ts";
@@ -52,6 +52,7 @@ export class RelayService implements WireHandlers {
   readonly wires: Wires;
   readonly #host: ServiceHost;
   readonly #drops: DropLog;
+  readonly #nodes: NodeLog;
   /** By the interface's name, so that they outlive a reload. */
   readonly #counts = new Map<string, OutcomeCounts>();
   #parts: Parts;
@@ -66,6 +67,7 @@ export class RelayService implements WireHandlers {
   private constructor(config: RelayConfig, resolved: Resolved, host: ServiceHost) {
     this.#host = host;
     this.#drops = new DropLog(host.log, host.now);
+    this.#nodes = new NodeLog(host.log, host.now);
     this.wires = new Wires({ server: config.relay.port, client: config.relay.clientPort }, host.opener, this);
     this.#resolved = resolved;
     this.#parts = this.#build(config, resolved, undefined);
@@ -154,6 +156,7 @@ export class RelayService implements WireHandlers {
     this.#parts.measurer.close();
     this.#parts.relay.close();
     this.#earlier?.close();
+    this.#nodes.close();
     this.#drops.close();
   }
 
@@ -164,9 +167,9 @@ export class RelayService implements WireHandlers {
   }
 
   #build(config: RelayConfig, resolved: Resolved, before: Parts | undefined): Parts {
-    const { log, now, ping } = this.#host;
+    const { now, ping } = this.#host;
     const tracker = new NodeTracker(trackedNodes(config), {
-      onEvent: (event) => logEvent(log, event),
+      onEvent: (event) => this.#nodes.add(event),
       earlier: (id) => isSameNode(id, config, before?.config) ? before?.tracker.knowledgeOf(id) : undefined,
     });
     const names = config.relay.interfaces.map(({ name }) => name);

@@ -392,8 +392,11 @@ export class Forwarder {
 
   /** The one answer. Later ones are counted, and what the silent nodes are to be held against is noted. */
   #deliver(transaction: Transaction, delivery: Delivery, nowMs: number): Effect {
+    // Whether the node that was asked first, and nobody else, was asked and has answered in its time.
+    let isPlain = transaction.attempt === 0 && nowMs < transaction.hedgeAtMs && transaction.hedgeAtMs < Infinity;
     for (const asked of transaction.asked) {
       if (asked.answered || asked.round !== transaction.round) continue;
+      isPlain = false;
       asked.overtaken = true;
       if (asked.judged && asked.accountable) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
     }
@@ -401,6 +404,7 @@ export class Forwarder {
     transaction.node = delivery.node;
     this.#close(transaction);
     this.#tracker.traffic(delivery.node).delivered++;
+    if (isPlain) this.#hedges.earn(FORWARD.hedgesPerAnswer);
     // Nobody else has a say in it. A DHCPREQUEST finds its way by the offer that is remembered.
     if (transaction.asked.every(({ answered }) => answered)) {
       this.#transactions.delete(transaction.key);

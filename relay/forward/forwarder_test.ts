@@ -127,6 +127,32 @@ Deno.test("the delay follows the node's own answers: a fast one is backed up ear
   deepStrictEqual(scene.wait(20), ["DISCOVER → 2"]);
 });
 
+Deno.test("where all nodes are slow, copies come to an end; answers in time earn some again", () => {
+  const scene = new Scene();
+  const copies = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
+  let client = 0;
+  /** Many clients at once, whom the nodes that were asked first answer after a while. */
+  const storm = (clients: number, answerMs: number) => {
+    const asked = Array.from({ length: clients }, () => {
+      client++;
+      const [first = ""] = scene.client("DISCOVER", { xid: client, client });
+      return { client, node: Number(first.at(-1)) };
+    });
+    scene.wait(answerMs);
+    for (const { client, node } of asked) scene.node(node, "OFFER", { xid: client, client });
+  };
+  const { perSecond, burst } = FORWARD.hedges;
+  const startMs = scene.nowMs;
+  while (client < 3 * burst) storm(500, 2 * SELECT.hedgeMsMax);
+  const spent = copies();
+  const atMost = burst + perSecond * (scene.nowMs - startMs) / 1_000;
+  ok(spent >= burst && spent <= atMost, `${spent} copies, of ${burst} to ${atMost}`);
+  for (let i = 0; i < 10; i++) storm(100, 1);
+  strictEqual(copies(), spent, "nobody had to wait");
+  storm(200, 2 * SELECT.hedgeMsMax);
+  ok(copies() - spent >= 200, "silent nodes are backed up again");
+});
+
 Deno.test("a node that leaves a request unanswered which another answers is suspect from then on", () => {
   const scene = new Scene();
   scene.client("DISCOVER");

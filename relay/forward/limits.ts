@@ -14,8 +14,13 @@ export const FORWARD = {
   verdictMs: 250,
   /** A DHCPNAK waits at most so long for another node that was asked as well. */
   nakHoldMs: 250,
-  /** Requests sent to a second node as the first was silent: so many per second, and so many at once. */
-  hedges: { perSecond: 2_000, burst: 10_000 },
+  /**
+   * Requests sent to a second node as the first was silent: so many at once, which is what a node leaves behind that
+   * ends under load, and so many per second. More of them have to be earned by answers that came without: where all
+   * nodes are slow since they have too much to do, copies would make it worse.
+   */
+  hedges: { perSecond: 20, burst: 4_000 },
+  hedgesPerAnswer: 1 / 4,
   /** An interface's next address is tried when a client has repeated itself so often without an answer. */
   attemptsPerGateway: 3,
   /** Questions to nodes that a transaction remembers. */

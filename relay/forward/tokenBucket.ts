@@ -25,11 +25,16 @@ export class TokenBucket {
 
   /** Takes a token, if there is one. */
   take(nowMs: number): boolean {
-    const { perSecond, burst } = this.#rate;
-    this.#tokens = Math.min(burst, this.#tokens + Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
+    const { perSecond } = this.#rate;
+    this.earn(Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
     this.#filledAtMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens--;
     return true;
+  }
+
+  /** Adds tokens, or a part of one, as long as there is room. */
+  earn(tokens: number): void {
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);
   }
 }

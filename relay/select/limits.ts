@@ -14,7 +14,7 @@ export const SELECT = {
   shiftSamples: 3,
   shiftWindow: 30,
   /** Samples before the run without which nothing is called a change. */
-  shiftSamplesBefore: 10,
+  shiftSamplesBefore: 6,
   /** How many of them may be as far off all the same, at either end. */
   shiftOutliers: 1,
   /** Beyond means by more than this, and by more than this share of the average. */

@@ -44,6 +44,12 @@ Deno.test("RttEstimator: a path that changes for good is followed within three s
   near(fed([...Array<number>(20).fill(60), 2, 2, 2]).smoothedMs, 2);
 });
 
+Deno.test("RttEstimator: a path that changes soon after the start is followed, too", () => {
+  for (let before = SELECT.shiftSamplesBefore; before < 20; before++) {
+    near(fed([80, ...Array<number>(before - 1).fill(2), 60, 60, 60]).smoothedMs, 60);
+  }
+});
+
 Deno.test("RttEstimator: single late answers are no change of path", () => {
   const samples = Array.from({ length: 200 }, (_, index) => index % 10 === 0 ? 80 : 10);
   const { smoothedMs, samples: count } = fed(samples);

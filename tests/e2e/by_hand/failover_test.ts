@@ -132,10 +132,12 @@ e2e(
         member.start()
       ));
       await site.serves();
+      // Whoever wanted to renew meanwhile repeats itself at most a minute later.
+      await load.completes(HOLDERS, 90_000);
       const report = await load.stop();
       say(describeLoad(report));
       const { renewed, acquired, moved, conflicts } = report;
-      ok(renewed.count > OUTAGE_SECONDS * RENEWALS_PER_SECOND / 2);
+      ok(renewed.count >= HOLDERS);
       deepStrictEqual({ failed: renewed.failed, naks: renewed.naks, acquired: acquired.count, moved, conflicts }, {
         failed: 0,
         naks: 0,

@@ -1,0 +1,20 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import type { Logger } from "@logtape/logtape";
+import { LOG_LIMITS_DEFAULT } from "../src/log/limiter.ts";
+import { NodeLog } from "./nodes.ts";
+
+Deno.test("NodeLog: a node that comes and goes gets a few lines, then a number; another one is not silenced by it", () => {
+  const lines: string[] = [];
+  const keep = (template: string) => void lines.push(template);
+  const log = new NodeLog({ info: keep, warn: keep } as unknown as Logger, () => 1_000);
+  for (let i = 0; i < 100; i++) log.add({ kind: "grade", id: 3, grade: "suspect", fault: "unanswered" });
+  strictEqual(lines.length, LOG_LIMITS_DEFAULT.linesMax);
+  log.add({ kind: "grade", id: 2, grade: "good", fault: undefined });
+  log.add({ kind: "chosen", id: 2, instead: 3, reason: "unanswered" });
+  deepStrictEqual(lines.slice(LOG_LIMITS_DEFAULT.linesMax), [
+    "node {id} is ready",
+    "requests go to node {id} instead of node {instead}: {reason}",
+  ]);
+  log.close();
+  match(lines.at(-1) ?? "", /95 more .*: changes of node 3/);
+});
