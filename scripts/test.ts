@@ -21,8 +21,6 @@ const SIMULATOR = "tests/sim/fixed_test.ts";
 const FLOOD = "tests/e2e/garbage_test.ts";
 /** They measure how long takeovers take, and so want the machine to themselves, too. */
 const CLUSTERS = "tests/e2e/cluster";
-/** Bars of the relay that take longer or more processors than everybody has: see tests/README.md. */
-const BY_HAND = "tests/e2e/by_hand";
 /** What is run with the compiled programs, when there are some. */
 const COMPILED = "tests/e2e/udhcpc_test.ts";
 /** End-to-end tests wait more than they compute. */
@@ -104,7 +102,7 @@ export function endToEndStages(obstacle: string | undefined, dist: string | unde
     {
       ...common,
       name: "end-to-end tests",
-      args: ["-A", "--parallel", `--ignore=${FLOOD},${CLUSTERS},${BY_HAND}`, "tests/e2e"],
+      args: ["-A", "--parallel", `--ignore=${FLOOD},${CLUSTERS}`, "tests/e2e"],
       env: { DENO_JOBS: E2E_JOBS, DHCPCLUSTER_DIST: "" },
     },
     { ...common, name: "end-to-end with several nodes", args: ["-A", CLUSTERS], env: { DHCPCLUSTER_DIST: "" } },

@@ -1,8 +1,8 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { say, took, undisturbed } from "../cluster/bars.ts";
-import type { Member } from "../cluster/member.ts";
-import { describeRelayed, PROBE_MS } from "../cluster/relay.ts";
-import { type ClusterSite, onCluster } from "../cluster/site.ts";
+import { say, took, undisturbed } from "./bars.ts";
+import type { Member } from "./member.ts";
+import { describeRelayed, PROBE_MS } from "./relay.ts";
+import { type ClusterSite, onCluster } from "./site.ts";
 import { until } from "../lab/wait.ts";
 import { describeLoad, type LoadReport } from "../load/client_load.ts";
 import { e2e } from "../register.ts";
@@ -109,7 +109,7 @@ async function measured(site: ClusterSite): Promise<{ perSecond: number; leases:
 }
 
 /** A minute by the bar; an outage is an outage after a few seconds, too. */
-const OUTAGE_SECONDS = Number(Deno.env.get("DHCPCLUSTER_OUTAGE_SECONDS") ?? 10);
+const OUTAGE_SECONDS = Number(Deno.env.get("DHCPCLUSTER_OUTAGE_SECONDS") ?? 5);
 const HOLDERS = 300;
 const RENEWALS_PER_SECOND = 20;
 
