@@ -13,7 +13,7 @@ import { checkConfig } from "../src/config/load.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import type { TakenAddress } from "../src/config/ranges_check.ts";
-import { type HttpConfig, httpSection, type LogConfig, logSection } from "../src/config/sections.ts";
+import { type HttpConfig, httpShape, type LogConfig, logSection } from "../src/config/sections.ts";
 import { serviceSchema } from "../src/config/service.ts";
 import { checkService } from "../src/config/service_check.ts";
 
@@ -47,7 +47,10 @@ export interface NodeConfig {
     /** Undefined only when standalone. */
     readonly keyFile?: string;
   };
-  readonly http: HttpConfig;
+  readonly http: HttpConfig & {
+    /** Who has its content may give commands over the network; undefined: nobody. */
+    readonly tokenFile?: string;
+  };
   readonly log: LogConfig;
   readonly service: ServiceConfig;
 }
@@ -83,7 +86,8 @@ export const nodeSchema: z.ZodType<NodeConfig> = mapping({
     multicast: multicast === "off" ? undefined : multicast,
     ...defined({ keyFile }),
   })),
-  http: httpSection(HTTP_PORT_DEFAULT),
+  http: mapping({ ...httpShape(HTTP_PORT_DEFAULT), tokenFile: filePath().optional() }).prefault({})
+    .transform(({ tokenFile, ...http }) => ({ ...http, ...defined({ tokenFile }) })),
   log: logSection(),
   service: serviceSchema(),
 });
@@ -136,6 +140,17 @@ export function serviceText(root: unknown): string {
         ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
         : value,
   );
+}
+
+/** Such a text with another revision; undefined when it is none. */
+export function reviseServiceText(text: string, revision: number): string | undefined {
+  try {
+    const service: unknown = JSON.parse(text);
+    if (typeof service !== "object" || service === null || Array.isArray(service)) return undefined;
+    return serviceText({ service: { ...service, revision } });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads such a text. The node's own addresses come from its file. */

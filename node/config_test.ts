@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { formatIssues } from "../src/config/issue.ts";
 import { loadConfig, loadConfigFile } from "../src/config/load.ts";
-import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
+import { checkNode, type NodeConfig, nodeSchema, reviseServiceText } from "./config.ts";
 
 const STANDALONE = [
   "node: { id: 1, stateDir: /tmp/state }",
@@ -117,4 +117,9 @@ Deno.test({ name: "node/example.yaml is valid", permissions: { read: true } }, a
   const full = loadConfig(uncommented, nodeSchema, checkNode);
   ok(full.ok, full.ok ? "" : formatIssues(file, full.issues));
   deepStrictEqual(full.value, loaded.value);
+});
+
+Deno.test("reviseServiceText() changes the revision alone, and takes nothing but a service section", () => {
+  strictEqual(reviseServiceText('{"subnets":[],"revision":1}', 7), '{"revision":7,"subnets":[]}');
+  for (const text of ["{", "[]", "null", "7"]) strictEqual(reviseServiceText(text, 7), undefined);
 });

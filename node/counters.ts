@@ -33,6 +33,7 @@ const UNSERVED = [
   "catchingUp",
   "noRanges",
   "stopping",
+  "drained",
 ] as const;
 
 export type Unserved = (typeof UNSERVED)[number];

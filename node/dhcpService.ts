@@ -14,14 +14,25 @@ import type { Arrival } from "../src/dhcp/server/query.ts";
 import { type Agreement, Service, type ServiceEvents } from "../src/dhcp/server/service.ts";
 import { formatClient } from "../src/lease/client.ts";
 import type { AnchoredClock, Instant } from "../src/lease/clock.ts";
+import type { LeaseDetail } from "../src/lease/slot.ts";
 import type { LeaseTable, PoolUse } from "../src/lease/table.ts";
 import type { LogLimiter } from "../src/log/limiter.ts";
-import { formatIpv4 } from "../src/net/ipv4.ts";
+import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import { DROP_ADVICE, DROP_WARNINGS } from "./advice.ts";
 import { type NodeCounters, TYPE_NAME, type Unserved } from "./counters.ts";
 
 /** Sends one encoded reply to where the request came from; false when the system would not take it. */
 export type ReplySender = (bytes: Uint8Array, reply: Message, arrival: Arrival) => boolean;
+
+/** Something that happened to a lease here. */
+export interface LeaseEvent {
+  readonly time: string;
+  readonly kind: "granted" | "released" | "declined";
+  readonly address: string;
+  /** Hardware address with colons; "" when it is not known. */
+  readonly client: string;
+  readonly hostname: string | null;
+}
 
 /** What the service needs from its surroundings. */
 export interface DhcpServiceOptions {
@@ -35,6 +46,8 @@ export interface DhcpServiceOptions {
   readonly now: () => Instant;
   /** Why this node does not serve now; undefined when it does. */
   readonly unserved: (now: Instant) => Unserved | undefined;
+  /** Hears of leases. */
+  readonly happened?: (event: LeaseEvent) => void;
 }
 
 /** The DHCP server of one node. */
@@ -136,8 +149,9 @@ export class DhcpService {
   #events(): ServiceEvents {
     const { counters, log, limiter, now } = this.#options;
     return {
-      granted: ({ address, client, leaseSeconds }) => {
+      granted: ({ address, client, leaseSeconds, detail }) => {
         counters.granted += 1;
+        this.#tell("granted", address, detail);
         log.debug("Leased {address} to {client} for {leaseSeconds} s", () => ({
           address: formatIpv4(address),
           client: formatClient(client),
@@ -152,8 +166,9 @@ export class DhcpService {
           reason,
         });
       },
-      ended: ({ address, client, how }) => {
+      ended: ({ address, client, how, detail }) => {
         counters[how] += 1;
+        this.#tell(how, address, detail);
         const properties = { address: formatIpv4(address), client: formatClient(client) };
         if (how === "released") log.debug("Released {address} by {client}", properties);
         else if (limiter.admit("declined", now().monotonicMs)) {
@@ -164,6 +179,16 @@ export class DhcpService {
         }
       },
     };
+  }
+
+  #tell(kind: LeaseEvent["kind"], address: Ipv4, { chaddr, hostname }: LeaseDetail): void {
+    this.#options.happened?.({
+      time: new Date().toISOString(),
+      kind,
+      address: formatIpv4(address),
+      client: toHex(chaddr, ":"),
+      hostname: hostname === "" ? null : hostname,
+    });
   }
 
   #send(reply: Message, bytesMax: number, arrival: Arrival, send: ReplySender): void {

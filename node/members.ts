@@ -3,7 +3,7 @@
 import { EXIT } from "../src/cli/arguments.ts";
 import { loadConfigFile } from "../src/config/load.ts";
 import { checkNode, nodeSchema } from "./config.ts";
-import { askControl, type ControlRequest } from "./control.ts";
+import { askLocally, type NodeRequest } from "./socket.ts";
 import type { nodeStatus } from "./status.ts";
 
 const USAGE = [
@@ -31,28 +31,31 @@ export async function membersCommand(args: readonly string[]): Promise<Outcome> 
   const loaded = await loadConfigFile(file, nodeSchema, checkNode);
   if (!loaded.ok) return { code: EXIT.failure, message: loaded.message };
   try {
-    const answer = await askControl(loaded.value.node.stateDir, request);
-    if (!answer.ok) return { code: EXIT.failure, message: `Refused: ${answer.message}` };
-    if (request.command !== "status") return { code: EXIT.ok, message: `Done: ${answer.message}` };
-    return { code: EXIT.ok, message: table(answer.status as ReturnType<typeof nodeStatus>) };
+    const { status, body } = await askLocally(loaded.value.node.stateDir)(request);
+    if (status !== 200) return { code: EXIT.failure, message: `Refused: ${(body as { error?: string }).error}` };
+    if (request.method === undefined) {
+      return { code: EXIT.ok, message: membersTable(body as ReturnType<typeof nodeStatus>) };
+    }
+    return { code: EXIT.ok, message: `Done: the change is epoch ${(body as { epoch: number }).epoch}` };
   } catch (error) {
     return { code: EXIT.failure, message: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function requestOf(words: readonly string[]): ControlRequest | undefined {
+function requestOf(words: readonly string[]): NodeRequest | undefined {
   const [verb, id, address, ...rest] = words;
   const number = /^\d{1,3}$/.test(id ?? "") ? Number(id) : 0;
   const isId = number >= 1 && number <= 255;
-  if (verb === undefined) return { command: "status" };
+  if (verb === undefined) return { path: "/status" };
   if (verb === "add" && isId && address !== undefined && rest.length === 0) {
-    return { command: "addMember", id: number, address };
+    return { method: "POST", path: "/members", body: { id: number, address } };
   }
-  if (verb === "remove" && isId && address === undefined) return { command: "removeMember", id: number };
+  if (verb === "remove" && isId && address === undefined) return { method: "DELETE", path: `/members/${number}` };
   return undefined;
 }
 
-function table(status: ReturnType<typeof nodeStatus>): string {
+/** The members as a table. */
+export function membersTable(status: ReturnType<typeof nodeStatus>): string {
   const { cluster, leader } = status;
   const rows = cluster.members.map((member) => [
     String(member.id),

@@ -11,24 +11,25 @@ import { nextStarts } from "../src/cluster/wire/seal.ts";
 import { Policy } from "../src/dhcp/server/policy.ts";
 import { tableFor } from "../src/dhcp/server/service.ts";
 import type { Readiness } from "../src/http/health.ts";
-import { serveHttp } from "../src/http/serve.ts";
+import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
 import { AnchoredClock, type Instant } from "../src/lease/clock.ts";
 import { VersionMint } from "../src/lease/mint.ts";
 import type { LeaseRow, Writes } from "../src/lease/slot.ts";
 import type { LeaseTable } from "../src/lease/table.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
-import { formatIpv4, parseIpv4 } from "../src/net/ipv4.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
-import { type NodeConfig, readServiceText, serviceText } from "./config.ts";
-import { type ControlAnswer, type ControlRequest, listenControl } from "./control.ts";
+import { type NodeConfig, readServiceText, reviseServiceText, serviceText } from "./config.ts";
 import { NodeCounters, type Unserved } from "./counters.ts";
-import { DhcpService } from "./dhcpService.ts";
-import { nodeApp } from "./http.ts";
+import { DhcpService, type LeaseEvent } from "./dhcpService.ts";
+import { nodeApps } from "./http/app.ts";
+import { EventFeed } from "./http/events.ts";
+import { OPEN, readTokenFile, tokenGuard } from "./http/token.ts";
 import { readKeyFile } from "./key.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { explainUnready, Notices } from "./notices.ts";
-import { nodeStatus } from "./status.ts";
+import { listenLocally } from "./socket.ts";
 import { openStore, type Store } from "./store/mod.ts";
 import { Transport } from "./transport/transport.ts";
 
@@ -83,11 +84,14 @@ export class Node {
   #text: string;
   #transport: Transport | undefined;
   #listeners: Listeners | undefined;
-  #control: { close(): void } | undefined;
+  #local: { close(): Promise<void> } | undefined;
+  #feed: EventFeed | undefined;
   #http: { readonly port: number; close(): Promise<void> } | undefined;
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #flushSoonScheduled = false;
   #stopping = false;
+  #drained = false;
+  readonly #followers: ((event: LeaseEvent) => void)[] = [];
   #storeWasOk = true;
 
   private constructor(start: NodeStart, store: Store) {
@@ -123,6 +127,7 @@ export class Node {
       limiter: this.#limiter,
       now: readClocks,
       unserved: (now) => this.#unserved(now),
+      happened: (event) => this.#followers.forEach((follow) => follow(event)),
     });
     const service = this.#service;
     this.#parts = {
@@ -150,7 +155,8 @@ export class Node {
         const read = readServiceText(text, config);
         return read.ok ? undefined : read.problem;
       },
-      able: () => this.#listeners !== undefined && !this.#stopping && store.health.ok,
+      revise: reviseServiceText,
+      able: () => this.#listeners !== undefined && !this.#stopping && !this.#drained && store.health.ok,
       random: Math.random,
       ports: {
         send: (to, message) => this.#transport?.send(to, message),
@@ -257,8 +263,11 @@ export class Node {
       },
     });
     this.#tick();
-    this.#http = serveHttp(nodeApp(this), http);
-    this.#listenControl();
+    const token = http.tokenFile === undefined ? undefined : await readTokenFile(http.tokenFile);
+    this.#feed = new EventFeed(this);
+    const app = nodeApps(this, this.#feed);
+    this.#http = serveHttp(app(tokenGuard(token)), http);
+    this.#listenLocally(app(OPEN));
     const sockets = socketImplementation();
     const attached = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
     this.#log.info(
@@ -275,10 +284,10 @@ export class Node {
     );
   }
 
-  /** Without commands a node still serves; the path may be too long for a socket. */
-  #listenControl(): void {
+  /** Without its socket a node still serves; the path may be too long for one. */
+  #listenLocally(app: HttpHandler): void {
     try {
-      this.#control = listenControl(this.config.node.stateDir, (request) => this.#command(request));
+      this.#local = listenLocally(this.config.node.stateDir, app);
     } catch (error) {
       this.#log.warn("No commands to this node, as its socket can't be opened: {error}; shorten node.stateDir", {
         error: error instanceof Error ? error.message : String(error),
@@ -294,6 +303,7 @@ export class Node {
 
   #unreadyReason(): string | undefined {
     if (this.#stopping) return "stopping";
+    if (this.#drained) return "drained: an operator took this node out; dhcpcluster-node drain --undo brings it back";
     if (this.#listeners === undefined) return "starting";
     const { health } = this.#parts.store;
     if (!health.ok) return `store: ${health.reason ?? "failed"}`;
@@ -303,6 +313,7 @@ export class Node {
 
   #unserved(now: Instant): Unserved | undefined {
     if (this.#stopping) return "stopping";
+    if (this.#drained) return "drained";
     if (!this.#parts.store.health.ok) return "store";
     return this.#member.unready(now)?.kind;
   }
@@ -350,36 +361,26 @@ export class Node {
     this.#service.reconfigure(new Policy(read.service));
   }
 
-  #command(request: ControlRequest): ControlAnswer {
-    const now = readClocks();
-    switch (request.command) {
-      case "status":
-        return { ok: true, message: "", status: nodeStatus(this) };
-      case "stepDown":
-        this.#member.stepDown(now);
-        return { ok: true, message: "this node leaves leading to others for a while" };
-      case "addMember":
-      case "removeMember": {
-        if (this.#transport === undefined) {
-          return {
-            ok: false,
-            message: "this node has no cluster.keyFile: make one, name it in its file, and restart it",
-          };
-        }
-        const address = request.command === "addMember" ? parseIpv4(request.address) : 0;
-        if (address === undefined) return { ok: false, message: "this is no IPv4 address" };
-        const result = this.#member.change(
-          request.command === "addMember"
-            ? { kind: "add", member: { id: request.id, address } }
-            : { kind: "remove", id: request.id },
-          now,
-        );
-        if (result.ok) return { ok: true, message: `the change is epoch ${result.epoch}` };
-        const { leader } = this.#member;
-        const where = leader === undefined || leader === this.config.node.id ? "" : ` (node ${leader} leads)`;
-        return { ok: false, message: `${result.problem}${where}` };
-      }
-    }
+  /** Hears of every lease that is granted or ended here. */
+  follow(follow: (event: LeaseEvent) => void): void {
+    this.#followers.push(follow);
+  }
+
+  /** Sends what was proposed outside of a burst of input. */
+  flush(): void {
+    this.#flushSoon();
+  }
+
+  /** Whether an operator took this node out. */
+  get drained(): boolean {
+    return this.#drained;
+  }
+
+  /** Serves nobody, or again. A node that served nobody until somebody remembered it would be a trap: a restart ends it. */
+  drain(on: boolean): void {
+    if (on === this.#drained) return;
+    this.#drained = on;
+    this.#log.info(on ? "Drained: this node serves no clients, and goes on keeping leases" : "This node serves again");
   }
 
   /** Answers what is in flight, writes everything down and closes. Idempotent. */
@@ -396,9 +397,9 @@ export class Node {
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#flushing);
     this.#listeners?.close();
-    this.#control?.close();
+    this.#feed?.close();
     this.#logSummaries(true);
-    await this.#http?.close();
+    await Promise.all([this.#http?.close(), this.#local?.close()]);
     this.#transport?.close();
     await this.#parts.store.close();
     this.#log.info("stopped");
@@ -434,6 +435,7 @@ export class Node {
   #tick(): void {
     const now = readClocks();
     this.#member.tick(now);
+    if (this.#drained) this.#leaveLead(now);
     this.#service.tick(now);
     this.#parts.store.flush();
     const { ok, reason } = this.#parts.store.health;
@@ -441,6 +443,14 @@ export class Node {
     this.#storeWasOk = ok;
     if (ok) this.#log.info("The store works again");
     else this.#log.error("The store failed, no lease is granted until it works again: {reason}", { reason });
+  }
+
+  /** Who serves nobody leaves leading to somebody who does. */
+  #leaveLead(now: Instant): void {
+    const member = this.#member;
+    if (member.role !== "leader") return;
+    const able = member.peers(now).filter(({ present, said }) => present && said?.ready === true).length;
+    if (2 * (able + 1) > member.membership.members.length) member.stepDown(now);
   }
 
   #logSummaries(all = false): void {

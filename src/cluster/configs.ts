@@ -91,6 +91,16 @@ export class Configs {
     return this.#durable?.revision ?? 0;
   }
 
+  /** Newest revision that this node has taken, though perhaps not on disk yet; 0: none. */
+  get newest(): number {
+    return this.#taken?.revision ?? 0;
+  }
+
+  /** Takes over what every member that is there could serve, on the leader; it must be newer. */
+  adopt(configuration: Configuration): void {
+    if (configuration.revision > this.newest) this.#take(configuration);
+  }
+
   /** What is served; undefined until a majority has one. */
   get active(): Configuration | undefined {
     return this.#active;

@@ -34,6 +34,10 @@ export const CLUSTER_LIMITS = {
   rangeIntervalMs: 1_500,
   /** Ranges and configuration are sent again this often until they are acknowledged. */
   repeatMs: 500,
+  /** A pushed configuration is checked by everybody, and then on a majority's disks, within this each, or it is given up. */
+  pushCheckMs: 1_500,
+  /** Who handed a push to the leader waits this long. */
+  pushMs: 4_000,
   /** A batch goes out at the latest this long after its first record. */
   batchMs: 1,
   /** Octets of a datagram before sealing, so that it fits an MTU of 1500. */
@@ -49,6 +53,8 @@ export const CLUSTER_LIMITS = {
 } as const;
 
 assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat is not a death");
+assert(CLUSTER_LIMITS.pushMs > 2 * CLUSTER_LIMITS.pushCheckMs, "The leader's answer comes before it is given up");
+assert(CLUSTER_LIMITS.pushCheckMs > 2 * CLUSTER_LIMITS.repeatMs, "One lost question is no refusal");
 assert(CLUSTER_LIMITS.statusMs >= 3 * CLUSTER_LIMITS.statusIntervalMs, "One lost status is not a partition");
 assert(
   CLUSTER_LIMITS.statusMs > CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs + CLUSTER_LIMITS.statusIntervalMs,

@@ -14,6 +14,7 @@ import type { LeaseTable } from "../lease/table.ts";
 import type { Ipv4, Range } from "../net/ipv4.ts";
 import type { PeerClock } from "./anchor.ts";
 import type { SlotState } from "./completeness.ts";
+import { ConfigPushes, type PushRequest, type PushResult } from "./configPush.ts";
 import { CONFIG_FACTS, type ConfigNotice, Configs, type Configuration } from "./configs.ts";
 import { Election, type ElectionNotice, type Role } from "./election.ts";
 import { VOTE_FACT } from "./electionVote.ts";
@@ -86,6 +87,8 @@ export interface MemberOptions {
   readonly activate: (revision: number, text: string) => void;
   /** What is wrong with a configuration's text; undefined: nothing. */
   readonly validate: (text: string) => string | undefined;
+  /** The text of a configuration with another revision; undefined when it is none. */
+  readonly revise: (text: string, revision: number) => string | undefined;
   /** Whether everything outside of the cluster lets this node serve. */
   readonly able: () => boolean;
   /** Uniform in [0, 1). */
@@ -122,6 +125,7 @@ export class Member {
   readonly #membership: Membership;
   readonly #status: Status;
   readonly #configs: Configs;
+  readonly #pushes: ConfigPushes;
   readonly #holder: RangeHolder;
   readonly #planner: RangePlanner;
   readonly #replica: Replica;
@@ -176,6 +180,18 @@ export class Member {
       },
       validate: options.validate,
     });
+    this.#pushes = new ConfigPushes({
+      self,
+      leadership,
+      members,
+      present: (at) => this.#presence.present(at),
+      hasMajority: (at) => this.#status.hasMajority(at),
+      newest: () => this.#configs.newest,
+      active: () => this.#configs.active?.revision ?? 0,
+      validate: options.validate,
+      revise: options.revise,
+      take: (revision, text) => this.#configs.adopt({ revision, text }),
+    }, { ports: bound(ports), random: options.random });
     this.#holder = new RangeHolder({
       self,
       leadership,
@@ -367,6 +383,11 @@ export class Member {
     this.#configs.offer(configuration);
   }
 
+  /** Has every member check a configuration, and serves it if nobody objects; see `configPush.ts`. */
+  push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
+    this.#pushes.push(request, now, done);
+  }
+
   /** Adds or removes a member, on the leader. */
   change(change: MembershipChange, now: Instant): ChangeResult {
     const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasMajority(now));
@@ -396,6 +417,7 @@ export class Member {
     this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
     this.#status.tick(now, present);
     this.#configs.tick(now, present);
+    this.#pushes.tick(now);
     // Only a leader looks at who serves.
     const serving = this.#leadership.role === "leader" ? this.#serving(present) : [];
     this.#planner.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
@@ -435,6 +457,11 @@ export class Member {
         return this.#status.receive(from, message, now);
       case "config":
         return this.#configs.receive(from, message, now);
+      case "configPush":
+      case "configPushed":
+      case "configCheck":
+      case "configChecked":
+        return this.#pushes.receive(from, message, now);
       case "rangeAllocation":
         if (message.report) this.#planner.receive(from, message, now);
         else this.#holder.receive(from, message, now);

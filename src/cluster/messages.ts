@@ -238,6 +238,46 @@ export interface SlotAnswer {
   readonly contradicts: boolean;
 }
 
+/** A new `service` section by command, from a member to its leader; sent again until it is answered. */
+export interface ConfigPush {
+  readonly type: "configPush";
+  /** Random; comes back. */
+  readonly push: number;
+  /** 0: the next one. */
+  readonly revision: number;
+  readonly text: string;
+  /** Only ask everybody. */
+  readonly checkOnly: boolean;
+}
+
+/** What came of it. */
+export interface ConfigPushed {
+  readonly type: "configPushed";
+  readonly push: number;
+  readonly ok: boolean;
+  /** Not refused for a reason: nobody could decide. */
+  readonly unavailable: boolean;
+  /** That it has now; 0 when it was not taken. */
+  readonly revision: number;
+  /** Members that were not there. */
+  readonly absent: readonly NodeId[];
+  readonly problems: readonly string[];
+}
+
+/** Could you serve this? From the leader; `check` comes back. */
+export interface ConfigCheck {
+  readonly type: "configCheck";
+  readonly check: number;
+  readonly text: string;
+}
+
+export interface ConfigChecked {
+  readonly type: "configChecked";
+  readonly check: number;
+  /** What is wrong with it there; empty: nothing. */
+  readonly problem: string;
+}
+
 export type ClusterMessage =
   | Election
   | Okay
@@ -258,4 +298,8 @@ export type ClusterMessage =
   | Distrust
   | Membership
   | SlotQuery
-  | SlotAnswer;
+  | SlotAnswer
+  | ConfigPush
+  | ConfigPushed
+  | ConfigCheck
+  | ConfigChecked;

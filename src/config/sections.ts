@@ -23,13 +23,18 @@ export interface LogConfig {
 }
 
 /**
- * `http: { address, port }`. The default address is the loopback: who is told about leases is the operator's decision.
+ * `http: { address, port }`, for a mapping that may have more. The default address is the loopback: who is told about leases
+ * is the operator's decision.
  */
-export function httpSection(defaultPort: number): Field<HttpConfig> {
+export function httpShape(defaultPort: number) {
   const loopback = parseIpv4("127.0.0.1");
   assert(loopback !== undefined, "The loopback address is an address");
-  return mapping({ address: listenAddress().default(loopback), port: port().default(defaultPort) })
-    .default({ address: loopback, port: defaultPort });
+  return { address: listenAddress().default(loopback), port: port().default(defaultPort) };
+}
+
+/** Such a section without more. */
+export function httpSection(defaultPort: number): Field<HttpConfig> {
+  return mapping(httpShape(defaultPort)).prefault({});
 }
 
 /** `log: { level, format }`. */

@@ -31,6 +31,14 @@ export class Arena {
     return this.#bytes.subarray(start, start + this.#length(offset - 1));
   }
 
+  /** Calls `look` with where the record of a slot is, without making a view of it; false when there is none. */
+  test(index: number, look: (bytes: Uint8Array, start: number, end: number) => boolean): boolean {
+    const offset = this.#offsets[index] as number;
+    if (offset === 0) return false;
+    const start = offset - 1 + HEADER_OCTETS;
+    return look(this.#bytes, start, start + this.#length(offset - 1));
+  }
+
   /** Stores a copy of `record` (at most 65,535 octets) for a slot. */
   write(index: number, record: Uint8Array): void {
     assert(record.length <= RECORD_OCTETS_MAX, "An arena record has a 16-bit length");

@@ -5,7 +5,7 @@
 
 import { Arena } from "./arena.ts";
 import type { ClientKey } from "./client.ts";
-import { encodeRecord, recordClient, recordDetail, recordHasClient } from "./record.ts";
+import { encodeRecord, recordClient, recordDetail, recordHasClient, type RecordTest } from "./record.ts";
 import { FREE_SLOT, isEnded, type LeaseDetail, NO_DETAIL, type Slot, SLOT_STATES, type SlotState } from "./slot.ts";
 import { compareVersions, NO_VERSION, type Version } from "./version.ts";
 
@@ -114,6 +114,11 @@ export class SlotColumns {
 
   client(index: number): ClientKey {
     return recordClient(this.#records.read(index));
+  }
+
+  /** Whether what is remembered of a slot's client passes; see `recordTest`. */
+  testRecord(index: number, test: RecordTest): boolean {
+    return this.#records.test(index, test);
   }
 
   hold(index: number): number {

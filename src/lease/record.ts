@@ -85,3 +85,58 @@ export function recordDetail(record: Uint8Array): RecordDetail {
     giaddr: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0,
   };
 }
+
+/** Looks at an encoded record where it lies. */
+export type RecordTest = (bytes: Uint8Array, start: number, end: number) => boolean;
+
+/** What a record is looked through for; both must hold when both are given. */
+export interface RecordSearch {
+  /** The first octets of the hardware address, or of the client identifier. */
+  readonly client?: Uint8Array;
+  /** A part of the host name; upper and lower case are the same (RFC 1035 §2.3.3). */
+  readonly hostname?: string;
+}
+
+/** The subnet and tag of a client key stand before its octets. */
+const CLIENT_HEADER_OCTETS = 5;
+
+/** Makes a test of a search; undefined when everything passes. */
+export function recordTest({ client, hostname }: RecordSearch): RecordTest | undefined {
+  const name = hostname === undefined ? undefined : encoder.encode(hostname.toLowerCase());
+  if (client === undefined && name === undefined) return undefined;
+  return (bytes, start) => {
+    const clientAt = start + HEADER_OCTETS;
+    const octets = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
+    const chaddrAt = clientAt + octets;
+    const chaddrOctets = bytes[start + 2] as number;
+    if (client !== undefined) {
+      const identifierAt = clientAt + CLIENT_HEADER_OCTETS;
+      const known = beginsWith(bytes, chaddrAt, chaddrAt + chaddrOctets, client) ||
+        beginsWith(bytes, identifierAt, chaddrAt, client);
+      if (!known) return false;
+    }
+    if (name === undefined) return true;
+    const hostnameAt = chaddrAt + chaddrOctets;
+    return contains(bytes, hostnameAt, hostnameAt + (bytes[start + 3] as number), name);
+  };
+}
+
+function beginsWith(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (end - start < wanted.length) return false;
+  for (let at = 0; at < wanted.length; at++) if (bytes[start + at] !== wanted[at]) return false;
+  return true;
+}
+
+/** `wanted` is in lower case. */
+function contains(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  for (let from = start; from + wanted.length <= end; from++) {
+    let at = 0;
+    while (at < wanted.length && lower(bytes[from + at] as number) === wanted[at]) at++;
+    if (at === wanted.length) return true;
+  }
+  return false;
+}
+
+function lower(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
+}

@@ -6,6 +6,7 @@
 import { fstatSync } from "node:fs";
 import { configureSync, getLogger, type Logger, type LogRecord, resetSync } from "@logtape/logtape";
 import { jsonFormatter, textFormatter, type TextStyle } from "./format.ts";
+import { recentLog } from "./recent.ts";
 
 /** What the `log` section of a configuration says. */
 export interface LogSettings {
@@ -62,9 +63,12 @@ export function configureLog(settings: LogSettings, output: LogOutput = standard
   const format = settings.format === "json" ? jsonFormatter() : textFormatter(output);
   resetSync();
   configureSync({
-    sinks: { output: (record: LogRecord) => output.write(format(record)) },
+    sinks: {
+      output: (record: LogRecord) => output.write(format(record)),
+      recent: (record: LogRecord) => recentLog.add(record),
+    },
     loggers: [
-      { category: ["dhcpcluster"], lowestLevel: settings.level, sinks: ["output"] },
+      { category: ["dhcpcluster"], lowestLevel: settings.level, sinks: ["output", "recent"] },
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["output"] },
     ],
   });

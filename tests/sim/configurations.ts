@@ -36,6 +36,13 @@ export function textOf(variant: Variant): string {
   return JSON.stringify(variant);
 }
 
+/** No node can serve it; which a member only finds out when it is asked. */
+export const MISTAKE = "a mistake";
+
+export function isMistake(text: string): boolean {
+  return text === MISTAKE;
+}
+
 export function variantOf(text: string): Variant {
   return JSON.parse(text);
 }

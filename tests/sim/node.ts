@@ -18,7 +18,7 @@ import { VersionMint } from "../../src/lease/mint.ts";
 import type { LeaseTable } from "../../src/lease/table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
-import { policyOf } from "./configurations.ts";
+import { isMistake, policyOf } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
 import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
@@ -237,7 +237,8 @@ export class SimNode {
         const now = this.now();
         service.reconfigure(policyOf(text), now, clock.bounds(now));
       },
-      validate: () => undefined,
+      validate: (text) => isMistake(text) ? "it is a mistake" : undefined,
+      revise: (text) => text,
       able: () => this.disk.works,
       random: () => prng.next(),
       ports: {

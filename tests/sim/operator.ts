@@ -7,7 +7,7 @@ import type { Configuration } from "../../src/cluster/configs.ts";
 import type { MembershipChange } from "../../src/cluster/membership.ts";
 import type { NodeId } from "../../src/cluster/messages.ts";
 import type { SimCluster } from "./cluster.ts";
-import { FIRST_VARIANT, LANS, textOf, type Variant, variantOf } from "./configurations.ts";
+import { FIRST_VARIANT, LANS, MISTAKE, textOf, type Variant, variantOf } from "./configurations.ts";
 import { addressOf, SimNode } from "./node.ts";
 
 const POLL_MS = 500;
@@ -44,7 +44,7 @@ export class Operator {
     return [...this.#cluster.nodes.values()];
   }
 
-  /** Gives some of the nodes a new file and has them read it. */
+  /** Gives some of the nodes a new file and has them read it, or gives the command to one of them. */
   push(): void {
     const { prng, log } = this.#cluster;
     const before = variantOf(this.#file.text);
@@ -57,10 +57,26 @@ export class Operator {
     this.variants.push(variant);
     this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
     log?.(`configuration ${this.#file.revision}: ${this.#file.text}`);
+    if (prng.chance(0.4)) return this.#pushByCommand();
     // Somebody who is there hears of it, or the push would never have been.
     const reached = this.#nodes.filter((node) => this.members.has(node.id) && prng.chance(0.5));
     const nodes = reached.length === 0 ? [this.#nodes.find(({ id }) => this.members.has(id))] : reached;
     for (const node of nodes) node?.reload(this.#file);
+  }
+
+  /** Whatever comes of it, {@link rest} has the file. What no node can serve must be refused. */
+  #pushByCommand(): void {
+    const { prng, log } = this.#cluster;
+    const member = prng.pick(this.#nodes.filter(({ id, member }) => this.members.has(id) && member !== undefined));
+    if (member?.member === undefined) return;
+    const isMistaken = prng.chance(0.3);
+    const { revision } = this.#file;
+    const text = isMistaken ? MISTAKE : this.#file.text;
+    log?.(`command on node ${member.id}: configuration ${revision}${isMistaken ? ", mistaken" : ""}`);
+    member.member.push({ text, revision, checkOnly: false }, member.now(), (result) => {
+      log?.(`command on node ${member.id}: ${JSON.stringify(result)}`);
+      if (result.ok && isMistaken) throw new Error("a configuration that nobody can serve was taken");
+    });
   }
 
   /** Begins no further changes, and sees to it that the newest file is somewhere. */

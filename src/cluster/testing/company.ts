@@ -35,6 +35,8 @@ export class Company {
   ms = 0;
   /** Pairs `a>b` that hear nothing. */
   readonly cut = new Set<string>();
+  /** What is lost on its way to a member. */
+  deaf: (to: NodeId, message: ClusterMessage) => boolean = () => false;
   readonly notices: { id: NodeId; notice: MemberNotice }[] = [];
   /** Configurations as they became active. */
   readonly activated: { id: NodeId; text: string }[] = [];
@@ -67,7 +69,9 @@ export class Company {
     table.load(machine.rows.values());
     const bootMs = this.ms;
     const send = (to: NodeId, message: ClusterMessage) => {
-      if (machine.reach.includes(to)) this.#wire.push({ envelope: member.envelope(), to, message });
+      if (machine.reach.includes(to) && !this.deaf(to, message)) {
+        this.#wire.push({ envelope: member.envelope(), to, message });
+      }
     };
     const member: Member = new Member({
       self: id,
@@ -82,7 +86,8 @@ export class Company {
       facts: new Map(machine.facts),
       pools: () => this.pools,
       activate: (_revision, text) => this.activated.push({ id, text }),
-      validate: (text) => text === "bad" ? "it is bad" : undefined,
+      validate: (text) => text === "bad" || text.includes(`bad for ${id}`) ? "it is bad" : undefined,
+      revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
       able: () => true,
       random: () => this.random(),
       ports: {

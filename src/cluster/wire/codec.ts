@@ -262,6 +262,55 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
       contradicts: fields.boolean("contradicts"),
     }),
   },
+  configPush: {
+    code: 21,
+    write: ({ push, revision, text, checkOnly }) => [push, revision, text, checkOnly],
+    read: (fields) => ({
+      type: "configPush",
+      push: fields.uint("push", UINT53),
+      revision: fields.uint("revision", UINT53),
+      text: fields.text("text", WIRE_LIMITS.configTextMax),
+      checkOnly: fields.boolean("checkOnly"),
+    }),
+  },
+  configPushed: {
+    code: 22,
+    write: ({ push, ok, unavailable, revision, absent, problems }) => [
+      push,
+      ok,
+      unavailable,
+      revision,
+      absent,
+      problems.map((problem) => problem.slice(0, WIRE_LIMITS.problemTextMax)),
+    ],
+    read: (fields) => ({
+      type: "configPushed",
+      push: fields.uint("push", UINT53),
+      ok: fields.boolean("ok"),
+      unavailable: fields.boolean("unavailable"),
+      revision: fields.uint("revision", UINT53),
+      absent: fields.flat("absent", WIRE_LIMITS.membersMax, 1, readNode),
+      problems: fields.flat("problems", WIRE_LIMITS.problemsMax, 1, readProblem),
+    }),
+  },
+  configCheck: {
+    code: 23,
+    write: ({ check, text }) => [check, text],
+    read: (fields) => ({
+      type: "configCheck",
+      check: fields.uint("check", UINT53),
+      text: fields.text("text", WIRE_LIMITS.configTextMax),
+    }),
+  },
+  configChecked: {
+    code: 24,
+    write: ({ check, problem }) => [check, problem.slice(0, WIRE_LIMITS.problemTextMax)],
+    read: (fields) => ({
+      type: "configChecked",
+      check: fields.uint("check", UINT53),
+      problem: readProblem(fields),
+    }),
+  },
 };
 
 const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {
@@ -340,6 +389,10 @@ function parse(bytes: Uint8Array): readonly unknown[] | undefined {
     // The subset leaves nothing to throw about; a library may think otherwise.
     return undefined;
   }
+}
+
+function readProblem(fields: Fields): string {
+  return fields.text("problem", WIRE_LIMITS.problemTextMax);
 }
 
 const FLAG = { ready: 1, synced: 2, settled: 4, complete: 8 } as const;

@@ -24,6 +24,9 @@ export const WIRE_LIMITS = {
   chaddrOctetsMax: 16,
   stringOctetsMax: 255,
   configTextMax: 4 * 1024 * 1024,
+  /** Reasons against a configuration, and how long each is told. */
+  problemsMax: 256,
+  problemTextMax: 4_096,
   /** Versions beyond this would end the minting of higher ones. */
   clockMax: LATEST_WALL_MS * TICKS_PER_MS,
 } as const;

@@ -197,6 +197,24 @@ function arbitraries(sender: Envelope): Arbitraries {
     }),
     slotQuery: record({ type: fc.constant("slotQuery"), query: uint53, address: uint32, client }),
     slotAnswer: record({ type: fc.constant("slotAnswer"), query: uint53, contradicts: fc.boolean() }),
+    configPush: record({
+      type: fc.constant("configPush"),
+      push: uint53,
+      revision: uint53,
+      text: text(2_000),
+      checkOnly: fc.boolean(),
+    }),
+    configPushed: record({
+      type: fc.constant("configPushed"),
+      push: uint53,
+      ok: fc.boolean(),
+      unavailable: fc.boolean(),
+      revision: uint53,
+      absent: some(nodeId),
+      problems: some(text(200)),
+    }),
+    configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: text(2_000) }),
+    configChecked: record({ type: fc.constant("configChecked"), check: uint53, problem: text(200) }),
   };
 }
 

@@ -1,25 +1,9 @@
-/** The node over HTTP: readiness, status and metrics. */
+/** What Prometheus is told of a node. */
 
-import type { Hono } from "hono";
 import { VERSION } from "../src/cli/version.ts";
-import { healthApp } from "../src/http/health.ts";
-import { type Metric, metricsRegistry, processMetrics } from "../src/http/metrics.ts";
-import { logger } from "../src/log/configure.ts";
+import { type Metric, processMetrics } from "../src/http/metrics.ts";
 import { formatRange } from "../src/net/ipv4.ts";
 import { type Node, readClocks } from "./node.ts";
-import { nodeStatus } from "./status.ts";
-
-/** The app of a node. */
-export function nodeApp(node: Node): Hono {
-  const log = logger("node", "http");
-  const registry = metricsRegistry(metricsOf(node));
-  return healthApp({
-    ready: () => node.readiness(),
-    status: () => nodeStatus(node),
-    metrics: () => registry.metrics(),
-    failed: (path, error) => log.error("GET {path} failed: {error}", { path, error: error.stack ?? error.message }),
-  });
-}
 
 const REQUEST_TYPES = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"] as const;
 const REPLY_TYPES = ["OFFER", "ACK", "NAK"] as const;
@@ -29,7 +13,8 @@ function only<Key extends string>(counts: Readonly<Record<Key, number>>, keys: r
   return Object.fromEntries(keys.map((key) => [key, counts[key]]));
 }
 
-function metricsOf(node: Node): Metric[] {
+/** All metrics of a node. */
+export function nodeMetrics(node: Node): Metric[] {
   const { counters } = node;
   const counter = (
     name: string,

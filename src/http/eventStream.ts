@@ -1,0 +1,80 @@
+/**
+ * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the same events to everybody who
+ * listens. Each listener has a bounded buffer: whoever reads too slowly is cut off, and may come again.
+ */
+
+/** One event; `data` is anything JSON can say. */
+export interface ServerEvent {
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Connections and their buffers are bounded, since anybody may open them. */
+const CONNECTIONS_MAX = 64;
+/** Events that wait for a listener at most. */
+const WAITING_MAX = 512;
+/** How soon a browser comes again. */
+const RETRY_MS = 2_000;
+
+const encoder = new TextEncoder();
+
+/** All listeners of one program. */
+export class EventStreams {
+  readonly #listeners = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  #closed = false;
+
+  /** How many listen. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  /** Answers a request with a stream that begins with `first`; 503 when too many listen. */
+  open(first: readonly ServerEvent[]): Response {
+    if (this.#closed || this.#listeners.size >= CONNECTIONS_MAX) {
+      return Response.json({ error: `at most ${CONNECTIONS_MAX} may listen at a time: close some` }, { status: 503 });
+    }
+    let own: ReadableStreamDefaultController<Uint8Array>;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        own = controller;
+        this.#listeners.add(controller);
+        controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
+        for (const event of first) controller.enqueue(encode(event));
+      },
+      cancel: () => void this.#listeners.delete(own),
+    }, { highWaterMark: WAITING_MAX });
+    return new Response(stream, {
+      headers: { "Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
+    });
+  }
+
+  /** Sends an event to everybody. */
+  publish(event: ServerEvent): void {
+    if (this.#listeners.size === 0) return;
+    const bytes = encode(event);
+    for (const listener of this.#listeners) {
+      if ((listener.desiredSize ?? 0) > 0) listener.enqueue(bytes);
+      else this.#end(listener);
+    }
+  }
+
+  /** Ends all streams and takes no more. */
+  close(): void {
+    this.#closed = true;
+    for (const listener of this.#listeners) this.#end(listener);
+  }
+
+  #end(listener: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#listeners.delete(listener);
+    try {
+      listener.close();
+    } catch {
+      // The listener has gone by itself.
+    }
+  }
+}
+
+function encode({ event, data }: ServerEvent): Uint8Array {
+  // JSON has no line breaks of its own, so that one line of data is enough.
+  return encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+}
