@@ -16,6 +16,7 @@ import {
   usableIdentifier,
 } from "./lease.ts";
 import { utcSeconds } from "./time.ts";
+import { own } from "../own.ts";
 
 /** Declarations that are about something else than IPv4 leases. */
 const OTHER = new Set([
@@ -267,7 +268,7 @@ const HARDWARE_TYPES: Readonly<Record<string, number>> = {
 };
 
 function hardwareType(name: string): number {
-  const known = HARDWARE_TYPES[name];
+  const known = own(HARDWARE_TYPES, name);
   if (known !== undefined) return known;
   const number = Number(/^unknown-(\d{1,3})$/.exec(name)?.[1]);
   return number <= 255 ? number : 0;

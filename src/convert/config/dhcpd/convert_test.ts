@@ -1,0 +1,120 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { converted } from "../testing/convert.ts";
+import { DHCPD } from "../testing/samples.ts";
+
+const SUBNET = "subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.20 10.77.0.30; }\n";
+
+Deno.test("dhcpd: a whole configuration becomes a valid section", () => {
+  const { service, issues, yaml } = converted("dhcpd", DHCPD);
+  deepStrictEqual(issues, []);
+  deepStrictEqual([service.leaseTime, service.minLeaseTime, service.maxLeaseTime], ["1h", "5m", "2h"]);
+  strictEqual(service.options["224"], "0x070a000001666f6f");
+  deepStrictEqual(service.subnets[0].options["classless-static-routes"], [
+    { destination: "10.99.0.0/24", router: "10.77.0.1" },
+  ]);
+  deepStrictEqual(service.subnets[1].pools, ["10.80.0.10-10.80.0.20"]);
+  match(yaml, /^ {2}maxLeaseTime: 2h # line 4$/m);
+});
+
+Deno.test("dhcpd: what could not be carried over is listed with its line", () => {
+  const { findings } = converted("dhcpd", DHCPD);
+  for (
+    const wanted of [
+      /^18 lost: an include is not followed/,
+      /^29 lost: subclasses by "hardware"/,
+      /^47 lost: who gets an address of a pool/,
+      /^51 changed: its 2 subnets/,
+      /^64 lost: it has no fixed-address/,
+      /^65 lost: nodes run no commands/,
+    ]
+  ) ok(findings.some((finding) => wanted.test(finding)), `${wanted} in\n${findings.join("\n")}`);
+});
+
+Deno.test("dhcpd: groups and shared networks hand down what they say", () => {
+  const { service } = converted("dhcpd", DHCPD);
+  const [first, second] = service.subnets;
+  deepStrictEqual(second.options["domain-search"], ["a.example.net", "example.net"]);
+  deepStrictEqual(first.reservations[0], {
+    ...{ hardware: "02:00:00:00:00:01", address: "10.77.0.5", hostname: "printer", nextServer: "10.77.0.71" },
+    options: { "root-path": "/srv/nfs" },
+  });
+  // One host, two fixed addresses: a reservation in each of their subnets.
+  strictEqual(first.reservations[1].address, "10.77.0.6");
+  strictEqual(second.reservations[0].address, "10.80.0.6");
+  strictEqual(second.reservations[0].hostname, "both");
+});
+
+Deno.test("dhcpd: conditions outside of everything else become classes, the first one last", () => {
+  const { service } = converted("dhcpd", DHCPD);
+  const conditional = service.classes.filter(({ name }: { name: string }) => name.startsWith("line-"));
+  deepStrictEqual(conditional.map(({ match, bootFile }: { match: unknown; bootFile: string }) => [match, bootFile]), [
+    [{ architecture: [7, 9] }, "efi64.efi"],
+    [{ userClass: "iPXE" }, "http://10.77.0.80/boot.ipxe"],
+  ]);
+  strictEqual(service.bootFile, "undionly.kpxe");
+});
+
+Deno.test("dhcpd: classes of the common forms", () => {
+  const { service } = converted("dhcpd", DHCPD);
+  const classOf = (name: string) => service.classes.find((one: { name: string }) => one.name === name);
+  deepStrictEqual(classOf("pxe").match, { vendorClass: "PXEClient" });
+  strictEqual(classOf("pxe").options["vendor-encapsulated-options"], "0x010400000000060108");
+  deepStrictEqual(classOf("phones").match, { vendorClass: "Snom" });
+  const reason = (condition: string) =>
+    converted("dhcpd", `${SUBNET}class "c" { match if ${condition}; filename "x"; }`).findings.join();
+  match(reason("not known"), /what is not so/);
+  match(reason('option user-class ~= "x"'), /regular expressions/);
+  match(reason("hardware = 1:2:3:4:5:6:7"), /no counterpart/);
+  strictEqual(reason('substring(option vendor-class-identifier, 0, 3) = "abc" and option pxe-system-type = 0:7'), "");
+});
+
+Deno.test("dhcpd: options of every type, its own ones too", () => {
+  const option = (text: string) => {
+    const { service, findings, issues } = converted("dhcpd", `${text}\n${SUBNET}`);
+    deepStrictEqual(issues, []);
+    return findings[0] ?? service.options;
+  };
+  deepStrictEqual(option("option time-offset -3600;"), { "time-offset": -3600 });
+  deepStrictEqual(option("option ip-forwarding on;"), { "ip-forwarding": true });
+  deepStrictEqual(option("option static-routes 10.1.0.1 10.0.0.1, 10.2.0.1 10.0.0.1;"), {
+    "static-routes": [{ destination: "10.1.0.1", router: "10.0.0.1" }, { destination: "10.2.0.1", router: "10.0.0.1" }],
+  });
+  deepStrictEqual(option("option netbios-node-type 8;"), { "netbios-node-type": 8 });
+  deepStrictEqual(option("option slp-directory-agent true 10.0.0.1;"), { "slp-directory-agent": "0x010a000001" });
+  deepStrictEqual(option("option vendor-encapsulated-options 01:04:0a:00:00:01;"), {
+    "vendor-encapsulated-options": "0x01040a000001",
+  });
+  deepStrictEqual(option("option option-230 01:ff;"), { "230": "0x01ff" });
+  deepStrictEqual(option("option x code 231 = integer 16; option x -2;"), { "231": "0xfffe" });
+  deepStrictEqual(option('option x code 232 = string; option x "\\001a";'), { "232": "0x0161" });
+  deepStrictEqual(option("option x code 233 = array of ip-address; option x 10.0.0.1, 10.0.0.2;"), {
+    "233": "0x0a0000010a000002",
+  });
+  deepStrictEqual(
+    option('option space s; option s.a code 1 = text; option e code 175 = encapsulate s; option s.a "hi";'),
+    { "175": "0x01026869" },
+  );
+  match(option("option routers gw.example.net;"), /"gw.example.net" where an IPv4 address belongs/);
+  match(option('option host-name = binary-to-ascii(16, 8, "", hardware);'), /computed by an expression/);
+  match(option("option no-such 1;"), /its name is unknown/);
+});
+
+Deno.test("dhcpd: a lease time beyond its maximum is the maximum, as with dhcpd", () => {
+  const { service, issues } = converted("dhcpd", `default-lease-time 604800;\n${SUBNET}`);
+  deepStrictEqual(issues, []);
+  deepStrictEqual([service.leaseTime, service.maxLeaseTime], ["1d", "1d"]);
+});
+
+Deno.test("dhcpd: what is no configuration is refused with the line", () => {
+  const message = (text: string) => {
+    try {
+      return converted("dhcpd", text).yaml;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  strictEqual(message("subnet 10.0.0.0 netmask 255.0.0.0 {\n"), 'line 1: this "{" is not closed');
+  strictEqual(message("\n}\n"), 'line 2: "}" closes nothing');
+  strictEqual(message('\noption domain-name "a;\n'), 'line 2: a string is not closed; add the closing "');
+  strictEqual(message("authoritative"), 'line 1: the statement "authoritative" does not end with ";"');
+});

@@ -1,0 +1,84 @@
+/** What to do about keys of Kea's configuration that have no counterpart here. */
+
+import { type Advice, lost, needless } from "../findings.ts";
+import { own } from "../../own.ts";
+
+const CONTROL = needless("the node has its own: the commands of dhcpcluster-node, and http in node.yaml");
+const DDNS = lost("nodes do not update DNS; let clients do it, or a program that reads /events");
+const HOSTS = lost("reservations stand in the service section, here by hardware address and client identifier only");
+const CLIENT_CLASS = lost(
+  "here a class gives options and boot files to its clients, but does not choose subnet or pool",
+);
+const QUEUES = needless("the node bounds its own queues");
+
+/** For the outermost keys of `Dhcp4`. */
+export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
+  "interfaces-config": needless("set dhcp.address and dhcp.interfaces in node.yaml"),
+  "lease-database": needless("nodes keep leases in node.stateDir; dhcpcluster-node import takes over Kea's lease file"),
+  "hosts-database": HOSTS,
+  "hosts-databases": HOSTS,
+  "config-databases": lost("nodes take their configuration from node.yaml and from the leader only"),
+  "config-control": lost("nodes take their configuration from node.yaml and from the leader only"),
+  "host-reservation-identifiers": needless("reservations are found by client identifier, then by hardware address"),
+  "control-socket": CONTROL,
+  "control-sockets": CONTROL,
+  "hooks-libraries": lost("hooks have no counterpart; the cluster is itself what ha and lease_cmds are for"),
+  "expired-leases-processing": needless("nodes keep ended leases until somebody else needs the address"),
+  loggers: needless("set log in node.yaml"),
+  "dhcp-ddns": DDNS,
+  "ddns-send-updates": DDNS,
+  "ddns-qualifying-suffix": DDNS,
+  "ddns-override-client-update": DDNS,
+  "ddns-override-no-update": DDNS,
+  "ddns-replace-client-name": DDNS,
+  "ddns-generated-prefix": DDNS,
+  "ddns-update-on-renew": DDNS,
+  "ddns-use-conflict-resolution": DDNS,
+  "ddns-conflict-resolution-mode": DDNS,
+  "hostname-char-set": DDNS,
+  "hostname-char-replacement": DDNS,
+  "dhcp-queue-control": QUEUES,
+  "multi-threading": QUEUES,
+  "sanity-checks": needless("nodes check every lease"),
+  "server-tag": needless("nodes have node.id"),
+  "early-global-reservations-lookup": HOSTS,
+  "reservations-lookup-first": needless("reservations are always looked up first"),
+  "statistic-default-sample-count": needless("see /metrics"),
+  "statistic-default-sample-age": needless("see /metrics"),
+  "dhcp4o6-port": lost("DHCPv4 over DHCPv6 is not served"),
+  compatibility: lost("the node follows the RFCs where Kea can be told not to"),
+  "parked-packet-limit": QUEUES,
+  "store-extended-info": needless("nodes keep circuit id and remote id with every lease"),
+  allocator: needless("nodes give addresses never used first, then the one that ended longest ago"),
+  "offer-lifetime": needless("an offered address is kept for its client for a while"),
+};
+
+/** For keys that several levels have. */
+export const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
+  "reservation-mode": needless("reservations of a subnet count, inside and outside its pools"),
+  "reservations-global": needless("reservations stand in their subnets here"),
+  "reservations-in-subnet": needless("reservations of a subnet count"),
+  "reservations-out-of-pool": needless("reservations inside and outside of pools count"),
+  "match-client-id": lost(
+    "clients are known by their client identifier when they send one; reserve by hardware address",
+  ),
+  "echo-client-id": needless("the client identifier is echoed (RFC 6842)"),
+  "client-class": CLIENT_CLASS,
+  "client-classes": CLIENT_CLASS,
+  "require-client-classes": CLIENT_CLASS,
+  "evaluate-additional-classes": CLIENT_CLASS,
+  interface: needless("a node finds the subnet by the relay's address, or by its own on dhcp.interfaces"),
+  "4o6-interface": lost("DHCPv4 over DHCPv6 is not served"),
+  "4o6-interface-id": lost("DHCPv4 over DHCPv6 is not served"),
+  "4o6-subnet": lost("DHCPv4 over DHCPv6 is not served"),
+  "cache-threshold": needless("every renewal is written to a majority"),
+  "cache-max-age": needless("every renewal is written to a majority"),
+  allocator: needless("nodes give addresses never used first, then the one that ended longest ago"),
+  "store-extended-info": needless("nodes keep circuit id and remote id with every lease"),
+};
+
+/** The advice for a key, whatever the level. */
+export function adviceFor(key: string): Advice {
+  if (key.startsWith("ddns-") || key.startsWith("hostname-char-")) return DDNS;
+  return own(COMMON_ADVICE, key) ?? own(GLOBAL_ADVICE, key) ?? lost("has no counterpart here");
+}

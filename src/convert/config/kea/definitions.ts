@@ -1,0 +1,82 @@
+/** Kea's options: what `option-def` says of them, and the octets of `option-data`. */
+
+import { fromHex } from "../../../bytes/hex.ts";
+import { optionByKey, optionByName } from "../../../dhcp/options/mod.ts";
+import { latin1Bytes } from "../../leases/lease.ts";
+import { type Encoded, encodeWords, integerOctets, registryType, type ValueKind, type ValueType } from "../options.ts";
+import { own } from "../../own.ts";
+
+/** An option of a space: of a client's own (`dhcp4`), or of a vendor's. */
+export interface Definition {
+  readonly name: string;
+  readonly code: number;
+  readonly space: string;
+  /** Undefined: octets. */
+  readonly type: ValueType | undefined;
+  /** The space of its sub-options. */
+  readonly encapsulate: string;
+}
+
+const TYPES: Readonly<Record<string, ValueKind>> = {
+  uint8: "u8",
+  uint16: "u16",
+  uint32: "u32",
+  int8: "i8",
+  int16: "i16",
+  int32: "i32",
+  boolean: "bool",
+  "ipv4-address": "address",
+  string: "text",
+  fqdn: "names",
+};
+
+/** The type that `type`, `record-types` and `array` name; undefined when there is none of ours for it. */
+export function keaType(type: string, recordTypes: string, array: boolean): ValueType | undefined {
+  const names = type === "record" ? recordTypes.split(",").map((name) => name.trim()) : [type];
+  const kinds = names.map((name) => own(TYPES, name));
+  return kinds.every((kind) => kind !== undefined) ? { kinds: kinds as ValueKind[], array } : undefined;
+}
+
+/** The options that need no definition. */
+export function standardDefinition(key: string | number): Definition | undefined {
+  const spec = typeof key === "number" ? optionByKey(String(key)) : optionByName(key);
+  if (spec === undefined) return undefined;
+  const type = spec.rfc === "" ? undefined : registryType(spec);
+  const encapsulate = spec.code === 43 ? "vendor-encapsulated-options-space" : "";
+  return { name: spec.name, code: spec.code, space: "dhcp4", type, encapsulate };
+}
+
+/**
+ * The octets of `data`. With `csv` they are values separated by commas, `\,` being a comma within one; else hexadecimal
+ * digits, or text in single quotes.
+ */
+export function encodeData(data: string, csv: boolean, type: ValueType | undefined): Encoded {
+  if (!csv || type === undefined || type.kinds[0] === "hex") return encodeHex(data);
+  const words = data.split(/(?<!\\),/).map((word) => word.trim().replaceAll("\\,", ","));
+  // Since 2.5, routes are written `10.0.0.0/8 - 192.0.2.1`.
+  if (type.kinds[0] === "route") return encodeWords(type, words.flatMap((word) => word.split(/\s+-\s+/)));
+  return encodeWords(type, words);
+}
+
+function encodeHex(data: string): Encoded {
+  const quoted = /^\s*'(.*)'\s*$/.exec(data);
+  if (quoted !== null) return { ok: true, bytes: latin1Bytes(quoted[1] as string) };
+  const digits = data.trim().replace(/^0x/i, "").replaceAll(/[\s:]+/g, "");
+  const bytes = fromHex(digits.length % 2 === 0 ? digits : `0${digits}`);
+  return bytes === undefined
+    ? { ok: false, problem: `has "${data}" where hexadecimal digits belong` }
+    : { ok: true, bytes };
+}
+
+/** Sub-options one after the other (RFC 2132 §8.4). */
+export function encapsulateOptions(options: ReadonlyMap<number, Uint8Array>): Uint8Array<ArrayBuffer> {
+  const octets: number[] = [];
+  for (const [code, value] of options) octets.push(code, value.length, ...value);
+  return Uint8Array.from(octets);
+}
+
+/** RFC 3925 §4: an enterprise number and its sub-options. */
+export function vendorOptions(enterprise: number, options: ReadonlyMap<number, Uint8Array>): Uint8Array<ArrayBuffer> {
+  const inner = encapsulateOptions(options);
+  return Uint8Array.from([...integerOctets(enterprise, 4), inner.length, ...inner]);
+}

@@ -1,0 +1,254 @@
+/**
+ * Makes the parts of a draft fit each other the way the other server would take them: bounds of lease times, T1 and T2,
+ * addresses of a subnet that no client may have, reservations that stand twice. Whatever it changes, it tells.
+ */
+
+import { toHex } from "../../bytes/hex.ts";
+import { formatSeconds, INFINITE_SECONDS } from "../../config/duration.ts";
+import { formatIpv4, formatPrefix, formatRange, prefixContains, prefixRange, rangeContains } from "../../net/ipv4.ts";
+import { isHostAddress, type Place } from "../leases/lease.ts";
+import type { Draft, DraftReservation, DraftScope, DraftSubnet } from "./draft.ts";
+import type { Findings } from "./findings.ts";
+import { setOption } from "./options.ts";
+
+/** Changes a draft until its parts fit. */
+export function settle(draft: Draft, findings: Findings): void {
+  dropUnusableSubnets(draft, findings);
+  mergeSubnets(draft, findings);
+  dropUnusableClasses(draft, findings);
+  const levels = draft.subnets.flatMap((subnet) => [subnet, ...subnet.pools, ...subnet.reservations]);
+  for (const scope of [draft, ...draft.classes, ...levels]) settleFields(scope, findings);
+  const nowhere = { file: "", line: 0 };
+  const service = settleTimes(draft, {}, nowhere, findings);
+  for (const subnet of draft.subnets) {
+    const times = settleTimes(subnet, service, subnet.place, findings);
+    settlePools(subnet, findings);
+    const pools = subnet.pools.map((pool) => ({
+      range: pool.range,
+      times: settleTimes(pool, times, pool.place, findings),
+    }));
+    settleReservations(subnet, findings);
+    for (const reservation of subnet.reservations) {
+      const pool = pools.find(({ range }) => rangeContains(range, reservation.address));
+      settleTimes(reservation, pool?.times ?? times, reservation.place, findings);
+    }
+  }
+  for (const one of draft.classes) completeTimes(one);
+  nameClasses(draft);
+}
+
+/** RFC 2131 §2: `sname` and `file` end with a null octet. */
+const SERVER_NAME_OCTETS_MAX = 63;
+const BOOT_FILE_OCTETS_MAX = 127;
+const encoder = new TextEncoder();
+
+function settleFields(scope: DraftScope, findings: Findings): void {
+  const { nextServer, serverName, bootFile } = scope;
+  if (nextServer !== undefined && !isHostAddress(nextServer.value)) {
+    findings.lost(nextServer.place, "next server", `${formatIpv4(nextServer.value)} is not the address of a host`);
+    delete scope.nextServer;
+  }
+  if (serverName !== undefined && !isText(serverName.value, SERVER_NAME_OCTETS_MAX)) {
+    findings.lost(serverName.place, "server name", "its name does not fit the field; set the option tftp-server-name");
+    delete scope.serverName;
+  }
+  if (bootFile === undefined || isText(bootFile.value, BOOT_FILE_OCTETS_MAX)) return;
+  delete scope.bootFile;
+  const bytes = encoder.encode(bootFile.value);
+  setOption(scope, 67, bytes, { place: bootFile.place, statement: "boot file", findings });
+}
+
+function isText(text: string, octetsMax: number): boolean {
+  return text !== "" && !/\p{Cc}/u.test(text) && encoder.encode(text).length <= octetsMax;
+}
+
+const MATCH_OCTETS_MAX = 255;
+
+function dropUnusableClasses(draft: Draft, findings: Findings): void {
+  const kept = draft.classes.filter((one) => {
+    const { vendorClass, userClass } = one.match;
+    const usable = [vendorClass, userClass].every((text) => text === undefined || isText(text, MATCH_OCTETS_MAX));
+    if (!usable) findings.lost(one.place, `class ${one.name}`, "what it matches is empty, too long, or no text");
+    return usable;
+  });
+  draft.classes.splice(0, draft.classes.length, ...kept);
+}
+
+function dropUnusableSubnets(draft: Draft, findings: Findings): void {
+  const kept = draft.subnets.filter(({ prefix, place }) => {
+    const { first, last } = prefixRange(prefix);
+    const usable = isHostAddress(first) && isHostAddress(last);
+    if (!usable) findings.lost(place, `subnet ${formatPrefix(prefix)}`, "it holds addresses that no host can have");
+    return usable;
+  });
+  draft.subnets.splice(0, draft.subnets.length, ...kept);
+}
+
+/** Seconds that hold at a level. */
+interface Times {
+  readonly lease?: number;
+  readonly min?: number;
+  readonly max?: number;
+  readonly t1?: number;
+  readonly t2?: number;
+}
+
+function settleTimes(scope: DraftScope, around: Times, where: Place, findings: Findings): Times {
+  const placeOf = (key: "leaseTime" | "renewTime" | "rebindTime" | "maxLeaseTime") =>
+    scope[key]?.place ?? scope.leaseTime?.place ?? where;
+  let lease = scope.leaseTime?.value ?? around.lease ?? 3600;
+  const max = scope.maxLeaseTime?.value ?? around.max ?? lease;
+  if (lease > max) {
+    const advice =
+      `the lease time of ${formatSeconds(lease)} is longer than the longest allowed, ${formatSeconds(max)}; ` +
+      "the latter is used";
+    findings.changed(placeOf("leaseTime"), "lease time", advice);
+    scope.leaseTime = { value: max, place: placeOf("leaseTime"), remark: "its maximum" };
+    lease = max;
+  }
+  let min = scope.minLeaseTime?.value ?? around.min ?? lease;
+  if (min > lease) {
+    scope.minLeaseTime = { value: lease, place: placeOf("leaseTime"), remark: "not longer than the lease time" };
+    min = lease;
+  }
+  finiteTimes(scope);
+  let t2 = scope.rebindTime?.value ?? around.t2;
+  if (t2 !== undefined && t2 >= lease) {
+    const place = placeOf("rebindTime");
+    const value = share(lease, 0.875);
+    findings.changed(place, "T2", `T2 of ${formatSeconds(t2)} does not fit a lease time of ${formatSeconds(lease)}`);
+    scope.rebindTime = { value, place, remark: "7/8 of the lease time" };
+    t2 = value;
+  }
+  let t1 = scope.renewTime?.value ?? around.t1;
+  const latest = t2 ?? lease * 0.875;
+  if (t1 !== undefined && t1 >= latest) {
+    const place = placeOf("renewTime");
+    const value = Math.max(1, Math.min(share(lease, 0.5), Math.ceil(latest) - 1));
+    findings.changed(place, "T1", `T1 of ${formatSeconds(t1)} does not fit T2 of ${formatSeconds(Math.floor(latest))}`);
+    scope.renewTime = { value, place, remark: "half of the lease time" };
+    t1 = value;
+  }
+  // T2 alone, and earlier than half of the lease time: T1 must come before it.
+  if (t1 === undefined && t2 !== undefined && t2 <= lease / 2) {
+    t1 = Math.max(1, Math.floor(t2 / 2));
+    scope.renewTime = { value: t1, place: placeOf("rebindTime"), remark: "half of T2" };
+  }
+  return { lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
+}
+
+/** Only a lease and its longest time may be without end: as a bound below, the longest time with an end is as good. */
+function finiteTimes(scope: DraftScope): void {
+  for (const key of ["minLeaseTime", "renewTime", "rebindTime"] as const) {
+    const said = scope[key];
+    if (said?.value === INFINITE_SECONDS) scope[key] = { ...said, value: INFINITE_SECONDS - 1 };
+  }
+}
+
+function share(lease: number, part: number): number {
+  return Math.max(1, Math.floor(lease * part));
+}
+
+/** A class applies in every scope: with all five times given, what a scope says can't disagree. */
+function completeTimes(scope: DraftScope): void {
+  const { leaseTime, minLeaseTime, maxLeaseTime, renewTime, rebindTime } = scope;
+  if (leaseTime === undefined) {
+    for (const key of ["minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const) delete scope[key];
+    return;
+  }
+  const { value, place } = leaseTime;
+  scope.minLeaseTime = minLeaseTime !== undefined && minLeaseTime.value <= value ? minLeaseTime : { value, place };
+  scope.maxLeaseTime = maxLeaseTime !== undefined && maxLeaseTime.value >= value ? maxLeaseTime : { value, place };
+  finiteTimes(scope);
+  if (value === INFINITE_SECONDS) return;
+  const t2 = rebindTime !== undefined && rebindTime.value < value ? rebindTime : { value: share(value, 0.875), place };
+  scope.rebindTime = t2;
+  scope.renewTime = renewTime !== undefined && renewTime.value < t2.value
+    ? renewTime
+    : { value: Math.max(1, Math.min(share(value, 0.5), t2.value - 1)), place };
+}
+
+/** dnsmasq gives a subnet as often as it has ranges. */
+function mergeSubnets(draft: Draft, findings: Findings): void {
+  const kept: DraftSubnet[] = [];
+  for (const subnet of draft.subnets) {
+    const other = kept.find((one) =>
+      prefixContains(one.prefix, subnet.prefix.address) || prefixContains(subnet.prefix, one.prefix.address)
+    );
+    if (other === undefined) kept.push(subnet);
+    else {
+      const advice = `it overlaps the subnet ${formatPrefix(other.prefix)} of line ${other.place.line}; ` +
+        "what it says is not carried over: put its pools and reservations into one of the two";
+      findings.lost(subnet.place, `subnet ${formatPrefix(subnet.prefix)}`, advice);
+    }
+  }
+  draft.subnets.splice(0, draft.subnets.length, ...kept);
+}
+
+function settlePools(subnet: DraftSubnet, findings: Findings): void {
+  const { first, last } = prefixRange(subnet.prefix);
+  const usable = subnet.prefix.prefixLength >= 31 ? { first, last } : { first: first + 1, last: last - 1 };
+  const kept: typeof subnet.pools = [];
+  for (const pool of subnet.pools) {
+    const { range, place } = pool;
+    const cut = { first: Math.max(range.first, usable.first), last: Math.min(range.last, usable.last) };
+    const name = `pool ${formatRange(range)}`;
+    if (cut.first > cut.last) {
+      findings.lost(place, name, `it lies outside the subnet ${formatPrefix(subnet.prefix)}; correct one of the two`);
+      continue;
+    }
+    if (cut.first !== range.first || cut.last !== range.last) {
+      findings.changed(place, name, `shortened to ${formatRange(cut)}: no client may have the rest in this subnet`);
+    }
+    const other = kept.find((one) => one.range.first <= cut.last && cut.first <= one.range.last);
+    if (other !== undefined) {
+      const advice = `it overlaps the pool ${formatRange(other.range)} of line ${other.place.line}; separate the two`;
+      findings.lost(place, name, advice);
+      continue;
+    }
+    pool.range = cut;
+    kept.push(pool);
+  }
+  subnet.pools.splice(0, subnet.pools.length, ...kept);
+}
+
+function settleReservations(subnet: DraftSubnet, findings: Findings): void {
+  const addresses = new Map<number, DraftReservation>();
+  const clients = new Map<string, DraftReservation>();
+  const { first, last } = prefixRange(subnet.prefix);
+  const kept = subnet.reservations.filter((reservation) => {
+    const { address, hardware, clientId, place } = reservation;
+    const name = `reservation of ${formatIpv4(address)}`;
+    const client = hardware === undefined ? `id ${toHex(clientId ?? new Uint8Array())}` : `hardware ${toHex(hardware)}`;
+    const earlier = addresses.get(address);
+    const same = clients.get(client);
+    if (subnet.prefix.prefixLength < 31 && (address === first || address === last)) {
+      findings.lost(place, name, "no client may have the subnet's first or last address; reserve another");
+    } else if (earlier !== undefined) {
+      const advice = `line ${earlier.place.line} reserves this address already, and one client has it here; ` +
+        "reserve another address for the other client";
+      findings.lost(place, name, advice);
+    } else if (same !== undefined) {
+      const advice = `line ${same.place.line} reserves ${formatIpv4(same.address)} for the same client, ` +
+        "which has one address in a subnet here";
+      findings.lost(place, name, advice);
+    } else {
+      addresses.set(address, reservation);
+      clients.set(client, reservation);
+      return true;
+    }
+    return false;
+  });
+  subnet.reservations.splice(0, subnet.reservations.length, ...kept);
+}
+
+/** Names of classes have to differ. */
+function nameClasses(draft: Draft): void {
+  const taken = new Set<string>();
+  for (const [index, one] of draft.classes.entries()) {
+    let name = one.name;
+    for (let number = 2; taken.has(name); number++) name = `${one.name.slice(0, 56)}-${number}`;
+    taken.add(name);
+    if (name !== one.name) draft.classes[index] = { ...one, name };
+  }
+}
