@@ -1,12 +1,12 @@
 /** The node program: command line, configuration, signals. What a node does is in `node.ts`. */
 
 import { onSignals } from "../src/cli/signals.ts";
+import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
 import { loadConfigFile } from "../src/config/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
-import { keyCommand } from "./key.ts";
-import { membersCommand } from "./members.ts";
+import { COMMANDS, PROGRAM } from "./cli/commands.ts";
 import { Node } from "./node.ts";
 
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
@@ -43,38 +43,20 @@ function differs(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) !== JSON.stringify(b);
 }
 
-/** Commands that end by themselves. */
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<{ code: number; message: string }>>> = {
-  key: keyCommand,
-  members: membersCommand,
-};
-
 async function run(args: readonly string[]): Promise<number | undefined> {
-  const command = COMMANDS[args[0] ?? ""];
-  if (command === undefined) {
-    return await runProgram(args, {
-      name: "dhcpcluster-node",
-      summary: "A DHCPv4 server node.",
-      example: "dhcpcluster-node --config /etc/dhcpcluster/node.yaml",
-      flags: [{
-        name: "bootstrap",
-        description: "form a new cluster though a minority of its members is missing (once, on each of a majority)",
-      }],
-      commands: [
-        "key FILE                                make a cluster key",
-        "members --config FILE                   show the members",
-        "members add ID ADDRESS --config FILE    add a member (on the leader)",
-        "members remove ID --config FILE         remove a member (on the leader)",
-      ],
-      schema: nodeSchema,
-      check: checkNode,
-      start,
-    });
-  }
-  const { code, message } = await command(args.slice(1));
-  const stream = code === 0 ? Deno.stdout : Deno.stderr;
-  stream.writeSync(new TextEncoder().encode(`${message}\n`));
-  return code;
+  if (isCommand(args)) return await runCommand(args, { ...PROGRAM, commands: COMMANDS });
+  return await runProgram(args, {
+    ...PROGRAM,
+    example: "dhcpcluster-node --config /etc/dhcpcluster/node.yaml",
+    flags: [{
+      name: "bootstrap",
+      description: "form a new cluster though a minority of its members is missing (once, on each of a majority)",
+    }],
+    commands: COMMANDS.map(({ name, words = [], summary }) => `${[name, ...words].join(" ").padEnd(28)} ${summary}`),
+    schema: nodeSchema,
+    check: checkNode,
+    start,
+  });
 }
 
 if (import.meta.main) {

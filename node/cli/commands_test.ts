@@ -1,0 +1,115 @@
+/** The commands as a user gives them: processes that ask a running node. */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { completion, SHELLS } from "../../src/cli/completion.ts";
+import { withNode } from "../testing/running.ts";
+import { COMMANDS, PROGRAM } from "./commands.ts";
+
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
+
+async function command(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "--quiet", "-A", MAIN, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trimEnd();
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+Deno.test("commands: a running node is looked at and operated", () =>
+  withNode(async ({ file, directory, url, ask }) => {
+    const config = ["--config", file];
+    const lease = (address: string, last: number) => ({
+      address,
+      client: { chaddr: `02:00:00:00:00:0${last}` },
+      hostname: "evil\u001b[2J",
+      expires: new Date(Date.now() + 3_600_000).toISOString(),
+    });
+    await ask({
+      method: "POST",
+      path: "/leases/import",
+      body: { leases: [lease("10.77.1.1", 1), lease("10.77.1.2", 2)] },
+    });
+
+    const status = await command("status", ...config);
+    strictEqual(status.code, 0, status.err);
+    match(status.out, /^Node 1: serves\n1 of 1 nodes serve; it serves alone; a majority is there\n/);
+    match(status.out, /10\.77\.0\.0\/16 +10\.77\.1\.0-10\.77\.1\.99 +100 +2 +98 +2 %/);
+    ok(JSON.parse((await command("status", "--json", "--url", url)).out).ready);
+
+    const leases = await command("leases", "--limit", "1", ...config);
+    match(
+      leases.out,
+      /^address +hardware +host name +state +until \(UTC\) +node\n10\.77\.1\.1 +02:00:00:00:00:01 +evil/,
+    );
+    strictEqual(leases.out.includes("\u001b"), false, "nothing that a terminal would act on");
+    match(leases.err, /more after 10\.77\.1\.1/);
+    strictEqual(JSON.parse((await command("leases", "--limit", "0", "--json", ...config)).out).length, 2);
+    match(
+      (await command("ranges", ...config)).out,
+      /10\.77\.1\.0-10\.77\.1\.99 in 10\.77\.0\.0\/16: 2 leased, 98 free/,
+    );
+
+    strictEqual((await command("release", "10.77.1.2", ...config)).code, 0);
+    const gone = await command("release", "10.77.1.2", ...config);
+    deepStrictEqual([gone.code, gone.err], [1, "dhcpcluster-node: refused: nobody has a lease of 10.77.1.2"]);
+    strictEqual((await command("reserve", "10.77.0.9", "--hardware", "02:00:00:00:00:09", ...config)).code, 0);
+    const shown = await command("config", "show", ...config);
+    match(shown.out, /^service:\n[^]*address: 10\.77\.0\.9/);
+    const changed = `${directory}/service.yaml`;
+    await Deno.writeTextFile(changed, shown.out.replace(/revision: \d+/, "leaseTime: 10m"));
+    match((await command("config", "check", changed, "--everywhere", ...config)).out, /every node that is there/);
+    strictEqual((await command("config", "push", changed, ...config)).out, "Revision 3 is served");
+    await Deno.writeTextFile(changed, shown.out.replace("10.77.0.9", "10.99.0.9"));
+    const refused = await command("config", "push", changed, ...config);
+    strictEqual(refused.code, 1);
+    match(refused.err, /refused: revision 2 is not above 3/);
+
+    strictEqual((await command("drain", ...config)).code, 0);
+    const drained = await command("status", ...config);
+    strictEqual(drained.code, 1);
+    match(drained.out, /does NOT serve: drained/);
+    strictEqual((await command("drain", "--undo", ...config)).code, 0);
+    match((await command("election", ...config)).err, /this node is alone/);
+    match((await command("members", ...config)).out, /^id +address +leads +heard/);
+  }));
+
+Deno.test("commands: what is wrong is said in a line that helps", async () => {
+  const typo = await command("lease");
+  strictEqual(typo.code, 2);
+  match(typo.err, /Did you mean leases/);
+  strictEqual((await command("reserve")).code, 2);
+  const nobody = await command("status", "--url", "http://127.0.0.1:1");
+  strictEqual(nobody.code, 1);
+  match(nobody.err, /^dhcpcluster-node: Cannot ask http:\/\/127\.0\.0\.1:1/);
+  const nofile = await command("status", "--config", "/nonexistent/node.yaml");
+  strictEqual(nofile.code, 1);
+  match(nofile.err, /\/nonexistent\/node\.yaml/);
+  const help = await command("--help");
+  strictEqual(help.code, 0);
+  for (const { name } of COMMANDS) ok(help.out.includes(name), name);
+  match((await command("config", "push", "--help")).out, /Examples:\n {2}dhcpcluster-node config push/);
+});
+
+Deno.test("completion: the scripts parse, and bash completes commands, groups and options", async () => {
+  for (const shell of SHELLS) {
+    const script = completion(shell, { ...PROGRAM, commands: COMMANDS, running: ["--config"] });
+    for (const { name } of COMMANDS) ok(script.includes(name.split(" ").at(-1) as string), name);
+  }
+  const script = completion("bash", { ...PROGRAM, commands: COMMANDS, running: ["--config"] });
+  const complete = async (...words: string[]) => {
+    const line = ["dhcpcluster-node", ...words];
+    const test = `${script}\nCOMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length}\n` +
+      '_dhcpcluster_node; printf "%s\\n" "${COMPREPLY[@]}"';
+    const { success, stdout, stderr } = await new Deno.Command("bash", { args: ["-c", test] }).output();
+    ok(success, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  deepStrictEqual(await complete("lea"), ["leases"]);
+  deepStrictEqual((await complete("config", "pu"))[0], "push");
+  deepStrictEqual(await complete("leases", "--host"), ["--hostname"]);
+  deepStrictEqual(await complete("config", "push", "x.yaml", "--ur"), ["--url"]);
+});

@@ -1,0 +1,59 @@
+/** A node alone, in this process, on loopback, with two subnets: for tests that ask it. */
+
+import { ok } from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { checkNode, nodeSchema } from "../config.ts";
+import { Node } from "../node.ts";
+import { type Ask, askLocally } from "../socket.ts";
+
+/** What its token file has in it. */
+export const TOKEN = "0123456789abcdef0123";
+
+export interface Running {
+  readonly node: Node;
+  readonly url: string;
+  readonly directory: string;
+  /** Its configuration. */
+  readonly file: string;
+  /** Over the Unix socket. */
+  readonly ask: Ask;
+}
+
+/** Starts one, and removes everything afterwards. `token`: with a token file. */
+export async function withNode(test: (running: Running) => Promise<void>, { token = true } = {}): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "dhcpcluster-api-" });
+  await Deno.writeTextFile(`${directory}/token`, `${TOKEN}\n`, { mode: 0o600 });
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const text = [
+    `node: { id: 1, stateDir: ${directory}/state }`,
+    `dhcp: { address: 127.0.0.1, port: ${port} }`,
+    "cluster: { nodes: [{ id: 1, address: 127.0.0.1 }] }",
+    `http: { port: ${port + 1}${token ? `, tokenFile: ${directory}/token` : ""} }`,
+    "service:",
+    "  revision: 1",
+    "  subnets:",
+    "    - { subnet: 10.77.0.0/16, pools: [10.77.1.0-10.77.1.99] }",
+    "    - { subnet: 10.78.0.0/16, pools: [10.78.1.0-10.78.1.9] }",
+  ].join("\n");
+  const file = `${directory}/node.yaml`;
+  await Deno.writeTextFile(file, text);
+  const loaded = loadConfig(text, nodeSchema, checkNode);
+  ok(loaded.ok);
+  const node = await Node.start({ config: loaded.value, root: loaded.root });
+  try {
+    const ask = askLocally(`${directory}/state`);
+    await ready(ask);
+    await test({ node, url: `http://127.0.0.1:${port + 1}`, directory, file, ask });
+  } finally {
+    await node.stop();
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function ready(ask: Ask): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while ((await ask({ path: "/readyz" })).status !== 200) {
+    ok(Date.now() < deadline, "the node never got ready");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,101 @@
+/** Shell completions out of a table of commands. */
+
+import type { CommandSpec } from "./commands.ts";
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = typeof SHELLS[number];
+
+/** What can follow what: the words after the program, or after a group such as `config`. */
+function tree(commands: readonly CommandSpec[]) {
+  const first = [...new Set(commands.map(({ name }) => name.split(" ")[0] as string))];
+  const second = new Map<string, string[]>();
+  for (const { name } of commands) {
+    const [group = "", word] = name.split(" ");
+    if (word !== undefined) second.set(group, [...(second.get(group) ?? []), word]);
+  }
+  return { first, second };
+}
+
+function optionsOf(spec: CommandSpec): string[] {
+  return ["--help", ...(spec.options ?? []).flatMap(({ flags }) => flags.match(/--[\w-]+/g) ?? [])];
+}
+
+/** A script that completes a program's commands and options. `running`: options of the program without a command. */
+export function completion(
+  shell: Shell,
+  program: { readonly name: string; readonly commands: readonly CommandSpec[]; readonly running: readonly string[] },
+): string {
+  switch (shell) {
+    case "bash":
+      return bash(program);
+    case "zsh":
+      return `#compdef ${program.name}\nautoload -U +X bashcompinit && bashcompinit\n${bash(program)}`;
+    case "fish":
+      return fish(program);
+  }
+}
+
+function functionName(name: string): string {
+  return `_${name.replaceAll("-", "_")}`;
+}
+
+function bash({ name, commands, running }: Parameters<typeof completion>[1]): string {
+  const { first, second } = tree(commands);
+  const cases = commands.map((spec) => {
+    const choices = (spec.options ?? []).flatMap(({ choices = [] }) => choices);
+    return `    ${JSON.stringify(spec.name)}) words=${JSON.stringify([...optionsOf(spec), ...choices].join(" "))} ;;`;
+  });
+  const groups = [...second].map(([group, words]) => `    ${group}) words=${JSON.stringify(words.join(" "))} ;;`);
+  return [
+    `${functionName(name)}() {`,
+    '  local current="${COMP_WORDS[COMP_CWORD]}" command="" words="" i',
+    "  for ((i = 1; i < COMP_CWORD; i++)); do",
+    '    case "${COMP_WORDS[i]}" in -*) ;; *) command="${command:+$command }${COMP_WORDS[i]}" ;; esac',
+    "  done",
+    '  case "$command" in',
+    `    "") words=${JSON.stringify([...first, ...running].join(" "))} ;;`,
+    ...groups,
+    ...cases,
+    "    *)",
+    '      case "${command%% *}" in',
+    ...first.map((word) => {
+      const own = commands.filter((spec) => spec.name.split(" ")[0] === word).flatMap(optionsOf);
+      return `        ${word}) words=${JSON.stringify([...new Set(own)].join(" "))} ;;`;
+    }),
+    "      esac ;;",
+    "  esac",
+    '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
+    '  case "$current" in -*) ;; *) [ -n "$command" ] && COMPREPLY+=($(compgen -f -- "$current")) ;; esac',
+    "}",
+    `complete -o filenames -F ${functionName(name)} ${name}`,
+    "",
+  ].join("\n");
+}
+
+function fish({ name, commands, running }: Parameters<typeof completion>[1]): string {
+  const quote = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const { first, second } = tree(commands);
+  const none = `not __fish_seen_subcommand_from ${first.join(" ")}`;
+  const lines = [...second].flatMap(([group, words]) => [
+    `complete -c ${name} -n ${quote(none)} -a ${group}`,
+    ...words.map((word) => {
+      const summary = commands.find((spec) => spec.name === `${group} ${word}`)?.summary ?? "";
+      return `complete -c ${name} -n ${quote(`__fish_seen_subcommand_from ${group}`)} -a ${word} -d ${quote(summary)}`;
+    }),
+  ]);
+  const single = commands.filter((spec) => !spec.name.includes(" ")).map((spec) =>
+    `complete -c ${name} -n ${quote(none)} -a ${spec.name} -d ${quote(spec.summary)}`
+  );
+  const options = commands.flatMap((spec) =>
+    optionsOf(spec).map((option) =>
+      `complete -c ${name} -n ${quote(`__fish_seen_subcommand_from ${spec.name.split(" ")[0]}`)} -l ${option.slice(2)}`
+    )
+  );
+  return [
+    ...running.map((option) => `complete -c ${name} -n ${quote(none)} -l ${option.slice(2)}`),
+    ...lines,
+    ...single,
+    ...new Set(options),
+    "",
+  ].join("\n");
+}
