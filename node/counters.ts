@@ -2,6 +2,7 @@
 
 import { DROP_REASONS, type DropReason } from "../src/dhcp/server/action.ts";
 import { type DecodeError, MESSAGE_TYPE } from "../src/dhcp/message.ts";
+import { LatencyHistogram } from "../src/http/histogram.ts";
 import type { Outcome } from "../src/cluster/proposer.ts";
 
 /** Why a lease that was proposed did not come about. */
@@ -71,6 +72,10 @@ export class NodeCounters {
   readonly unserved = zeros(UNSERVED);
   /** Datagrams on which our own code failed. */
   faults = 0;
+  /** From a proposal to its commit. */
+  readonly commits = new LatencyHistogram();
+  /** From a request to its answer, commits included. */
+  readonly answers = new LatencyHistogram();
   /** Replies the system did not take. */
   unsent = 0;
 }

@@ -139,7 +139,12 @@ export class DhcpService {
       counters.unserved[why ?? "clock"] += 1;
       return;
     }
-    const answer = (reply: Message, bytesMax: number) => this.#send(reply, bytesMax, arrival, send);
+    const startedMs = performance.now();
+    const answer = (reply: Message, bytesMax: number) => {
+      this.#send(reply, bytesMax, arrival, send);
+      const endedMs = performance.now();
+      counters.answers.observe(endedMs - startedMs, endedMs);
+    };
     const action = this.#service.handle(message, arrival, at, time, answer);
     if (action.kind !== "drop") return;
     counters.dropped[action.reason] += 1;

@@ -60,6 +60,47 @@ export function nodeMetrics(node: Node): Metric[] {
             .map(([name, value]) => ({ labels: { pool: formatRange(pool.range), use: name }, value }))
         ),
     },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_range_free_addresses",
+      help: "Addresses of each pool that this node can give from its own share.",
+      labels: ["pool"],
+      read: () =>
+        node.parts.service.policy.pools.map(({ number, range }) => ({
+          labels: { pool: formatRange(range) },
+          value: node.parts.service.table.freeOwned(number),
+        })),
+    },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_drained",
+      help: "1 while an operator has taken this node out.",
+      read: () => Number(node.drained),
+    },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_config_revision",
+      help: "Revision of the service section that is served; 0 while none is known.",
+      read: () => node.parts.member.configuration?.revision ?? 0,
+    },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_problems",
+      help: "Things that are wrong now and say in /status what to do.",
+      read: () => node.notices.problems(node.parts.transport?.problems() ?? []).length,
+    },
+    {
+      kind: "histogram",
+      name: "dhcpcluster_commit_duration_seconds",
+      help: "From a proposed lease to a majority having it on disk.",
+      read: () => counters.commits,
+    },
+    {
+      kind: "histogram",
+      name: "dhcpcluster_answer_duration_seconds",
+      help: "From a request to its answer, in this node.",
+      read: () => counters.answers,
+    },
     counter("requests_received", "Requests by message type.", "type", () => only(counters.received, REQUEST_TYPES)),
     counter("replies_sent", "Replies by message type.", "type", () => only(counters.sent, REPLY_TYPES)),
     counter("datagrams_undecodable", "Datagrams that are no DHCP message.", "kind", () => counters.undecodable),
@@ -134,7 +175,16 @@ function clusterMetrics(node: Node): Metric[] {
       const mine = said?.seen.find(({ origin }) => origin === node.config.node.id);
       return mine === undefined ? 0 : Math.max(0, member().positions.own - mine.sequence);
     }),
-    perMember("member_clock_offset_ms", "The member's clock less this node's.", ({ clock }) => clock?.offsetMs ?? 0),
+    perMember(
+      "member_clock_offset_seconds",
+      "The member's clock less this node's.",
+      ({ clock }) => (clock?.offsetMs ?? 0) / 1_000,
+    ),
+    perMember(
+      "member_last_seen_seconds",
+      "How long ago the member was last heard.",
+      ({ lastSeenMs }) => lastSeenMs === undefined ? NaN : (readClocks().monotonicMs - lastSeenMs) / 1_000,
+    ),
     counter(
       "replication",
       "Batches, records and answers of the lease streams.",

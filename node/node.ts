@@ -109,7 +109,12 @@ export class Node {
       table,
       agreement: {
         propose: (proposal, now, decided) => {
-          this.#member.propose(proposal, now, decided);
+          const startedMs = performance.now();
+          this.#member.propose(proposal, now, (outcome, at) => {
+            const endedMs = performance.now();
+            if (outcome.committed) this.counters.commits.observe(endedMs - startedMs, endedMs);
+            decided(outcome, at);
+          });
           this.#flushSoon();
         },
         end: (request, now, durable) => {

@@ -2,6 +2,7 @@
 
 import { rangesOf } from "../src/cluster/ranges.ts";
 import { VERSION } from "../src/cli/version.ts";
+import type { LatencyHistogram } from "../src/http/histogram.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../src/net/ipv4.ts";
 import { type Node, readClocks } from "./node.ts";
 
@@ -20,6 +21,7 @@ export function nodeStatus(node: Node) {
     leader: member.leader ?? null,
     quorum: member.hasMajority(now),
     ready,
+    drained: node.drained,
     reason: reason ?? null,
     uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
     revision: member.configuration?.revision ?? null,
@@ -30,6 +32,10 @@ export function nodeStatus(node: Node) {
         .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
       reservations: subnet.config.reservations.length,
     })),
+    latency: {
+      commits: latencyStatus(node.counters.commits),
+      answers: latencyStatus(node.counters.answers),
+    },
     cluster: clusterStatus(node),
     sockets: {
       implementation: listeners?.kind ?? null,
@@ -37,8 +43,18 @@ export function nodeStatus(node: Node) {
       dropped: listeners?.dropped ?? 0,
     },
     store: { ...store.health, ...store.counters },
-    counters: node.counters,
+    counters: countersStatus(node),
   };
+}
+
+/** Of the last ten seconds. */
+function latencyStatus(histogram: LatencyHistogram) {
+  const { count, p50Ms, p99Ms } = histogram.recent(performance.now());
+  return { count, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null };
+}
+
+function countersStatus({ counters: { commits: _commits, answers: _answers, ...counters } }: Node) {
+  return counters;
 }
 
 function clusterStatus(node: Node) {

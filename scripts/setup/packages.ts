@@ -22,6 +22,7 @@ export const TEST_TOOLS: readonly Tool[] = [
   { package: "isc-dhcp-client", command: "dhclient" },
   { package: "dhcpcd5", command: "dhcpcd" },
   { package: "faketime", command: "faketime" },
+  { package: "prometheus", command: "promtool" },
   // The reference programs that prove the laboratory itself.
   { package: "dnsmasq-base", command: "dnsmasq" },
   { package: "isc-dhcp-relay", command: "dhcrelay" },

@@ -3,8 +3,9 @@
  * scrapes, so that an unscraped program pays nothing for its metrics.
  */
 
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, type Metric as MetricObject, Registry } from "prom-client";
 import { assert } from "../assert.ts";
+import { LATENCY_BOUNDS, type LatencyHistogram } from "./histogram.ts";
 
 /** One value with its labels. */
 export interface Sample {
@@ -16,7 +17,17 @@ export interface Sample {
  * One metric: a number; or with `label`, an object of numbers by label value; or with `labels`, samples. A value that
  * is undefined or not a number is left out of the scrape.
  */
-export type Metric =
+export type Metric = HistogramMetric | ValueMetric;
+
+/** Durations, whose name ends in `_seconds`. */
+export interface HistogramMetric {
+  readonly kind: "histogram";
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => Pick<LatencyHistogram, "counts" | "count" | "sumSeconds">;
+}
+
+export type ValueMetric =
   & { readonly kind: "counter" | "gauge"; readonly name: string; readonly help: string }
   & (
     | { readonly read: () => number | undefined; readonly label?: never; readonly labels?: never }
@@ -44,6 +55,7 @@ export function metricsRegistry(table: readonly Metric[]): Registry {
 }
 
 function register(registry: Registry, metric: Metric): void {
+  if (metric.kind === "histogram") return registry.registerMetric(histogram(metric));
   const { kind, name, help } = metric;
   // https://prometheus.io/docs/practices/naming: an accumulating count ends in _total.
   assert((kind === "counter") === name.endsWith("_total"), `${name}: counters, and only they, end in _total`);
@@ -68,7 +80,36 @@ function register(registry: Registry, metric: Metric): void {
   }
 }
 
-function samplesOf(metric: Metric): Sample[] {
+/** What prom-client asks of a metric when it is scraped; its own histogram can't be given counts. */
+function histogram({ name, help, read }: HistogramMetric): MetricObject {
+  assert(name.endsWith("_seconds"), `${name}: durations are in seconds`);
+  const own = {
+    name,
+    help,
+    type: "histogram",
+    aggregator: "sum",
+    reset() {},
+    get() {
+      const { counts, count, sumSeconds } = read();
+      const bucket = (le: number | string, value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value });
+      return Promise.resolve({
+        name,
+        help,
+        type: "histogram",
+        aggregator: "sum",
+        values: [
+          ...LATENCY_BOUNDS.map((bound, index) => bucket(bound, counts[index] ?? 0)),
+          bucket("+Inf", count),
+          { metricName: `${name}_sum`, labels: {}, value: sumSeconds },
+          { metricName: `${name}_count`, labels: {}, value: count },
+        ],
+      });
+    },
+  };
+  return own as unknown as MetricObject;
+}
+
+function samplesOf(metric: ValueMetric): Sample[] {
   const samples: Sample[] = [];
   if (metric.labels !== undefined) {
     samples.push(...metric.read());

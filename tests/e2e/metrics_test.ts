@@ -1,0 +1,61 @@
+/** Prometheus' own checker reads what node and relay tell it. */
+
+import { match, ok, strictEqual } from "node:assert/strict";
+import { withNode } from "../../node/testing/running.ts";
+import { run } from "./lab/process.ts";
+import { until } from "./lab/wait.ts";
+import { e2e } from "./register.ts";
+
+const DEADLINE_MS = 20_000;
+
+/** What promtool says about metrics; "" when nothing is wrong. */
+async function faults(metrics: string): Promise<string> {
+  return await run(["sh", "-c", "promtool check metrics 2>&1"], { stdin: metrics, mayFail: true });
+}
+
+async function textOf(url: string): Promise<string> {
+  const response = await fetch(url);
+  strictEqual(response.status, 200);
+  return await response.text();
+}
+
+e2e("promtool finds nothing wrong with the metrics of a node", () =>
+  withNode(async ({ url }) => {
+    const metrics = await textOf(`${url}/metrics`);
+    match(metrics, /^dhcpcluster_commit_duration_seconds_bucket\{le="0.001"\} \d+$/m);
+    strictEqual(await faults(metrics), "");
+    ok((await faults(metrics.replaceAll("_total", "_totals"))) !== "", "it would find something");
+  }));
+
+e2e("promtool finds nothing wrong with the metrics of a relay", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-metrics-" });
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  await Deno.writeTextFile(
+    `${folder}/relay.yaml`,
+    [
+      `relay: { port: ${port}, clientPort: ${port + 1}, interfaces: [{ name: lo }] }`,
+      "nodes: [{ id: 1, address: 127.99.0.1 }]",
+      `http: { port: ${port + 2} }`,
+    ].join("\n"),
+  );
+  const main = new URL("../../relay/main.ts", import.meta.url).pathname;
+  const relay = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-A", main, "--config", `${folder}/relay.yaml`],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    let metrics = "";
+    await until("the relay to answer", DEADLINE_MS, async () => {
+      metrics = await textOf(`http://127.0.0.1:${port + 2}/metrics`).catch(() => "");
+      return metrics !== "";
+    });
+    match(metrics, /^dhcpcluster_relay_node_hedges_total\{node="1"\} 0$/m);
+    strictEqual(await faults(metrics), "");
+  } finally {
+    relay.kill("SIGTERM");
+    await relay.status;
+    await Deno.remove(folder, { recursive: true });
+  }
+});
