@@ -4,6 +4,8 @@ import { EXIT } from "../../src/cli/arguments.ts";
 import { completion, type Shell, SHELLS } from "../../src/cli/completion.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { keyCommand } from "../key.ts";
+import { COPYING } from "./copying.ts";
+import { INIT } from "./init.ts";
 import { LOOKING } from "./looking.ts";
 import { OPERATING } from "./operating.ts";
 
@@ -40,4 +42,4 @@ const completions: CommandSpec = {
   },
 };
 
-export const COMMANDS: readonly CommandSpec[] = [...LOOKING, ...OPERATING, key, completions];
+export const COMMANDS: readonly CommandSpec[] = [INIT, key, ...LOOKING, ...OPERATING, ...COPYING, completions];

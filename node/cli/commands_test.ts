@@ -94,6 +94,87 @@ Deno.test("commands: what is wrong is said in a line that helps", async () => {
   match((await command("config", "push", "--help")).out, /Examples:\n {2}dhcpcluster-node config push/);
 });
 
+Deno.test("backup and restore: a node alone goes on with its leases; a copy is made while it runs", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-backup-" });
+  const copy = `${folder}/leases.db`;
+  try {
+    await withNode(async ({ file, ask }) => {
+      const lease = {
+        address: "10.77.1.1",
+        client: { chaddr: "02:00:00:00:00:01" },
+        expires: new Date(Date.now() + 3_600_000).toISOString(),
+      };
+      await ask({ method: "POST", path: "/leases/import", body: { leases: [lease] } });
+      match((await command("backup", copy, "--config", file)).out, /: 1 leases/);
+      match((await command("backup", copy, "--config", file)).err, /is not written over/);
+      match((await command("restore", copy, "--config", file)).err, /goes into an empty state directory/);
+      strictEqual(((await Deno.stat(copy)).mode ?? 0) & 0o777, 0o600);
+    });
+    await Deno.writeTextFile(`${folder}/junk`, "no database, but long enough to be taken for one".repeat(100));
+    await withNode(async ({ ask }) => {
+      const { body } = await ask({ path: "/leases" });
+      deepStrictEqual((body as { leases: { address: string }[] }).leases.map(({ address }) => address), ["10.77.1.1"]);
+      strictEqual((await ask({ path: "/readyz" })).status, 200);
+    }, {
+      before: async (file) => {
+        strictEqual((await command("restore", `${folder}/junk`, "--config", file)).code, 1);
+        match((await command("restore", copy, "--config", file)).out, /: 1 leases; start the node/);
+      },
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("init: what it writes is valid, with a key for several nodes, and nothing is written over", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-init-" });
+  try {
+    const [output, key] = [`${folder}/etc/node.yaml`, `${folder}/etc/cluster.key`];
+    const files = ["--output", output, "--key", key, "--state", `${folder}/state`];
+    const nodes = ["--nodes", "1=10.99.0.11,2=10.99.0.12,3=10.99.0.13"];
+    const made = await command(
+      "init",
+      "--yes",
+      "--address",
+      "10.99.0.12",
+      ...nodes,
+      "--dns",
+      "10.0.0.1, 10.0.0.2",
+      ...files,
+    );
+    strictEqual(made.code, 0, made.err);
+    match(made.out, /node 2 of 3\n.*a new cluster key\nNext:\n {2}copy .* to node 1 \(10\.99\.0\.11\) and node 3/);
+    strictEqual((await command("config", "check", output)).code, 0);
+    strictEqual(((await Deno.stat(key)).mode ?? 0) & 0o777, 0o600);
+    const before = await Deno.readTextFile(key);
+    match(
+      (await command("init", "--yes", "--address", "10.99.0.12", ...nodes, ...files)).err,
+      /--force writes over it/,
+    );
+    strictEqual(
+      (await command(
+        "init",
+        "--yes",
+        "--address",
+        "10.99.0.12",
+        ...nodes,
+        ...files,
+        "--force",
+        "--subnet",
+        "10.1.0.0/24",
+      ))
+        .code,
+      0,
+    );
+    strictEqual(await Deno.readTextFile(key), before);
+    match(await Deno.readTextFile(output), /subnet: 10\.1\.0\.0\/24\n {6}pools: \[10\.1\.0\.64-10\.1\.0\.254\]/);
+    const wrong = await command("init", "--yes", "--address", "10.99.0.12", "--nodes", "1=x", ...files, "--force");
+    deepStrictEqual([wrong.code, wrong.err], [1, 'dhcpcluster-node: --nodes: "1=x" is not ID=ADDRESS']);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("completion: the scripts parse, and bash completes commands, groups and options", async () => {
   for (const shell of SHELLS) {
     const script = completion(shell, { ...PROGRAM, commands: COMMANDS, running: ["--config"] });

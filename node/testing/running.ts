@@ -19,8 +19,15 @@ export interface Running {
   readonly ask: Ask;
 }
 
-/** Starts one, and removes everything afterwards. `token`: with a token file. */
-export async function withNode(test: (running: Running) => Promise<void>, { token = true } = {}): Promise<void> {
+/** Starts one, and removes everything afterwards. `token`: with a token file. `before` runs when
+ * its configuration is there. */
+export async function withNode(
+  test: (running: Running) => Promise<void>,
+  { token = true, before = () => Promise.resolve() }: {
+    readonly token?: boolean;
+    readonly before?: (file: string) => Promise<void>;
+  } = {},
+): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "dhcpcluster-api-" });
   await Deno.writeTextFile(`${directory}/token`, `${TOKEN}\n`, { mode: 0o600 });
   const port = 20_000 + Math.floor(Math.random() * 10_000);
@@ -37,6 +44,7 @@ export async function withNode(test: (running: Running) => Promise<void>, { toke
   ].join("\n");
   const file = `${directory}/node.yaml`;
   await Deno.writeTextFile(file, text);
+  await before(file);
   const loaded = loadConfig(text, nodeSchema, checkNode);
   ok(loaded.ok);
   const node = await Node.start({ config: loaded.value, root: loaded.root });
