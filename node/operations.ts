@@ -4,10 +4,11 @@
  */
 
 import { parseDocument } from "yaml";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../src/lease/client.ts";
+import type { ClientKey } from "../src/lease/client.ts";
 import type { LeaseDetail } from "../src/lease/slot.ts";
-import { formatIpv4, type Ipv4, parseIpv4, rangeContains } from "../src/net/ipv4.ts";
+import { formatIpv4, type Ipv4, parseIpv4 } from "../src/net/ipv4.ts";
 import { readOctets } from "./http/leases.ts";
+import { type ImportedLease, judgeImport } from "./importRule.ts";
 import { type Node, readClocks } from "./node.ts";
 
 /** What came of an operation. */
@@ -28,18 +29,6 @@ export interface ReservationInput {
   readonly subnet?: string | undefined;
 }
 
-/** A lease that another server gave. */
-export interface ImportedLease {
-  readonly address: string;
-  /** Hexadecimal; the client is known by it when it is given, else by its hardware address. */
-  readonly identifier?: string | null | undefined;
-  readonly htype?: number | undefined;
-  readonly chaddr?: string | undefined;
-  readonly hostname?: string | null | undefined;
-  /** ISO 8601; null: it does not end. */
-  readonly expires: string | null;
-}
-
 /** What became of one of them. */
 export interface Imported {
   readonly address: string;
@@ -52,8 +41,8 @@ const IMPORTS_AT_ONCE = 32;
 /** A proposal that fails for want of an answer is made again. */
 const IMPORT_ATTEMPTS = 3;
 
-type Service = { revision?: number; subnets?: Subnet[] } & Record<string, unknown>;
-type Subnet = { subnet?: string; reservations?: ReservationInput[] } & Record<string, unknown>;
+type Service = { revision?: number; subnets?: SubnetInput[] } & Record<string, unknown>;
+type SubnetInput = { subnet?: string; reservations?: ReservationInput[] } & Record<string, unknown>;
 
 /** The operations of one node. */
 export class Operations {
@@ -210,30 +199,20 @@ export class Operations {
   }
 
   async #import(lease: ImportedLease): Promise<Omit<Imported, "address">> {
-    const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
-    const address = parseIpv4(lease.address);
-    if (address === undefined) return refuse("this is not an IPv4 address");
     const { service } = this.#node.parts;
-    const subnet = service.policy.subnetOf(address);
-    if (subnet === undefined) return refuse("no configured subnet has it: add the subnet first");
-    const reserved = service.policy.reservationAt(address);
-    const pool = subnet.pools.find(({ range }) => rangeContains(range, address));
-    if (pool === undefined && reserved === undefined) return refuse("it lies in no pool of its subnet");
-    const client = clientOf(lease, subnet.prefix.address);
-    if (typeof client === "string") return refuse(client);
     const now = readClocks();
-    const endMs = lease.expires === null ? Infinity : Date.parse(lease.expires);
-    if (Number.isNaN(endMs)) return refuse(`"${lease.expires}" is no time`);
-    if (endMs <= now.wallMs) return { outcome: "expired" };
+    const { maxLeaseMs } = service.limits;
+    const judged = judgeImport(lease, { policy: service.policy, maxLeaseMs, nowMs: now.wallMs });
+    if ("outcome" in judged) return judged;
+    const { address, client, leaseMs, detail } = judged;
+    const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
     const slot = service.table.get(address);
     if (slot.state !== "free" && slot.hold > now.wallMs) {
-      if (slot.state !== "bound" || slot.client !== client.key) return refuse("somebody else has it here");
-      if (slot.hold >= Math.min(endMs, now.wallMs + service.limits.maxLeaseMs) - 1_000) return { outcome: "known" };
+      if (slot.state !== "bound" || slot.client !== client) return refuse("somebody else has it here");
+      if (slot.hold >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
     }
-    const leaseMs = Math.min(endMs - now.wallMs, service.limits.maxLeaseMs);
-    const detail: LeaseDetail = { ...client.detail, lastSeen: now.wallMs, expires: Math.floor(now.wallMs + leaseMs) };
     for (let attempt = 1;; attempt++) {
-      const outcome = await this.#propose(address, client.key, leaseMs, detail);
+      const outcome = await this.#propose(address, client, leaseMs, detail);
       if (outcome === undefined) return { outcome: "imported" };
       if (attempt === IMPORT_ATTEMPTS || outcome === "conflict") return refuse(IMPORT_FAILURES[outcome] ?? outcome);
     }
@@ -294,29 +273,6 @@ const IMPORT_FAILURES: Readonly<Record<string, string>> = {
   noAnchor: "this node's clock is not confirmed by a majority: try again",
   tooManyPending: "too many leases wait for their majority: try again",
 };
-
-function clientOf(
-  lease: ImportedLease,
-  subnet: Ipv4,
-): { readonly key: ClientKey; readonly detail: LeaseDetail } | string {
-  const chaddr = lease.chaddr === undefined || lease.chaddr === "" ? new Uint8Array() : readOctets(lease.chaddr);
-  if (chaddr === undefined || chaddr.length > 16) return `"${lease.chaddr}" is no hardware address`;
-  const { htype = 1, identifier } = lease;
-  const hasIdentifier = identifier !== undefined && identifier !== null && identifier !== "";
-  const octets = hasIdentifier ? readOctets(identifier) : undefined;
-  if (hasIdentifier && (octets === undefined || octets.length < 2 || octets.length > 255)) {
-    return `"${identifier}" is no client identifier`;
-  }
-  if (octets === undefined && chaddr.length === 0) return "it names neither a client identifier nor a hardware address";
-  const key = octets === undefined
-    ? clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) })
-    : clientKey({ subnet, tag: CLIENT_TAG.clientIdentifier, bytes: octets });
-  // Printable and at most 255 octets, like what clients send.
-  const hostname = (lease.hostname ?? "").replaceAll(/[^\x21-\x7e]/g, "").slice(0, 255);
-  const empty = new Uint8Array();
-  const detail = { htype, chaddr, hostname, circuitId: empty, remoteId: empty, giaddr: 0, lastSeen: 0, expires: 0 };
-  return { key, detail };
-}
 
 /** A `service` section out of JSON or YAML, or why not. */
 function readService(given: unknown): Service | string {
