@@ -6,6 +6,7 @@ import type { CommandSpec } from "../../src/cli/commands.ts";
 import { keyCommand } from "../key.ts";
 import { COPYING } from "./copying.ts";
 import { INIT } from "./init.ts";
+import { SWITCHING } from "../switch/commands.ts";
 import { LOOKING } from "./looking.ts";
 import { OPERATING } from "./operating.ts";
 
@@ -42,4 +43,12 @@ const completions: CommandSpec = {
   },
 };
 
-export const COMMANDS: readonly CommandSpec[] = [INIT, key, ...LOOKING, ...OPERATING, ...COPYING, completions];
+export const COMMANDS: readonly CommandSpec[] = [
+  INIT,
+  key,
+  ...LOOKING,
+  ...OPERATING,
+  ...COPYING,
+  ...SWITCHING,
+  completions,
+];

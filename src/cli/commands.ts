@@ -127,7 +127,8 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
   let rest = new TextEncoder().encode(text);
   try {
     while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
-  } catch {
-    // Whoever read it has seen enough, such as `head`.
+  } catch (error) {
+    // Whoever read it has seen enough, such as `head`; a full disk is something else.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

@@ -18,7 +18,7 @@ export interface ApiLease {
     readonly chaddr: string | null;
   };
   readonly hostname: string | null;
-  /** Null: never, for a lease that is bound. */
+  /** Null: the client was never told. */
   readonly expires: string | null;
   readonly circuitId: string | null;
   readonly remoteId: string | null;
@@ -34,7 +34,10 @@ const COLUMNS = [
 /** RFC 4180 §2: a header, and lines that end with CR LF. */
 export const CSV_HEADER = `${COLUMNS.join(",")}\r\n`;
 
-/** A lease as one line of CSV, its end included. An empty value is absent; a bound lease without end has `never`. */
+/** What the API says of a lease without end. */
+const FOREVER = "9999-12-31T23:59:59.000Z";
+
+/** A lease as one line of CSV, its end included. An empty value is absent; a lease without end has `never`. */
 export function csvRow(lease: ApiLease): string {
   const { client } = lease;
   const values = [
@@ -45,7 +48,7 @@ export function csvRow(lease: ApiLease): string {
     client.htype,
     colons(client.chaddr),
     lease.hostname,
-    lease.expires ?? (lease.state === "bound" ? "never" : null),
+    lease.expires === FOREVER ? "never" : lease.expires,
     colons(lease.circuitId),
     colons(lease.remoteId),
     lease.giaddr,
@@ -80,6 +83,9 @@ export const KEA_HEADER =
 /** RFC 2131 §3.3. */
 const INFINITE_SECONDS = 0xffffffff;
 
+/** What is left of a lease without end is a little less; half of it is 68 years. */
+const AS_GOOD_AS_INFINITE_SECONDS = 0x7fffffff;
+
 /** Kea knows a lease's subnet by a number that its configuration gives. */
 export interface KeaSubnet {
   readonly prefix: Prefix;
@@ -99,9 +105,10 @@ export function keaRow(lease: ApiLease, subnets: readonly KeaSubnet[], nowSecond
   const address = parseIpv4(lease.address);
   const subnet = subnets.find(({ prefix }) => address !== undefined && prefixContains(prefix, address));
   if (subnet === undefined) return { ok: false, reason: "no subnet contains its address" };
-  const endSeconds = lease.expires === null ? undefined : isoSeconds(lease.expires) ?? 0;
-  if (declined && endSeconds === undefined) return { ok: false, reason: "it does not say how long it rests" };
-  const lifetime = endSeconds === undefined ? INFINITE_SECONDS : endSeconds - nowSeconds;
+  const endSeconds = lease.expires === null ? undefined : isoSeconds(lease.expires);
+  if (endSeconds === undefined) return { ok: false, reason: "it does not say when it ends" };
+  const left = endSeconds - nowSeconds;
+  const lifetime = left > AS_GOOD_AS_INFINITE_SECONDS ? INFINITE_SECONDS : left;
   if (!(lifetime > 0)) return { ok: false, reason: "it has ended" };
   const hardware = colons(lease.client.chaddr);
   const identifier = colons(lease.client.identifier);
