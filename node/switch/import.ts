@@ -48,7 +48,7 @@ export interface ImportReport {
     readonly refused: number;
     /** Leases that had ended: nobody misses them. */
     readonly ended: number;
-    /** Addresses that rest there: nodes look for addresses in use by themselves. */
+    /** Addresses that rest there: a client that is given one declines it again. */
     readonly declined: number;
     /** Leases of an address that another file has for longer. */
     readonly superseded: number;

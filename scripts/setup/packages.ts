@@ -26,11 +26,13 @@ export const TEST_TOOLS: readonly Tool[] = [
   // The reference programs that prove the laboratory itself.
   { package: "dnsmasq-base", command: "dnsmasq" },
   { package: "isc-dhcp-relay", command: "dhcrelay" },
+  // What people switch from.
+  { package: "isc-dhcp-server", command: "dhcpd" },
+  { package: "kea-dhcp4-server", command: "kea-dhcp4" },
 ];
 
 /** For the comparison in `deno task bench`. */
 export const BENCH_TOOLS: readonly Tool[] = [
-  { package: "kea-dhcp4-server", command: "kea-dhcp4" },
   { package: "kea-admin", command: "perfdhcp" },
 ];
 

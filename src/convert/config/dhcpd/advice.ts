@@ -5,6 +5,9 @@ import { own } from "../../own.ts";
 
 const DDNS = lost("nodes do not update DNS; let clients do it, or a program that reads /events");
 const OMAPI = needless("the node has its own: dhcpcluster-node and the HTTP API");
+const PING = lost(
+  "nodes ping no address before they offer it; a client that finds it in use declines it, and it rests for declineTime",
+);
 const FAILOVER = needless("the cluster is what failover is for: every node knows every lease");
 const LDAP = lost("nodes take their configuration from node.yaml and from the leader only");
 
@@ -37,9 +40,9 @@ export const STATEMENT_ADVICE: Readonly<Record<string, Advice>> = {
   "omapi-key": OMAPI,
   failover: FAILOVER,
   "one-lease-per-client": needless("a client has one lease in a subnet"),
-  "ping-check": needless("nodes look for addresses in use ahead of time"),
-  "ping-timeout": needless("nodes look for addresses in use ahead of time"),
-  "ping-timeout-ms": needless("nodes look for addresses in use ahead of time"),
+  "ping-check": PING,
+  "ping-timeout": PING,
+  "ping-timeout-ms": PING,
   "dynamic-bootp-lease-cutoff": lost("BOOTP is not served; reserve addresses and let the devices use DHCP"),
   "dynamic-bootp-lease-length": lost("BOOTP is not served; reserve addresses and let the devices use DHCP"),
   "boot-unknown-clients": lost("who is no reservation gets an address of a pool; give a subnet no pools to prevent it"),
@@ -91,7 +94,7 @@ const PERMITS: Readonly<Record<string, Advice>> = {
   "client-updates": needless("nodes do not update DNS"),
   duplicates: needless("a client is known by its client identifier, or else by its hardware address"),
   declines: needless("a declined address rests for declineTime"),
-  leasequery: needless("DHCPLEASEQUERY is answered to relays"),
+  leasequery: lost("DHCPLEASEQUERY is not answered; ask GET /leases"),
   "unknown-clients": needless("who is no reservation gets an address of a pool"),
 };
 
@@ -105,7 +108,7 @@ export function permitAdvice(verb: string, what: string): Advice {
     return lost("who is no reservation gets an address of a pool; leave the pools out to serve reservations only");
   }
   if (what === "bootp" || what === "client-updates" || what === "leasequery") {
-    return own(PERMITS, what) ?? needless("has no counterpart");
+    return needless("it is not done here anyway");
   }
   return lost("clients can't be refused here; keep them away at the switch, or make a subnet of its own");
 }

@@ -169,6 +169,11 @@ class DhcpdConverter {
         return;
       case "use-host-decl-names":
         return;
+      case "ping-check":
+        if (/^(?:off|false|ignore)$/.test(value)) {
+          return this.#findings.needless(place, statementText(statement), "nodes ping no address before they offer it");
+        }
+        return this.#lost(statement, own(STATEMENT_ADVICE, "ping-check")?.advice ?? "");
       case "allow":
       case "deny":
       case "ignore": {

@@ -37,7 +37,7 @@ export const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
   "dhcp-lease-max": needless("a pool has as many leases as addresses"),
   "dhcp-no-override": needless("boot file and server name stand in fields, and in options when a client asks for them"),
   "dhcp-sequential-ip": needless("nodes give addresses never used first, then the one that ended longest ago"),
-  "no-ping": needless("nodes look for addresses in use ahead of time"),
+  "no-ping": needless("nodes ping no address before they offer it"),
   "log-dhcp": needless("set log.level to debug in node.yaml"),
   "quiet-dhcp": needless("set log.level in node.yaml"),
   "log-facility": needless("set log in node.yaml"),
