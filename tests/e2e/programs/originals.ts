@@ -39,6 +39,9 @@ const kea: Original = {
   "client-classes": [ {
     "name": "busybox", "test": "substring(option[60].hex,0,5) == 'udhcp'",
     "option-data": [ { "name": "ntp-servers", "data": "10.77.0.123" } ]
+  }, {
+    "name": "also", "test": "substring(option[60].hex,0,4) == 'udhc'",
+    "option-data": [ { "name": "ntp-servers", "data": "10.77.0.124" } ]
   } ],
   "subnet4": [ {
     "id": 1, "subnet": "10.77.0.0/24", # the clients
@@ -69,6 +72,10 @@ option domain-name "example.net";
 class "busybox" {
   match if substring (option vendor-class-identifier, 0, 5) = "udhcp";
   option ntp-servers 10.77.0.123;
+}
+class "also" {
+  match if substring (option vendor-class-identifier, 0, 4) = "udhc";
+  option ntp-servers 10.77.0.124;
 }
 subnet 10.77.0.0 netmask 255.255.255.0 {
   option routers 10.77.0.1;
@@ -102,7 +109,9 @@ dhcp-option=tag:clients,option:router,10.77.0.1
 dhcp-option=option:dns-server,10.77.0.53,10.77.0.54
 dhcp-host=${reserved},10.77.0.50,printer
 dhcp-vendorclass=set:busybox,udhcp
+dhcp-vendorclass=set:also,udhc
 dhcp-option=tag:busybox,option:ntp-server,10.77.0.123
+dhcp-option=tag:also,option:ntp-server,10.77.0.124
 `,
   check: (file) => ["dnsmasq", "--test", `--conf-file=${file}`],
   command: (file) => [

@@ -83,7 +83,10 @@ class DhcpdConverter {
       remark: `${remark}; true is better where no other server answers`,
     };
     for (const { statement, around } of this.#hosts) this.#host(statement, around);
-    for (const one of this.#classes) {
+    // dhcpd runs the statements of classes from the last to the first, so that the first one wins; here the last one does.
+    const conditional = this.#classes.filter((one) => one.conditional);
+    const declared = this.#classes.filter((one) => !one.conditional).reverse();
+    for (const one of [...conditional, ...declared]) {
       if (one.matches.length === 0) continue;
       if (saysNothing(one.scope)) {
         const advice = "it only marks clients, to choose pools by, which has no counterpart here";

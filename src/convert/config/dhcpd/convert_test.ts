@@ -54,6 +54,11 @@ Deno.test("dhcpd: conditions outside of everything else become classes, the firs
   strictEqual(service.bootFile, "undionly.kpxe");
 });
 
+Deno.test("dhcpd: the first class wins there and the last one here, so they are turned round", () => {
+  const { service } = converted("dhcpd", DHCPD);
+  deepStrictEqual(service.classes.map(({ name }: { name: string }) => name), ["line-34", "line-32", "phones", "pxe"]);
+});
+
 Deno.test("dhcpd: classes of the common forms", () => {
   const { service } = converted("dhcpd", DHCPD);
   const classOf = (name: string) => service.classes.find((one: { name: string }) => one.name === name);
