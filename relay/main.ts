@@ -5,6 +5,7 @@ import { type Given, runProgram } from "../src/cli/program.ts";
 import { onSignals } from "../src/cli/signals.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { loadConfigFile } from "../src/config/load.ts";
+import { serveDashboard } from "../src/http/dashboard/serve.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
@@ -12,6 +13,8 @@ import { findInterface } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { FILES } from "./dashboard/files.ts";
+import { RelayEvents } from "./events.ts";
 import { relayHealth } from "./health.ts";
 import { systemPing } from "./measure/ping.ts";
 import { describeLink } from "./resolve.ts";
@@ -26,6 +29,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   waitForDatagramsFirst();
   const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
   const health = relayHealth({ service, now, startedMs: Date.now() });
+  const events = new RelayEvents(() => health.status());
   const http = await listen();
 
   const implementation = socketImplementation();
@@ -40,6 +44,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
     async stop(signal) {
       log.info("{signal}: stopping", { signal });
       await service.close();
+      events.close();
       await http.close();
       log.info("stopped");
     },
@@ -49,13 +54,13 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
 
   async function listen() {
     try {
-      return serveHttp(
-        healthApp({
-          ...health,
-          failed: (path, error) => log.error("GET {path} failed: {error}", { path, error }),
-        }),
-        config.http,
-      );
+      const app = healthApp({
+        ...health,
+        failed: (path, error) => log.error("GET {path} failed: {error}", { path, error }),
+      });
+      app.get("/events", () => events.open());
+      serveDashboard(app, FILES);
+      return serveHttp(app, config.http);
     } catch (error) {
       await service.close();
       throw error;

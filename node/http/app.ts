@@ -6,11 +6,13 @@
 import type { Hono } from "hono";
 import { z } from "zod";
 import { VERSION } from "../../src/cli/version.ts";
+import { serveDashboard } from "../../src/http/dashboard/serve.ts";
 import { healthApp } from "../../src/http/health.ts";
 import { metricsRegistry } from "../../src/http/metrics.ts";
 import { openApi } from "../../src/http/openapi.ts";
 import { mount, type Route, route, type RouteGuard } from "../../src/http/routes.ts";
 import { logger } from "../../src/log/configure.ts";
+import { FILES } from "../dashboard/files.ts";
 import { nodeMetrics } from "../metrics.ts";
 import type { Node } from "../node.ts";
 import { Operations } from "../operations.ts";
@@ -33,6 +35,7 @@ export function nodeApps(node: Node, feed: EventFeed): (guard: RouteGuard) => Ho
       failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
     });
     mount(app, routes, guard);
+    serveDashboard(app, FILES);
     return app;
   };
 }

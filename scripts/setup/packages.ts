@@ -23,6 +23,7 @@ export const TEST_TOOLS: readonly Tool[] = [
   { package: "dhcpcd5", command: "dhcpcd" },
   { package: "faketime", command: "faketime" },
   { package: "prometheus", command: "promtool" },
+  { package: "chromium", command: "chromium" },
   // The reference programs that prove the laboratory itself.
   { package: "dnsmasq-base", command: "dnsmasq" },
   { package: "isc-dhcp-relay", command: "dhcrelay" },

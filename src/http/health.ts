@@ -32,7 +32,8 @@ export function healthApp(source: HealthSource): Hono {
   app.use(async (context, next) => {
     await next();
     // Answers are about this moment: an intermediary that repeats an old one would hide an outage.
-    context.header("Cache-Control", "no-store");
+    // What has a tag of its own is asked for again with it.
+    context.header("Cache-Control", context.res.headers.has("ETag") ? "no-cache" : "no-store");
     context.header("X-Content-Type-Options", "nosniff");
   });
   app.get("/healthz", (context) => context.json({ alive: true }));

@@ -1,0 +1,347 @@
+/** The node's dashboard: who leads, who is there, how full the pools are, and who has which address. */
+
+import {
+  badge,
+  chart,
+  clock,
+  colourOf,
+  element,
+  EventList,
+  fill,
+  follow,
+  legend,
+  milliseconds,
+  number,
+  Series,
+  span,
+  svg,
+  table,
+  theme,
+  verdict,
+} from "../../src/http/dashboard/assets/common.js";
+
+const rates = new Series();
+const [p50, p99] = [new Series(), new Series()];
+const events = new EventList("events");
+let before = null;
+let ids = [];
+let leader = null;
+
+theme();
+events.draw();
+follow({
+  status: showStatus,
+  lease: ({ time, kind, address, client, hostname, skipped }) => {
+    const more = skipped === undefined ? "" : ` (and ${skipped} more)`;
+    events.add(time, "", `${kind} ${address} ${kind === "granted" ? "to" : "by"} ${hostname ?? client}${more}`);
+  },
+  notice: ({ time, level, message }) => events.add(time, level, message),
+});
+
+function showStatus(status) {
+  const { cluster } = status;
+  ids = cluster.members.map(({ id }) => id);
+  leader = status.leader;
+  document.getElementById("where").textContent = `${status.id} · ${
+    cluster.members.find(({ self }) => self)?.address ?? ""
+  }`;
+  document.getElementById("version").textContent = `version ${status.version}, up ${
+    span(status.uptimeSeconds)
+  }, configuration revision ${status.revision ?? "unknown"}`;
+  judge(status);
+  showMembers(status);
+  showRates(status);
+}
+
+function judge(status) {
+  const { cluster, subnets } = status;
+  const alone = cluster.members.length === 1;
+  const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
+  const problems = cluster.problems.map(({ message }) => message);
+  const fullest = subnets.map(({ subnet, pools }) => {
+    const sum = (key) => pools.reduce((total, pool) => total + pool[key], 0);
+    return { subnet, share: sum("addresses") === 0 ? 0 : sum("bound") / sum("addresses") };
+  }).sort((a, b) => b.share - a.share)[0];
+  const use = fullest === undefined ? "" : `${Math.round(100 * fullest.share)} % of ${fullest.subnet} used`;
+  const leads = alone
+    ? "it serves alone"
+    : leader === null
+    ? "nobody leads"
+    : `node ${leader} leads (term ${status.term})`;
+  const headline = alone
+    ? status.ready ? "This node serves" : "This node does not serve"
+    : `${serving} of ${cluster.members.length} nodes serve`;
+  const line = [
+    status.ready ? "" : `This node does not: ${status.reason}`,
+    leads,
+    status.quorum ? "" : "no majority is there: nothing is granted or extended",
+    use,
+  ].filter(Boolean).join(" · ");
+  const kind = !status.quorum || serving === 0
+    ? "bad"
+    : serving < cluster.members.length || problems.length > 0 || fullest?.share > 0.95
+    ? "warn"
+    : "good";
+  verdict(kind, headline, line, problems);
+}
+
+function showMembers({ cluster, id: self, role }) {
+  const rows = cluster.members.map((member) => {
+    const dot = element("span", { class: "dot" });
+    dot.style.background = colourOf(member.id, ids);
+    const state = !member.present
+      ? badge("bad", "silent")
+      : member.ready === true
+      ? badge("good", "serves")
+      : member.ready === false
+      ? badge("warn", member.synced === false ? "joining" : "does not serve")
+      : badge("plain", "unknown");
+    return [
+      element("span", {}, dot, `${member.id}${member.id === self ? " (this)" : ""}`),
+      member.address,
+      element("span", {}, state, " ", member.id === leader ? badge("plain", "leads") : ""),
+      member.self
+        ? ""
+        : member.lastSeenMs === null
+        ? "never"
+        : member.lastSeenMs < 1_500
+        ? "now"
+        : `${span(member.lastSeenMs / 1_000)} ago`,
+      member.self || member.stream === undefined || member.stream.lag === null ? "" : number(member.stream.lag),
+      member.self || member.clockOffsetMs === null || member.clockOffsetMs === undefined
+        ? ""
+        : `${member.clockOffsetMs} ms`,
+    ];
+  });
+  fill(
+    "members",
+    table([
+      { name: "node" },
+      { name: "address", mono: true },
+      { name: "state" },
+      { name: "heard" },
+      { name: "records behind", number: true, wide: true },
+      { name: "clock", number: true, wide: true },
+    ], rows),
+    role === "standalone" ? element("p", { class: "faint" }, "This node is alone: a majority is its own disk.") : null,
+  );
+}
+
+function showRates({ counters, latency }) {
+  const now = performance.now();
+  const acks = counters.sent.ACK;
+  if (before !== null && acks >= before.acks) {
+    const rate = (acks - before.acks) / Math.max(0.2, (now - before.at) / 1_000);
+    rates.add(rate);
+    document.getElementById("rate").textContent = `${number(rate)}/s`;
+    chart("rates", [{ name: "leases per second", colour: "var(--accent)", series: rates }]);
+  }
+  before = { acks, at: now };
+  const { commits } = latency;
+  p50.add(commits.p50Ms ?? NaN);
+  p99.add(commits.p99Ms ?? NaN);
+  document.getElementById("latency").textContent = commits.count === 0 ? "–" : milliseconds(commits.p50Ms);
+  chart("latencies", [
+    { name: "median", colour: "var(--accent)", series: p50 },
+    { name: "99 %", colour: "var(--n1)", series: p99 },
+  ], { unit: "ms" });
+  fill(
+    "latency-legend",
+    legend([
+      { colour: "var(--accent)", text: `median ${milliseconds(commits.p50Ms)}` },
+      { colour: "var(--n1)", text: `99 % within ${milliseconds(commits.p99Ms)}` },
+    ]),
+  );
+}
+
+/** Pools and whose addresses they are: from the leader all, from others their own. */
+async function showPools() {
+  try {
+    const { pools } = await ask("/ranges");
+    const all = pools.some(({ nodes }) => nodes.length > 1) || ids.length === 1;
+    document.getElementById("pools-note").textContent = all || leader === null
+      ? ""
+      : `this node's share; node ${leader} leads and knows all of them`;
+    fill(
+      "pools",
+      pools.length === 0 ? element("p", { class: "empty" }, "No pools are known here yet.") : pools.map(poolOf),
+    );
+  } catch {
+    // Said by the lost connection.
+  }
+  setTimeout(showPools, 4_000);
+}
+
+const USES = [
+  ["bound", "leased", "var(--accent)"],
+  ["offered", "offered", "var(--n6)"],
+  ["reserved", "reserved", "var(--n3)"],
+  ["resting", "resting", "var(--n1)"],
+];
+
+function poolOf({ range, subnet, use, nodes }) {
+  const bar = element("div", {
+    class: "bar",
+    role: "img",
+    "aria-label": `${use.bound} of ${use.addresses} addresses leased`,
+  });
+  for (const [key, , colour] of USES) {
+    const part = element("i");
+    part.style.width = `${100 * use[key] / use.addresses}%`;
+    part.style.background = colour;
+    bar.append(part);
+  }
+  const [first, last] = range.split("-").map(toNumber);
+  const strip = svg("svg", {
+    class: "strip",
+    viewBox: "0 0 1000 10",
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  });
+  for (const { id, ranges } of nodes) {
+    for (const text of ranges) {
+      const [from, to = from] = text.split("-").map(toNumber);
+      const x = 1_000 * (from - first) / (last - first + 1);
+      const rect = svg("rect", {
+        x,
+        y: 0,
+        height: 10,
+        width: Math.max(0.6, 1_000 * (to - from + 1) / (last - first + 1)),
+      });
+      rect.style.fill = colourOf(id, ids);
+      strip.append(rect);
+    }
+  }
+  return element(
+    "div",
+    { class: "pool" },
+    element(
+      "p",
+      {},
+      element("span", { class: "mono" }, range),
+      element("span", { class: "faint" }, `in ${subnet}`),
+      element("strong", {}, `${Math.round(100 * use.bound / use.addresses)} % leased`),
+    ),
+    bar,
+    legend([
+      ...USES.filter(([key]) => use[key] > 0 || key === "bound").map(([key, text, colour]) => ({
+        colour,
+        text: `${number(use[key])} ${text}`,
+      })),
+      { colour: "var(--shade)", text: `${number(use.free)} free` },
+    ]),
+    nodes.length > 1 || ids.length > 1
+      ? [
+        element("p", { class: "faint" }, "Who gives from where"),
+        strip,
+        legend(
+          nodes.map(({ id, addresses }) => ({ colour: colourOf(id, ids), text: `node ${id}: ${number(addresses)}` })),
+        ),
+      ]
+      : null,
+  );
+}
+
+function toNumber(address) {
+  return address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+}
+
+async function ask(path) {
+  const response = await fetch(path);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error ?? `status ${response.status}`);
+  return body;
+}
+
+/** What the search field means: an address, a hardware address, or a part of a host name. */
+function queryOf(text) {
+  if (/^\d{1,3}\.[\d./-]*$/.test(text)) return { address: text };
+  if (/^([0-9a-f]{2}[:-])+[0-9a-f]{0,2}$/i.test(text)) return { client: text.replace(/[:-][0-9a-f]?$/i, "") };
+  return text === "" ? {} : { hostname: text };
+}
+
+const PAGE = 25;
+let starts = [null];
+
+async function showLeases() {
+  const text = document.getElementById("text").value.trim();
+  const after = starts.at(-1);
+  const query = new URLSearchParams({
+    ...queryOf(text),
+    state: document.getElementById("state").value,
+    limit: PAGE,
+    ...(after === null ? {} : { after }),
+  });
+  try {
+    const { leases, next } = await ask(`/leases?${query}`);
+    fill(
+      "leases",
+      leases.length === 0
+        ? element("p", { class: "empty" }, text === "" ? "No leases." : `Nothing matches “${text}”.`)
+        : leaseTable(leases),
+    );
+    document.getElementById("previous").disabled = starts.length === 1;
+    const forward = document.getElementById("next");
+    forward.disabled = next === null;
+    forward.dataset.after = next ?? "";
+    document.getElementById("page").textContent = leases.length === 0 ? "" : `page ${starts.length}`;
+  } catch (error) {
+    fill("leases", element("p", { class: "empty" }, error.message));
+  }
+}
+
+function leaseTable(leases) {
+  return table(
+    [
+      { name: "address", mono: true },
+      { name: "host name" },
+      { name: "hardware", mono: true },
+      { name: "state" },
+      { name: "until", wide: true },
+    ],
+    leases.map(({ address, hostname, client, state, remainingSeconds, expires }) => [
+      address,
+      hostname ?? "",
+      client.chaddr || (client.identifier ?? ""),
+      state === "bound" ? (remainingSeconds > 0 ? `${span(remainingSeconds)} left` : "running") : state,
+      expires === null ? "" : until(new Date(expires)),
+    ]),
+  );
+}
+
+/** The time, and the day when it is another one. */
+function until(date) {
+  const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString()} `;
+  return `${day}${clock(date)}`;
+}
+
+document.getElementById("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  starts = [null];
+  showLeases();
+});
+document.getElementById("state").addEventListener("change", () => {
+  starts = [null];
+  showLeases();
+});
+let typing = 0;
+document.getElementById("text").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    starts = [null];
+    showLeases();
+  }, 250);
+});
+document.getElementById("next").addEventListener("click", (event) => {
+  starts.push(event.currentTarget.dataset.after);
+  showLeases();
+});
+document.getElementById("previous").addEventListener("click", () => {
+  starts.pop();
+  showLeases();
+});
+
+showPools();
+showLeases();
+// The first page is kept fresh; whoever has turned pages is reading.
+setInterval(() => starts.length === 1 && document.visibilityState === "visible" && showLeases(), 5_000);

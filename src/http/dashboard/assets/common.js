@@ -1,0 +1,297 @@
+/**
+ * What both dashboards share: elements, theme, live events, charts. Whatever comes from the network is put in as text, never
+ * as HTML: host names are chosen by anybody.
+ */
+
+/** An element with properties, attributes and children; text stays text. */
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === "class") made.className = value;
+    else if (key === "title") made.title = value;
+    else made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  return made;
+}
+
+/** Replaces what is in an element; keeps it when nothing has changed, so that selections and scrolling stay. */
+export function fill(id, ...children) {
+  const place = document.getElementById(id);
+  const next = element("div", {}, ...children);
+  if (place.dataset.seen === next.innerHTML) return;
+  place.dataset.seen = next.innerHTML;
+  place.replaceChildren(...next.childNodes);
+}
+
+/** A table; columns are `{ name, number, mono, wide, text }`, rows are lists of cells (text or elements). */
+export function table(columns, rows) {
+  const kind = ({ number, mono, wide }) =>
+    [number && "number", mono && "mono", wide && "wide"].filter(Boolean).join(" ");
+  const head = element(
+    "tr",
+    {},
+    columns.map((column) => element("th", { scope: "col", class: kind({ ...column, mono: false }) }, column.name)),
+  );
+  const body = rows.map((row) =>
+    element("tr", {}, row.map((cell, index) => element("td", { class: kind(columns[index]) }, cell)))
+  );
+  return element(
+    "div",
+    { class: "scroll" },
+    element("table", {}, element("thead", {}, head), element("tbody", {}, body)),
+  );
+}
+
+export function badge(kind, text) {
+  return element("span", { class: `badge ${kind}` }, text);
+}
+
+const SHAPES = {
+  good: "M24 4a20 20 0 1 0 0 40 20 20 0 0 0 0-40zm-3.2 29.2-8.4-8.4 3.4-3.4 5 5 11.4-11.4 3.4 3.4z",
+  warn: "M24 4 2 42h44zm-2.4 14h4.8v12h-4.8zm0 15h4.8v4.8h-4.8z",
+  bad:
+    "M15 4 4 15v18l11 11h18l11-11V15L33 4zm1.6 9.2L24 20.600l7.400-7.400 3.400 3.400-7.400 7.400 7.400 7.400-3.400 3.400-7.400-7.400-7.400 7.400-3.400-3.400 7.400-7.400-7.400-7.400z",
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children.flat());
+  return made;
+}
+
+/** The first thing on the page: how things are, in a word, a colour and a shape. */
+export function verdict(kind, headline, line, problems = []) {
+  const place = document.getElementById("verdict");
+  const key = JSON.stringify([kind, headline, line, problems]);
+  if (place.dataset.seen === key) return;
+  place.dataset.seen = key;
+  place.className = `verdict ${kind}`;
+  const shape = svg(
+    "svg",
+    { viewBox: "0 0 48 48", "aria-hidden": "true" },
+    svg("path", { d: SHAPES[kind], fill: "currentColor" }),
+  );
+  const list = problems.length === 0
+    ? []
+    : [element("ul", { class: "problems" }, problems.map((problem) => element("li", {}, problem)))];
+  place.replaceChildren(shape, element("h1", {}, headline), element("p", {}, line), ...list);
+  const words = { good: "✓", warn: "!", bad: "✕" };
+  document.title = `${words[kind]} ${headline}`;
+}
+
+/** Light, dark, or as the system has it. */
+export function theme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  let chosen = null;
+  try {
+    chosen = localStorage.getItem("theme");
+  } catch {
+    // Not remembered, then.
+  }
+  const button = document.getElementById("theme");
+  const apply = () => {
+    const now = chosen ?? (dark.matches ? "dark" : "light");
+    document.documentElement.dataset.theme = now;
+    button.textContent = now === "dark" ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Use ${now === "dark" ? "light" : "dark"} colours`);
+  };
+  button.addEventListener("click", () => {
+    chosen = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    try {
+      localStorage.setItem("theme", chosen);
+    } catch {
+      // Not remembered, then.
+    }
+    apply();
+  });
+  dark.addEventListener("change", apply);
+  apply();
+}
+
+/** Follows `/events`; says so on the page while there is no connection. Browsers come again by themselves. */
+export function follow(handlers) {
+  const lost = document.getElementById("lost");
+  let lostSince = null;
+  let timer = 0;
+  const source = new EventSource("/events");
+  const alive = () => {
+    clearTimeout(timer);
+    lostSince = null;
+    lost.classList.remove("shown");
+    timer = setTimeout(gone, 5_000);
+  };
+  const gone = () => {
+    lostSince ??= new Date();
+    lost.textContent = `No connection since ${clock(lostSince)}: what you see is from before. Trying again …`;
+    lost.classList.add("shown");
+    document.title = "? no connection";
+    document.getElementById("verdict").dataset.seen = "";
+  };
+  source.addEventListener("error", gone);
+  for (const [name, handle] of Object.entries(handlers)) {
+    source.addEventListener(name, (event) => {
+      alive();
+      handle(JSON.parse(event.data));
+    });
+  }
+}
+
+export function clock(date) {
+  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+}
+
+export function span(seconds) {
+  const units = [["d", 86_400], ["h", 3_600], ["m", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => seconds >= size);
+  if (first === -1) return "0s";
+  let rest = Math.floor(seconds);
+  return units.slice(first, first + 2).map(([unit, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count > 0 ? `${count}${unit}` : "";
+  }).filter(Boolean).join(" ");
+}
+
+export function milliseconds(ms) {
+  if (ms === null || ms === undefined) return "–";
+  return `${ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}
+
+const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+export const number = (value) => NUMBER.format(value);
+
+/** Colours of nodes by their place among all ids. */
+export function colourOf(id, ids) {
+  return `var(--n${Math.max(0, ids.indexOf(id)) % 8})`;
+}
+
+/** Values of the last two minutes, by second. */
+export class Series {
+  #points = [];
+  static SECONDS = 120;
+
+  add(value, at = Date.now()) {
+    this.#points.push({ at, value });
+    while (this.#points.length > 0 && this.#points[0].at < at - 1_000 * Series.SECONDS) this.#points.shift();
+  }
+
+  get points() {
+    return this.#points;
+  }
+
+  get last() {
+    return this.#points.at(-1)?.value;
+  }
+}
+
+/** Lines over the last two minutes. `lines` are `{ name, colour, series }`. */
+export function chart(id, lines, { unit = "", format = number } = {}) {
+  const place = document.getElementById(id);
+  const width = Math.max(240, place.clientWidth);
+  const height = 152;
+  const [left, bottom, top] = [52, 20, 8];
+  const values = lines.flatMap(({ series }) => series.points.map(({ value }) => value)).filter(Number.isFinite);
+  const highest = niceCeiling(Math.max(0, ...values));
+  const now = Date.now();
+  const x = (at) => left + (width - left) * (1 - (now - at) / (1_000 * Series.SECONDS));
+  const y = (value) => top + (height - top - bottom) * (1 - value / highest);
+  const grid = [0, highest / 2, highest].flatMap((value) => [
+    svg("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
+    Object.assign(svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }), {
+      textContent: `${format(value)}`,
+    }),
+  ]);
+  const times = [[-120, "start"], [-60, "middle"], [0, "end"]].map(([seconds, anchor]) =>
+    Object.assign(svg("text", { x: x(now + 1_000 * seconds), y: height - 4, "text-anchor": anchor }), {
+      textContent: seconds === 0 ? `now${unit === "" ? "" : `, ${unit}`}` : `${seconds} s`,
+    })
+  );
+  const paths = lines.map(({ colour, series }) => {
+    let drawn = "";
+    let pen = "M";
+    for (const { at, value } of series.points) {
+      if (!Number.isFinite(value)) pen = "M";
+      else {
+        drawn += `${pen}${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+        pen = "L";
+      }
+    }
+    const path = svg("path", { d: drawn });
+    path.style.stroke = colour;
+    return path;
+  });
+  const label = lines.map(({ name, series }) =>
+    `${name} ${Number.isFinite(series.last) ? format(series.last) : "none"}`
+  );
+  const drawing = svg("svg", {
+    class: "chart",
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": label.join(", "),
+  });
+  drawing.append(...grid, ...times, ...paths);
+  place.replaceChildren(drawing);
+}
+
+function niceCeiling(value) {
+  if (!(value > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value);
+}
+
+/** A list with a coloured dot for each line of a chart. */
+export function legend(entries) {
+  return element(
+    "ul",
+    { class: "legend" },
+    entries.map(({ colour, text }) => {
+      const dot = element("span", { class: "dot" });
+      dot.style.background = colour;
+      return element("li", {}, dot, text);
+    }),
+  );
+}
+
+/** The last events, newest first. */
+export class EventList {
+  #lines = [];
+  #id;
+  #seen = new Set();
+
+  constructor(id) {
+    this.#id = id;
+  }
+
+  add(time, kind, text) {
+    // After a connection was lost, the program tells the last lines again.
+    const key = `${time} ${text}`;
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.#lines.unshift({ time, kind, text, key });
+    for (const { key } of this.#lines.splice(200)) this.#seen.delete(key);
+    this.draw();
+  }
+
+  draw() {
+    fill(
+      this.#id,
+      this.#lines.length === 0 ? element("p", { class: "empty" }, "Nothing has happened yet.") : element(
+        "ol",
+        { class: "events" },
+        this.#lines.slice(0, 100).map(({ time, kind, text }) =>
+          element(
+            "li",
+            {},
+            element("time", { datetime: time }, clock(new Date(time))),
+            element("span", { class: kind }, text),
+          )
+        ),
+      ),
+    );
+  }
+}
