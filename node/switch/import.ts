@@ -3,7 +3,7 @@
  * majority's disks, so that doing it twice changes nothing. A dry run asks the node the same questions and changes nothing.
  */
 
-import { fromHex, toHex } from "../../src/bytes/hex.ts";
+import { fromHex } from "../../src/bytes/hex.ts";
 import { printable } from "../../src/cli/table.ts";
 import { serviceSchema } from "../../src/config/service.ts";
 import type { ForeignLease, Unusable } from "../../src/convert/leases/lease.ts";
@@ -146,9 +146,9 @@ function toRequest(lease: ForeignLease) {
   return {
     address: formatIpv4(lease.address),
     client: {
-      identifier: identifier.length === 0 ? null : toHex(identifier),
+      identifier: identifier === "" ? null : identifier,
       htype: htype === 0 ? 1 : htype,
-      chaddr: toHex(chaddr, ":"),
+      chaddr,
     },
     hostname: hostname === "" ? null : hostname,
     expires: isoOf(lease),
@@ -167,7 +167,7 @@ function describe(lease: ForeignLease): Omit<ImportOutcome, "outcome"> {
   const { identifier, chaddr } = lease;
   return {
     address: formatIpv4(lease.address),
-    client: chaddr.length > 0 ? toHex(chaddr, ":") : toHex(identifier),
+    client: chaddr === "" ? identifier : chaddr.replaceAll(/..(?=.)/g, "$&:"),
     hostname: lease.hostname,
     expires: isoOf(lease),
   };

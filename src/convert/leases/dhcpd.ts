@@ -4,6 +4,7 @@
  */
 
 import { parseIpv4 } from "../../net/ipv4.ts";
+import { toHex } from "../../bytes/hex.ts";
 import { colonOctets, IscSyntaxError, Lexer, type Token } from "../isc/lexer.ts";
 import {
   type ForeignLease,
@@ -13,6 +14,7 @@ import {
   latin1Bytes,
   LeaseCollector,
   type LeaseReading,
+  plainHex,
   usableIdentifier,
 } from "./lease.ts";
 import { utcSeconds } from "./time.ts";
@@ -123,15 +125,13 @@ interface Said {
   abandoned: boolean;
   expires: number | undefined;
   hasEnd: boolean;
-  identifier: Uint8Array;
+  identifier: string;
   htype: number;
-  chaddr: Uint8Array;
+  chaddr: string;
   hostname: string;
-  circuitId: Uint8Array;
-  remoteId: Uint8Array;
+  circuitId: string;
+  remoteId: string;
 }
-
-const NO_BYTES = new Uint8Array();
 
 function readLease(lexer: Lexer, head: Token, text: string, file: string, found: LeaseCollector): void {
   const place = { file, line: head.line };
@@ -140,8 +140,8 @@ function readLease(lexer: Lexer, head: Token, text: string, file: string, found:
   const open = need(lexer, head);
   if (open.text !== "{") throw new IscSyntaxError(open.line, `"${open.text}" stands where "{" was expected`);
   const said: Said = {
-    ...{ state: undefined, abandoned: false, expires: undefined, hasEnd: false, identifier: NO_BYTES, htype: 0 },
-    ...{ chaddr: NO_BYTES, hostname: "", circuitId: NO_BYTES, remoteId: NO_BYTES },
+    ...{ state: undefined, abandoned: false, expires: undefined, hasEnd: false, identifier: "", htype: 0 },
+    ...{ chaddr: "", hostname: "", circuitId: "", remoteId: "" },
   };
   let end = open.end;
   for (;;) {
@@ -251,13 +251,18 @@ function skipBlock(lexer: Lexer, head: Token): void {
   }
 }
 
-/** A string's octets, or octets in hexadecimal with colons. */
-function octets(token: Token | undefined): Uint8Array {
-  if (token === undefined) return NO_BYTES;
-  if (token.kind === "string") return latin1Bytes(token.text);
-  const bytes = colonOctets(token.text);
+/** A string's octets, or octets in hexadecimal with colons, of one or two digits each. */
+function octets(token: Token | undefined): string {
+  if (token === undefined) return "";
+  if (token.kind === "string") return toHex(latin1Bytes(token.text));
+  const bytes = plainHex(token.text) ?? colonHex(token.text);
   if (bytes === undefined) throw new IscSyntaxError(token.line, `"${token.text}" is neither a string nor octets`);
   return bytes;
+}
+
+function colonHex(text: string): string | undefined {
+  const bytes = colonOctets(text);
+  return bytes && toHex(bytes);
 }
 
 const HARDWARE_TYPES: Readonly<Record<string, number>> = {

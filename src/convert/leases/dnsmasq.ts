@@ -3,7 +3,6 @@
  * expiry is 0 for a lease without end and `*` stands for nothing. A line `duid …` starts the DHCPv6 leases.
  */
 
-import { fromHex } from "../../bytes/hex.ts";
 import { parseIpv4 } from "../../net/ipv4.ts";
 import {
   hostnameOf,
@@ -12,11 +11,11 @@ import {
   LeaseCollector,
   type LeaseReading,
   type Place,
+  plainHex,
   usableIdentifier,
 } from "./lease.ts";
 
 const ETHERNET = 1;
-const NO_BYTES = new Uint8Array();
 
 /** Reads the text of a file, one character per octet. Never throws for what the text is like. */
 export function readDnsmasqLeases(text: string, file: string): LeaseReading {
@@ -53,9 +52,9 @@ function readRow(row: string, place: Place, found: LeaseCollector): void {
   if (address === undefined || !isHostAddress(address)) return refuse(`"${ip}" is not the address of a host`);
   // The hardware type is written only where it is not Ethernet: `06-00:11:…`.
   const typed = /^(?:([0-9a-f]{2})-)?(.*)$/i.exec(hardware);
-  const chaddr = fromHex(typed?.[2] ?? "");
+  const chaddr = plainHex(typed?.[2] ?? "");
   if (chaddr === undefined) return refuse(`"${hardware}" is no hardware address`);
-  const identifier = id === "*" ? NO_BYTES : fromHex(id);
+  const identifier = id === "*" ? "" : plainHex(id);
   if (identifier === undefined) return refuse(`"${id}" is no client identifier`);
   const problem = identityProblem(identifier, chaddr);
   if (problem !== undefined) return refuse(problem);
@@ -67,8 +66,8 @@ function readRow(row: string, place: Place, found: LeaseCollector): void {
     chaddr,
     hostname: name === "*" ? "" : hostnameOf(name),
     expires: Number(expiry) === 0 ? undefined : Number(expiry),
-    circuitId: NO_BYTES,
-    remoteId: NO_BYTES,
+    circuitId: "",
+    remoteId: "",
     place,
   });
 }

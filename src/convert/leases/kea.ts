@@ -3,7 +3,7 @@
  * last one for an address counts. Kea's CSV has no quotes; a comma or line end within a value is written `&#x2c`.
  */
 
-import { fromHex } from "../../bytes/hex.ts";
+import { fromHex, toHex } from "../../bytes/hex.ts";
 import { decodeRelayAgentInformation } from "../../dhcp/relayAgentInformation.ts";
 import { parseIpv4 } from "../../net/ipv4.ts";
 import {
@@ -13,6 +13,7 @@ import {
   latin1Bytes,
   LeaseCollector,
   type LeaseReading,
+  plainHex,
   usableIdentifier,
 } from "./lease.ts";
 
@@ -22,7 +23,6 @@ const REQUIRED = ["address", "hwaddr", "client_id", "valid_lifetime", "expire"] 
 /** RFC 2131 §3.3: option 51 of a lease without end. */
 const INFINITE_SECONDS = 0xffffffff;
 const ETHERNET = 1;
-const NO_BYTES = new Uint8Array();
 
 /**
  * The files that Kea reads for one lease file, in its order: the lease file cleanup (LFC) leaves older rows in companions,
@@ -84,8 +84,8 @@ function readRow(
   const validLifetime = wholeNumber(value("valid_lifetime"));
   const expire = wholeNumber(value("expire"));
   if (validLifetime === undefined || expire === undefined) return refuse("valid_lifetime and expire must be numbers");
-  const chaddr = fromHex(value("hwaddr"));
-  const identifier = fromHex(value("client_id"));
+  const chaddr = plainHex(value("hwaddr"));
+  const identifier = plainHex(value("client_id"));
   if (chaddr === undefined) return refuse(`hwaddr "${value("hwaddr")}" is not hexadecimal`);
   if (identifier === undefined) return refuse(`client_id "${value("client_id")}" is not hexadecimal`);
   const state = stateOf(value("state"));
@@ -136,8 +136,8 @@ function unescape(text: string): string {
 }
 
 /** `{ "ISC": { "relay-agent-info": … } }`, as `store-extended-info` and the lease query keep it. */
-function relayInformation(context: string): { circuitId: Uint8Array; remoteId: Uint8Array } {
-  const nothing = { circuitId: NO_BYTES, remoteId: NO_BYTES };
+function relayInformation(context: string): { circuitId: string; remoteId: string } {
+  const nothing = { circuitId: "", remoteId: "" };
   if (!context.includes("relay-agent-info")) return nothing;
   try {
     const info: unknown = JSON.parse(new TextDecoder().decode(latin1Bytes(context)))?.ISC?.["relay-agent-info"];
@@ -145,7 +145,8 @@ function relayInformation(context: string): { circuitId: Uint8Array; remoteId: U
     const bytes = typeof hex === "string" ? fromHex(hex) : undefined;
     const decoded = bytes && decodeRelayAgentInformation(bytes);
     if (decoded === undefined || !decoded.ok) return nothing;
-    return { circuitId: decoded.value.circuitId ?? NO_BYTES, remoteId: decoded.value.remoteId ?? NO_BYTES };
+    const { circuitId = new Uint8Array(), remoteId = new Uint8Array() } = decoded.value;
+    return { circuitId: toHex(circuitId), remoteId: toHex(remoteId) };
   } catch {
     return nothing;
   }

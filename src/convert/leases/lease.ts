@@ -15,20 +15,20 @@ export interface Place {
   readonly line: number;
 }
 
-/** A lease as a file tells it. Empty byte strings and text mean absent. */
+/** A lease as a file tells it. Empty text means absent; octets are in lower-case hexadecimal, as a million leases fit then. */
 export interface ForeignLease {
   readonly address: Ipv4;
   /** `bound` as the file says; whether it still runs depends on `expires`. */
   readonly state: "bound" | "declined" | "ended";
   /** Option 61, whole. */
-  readonly identifier: Uint8Array;
+  readonly identifier: string;
   readonly htype: number;
-  readonly chaddr: Uint8Array;
+  readonly chaddr: string;
   readonly hostname: string;
   /** Seconds since 1970; undefined: never. */
   readonly expires: number | undefined;
-  readonly circuitId: Uint8Array;
-  readonly remoteId: Uint8Array;
+  readonly circuitId: string;
+  readonly remoteId: string;
   readonly place: Place;
 }
 
@@ -130,20 +130,26 @@ const IDENTIFIER_OCTETS = { min: 2, max: 255 };
 export const HOSTNAME_OCTETS_MAX = 255;
 
 /** Why a lease with these can't be used; undefined when it can. */
-export function identityProblem(identifier: Uint8Array, chaddr: Uint8Array): string | undefined {
-  if (chaddr.length > CHADDR_OCTETS_MAX) return `its hardware address has ${chaddr.length} octets; at most 16 fit`;
-  if (identifier.length > IDENTIFIER_OCTETS.max) {
-    return `its client identifier has ${identifier.length} octets; at most 255 fit`;
+export function identityProblem(identifier: string, chaddr: string): string | undefined {
+  const octets = { identifier: identifier.length / 2, chaddr: chaddr.length / 2 };
+  if (octets.chaddr > CHADDR_OCTETS_MAX) return `its hardware address has ${octets.chaddr} octets; at most 16 fit`;
+  if (octets.identifier > IDENTIFIER_OCTETS.max) {
+    return `its client identifier has ${octets.identifier} octets; at most 255 fit`;
   }
-  if (identifier.length < IDENTIFIER_OCTETS.min && chaddr.length === 0) {
+  if (octets.identifier < IDENTIFIER_OCTETS.min && octets.chaddr === 0) {
     return "it names neither a client identifier nor a hardware address";
   }
   return undefined;
 }
 
 /** A client identifier shorter than RFC 2132 §9.14 allows is none: the node goes by the hardware address then. */
-export function usableIdentifier(identifier: Uint8Array): Uint8Array {
-  return identifier.length < IDENTIFIER_OCTETS.min ? new Uint8Array() : identifier;
+export function usableIdentifier(identifier: string): string {
+  return identifier.length / 2 < IDENTIFIER_OCTETS.min ? "" : identifier;
+}
+
+/** Octets as files write them, with colons or without, as lower-case hexadecimal; undefined for anything else. */
+export function plainHex(text: string): string | undefined {
+  return /^(?:[0-9a-f]{2}(?::?[0-9a-f]{2})*)?$/i.test(text) ? text.replaceAll(":", "").toLowerCase() : undefined;
 }
 
 /** An address that a client can hold. */
@@ -156,6 +162,7 @@ export function isHostAddress(address: Ipv4): boolean {
  * What is longer than a lease can carry is cut.
  */
 export function hostnameOf(octets: string): string {
+  if (octets.length <= HOSTNAME_OCTETS_MAX && /^[\x20-\x7e]*$/.test(octets)) return octets;
   const bytes = latin1Bytes(octets).subarray(0, HOSTNAME_OCTETS_MAX);
   return new TextDecoder().decode(bytes).replaceAll(/\p{Cc}/gu, "");
 }
