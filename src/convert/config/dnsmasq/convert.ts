@@ -521,6 +521,9 @@ class DnsmasqConverter {
       );
     }
     for (const scope of this.#levels(tags, setting) ?? []) {
+      // Of several lines the last one counts, as a whole.
+      delete scope.serverName;
+      delete scope.nextServer;
       if (file !== "") scope.bootFile = { value: hostnameOf(file), place };
       if (name !== "") scope.serverName = { value: hostnameOf(name), place };
       if (address !== undefined && address !== 0) scope.nextServer = { value: address, place };

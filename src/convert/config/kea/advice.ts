@@ -77,8 +77,12 @@ export const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
   "store-extended-info": needless("nodes keep circuit id and remote id with every lease"),
 };
 
-/** The advice for a key, whatever the level. */
-export function adviceFor(key: string): Advice {
+/** Settings that say what is so here anyway. */
+const AS_HERE = new Set(["match-client-id true", "echo-client-id true", "ddns-send-updates false"]);
+
+/** The advice for a key, whatever the level; `flag` is its value when it is true or false. */
+export function adviceFor(key: string, flag?: boolean): Advice {
+  if (AS_HERE.has(`${key} ${flag}`)) return needless("it is so here anyway");
   if (key.startsWith("ddns-") || key.startsWith("hostname-char-")) return DDNS;
   return own(COMMON_ADVICE, key) ?? own(GLOBAL_ADVICE, key) ?? lost("has no counterpart here");
 }

@@ -33,7 +33,7 @@ import {
   encapsulateOptions,
   encodeData,
   keaType,
-  standardDefinition,
+  knownDefinition,
   vendorOptions,
 } from "./definitions.ts";
 import type { JsonNode } from "./json.ts";
@@ -41,6 +41,9 @@ import { readTest } from "./expression.ts";
 
 /** Kea's own defaults, in seconds (`SimpleParser4::GLOBAL4_DEFAULTS`). */
 const DEFAULTS = { validLifetime: 7200, declineProbation: 86_400 };
+
+/** RFC 3925: vendor-identifying vendor-specific information. */
+const VIVSO = 125;
 
 type JsonMap = Extract<JsonNode, { kind: "map" }>;
 
@@ -146,7 +149,7 @@ class KeaConverter {
 
   #definition(space: string, key: string | number): Definition | undefined {
     const own = this.#definitions.find((one) => one.space === space && (one.name === key || one.code === key));
-    return own ?? (space === "dhcp4" ? standardDefinition(key) : undefined);
+    return own ?? knownDefinition(space, key);
   }
 
   // --- levels ---
@@ -213,6 +216,8 @@ class KeaConverter {
         const space = spaces.get(definition.space) ?? { place, options: new Map() };
         spaces.set(definition.space, space);
         space.options.set(definition.code, bytes);
+      } else if (definition.code === VIVSO && bytes.length === 4) {
+        // Nothing by itself: its sub-options stand in the space of the enterprise.
       } else if (definition.encapsulate !== "") encapsulating.push({ definition, bytes, node });
       else this.#setOption(scope, definition.code, bytes, place, show("option-data", node));
     }
@@ -284,8 +289,16 @@ class KeaConverter {
     this.#scope(network, scope);
     const subnets = this.#list(network, "subnet4");
     for (const subnet of subnets) this.#subnet(subnet, scope);
+    this.#tellAuthoritative(network);
     if (subnets.length > 1) this.#tellSharedNetwork(network, subnets.length);
     this.#others(network, [...SCOPE_KEYS, "name", "subnet4", "authoritative", "relay"]);
+  }
+
+  /** Whether an address is refused is one decision for all here. */
+  #tellAuthoritative(map: JsonMap): void {
+    const node = map.entries.get("authoritative");
+    if (node?.kind !== "boolean" || node.value === this.#draft.authoritative?.value) return;
+    this.#findings.lost(this.#place(node), show("authoritative", node), "here it is said once, for all subnets");
   }
 
   #tellSharedNetwork(network: JsonMap, count: number): void {
@@ -311,6 +324,7 @@ class KeaConverter {
     for (const pool of this.#list(map, "pools")) this.#pool(pool, subnet);
     for (const reservation of this.#list(map, "reservations")) this.#reservation(reservation, subnet);
     this.#relay(map, prefix);
+    this.#tellAuthoritative(map);
     this.#others(map, [
       ...[...SCOPE_KEYS, "subnet", "id", "pools", "reservations", "relay", "authoritative"],
     ]);
@@ -395,7 +409,7 @@ class KeaConverter {
     this.#scope(map, scope);
     const definitions = this.#list(map, "option-def");
     for (const definition of definitions) this.#define(definition);
-    const test = this.#text(map, "test");
+    const test = this.#text(map, "test") ?? vendorClassTest(name, place);
     if (test === undefined) return refuse("it has no test of its own, so nothing here would put clients into it");
     if (saysNothing(scope)) {
       return refuse(
@@ -424,7 +438,7 @@ class KeaConverter {
       if (known.has(key)) continue;
       const empty = (node.kind === "list" && node.items.length === 0) || (node.kind === "text" && node.value === "");
       if (empty || node.kind === "null") continue;
-      const { kind, advice } = adviceFor(key);
+      const { kind, advice } = adviceFor(key, node.kind === "boolean" ? node.value : undefined);
       this.#findings[kind](this.#place(node), show(key, node), advice);
     }
   }
@@ -469,6 +483,12 @@ class KeaConverter {
     const node = map.entries.get(key);
     return node?.kind === "boolean" ? node.value : undefined;
   }
+}
+
+/** Kea puts every client into a class that its vendor class names, whether there is a test or not. */
+function vendorClassTest(name: string, place: Place): { readonly value: string; readonly place: Place } | undefined {
+  const vendorClass = /^VENDOR_CLASS_([^']+)$/.exec(name)?.[1];
+  return vendorClass === undefined ? undefined : { value: `option[60].text == '${vendorClass}'`, place };
 }
 
 function networkOf(text: string): Prefix | undefined {

@@ -164,6 +164,21 @@ Deno.test("Kea: tests of classes that have no counterpart are said so", () => {
   match(reason("relay4[1].hex == 'a' == 'b' $"), /can't be read/);
 });
 
+Deno.test("Kea: what vendors and Kea's own classes need no test for", () => {
+  const { service, issues } = converted(
+    "kea",
+    within(
+      `"client-classes": [ { "name": "VENDOR_CLASS_docsis3.0", "boot-file-name": "modem.cfg" } ], ` +
+        `"calculate-tee-times": true, "t1-percent": .5, "subnet4": [ { "subnet": "10.0.0.0/8", "option-data": [ ` +
+        `{ "name": "vivso-suboptions", "data": "4491" }, { "code": 113, "data": "tag" }, ` +
+        `{ "space": "vendor-4491", "name": "tftp-servers", "data": "10.0.0.1" } ] } ]`,
+    ),
+  );
+  deepStrictEqual(issues, []);
+  deepStrictEqual(service.classes[0].match, { vendorClass: "docsis3.0" });
+  deepStrictEqual(service.subnets[0].options, { "113": "0x746167", "vivso-suboptions": "0x0000118b0602040a000001" });
+});
+
 Deno.test("Kea: an option of a subnet would lose against the class here, which is told", () => {
   const { findings } = converted(
     "kea",

@@ -37,8 +37,30 @@ export function keaType(type: string, recordTypes: string, array: boolean): Valu
   return kinds.every((kind) => kind !== undefined) ? { kinds: kinds as ValueKind[], array } : undefined;
 }
 
-/** The options that need no definition. */
-export function standardDefinition(key: string | number): Definition | undefined {
+/** What Kea knows and the registry does not, or knows as octets only. */
+const MORE: readonly Definition[] = [
+  { name: "netinfo-server-address", code: 112, type: { kinds: ["address"], array: true } },
+  { name: "netinfo-server-tag", code: 113, type: { kinds: ["text"], array: false } },
+  { name: "vivco-suboptions", code: 124, type: { kinds: ["u32", "hex"], array: false } },
+  // The enterprise number; the sub-options stand in the space `vendor-` with that number.
+  { name: "vivso-suboptions", code: 125, type: { kinds: ["u32"], array: false } },
+].map((definition) => ({ ...definition, space: "dhcp4", encapsulate: "" }) as Definition);
+
+/** CableLabs' options (DOCSIS 3.0), the one vendor space that Kea knows by itself. */
+const DOCSIS: readonly Definition[] = [
+  { name: "oro", code: 1, type: { kinds: ["u8"], array: true } },
+  { name: "tftp-servers", code: 2, type: { kinds: ["address"], array: true } },
+].map((definition) => ({ ...definition, space: "vendor-4491", encapsulate: "" }) as Definition);
+
+/** The options of a space that need no definition. */
+export function knownDefinition(space: string, key: string | number): Definition | undefined {
+  if (space === "vendor-4491") return DOCSIS.find(({ name, code }) => name === key || code === key);
+  return space === "dhcp4" ? standardDefinition(key) : undefined;
+}
+
+function standardDefinition(key: string | number): Definition | undefined {
+  const more = MORE.find(({ name, code }) => name === key || code === key);
+  if (more !== undefined) return more;
   const spec = typeof key === "number" ? optionByKey(String(key)) : optionByName(key);
   if (spec === undefined) return undefined;
   const type = spec.rfc === "" ? undefined : registryType(spec);

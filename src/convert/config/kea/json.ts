@@ -78,7 +78,7 @@ class Reader {
     this.#at += found.length;
     if (found === "true" || found === "false") return { kind: "boolean", line, value: found === "true" };
     if (found === "null") return { kind: "null", line };
-    if (/^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/.test(found)) return { kind: "number", line, value: Number(found) };
+    if (/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(found)) return { kind: "number", line, value: Number(found) };
     this.#at -= found.length;
     throw this.#error(`${this.#here()} stands where a value was expected`);
   }
