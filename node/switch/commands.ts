@@ -79,12 +79,19 @@ const converting: CommandSpec = {
   summary: "Make a service section of another server's configuration: YAML on standard output, and on standard error " +
     "what it does not carry over. Needs no node; 1 when the section is not valid as it is",
   words: ["<file>"],
-  options: [{ flags: "--from <server>", description: "what the file configures", choices: CONFIG_FORMATS }],
+  options: [
+    { flags: "--from <server>", description: "what the file configures", choices: CONFIG_FORMATS },
+    JSON_OPTION,
+  ],
   examples: ["config convert --from dhcpd /etc/dhcp/dhcpd.conf > service.yaml"],
   run: async (call) => {
     const { from } = call.options;
     if (from === undefined) throw new Error(`say what the file configures: --from ${CONFIG_FORMATS.join("|")}`);
-    const { stdout, stderr, code } = await convertFile(from as ConfigFormat, call.words[0] ?? "");
+    const { stdout, stderr, code, conversion } = await convertFile(from as ConfigFormat, call.words[0] ?? "");
+    if (call.options.json === true && conversion !== undefined) {
+      call.print(JSON.stringify(conversion, undefined, 2));
+      return code;
+    }
     if (stdout !== "") call.print(stdout.trimEnd());
     call.warn(stderr.trimEnd());
     return code;

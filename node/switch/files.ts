@@ -75,7 +75,8 @@ export async function readLeaseFile(
 function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
-  } catch {
-    return false;
+  } catch (error) {
+    // What may not be looked at may be there: reading it will say so.
+    return !(error instanceof Deno.errors.NotFound);
   }
 }

@@ -166,6 +166,10 @@ Deno.test("config convert: the section goes to standard output, what to know abo
     match(out, /^service:$/m);
     match(err, /dhcpd\.conf:2: not carried over: include "x";\n {4}an include is not followed/);
     match(err, /^1 not carried over, 0 mean something else, 0 not needed; the section is valid/m);
+    const json = JSON.parse(
+      (await run(["config", "convert", "--json", "--from", "dhcpd", `${directory}/dhcpd.conf`])).out,
+    );
+    deepStrictEqual(json.findings.map(({ kind, line }: { kind: string; line: number }) => [kind, line]), [["lost", 2]]);
     await Deno.writeTextFile(`${directory}/dhcpd.conf`, "authoritative;\n");
     const empty = await run(["config", "convert", "--from", "dhcpd", `${directory}/dhcpd.conf`]);
     strictEqual(empty.code, 1);

@@ -17,6 +17,9 @@ import {
 
 const ETHERNET = 1;
 
+/** 1980: no clock that is right says less, and no lease is longer. */
+const CLOCK_SECONDS_MIN = 315_532_800;
+
 /** Reads the text of a file, one character per octet. Never throws for what the text is like. */
 export function readDnsmasqLeases(text: string, file: string): LeaseReading {
   const found = new LeaseCollector();
@@ -48,6 +51,9 @@ function readRow(row: string, place: Place, found: LeaseCollector): void {
   const [expiry = "", hardware = "", ip = "", name = "", id = ""] = words;
   if (words.length !== 5) return refuse(`it has ${words.length} words; a lease has five`);
   if (!/^\d{1,15}$/.test(expiry)) return refuse(`"${expiry}" is no time in seconds since 1970`);
+  if (Number(expiry) > 0 && Number(expiry) < CLOCK_SECONDS_MIN) {
+    return refuse("it ends in the seventies: a dnsmasq without a clock writes how long leases are, and not until when");
+  }
   const address = parseIpv4(ip);
   if (address === undefined || !isHostAddress(address)) return refuse(`"${ip}" is not the address of a host`);
   // The hardware type is written only where it is not Ethernet: `06-00:11:…`.

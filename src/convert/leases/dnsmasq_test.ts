@@ -29,11 +29,12 @@ Deno.test("dnsmasq leases: lines are read whole, and DHCPv6 is passed over", () 
 
 Deno.test("dnsmasq leases: lines that can't be used are reported with line and reason", () => {
   const { unusable } = readDnsmasqLeases(
-    "x 02:00 10.0.0.1 * *\n1 02:00 10.0.0.1 *\n\n1 02:0 10.0.0.1 * *\n1 02 10.0.0 * *",
+    "x 02:00 10.0.0.1 * *\n0 02:00 10.0.0.1 *\n\n0 02:0 10.0.0.1 * *\n0 02 10.0.0 * *",
     "f",
   );
   deepStrictEqual(unusable.map(({ line }) => line), [1, 2, 4, 5]);
   match(unusable[1]?.reason ?? "", /4 words/);
+  match(readDnsmasqLeases("43200 02:00:00:00:00:01 10.0.0.1 * *", "f").unusable[0]?.reason ?? "", /without a clock/);
 });
 
 Deno.test("dnsmasq leases: whatever a file is like, it is read without an exception and every line is accounted for", () => {

@@ -51,7 +51,8 @@ function readFile(file: string, text: string, found: LeaseCollector): void {
     start = end + 1;
     if (row.trim() === "") continue;
     const place = { file, line };
-    if (columns === undefined) {
+    // Files that follow each other in one stream have a header each.
+    if (columns === undefined || row.startsWith("address,")) {
       columns = new Map(row.split(",").map((name, index) => [name.trim(), index]));
       const absent = REQUIRED.filter((name) => !columns?.has(name));
       if (absent.length === 0) continue;

@@ -72,6 +72,15 @@ Deno.test("Kea CSV: rows that can't be used are reported with line and reason", 
   deepStrictEqual(unusable.map(({ line }) => line), [2, 3, 4, 5, 6, 7]);
 });
 
+Deno.test("Kea CSV: files that follow each other in one stream are read, each by its own header", () => {
+  const { leases, unusable } = read(
+    `${HEAD_2_2}10.0.0.1,02:00:00:00:00:01,,60,1,1,0,0,,0,\n` +
+      "address,client_id,hwaddr,expire,valid_lifetime\n10.0.0.1,,02:00:00:00:00:02,2,60\n",
+  );
+  deepStrictEqual(unusable, []);
+  deepStrictEqual(leases.map(({ chaddr, expires }) => [chaddr, expires]), [["020000000002", 2]]);
+});
+
 Deno.test("Kea CSV: a file of DHCPv6 leases is refused as that", () => {
   match(read("address,duid,valid_lifetime,expire,subnet_id\n").unusable[0]?.reason ?? "", /DHCPv6/);
 });
