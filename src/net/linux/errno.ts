@@ -13,6 +13,7 @@ export const ERRNO = {
 
 const DESCRIPTIONS: Readonly<Record<number, readonly [name: string, text: string]>> = {
   1: ["EPERM", "operation not permitted"],
+  2: ["ENOENT", "no such file"],
   4: ["EINTR", "interrupted"],
   6: ["ENXIO", "no such device or address"],
   9: ["EBADF", "not an open file"],
