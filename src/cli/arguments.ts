@@ -4,7 +4,7 @@
  */
 
 import { Command, CommanderError } from "commander";
-import { VERSION } from "./version.ts";
+import { VERSION_TEXT } from "./version.ts";
 
 /** Exit codes of both programs. */
 export const EXIT = {
@@ -55,7 +55,7 @@ export function parseArguments(args: readonly string[], program: Program): Invoc
     .description(program.summary)
     .requiredOption("-c, --config <file>", "configuration file (YAML)")
     .option("--check", "check the configuration file and exit")
-    .version(`${program.name} ${VERSION}`, "-V, --version", "print the version and exit")
+    .version(`${program.name} ${VERSION_TEXT}`, "-V, --version", "print the version and exit")
     .helpOption("-h, --help", "print this help and exit")
     .addHelpText("after", helpAfter(program))
     .allowExcessArguments(false)

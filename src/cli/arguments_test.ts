@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseArguments } from "./arguments.ts";
-import { VERSION } from "./version.ts";
+import { VERSION_TEXT } from "./version.ts";
 
 const PROGRAM = { name: "dhcpcluster-node", summary: "A node.", example: "dhcpcluster-node --config node.yaml" };
 
@@ -20,7 +20,7 @@ Deno.test("--version and --help print to standard output and exit 0", () => {
   deepStrictEqual(exit("--version"), {
     action: "exit",
     code: 0,
-    stdout: `dhcpcluster-node ${VERSION}\n`,
+    stdout: `dhcpcluster-node ${VERSION_TEXT}\n`,
     stderr: "",
   } as unknown as ReturnType<typeof exit>);
   const help = exit("--help");
@@ -46,5 +46,5 @@ Deno.test("mistakes on the command line are one line on standard error, exit 2",
 });
 
 Deno.test("VERSION is a semantic version", () => {
-  match(VERSION, /^\d+\.\d+\.\d+/);
+  match(VERSION_TEXT, /^\d+\.\d+\.\d+/);
 });
