@@ -1,6 +1,9 @@
 /** The node program: command line, configuration, signals. What a node does is in `node.ts`. */
 
+import { confine } from "../src/cli/confine.ts";
+import { notifyEnvironment, ServiceManager } from "../src/cli/systemd.ts";
 import { onSignals } from "../src/cli/signals.ts";
+import type { Logger } from "@logtape/logtape";
 import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
 import { loadConfigFile } from "../src/config/load.ts";
@@ -15,27 +18,45 @@ const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
 async function start(config: NodeConfig, { file, root, flags }: Given): Promise<void> {
   configureLog(config.log);
   const log = logger("node");
+  const manager = new ServiceManager(
+    notifyEnvironment(),
+    (reason) => log.warn("systemd can't be told how this node is: {reason}", { reason }),
+  );
   const node = await Node.start({ config, root, bootstrap: flags.includes("bootstrap") });
+  confineTo(config, file, log);
+  manager.ready(() => node.alive);
   onSignals({
     stop: (signal) => {
       log.info("{signal}: stopping", { signal });
+      manager.stopping();
       return node.stop();
     },
-    reload: async () => {
-      const loaded = await loadConfigFile(file, nodeSchema, checkNode);
-      if (!loaded.ok) {
-        log.error("Kept the running configuration, as {file} has errors:", { file });
-        for (const line of loaded.message.split("\n")) log.error(line);
-        return;
-      }
-      const changed = FIXED_SECTIONS.filter((section) => differs(loaded.value[section], config[section]));
-      if (changed.length > 0) {
-        log.warn("Changes of {sections} take effect at the next start", { sections: changed.join(", ") });
-      }
-      configureLog(loaded.value.log);
-      await node.reload(loaded.value, loaded.root);
-    },
+    reload: () => manager.reloading(reload),
     failed: (message) => log.error(message),
+  });
+
+  async function reload(): Promise<void> {
+    const loaded = await loadConfigFile(file, nodeSchema, checkNode);
+    if (!loaded.ok) {
+      log.error("Kept the running configuration, as {file} has errors:", { file });
+      for (const line of loaded.message.split("\n")) log.error(line);
+      return;
+    }
+    const changed = FIXED_SECTIONS.filter((section) => differs(loaded.value[section], config[section]));
+    if (changed.length > 0) {
+      log.warn("Changes of {sections} take effect at the next start", { sections: changed.join(", ") });
+    }
+    configureLog(loaded.value.log);
+    await node.reload(loaded.value, loaded.root);
+  }
+}
+
+/** Everything is open: what is read again are the configuration and the key. */
+function confineTo({ cluster }: NodeConfig, file: string, log: Logger): void {
+  const { outside } = confine([file, ...(cluster.keyFile === undefined ? [] : [cluster.keyFile])]);
+  if (outside.length === 0) return;
+  log.info("This process may read any file, as {files} not in /etc/dhcpcluster; it writes none but its database", {
+    files: `${outside.join(" and ")} ${outside.length === 1 ? "is" : "are"}`,
   });
 }
 

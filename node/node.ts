@@ -36,6 +36,8 @@ import { Transport } from "./transport/transport.ts";
 /** What elections need, and a proposal's time limit can bear. */
 const TICK_MS = 20;
 const SUMMARY_MS = 10_000;
+/** A loop that has not ticked for so long hangs. */
+const ALIVE_MS = 5_000;
 /** What is in flight at a stop is waited for this long; signals give five seconds in all. */
 const DRAIN_MS = 3_000;
 /** Each start chooses new addresses from another part of the pools, far from those of the starts before. */
@@ -91,6 +93,7 @@ export class Node {
   #flushSoonScheduled = false;
   #stopping = false;
   #drained = false;
+  #tickedMs = performance.now();
   readonly #followers: ((event: LeaseEvent) => void)[] = [];
   #storeWasOk = true;
 
@@ -376,6 +379,11 @@ export class Node {
     this.#flushSoon();
   }
 
+  /** Whether the main loop does its work: for a watchdog. A store that fails is no reason to restart: it says why. */
+  get alive(): boolean {
+    return performance.now() - this.#tickedMs < ALIVE_MS;
+  }
+
   /** Whether an operator took this node out. */
   get drained(): boolean {
     return this.#drained;
@@ -439,6 +447,7 @@ export class Node {
 
   #tick(): void {
     const now = readClocks();
+    this.#tickedMs = performance.now();
     this.#member.tick(now);
     if (this.#drained) this.#leaveLead(now);
     this.#service.tick(now);

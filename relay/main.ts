@@ -2,6 +2,8 @@
 
 import type { Logger } from "@logtape/logtape";
 import { type Given, runProgram } from "../src/cli/program.ts";
+import { confine } from "../src/cli/confine.ts";
+import { notifyEnvironment, ServiceManager } from "../src/cli/systemd.ts";
 import { onSignals } from "../src/cli/signals.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { loadConfigFile } from "../src/config/load.ts";
@@ -40,15 +42,23 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
     http: `${formatIpv4(config.http.address)}:${http.port}`,
   });
 
+  const manager = new ServiceManager(
+    notifyEnvironment(),
+    (reason) => log.warn("systemd can't be told how this relay is: {reason}", { reason }),
+  );
+  const { outside } = confine([file]);
+  if (outside.length > 0) log.info("this process may read any file, as {file} is not in /etc/dhcpcluster", { file });
+  manager.ready();
   onSignals({
     async stop(signal) {
       log.info("{signal}: stopping", { signal });
+      manager.stopping();
       await service.close();
       events.close();
       await http.close();
       log.info("stopped");
     },
-    reload: () => reload(service, file, log),
+    reload: () => manager.reloading(() => reload(service, file, log)),
     failed: (message) => log.error("{message}", { message }),
   });
 

@@ -23,8 +23,15 @@ const UTF8 = new TextEncoder();
 
 /** Standard error: colours on a terminal, priorities for the journal. */
 export function standardError(): LogOutput {
-  return { colours: Deno.stderr.isTerminal() && !noColour(), journal: toJournal(), write: writeStandardError };
+  // Looked at once: a running program gives up the permission to look again.
+  return standard ??= {
+    colours: Deno.stderr.isTerminal() && !noColour(),
+    journal: toJournal(),
+    write: writeStandardError,
+  };
 }
+
+let standard: LogOutput | undefined;
 
 function writeStandardError(line: string): void {
   try {
