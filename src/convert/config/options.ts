@@ -178,6 +178,19 @@ function routeOctets({ address, prefixLength }: Prefix, router: number): number[
   ];
 }
 
+/** Sub-options one after the other (RFC 2132 §8.4); undefined when one is too long for its length octet. */
+export function encapsulateOptions(options: ReadonlyMap<number, Uint8Array>): Uint8Array<ArrayBuffer> | undefined {
+  const octets: number[] = [];
+  for (const [code, value] of options) {
+    if (value.length > 255) return undefined;
+    octets.push(code, value.length, ...value);
+  }
+  return Uint8Array.from(octets);
+}
+
+/** What to do about it. */
+export const TOO_LONG = "a sub-option is longer than 255 octets; shorten it";
+
 /** Options that our configuration says by a key of its own, in seconds. */
 const TIME_OPTIONS = { 51: "leaseTime", 58: "renewTime", 59: "rebindTime" } as const;
 

@@ -18,10 +18,9 @@ import {
 import type { Findings } from "../findings.ts";
 import { comparePrecedence } from "../precedence.ts";
 import { MATCHED_OPTIONS, matchesOf } from "../matches.ts";
-import { setOption } from "../options.ts";
 import { permitAdvice, STATEMENT_ADVICE } from "./advice.ts";
 import { readCondition } from "./condition.ts";
-import { DhcpdOptions, encodeStatement } from "./options.ts";
+import { OptionStatements } from "./optionStatements.ts";
 import { own } from "../../own.ts";
 
 /** dhcpd's own defaults, in seconds (`includes/dhcpd.h`). */
@@ -56,16 +55,15 @@ class DhcpdConverter {
   readonly #file: string;
   readonly #findings: Findings;
   readonly #draft = emptyDraft();
-  readonly #options = new DhcpdOptions();
+  readonly #options: OptionStatements;
   readonly #classes: Class[] = [];
   /** Hosts wait until all subnets are known. */
   readonly #hosts: { readonly statement: Statement; readonly around: Around }[] = [];
-  /** Options of vendors' spaces by scope. */
-  readonly #spaces = new Map<DraftScope, Map<string, { place: Place; options: Map<number, Uint8Array> }>>();
 
   constructor(file: string, findings: Findings) {
     this.#file = file;
     this.#findings = findings;
+    this.#options = new OptionStatements(file, findings);
   }
 
   run(statements: readonly Statement[]): Draft {
@@ -123,7 +121,7 @@ class DhcpdConverter {
         deferred.push(statement);
       } else this.#statement(statement, scope, inside);
     }
-    this.#encapsulate(scope);
+    this.#options.finish(scope);
     for (const statement of deferred) this.#declaration(statement, scope, inside);
   }
 
@@ -166,9 +164,9 @@ class DhcpdConverter {
         if (value === "authoritative") return this.#authoritative(statement, false, around);
         return this.#lost(statement, "has no counterpart here");
       case "option":
-        return this.#option(statement, scope);
+        return this.#options.read(statement, scope);
       case "vendor-option-space":
-        this.#vendorSpace.set(scope, { space: value, statement });
+        this.#options.vendorSpace(scope, value);
         return;
       case "use-host-decl-names":
         return;
@@ -194,8 +192,6 @@ class DhcpdConverter {
       }
     }
   }
-
-  readonly #vendorSpace = new Map<DraftScope, { space: string; statement: Statement }>();
 
   #authoritative(statement: Statement, value: boolean, around: Around): void {
     const place = this.#place(statement);
@@ -367,7 +363,7 @@ class DhcpdConverter {
       entry.matches = this.#matches(match.words.slice(2), this.#place(match), statement);
       return;
     }
-    const code = kind?.text === "option" ? this.#options.find(option?.text ?? "")?.code : undefined;
+    const code = kind?.text === "option" ? this.#options.known.find(option?.text ?? "")?.code : undefined;
     const matched: readonly number[] = Object.values(MATCHED_OPTIONS);
     if (code !== undefined && matched.includes(code)) entry.subclassCode = code;
     else {this.#lost(
@@ -379,7 +375,7 @@ class DhcpdConverter {
   }
 
   #matches(condition: readonly Token[], place: Place, statement: Statement): readonly DraftMatch[] {
-    const read = readCondition(condition, (name) => this.#options.find(name)?.code);
+    const read = readCondition(condition, (name) => this.#options.known.find(name)?.code);
     const found = read.ok ? matchesOf(read.condition) : read;
     if (!found.ok) {
       this.#findings.lost(place, statementText(statement), `its condition has no counterpart here: ${found.reason}`);
@@ -455,54 +451,6 @@ class DhcpdConverter {
       this.#findings.changed(this.#place(head), statementText(head), advice);
     }
     this.#classes.push(...classes);
-  }
-
-  // --- options ---
-
-  #option(statement: Statement, scope: DraftScope): void {
-    const { words } = statement;
-    const name = words[1]?.text ?? "";
-    if (name === "space") return;
-    if (words[2]?.kind === "word" && words[2].text === "code") {
-      const problem = this.#options.define(words);
-      if (problem !== undefined) this.#lost(statement, problem);
-      return;
-    }
-    const option = this.#options.find(name);
-    if (option === undefined) {
-      return this.#lost(statement, "its name is unknown; write its code and its octets in hexadecimal");
-    }
-    const encoded = encodeStatement(option, words.slice(2));
-    if (!encoded.ok) return this.#lost(statement, `its value ${encoded.problem}`);
-    const place = this.#place(statement);
-    if (option.space === "dhcp") {
-      const from = { place, statement: statementText(statement), findings: this.#findings };
-      return setOption(scope, option.code, encoded.bytes, from);
-    }
-    const spaces = this.#spaces.get(scope) ?? new Map<string, { place: Place; options: Map<number, Uint8Array> }>();
-    this.#spaces.set(scope, spaces);
-    const space = spaces.get(option.space) ?? { place, options: new Map<number, Uint8Array>() };
-    spaces.set(option.space, space);
-    space.options.set(option.code, encoded.bytes);
-  }
-
-  /** Puts the options of vendors' spaces into the option that carries them. */
-  #encapsulate(scope: DraftScope): void {
-    const vendor = this.#vendorSpace.get(scope);
-    for (const [space, { place, options }] of this.#spaces.get(scope) ?? []) {
-      const carrier = vendor?.space === space ? 43 : this.#options.encapsulating(space)?.code;
-      const statement = `options of the space ${space}`;
-      if (carrier === undefined) {
-        this.#findings.lost(
-          place,
-          statement,
-          `no option of this level carries them; add "vendor-option-space ${space};"`,
-        );
-        continue;
-      }
-      const octets = [...options].flatMap(([code, bytes]) => [code, bytes.length, ...bytes]);
-      setOption(scope, carrier, Uint8Array.from(octets), { place, statement, findings: this.#findings });
-    }
   }
 
   // --- findings ---

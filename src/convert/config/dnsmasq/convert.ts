@@ -18,21 +18,20 @@ import { hostnameOf, latin1Bytes, type Place } from "../../leases/lease.ts";
 import {
   type Draft,
   type DraftClass,
-  type DraftMatch,
   type DraftPool,
   type DraftReservation,
   type DraftScope,
   type DraftSubnet,
   emptyDraft,
   emptyScope,
-  saysNothing,
 } from "../draft.ts";
 import type { Findings } from "../findings.ts";
-import { matchesOf } from "../matches.ts";
-import { setOption } from "../options.ts";
+import { encapsulateOptions, setOption, TOO_LONG } from "../options.ts";
 import { settingAdvice } from "./advice.ts";
 import type { Setting } from "./lines.ts";
+import { matchesOfSetting } from "./matches.ts";
 import { encodeGuess, encodeOption, leaseSeconds, optionCode } from "./options.ts";
+import { Tags } from "./tags.ts";
 
 /** dnsmasq's own times, in seconds (`config.h`, `calc_time`). */
 const LEASE_SECONDS = 3600;
@@ -51,14 +50,7 @@ class DnsmasqConverter {
   readonly #file: string;
   readonly #findings: Findings;
   readonly #draft = emptyDraft();
-  /** What a tag of a range stands for. */
-  readonly #rangeTags = new Map<string, (DraftPool | DraftSubnet)[]>();
-  readonly #hostTags = new Map<string, DraftReservation[]>();
-  readonly #classTags = new Map<string, { place: Place; matches: DraftMatch[] }>();
-  /** Classes by the tags that make them, the order of the tags aside. */
-  readonly #classes = new Map<string, DraftClass[]>();
-  /** Tags whose absence is asked for: their classes have to win. */
-  readonly #negated = new Set<string>();
+  readonly #tags: Tags;
   /** Sub-options for clients of a vendor class, and for an encapsulating option. */
   readonly #vendors = new Map<string, { place: Place; options: Map<number, Uint8Array> }>();
   readonly #encapsulated = new Map<number, { place: Place; options: Map<number, Uint8Array> }>();
@@ -69,6 +61,7 @@ class DnsmasqConverter {
   constructor(file: string, findings: Findings) {
     this.#file = file;
     this.#findings = findings;
+    this.#tags = new Tags(this.#draft, file, findings);
   }
 
   run(settings: readonly Setting[]): Draft {
@@ -85,7 +78,7 @@ class DnsmasqConverter {
     }
     for (const setting of settings) if (!READERS.some((name) => name === setting.name)) this.#setting(setting);
     this.#encapsulate();
-    this.#orderClasses();
+    this.#tags.orderClasses();
     for (const subnet of draft.subnets) this.#tellOwnAddresses(subnet);
     return draft;
   }
@@ -167,16 +160,12 @@ class DnsmasqConverter {
         "a pool for some clients only has no counterpart; make a subnet of its own, or leave out the tag",
       );
     }
-    if (mode === "static") return this.#tag(tags, subnet);
+    if (mode === "static") return tags.forEach((tag) => this.#tags.ofRange(tag, subnet));
     const range = { first: Math.min(first, last), last: Math.max(first, last) };
     const pool: DraftPool = { ...emptyScope(), range, place };
     if (subnet.leaseTime?.value !== lease.value) this.#leaseTime(pool, lease);
     subnet.pools.push(pool);
-    this.#tag(tags, pool);
-  }
-
-  #tag(tags: readonly string[], level: DraftPool | DraftSubnet): void {
-    for (const tag of tags) this.#rangeTags.set(tag, [...this.#rangeTags.get(tag) ?? [], level]);
+    for (const tag of tags) this.#tags.ofRange(tag, pool);
   }
 
   /** A client's wish for a shorter time counts from two minutes on, one for a longer time does not. */
@@ -277,140 +266,16 @@ class DnsmasqConverter {
     if (hostname !== "") reservation.hostname = hostname;
     if (seconds !== undefined) this.#leaseTime(reservation, { value: Math.max(seconds, LEASE_SECONDS_MIN), place });
     subnet.reservations.push(reservation);
-    for (const tag of tags) this.#hostTags.set(tag, [...this.#hostTags.get(tag) ?? [], reservation]);
+    for (const tag of tags) this.#tags.ofHost(tag, reservation);
   }
 
   // --- classes ---
 
   #match(setting: Setting): void {
-    const [tagged = "", what = "", ...rest] = setting.values;
-    const tag = /^(?:set|net):(.*)$/.exec(tagged)?.[1] ?? tagged;
     const place = this.#place(setting);
-    const match = this.#matchOf(setting, what, rest);
-    if (typeof match === "string") return this.#lost(setting, match);
-    const entry = this.#classTags.get(tag) ?? { place, matches: [] };
-    this.#classTags.set(tag, entry);
-    entry.matches.push(...match);
-  }
-
-  #matchOf(setting: Setting, what: string, rest: readonly string[]): readonly DraftMatch[] | string {
-    const place = this.#place(setting);
-    if (setting.name === "dhcp-vendorclass") {
-      if (what.startsWith("enterprise:")) return "it is about DHCPv6";
-      this.#findings.changed(
-        place,
-        setting.text,
-        "dnsmasq looks for this anywhere in the vendor class; here it has to be its beginning",
-      );
-      return [{ vendorClass: [what, ...rest].join(",") }];
-    }
-    if (setting.name === "dhcp-userclass") {
-      this.#findings.changed(
-        place,
-        setting.text,
-        "dnsmasq looks for this anywhere in a user class; here it has to be all of it",
-      );
-      return [{ userClass: [what, ...rest].join(",") }];
-    }
-    const code = optionCode(what);
-    if (code === undefined) return "its option is unknown";
-    if (rest.length === 0) {
-      // iPXE's own option space: whoever sends it is iPXE.
-      if (code !== 175) return `classes here can't ask whether option ${code} is there`;
-      this.#findings.changed(
-        place,
-        setting.text,
-        'option 175 is what iPXE sends; here iPXE is known by its user class "iPXE"',
-      );
-      return [{ userClass: "iPXE" }];
-    }
-    const encoded = code === 93 ? encodeOption(93, rest) : encodeGuess(rest);
-    if (!encoded.ok) return `its value ${encoded.problem}`;
-    const found = matchesOf({ kind: "equals", code, lengthMax: undefined, value: encoded.bytes });
-    if (!found.ok) return found.reason;
-    for (const remark of found.remarks) this.#findings.changed(place, setting.text, remark);
-    return found.matches;
-  }
-
-  /** The levels that a list of tags stands for; undefined when nothing here does, with the reason reported. */
-  #levels(tags: readonly string[], setting: Setting): readonly DraftScope[] | undefined {
-    const refuse = (advice: string) => {
-      this.#lost(setting, advice);
-      return undefined;
-    };
-    const wanted = tags.filter((tag) => !tag.startsWith("!"));
-    for (const tag of tags.filter((one) => one.startsWith("!")).map((one) => one.slice(1))) {
-      if (!this.#classTags.has(tag)) {
-        return refuse(`"not ${tag}" has no counterpart here; set it for those who are meant`);
-      }
-      this.#negated.add(tag);
-      const advice = `clients of the class ${tag} get this, too, unless the class says something else`;
-      this.#findings.changed(this.#place(setting), setting.text, advice);
-    }
-    const [tag, ...more] = wanted;
-    if (tag === undefined) return [this.#draft];
-    const unknown = wanted.find((one) =>
-      !this.#rangeTags.has(one) && !this.#hostTags.has(one) && !this.#classTags.has(one)
-    );
-    if (unknown !== undefined) {
-      return refuse(
-        `nothing that could be converted sets the tag "${unknown}"; set it for the subnet, pool, class or reservation that is meant`,
-      );
-    }
-    if (wanted.every((one) => this.#classTags.has(one))) return this.#classOf(wanted, setting);
-    if (more.length > 0) return refuse("tags of a class and of a network together have no counterpart");
-    return this.#hostTags.get(tag) ?? this.#rangeLevels(tag);
-  }
-
-  /** A tag that all pools of a subnet have is the subnet's: reserved addresses outside of the pools have it as well. */
-  #rangeLevels(tag: string): readonly DraftScope[] {
-    const tagged = this.#rangeTags.get(tag) ?? [];
-    const levels = new Set<DraftScope>();
-    for (const level of tagged) {
-      const subnet = this.#draft.subnets.find((one) => one === level || one.pools.some((pool) => pool === level));
-      const whole = subnet !== undefined && subnet.pools.every((pool) => tagged.includes(pool));
-      levels.add(whole ? subnet : level);
-    }
-    return [...levels];
-  }
-
-  #classOf(tags: readonly string[], setting: Setting): readonly DraftScope[] | undefined {
-    const key = tags.toSorted().join("+");
-    const known = this.#classes.get(key);
-    if (known !== undefined) return known;
-    let matches: DraftMatch[] = [{}];
-    for (const tag of tags) {
-      const own = this.#classTags.get(tag)?.matches ?? [];
-      const joined = matches.flatMap((left) => own.map((right) => ({ left, right })));
-      if (joined.some(({ left, right }) => Object.keys(left).some((one) => one in right))) {
-        this.#lost(setting, "its tags ask for two values of one option");
-        return undefined;
-      }
-      matches = joined.map(({ left, right }) => ({ ...left, ...right }));
-    }
-    const place = this.#classTags.get(tags[0] ?? "")?.place ?? this.#place(setting);
-    const scope = emptyScope();
-    const classes = oneArchitectureList(matches).map((match) => ({
-      ...scope,
-      name: key.slice(0, 60) || "class",
-      place,
-      match,
-    }));
-    this.#classes.set(key, classes);
-    this.#draft.classes.push(...classes);
-    return classes;
-  }
-
-  /** What the last class says wins: those come last that others exclude, and before them those with more tags. */
-  #orderClasses(): void {
-    const rank = new Map<DraftClass, number>();
-    for (const [key, classes] of this.#classes) {
-      const tags = key.split("+");
-      for (const one of classes) rank.set(one, tags.length + (tags.some((tag) => this.#negated.has(tag)) ? 100 : 0));
-    }
-    this.#draft.classes.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
-    const said = this.#draft.classes.filter((one) => !saysNothing(one));
-    this.#draft.classes.splice(0, this.#draft.classes.length, ...said);
+    const { tag, matches } = matchesOfSetting(setting, place, this.#findings);
+    if (typeof matches === "string") this.#lost(setting, matches);
+    else this.#tags.ofMatch(tag, place, matches);
   }
 
   // --- values ---
@@ -448,7 +313,7 @@ class DnsmasqConverter {
     }
     const encoded = encodeOption(code, values);
     if (!encoded.ok) return this.#lost(setting, `its value ${encoded.problem}`);
-    for (const scope of this.#levels(tags, setting) ?? []) {
+    for (const scope of this.#tags.levels(tags, setting) ?? []) {
       setOption(scope, code, encoded.bytes, { place, statement: setting.text, findings: this.#findings });
     }
   }
@@ -481,15 +346,24 @@ class DnsmasqConverter {
   }
 
   #encapsulate(): void {
-    const octets = (options: ReadonlyMap<number, Uint8Array>) =>
-      Uint8Array.from([...options].flatMap(([code, bytes]) => [code, bytes.length, ...bytes]));
+    const set = (
+      scope: DraftScope,
+      code: number,
+      place: Place,
+      options: Map<number, Uint8Array>,
+      statement: string,
+    ) => {
+      const bytes = encapsulateOptions(options);
+      if (bytes === undefined) this.#findings.lost(place, statement, TOO_LONG);
+      else setOption(scope, code, bytes, { place, statement, findings: this.#findings });
+    };
     for (const [code, { place, options }] of this.#encapsulated) {
-      setOption(this.#draft, code, octets(options), { place, statement: `encap:${code}`, findings: this.#findings });
+      set(this.#draft, code, place, options, `encap:${code}`);
     }
     for (const [vendor, { place, options }] of this.#vendors) {
-      const from = { place, statement: `vendor:${vendor}`, findings: this.#findings };
+      const statement = `vendor:${vendor}`;
       if (vendor === "") {
-        setOption(this.#draft, 43, octets(options), from);
+        set(this.#draft, 43, place, options, statement);
         continue;
       }
       const one: DraftClass = {
@@ -498,7 +372,7 @@ class DnsmasqConverter {
         place,
         match: { vendorClass: vendor },
       };
-      setOption(one, 43, octets(options), from);
+      set(one, 43, place, options, statement);
       this.#draft.classes.push(one);
     }
   }
@@ -520,7 +394,7 @@ class DnsmasqConverter {
         "dnsmasq itself is the next server; set nextServer to the address of the TFTP server",
       );
     }
-    for (const scope of this.#levels(tags, setting) ?? []) {
+    for (const scope of this.#tags.levels(tags, setting) ?? []) {
       // Of several lines the last one counts, as a whole.
       delete scope.serverName;
       delete scope.nextServer;
@@ -569,17 +443,6 @@ class DnsmasqConverter {
   #lost(setting: Setting, advice: string): void {
     this.#findings.lost(this.#place(setting), setting.text, advice);
   }
-}
-
-function oneArchitectureList(matches: readonly DraftMatch[]): DraftMatch[] {
-  const joined = new Map<string, DraftMatch>();
-  for (const match of matches) {
-    const { architecture = [], ...others } = match;
-    const key = JSON.stringify([others, architecture.length > 0]);
-    const earlier = joined.get(key)?.architecture ?? [];
-    joined.set(key, architecture.length === 0 ? match : { ...match, architecture: [...earlier, ...architecture] });
-  }
-  return [...joined.values()];
 }
 
 function lengthOf(mask: number): number | undefined {

@@ -88,6 +88,7 @@ Deno.test("dnsmasq: options by name and number, of known and unknown type", () =
   deepStrictEqual(option("option:sip-server,sip.example.net"), { "sip-servers": ["sip.example.net"] });
   deepStrictEqual(option("option:T1,20m"), "20m");
   match(option("6,0.0.0.0"), /dnsmasq's own address/);
+  match(option(`encap:175,1,${"x".repeat(256)}`), /longer than 255 octets/);
   match(option("option:no-such,1"), /is unknown/);
   match(option("tag:!x,6,10.0.0.1"), /"not x" has no counterpart/);
 });

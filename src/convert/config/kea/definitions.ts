@@ -3,7 +3,15 @@
 import { fromHex } from "../../../bytes/hex.ts";
 import { optionByKey, optionByName } from "../../../dhcp/options/mod.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import { type Encoded, encodeWords, integerOctets, registryType, type ValueKind, type ValueType } from "../options.ts";
+import {
+  encapsulateOptions,
+  type Encoded,
+  encodeWords,
+  integerOctets,
+  registryType,
+  type ValueKind,
+  type ValueType,
+} from "../options.ts";
 import { own } from "../../own.ts";
 
 /** An option of a space: of a client's own (`dhcp4`), or of a vendor's. */
@@ -90,15 +98,12 @@ function encodeHex(data: string): Encoded {
     : { ok: true, bytes };
 }
 
-/** Sub-options one after the other (RFC 2132 §8.4). */
-export function encapsulateOptions(options: ReadonlyMap<number, Uint8Array>): Uint8Array<ArrayBuffer> {
-  const octets: number[] = [];
-  for (const [code, value] of options) octets.push(code, value.length, ...value);
-  return Uint8Array.from(octets);
-}
-
-/** RFC 3925 §4: an enterprise number and its sub-options. */
-export function vendorOptions(enterprise: number, options: ReadonlyMap<number, Uint8Array>): Uint8Array<ArrayBuffer> {
+/** RFC 3925 §4: an enterprise number and its sub-options; undefined when they are too long. */
+export function vendorOptions(
+  enterprise: number,
+  options: ReadonlyMap<number, Uint8Array>,
+): Uint8Array<ArrayBuffer> | undefined {
   const inner = encapsulateOptions(options);
+  if (inner === undefined || inner.length > 255) return undefined;
   return Uint8Array.from([...integerOctets(enterprise, 4), inner.length, ...inner]);
 }
