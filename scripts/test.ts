@@ -22,7 +22,9 @@ const FLOOD = "tests/e2e/garbage_test.ts";
 /** They measure how long takeovers take, and so want the machine to themselves, too. */
 const CLUSTERS = "tests/e2e/cluster";
 /** What is run with the compiled programs, when there are some. */
-const COMPILED = "tests/e2e/udhcpc_test.ts";
+const COMPILED = ["tests/e2e/udhcpc_test.ts", "tests/e2e/installed_test.ts"];
+/** It needs executables. */
+const INSTALLED = "tests/e2e/installed_test.ts";
 /** End-to-end tests wait more than they compute. */
 const E2E_JOBS = "4";
 
@@ -102,7 +104,7 @@ export function endToEndStages(obstacle: string | undefined, dist: string | unde
     {
       ...common,
       name: "end-to-end tests",
-      args: ["-A", "--parallel", `--ignore=${FLOOD},${CLUSTERS}`, "tests/e2e"],
+      args: ["-A", "--parallel", `--ignore=${FLOOD},${CLUSTERS},${INSTALLED}`, "tests/e2e"],
       env: { DENO_JOBS: E2E_JOBS, DHCPCLUSTER_DIST: "" },
     },
     { ...common, name: "end-to-end with several nodes", args: ["-A", CLUSTERS], env: { DHCPCLUSTER_DIST: "" } },
@@ -112,7 +114,7 @@ export function endToEndStages(obstacle: string | undefined, dist: string | unde
     stages.push({
       ...common,
       name: `end-to-end with the programs in ${dist}`,
-      args: ["-A", COMPILED],
+      args: ["-A", ...COMPILED],
       env: { DHCPCLUSTER_DIST: dist },
     });
   }

@@ -1,0 +1,49 @@
+/** What is installed is valid in the eyes of those who read it: our own check, systemd, a shell checker. */
+
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { checkNode, nodeSchema } from "../../node/config.ts";
+import { checkRelay, relaySchema } from "../../relay/config.ts";
+import { loadConfigFile } from "../../src/config/load.ts";
+
+const HERE = new URL("./", import.meta.url).pathname;
+
+async function run(...command: string[]): Promise<{ ok: boolean; output: string } | undefined> {
+  const [program = "", ...args] = command;
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
+    return { ok: success, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+Deno.test("install: the examples are valid", async () => {
+  for (const name of ["one-node", "three-nodes"]) {
+    const loaded = await loadConfigFile(`${HERE}examples/${name}.yaml`, nodeSchema, checkNode);
+    ok(loaded.ok, loaded.ok ? "" : loaded.message);
+  }
+  const gateway = await loadConfigFile(`${HERE}examples/gateway.yaml`, relaySchema, checkRelay);
+  ok(gateway.ok, gateway.ok ? "" : gateway.message);
+});
+
+Deno.test("install: systemd finds nothing wrong with the units but that the programs are not there", async () => {
+  for (const unit of ["dhcpcluster-node.service", "dhcpcluster-relay.service"]) {
+    const verified = await run("systemd-analyze", "verify", "--man=no", `${HERE}${unit}`);
+    // Where there is no systemd nobody uses the units.
+    if (verified === undefined) return;
+    const faults = verified.output.split("\n").filter((line) =>
+      line.includes(unit) && !line.includes("is not executable") && !line.includes("Permission denied")
+    );
+    deepStrictEqual(faults, [], verified.output);
+  }
+});
+
+Deno.test("install: the scripts for OpenWrt are shell", async () => {
+  for (const script of ["dhcpcluster-node", "dhcpcluster-relay"]) {
+    const parsed = await run("sh", "-n", `${HERE}openwrt/${script}`);
+    strictEqual(parsed?.output, "");
+    const checked = await run("shellcheck", "--shell=sh", `${HERE}openwrt/${script}`);
+    if (checked !== undefined) strictEqual(checked.output, "");
+  }
+});
