@@ -50,10 +50,22 @@ export interface DhcpServiceOptions {
   readonly happened?: (event: LeaseEvent) => void;
 }
 
+/** So many addresses are counted whenever somebody asks; more of them at most every two seconds. */
+const COUNTED_AT_ONCE = 50_000;
+const USE_VALID_MS = 2_000;
+
 /** The DHCP server of one node. */
 export class DhcpService {
   readonly #options: DhcpServiceOptions;
   readonly #service: Service;
+  #use:
+    | {
+      readonly policy: Policy;
+      readonly atMs: number;
+      readonly validMs: number;
+      readonly uses: readonly { pool: Pool; use: PoolUse }[];
+    }
+    | undefined;
 
   constructor(options: DhcpServiceOptions) {
     this.#options = options;
@@ -79,11 +91,23 @@ export class DhcpService {
     return this.#service.limits;
   }
 
-  /** Each pool with how its addresses are used now; empty while there is no time. */
-  poolUse(): { pool: Pool; use: PoolUse }[] {
+  /**
+   * Each pool with how its addresses are used now; empty while there is no time. Of very many addresses as they were used a
+   * moment ago: counting a million takes as long as a few dozen exchanges, and everybody who looks asks for it.
+   */
+  poolUse(): readonly { pool: Pool; use: PoolUse }[] {
     const { clock, now, table } = this.#options;
-    const time = clock.bounds(now());
-    return time === undefined ? [] : this.policy.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
+    const at = now();
+    const known = this.#use;
+    const age = at.monotonicMs - (known?.atMs ?? -Infinity);
+    if (known !== undefined && known.policy === this.policy && age < known.validMs) return known.uses;
+    const time = clock.bounds(at);
+    if (time === undefined) return [];
+    const uses = this.policy.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
+    const addresses = uses.reduce((sum, { use }) => sum + use.addresses, 0);
+    const validMs = addresses > COUNTED_AT_ONCE ? USE_VALID_MS : 0;
+    this.#use = { policy: this.policy, atMs: at.monotonicMs, validMs, uses };
+    return uses;
   }
 
   /** Handles one datagram; never throws, whatever is in it. `send` is kept until the reply may leave. */
