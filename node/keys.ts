@@ -1,0 +1,78 @@
+/** What each key of node.yaml is for, for the guide and editors: its default as the file would write it, and one line. */
+
+export const NODE_KEYS = {
+  "node.id": ["required", "1 to 255, unique in the cluster: identity, and priority in elections"],
+  "node.stateDir": ["required", "directory of the database; made when it is missing"],
+  "dhcp.address": [
+    "required",
+    "where relays reach this node; also the server identifier (option 54), unless a relay overrides it",
+  ],
+  "dhcp.port": ["67", "UDP port of the node and of the relays it answers"],
+  "dhcp.interfaces[].name": [
+    "none",
+    "an interface with clients of its own, without a relay; there the server identifier is the interface's address",
+  ],
+  "dhcp.interfaces": ["[]", "interfaces whose clients this node serves itself"],
+  "cluster.nodes": ["required", "all members, this one too; one entry: the node serves alone"],
+  "cluster.nodes[].id": ["required", "the member's `node.id`"],
+  "cluster.nodes[].address": ["required", "where the other members reach it"],
+  "cluster.port": ["6767", "UDP (unicast and multicast) and TCP between the members"],
+  "cluster.multicast": ["239.255.67.67", "group for what all members hear; `off`: to each by unicast"],
+  "cluster.keyFile": [
+    "none",
+    "key file, the same on every member; needed with more than one, and by a node alone before it can get company",
+  ],
+  "http.address": ["127.0.0.1", "where health, metrics, API and dashboard are served"],
+  "http.port": ["8067", "its TCP port"],
+  "http.tokenFile": [
+    "none",
+    "file with a token, readable by its owner only: who sends it may give commands over the network; without it nobody may",
+  ],
+  "log.level": ["info", "`trace`, `debug`, `info`, `warning`, `error` or `fatal`"],
+  "log.format": ["text", "`text`, or `json` for one JSON object per line"],
+  "service.revision": ["required", "number of this configuration: the newest that a majority has is served"],
+  "service.leaseTime": ["1h", "how long a lease lasts: seconds, or `90s`, `1h30m`, `7d`, `infinite`"],
+  "service.minLeaseTime": [
+    "none",
+    "the shortest that a client may ask for; without it and the next a client has no say",
+  ],
+  "service.maxLeaseTime": ["none", "the longest that a client may ask for"],
+  "service.renewTime": ["none", "T1 (RFC 2131 §4.4.5); clients take half of the lease time without it"],
+  "service.rebindTime": ["none", "T2; clients take seven eighths without it"],
+  "service.declineTime": ["24h", "how long a declined address rests"],
+  "service.authoritative": [
+    "true",
+    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2); `false`: stay silent",
+  ],
+  "service.rapidCommit": ["false", "answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)"],
+  "service.nextServer": ["none", "`siaddr`: where the boot file is"],
+  "service.serverName": ["none", "`sname`"],
+  "service.bootFile": ["none", "`file`"],
+  "service.options": ["none", "options by name ([OPTIONS.md](OPTIONS.md)), or by code with bytes in hexadecimal"],
+  "service.classes": ["[]", "clients of a kind; of several that match, a later one wins"],
+  "service.classes[].name": ["required", "name of the class"],
+  "service.classes[].match.vendorClass": ["none", "beginning of the vendor class identifier (option 60)"],
+  "service.classes[].match.userClass": ["none", "a user class (option 77)"],
+  "service.classes[].match.architecture": [
+    "none",
+    "client system architecture (option 93), a number or a list of them",
+  ],
+  "service.subnets": ["required", "the networks that are served"],
+  "service.subnets[].subnet": ["required", "the network, such as `10.77.0.0/16`"],
+  "service.subnets[].pools": [
+    "[]",
+    "addresses to give away: `first-last`, or a mapping with `range` and what is set for it",
+  ],
+  "service.subnets[].pools[].range": ["required", "`first-last`"],
+  "service.subnets[].reservations": ["[]", "addresses kept for one client each"],
+  "service.subnets[].reservations[].hardware": [
+    "none",
+    'the client\'s hardware address, such as `"02:00:00:00:00:01"`',
+  ],
+  "service.subnets[].reservations[].clientId": [
+    "none",
+    'or its client identifier in hexadecimal, such as `"0x00636f6e66"`',
+  ],
+  "service.subnets[].reservations[].address": ["required", "its address, within the subnet"],
+  "service.subnets[].reservations[].hostname": ["none", "the name it is given (option 12)"],
+} as const satisfies Readonly<Record<string, readonly [fallback: string, meaning: string]>>;
