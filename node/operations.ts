@@ -6,6 +6,7 @@
 import { parseDocument } from "yaml";
 import type { ClientKey } from "../src/lease/client.ts";
 import type { LeaseDetail } from "../src/lease/slot.ts";
+import { withoutEnvironment } from "../src/config/source.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../src/net/ipv4.ts";
 import { readOctets } from "./http/leases.ts";
 import { type ImportedLease, judgeImport } from "./importRule.ts";
@@ -278,7 +279,10 @@ const IMPORT_FAILURES: Readonly<Record<string, string>> = {
 function readService(given: unknown): Service | string {
   let value = given;
   if (typeof value === "string") {
-    const document = parseDocument(value, { strict: true, uniqueKeys: true, maxAliasCount: 0 } as object);
+    const text = value;
+    const document = withoutEnvironment(() =>
+      parseDocument(text, { strict: true, uniqueKeys: true, maxAliasCount: 0 } as object)
+    );
     const [error] = document.errors;
     if (error !== undefined) return `this is no YAML: ${error.message.split("\n", 1)[0]}`;
     try {

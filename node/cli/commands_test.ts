@@ -74,6 +74,7 @@ Deno.test("commands: a running node is looked at and operated", () =>
     match(drained.out, /does NOT serve: drained/);
     strictEqual((await command("drain", "--undo", ...config)).code, 0);
     match((await command("election", ...config)).err, /this node is alone/);
+    match((await command("members", "remove", "9", ...config)).err, /no cluster.keyFile/);
     match((await command("members", ...config)).out, /^id +address +leads +heard/);
   }));
 

@@ -78,8 +78,12 @@ export function buildCommands(
   },
   run: (spec: CommandSpec, call: CommandCall) => Promise<void>,
 ): Command {
+  // A group may do something by itself: its options are those before the second word.
   const configure = (command: Command) =>
-    command.exitOverride().showSuggestionAfterError().helpOption("-h, --help", "print this help and exit")
+    command.exitOverride().enablePositionalOptions().showSuggestionAfterError().helpOption(
+      "-h, --help",
+      "print this help and exit",
+    )
       .helpCommand(false)
       .showHelpAfterError(`(${name} ${command.name()} --help tells more)`)
       .configureOutput({ getOutHasColors: () => false, getErrHasColors: () => false });

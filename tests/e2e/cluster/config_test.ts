@@ -1,4 +1,5 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
+import { stringify } from "yaml";
 import { CLIENTS as REAL_CLIENTS } from "../clients/clients.ts";
 import { took, unnoticed } from "./bars.ts";
 import type { Member } from "./member.ts";
@@ -74,6 +75,53 @@ e2e(
         site.members.every(({ id }) =>
           snapshot.get(id)?.revision === 3
         ));
+    }),
+);
+
+e2e(
+  "by command: a configuration is live on all nodes within 2 s, a mistake in it changes nothing; a node is drained",
+  () =>
+    onCluster({ pool: POOL }, async (site) => {
+      await site.start();
+      await site.relayTo([site.leader.id, ...site.others(site.leader.id).map(({ id }) => id)]);
+      const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
+      await load.completes(2 * PER_SECOND, 10_000);
+      const [one] = site.others(site.leader.id) as [Member];
+      const file = `${one.host.namespace.folder("pushed")}/service.yaml`;
+      const push = async (pools: readonly string[]) => {
+        await Deno.writeTextFile(file, stringify({ leaseTime: 600, subnets: [{ subnet: SUBNET, pools }] }));
+        return await one.command("config", "push", file);
+      };
+      const revisions = async () => await Promise.all(site.members.map(async (one) => (await one.status()).revision));
+
+      // Each node finds the mistake by itself, and says so.
+      await rejects(() => push([POOL, "10.78.3.0-10.78.4.255"]), (error: Error) => {
+        for (const { id } of site.members) match(error.message, new RegExp(`node ${id}: service.subnets\\[0\\].pools`));
+        return true;
+      });
+      deepStrictEqual(await revisions(), [1, 1, 1]);
+      await servesPools(site, [POOL]);
+
+      const orderedMs = Date.now();
+      match(await push([POOL, MORE]), /^Revision 2 is served$/m);
+      const live = (snapshot: typeof site.watch.snapshot) =>
+        site.members.every(({ id }) => snapshot.get(id)?.revision === 2);
+      took("all nodes serve it", await site.watch.after(orderedMs, "revision 2", NOTICED_MS, live), LIVE_MS);
+      await servesPools(site, [POOL, MORE]);
+
+      const { leader } = site;
+      match(await leader.command("drain"), /^Drained/);
+      await site.watch.until("another one to lead", NOTICED_MS, (snapshot) =>
+        site.members.some(({ id }) =>
+          id !== leader.id && snapshot.get(id)?.role === "leader"
+        ));
+      await until("the relay to turn away", NOTICED_MS, async () => await site.relay.chosen() !== leader.id);
+      await load.completes(3 * PER_SECOND, 15_000);
+      match((await leader.readyz())?.body ?? "", /drained/);
+      await leader.command("drain", "--undo");
+      await site.watch.until("it to serve again", NOTICED_MS, (snapshot) => snapshot.get(leader.id)?.ready === true);
+      unnoticed("a push and a drained leader", await load.stop());
+      await site.agrees();
     }),
 );
 

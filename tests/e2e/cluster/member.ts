@@ -120,8 +120,13 @@ export class Member {
    * refuses.
    */
   async members(...words: readonly string[]): Promise<string> {
+    return await this.command("members", ...words);
+  }
+
+  /** Gives a command on its machine; a failure carries what it said. */
+  async command(...words: readonly string[]): Promise<string> {
     const file = await writeConfig("node", this.host.namespace, this.config);
-    return await runNode(this.host.namespace, ["members", ...words, "--config", file]);
+    return await runNode(this.host.namespace, [...words, "--config", file]);
   }
 
   /** What its `/readyz` says; undefined when nobody answers. */

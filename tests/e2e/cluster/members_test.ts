@@ -43,7 +43,7 @@ e2e(
         const { address } = newcomer.host;
         await rejects(
           async () => await follower?.members("add", "4", address),
-          /Refused: .*give the command on the leader/,
+          /refused: .*give the command on the leader/,
         );
         const { leader } = site;
         const orderedMs = Date.now();
