@@ -68,7 +68,7 @@ e2e(
       await underLoad("a node removed", [2, 4, 3, 1], async () => {
         const { leader } = site;
         ok(leader.id > gone.id, "the highest ids lead");
-        await rejects(leader.members("remove", String(leader.id)), /Refused: this node leads/);
+        await rejects(leader.members("remove", String(leader.id)), /refused: this node leads/);
         match(await leader.members("remove", "2"), /^Done: the change is epoch 3$/m);
         await complete(site, 3, [1, 3, 4]);
         await until("the removed node to say so", NOTICED_MS, async () => {
