@@ -19,9 +19,33 @@ async function textOf(url: string): Promise<string> {
   return await response.text();
 }
 
+/** Where dashboard and alerts are. */
+const MONITORING = new URL("../../scripts/install/monitoring/", import.meta.url).pathname;
+
+/** Names of metrics that the dashboard and the alerts of one program use, without what a histogram adds to its name. */
+async function used(prefix: RegExp): Promise<string[]> {
+  const texts = await Promise.all(
+    ["grafana.json", "dhcpcluster.rules.yml"].map((name) => Deno.readTextFile(MONITORING + name)),
+  );
+  const names = texts.join("\n").match(/dhcpcluster_\w+/g) ?? [];
+  return [...new Set(names.map((name) => name.replace(/_bucket$/, "")))].filter((name) => prefix.test(name)).sort();
+}
+
+/** Every one of the names is a metric. */
+function known(names: readonly string[], metrics: string): void {
+  ok(names.length > 5);
+  for (const name of names) ok(metrics.includes(`# TYPE ${name} `), `there is no metric ${name}`);
+}
+
+e2e("promtool finds nothing wrong with the alert rules, which fire when they should and only then", async () => {
+  match(await run(["promtool", "check", "rules", `${MONITORING}dhcpcluster.rules.yml`]), /SUCCESS: \d+ rules found/);
+  match(await run(["promtool", "test", "rules", `${MONITORING}dhcpcluster.rules.test.yml`]), /SUCCESS/);
+});
+
 e2e("promtool finds nothing wrong with the metrics of a node", () =>
   withNode(async ({ url }) => {
     const metrics = await textOf(`${url}/metrics`);
+    known(await used(/^dhcpcluster_(?!relay_)/), metrics);
     match(metrics, /^dhcpcluster_commit_duration_seconds_bucket\{le="0.001"\} \d+$/m);
     strictEqual(await faults(metrics), "");
     ok((await faults(metrics.replaceAll("_total", "_totals"))) !== "", "it would find something");
@@ -51,6 +75,7 @@ e2e("promtool finds nothing wrong with the metrics of a relay", async () => {
       metrics = await textOf(`http://127.0.0.1:${port + 2}/metrics`).catch(() => "");
       return metrics !== "";
     });
+    known(await used(/^dhcpcluster_relay_/), metrics);
     match(metrics, /^dhcpcluster_relay_node_hedges_total\{node="1"\} 0$/m);
     strictEqual(await faults(metrics), "");
   } finally {
