@@ -2,6 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { type Given, runProgram } from "../src/cli/program.ts";
+import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { confine } from "../src/cli/confine.ts";
 import { notifyEnvironment, ServiceManager } from "../src/cli/systemd.ts";
 import { onSignals } from "../src/cli/signals.ts";
@@ -15,6 +16,7 @@ import { findInterface } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { COMMANDS, PROGRAM } from "./cli.ts";
 import { FILES } from "./dashboard/files.ts";
 import { RelayEvents } from "./events.ts";
 import { relayHealth } from "./health.ts";
@@ -109,14 +111,19 @@ function withFixed(wanted: RelayConfig, running: RelayConfig): { value: RelayCon
   return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
 }
 
-if (import.meta.main) {
-  const code = await runProgram(Deno.args, {
-    name: "dhcpcluster-relay",
-    summary: "DHCP relay agent that forwards clients to the nodes of a dhcpcluster.",
+async function run(args: readonly string[]): Promise<number | undefined> {
+  if (isCommand(args)) return await runCommand(args, { ...PROGRAM, commands: COMMANDS });
+  return await runProgram(args, {
+    ...PROGRAM,
     example: "dhcpcluster-relay --config /etc/dhcpcluster/relay.yaml",
+    commands: COMMANDS.map(({ name, words = [], summary }) => `${[name, ...words].join(" ").padEnd(20)} ${summary}`),
     schema: relaySchema,
     check: checkRelay,
     start,
   });
+}
+
+if (import.meta.main) {
+  const code = await run(Deno.args);
   if (code !== undefined) Deno.exit(code);
 }

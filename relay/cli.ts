@@ -1,0 +1,110 @@
+/** Commands of `dhcpcluster-relay` beside running it. */
+
+import { EXIT } from "../src/cli/arguments.ts";
+import { completion, type Shell, SHELLS } from "../src/cli/completion.ts";
+import type { CommandSpec } from "../src/cli/commands.ts";
+import { printable, table } from "../src/cli/table.ts";
+import { loadConfigFile } from "../src/config/load.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
+import { checkRelay, relaySchema } from "./config.ts";
+
+export const PROGRAM = {
+  name: "dhcpcluster-relay",
+  summary: "DHCP relay agent that forwards clients to the nodes of a dhcpcluster. Without a command: run it.",
+} as const;
+
+const RUNNING = ["--config", "--check", "--version", "--help"];
+
+/** What `/status` says, as far as it is shown. */
+interface RelayStatus {
+  readonly version: string;
+  readonly ready: boolean;
+  readonly reason?: string;
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly address: string;
+    readonly grade: string;
+    readonly chosen: boolean;
+    readonly rttMs: number | null;
+    readonly loss: number;
+    readonly share: number;
+    readonly hedges: number;
+    readonly failovers: number;
+    readonly reason: string;
+  }[];
+  readonly interfaces: readonly { readonly name: string; readonly up: boolean; readonly giaddrs: readonly string[] }[];
+  readonly rogueServers: readonly { readonly server: string; readonly interface?: string }[];
+}
+
+const status: CommandSpec = {
+  name: "status",
+  summary: "Where requests go and why: 0 when a node can serve, 1 when none can",
+  options: [
+    {
+      flags: "-c, --config <file>",
+      description: "configuration of the relay here",
+      default: "/etc/dhcpcluster/relay.yaml",
+    },
+    { flags: "--url <url>", description: "another relay, such as http://192.0.2.1:8068" },
+    { flags: "--json", description: "print JSON, for programs" },
+  ],
+  examples: ["status", "status --json | jq '.nodes[] | select(.chosen)'"],
+  run: async ({ options, print }) => {
+    const url = typeof options.url === "string" ? options.url : await ownUrl(String(options.config));
+    let answer: RelayStatus;
+    try {
+      answer = await (await fetch(new URL("/status", url))).json();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Cannot ask ${url}: ${reason}; look at the address, and whether the relay runs`);
+    }
+    print(options.json === true ? JSON.stringify(answer, null, 2) : describeRelay(answer));
+    return answer.ready ? EXIT.ok : EXIT.failure;
+  },
+};
+
+async function ownUrl(file: string): Promise<string> {
+  const loaded = await loadConfigFile(file, relaySchema, checkRelay);
+  if (!loaded.ok) throw new Error(loaded.message);
+  const { address, port } = loaded.value.http;
+  return `http://${address === 0 ? "127.0.0.1" : formatIpv4(address)}:${port}`;
+}
+
+/** The state for people. */
+export function describeRelay(status: RelayStatus): string {
+  const rows = status.nodes.map((node) => [
+    String(node.id),
+    node.address,
+    node.grade,
+    node.chosen ? "chosen" : "",
+    node.rttMs === null ? "" : `${node.rttMs.toFixed(2)} ms`,
+    `${Math.round(100 * node.loss)} %`,
+    `${Math.round(100 * node.share)} %`,
+    String(node.hedges),
+    String(node.failovers),
+    printable(node.reason),
+  ]);
+  const headers = ["id", "address", "grade", "gets", "round trip", "loss", "requests", "backed up", "left", "why"];
+  const numbers = ["round trip", "loss", "requests", "backed up", "left"];
+  return [
+    status.ready ? "Relaying: a node can serve" : `No node can serve: ${printable(status.reason ?? "")}`,
+    ...status.interfaces.map(({ name, up, giaddrs }) => `${name}: ${up ? giaddrs.join(", ") : "not there"}`),
+    ...status.rogueServers.map(({ server, interface: at }) => `Another DHCP server: ${server} on ${at ?? "?"}`),
+    "",
+    ...table(headers, rows, { right: numbers }),
+  ].join("\n");
+}
+
+const completions: CommandSpec = {
+  name: "completion",
+  summary: "Print a script that completes commands and options in a shell",
+  words: ["<shell>"],
+  examples: ["completion bash > /etc/bash_completion.d/dhcpcluster-relay"],
+  run: ({ words: [shell = ""], print }) => {
+    if (!SHELLS.includes(shell as Shell)) throw new Error(`"${shell}" is not one of ${SHELLS.join(", ")}`);
+    print(completion(shell as Shell, { ...PROGRAM, commands: COMMANDS, running: RUNNING }).trimEnd());
+    return EXIT.ok;
+  },
+};
+
+export const COMMANDS: readonly CommandSpec[] = [status, completions];
