@@ -26,12 +26,9 @@ export type ReplySender = (bytes: Uint8Array, reply: Message, arrival: Arrival) 
 
 /** Something that happened to a lease here. */
 export interface LeaseEvent {
-  readonly time: string;
   readonly kind: "granted" | "released" | "declined";
-  readonly address: string;
-  /** Hardware address with colons; "" when it is not known. */
-  readonly client: string;
-  readonly hostname: string | null;
+  readonly address: Ipv4;
+  readonly detail: LeaseDetail;
 }
 
 /** What the service needs from its surroundings. */
@@ -180,7 +177,7 @@ export class DhcpService {
     return {
       granted: ({ address, client, leaseSeconds, detail }) => {
         counters.granted += 1;
-        this.#tell("granted", address, detail);
+        this.#options.happened?.({ kind: "granted", address, detail });
         log.debug("Leased {address} to {client} for {leaseSeconds} s", () => ({
           address: formatIpv4(address),
           client: formatClient(client),
@@ -197,7 +194,7 @@ export class DhcpService {
       },
       ended: ({ address, client, how, detail }) => {
         counters[how] += 1;
-        this.#tell(how, address, detail);
+        this.#options.happened?.({ kind: how, address, detail });
         const properties = { address: formatIpv4(address), client: formatClient(client) };
         if (how === "released") log.debug("Released {address} by {client}", properties);
         else if (limiter.admit("declined", now().monotonicMs)) {
@@ -208,16 +205,6 @@ export class DhcpService {
         }
       },
     };
-  }
-
-  #tell(kind: LeaseEvent["kind"], address: Ipv4, { chaddr, hostname }: LeaseDetail): void {
-    this.#options.happened?.({
-      time: new Date().toISOString(),
-      kind,
-      address: formatIpv4(address),
-      client: toHex(chaddr, ":"),
-      hostname: hostname === "" ? null : hostname,
-    });
   }
 
   #send(reply: Message, bytesMax: number, arrival: Arrival, send: ReplySender): void {

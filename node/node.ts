@@ -22,7 +22,7 @@ import { formatIpv4 } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
 import { type NodeConfig, readServiceText, reviseServiceText, serviceText } from "./config.ts";
 import { NodeCounters, type Unserved } from "./counters.ts";
-import { DhcpService, type LeaseEvent } from "./dhcpService.ts";
+import { DhcpService } from "./dhcpService.ts";
 import { nodeApps } from "./http/app.ts";
 import { EventFeed } from "./http/events.ts";
 import { OPEN, readTokenFile, tokenGuard } from "./http/token.ts";
@@ -94,7 +94,6 @@ export class Node {
   #stopping = false;
   #drained = false;
   #tickedMs = performance.now();
-  readonly #followers: ((event: LeaseEvent) => void)[] = [];
   #storeWasOk = true;
 
   private constructor(start: NodeStart, store: Store) {
@@ -135,7 +134,7 @@ export class Node {
       limiter: this.#limiter,
       now: readClocks,
       unserved: (now) => this.#unserved(now),
-      happened: (event) => this.#followers.forEach((follow) => follow(event)),
+      happened: (event) => this.#feed?.lease(event),
     });
     const service = this.#service;
     this.#parts = {
@@ -329,6 +328,7 @@ export class Node {
   /** The state behind `/status` and `/metrics`. */
   get parts(): {
     service: DhcpService;
+    table: LeaseTable;
     store: Store;
     member: Member;
     transport: Transport | undefined;
@@ -336,6 +336,7 @@ export class Node {
   } {
     return {
       service: this.#service,
+      table: this.#parts.table,
       store: this.#parts.store,
       member: this.#member,
       transport: this.#transport,
@@ -367,11 +368,6 @@ export class Node {
     }
     this.#text = text;
     this.#service.reconfigure(new Policy(read.service));
-  }
-
-  /** Hears of every lease that is granted or ended here. */
-  follow(follow: (event: LeaseEvent) => void): void {
-    this.#followers.push(follow);
   }
 
   /** Sends what was proposed outside of a burst of input. */

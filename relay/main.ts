@@ -11,6 +11,7 @@ import { loadConfigFile } from "../src/config/load.ts";
 import { serveDashboard } from "../src/http/dashboard/serve.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
+import { StatusFeed } from "../src/http/statusFeed.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { findInterface } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
@@ -18,7 +19,6 @@ import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
 import { FILES } from "./dashboard/files.ts";
-import { RelayEvents } from "./events.ts";
 import { relayHealth } from "./health.ts";
 import { systemPing } from "./measure/ping.ts";
 import { describeLink } from "./resolve.ts";
@@ -33,7 +33,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   waitForDatagramsFirst();
   const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
   const health = relayHealth({ service, now, startedMs: Date.now() });
-  const events = new RelayEvents(() => health.status());
+  const events = new StatusFeed(() => health.status());
   const http = await listen();
 
   const implementation = socketImplementation();
