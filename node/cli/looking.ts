@@ -149,12 +149,12 @@ export function describeShares({ pools }: Ranges): string {
       `${range} in ${subnet}: ${use.bound} leased, ${use.free} free, ${use.offered} offered, ${use.reserved} reserved, ` +
       `${use.resting} resting (${percent(use.bound, use.addresses)} used)`,
       ...table(
-        ["  node", "addresses", "ranges"],
-        nodes.map(({ id, addresses, ranges }) => {
+        ["  node", "addresses", "free", "ranges"],
+        nodes.map(({ id, addresses, free, ranges }) => {
           const more = ranges.length > RANGES_SHOWN ? `, and ${ranges.length - RANGES_SHOWN} more` : "";
-          return [`  ${id}`, String(addresses), `${ranges.slice(0, RANGES_SHOWN).join(", ")}${more}`];
+          return [`  ${id}`, String(addresses), String(free), `${ranges.slice(0, RANGES_SHOWN).join(", ")}${more}`];
         }),
-        { right: ["addresses"] },
+        { right: ["addresses", "free"] },
       ),
     ].join("\n")
   );

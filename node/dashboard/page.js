@@ -12,6 +12,7 @@ import {
   legend,
   milliseconds,
   number,
+  Rate,
   Series,
   span,
   svg,
@@ -20,10 +21,11 @@ import {
   verdict,
 } from "../../src/http/dashboard/assets/common.js";
 
+const acks = new Rate();
 const rates = new Series();
 const [p50, p99] = [new Series(), new Series()];
 const events = new EventList("events");
-let before = null;
+let polling = false;
 let ids = [];
 let leader = null;
 
@@ -51,13 +53,19 @@ function showStatus(status) {
   judge(status);
   showMembers(status);
   showRates(status);
+  // Only now the colours are known.
+  if (!polling) showPools();
+  polling = true;
 }
 
 function judge(status) {
   const { cluster, subnets } = status;
   const alone = cluster.members.length === 1;
   const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
-  const problems = cluster.problems.map(({ message }) => message);
+  const problems = [
+    ...cluster.members.filter(({ present }) => !present).map(({ id, address }) => `Node ${id} (${address}) is silent`),
+    ...cluster.problems.map(({ message }) => message),
+  ];
   const fullest = subnets.map(({ subnet, pools }) => {
     const sum = (key) => pools.reduce((total, pool) => total + pool[key], 0);
     return { subnet, share: sum("addresses") === 0 ? 0 : sum("bound") / sum("addresses") };
@@ -117,7 +125,7 @@ function showMembers({ cluster, id: self, role }) {
     "members",
     table([
       { name: "node" },
-      { name: "address", mono: true },
+      { name: "address", mono: true, wide: true },
       { name: "state" },
       { name: "heard" },
       { name: "records behind", number: true, wide: true },
@@ -128,15 +136,12 @@ function showMembers({ cluster, id: self, role }) {
 }
 
 function showRates({ counters, latency }) {
-  const now = performance.now();
-  const acks = counters.sent.ACK;
-  if (before !== null && acks >= before.acks) {
-    const rate = (acks - before.acks) / Math.max(0.2, (now - before.at) / 1_000);
+  const rate = acks.of(counters.sent.ACK);
+  if (rate !== undefined) {
     rates.add(rate);
     document.getElementById("rate").textContent = `${number(rate)}/s`;
     chart("rates", [{ name: "leases per second", colour: "var(--accent)", series: rates }]);
   }
-  before = { acks, at: now };
   const { commits } = latency;
   p50.add(commits.p50Ms ?? NaN);
   p99.add(commits.p99Ms ?? NaN);
@@ -234,12 +239,26 @@ function poolOf({ range, subnet, use, nodes }) {
       ? [
         element("p", { class: "faint" }, "Who gives from where"),
         strip,
-        legend(
-          nodes.map(({ id, addresses }) => ({ colour: colourOf(id, ids), text: `node ${id}: ${number(addresses)}` })),
-        ),
+        element("div", { class: "shares" }, nodes.flatMap(shareOf)),
       ]
       : null,
   );
+}
+
+/** A node's share of a pool, and how much of it is in use. */
+function shareOf({ id, addresses, free }) {
+  const dot = element("span", { class: "dot" });
+  dot.style.background = colourOf(id, ids);
+  const used = addresses === 0 ? 0 : 1 - free / addresses;
+  const part = element("i");
+  part.style.width = `${100 * used}%`;
+  part.style.background = colourOf(id, ids);
+  const label = `${number(addresses - free)} of ${number(addresses)} used`;
+  return [
+    element("span", {}, dot, `node ${id}`),
+    element("div", { class: "bar", role: "img", "aria-label": label }, part),
+    element("span", { class: "amount" }, label),
+  ];
 }
 
 function toNumber(address) {
@@ -253,8 +272,10 @@ async function ask(path) {
   return body;
 }
 
-/** What the search field means: an address, a hardware address, or a part of a host name. */
+/** What the search field means: an address or the beginning of one, a hardware address, or a part of a host name. */
 function queryOf(text) {
+  // An octet that is being typed says nothing yet: “10.77.1” is looked up as “10.77.”.
+  if (/^(\d{1,3}\.){1,2}\d{0,3}$|^(\d{1,3}\.){3}$/.test(text)) return { address: text.replace(/\d*$/, "") };
   if (/^\d{1,3}\.[\d./-]*$/.test(text)) return { address: text };
   if (/^([0-9a-f]{2}[:-])+[0-9a-f]{0,2}$/i.test(text)) return { client: text.replace(/[:-][0-9a-f]?$/i, "") };
   return text === "" ? {} : { hostname: text };
@@ -262,8 +283,11 @@ function queryOf(text) {
 
 const PAGE = 25;
 let starts = [null];
+let asked = 0;
 
 async function showLeases() {
+  asked += 1;
+  const turn = asked;
   const text = document.getElementById("text").value.trim();
   const after = starts.at(-1);
   const query = new URLSearchParams({
@@ -274,6 +298,7 @@ async function showLeases() {
   });
   try {
     const { leases, next } = await ask(`/leases?${query}`);
+    if (turn !== asked) return; // Somebody has typed on.
     fill(
       "leases",
       leases.length === 0
@@ -286,7 +311,7 @@ async function showLeases() {
     forward.dataset.after = next ?? "";
     document.getElementById("page").textContent = leases.length === 0 ? "" : `page ${starts.length}`;
   } catch (error) {
-    fill("leases", element("p", { class: "empty" }, error.message));
+    if (turn === asked) fill("leases", element("p", { class: "empty" }, error.message));
   }
 }
 
@@ -295,7 +320,7 @@ function leaseTable(leases) {
     [
       { name: "address", mono: true },
       { name: "host name" },
-      { name: "hardware", mono: true },
+      { name: "hardware", mono: true, wide: true },
       { name: "state" },
       { name: "until", wide: true },
     ],
@@ -341,7 +366,6 @@ document.getElementById("previous").addEventListener("click", () => {
   showLeases();
 });
 
-showPools();
 showLeases();
 // The first page is kept fresh; whoever has turned pages is reading.
 setInterval(() => starts.length === 1 && document.visibilityState === "visible" && showLeases(), 5_000);

@@ -22,20 +22,21 @@ export const RANGES = z.object({
     range: z.string(),
     subnet: z.string(),
     use: USE,
-    nodes: z.array(z.object({ id: z.number(), ranges: z.array(z.string()), addresses: z.number() }))
+    nodes: z.array(z.object({ id: z.number(), ranges: z.array(z.string()), addresses: z.number(), free: z.number() }))
       .describe("All of them on the leader; elsewhere what is known of this node."),
   })),
 });
 
 /** The answer. */
 export function describeRanges(node: Node): z.infer<typeof RANGES> {
-  const { member, service } = node.parts;
+  const { member, service, table } = node.parts;
   const { ranges, divisions, membership } = member;
   const self = node.config.node.id;
   const share = (id: number, own: readonly Range[]) => ({
     id,
     ranges: own.map(formatRange),
     addresses: own.reduce((sum, range) => sum + rangeSize(range), 0),
+    free: own.reduce((sum, range) => sum + table.freeIn(range), 0),
   });
   const alone = membership.members.length === 1;
   const pools = service.poolUse().map(({ pool, use }) => {

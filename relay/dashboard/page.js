@@ -11,6 +11,7 @@ import {
   legend,
   milliseconds,
   number,
+  Rate,
   Series,
   span,
   table,
@@ -20,7 +21,7 @@ import {
 
 const rtts = new Map();
 const traffic = new Map();
-const before = new Map();
+const requested = new Map();
 const events = new EventList("events");
 
 theme();
@@ -84,7 +85,7 @@ function showNodes(nodes, ids) {
     table(
       [
         { name: "node" },
-        { name: "address", mono: true },
+        { name: "address", mono: true, wide: true },
         { name: "state" },
         { name: "round trip", number: true },
         { name: "deviation", number: true, wide: true },
@@ -107,9 +108,7 @@ function showNodes(nodes, ids) {
             " ",
             node.chosen ? badge("plain", "chosen") : "",
           ),
-          node.rttMs === null
-            ? "–"
-            : `${milliseconds(node.rttMs)}${node.rttSource === "icmp" ? "" : ` (${node.rttSource})`}`,
+          node.rttMs === null ? "–" : element("span", { title: `by ${node.rttSource}` }, milliseconds(node.rttMs)),
           milliseconds(node.deviationMs),
           `${Math.round(100 * node.loss)} %`,
           `${Math.round(100 * node.share)} %`,
@@ -123,15 +122,15 @@ function showNodes(nodes, ids) {
 }
 
 function showCharts(nodes, ids) {
-  const now = performance.now();
   for (const { id, rttMs, requests } of nodes) {
-    if (!rtts.has(id)) rtts.set(id, new Series()), traffic.set(id, new Series());
-    rtts.get(id).add(rttMs ?? NaN);
-    const known = before.get(id);
-    if (known !== undefined && requests >= known.requests) {
-      traffic.get(id).add((requests - known.requests) / Math.max(0.2, (now - known.at) / 1_000));
+    if (!rtts.has(id)) {
+      rtts.set(id, new Series());
+      traffic.set(id, new Series());
+      requested.set(id, new Rate());
     }
-    before.set(id, { requests, at: now });
+    rtts.get(id).add(rttMs ?? NaN);
+    const rate = requested.get(id).of(requests);
+    if (rate !== undefined) traffic.get(id).add(rate);
   }
   const lines = (series) =>
     nodes.map(({ id }) => ({ name: `node ${id}`, colour: colourOf(id, ids), series: series.get(id) }));
@@ -163,7 +162,7 @@ function showInterfaces({ interfaces, rogueServers }) {
         { name: "giaddr", mono: true },
         { name: "state" },
         { name: "relayed", number: true },
-        { name: "delivered", number: true },
+        { name: "delivered", number: true, wide: true },
         { name: "dropped", number: true, wide: true },
       ],
       interfaces.map(({ name, giaddrs, up, datagrams }) => [

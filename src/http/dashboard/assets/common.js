@@ -27,8 +27,7 @@ export function fill(id, ...children) {
 
 /** A table; columns are `{ name, number, mono, wide, text }`, rows are lists of cells (text or elements). */
 export function table(columns, rows) {
-  const kind = ({ number, mono, wide }) =>
-    [number && "number", mono && "mono", wide && "wide"].filter(Boolean).join(" ");
+  const kind = (column) => ["number", "mono", "wide", "text"].filter((name) => column[name]).join(" ");
   const head = element(
     "tr",
     {},
@@ -49,6 +48,8 @@ export function badge(kind, text) {
 }
 
 const SHAPES = {
+  lost:
+    "M24 4a20 20 0 1 0 0 40 20 20 0 0 0 0-40zm-2.200 26h4.800v4.800h-4.800zm-6.200-11.400c0-4.400 3.600-7.600 8.600-7.600s8.400 2.900 8.400 7.200c0 3-1.600 4.600-3.600 6-1.800 1.200-2.400 1.800-2.400 3.400h-4.800c0-3.600 1.600-5.100 3.800-6.600 1.500-1 2.100-1.600 2.100-2.800 0-1.700-1.400-2.700-3.500-2.700s-3.700 1.200-3.800 3.500z",
   good: "M24 4a20 20 0 1 0 0 40 20 20 0 0 0 0-40zm-3.2 29.2-8.4-8.4 3.4-3.4 5 5 11.4-11.4 3.4 3.4z",
   warn: "M24 4 2 42h44zm-2.4 14h4.8v12h-4.8zm0 15h4.8v4.8h-4.8z",
   bad:
@@ -80,7 +81,7 @@ export function verdict(kind, headline, line, problems = []) {
     ? []
     : [element("ul", { class: "problems" }, problems.map((problem) => element("li", {}, problem)))];
   place.replaceChildren(shape, element("h1", {}, headline), element("p", {}, line), ...list);
-  const words = { good: "✓", warn: "!", bad: "✕" };
+  const words = { good: "✓", warn: "!", bad: "✕", lost: "?" };
   document.title = `${words[kind]} ${headline}`;
 }
 
@@ -113,32 +114,43 @@ export function theme() {
   apply();
 }
 
-/** Follows `/events`; says so on the page while there is no connection. Browsers come again by themselves. */
+/** How long nothing may come before the connection counts as lost; a status comes every second. */
+const SILENCE_MS = 5_000;
+const AGAIN_MS = 3_000;
+
+/**
+ * Follows `/events` for as long as the page is open; handlers by the events' names. While nothing comes, the verdict is that
+ * there is no connection: what was known before must not look like what is.
+ */
 export function follow(handlers) {
-  const lost = document.getElementById("lost");
   let lostSince = null;
   let timer = 0;
-  const source = new EventSource("/events");
   const alive = () => {
     clearTimeout(timer);
     lostSince = null;
-    lost.classList.remove("shown");
-    timer = setTimeout(gone, 5_000);
+    document.body.classList.remove("lost");
+    timer = setTimeout(gone, SILENCE_MS);
   };
   const gone = () => {
     lostSince ??= new Date();
-    lost.textContent = `No connection since ${clock(lostSince)}: what you see is from before. Trying again …`;
-    lost.classList.add("shown");
-    document.title = "? no connection";
-    document.getElementById("verdict").dataset.seen = "";
+    document.body.classList.add("lost");
+    verdict("lost", "No connection", `since ${clock(lostSince)}; what is below is from before. Trying again …`);
   };
-  source.addEventListener("error", gone);
-  for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => {
-      alive();
-      handle(JSON.parse(event.data));
+  const connect = () => {
+    const source = new EventSource("/events");
+    source.addEventListener("error", () => {
+      gone();
+      // Browsers come again after a lost connection, but not after an answer such as “too many listeners”.
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
     });
-  }
+    for (const [name, handle] of Object.entries(handlers)) {
+      source.addEventListener(name, (event) => {
+        alive();
+        handle(JSON.parse(event.data));
+      });
+    }
+  };
+  connect();
 }
 
 export function clock(date) {
@@ -186,6 +198,23 @@ export class Series {
 
   get last() {
     return this.#points.at(-1)?.value;
+  }
+}
+
+/** Turns a counter that only rises into a rate. */
+export class Rate {
+  #before = null;
+
+  /** Per second since the last time that told one; undefined at first, after a restart, and when that was just now. */
+  of(count) {
+    const now = performance.now();
+    const seconds = this.#before === null ? 0 : (now - this.#before.at) / 1_000;
+    if (this.#before !== null && count >= this.#before.count && seconds < 0.5) return undefined;
+    const rate = this.#before === null || count < this.#before.count
+      ? undefined
+      : (count - this.#before.count) / seconds;
+    this.#before = { count, at: now };
+    return rate;
   }
 }
 
