@@ -200,7 +200,7 @@ export class NodeEvidence {
         return undefined;
       case "doubtful":
         return this.#missing > 0
-          ? `back, but ${this.#missing} good probes short of being trusted`
+          ? `back, but ${this.#missing} good ${this.#missing === 1 ? "probe" : "probes"} short of being trusted`
           : `${Math.round(100 * this.loss)} % of the probes are lost`;
       case "suspect":
         return `DHCP requests are left unanswered since ${Math.round((nowMs - this.#suspectedAtMs) / 1000)} s`;

@@ -57,7 +57,7 @@ for (const [what, ping, health, rounds, grade, fault] of FAULTS) {
     match(scene.fault ?? "", fault);
     for (let probe = 1; probe < SELECT.goodProbes; probe++) {
       strictEqual(scene.round(PONG, READY).grade, "doubtful");
-      match(scene.fault ?? "", /back, but \d good probes short of being trusted/);
+      match(scene.fault ?? "", /back, but \d good probes? short of being trusted/);
     }
     strictEqual(scene.round(PONG, READY).grade, "good");
   });
