@@ -242,7 +242,6 @@ export class Node {
       keys: await readKeyFile(cluster.keyFile),
       envelope: () => this.#member.envelope(),
       receive: (envelope, message) => {
-        if (this.#stopping) return;
         const now = readClocks();
         this.#member.receive(envelope, message, now);
         this.#flushSoon();

@@ -52,10 +52,11 @@ export class Member {
   }
 
   /** SIGTERM. */
-  async stop(): Promise<void> {
+  async stop(): Promise<string> {
     const { process } = this;
     this.#process = undefined;
     strictEqual((await process.terminate(STOP_MS)).code, 0, `Node ${this.id} ends with exit code 0 after SIGTERM`);
+    return process.output.text;
   }
 
   /** Starts it and waits until it gives up with exit code 1; returns the lines it said that for. */

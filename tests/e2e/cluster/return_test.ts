@@ -1,7 +1,7 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from "node:assert/strict";
 import { CLIENTS as REAL_CLIENTS } from "../clients/clients.ts";
 import { Swarm } from "../clients/raw/swarm.ts";
-import { REPLACED_MS, took, unnoticed } from "./bars.ts";
+import { REPLACED_MS, STOPPED_MS, took, unnoticed } from "./bars.ts";
 import { type ClusterSite, onCluster } from "./site.ts";
 import { CLIENTS, PER_SECOND, returns, settles } from "./steps.ts";
 import { e2e } from "../register.ts";
@@ -23,6 +23,23 @@ e2e(
       await site.agrees();
     }),
 );
+
+/** So that some are in flight at any moment. */
+const CROWD_PER_SECOND = 800;
+
+e2e("a node that is told to stop answers what is in flight, and ends", () =>
+  onCluster({}, async (site) => {
+    await site.start();
+    await site.relayTo([3, 2, 1]);
+    const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: CROWD_PER_SECOND });
+    await load.completes(CROWD_PER_SECOND, 10_000);
+    const beganMs = performance.now();
+    const output = await site.member(3).stop();
+    took("it ends", performance.now() - beganMs, STOPPED_MS);
+    doesNotMatch(output, /No lease of/);
+    unnoticed("a node is stopped", await load.stop());
+    await site.agrees();
+  }));
 
 /** Five leases got, renewed or given back per second. */
 const TEN_MINUTES_OF_CHANGES = 3_000;
