@@ -36,17 +36,17 @@ function millionLeases(): Node {
 Deno.test("leases: of a million, any page comes within 100 ms, also when hardly anything matches", async () => {
   const node = millionLeases();
   const measure = async (query: Record<string, string>) => {
-    let slowestMs = Infinity;
+    let bestMs = Infinity;
     let found = 0;
     // The best of a few: what the machine does beside is not what is measured.
     for (let attempt = 0; attempt < 4; attempt++) {
       const startMs = performance.now();
       found = (await findLeases(node, LEASES_QUERY.parse(query))).leases.length;
-      slowestMs = Math.min(slowestMs, performance.now() - startMs);
+      bestMs = Math.min(bestMs, performance.now() - startMs);
     }
     // deno-lint-ignore no-console -- measured figures are part of what a test has to say
-    console.log(`  ${JSON.stringify(query)}: ${found} leases in ${slowestMs.toFixed(1)} ms`);
-    ok(slowestMs < PAGE_MS_MAX, `${JSON.stringify(query)} took ${slowestMs} ms`);
+    console.log(`  ${JSON.stringify(query)}: ${found} leases in ${bestMs.toFixed(1)} ms`);
+    ok(bestMs < PAGE_MS_MAX, `${JSON.stringify(query)} took ${bestMs} ms`);
     return found;
   };
   strictEqual(await measure({}), 100);

@@ -13,6 +13,13 @@ interface Segment {
   readonly pool: number;
 }
 
+/** Neighbouring addresses; `index` is the first one's, and the others' follow. */
+export interface Run {
+  readonly first: Ipv4;
+  readonly last: Ipv4;
+  readonly index: number;
+}
+
 /** Addresses to indices and back. */
 export class Layout {
   /** By address. */
@@ -87,21 +94,20 @@ export class Layout {
     return this.#segmentOf(address)?.pool;
   }
 
-  /** Indices of all addresses above `after`, by address. */
-  *indicesAfter(after: number): Generator<number> {
+  /** All addresses above `after`, by address, as runs of neighbours whose indices are neighbours too. */
+  *runsAfter(after: number): Generator<Run> {
     const others = this.#otherAddresses.filter((address) => address > after).sort((a, b) => a - b);
     let next = 0;
-    const othersUpTo = function* (layout: Layout, limit: number): Generator<number> {
-      for (; next < others.length && (others[next] as Ipv4) < limit; next++) {
-        yield layout.#others.get(others[next] as Ipv4) as number;
-      }
-    };
     for (const { first, last, base } of this.#segments) {
-      if (last <= after) continue;
-      if (next < others.length) yield* othersUpTo(this, first);
-      for (let address = Math.max(first, after + 1); address <= last; address++) yield base + address - first;
+      for (; next < others.length && (others[next] as Ipv4) < first; next++) yield this.#single(others[next] as Ipv4);
+      const start = Math.max(first, after + 1);
+      if (start <= last) yield { first: start, last, index: base + start - first };
     }
-    yield* othersUpTo(this, Infinity);
+    for (; next < others.length; next++) yield this.#single(others[next] as Ipv4);
+  }
+
+  #single(address: Ipv4): Run {
+    return { first: address, last: address, index: this.#others.get(address) as number };
   }
 
   #segmentOf(address: Ipv4): Segment | undefined {

@@ -322,14 +322,13 @@ export class LeaseTable {
   /** At most `limit` used slots above an address, by address. O(addresses passed). */
   rowsAfter(after: number, limit: number): LeaseRow[] {
     const rows: LeaseRow[] = [];
-    for (const index of this.#layout.indicesAfter(after)) {
-      if (this.#columns.isFree(index)) continue;
-      rows.push({
-        address: this.#layout.addressOf(index),
-        slot: this.#columns.slot(index),
-        detail: this.#columns.detail(index),
-      });
-      if (rows.length === limit) break;
+    for (const { first, last, index: base } of this.#layout.runsAfter(after)) {
+      for (let address = first; address <= last; address++) {
+        const index = base + address - first;
+        if (this.#columns.isFree(index)) continue;
+        rows.push({ address, slot: this.#columns.slot(index), detail: this.#columns.detail(index) });
+        if (rows.length === limit) return rows;
+      }
     }
     return rows;
   }
@@ -339,22 +338,25 @@ export class LeaseTable {
    * at: whoever has other things to do goes on from `after` later. `isDone`: there is nothing above it. About 30 ns an address.
    */
   search(after: number, search: LeaseSearch, bounds: { readonly limit: number; readonly passedMax: number }): Found {
-    const { range, test } = search;
+    const { range, states, test } = search;
+    const columns = this.#columns;
     const rows: LeaseRow[] = [];
     let passed = 0;
-    let last = Math.max(after, (range?.first ?? 0) - 1);
-    for (const index of this.#layout.indicesAfter(last)) {
-      if (passed === bounds.passedMax || rows.length === bounds.limit) return { rows, after: last, isDone: false };
-      passed++;
-      last = this.#layout.addressOf(index);
-      if (range !== undefined && last > range.last) break;
-      if (this.#columns.isFree(index) || !search.states(this.#columns.state(index), this.#columns.hold(index))) {
-        continue;
+    let looked = Math.max(after, (range?.first ?? 0) - 1);
+    for (const { first, last, index: base } of this.#layout.runsAfter(looked)) {
+      const end = Math.min(last, range?.last ?? last);
+      for (let address = first; address <= end; address++) {
+        if (passed === bounds.passedMax || rows.length === bounds.limit) return { rows, after: looked, isDone: false };
+        passed++;
+        looked = address;
+        const index = base + address - first;
+        if (columns.isFree(index) || !states(columns.state(index), columns.hold(index))) continue;
+        if (test !== undefined && !columns.testRecord(index, test)) continue;
+        rows.push({ address, slot: columns.slot(index), detail: columns.detail(index) });
       }
-      if (test !== undefined && !this.#columns.testRecord(index, test)) continue;
-      rows.push({ address: last, slot: this.#columns.slot(index), detail: this.#columns.detail(index) });
+      if (end < last) break;
     }
-    return { rows, after: last, isDone: true };
+    return { rows, after: looked, isDone: true };
   }
 
   /** How the addresses of a pool are used now. O(size of the pool). */
