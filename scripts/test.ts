@@ -8,6 +8,7 @@
  * usage: deno run -A scripts/test.ts [unit]
  */
 
+import { machineObstacle } from "../tests/e2e/lab/machine.ts";
 import { obstacle } from "../tests/e2e/lab/requirements.ts";
 import { ensureTools } from "./setup/debian.ts";
 import { TEST_TOOLS } from "./setup/packages.ts";
@@ -21,10 +22,11 @@ const SIMULATOR = "tests/sim/fixed_test.ts";
 const FLOOD = "tests/e2e/garbage_test.ts";
 /** They measure how long takeovers take, and so want the machine to themselves, too. */
 const CLUSTERS = "tests/e2e/cluster";
-/** What is run with the compiled programs, when there are some. */
-const COMPILED = ["tests/e2e/udhcpc_test.ts", "tests/e2e/installed_test.ts"];
-/** It needs executables. */
-const INSTALLED = "tests/e2e/installed_test.ts";
+/** What is run from source, too, where all else is run with executables. */
+const FROM_SOURCE = "tests/e2e/udhcpc_test.ts";
+/** These need executables. */
+const CONFINED = "tests/e2e/confined_test.ts";
+const MACHINES = "tests/e2e/machine_test.ts";
 /** End-to-end tests wait more than they compute. */
 const E2E_JOBS = "4";
 
@@ -97,28 +99,37 @@ export function suiteStages(suites: readonly string[]): Stage[] {
   }));
 }
 
-/** Real programs in network namespaces; `dist` is the folder of the compiled programs, when there is one. */
-export function endToEndStages(obstacle: string | undefined, dist: string | undefined): Stage[] {
-  const common = { live: true, obstacle };
+/** What the end-to-end tests find here. */
+export interface Surroundings {
+  /** Folder of the executables, where there are some: what is shipped is what is tested. */
+  readonly dist?: string | undefined;
+  /** Why there can be no laboratory. */
+  readonly obstacle?: string | undefined;
+  /** Why no machine can boot in it. */
+  readonly machineObstacle?: string | undefined;
+}
+
+/** Real programs in network namespaces. */
+export function endToEndStages({ dist = "", obstacle, machineObstacle }: Surroundings): Stage[] {
+  const common = { live: true, obstacle, env: { DHCPCLUSTER_DIST: dist } };
+  const programs = dist === "" ? "from source" : `with the programs in ${dist}`;
   const stages: Stage[] = [
     {
       ...common,
-      name: "end-to-end tests",
-      args: ["-A", "--parallel", `--ignore=${FLOOD},${CLUSTERS},${INSTALLED}`, "tests/e2e"],
-      env: { DENO_JOBS: E2E_JOBS, DHCPCLUSTER_DIST: "" },
+      name: `end-to-end tests ${programs}`,
+      args: ["-A", "--parallel", `--ignore=${[FLOOD, CLUSTERS, CONFINED, MACHINES].join(",")}`, "tests/e2e"],
+      env: { ...common.env, DENO_JOBS: E2E_JOBS },
     },
-    { ...common, name: "end-to-end with several nodes", args: ["-A", CLUSTERS], env: { DHCPCLUSTER_DIST: "" } },
-    { ...common, name: "end-to-end under garbage", args: ["-A", FLOOD], env: { DHCPCLUSTER_DIST: "" } },
+    { ...common, name: `end-to-end with several nodes ${programs}`, args: ["-A", CLUSTERS] },
+    { ...common, name: `end-to-end under garbage ${programs}`, args: ["-A", FLOOD] },
   ];
-  if (dist) {
-    stages.push({
-      ...common,
-      name: `end-to-end with the programs in ${dist}`,
-      args: ["-A", ...COMPILED],
-      env: { DHCPCLUSTER_DIST: dist },
-    });
-  }
-  return stages;
+  if (dist === "") return stages;
+  return [
+    ...stages,
+    { ...common, name: "end-to-end tests from source", args: ["-A", FROM_SOURCE], env: { DHCPCLUSTER_DIST: "" } },
+    { ...common, name: "what executables may do", args: ["-A", CONFINED] },
+    { ...common, name: "installed on clean machines", args: ["-A", MACHINES], obstacle: obstacle ?? machineObstacle },
+  ];
 }
 
 const running = new Set<Deno.ChildProcess>();
@@ -214,7 +225,9 @@ async function main(args: readonly string[]): Promise<number> {
     const suites = (await Array.fromAsync(Deno.readDir("tests"))).filter((entry) => entry.isDirectory);
     const inProcess = [...unitStages(exists), ...suiteStages(suites.map((entry) => entry.name))];
     totals.push(...await runStages(inProcess, width));
-    totals.push(...await runStages(endToEndStages(obstacle(), Deno.env.get("DHCPCLUSTER_DIST")), 1));
+    const dist = Deno.env.get("DHCPCLUSTER_DIST");
+    const stages = endToEndStages({ dist, obstacle: obstacle(), machineObstacle: machineObstacle() });
+    totals.push(...await runStages(stages, 1));
   }
   print(lastLine(totals));
   return totals.some(({ failed }) => failed > 0) ? 1 : 0;

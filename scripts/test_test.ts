@@ -41,7 +41,19 @@ Deno.test("suiteStages() runs every folder of tests/ but e2e", () => {
   deepStrictEqual(suiteStages(["sim", "e2e", "fuzz"]).map((stage) => stage.name), ["tests/fuzz", "tests/sim"]);
 });
 
-Deno.test("endToEndStages() uses the compiled programs in a stage of their own only", () => {
-  ok(endToEndStages(undefined, undefined).every((stage) => stage.env?.["DHCPCLUSTER_DIST"] === ""));
-  strictEqual(endToEndStages(undefined, "dist").at(-1)?.env?.["DHCPCLUSTER_DIST"], "dist");
+Deno.test("endToEndStages() runs everything with the executables where there are some, and a little from source", () => {
+  const used = (dist: string | undefined) =>
+    endToEndStages({ dist }).map(({ name, env }) => [name, env?.["DHCPCLUSTER_DIST"]]);
+  ok(used(undefined).every(([, dist]) => dist === ""));
+  deepStrictEqual(used("dist").filter(([, dist]) => dist !== "dist"), [["end-to-end tests from source", ""]]);
+});
+
+Deno.test("endToEndStages() says why no machine can boot", () => {
+  const stages = endToEndStages({ dist: "dist", machineObstacle: "no control groups" });
+  deepStrictEqual(
+    stages.filter(({ obstacle }) => obstacle !== undefined).map(({ name, obstacle }) => [name, obstacle]),
+    [
+      ["installed on clean machines", "no control groups"],
+    ],
+  );
 });

@@ -135,19 +135,21 @@ export const INIT: CommandSpec = {
     if (!loaded.ok) {
       throw new Error(`nothing was written, as this would not do:\n${formatIssues(output, loaded.issues)}`);
     }
+    const key = String(options.key);
     let madeKey = false;
-    if (others.length > 0 && !exists(String(options.key))) {
-      mkdirFor(String(options.key));
-      await makeKeyFile(String(options.key));
+    if (others.length > 0 && !exists(key)) {
+      mkdirFor(key);
+      await makeKeyFile(key);
+      giveToService(key);
       madeKey = true;
     }
     writeConfiguration(output, text);
     call.print(`${output}: node ${id}${others.length === 0 ? ", which serves alone" : ` of ${others.length + 1}`}`);
-    if (madeKey) call.print(`${options.key}: a new cluster key`);
+    if (madeKey) call.print(`${key}: a new cluster key`);
     call.print("Next:");
     if (others.length > 0) {
       const where = others.map((other) => `node ${other.id} (${other.address})`).join(" and ");
-      call.print(`  copy ${options.key} to ${where}, and run init there with the same --nodes and its own --address`);
+      call.print(`  copy ${key} to ${where}, and run init there with the same --nodes and its own --address`);
     }
     call.print(`  dhcpcluster-node --config ${output} --check`);
     call.print(`  dhcpcluster-node --config ${output}      (or: systemctl enable --now dhcpcluster-node)`);
@@ -221,6 +223,22 @@ function configuration(
     "",
   ].join("\n");
   return { text, id: own.id, others };
+}
+
+/** The user that the systemd unit runs the node as, from dhcpcluster.sysusers. */
+const SERVICE_USER = /^dhcpcluster:[^:]*:(\d+):(\d+):/m;
+
+/** A key that root made is of no use to a service that runs as somebody else. */
+function giveToService(path: string): void {
+  if (!exists("/etc/passwd")) return;
+  const [, user, group] = SERVICE_USER.exec(Deno.readTextFileSync("/etc/passwd")) ?? [];
+  if (user === undefined) return;
+  try {
+    Deno.chownSync(path, Number(user), Number(group));
+  } catch (error) {
+    // Only root can give files away; whoever else makes a key makes it for himself.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
 }
 
 function camelCase(flag: string): string {

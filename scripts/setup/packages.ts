@@ -24,6 +24,9 @@ export const TEST_TOOLS: readonly Tool[] = [
   { package: "faketime", command: "faketime" },
   { package: "prometheus", command: "promtool" },
   { package: "chromium", command: "chromium" },
+  // A clean Debian that boots systemd.
+  { package: "mmdebstrap", command: "mmdebstrap" },
+  { package: "systemd-container", command: "systemd-nspawn" },
   // The reference programs that prove the laboratory itself.
   { package: "dnsmasq-base", command: "dnsmasq" },
   { package: "isc-dhcp-relay", command: "dhcrelay" },

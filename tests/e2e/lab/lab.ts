@@ -45,6 +45,12 @@ export class Namespace {
     return this.#lab.track(new Process(this.wrap(command), options));
   }
 
+  /** Starts a process that has the network of this machine and all else of the real one. */
+  spawnAttached(command: readonly string[], options: SpawnOptions): Process {
+    const inside = ["nsenter", `--net=/run/netns/${this.systemName}`, ...command];
+    return this.#lab.track(new Process(inside, options));
+  }
+
   /** The command that runs `command` inside: `ip netns exec` becomes it, so the pid is the command's own. */
   wrap(command: readonly string[]): string[] {
     return ["ip", "netns", "exec", this.systemName, ...command];

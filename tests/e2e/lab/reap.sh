@@ -23,4 +23,12 @@ for path in /run/netns/"$name"-*; do
   ip netns delete "$namespace"
   rm -rf "/etc/netns/$namespace"
 done 2>/dev/null
+# Control groups of machines that ran systemd; the last processes in them may still be on their way out.
+for path in /sys/fs/cgroup/"$name"-* /sys/fs/cgroup/*/"$name"-*; do
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    find "$path" -depth -type d -exec rmdir {} \;
+    [ -d "$path" ] || break
+    sleep 0.1
+  done
+done 2>/dev/null
 rm -rf "${folder:?}/$name" /etc/netns/"$name"-*

@@ -1,0 +1,68 @@
+/** Tries what a program may do once it is confined, in a process of its own with the permissions of the program's task. */
+
+import denoJson from "../../../deno.json" with { type: "json" };
+
+const OPEN = "{ read: true, write: true, create: true }";
+const MODULE = new URL("../confine.ts", import.meta.url).pathname;
+
+/** What is tried, and the name of the error that it ended with, or "done". */
+export type Outcomes = Readonly<Record<string, string>>;
+
+/** Outcomes of a program that reads nothing again but what lies in its places. `ping` differs. */
+export const CONFINED: Outcomes = {
+  elsewhere: "NotCapable",
+  listing: "NotCapable",
+  configuration: "NotFound",
+  writing: "NotCapable",
+  open: "done",
+  shell: "NotCapable",
+  library: "NotCapable",
+  environment: "NotCapable",
+};
+
+/** `rereads` is what `confine()` gets. `compiled`: as an executable, as `deno task compile` makes them. */
+export async function tryConfined(
+  program: "node" | "relay",
+  rereads: readonly string[],
+  { compiled = false }: { readonly compiled?: boolean } = {},
+): Promise<Outcomes> {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-confine-" });
+  try {
+    const script = `${folder}/try.ts`;
+    await Deno.copyFile(MODULE, `${folder}/confine.ts`);
+    await Deno.writeTextFile(script, trial(program, rereads, folder));
+    const permissions = denoJson.tasks[program].command.split(/\s+/).slice(2, -1);
+    if (!compiled) return JSON.parse(await output(Deno.execPath(), "run", ...permissions, "--no-check", script));
+    const compiler = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
+    await output(compiler, "compile", "--no-check", "--quiet", ...permissions, "--output", `${folder}/try`, script);
+    return JSON.parse(await output(`${folder}/try`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function trial(program: "node" | "relay", rereads: readonly string[], folder: string): string {
+  return `
+    import { confine } from "./confine.ts";
+    const outcome = (action) => { try { action(); return "done"; } catch (error) { return error.name; } };
+    const own = ${program === "node" ? `Deno.openSync(${JSON.stringify(`${folder}/own`)}, ${OPEN})` : "Deno.stderr"};
+    confine(${JSON.stringify(rereads)});
+    console.log(JSON.stringify({
+      elsewhere: outcome(() => Deno.readTextFileSync("/etc/passwd")),
+      listing: outcome(() => [...Deno.readDirSync("/root")]),
+      configuration: outcome(() => Deno.readTextFileSync("/etc/dhcpcluster/none.yaml")),
+      writing: outcome(() => Deno.writeTextFileSync(${JSON.stringify(`${folder}/other`)}, "x")),
+      open: outcome(() => own.writeSync(new Uint8Array())),
+      shell: outcome(() => new Deno.Command("sh", { args: ["-c", "true"] }).outputSync()),
+      library: outcome(() => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {})),
+      ping: outcome(() => new Deno.Command("ping", { args: ["-V"], stdout: "null" }).outputSync()),
+      environment: outcome(() => Deno.env.get("HOME")),
+    }));`;
+}
+
+async function output(command: string, ...args: string[]): Promise<string> {
+  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+  const { success, stdout, stderr } = await child.output();
+  if (!success) throw new Error(`${command} ${args[0] ?? ""}: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
