@@ -1,7 +1,7 @@
 /** The node program: command line, configuration, signals. What a node does is in `node.ts`. */
 
 import { confine } from "../src/cli/confine.ts";
-import { notifyEnvironment, ServiceManager } from "../src/cli/systemd.ts";
+import { ServiceManager } from "../src/cli/systemd.ts";
 import { onSignals } from "../src/cli/signals.ts";
 import type { Logger } from "@logtape/logtape";
 import { isCommand, runCommand } from "../src/cli/commands.ts";
@@ -18,10 +18,7 @@ const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
 async function start(config: NodeConfig, { file, root, flags }: Given): Promise<void> {
   configureLog(config.log);
   const log = logger("node");
-  const manager = new ServiceManager(
-    notifyEnvironment(),
-    (reason) => log.warn("systemd can't be told how this node is: {reason}", { reason }),
-  );
+  const manager = ServiceManager.ofThisProcess(log);
   const node = await Node.start({ config, root, bootstrap: flags.includes("bootstrap") });
   confineTo(config, file, log);
   manager.ready(() => node.alive);

@@ -13,42 +13,27 @@ function only<Key extends string>(counts: Readonly<Record<Key, number>>, keys: r
   return Object.fromEntries(keys.map((key) => [key, counts[key]]));
 }
 
+function gauge(name: string, help: string, read: () => number): Metric {
+  return { kind: "gauge", name: `dhcpcluster_${name}`, help, read };
+}
+
+function plain(name: string, help: string, read: () => number): Metric {
+  return { kind: "counter", name: `dhcpcluster_${name}_total`, help, read };
+}
+
+/** A counter for each value of a label. */
+function counter(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): Metric {
+  return { kind: "counter", name: `dhcpcluster_${name}_total`, help, label, read };
+}
+
 /** All metrics of a node. */
 export function nodeMetrics(node: Node): Metric[] {
   const { counters } = node;
-  const counter = (
-    name: string,
-    help: string,
-    label: string,
-    read: () => Readonly<Record<string, number>>,
-  ): Metric => ({
-    kind: "counter",
-    name: `dhcpcluster_${name}_total`,
-    help,
-    label,
-    read,
-  });
-  const plain = (name: string, help: string, read: () => number): Metric => ({
-    kind: "counter",
-    name: `dhcpcluster_${name}_total`,
-    help,
-    read,
-  });
   return [
     ...processMetrics({ version: VERSION, startedMs: node.startedMs }),
-    {
-      kind: "gauge",
-      name: "dhcpcluster_ready",
-      help: "1 while this node can grant leases.",
-      read: () => node.readiness().ready ? 1 : 0,
-    },
+    gauge("ready", "1 while this node can grant leases.", () => node.readiness().ready ? 1 : 0),
     ...clusterMetrics(node),
-    {
-      kind: "gauge",
-      name: "dhcpcluster_leases_stored",
-      help: "Addresses that were ever leased.",
-      read: () => node.parts.service.table.size,
-    },
+    gauge("leases_stored", "Addresses that were ever leased.", () => node.parts.service.table.size),
     {
       kind: "gauge",
       name: "dhcpcluster_pool_addresses",
@@ -71,24 +56,17 @@ export function nodeMetrics(node: Node): Metric[] {
           value: node.parts.service.table.freeOwned(number),
         })),
     },
-    {
-      kind: "gauge",
-      name: "dhcpcluster_drained",
-      help: "1 while an operator has taken this node out.",
-      read: () => Number(node.drained),
-    },
-    {
-      kind: "gauge",
-      name: "dhcpcluster_config_revision",
-      help: "Revision of the service section that is served; 0 while none is known.",
-      read: () => node.parts.member.configuration?.revision ?? 0,
-    },
-    {
-      kind: "gauge",
-      name: "dhcpcluster_problems",
-      help: "Things that are wrong now and say in /status what to do.",
-      read: () => node.notices.problems(node.parts.transport?.problems() ?? []).length,
-    },
+    gauge("drained", "1 while an operator has taken this node out.", () => Number(node.drained)),
+    gauge(
+      "config_revision",
+      "Revision of the service section that is served; 0 while none is known.",
+      () => node.parts.member.configuration?.revision ?? 0,
+    ),
+    gauge(
+      "problems",
+      "Things that are wrong now and say in /status what to do.",
+      () => node.notices.problems(node.parts.transport?.problems() ?? []).length,
+    ),
     {
       kind: "histogram",
       name: "dhcpcluster_commit_duration_seconds",
@@ -127,24 +105,6 @@ export function nodeMetrics(node: Node): Metric[] {
 const ROLES = ["leader", "follower", "candidate", "standalone"] as const;
 
 function clusterMetrics(node: Node): Metric[] {
-  const gauge = (name: string, help: string, read: () => number): Metric => ({
-    kind: "gauge",
-    name: `dhcpcluster_${name}`,
-    help,
-    read,
-  });
-  const counter = (
-    name: string,
-    help: string,
-    label: string,
-    read: () => Readonly<Record<string, number>>,
-  ): Metric => ({
-    kind: "counter",
-    name: `dhcpcluster_${name}_total`,
-    help,
-    label,
-    read,
-  });
   const member = () => node.parts.member;
   const perMember = (
     name: string,

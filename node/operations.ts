@@ -3,10 +3,9 @@
  * to do; what it needs of the other nodes is the cluster's business.
  */
 
-import { parseDocument } from "yaml";
 import type { ClientKey } from "../src/lease/client.ts";
 import type { LeaseDetail } from "../src/lease/slot.ts";
-import { withoutEnvironment } from "../src/config/source.ts";
+import { parseSource } from "../src/config/source.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../src/net/ipv4.ts";
 import { readOctets } from "./http/leases.ts";
 import { type ImportedLease, judgeImport } from "./importRule.ts";
@@ -279,17 +278,10 @@ const IMPORT_FAILURES: Readonly<Record<string, string>> = {
 function readService(given: unknown): Service | string {
   let value = given;
   if (typeof value === "string") {
-    const text = value;
-    const document = withoutEnvironment(() =>
-      parseDocument(text, { strict: true, uniqueKeys: true, maxAliasCount: 0 } as object)
-    );
-    const [error] = document.errors;
-    if (error !== undefined) return `this is no YAML: ${error.message.split("\n", 1)[0]}`;
-    try {
-      value = document.toJS({ maxAliasCount: 0 });
-    } catch (error) {
-      return `this is no YAML: ${error instanceof Error ? error.message : String(error)}`;
-    }
+    const { source, issues } = parseSource(value);
+    const [issue] = issues;
+    if (issue !== undefined) return `line ${issue.line}, column ${issue.column}: ${issue.message}`;
+    value = source?.value;
   }
   const mapping = (candidate: unknown): candidate is Record<string, unknown> =>
     typeof candidate === "object" && candidate !== null && !Array.isArray(candidate);

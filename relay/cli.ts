@@ -1,7 +1,7 @@
 /** Commands of `dhcpcluster-relay` beside running it. */
 
 import { EXIT } from "../src/cli/arguments.ts";
-import { completion, type Shell, SHELLS } from "../src/cli/completion.ts";
+import { completionCommand } from "../src/cli/completion.ts";
 import type { CommandSpec } from "../src/cli/commands.ts";
 import { printable, table } from "../src/cli/table.ts";
 import { loadConfigFile } from "../src/config/load.ts";
@@ -95,16 +95,7 @@ export function describeRelay(status: RelayStatus): string {
   ].join("\n");
 }
 
-const completions: CommandSpec = {
-  name: "completion",
-  summary: "Print a script that completes commands and options in a shell",
-  words: ["<shell>"],
-  examples: ["completion bash > /etc/bash_completion.d/dhcpcluster-relay"],
-  run: ({ words: [shell = ""], print }) => {
-    if (!SHELLS.includes(shell as Shell)) throw new Error(`"${shell}" is not one of ${SHELLS.join(", ")}`);
-    print(completion(shell as Shell, { ...PROGRAM, commands: COMMANDS, running: RUNNING }).trimEnd());
-    return EXIT.ok;
-  },
-};
-
-export const COMMANDS: readonly CommandSpec[] = [status, completions];
+export const COMMANDS: readonly CommandSpec[] = [
+  status,
+  completionCommand({ ...PROGRAM, running: RUNNING, commands: () => COMMANDS }),
+];

@@ -4,7 +4,7 @@ import type { Logger } from "@logtape/logtape";
 import { type Given, runProgram } from "../src/cli/program.ts";
 import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { confine } from "../src/cli/confine.ts";
-import { notifyEnvironment, ServiceManager } from "../src/cli/systemd.ts";
+import { ServiceManager } from "../src/cli/systemd.ts";
 import { onSignals } from "../src/cli/signals.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { loadConfigFile } from "../src/config/load.ts";
@@ -44,10 +44,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
     http: `${formatIpv4(config.http.address)}:${http.port}`,
   });
 
-  const manager = new ServiceManager(
-    notifyEnvironment(),
-    (reason) => log.warn("systemd can't be told how this relay is: {reason}", { reason }),
-  );
+  const manager = ServiceManager.ofThisProcess(log);
   const { outside } = confine([file]);
   if (outside.length > 0) log.info("this process may read any file, as {file} is not in /etc/dhcpcluster", { file });
   manager.ready();

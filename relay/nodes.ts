@@ -2,7 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { unreachable } from "../src/assert.ts";
-import { formatSummary, LOG_LIMITS_DEFAULT, LogLimiter } from "../src/log/limiter.ts";
+import { LimitedLog } from "../src/log/limited.ts";
 import type { RelayConfig } from "./config.ts";
 import type { TrackedNode, TrackerEvent } from "./select/tracker.ts";
 
@@ -16,31 +16,20 @@ export function trackedNodes({ relay, nodes }: RelayConfig): TrackedNode[] {
  * were. A node that comes and goes with the load would fill the log otherwise.
  */
 export class NodeLog {
-  readonly #log: Logger;
-  readonly #now: () => number;
-  readonly #limiter = new LogLimiter();
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #limited: LimitedLog;
 
   /** `now`: milliseconds of a clock that does not go back. */
   constructor(log: Logger, now: () => number) {
-    this.#log = log;
-    this.#now = now;
-    const summarise = () => this.#summarise(this.#limiter.takeSummaries(now()));
-    this.#timer = setInterval(summarise, LOG_LIMITS_DEFAULT.intervalMs);
+    this.#limited = new LimitedLog(log, "info", now);
   }
 
   add(event: TrackerEvent): void {
-    if (this.#limiter.admit(keyOf(event), this.#now())) say(this.#log, event);
+    if (this.#limited.admit(keyOf(event))) say(this.#limited.log, event);
   }
 
   /** Says what has not been said, and stops. */
   close(): void {
-    clearInterval(this.#timer);
-    this.#summarise(this.#limiter.takeAll(this.#now()));
-  }
-
-  #summarise(summaries: ReturnType<LogLimiter["takeAll"]>): void {
-    for (const summary of summaries) this.#log.info(formatSummary(summary));
+    this.#limited.close();
   }
 }
 

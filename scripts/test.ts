@@ -8,6 +8,7 @@
  * usage: deno run -A scripts/test.ts [unit]
  */
 
+import { exists } from "../src/cli/files.ts";
 import { machineObstacle } from "../tests/e2e/lab/machine.ts";
 import { obstacle } from "../tests/e2e/lab/requirements.ts";
 import { ensureTools } from "./setup/debian.ts";
@@ -231,15 +232,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
   print(lastLine(totals));
   return totals.some(({ failed }) => failed > 0) ? 1 : 0;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function print(line: string): void {

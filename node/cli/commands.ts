@@ -1,7 +1,6 @@
 /** All commands of `dhcpcluster-node` beside running it. */
 
-import { EXIT } from "../../src/cli/arguments.ts";
-import { completion, type Shell, SHELLS } from "../../src/cli/completion.ts";
+import { completionCommand } from "../../src/cli/completion.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { keyCommand } from "../key.ts";
 import { COPYING } from "./copying.ts";
@@ -30,19 +29,6 @@ const key: CommandSpec = {
   },
 };
 
-const completions: CommandSpec = {
-  name: "completion",
-  summary: "Print a script that completes commands and options in a shell",
-  words: ["<shell>"],
-  examples: ["completion bash > /etc/bash_completion.d/dhcpcluster-node"],
-  run: (call) => {
-    const [shell = ""] = call.words;
-    if (!SHELLS.includes(shell as Shell)) throw new Error(`"${shell}" is not one of ${SHELLS.join(", ")}`);
-    call.print(completion(shell as Shell, { ...PROGRAM, commands: COMMANDS, running: RUNNING }).trimEnd());
-    return EXIT.ok;
-  },
-};
-
 export const COMMANDS: readonly CommandSpec[] = [
   INIT,
   key,
@@ -50,5 +36,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...OPERATING,
   ...COPYING,
   ...SWITCHING,
-  completions,
+  completionCommand({ ...PROGRAM, running: RUNNING, commands: () => COMMANDS }),
 ];

@@ -6,6 +6,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
+import { exists } from "../../src/cli/files.ts";
 import { DATABASE_FILE } from "../store/database.ts";
 import { APPLICATION_ID } from "../store/schema.ts";
 import { ASKING, configOf } from "./asking.ts";
@@ -61,16 +62,6 @@ const restore: CommandSpec = {
 };
 
 export const COPYING: readonly CommandSpec[] = [backup, restore];
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 /** Whatever happens on the way, the database is there whole, or not at all. */
 function putInPlace(source: string, stateDir: string): number {

@@ -2,6 +2,7 @@
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
+import { exists } from "../../src/cli/files.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { formatIpv4, netmask, parseIpv4, parsePrefix, prefixRange } from "../../src/net/ipv4.ts";
@@ -269,16 +270,6 @@ function poolOf(subnet: string): string {
 function routerOf(subnet: string): string {
   const prefix = parsePrefix(subnet);
   return prefix === undefined ? "" : formatIpv4((prefix.address & netmask(prefix.prefixLength)) >>> 0 | 1);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 function writeConfiguration(path: string, text: string): void {

@@ -1,9 +1,10 @@
 /** Shell completions out of a table of commands. */
 
+import { EXIT } from "./arguments.ts";
 import type { CommandSpec } from "./commands.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
-export type Shell = typeof SHELLS[number];
+type Shell = typeof SHELLS[number];
 
 /** What can follow what: the words after the program, or after a group such as `config`. */
 function tree(commands: readonly CommandSpec[]) {
@@ -98,4 +99,26 @@ function fish({ name, commands, running }: Parameters<typeof completion>[1]): st
     ...new Set(options),
     "",
   ].join("\n");
+}
+
+/** The command `completion` of a program. `commands` are all of its commands, this one too. */
+export function completionCommand(
+  program: {
+    readonly name: string;
+    readonly running: readonly string[];
+    readonly commands: () => readonly CommandSpec[];
+  },
+): CommandSpec {
+  return {
+    name: "completion",
+    summary: "Print a script that completes commands and options in a shell",
+    words: ["<shell>"],
+    examples: [`completion bash > /etc/bash_completion.d/${program.name}`],
+    run: ({ words: [given = ""], print }) => {
+      const shell = SHELLS.find((known) => known === given);
+      if (shell === undefined) throw new Error(`"${given}" is not one of ${SHELLS.join(", ")}`);
+      print(completion(shell, { ...program, commands: program.commands() }).trimEnd());
+      return EXIT.ok;
+    },
+  };
 }

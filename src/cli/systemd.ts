@@ -3,6 +3,7 @@
  * is alive. Does nothing where nobody asks for it.
  */
 
+import type { Logger } from "@logtape/logtape";
 import { sendUnixDatagram } from "../net/linux/unixDatagram.ts";
 
 /** What the service manager gave a program, from its environment. */
@@ -14,7 +15,7 @@ export interface NotifyEnvironment {
 }
 
 /** Reads it, where that is allowed without asking. */
-export function notifyEnvironment(): NotifyEnvironment {
+function notifyEnvironment(): NotifyEnvironment {
   const read = (variable: string) =>
     Deno.permissions.querySync({ name: "env", variable }).state === "granted" ? Deno.env.get(variable) : undefined;
   const watchdog = Number(read("WATCHDOG_USEC"));
@@ -38,6 +39,14 @@ export class ServiceManager {
     const { watchdogMicroseconds } = environment;
     this.#watchdogMs = watchdogMicroseconds === undefined ? undefined : watchdogMicroseconds / 1_000;
     this.#failed = failed;
+  }
+
+  /** The one that this process was started by; the log hears, once, why it can't be told anything. */
+  static ofThisProcess(log: Logger): ServiceManager {
+    return new ServiceManager(
+      notifyEnvironment(),
+      (reason) => log.warn("systemd can't be told how this service is: {reason}", { reason }),
+    );
   }
 
   /** The program serves. From now on a timer of the main loop tells that it is alive while `alive` says so. */

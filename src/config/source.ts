@@ -80,7 +80,7 @@ function parse(text: string, lines: LineCounter): ParsedSource {
  * Runs with an empty environment. The parser looks for two debugging variables (LOG_STREAM, LOG_TOKENS) on its way,
  * which Deno refuses, or asks about on a terminal, unless it was started with --allow-env.
  */
-export function withoutEnvironment<T>(body: () => T): T {
+function withoutEnvironment<T>(body: () => T): T {
   const { env } = process;
   process.env = {};
   try {

@@ -4,6 +4,8 @@
  * dead process left behind can be told from what a live one uses. The removal itself is `reap.sh`'s work.
  */
 
+import { exists } from "../../../src/cli/files.ts";
+
 const OWN = /^dc-(\d+)-[0-9a-z]+/;
 const REAPER = new URL("reap.sh", import.meta.url).pathname;
 
@@ -50,13 +52,4 @@ export async function removeLeftovers(): Promise<void> {
 
 function list(folder: string): string[] {
   return exists(folder) ? [...Deno.readDirSync(folder)].map((entry) => entry.name) : [];
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,7 @@
  * them share one image, which nobody can change: what a machine writes is in its memory.
  */
 
+import { exists } from "../../../src/cli/files.ts";
 import type { Lab, Namespace } from "./lab.ts";
 import { type Process, run } from "./process.ts";
 import { until } from "./wait.ts";
@@ -118,13 +119,4 @@ function initOf(parent: number): number | undefined {
   };
   const children = read(`/proc/${parent}/task/${parent}/children`).split(" ").filter((pid) => pid !== "").map(Number);
   return children.find((pid) => /^NSpid:.*\t1$/m.test(read(`/proc/${pid}/status`)));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -3,6 +3,8 @@
  * count from the boot, and those have to stay right here.
  */
 
+import { exists } from "../../../src/cli/files.ts";
+
 const LIBRARIES = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
   .map((architecture) => `/usr/lib/${architecture}/faketime/libfaketimeMT.so.1`);
 
@@ -35,13 +37,5 @@ export class WrongClock {
       FAKETIME_CACHE_DURATION: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
     };
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
   }
 }
