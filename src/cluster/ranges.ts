@@ -39,8 +39,8 @@ export interface DivisionInput {
   free(node: NodeId, pool: number): number | undefined;
   /** Whether a node said that it wants an address of a pool. */
   wants(node: NodeId, pool: number): boolean;
-  /** Free addresses in a range, by the leader's lease table, if that is known. */
-  freeIn?(range: Range): number;
+  /** Free addresses in a range, by the leader's lease table. */
+  freeIn(range: Range): number;
 }
 
 /** The undivided pools. */
@@ -176,7 +176,7 @@ class Divider {
         (this.#free.get(other) ?? 0) >= (this.#free.get(best) ?? 0) ? other : best
       );
       const rich = this.#free.get(donor) ?? 0;
-      const block = donor === node ? undefined : this.#spare(donor, rich);
+      const block = donor === node ? undefined : this.#spare(donor);
       if (block === undefined || block.free <= 0) return;
       // One that wants gets its first block though the giver becomes the poorer one.
       if (own + block.free > rich - block.free && !(wants && given === 0)) return;
@@ -185,17 +185,11 @@ class Divider {
     }
   }
 
-  /** The block a node gives: the one with the most free addresses, else its highest, which was used the least. */
-  #spare(donor: NodeId, free: number): { block: number; free: number } | undefined {
-    const blocks = this.#blocksOf(donor);
-    const freeIn = this.#input.freeIn;
-    if (freeIn === undefined) {
-      const block = blocks.at(-1);
-      return block === undefined ? undefined : { block, free: Math.min(this.#sizeOf(block), free / blocks.length) };
-    }
+  /** The block a node gives: the one with the most free addresses, of equals the highest, which was used the least. */
+  #spare(donor: NodeId): { block: number; free: number } | undefined {
     let best: { block: number; free: number } | undefined;
-    for (const block of blocks) {
-      const count = freeIn(blockRange(this.#before, block));
+    for (const block of this.#blocksOf(donor)) {
+      const count = this.#input.freeIn(blockRange(this.#before, block));
       if (best === undefined || count >= best.free) best = { block, free: count };
     }
     return best;

@@ -74,7 +74,7 @@ export class RangePlanner {
   readonly #leadership: Leadership;
   readonly #holder: RangeHolder;
   readonly #ports: RangePlannerPorts;
-  readonly #freeIn: ((range: Range) => number) | undefined;
+  readonly #freeIn: (range: Range) => number;
   #term = 0;
   #sinceMs = 0;
   #version = 0;
@@ -100,7 +100,7 @@ export class RangePlanner {
     holder: RangeHolder;
     ports: RangePlannerPorts;
     /** Free addresses in a range by the lease table; at most a block's worth is asked at a time. */
-    freeIn?: (range: Range) => number;
+    freeIn: (range: Range) => number;
   }) {
     this.#self = options.self;
     this.#pools = options.pools;
@@ -202,7 +202,6 @@ export class RangePlanner {
     };
     const resting = [...this.#servedMs.keys()].filter((node) => !serving.includes(node) && isResting(node));
     const mayMove = ms >= this.#moveAtMs && !isNew;
-    const freeIn = this.#freeIn;
     const next = divide(this.#acknowledged(before, view.present), {
       serving,
       resting,
@@ -211,7 +210,7 @@ export class RangePlanner {
       free: (node, pool) =>
         isNew || ms < (this.#copies.get(node)?.staleUntilMs ?? 0) ? undefined : view.free(node)?.[pool],
       wants: (node, pool) => this.#wants.get(node)?.has(pool) ?? false,
-      ...(freeIn === undefined ? {} : { freeIn }),
+      freeIn: this.#freeIn,
     }, mayMove);
     if (mayMove) this.#wants.clear();
     if (next === this.#divided) return;

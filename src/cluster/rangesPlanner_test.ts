@@ -80,7 +80,14 @@ class Cluster {
     const { leadership } = node;
     const holder: RangeHolder = new RangeHolder({ self: id, leadership, stored: node.facts.get(RANGES_FACT), ports });
     node.holder = holder;
-    node.planner = new RangePlanner({ self: id, pools: () => this.pools, leadership, holder, ports });
+    node.planner = new RangePlanner({
+      self: id,
+      pools: () => this.pools,
+      leadership,
+      holder,
+      ports,
+      freeIn: rangeSize,
+    });
   }
 
   lead(id: NodeId): void {
