@@ -47,3 +47,24 @@ Deno.test("install: the scripts for OpenWrt are shell", async () => {
     if (checked !== undefined) strictEqual(checked.output, "");
   }
 });
+
+/** What rc.common of OpenWrt defines, as far as the scripts use it: each call is a line. */
+const PROCD = ["procd_open_instance", "procd_set_param", "procd_close_instance"]
+  .map((name) => `${name}() { echo "${name}" "$@"; }`).join("\n");
+
+Deno.test("install: on OpenWrt procd is given the program, and nothing when its file has errors", async () => {
+  for (const program of ["node", "relay"]) {
+    const start = async (check: string) => {
+      const script = `${PROCD}\n. "$1"\nPROGRAM=$2\nstart_service\necho "start_service: $?"`;
+      return (await run("sh", "-c", script, "sh", `${HERE}openwrt/dhcpcluster-${program}`, check))?.output.split(
+        "\n",
+      ) ?? [];
+    };
+    const started = await start("true");
+    const config = `/etc/dhcpcluster/${program}.yaml`;
+    deepStrictEqual(started.slice(0, 2), ["procd_open_instance", `procd_set_param command true --config ${config}`]);
+    ok(started.includes("procd_set_param reload_signal HUP"));
+    deepStrictEqual(started.slice(-3), ["procd_close_instance", "start_service: 0", ""]);
+    deepStrictEqual(await start("false"), ["start_service: 1", ""]);
+  }
+});
