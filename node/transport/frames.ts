@@ -55,6 +55,16 @@ export function closeQuietly(conn: { close(): void }): void {
   }
 }
 
+/** How frames are sealed and judged. */
+export interface FramesOptions {
+  readonly sealer: Sealer;
+  /** Whether this side opened the connection. */
+  readonly client: boolean;
+  readonly stallMs: number;
+  /** Hears of frames that do not open. */
+  readonly refused: (opened: Extract<Opened, { ok: false }>) => void;
+}
+
 /** Frames over one connection. */
 export class Frames {
   readonly #conn: Deno.Conn;
@@ -75,12 +85,7 @@ export class Frames {
 
   private constructor(
     conn: Deno.Conn,
-    options: {
-      sealer: Sealer;
-      client: boolean;
-      stallMs: number;
-      refused: (opened: Extract<Opened, { ok: false }>) => void;
-    },
+    options: FramesOptions,
   ) {
     this.#conn = conn;
     this.#sealer = options.sealer;
@@ -89,15 +94,10 @@ export class Frames {
     this.#refused = options.refused;
   }
 
-  /** Exchanges the challenges. `refused` hears of frames that do not open. */
+  /** Exchanges the challenges. */
   static async start(
     conn: Deno.Conn,
-    options: {
-      sealer: Sealer;
-      client: boolean;
-      stallMs: number;
-      refused: (opened: Extract<Opened, { ok: false }>) => void;
-    },
+    options: FramesOptions,
   ): Promise<Frames> {
     const frames = new Frames(conn, options);
     const own = crypto.getRandomValues(new Uint8Array(CHALLENGE_BYTES));

@@ -34,6 +34,16 @@ export interface Proposal {
   readonly detail: LeaseDetail;
 }
 
+/** A lease that its client gives up. */
+export interface EndRequest {
+  readonly kind: "released" | "declined";
+  readonly address: Ipv4;
+  readonly client: ClientKey;
+  /** For a declined address: how long it rests. */
+  readonly restMs: number;
+  readonly detail: LeaseDetail;
+}
+
 /** How a proposal ended. */
 export type Outcome =
   /** Durable at a majority; `leaseMs` is T less the time that passed (case 12). */
@@ -241,14 +251,7 @@ export class Proposer {
    * once the end is on this node's disk.
    */
   end(
-    request: {
-      kind: "released" | "declined";
-      address: Ipv4;
-      client: ClientKey;
-      /** For a declined address: how long it rests. */
-      restMs: number;
-      detail: LeaseDetail;
-    },
+    request: EndRequest,
     now: Instant,
     durable: (now: Instant) => void,
   ): boolean {

@@ -76,14 +76,7 @@ export function writeStreamRecord(item: StreamRecord, base: Base, strings: Strin
       writeVersion(version, base),
       hold - base.ms,
       writeVersion(cv, base),
-      detail.htype,
-      strings.addBytes(detail.chaddr),
-      strings.addText(detail.hostname, WIRE_LIMITS.stringOctetsMax),
-      strings.addBytes(detail.circuitId),
-      strings.addBytes(detail.remoteId),
-      detail.giaddr,
-      detail.lastSeen - base.ms,
-      detail.expires - base.ms,
+      ...writeDetail(detail, base, strings),
     ];
   }
   const { kind, client, version, replaces, cv, until } = item.record;
@@ -95,6 +88,12 @@ export function writeStreamRecord(item: StreamRecord, base: Base, strings: Strin
     writeVersion(replaces, base),
     writeVersion(cv, base),
     until,
+    ...writeDetail(detail, base, strings),
+  ];
+}
+
+function writeDetail(detail: LeaseDetail, base: Base, strings: StringWriter): unknown[] {
+  return [
     detail.htype,
     strings.addBytes(detail.chaddr),
     strings.addText(detail.hostname, WIRE_LIMITS.stringOctetsMax),
@@ -134,14 +133,7 @@ export function writeRow(row: LeaseRow, base: Base, strings: StringWriter): unkn
     writeVersion(slot.version, base),
     slot.hold - base.ms,
     writeVersion(slot.ended?.cv ?? slot.cv, base),
-    detail.htype,
-    strings.addBytes(detail.chaddr),
-    strings.addText(detail.hostname, WIRE_LIMITS.stringOctetsMax),
-    strings.addBytes(detail.circuitId),
-    strings.addBytes(detail.remoteId),
-    detail.giaddr,
-    detail.lastSeen - base.ms,
-    detail.expires - base.ms,
+    ...writeDetail(detail, base, strings),
     ...(slot.ended === undefined ? [] : [writeVersion(slot.ended.replaces, base)]),
   ];
 }

@@ -20,6 +20,17 @@ export type Condition =
   | { readonly kind: "exists"; readonly code: number }
   | { readonly kind: "and" | "or"; readonly terms: readonly Condition[] };
 
+/** Terms joined by and/or, of which `and` binds tighter. `take` takes the word if it comes next, `term` what stands between. */
+export function parseCondition(take: (word: "and" | "or") => boolean, term: () => Condition): Condition {
+  const joined = (kind: "and" | "or", part: () => Condition): Condition => {
+    const first = part();
+    const terms = [first];
+    while (take(kind)) terms.push(part());
+    return terms.length === 1 ? first : { kind, terms };
+  };
+  return joined("or", () => joined("and", term));
+}
+
 /** One or more classes (or means several), each with what is not quite the same; or why there is none. */
 export type Matches =
   | { readonly ok: true; readonly matches: readonly DraftMatch[]; readonly remarks: readonly string[] }

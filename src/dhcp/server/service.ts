@@ -3,12 +3,11 @@
  * may. Pure; sockets, encoding, counting and logging are its surroundings' business, and so is whether the node serves now.
  */
 
-import type { Decided, Outcome, Proposal } from "../../cluster/proposer.ts";
+import type { Decided, EndRequest, Outcome, Proposal } from "../../cluster/proposer.ts";
 import type { ClientKey } from "../../lease/client.ts";
 import type { Bounds, Instant } from "../../lease/clock.ts";
 import { PROPOSAL_MS } from "../../lease/limits.ts";
 import { OFFER_MS, Offers } from "../../lease/offers.ts";
-import type { LeaseDetail } from "../../lease/slot.ts";
 import { LeaseTable } from "../../lease/table.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
@@ -22,13 +21,7 @@ import { decide, type ServerState } from "./server.ts";
 export interface Agreement {
   propose(proposal: Proposal, now: Instant, decided: Decided): void;
   end(
-    request: {
-      kind: "released" | "declined";
-      address: Ipv4;
-      client: ClientKey;
-      restMs: number;
-      detail: LeaseDetail;
-    },
+    request: EndRequest,
     now: Instant,
     durable: (now: Instant) => void,
   ): boolean;

@@ -21,6 +21,8 @@ export class Member {
   config: NodeConfig;
   /** What the next start finds in its environment. */
   env: Readonly<Record<string, string>> = {};
+  /** Folder of the executables that the next start uses, when they are not the tests' own. */
+  dist: string | undefined;
   /** Milliseconds since the epoch. */
   startedMs = 0;
   #process: Process | undefined;
@@ -48,7 +50,7 @@ export class Member {
   async start(): Promise<void> {
     strictEqual(this.#process, undefined, `Node ${this.id} has to end before it starts again`);
     this.startedMs = Date.now();
-    this.#process = await spawnNode(this.host.namespace, this.config, this.env);
+    this.#process = await spawnNode(this.host.namespace, this.config, this);
   }
 
   /** SIGTERM. */

@@ -11,7 +11,7 @@ import { type NodeConfig, type Programs, READY_MS, type RelayConfig } from "./pr
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
-/** Relative to the root of the repository; empty is as good as unset. */
+/** A folder, absolute or in the repository; empty is as good as unset. */
 const DIST = Deno.env.get("DHCPCLUSTER_DIST") || undefined;
 
 class OurPrograms implements Programs {
@@ -43,13 +43,16 @@ export async function httpGet(namespace: Namespace, url: string): Promise<HttpAn
   return status === 0 ? undefined : { status, body: lines.join("\n") };
 }
 
+/** How a node is started. */
+export interface NodeSpawn {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A folder with other executables than the tests' own. */
+  readonly dist?: string | undefined;
+}
+
 /** Starts a node and does not wait for it: one of several may have to wait for the others. */
-export async function spawnNode(
-  namespace: Namespace,
-  config: NodeConfig,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Process> {
-  return spawn("node", namespace, await writeConfig("node", namespace, config), env);
+export async function spawnNode(namespace: Namespace, config: NodeConfig, how: NodeSpawn = {}): Promise<Process> {
+  return spawn("node", namespace, await writeConfig("node", namespace, config), how);
 }
 
 /** Runs a command of the node program, such as `members`, to its end; a failure carries what it said. */
@@ -72,9 +75,9 @@ function spawn(
   program: "node" | "relay",
   namespace: Namespace,
   path: string,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, dist = DIST }: NodeSpawn = {},
 ): Process {
-  return namespace.spawn([...commandOf(program), "--config", path], {
+  return namespace.spawn([...commandOf(program, dist), "--config", path], {
     label: `${program} in ${namespace.name}`,
     cwd: ROOT,
     env: { NO_COLOR: "1", ...env },
@@ -99,8 +102,8 @@ async function start(
   return process;
 }
 
-function commandOf(program: "node" | "relay"): string[] {
-  if (DIST !== undefined) return [`${ROOT}${DIST}/dhcpcluster-${program}`];
+function commandOf(program: "node" | "relay", dist = DIST): string[] {
+  if (dist !== undefined) return [`${dist.startsWith("/") ? dist : `${ROOT}${dist}`}/dhcpcluster-${program}`];
   const { tasks } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`)) as {
     tasks: Record<string, string | { command: string }>;
   };

@@ -4,7 +4,7 @@ import { colonOctets } from "../../isc/lexer.ts";
 import type { Token } from "../../isc/lexer.ts";
 import { isMark } from "../../isc/statements.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import type { Condition } from "../matches.ts";
+import { type Condition, parseCondition } from "../matches.ts";
 
 export type ConditionResult = { readonly ok: true; readonly condition: Condition } | {
   readonly ok: false;
@@ -51,15 +51,7 @@ class Reader {
   }
 
   or(depth: number): Condition {
-    const terms = [this.#and(depth)];
-    while (this.#takeWord("or")) terms.push(this.#and(depth));
-    return terms.length === 1 ? terms[0] as Condition : { kind: "or", terms };
-  }
-
-  #and(depth: number): Condition {
-    const terms = [this.#term(depth)];
-    while (this.#takeWord("and")) terms.push(this.#term(depth));
-    return terms.length === 1 ? terms[0] as Condition : { kind: "and", terms };
+    return parseCondition((word) => this.#takeWord(word), () => this.#term(depth));
   }
 
   #term(depth: number): Condition {

@@ -3,7 +3,7 @@
 import { fromHex } from "../../../bytes/hex.ts";
 import { optionByName } from "../../../dhcp/options/mod.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import type { Condition } from "../matches.ts";
+import { type Condition, parseCondition } from "../matches.ts";
 
 /** The condition, or why the expression is none of ours. */
 export type TestResult = { readonly ok: true; readonly condition: Condition } | {
@@ -48,15 +48,7 @@ class Reader {
   }
 
   or(depth: number): Condition {
-    const terms = [this.#and(depth)];
-    while (this.#take("or")) terms.push(this.#and(depth));
-    return terms.length === 1 ? terms[0] as Condition : { kind: "or", terms };
-  }
-
-  #and(depth: number): Condition {
-    const terms = [this.#term(depth)];
-    while (this.#take("and")) terms.push(this.#term(depth));
-    return terms.length === 1 ? terms[0] as Condition : { kind: "and", terms };
+    return parseCondition((word) => this.#take(word), () => this.#term(depth));
   }
 
   #term(depth: number): Condition {

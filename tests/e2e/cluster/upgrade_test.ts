@@ -1,0 +1,39 @@
+/**
+ * From one release to the next. Executables of the one before come from outside:
+ *
+ *   git worktree add /tmp/before REVISION && (cd /tmp/before && deno task compile)
+ *   DHCPCLUSTER_BEFORE=/tmp/before/dist deno test -A tests/e2e/cluster/upgrade_test.ts
+ *
+ * Without them there is nothing to do here; `src/cluster/wire` has tests with recorded messages.
+ */
+
+import { unnoticed } from "./bars.ts";
+import { onCluster } from "./site.ts";
+import { CLIENTS, PER_SECOND, returns, settles } from "./steps.ts";
+import { e2e } from "../register.ts";
+
+const before = Deno.env.get("DHCPCLUSTER_BEFORE") ?? "";
+
+if (before !== "") {
+  e2e(
+    "a cluster is upgraded node by node under load, and one node goes back: clients notice nothing",
+    () =>
+      onCluster({}, async (site) => {
+        for (const member of site.members) member.dist = before;
+        await site.start();
+        await site.relayTo([3, 2, 1]);
+        const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
+        await load.completes(2 * PER_SECOND, 10_000);
+        const replace = async (id: number, dist: string | undefined) => {
+          await site.member(id).stop();
+          site.member(id).dist = dist;
+          await returns(site, id);
+          await settles(load);
+        };
+        for (const id of [1, 2, 3]) await replace(id, undefined);
+        await replace(2, before);
+        unnoticed("an upgrade", await load.stop());
+        await site.agrees();
+      }),
+  );
+}
