@@ -42,7 +42,7 @@ export const NODE_KEYS = {
   "service.declineTime": ["24h", "how long a declined address rests"],
   "service.authoritative": [
     "true",
-    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2); `false`: stay silent",
+    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew what nobody knows of; `false`: stay silent",
   ],
   "service.rapidCommit": ["false", "answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)"],
   "service.nextServer": ["none", "`siaddr`: where the boot file is"],

@@ -3,7 +3,7 @@
  * empty state directory.
  */
 
-import { DatabaseSync } from "node:sqlite";
+import { backup as copyPages, DatabaseSync } from "node:sqlite";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { exists } from "../../src/cli/files.ts";
@@ -24,7 +24,7 @@ const backup: CommandSpec = {
     const { config } = await configOf(call);
     const source = `${config.node.stateDir}/${DATABASE_FILE}`;
     if (exists(target)) throw new Error(`${target} exists, and is not written over: name another file`);
-    const leases = copyDatabase(source, target);
+    const leases = await copyDatabase(source, target);
     call.print(
       `${target}: ${leases} leases and what this node has to remember; the configuration and the key are not in it`,
     );
@@ -49,7 +49,7 @@ const restore: CommandSpec = {
         `${target} exists: a restore goes into an empty state directory; stop the node and move the directory away first`,
       );
     }
-    const leases = putInPlace(source, stateDir);
+    const leases = await putInPlace(source, stateDir);
     call.print(`${target}: ${leases} leases; start the node`);
     if (config.cluster.nodes.length > 1) {
       call.warn(
@@ -64,21 +64,27 @@ const restore: CommandSpec = {
 export const COPYING: readonly CommandSpec[] = [backup, restore];
 
 /** Whatever happens on the way, the database is there whole, or not at all. */
-function putInPlace(source: string, stateDir: string): number {
+async function putInPlace(source: string, stateDir: string): Promise<number> {
   const target = `${stateDir}/${DATABASE_FILE}`;
   const halfway = `${target}.restoring`;
-  Deno.mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  if (exists(halfway)) Deno.removeSync(halfway);
-  const leases = copyDatabase(source, halfway);
-  const file = Deno.openSync(halfway, { read: true, write: true });
-  file.syncSync();
+  await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
+  if (exists(halfway)) await Deno.remove(halfway);
+  const leases = await copyDatabase(source, halfway);
+  const file = await Deno.open(halfway, { read: true, write: true });
+  await file.sync();
   file.close();
-  Deno.renameSync(halfway, target);
+  await Deno.rename(halfway, target);
   return leases;
 }
 
-/** Copies one consistent state, defragmented, and returns the number of leases in it. Readers don't hold up a node. */
-function copyDatabase(source: string, target: string): number {
+/** More pages than a database has: in one step nothing can change on the way. */
+const ALL_PAGES = 2 ** 31 - 1;
+
+/**
+ * Copies one consistent state and returns the number of leases in it. Readers don't hold up a node. Not by VACUUM INTO, which
+ * attaches a database: Deno allows that only to programs that may read and write everything.
+ */
+async function copyDatabase(source: string, target: string): Promise<number> {
   if (!exists(source)) throw new Error(`${source} does not exist: has the node ever run with this node.stateDir?`);
   const database = new DatabaseSync(source, { readOnly: true });
   try {
@@ -86,14 +92,14 @@ function copyDatabase(source: string, target: string): number {
     if (id !== APPLICATION_ID) throw new Error(`${source} is not a database of dhcpcluster`);
     const [check] = database.prepare("PRAGMA quick_check(1)").all() as { quick_check: string }[];
     if (check?.quick_check !== "ok") throw new Error(`${source} is damaged: ${check?.quick_check}`);
-    database.prepare("VACUUM INTO ?").run(target);
+    await copyPages(database, target, { rate: ALL_PAGES });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new Error(message.includes(source) ? message : `Cannot copy ${source} to ${target}: ${message}`);
   } finally {
     database.close();
   }
-  Deno.chmodSync(target, 0o600);
+  await Deno.chmod(target, 0o600);
   const copy = new DatabaseSync(target, { readOnly: true });
   const { leases } = copy.prepare("SELECT count(*) AS leases FROM lease").get() as { leases: number };
   copy.close();

@@ -124,7 +124,12 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   if (state.table.find(query.client) !== undefined) {
     return refuseLease(state, query, address, time, "this is not the address you had");
   }
-  // RFC 2131 §4.3.2: "If the DHCP server has no record of this client, then it MUST remain silent".
+  // A renewal comes to the server that gave the lease, or to everybody: what nobody has a record of was lost with a disk.
+  const isRenewal = query.message.ciaddr !== UNSPECIFIED;
+  if (isRenewal && state.policy.config.authoritative && mayHold(state, query, address, time)) {
+    return grant(state, query, address, now);
+  }
+  // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
 }
 

@@ -129,7 +129,25 @@ Deno.test("server: RENEWING and REBINDING extend the lease; ciaddr is echoed", (
   s.wait(3_200);
   strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, xid: 10, ciaddr: "10.77.1.0" })), "ACK 10.77.1.0");
   strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, ciaddr: "10.77.1.0" })), "NAK");
-  strictEqual(s.say(clientMessage("REQUEST", 3, { ...relayed, ciaddr: "10.77.1.2" })), "noRecord");
+});
+
+Deno.test("server: a renewal that nobody has a record of is granted where it can be: leases lost with a disk come back", () => {
+  const s = server();
+  strictEqual(s.say(clientMessage("REQUEST", 3, { ...relayed, ciaddr: "10.77.1.2" })), "ACK 10.77.1.2");
+  strictEqual(s.say(clientMessage("REQUEST", 4, { ...relayed, ciaddr: "10.77.1.2" })), "NAK", "it is another's now");
+  strictEqual(
+    s.say(clientMessage("REQUEST", 4, { ...relayed, ciaddr: "10.77.9.9" })),
+    "noRecord",
+    "outside every pool",
+  );
+  s.say(clientMessage("DISCOVER", 5, { ...relayed, requested: "10.77.1.3" }));
+  strictEqual(
+    s.say(clientMessage("REQUEST", 6, { ...relayed, ciaddr: "10.77.1.3" })),
+    "noRecord",
+    "offered to another",
+  );
+  const shy = server({ authoritative: false });
+  strictEqual(shy.say(clientMessage("REQUEST", 3, { ...relayed, ciaddr: "10.77.1.2" })), "noRecord");
 });
 
 Deno.test("server: a declined address rests, for the decliner too", () => {
