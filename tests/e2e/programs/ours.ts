@@ -57,7 +57,16 @@ export async function spawnNode(namespace: Namespace, config: NodeConfig, how: N
 
 /** Runs a command of the node program, such as `members`, to its end; a failure carries what it said. */
 export function runNode(namespace: Namespace, args: readonly string[]): Promise<string> {
-  return namespace.exec([...commandOf("node"), ...args], { cwd: ROOT });
+  return runProgram("node", namespace, args);
+}
+
+/** The same of either program. */
+export function runProgram(
+  program: "node" | "relay",
+  namespace: Namespace,
+  args: readonly string[],
+): Promise<string> {
+  return namespace.exec([...commandOf(program), ...args], { cwd: ROOT });
 }
 
 /** Writes the file that the program reads at its start and on SIGHUP; returns its path. */
