@@ -44,7 +44,10 @@ e2e(
         shown.replace(/^\s*revision:.*$/m, "").replace("leaseTime: 120", "leaseTime: 180"),
       );
       match(await give("config push", service, ...config), /^Revision 2 is served/m);
-      match(await give("reserve", "10.77.0.5", "--hardware", "02:00:00:00:00:05", ...config), /^Reserved in revision 3/m);
+      match(
+        await give("reserve", "10.77.0.5", "--hardware", "02:00:00:00:00:05", ...config),
+        /^Reserved in revision 3/m,
+      );
       match(await give("unreserve", "10.77.0.5", ...config), /revision 4/);
 
       match(await give("export", ...config), new RegExp(address));

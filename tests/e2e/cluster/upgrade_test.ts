@@ -32,7 +32,13 @@ if (before !== "") {
         };
         for (const id of [1, 2, 3]) await replace(id, undefined);
         await replace(2, before);
-        unnoticed("an upgrade", await load.stop());
+        const report = await load.stop();
+        unnoticed("an upgrade", report);
+        // What a stopping node of before left undecided is settled by its client's next renewal.
+        const { leases } = report;
+        const clients = Math.max(...leases.map(({ client }) => client));
+        const order = { first: 1, clients, perSecond: 4 * PER_SECOND, exchanges: 2 * clients };
+        unnoticed("everybody renews", await site.clients.run({ ...order, leases }));
         await site.agrees();
       }),
   );
