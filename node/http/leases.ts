@@ -28,7 +28,7 @@ export type LeaseState = typeof LEASE_STATES[number];
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
 /** Looked at in one go: some milliseconds. */
-const SLICE = 80_000;
+const SLICE = 160_000;
 
 const iso = z.iso.datetime();
 
