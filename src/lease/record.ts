@@ -129,8 +129,11 @@ function beginsWith(bytes: Uint8Array, start: number, end: number, wanted: Uint8
 
 /** `wanted` is in lower case. */
 function contains(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  const first = wanted[0] as number;
   for (let from = start; from + wanted.length <= end; from++) {
-    let at = 0;
+    // Nearly always it ends here.
+    if (lower(bytes[from] as number) !== first) continue;
+    let at = 1;
     while (at < wanted.length && lower(bytes[from + at] as number) === wanted[at]) at++;
     if (at === wanted.length) return true;
   }
