@@ -45,6 +45,8 @@ export class FreeBlocks {
   readonly #blocks: readonly Block[];
   readonly #order: Lowest;
   readonly #firstBlock: number;
+  /** Free addresses in the owned blocks: every heartbeat asks for them. */
+  #freeOwned: number;
 
   /** All blocks are owned at first. */
   constructor(options: FreeBlocksOptions) {
@@ -61,6 +63,7 @@ export class FreeBlocks {
     }
     this.#blocks = blocks;
     this.#firstBlock = Math.floor(options.start * blocks.length);
+    this.#freeOwned = lastIndex - firstIndex + 1;
     this.#order = new Lowest(blocks.length);
     for (let number = 0; number < blocks.length; number++) this.#rank(number);
   }
@@ -91,35 +94,44 @@ export class FreeBlocks {
     const number = this.#numberAt(index);
     const block = this.#blocks[number] as Block;
     block.unused -= 1;
+    this.#count(block, -1);
     if (block.unused === 0) this.#rank(number);
   }
 
   addReturned(index: number): void {
     const number = this.#numberAt(index);
-    const { returned } = this.#blocks[number] as Block;
+    const block = this.#blocks[number] as Block;
+    const { returned } = block;
     returned.prepend(index);
+    this.#count(block, 1);
     if (returned.length === 1) this.#rank(number);
   }
 
   removeReturned(index: number): void {
     const number = this.#numberAt(index);
-    const { returned } = this.#blocks[number] as Block;
+    const block = this.#blocks[number] as Block;
+    const { returned } = block;
     returned.remove(index);
+    this.#count(block, -1);
     if (returned.length === 0) this.#rank(number);
   }
 
   addEnded(index: number): void {
     const number = this.#numberAt(index);
-    const { ended } = this.#blocks[number] as Block;
+    const block = this.#blocks[number] as Block;
+    const { ended } = block;
     ended.append(index);
+    this.#count(block, 1);
     if (ended.length === 1) this.#rank(number);
   }
 
   removeEnded(index: number): void {
     const number = this.#numberAt(index);
-    const { ended } = this.#blocks[number] as Block;
+    const block = this.#blocks[number] as Block;
+    const { ended } = block;
     const wasFirst = ended.first === index;
     ended.remove(index);
+    this.#count(block, -1);
     if (wasFirst) this.#rank(number);
   }
 
@@ -130,6 +142,7 @@ export class FreeBlocks {
       block.owned = ranges === undefined || ranges.some((range) => range.first <= first && last <= range.last);
       this.#rank(number);
     });
+    this.#freeOwned = this.#blocks.reduce((sum, { owned }, number) => sum + (owned ? this.#free(number) : 0), 0);
   }
 
   owns(index: number): boolean {
@@ -147,9 +160,13 @@ export class FreeBlocks {
     return free;
   }
 
-  /** Free addresses in the owned blocks. O(blocks). */
+  /** Free addresses in the owned blocks. */
   get freeOwned(): number {
-    return this.#blocks.reduce((sum, block, number) => sum + (block.owned ? this.#free(number) : 0), 0);
+    return this.#freeOwned;
+  }
+
+  #count(block: Block, change: number): void {
+    if (block.owned) this.#freeOwned += change;
   }
 
   #free(number: number): number {
