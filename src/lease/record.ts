@@ -18,10 +18,10 @@ const decoder = new TextDecoder();
 
 /** Encodes; strings longer than 255 octets are cut, except the client. */
 export function encodeRecord(client: ClientKey, detail: RecordDetail): Uint8Array {
-  const hostname = encoder.encode(detail.hostname).subarray(0, STRING_OCTETS_MAX);
-  const circuitId = detail.circuitId.subarray(0, STRING_OCTETS_MAX);
-  const remoteId = detail.remoteId.subarray(0, STRING_OCTETS_MAX);
-  const chaddr = detail.chaddr;
+  const hostname = octetsOf(detail.hostname);
+  const { chaddr } = detail;
+  const circuitId = cut(detail.circuitId);
+  const remoteId = cut(detail.remoteId);
   const bytes = new Uint8Array(
     HEADER_OCTETS + client.length + chaddr.length + hostname.length + circuitId.length + remoteId.length,
   );
@@ -35,13 +35,35 @@ export function encodeRecord(client: ClientKey, detail: RecordDetail): Uint8Arra
   bytes[7] = detail.giaddr >>> 16;
   bytes[8] = detail.giaddr >>> 8;
   bytes[9] = detail.giaddr;
-  let at = HEADER_OCTETS;
-  for (let index = 0; index < client.length; index++) bytes[at++] = client.charCodeAt(index);
-  for (const part of [chaddr, hostname, circuitId, remoteId]) {
-    bytes.set(part, at);
-    at += part.length;
-  }
+  let at = writeText(bytes, HEADER_OCTETS, client);
+  at = writeBytes(bytes, at, chaddr);
+  at = typeof hostname === "string" ? writeText(bytes, at, hostname) : writeBytes(bytes, at, hostname);
+  at = writeBytes(bytes, at, circuitId);
+  writeBytes(bytes, at, remoteId);
   return bytes;
+}
+
+function cut(bytes: Uint8Array): Uint8Array {
+  return bytes.length <= STRING_OCTETS_MAX ? bytes : bytes.subarray(0, STRING_OCTETS_MAX);
+}
+
+/** ASCII, as nearly every name is, stays text: the encoder takes longer than all the rest. */
+function octetsOf(text: string): string | Uint8Array {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) >= 0x80) return cut(encoder.encode(text));
+  }
+  return text.slice(0, STRING_OCTETS_MAX);
+}
+
+/** A character per octet. Loops, as these are a few octets. */
+function writeText(bytes: Uint8Array, at: number, text: string): number {
+  for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
+  return at + text.length;
+}
+
+function writeBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
+  for (let index = 0; index < part.length; index++) bytes[at + index] = part[index] as number;
+  return at + part.length;
 }
 
 function clientLength(record: Uint8Array): number {
