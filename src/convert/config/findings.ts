@@ -43,5 +43,9 @@ export interface Advice {
   readonly advice: string;
 }
 
+/** Of a pool that only some clients may have: open to all, it would give addresses to those who were kept out. */
+export const LEFT_OUT =
+  "left out, as it is for some clients only and pools here are for all; put it in if all may have it, or make a subnet of its own";
+
 export const lost = (advice: string): Advice => ({ kind: "lost", advice });
 export const needless = (advice: string): Advice => ({ kind: "needless", advice });

@@ -15,7 +15,7 @@ import {
   inherit,
   saysNothing,
 } from "../draft.ts";
-import type { Findings } from "../findings.ts";
+import { type Findings, LEFT_OUT } from "../findings.ts";
 import { comparePrecedence } from "../precedence.ts";
 import { MATCHED_OPTIONS, matchesOf } from "../matches.ts";
 import { permitAdvice, STATEMENT_ADVICE } from "./advice.ts";
@@ -263,7 +263,11 @@ class DhcpdConverter {
       this.#findings.needless(this.#place(one), statementText(one), STATEMENT_ADVICE.failover?.advice ?? "");
     }
     this.#level(rest.filter((one) => !failover.includes(one)), scope, around);
-    for (const one of ranges) this.#range(one, scope, around.subnet);
+    const isRestricted = rest.some(restricts);
+    for (const one of ranges) {
+      if (isRestricted) this.#lost(one, LEFT_OUT);
+      else this.#range(one, scope, around.subnet);
+    }
   }
 
   #range(statement: Statement, scope: DraftScope, within: DraftSubnet | undefined): void {
@@ -493,3 +497,11 @@ function identityOf(
   const bytes = last.kind === "string" ? latin1Bytes(last.text) : colonOctets(last.text);
   return bytes === undefined || bytes.length === 0 || bytes.length > 255 ? undefined : { clientId: bytes };
 }
+
+/** Whether a statement of a pool keeps clients out of it. */
+function restricts({ words: [verb, ...what] }: Statement): boolean {
+  if (verb === undefined || !PERMIT_VERBS.has(verb.text)) return false;
+  return permitAdvice(verb.text, what.map(({ text }) => text).join(" ")).kind === "lost";
+}
+
+const PERMIT_VERBS = new Set(["allow", "deny", "ignore"]);

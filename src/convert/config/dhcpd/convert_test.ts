@@ -12,7 +12,6 @@ Deno.test("dhcpd: a whole configuration becomes a valid section", () => {
   deepStrictEqual(service.subnets[0].options["classless-static-routes"], [
     { destination: "10.99.0.0/24", router: "10.77.0.1" },
   ]);
-  deepStrictEqual(service.subnets[1].pools, ["10.80.0.10-10.80.0.20"]);
   match(yaml, /^ {2}maxLeaseTime: 2h # line 4$/m);
 });
 
@@ -28,6 +27,20 @@ Deno.test("dhcpd: what could not be carried over is listed with its line", () =>
       /^65 lost: nodes run no commands/,
     ]
   ) ok(findings.some((finding) => wanted.test(finding)), `${wanted} in\n${findings.join("\n")}`);
+});
+
+Deno.test("dhcpd: a pool for some clients only is left out, so that it is not opened to all", () => {
+  const pools = (permit: string) => {
+    const pool = `pool { ${permit} range 10.80.0.10 10.80.0.20; }`;
+    const { service, findings } = converted("dhcpd", `subnet 10.80.0.0 netmask 255.255.255.0 { ${pool} }\n${SUBNET}`);
+    return [service.subnets[0].pools, findings.some((finding) => /lost: left out, as it is for some/.test(finding))];
+  };
+  for (const permit of ['allow members of "phones";', "deny unknown-clients;", 'deny members of "guests";']) {
+    deepStrictEqual(pools(permit), [undefined, true], permit);
+  }
+  for (const permit of ["", "allow unknown-clients;"]) {
+    deepStrictEqual(pools(permit), [["10.80.0.10-10.80.0.20"], false], permit);
+  }
 });
 
 Deno.test("dhcpd: groups and shared networks hand down what they say", () => {

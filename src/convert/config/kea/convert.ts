@@ -23,7 +23,7 @@ import {
   inherit,
   saysNothing,
 } from "../draft.ts";
-import type { Findings } from "../findings.ts";
+import { type Findings, LEFT_OUT } from "../findings.ts";
 import { comparePrecedence } from "../precedence.ts";
 import { matchesOf } from "../matches.ts";
 import { adviceFor } from "./advice.ts";
@@ -242,6 +242,7 @@ class KeaConverter {
     if (map === undefined || range === undefined) {
       return this.#findings.lost(this.#nodes.place(node), show("pools", node), "its range can't be read");
     }
+    if (isRestricted(map)) return this.#findings.lost(this.#nodes.place(node), show("pools", node), LEFT_OUT);
     const pool = { ...emptyScope(), range, place: this.#nodes.place(node) };
     this.#options.read(this.#nodes.list(map, "option-data"), pool);
     subnet.pools.push(pool);
@@ -366,4 +367,11 @@ function identityOf(
   const quoted = /^'(.*)'$/.exec(clientId);
   const bytes = quoted === null ? fromHex(clientId) : latin1Bytes(quoted[1] as string);
   return bytes === undefined || bytes.length === 0 || bytes.length > 255 ? undefined : { clientId: bytes };
+}
+
+/** Whether only clients of a class get addresses of a pool. */
+function isRestricted(pool: JsonMap): boolean {
+  const one = pool.entries.get("client-class");
+  const several = pool.entries.get("client-classes");
+  return (one?.kind === "text" && one.value !== "") || (several?.kind === "list" && several.items.length > 0);
 }

@@ -209,3 +209,14 @@ Deno.test("Kea: includes are listed, other comments are not", () => {
   );
   deepStrictEqual(findings.filter((finding) => finding.includes("include")).length, 1);
 });
+
+Deno.test("kea: a pool for a class only is left out, so that it is not opened to all", () => {
+  const pools = (more: string) => {
+    const subnet = `{ "subnet": "10.80.0.0/24", "id": 1, "pools": [ { "pool": "10.80.0.10-10.80.0.20"${more} } ] }`;
+    const { service, findings } = converted("kea", `{ "Dhcp4": { "subnet4": [ ${subnet} ] } }`);
+    return [service.subnets[0].pools, findings.some((finding) => /lost: left out, as it is for some/.test(finding))];
+  };
+  deepStrictEqual(pools(', "client-class": "phones"'), [undefined, true]);
+  deepStrictEqual(pools(', "client-classes": [ "phones" ]'), [undefined, true]);
+  deepStrictEqual(pools(""), [["10.80.0.10-10.80.0.20"], false]);
+});
