@@ -58,6 +58,9 @@ const status: CommandSpec = {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`Cannot ask ${url}: ${reason}; look at the address, and whether the relay runs`);
     }
+    if (!Array.isArray(answer.nodes) || !Array.isArray(answer.interfaces)) {
+      throw new Error(`${url} is no relay: name its address and http.port; dhcpcluster-node status asks nodes`);
+    }
     print(options.json === true ? JSON.stringify(answer, null, 2) : describeRelay(answer));
     return answer.ready ? EXIT.ok : EXIT.failure;
   },

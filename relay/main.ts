@@ -22,7 +22,7 @@ import { FILES } from "./dashboard/files.ts";
 import { relayHealth } from "./health.ts";
 import { systemPing } from "./measure/ping.ts";
 import { describeLink } from "./resolve.ts";
-import { RelayService } from "./service.ts";
+import { NoInterfaceError, RelayService } from "./service.ts";
 
 /** Starts everything, or throws an error of one line and leaves nothing running. */
 async function start(config: RelayConfig, { file }: Given): Promise<void> {
@@ -86,8 +86,14 @@ async function reload(service: RelayService, file: string, log: Logger): Promise
     return;
   }
   const { value, fixed } = withFixed(loaded.value, service.config);
+  try {
+    await service.reload(value);
+  } catch (error) {
+    if (!(error instanceof NoInterfaceError)) throw error;
+    log.error("SIGHUP: {reason}; the configuration stays what it was", { reason: error.message });
+    return;
+  }
   configureLog(value.log);
-  await service.reload(value);
   if (fixed.length > 0) {
     log.warn("SIGHUP: {keys} can't change while the relay runs; restart it", { keys: fixed.join(", ") });
   }

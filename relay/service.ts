@@ -76,10 +76,7 @@ export class RelayService implements WireHandlers {
   /** Opens what the file asks for. Rejects when no interface is there, or a socket can't be opened. */
   static async start(config: RelayConfig, host: ServiceHost): Promise<RelayService> {
     const resolved = resolveConfig(config, host.findInterface);
-    const [absent] = resolved.absent;
-    if (absent !== undefined && resolved.absent.length === resolved.links.length) {
-      throw new NoInterfaceError(absent.message);
-    }
+    refuseNone(resolved);
     const service = new RelayService(config, resolved, host);
     try {
       await service.wires.adapt(resolved.links);
@@ -112,6 +109,7 @@ export class RelayService implements WireHandlers {
   reload(config: RelayConfig): Promise<void> {
     return this.#change(async () => {
       const resolved = resolveConfig(config, this.#host.findInterface);
+      refuseNone(resolved);
       await this.wires.adapt(resolved.links);
       const before = this.#parts;
       before.measurer.close();
@@ -236,4 +234,10 @@ export class RelayService implements WireHandlers {
 function isSameNode(id: number, config: RelayConfig, before: RelayConfig | undefined): boolean {
   const [one, other] = [config, before].map((either) => either?.nodes.find((node) => node.id === id));
   return one?.address === other?.address && one?.port === other?.port && one?.health === other?.health;
+}
+
+/** A file of which no interface is there is probably wrong. */
+function refuseNone({ absent, links }: Resolved): void {
+  const [first] = absent;
+  if (first !== undefined && absent.length === links.length) throw new NoInterfaceError(first.message);
 }

@@ -90,6 +90,10 @@ e2e(
       await relay?.printed(/SIGHUP: .*relay\.yaml:\d+:\d+: nodes\[0\]\.port: 0 is too small/, FOLLOWED_MS);
       strictEqual((await statusOf(site)).nodes.length, 2);
       await served(site, "still", LANS[0]);
+
+      await reload({ ...file, relay: { interfaces: [{ name: "lan7" }] } });
+      await relay?.printed(/SIGHUP: .*lan7.*the configuration stays what it was/, FOLLOWED_MS);
+      await served(site, "nevertheless", LANS[0]);
     }),
 );
 
