@@ -53,7 +53,7 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
     case "rangesDivided":
       return { level: "debug", text: `Divided the pools anew: ${notice.moved} addresses have another node` };
     case "configOutdated":
-      return error(
+      return warn(
         `The service section of the file is outdated (revision ${notice.file}); the cluster serves revision ` +
           `${notice.revision}: update the file, it is not used`,
       );
@@ -118,6 +118,10 @@ const STEPPED_DOWN = {
 
 function info(text: string): { level: Level; text: string } {
   return { level: "info", text };
+}
+
+function warn(text: string): { level: Level; text: string } {
+  return { level: "warn", text };
 }
 
 function error(text: string): { level: Level; text: string } {

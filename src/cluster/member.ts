@@ -336,7 +336,9 @@ export class Member {
   /** Why this member does not serve now; undefined when it does, as far as the cluster is concerned. */
   unready(now: Instant): Unready | undefined {
     const fault = this.#options.clock.fault(now);
-    if (fault !== undefined) return { kind: "clock", fault };
+    // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
+    const alone = 2 * this.#presence.present(now).length <= this.#membership.ids.length;
+    if (fault !== undefined && !(fault === "noAnchor" && alone)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
     const present = this.#presence.present(now);
