@@ -10,6 +10,8 @@ import { loadConfigFile } from "../src/config/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli/commands.ts";
+import { readTokenFile } from "./http/token.ts";
+import { readKeyFile } from "./key.ts";
 import { Node } from "./node.ts";
 
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
@@ -48,9 +50,9 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
   }
 }
 
-/** Everything is open: what is read again are the configuration and the key. */
-function confineTo({ cluster }: NodeConfig, file: string, log: Logger): void {
-  const { outside } = confine([file, ...(cluster.keyFile === undefined ? [] : [cluster.keyFile])]);
+/** Everything is open: what is read again are the configuration, the key and the token. */
+function confineTo({ cluster, http }: NodeConfig, file: string, log: Logger): void {
+  const { outside } = confine([file, cluster.keyFile, http.tokenFile].filter((path) => path !== undefined));
   if (outside.length === 0) return;
   log.info("This process may read any file, as {files} not in /etc/dhcpcluster; it writes none but its database", {
     files: `${outside.join(" and ")} ${outside.length === 1 ? "is" : "are"}`,
@@ -73,6 +75,10 @@ async function run(args: readonly string[]): Promise<number | undefined> {
     commands: COMMANDS.map(({ name, words = [], summary }) => `${[name, ...words].join(" ").padEnd(28)} ${summary}`),
     schema: nodeSchema,
     check: checkNode,
+    readFiles: async ({ cluster, http }) => {
+      if (cluster.keyFile !== undefined) await readKeyFile(cluster.keyFile);
+      if (http.tokenFile !== undefined) await readTokenFile(http.tokenFile);
+    },
     start,
   });
 }

@@ -92,6 +92,8 @@ export class Node {
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #flushSoonScheduled = false;
   #stopping = false;
+  /** What commands over the network have to show; undefined: there are none. */
+  #token: string | undefined;
   #drained = false;
   #tickedMs = performance.now();
   #storeWasOk = true;
@@ -159,7 +161,9 @@ export class Node {
       pools: () => service.pools,
       activate: (_revision, text) => this.#activate(text),
       validate: (text) => {
-        const read = readServiceText(text, config);
+        // Members that came by command are in nobody's file.
+        const nodes = [...config.cluster.nodes, ...this.#member.membership.members];
+        const read = readServiceText(text, { dhcp: config.dhcp, cluster: { ...config.cluster, nodes } });
         return read.ok ? undefined : read.problem;
       },
       revise: reviseServiceText,
@@ -183,6 +187,7 @@ export class Node {
     let node: Node | undefined;
     try {
       node = new Node(start, store);
+      await node.#readToken();
       await node.#load();
       await node.#openTransport();
       await node.#listen();
@@ -269,10 +274,9 @@ export class Node {
       },
     });
     this.#tick();
-    const token = http.tokenFile === undefined ? undefined : await readTokenFile(http.tokenFile);
     this.#feed = new EventFeed(this);
     const app = nodeApps(this, this.#feed);
-    this.#http = serveHttp(app(tokenGuard(token)), http);
+    this.#http = serveHttp(app(tokenGuard(() => this.#token)), http);
     this.#listenLocally(app(OPEN));
     const sockets = socketImplementation();
     const attached = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
@@ -348,14 +352,20 @@ export class Node {
     return this.#http?.port;
   }
 
-  /** Takes over what may change while it runs: the `service` section, and the keys. Rejects when the key file is bad. */
+  /** Takes over what may change while it runs: the `service` section, keys and token. Rejects when one of their files is bad. */
   async reload(config: NodeConfig, root: unknown): Promise<void> {
+    await this.#readToken();
     this.#member.offer({ revision: config.service.revision, text: serviceText(root) });
     if (this.#transport === undefined || this.config.cluster.keyFile === undefined) return;
     const before = this.#transport.keyIds.join(" ");
     this.#transport.setKeys(await readKeyFile(this.config.cluster.keyFile));
     const after = this.#transport.keyIds;
     if (before !== after.join(" ")) this.#log.info("Keys from now on: {keys} (the first one seals)", { keys: after });
+  }
+
+  async #readToken(): Promise<void> {
+    const { tokenFile } = this.config.http;
+    if (tokenFile !== undefined) this.#token = await readTokenFile(tokenFile);
   }
 
   #activate(text: string): void {

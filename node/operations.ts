@@ -4,9 +4,18 @@
  */
 
 import type { ClientKey } from "../src/lease/client.ts";
-import type { LeaseDetail } from "../src/lease/slot.ts";
+import type { LeaseDetail, SlotState } from "../src/lease/slot.ts";
 import { parseSource } from "../src/config/source.ts";
-import { formatIpv4, type Ipv4, parseIpv4 } from "../src/net/ipv4.ts";
+import { logger } from "../src/log/configure.ts";
+import {
+  formatIpv4,
+  formatRange,
+  type Ipv4,
+  parseIpv4,
+  parsePrefix,
+  prefixRange,
+  rangeContains,
+} from "../src/net/ipv4.ts";
 import { readOctets } from "./http/leases.ts";
 import { type ImportedLease, judgeImport } from "./importRule.ts";
 import { type Node, readClocks } from "./node.ts";
@@ -41,6 +50,16 @@ const IMPORTS_AT_ONCE = 32;
 /** A proposal that fails for want of an answer is made again. */
 const IMPORT_ATTEMPTS = 3;
 
+/** Of a list for people. */
+const LISTED_MAX = 10;
+
+/** What came of a push; `absent` take it when they come, `warnings` say what is served no more. */
+interface Pushed {
+  readonly revision: number;
+  readonly absent: readonly number[];
+  readonly warnings: readonly string[];
+}
+
 type Service = { revision?: number; subnets?: SubnetInput[] } & Record<string, unknown>;
 type SubnetInput = { subnet?: string; reservations?: ReservationInput[] } & Record<string, unknown>;
 
@@ -66,16 +85,51 @@ export class Operations {
   async push(
     given: unknown,
     { checkOnly = false }: { readonly checkOnly?: boolean } = {},
-  ): Promise<Result<{ revision: number; absent: readonly number[] }>> {
+  ): Promise<Result<Pushed>> {
     const read = readService(given);
     if (typeof read === "string") return refused(read);
     const { revision = 0 } = read;
+    const warnings = this.#losses(read);
     if (!Number.isSafeInteger(revision) || revision < 0) return refused("revision must be a whole number, or left out");
     const { member } = this.#node.parts;
     const now = readClocks();
     return await new Promise((resolve) =>
-      member.push({ text: JSON.stringify(read), revision, checkOnly }, now, (result) => resolve(result))
+      member.push(
+        { text: JSON.stringify(read), revision, checkOnly },
+        now,
+        (result) => resolve(result.ok ? { ...result, warnings } : result),
+      )
     );
+  }
+
+  /** What is served now and would not be any more, where somebody may miss it: it may have been left out by mistake. */
+  #losses(next: Service): string[] {
+    const current = this.configuration();
+    if (!current.ok) return [];
+    const reservations = ({ subnets = [] }: Service) =>
+      subnets.flatMap(({ reservations = [] }) => reservations.map(({ address }) => address));
+    const kept = new Set(reservations(next));
+    const gone = reservations(current.service).filter((address) => !kept.has(address));
+    const more = gone.length > LISTED_MAX ? ` and ${gone.length - LISTED_MAX} more` : "";
+    const subnets = new Set((next.subnets ?? []).map(({ subnet }) => subnet));
+    const left = (current.service.subnets ?? []).flatMap(({ subnet = "" }) =>
+      subnets.has(subnet) || !this.#hasLeases(subnet)
+        ? []
+        : [`${subnet} is not served any more, though leases of it run`]
+    );
+    return gone.length === 0 ? left : [`no longer reserved: ${gone.slice(0, LISTED_MAX).join(", ")}${more}`, ...left];
+  }
+
+  #hasLeases(subnet: string): boolean {
+    const prefix = parsePrefix(subnet);
+    if (prefix === undefined) return false;
+    const nowMs = Date.now();
+    const search = {
+      range: prefixRange(prefix),
+      states: (state: SlotState, hold: number) => state === "bound" && hold > nowMs,
+    };
+    const { rows } = this.#node.parts.table.search(-1, search, { limit: 1, passedMax: Infinity });
+    return rows.length > 0;
   }
 
   /** Keeps an address for a client: a push of the next revision. */
@@ -98,7 +152,9 @@ export class Operations {
       if (before !== undefined) return `${reservation.address} is reserved already: remove that reservation first`;
       subnet.reservations = [...(subnet.reservations ?? []), entry];
     });
-    return changed.ok ? { ...changed, warnings: this.#holderWarnings(address, reservation) } : changed;
+    if (!changed.ok) return changed;
+    this.#note(`${reservation.address} is reserved in revision ${changed.revision}`);
+    return { ...changed, warnings: this.#holderWarnings(address, reservation) };
   }
 
   /** Takes a reservation out: a push of the next revision. */
@@ -115,6 +171,7 @@ export class Operations {
       }
       return found ? undefined : `${address} is not reserved`;
     });
+    if (changed.ok) this.#note(`${address} is reserved no more, from revision ${changed.revision}`);
     return found || changed.ok ? changed : { ok: false, kind: "notFound", problems: [`${address} is not reserved`] };
   }
 
@@ -130,24 +187,36 @@ export class Operations {
     }
     const detail = { ...service.table.detail(address), expires: now.wallMs };
     const { client } = slot;
-    return await new Promise((resolve) => {
+    const unwritable = this.#unwritable();
+    if (unwritable !== undefined) return unavailable(unwritable);
+    const result = await withinPatience<Result>((resolve) => {
       const request = { kind: "released", address, client, restMs: 0, detail } as const;
       const ended = member.end(request, now, () => resolve({ ok: true }));
       this.#node.flush();
       if (!ended) resolve(unavailable("this node's clock or slots don't allow it now: try again, or on another node"));
-    });
+    }, unavailable("it was not written down in time: /readyz tells why"));
+    if (result.ok) this.#note(`the lease of ${text} is ended`);
+    return result;
   }
 
-  /** Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. */
-  drain(on: boolean): Result {
+  /**
+   * Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. `others`: how many
+   * members serve beside it, as far as it knows.
+   */
+  drain(on: boolean): Result<{ others: number }> {
     this.#node.drain(on);
-    return { ok: true };
+    const others = this.#node.parts.member.peers(readClocks()).filter(({ present, said }) => present && said?.ready);
+    return { ok: true, others: others.length };
   }
 
   /** Starts an election. */
   elect(): Result {
     const { member } = this.#node.parts;
     if (member.role === "standalone") return refused("this node is alone: there is nobody to elect");
+    const { leader } = member;
+    if (leader !== undefined && leader > this.#node.config.node.id) {
+      return refused(`node ${leader} leads, and the highest id wins: give the command there, or drain it`);
+    }
     return member.forceElection(readClocks())
       ? { ok: true }
       : unavailable("this node can't lead now: /readyz says why; give the command on another node");
@@ -160,25 +229,59 @@ export class Operations {
   }
 
   /** Adds or removes a member, on the leader. */
-  changeMembers(
+  async changeMembers(
     change:
       | { readonly kind: "add"; readonly id: number; readonly address: string }
       | { readonly kind: "remove"; readonly id: number },
-  ): Result<{ epoch: number }> {
+  ): Promise<Result<{ epoch: number }>> {
     const { member, transport } = this.#node.parts;
     if (transport === undefined) {
       return refused("this node has no cluster.keyFile: make one, name it in its file, and restart it");
     }
-    const address = change.kind === "add" ? parseIpv4(change.address) : 0;
-    if (address === undefined) return refused("this is no IPv4 address");
+    const added = change.kind === "add" ? await this.#newcomer(change.id, change.address) : undefined;
+    if (typeof added === "string") return refused(added);
     const result = member.change(
-      change.kind === "add" ? { kind: "add", member: { id: change.id, address } } : { kind: "remove", id: change.id },
+      added === undefined ? { kind: "remove", id: change.id } : { kind: "add", member: added },
       readClocks(),
     );
-    if (result.ok) return result;
+    if (result.ok) {
+      const what = change.kind === "add"
+        ? `node ${change.id} (${change.address}) is added`
+        : `node ${change.id} is removed`;
+      this.#note(what);
+      return result;
+    }
     const { leader } = member;
     const where = leader === undefined || leader === this.#node.config.node.id ? "" : ` (node ${leader} leads)`;
     return refused(`${result.problem}${where}`);
+  }
+
+  /**
+   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases, and a
+   * member that is not where the command says would count against the majority for good.
+   */
+  async #newcomer(id: number, text: string): Promise<{ id: number; address: Ipv4 } | string> {
+    const { member, transport, service } = this.#node.parts;
+    const address = parseIpv4(text);
+    if (address === undefined) return `"${text}" is not an IPv4 address`;
+    const pool = service.policy.pools.find(({ range }) => rangeContains(range, address));
+    if (pool !== undefined) return `${text} lies in the pool ${formatRange(pool.range)}: clients would be given it`;
+    if (member.role !== "leader" || member.membership.members.some((known) => known.id === id)) return { id, address };
+    const problem = await transport?.unreachable({ id, address });
+    return problem === undefined
+      ? { id, address }
+      : `node ${id} does not answer at ${text} (${problem}): start it there first, with a file that names all members`;
+  }
+
+  /** What an operator did goes to the log, in which every change should be found. */
+  #note(what: string): void {
+    logger("operations").info("By command: {what}", { what });
+  }
+
+  /** Why nothing can be written down now; undefined when it can. */
+  #unwritable(): string | undefined {
+    const { ok, reason } = this.#node.parts.store.health;
+    return ok ? undefined : `nothing can be written down on this node: ${reason}`;
   }
 
   /**
@@ -195,6 +298,8 @@ export class Operations {
       }
     };
     await Promise.all(Array.from({ length: IMPORTS_AT_ONCE }, worker));
+    const imported = outcomes.filter(({ outcome }) => outcome === "imported").length;
+    if (imported > 0) this.#note(`${imported} of ${leases.length} leases are imported`);
     return outcomes;
   }
 
@@ -204,6 +309,8 @@ export class Operations {
     const { maxLeaseMs } = service.limits;
     const judged = judgeImport(lease, { policy: service.policy, maxLeaseMs, nowMs: now.wallMs });
     if ("outcome" in judged) return judged;
+    const unwritable = this.#unwritable();
+    if (unwritable !== undefined) return { outcome: "refused", problem: unwritable };
     const { address, client, leaseMs, detail } = judged;
     const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
     const slot = service.table.get(address);
@@ -219,7 +326,7 @@ export class Operations {
   }
 
   #propose(address: Ipv4, client: ClientKey, leaseMs: number, detail: LeaseDetail): Promise<string | undefined> {
-    return new Promise((resolve) => {
+    return withinPatience((resolve: (reason: string | undefined) => void) => {
       const xid = Math.floor(Math.random() * 2 ** 32);
       const proposal = { address, client, xid, leaseMs: Math.floor(leaseMs), detail };
       this.#node.parts.member.propose(
@@ -228,7 +335,7 @@ export class Operations {
         (outcome) => resolve(outcome.committed ? undefined : outcome.reason),
       );
       this.#node.flush();
-    });
+    }, "timeout");
   }
 
   async #change(edit: (service: Service) => string | undefined): Promise<Result<{ revision: number }>> {
@@ -288,6 +395,22 @@ function readService(given: unknown): Service | string {
   if (mapping(value) && mapping(value.service)) value = value.service;
   if (!mapping(value)) return "this is no service section: give what stands under `service:` in node.yaml";
   return value as Service;
+}
+
+/** How long a command waits for a disk or for other nodes: three proposals one after the other. */
+const PATIENCE_MS = 10_000;
+
+/** What `start` resolves with, or `late` when that takes too long: a disk that hangs calls nobody back. */
+async function withinPatience<T>(start: (resolve: (value: T) => void) => void, late: T): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await new Promise<T>((resolve) => {
+      timer = setTimeout(() => resolve(late), PATIENCE_MS);
+      start(resolve);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function refused<Done extends object>(...problems: string[]): Result<Done> {

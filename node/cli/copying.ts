@@ -74,7 +74,21 @@ async function putInPlace(source: string, stateDir: string): Promise<number> {
   await file.sync();
   file.close();
   await Deno.rename(halfway, target);
+  for (const rest of ["-shm", "-wal"]) if (exists(`${halfway}${rest}`)) await Deno.remove(`${halfway}${rest}`);
+  await giveToOwner(target, stateDir);
   return leases;
+}
+
+/** What root puts into the directory of a service has to be the service's. */
+async function giveToOwner(path: string, directory: string): Promise<void> {
+  const { uid, gid } = await Deno.stat(directory);
+  if (uid === null || gid === null || (await Deno.stat(path)).uid === uid) return;
+  try {
+    await Deno.chown(path, uid, gid);
+  } catch (error) {
+    // Whoever may not give files away restores for himself.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
 }
 
 /** More pages than a database has: in one step nothing can change on the way. */

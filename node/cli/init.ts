@@ -124,6 +124,11 @@ export const INIT: CommandSpec = {
       throw new Error(`${output} exists: --force writes over it, --output names another file`);
     }
     const asks = options.yes !== true && Deno.stdin.isTerminal();
+    const missing = QUESTIONS.filter(({ flag }) => typeof options[camelCase(flag)] !== "string");
+    if (!asks && options.yes !== true && missing.length > 0) {
+      const flags = missing.map(({ flag }) => `--${flag}`).join(", ");
+      throw new Error(`there is no terminal to ask on: give ${flags}, or --yes for what would be suggested`);
+    }
     const answers: Record<string, string> = {};
     for (const question of QUESTIONS) {
       const given = options[camelCase(question.flag)];

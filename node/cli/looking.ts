@@ -20,6 +20,11 @@ const status: CommandSpec = {
   run: async (call) => {
     const ask = await asking(call);
     const status = bodyOf<Status>(await ask({ path: "/status" }));
+    if (status.cluster === undefined) {
+      throw new Error(
+        "what answers is no node: name a node's address and http.port; dhcpcluster-relay status asks relays",
+      );
+    }
     call.print(call.options.json === true ? JSON.stringify(status, null, 2) : describeStatus(status));
     return status.ready ? EXIT.ok : EXIT.failure;
   },

@@ -9,6 +9,8 @@ import { ASKING, asking, bodyOf, configOf, JSON_OPTION } from "./asking.ts";
 
 interface Pushed {
   readonly revision: number;
+  /** A node of a release before says none. */
+  readonly warnings?: readonly string[];
   readonly absent: readonly number[];
 }
 
@@ -43,7 +45,7 @@ const show: CommandSpec = {
   run: async (call) => {
     const ask = await asking(call);
     const { service } = bodyOf<{ service: object }>(await ask({ path: "/config" }));
-    call.print(call.options.json === true ? JSON.stringify({ service }, null, 2) : stringify({ service }).trimEnd());
+    call.print(call.options.json === true ? JSON.stringify({ service }, null, 2) : asYaml({ service }));
     return EXIT.ok;
   },
 };
@@ -57,12 +59,18 @@ const push: CommandSpec = {
   run: async (call) => {
     const ask = await asking(call);
     const body = await readText(call.words[0] ?? "");
-    const { revision, absent } = bodyOf<Pushed>(await ask({ method: "PUT", path: "/config", body }));
+    const { revision, absent, warnings } = bodyOf<Pushed>(await ask({ method: "PUT", path: "/config", body }));
+    for (const warning of warnings ?? []) call.warn(warning);
     call.print(`Revision ${revision} is served${away(absent)}`);
     call.warn("The files of the nodes are older now: `config show` prints what belongs into them");
     return EXIT.ok;
   },
 };
+
+/** Quoted where older readers of YAML would see a number: hardware addresses of digits only. */
+function asYaml(value: unknown): string {
+  return stringify(value, { version: "1.1" }).trimEnd();
+}
 
 function away(absent: readonly number[]): string {
   return absent.length === 0 ? "" : `; node ${absent.join(", ")} is away, and takes it when it comes`;
@@ -143,17 +151,18 @@ const drain: CommandSpec = {
   run: async (call) => {
     const ask = await asking(call);
     const undo = call.options.undo === true;
-    bodyOf(await ask({ method: "POST", path: "/drain", body: { drain: !undo } }));
-    call.print(
-      undo ? "This node serves again" : "Drained: relays go to the other nodes; `drain --undo` brings it back",
-    );
+    const body = { drain: !undo };
+    const { others } = bodyOf<{ others: number }>(await ask({ method: "POST", path: "/drain", body }));
+    if (undo) call.print("This node serves again");
+    else if (others > 0) call.print("Drained: relays go to the other nodes; `drain --undo` brings it back");
+    else call.print("Drained, and NO other node serves: clients get no answer until `drain --undo`");
     return EXIT.ok;
   },
 };
 
 const election: CommandSpec = {
   name: "election",
-  summary: "Have the cluster elect its leader anew",
+  summary: "Have the cluster elect its leader anew; give it on the leader",
   options: [...ASKING],
   examples: ["election"],
   run: async (call) => {

@@ -106,7 +106,7 @@ Deno.test("api: a configuration is pushed, refused as a whole, or only checked; 
       "service:\n  leaseTime: 600\n  subnets:\n    - { subnet: 10.77.0.0/16, pools: [10.77.1.0-10.77.1.99] }\n";
     deepStrictEqual(await ask({ method: "PUT", path: "/config?check=true", body: yaml }), {
       status: 200,
-      body: { revision: 2, absent: [] },
+      body: { revision: 2, absent: [], warnings: [] },
     });
     strictEqual((await config()).revision, 1);
     strictEqual((await ask({ method: "PUT", path: "/config", body: yaml })).status, 200);
@@ -130,6 +130,55 @@ Deno.test("api: a configuration is pushed, refused as a whole, or only checked; 
     strictEqual((await ask({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 200);
     strictEqual((await ask({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 404);
     strictEqual((await config()).revision, 4);
+  }));
+
+Deno.test("api: a push tells what is served no more, where somebody may miss it", () =>
+  withNode(async ({ ask }) => {
+    const lease = {
+      ...{ address: "10.78.1.3", client: { chaddr: "02:00:00:00:00:03" } },
+      expires: new Date(Date.now() + 600_000).toISOString(),
+    };
+    strictEqual((await ask({ method: "POST", path: "/leases/import", body: { leases: [lease] } })).status, 200);
+    const reservation = { address: "10.77.0.50", hardware: "02:00:00:00:00:01" };
+    strictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).status, 200);
+    const body = { subnets: [{ subnet: "10.77.0.0/16", pools: ["10.77.1.0-10.77.1.99"] }] };
+    const pushed = await ask({ method: "PUT", path: "/config", body });
+    deepStrictEqual((pushed.body as { warnings: string[] }).warnings, [
+      "no longer reserved: 10.77.0.50",
+      "10.78.0.0/16 is not served any more, though leases of it run",
+    ]);
+  }));
+
+Deno.test("api: a member that does not answer, or that clients may be given the address of, is not added", () =>
+  withNode(async ({ ask }) => {
+    const add = async (address: string) => {
+      const { status, body } = await ask({ method: "POST", path: "/members", body: { id: 2, address } });
+      return [status, (body as { error: string }).error];
+    };
+    deepStrictEqual((await add("10.77.1.5"))[0], 422);
+    match(String((await add("10.99.0.12"))[1]), /cluster\.keyFile/, "alone and without a key it takes no members");
+  }));
+
+Deno.test("api: a path that there is says which methods it takes", () =>
+  withNode(async ({ url }) => {
+    const response = await fetch(`${url}/reservations`, { method: "PATCH" });
+    strictEqual(response.status, 405);
+    strictEqual(response.headers.get("allow"), "POST");
+    match(await response.text(), /PATCH is not for this path: use POST/);
+    const none = await fetch(`${url}/nothing`);
+    strictEqual(none.status, 404);
+    await none.body?.cancel();
+  }));
+
+Deno.test("api: another token counts from the next reload on", () =>
+  withNode(async ({ node, directory, url }) => {
+    const elect = async (token: string) => (await askOver(url, token)({ method: "POST", path: "/election" })).status;
+    strictEqual(await elect(TOKEN), 422, "it is let in, and alone");
+    const next = "another-token-of-some-length";
+    await Deno.writeTextFile(`${directory}/token`, `${next}\n`);
+    await node.reload(node.config, { service: {} });
+    strictEqual(await elect(TOKEN), 401);
+    strictEqual(await elect(next), 422);
   }));
 
 Deno.test("api: over the network commands need the token, over the socket they don't", async () => {

@@ -65,14 +65,15 @@ export function operationRoutes(operations: Operations): Route[] {
       summary: "Serves another service section, once every node that is there has found nothing wrong with it. " +
         "JSON, or YAML with that content type; without `revision` it becomes the next one.",
       query: z.strictObject({ check: z.stringbool().default(false).describe("Only have it checked by every node.") }),
-      body: z.unknown(),
+      body: z.unknown().describe("As `service` in node.schema.json."),
       answer: REVISION.extend({
         absent: z.array(z.number()).describe("Nodes that are away, and take it when they come."),
+        warnings: z.array(z.string()).describe("Reservations, and subnets with leases, that are served no more."),
       }),
       handle: async ({ query, body }) =>
         answer(
           await operations.push(body, { checkOnly: query.check }),
-          ({ revision, absent }) => ({ revision, absent: [...absent] }),
+          ({ revision, absent, warnings }) => ({ revision, absent: [...absent], warnings: [...warnings] }),
         ),
     }),
     route({
@@ -125,8 +126,8 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Serves no clients until it is undone or the node restarts; relays go elsewhere.",
       body: z.strictObject({ drain: z.boolean().default(true) }),
-      answer: DONE,
-      handle: ({ body }) => done(operations.drain(body.drain)),
+      answer: z.object({ others: z.number().describe("Members that serve beside this one.") }),
+      handle: ({ body }) => answer(operations.drain(body.drain), ({ others }) => ({ others })),
     }),
     route({
       method: "post",
@@ -148,10 +149,11 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "post",
       path: "/members",
       access: "operate",
-      summary: "Adds a member, on the leader.",
+      summary: "Adds a member, on the leader; it has to run at its address already.",
       body: z.strictObject({ id: z.number().int().min(1).max(255), address: z.ipv4() }),
       answer: z.object({ epoch: z.number() }),
-      handle: ({ body }) => answer(operations.changeMembers({ kind: "add", ...body }), ({ epoch }) => ({ epoch })),
+      handle: async ({ body }) =>
+        answer(await operations.changeMembers({ kind: "add", ...body }), ({ epoch }) => ({ epoch })),
     }),
     route({
       method: "delete",
@@ -160,8 +162,8 @@ export function operationRoutes(operations: Operations): Route[] {
       summary: "Removes a member, on the leader.",
       params: z.object({ id: z.coerce.number().int().min(1).max(255) }),
       answer: z.object({ epoch: z.number() }),
-      handle: ({ params }) =>
-        answer(operations.changeMembers({ kind: "remove", id: params.id }), ({ epoch }) => ({ epoch })),
+      handle: async ({ params }) =>
+        answer(await operations.changeMembers({ kind: "remove", id: params.id }), ({ epoch }) => ({ epoch })),
     }),
   ];
 }

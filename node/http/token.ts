@@ -25,9 +25,10 @@ export async function readTokenFile(path: string): Promise<string> {
 /** Lets everybody in: for the Unix socket, which only the node's user reaches. */
 export const OPEN: RouteGuard = () => Promise.resolve(undefined);
 
-/** Lets whoever has the token in; nobody when there is none. */
-export function tokenGuard(token: string | undefined): RouteGuard {
+/** Lets whoever has the token in; nobody when there is none. It is asked for anew each time, as it may be replaced. */
+export function tokenGuard(current: () => string | undefined): RouteGuard {
   return async (request) => {
+    const token = current();
     if (token === undefined) {
       const error =
         "this node takes no commands over the network: set http.tokenFile, or use dhcpcluster-node on its machine";

@@ -107,6 +107,11 @@ export class Streams {
     if (!outbox.running) this.#drain(to, outbox);
   }
 
+  /** Whether a node answers and shows the key: rejects with why not. */
+  async reach(to: NodeId): Promise<void> {
+    (await this.#connect(to)).close();
+  }
+
   close(): void {
     this.#closed = true;
     closeQuietly(this.#listener);

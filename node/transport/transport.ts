@@ -172,6 +172,20 @@ export class Transport {
     for (const { id, address } of members) this.#members.set(id, address);
   }
 
+  /** Why a node that is no member yet can't be talked to; undefined when it can. */
+  async unreachable(peer: Peer): Promise<string | undefined> {
+    const known = this.#members.has(peer.id);
+    if (!known) this.#members.set(peer.id, peer.address);
+    try {
+      await this.#streams.reach(peer.id);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      if (!known) this.#members.delete(peer.id);
+    }
+  }
+
   /** To one member: a datagram, or TCP when it is too large for one. */
   send(to: NodeId, message: ClusterMessage): void {
     const address = this.#members.get(to);

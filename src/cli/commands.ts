@@ -85,7 +85,7 @@ export function buildCommands(
       "print this help and exit",
     )
       .helpCommand(false)
-      .showHelpAfterError(`(${name} ${command.name()} --help tells more)`)
+      .showHelpAfterError(`(${command.name() === name ? name : `${name} ${command.name()}`} --help tells more)`)
       .configureOutput({ getOutHasColors: () => false, getErrHasColors: () => false });
   const root = configure(new Command(name)).description(summary);
   const groups = new Map<string, Command>();

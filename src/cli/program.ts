@@ -18,6 +18,8 @@ export interface Given {
 export interface ProgramDefinition<Config> extends Program {
   readonly schema: z.ZodType<Config>;
   readonly check?: Check;
+  /** Reads the files that a configuration names, for --check; rejects with one line when one of them is of no use. */
+  readonly readFiles?: (config: Config) => Promise<void>;
   /** Starts and returns once it serves. What keeps the process alive afterwards are its sockets. */
   start(config: Config, given: Given): Promise<void>;
 }
@@ -42,6 +44,12 @@ export async function runProgram<Config>(
     return EXIT.failure;
   }
   if (invocation.action === "check") {
+    try {
+      await program.readFiles?.(loaded.value);
+    } catch (error) {
+      write(Deno.stderr, `${invocation.config}: valid by itself, but: ${oneLineError(error)}\n`);
+      return EXIT.failure;
+    }
     write(Deno.stdout, `${invocation.config}: the configuration is valid\n`);
     return EXIT.ok;
   }

@@ -135,10 +135,13 @@ function classSchema(): Field<ClassConfig> {
   }).transform((input) => ({ ...toScope(input), name: input.name, match: defined(input.match) }));
 }
 
+/** Far enough from where numbers end for every change to get the next one. */
+const REVISION_MAX = 10 ** 15;
+
 /** The schema of the whole section. */
 export function serviceSchema(): Field<ServiceConfig> {
   return mapping({
-    revision: integer({ min: 1, max: Number.MAX_SAFE_INTEGER, example: 1 }),
+    revision: integer({ min: 1, max: REVISION_MAX, example: 1 }),
     declineTime: seconds().default(DECLINE_SECONDS_DEFAULT),
     authoritative: flag().default(true),
     rapidCommit: flag().default(false),

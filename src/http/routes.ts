@@ -79,6 +79,14 @@ export function mount(app: Hono, routes: readonly Route[], guard: RouteGuard): v
       return answer instanceof Response ? answer : context.json(answer.body, answer.status ?? 200);
     });
   }
+  // What is left for a path that there is: other methods (RFC 9110 §15.5.6).
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const allowed = routes.filter((route) => route.path === path).map(({ method }) => method.toUpperCase()).join(", ");
+    app.all(path, (context) => {
+      context.header("Allow", allowed);
+      return context.json({ error: `${context.req.method} is not for this path: use ${allowed}` }, 405);
+    });
+  }
 }
 
 type Read =

@@ -46,6 +46,10 @@ e2e(
           /refused: .*give the command on the leader/,
         );
         const { leader } = site;
+        await rejects(
+          async () => await leader.members("add", "5", "10.99.0.99"),
+          /refused: node 5 does not answer at 10\.99\.0\.99 .*: start it there first/,
+        );
         const orderedMs = Date.now();
         match(await leader.members("add", "4", address), /^Done: the change is epoch 2$/m);
         await complete(site, 2, [1, 2, 3, 4]);
