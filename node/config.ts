@@ -8,8 +8,9 @@ import type { ServiceConfig } from "../src/dhcp/server/config.ts";
 import type { Ipv4 } from "../src/net/ipv4.ts";
 import { defined, integer, list, mapping, readOnly } from "../src/config/field.ts";
 import { filePath, hostAddress, interfaceName, multicastGroup, port } from "../src/config/fields.ts";
-import type { Path, Report } from "../src/config/issue.ts";
-import { checkConfig } from "../src/config/load.ts";
+import type { ConfigIssue, Path, Report } from "../src/config/issue.ts";
+import { checkConfig, loadConfig } from "../src/config/load.ts";
+import { parseSource } from "../src/config/source.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import type { TakenAddress } from "../src/config/ranges_check.ts";
@@ -171,6 +172,21 @@ export function readServiceText(
   });
   if (result.ok) return { ok: true, service: result.value.service };
   return { ok: false, problem: result.issues.map(({ path, message }) => `${path}: ${message}`).join("; ") };
+}
+
+/**
+ * What is wrong with the text of a file that has nothing but a `service` section, as `config convert` writes it and `config push`
+ * takes it; undefined when it has other sections. A push makes up for a revision that is missing.
+ */
+export function serviceFileIssues(text: string): readonly ConfigIssue[] | undefined {
+  const root = parseSource(text).source?.value;
+  if (Object.keys(asMapping(root)).join() !== "service") return undefined;
+  const result = loadConfig(text, SERVICE_ONLY, (file, report) => {
+    checkService(asMapping(file).service, report, { path: ["service"], taken: [] });
+  });
+  return result.ok
+    ? []
+    : result.issues.filter(({ path, message }) => path !== "service.revision" || !message.startsWith("is missing"));
 }
 
 const SERVICE_ONLY: z.ZodType<{ readonly service: ServiceConfig }> = mapping({ service: serviceSchema() });

@@ -62,6 +62,16 @@ Deno.test("commands: a running node is looked at and operated", () =>
     const changed = `${directory}/service.yaml`;
     await Deno.writeTextFile(changed, shown.out.replace(/revision: \d+/, "leaseTime: 10m"));
     match((await command("config", "check", changed, "--everywhere", ...config)).out, /every node that is there/);
+    match((await command("config", "check", changed, ...config)).out, /the service section is valid by itself/);
+    const mistaken = `${directory}/mistaken.yaml`;
+    await Deno.writeTextFile(
+      mistaken,
+      "service:\n  subnets:\n    - { subnet: 10.77.0.0/16, pools: [10.1.0.0-10.1.0.9] }\n",
+    );
+    match(
+      (await command("config", "check", mistaken, ...config)).err,
+      /mistaken\.yaml:3:\d+: service\.subnets\[0\]\.pools\[0\]/,
+    );
     strictEqual((await command("config", "push", changed, ...config)).out, "Revision 3 is served");
     await Deno.writeTextFile(changed, shown.out.replace("10.77.0.9", "10.99.0.9"));
     const refused = await command("config", "push", changed, ...config);

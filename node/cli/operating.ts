@@ -2,6 +2,8 @@
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
+import { formatIssues } from "../../src/config/issue.ts";
+import { serviceFileIssues } from "../config.ts";
 import { stringify } from "yaml";
 import { membersTable } from "../members.ts";
 import type { nodeStatus } from "../status.ts";
@@ -23,6 +25,12 @@ const check: CommandSpec = {
   run: async (call) => {
     const [given] = call.words;
     if (call.options.everywhere !== true) {
+      const issues = given === undefined ? undefined : serviceFileIssues(await readText(given));
+      if (issues !== undefined) {
+        if (issues.length > 0) throw new Error(formatIssues(given ?? "", issues));
+        call.print(`${given}: the service section is valid by itself; --everywhere has the nodes check it`);
+        return EXIT.ok;
+      }
       const { file } = await configOf({ ...call, options: { ...call.options, config: given ?? call.options.config } });
       call.print(`${file}: the configuration is valid`);
       return EXIT.ok;

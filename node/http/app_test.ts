@@ -253,5 +253,6 @@ Deno.test("readAddresses() and readOctets() take what people write", () => {
   deepStrictEqual(readAddresses("10.77.1.0-10.77.1.3"), { first: 0x0a4d0100, last: 0x0a4d0103 });
   for (const wrong of ["", "10", "10.77.1", "10.300.", "a."]) strictEqual(readAddresses(wrong), undefined, wrong);
   deepStrictEqual(readOctets("02:00-0a"), Uint8Array.of(2, 0, 10));
+  deepStrictEqual(readOctets("0x02000A"), Uint8Array.of(2, 0, 10));
   for (const wrong of ["", "0", "0g", "02:0"]) strictEqual(readOctets(wrong), undefined, wrong);
 });

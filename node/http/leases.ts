@@ -78,9 +78,9 @@ export function readAddresses(text: string): Range | undefined {
   return parseRange(text);
 }
 
-/** Hexadecimal with or without colons; undefined when it is neither, or half an octet too long. */
+/** Hexadecimal with or without colons or 0x; undefined when it is neither, or half an octet too long. */
 export function readOctets(text: string): Uint8Array | undefined {
-  const digits = text.replaceAll(/[:.\-]/g, "");
+  const digits = text.replace(/^0x/i, "").replaceAll(/[:.\-]/g, "");
   if (!/^(?:[0-9a-f]{2})+$/i.test(digits)) return undefined;
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }

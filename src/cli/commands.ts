@@ -56,7 +56,7 @@ export async function runCommand(
     try {
       code = await spec.run(call);
     } catch (error) {
-      call.warn(`${program.name}: ${error instanceof Error ? error.message : String(error)}`);
+      call.warn(`${program.name}: ${messageOf(error)}`);
       code = EXIT.failure;
     }
   });
@@ -67,6 +67,14 @@ export async function runCommand(
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
   return code;
+}
+
+/** Of what Deno does not allow only what it was: its advice is for whoever compiles the program. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof Deno.errors.NotCapable
+    ? `this program may not do that: ${error.message.split(", ", 1)[0]}`
+    : error.message;
 }
 
 /** The tree that commander works with. */
