@@ -13,6 +13,7 @@ const IMPORTED = 10_000;
 /** 10,000 leases, each on two of three disks before the next batch. */
 const IMPORT_MS = 30_000;
 const RENEWING = 500;
+const PRESENT = 200;
 
 e2e(
   "leases of another server are imported into a cluster that serves: every node has them, clients renew them",
@@ -20,11 +21,15 @@ e2e(
     onCluster({ pool: "10.77.1.0-10.77.64.255" }, async (site) => {
       await site.start();
       await site.relayTo([3, 2, 1]);
+      // Clients that are there already: they renew while the others' leases come in, and keep their addresses.
+      const present = { first: IMPORTED + 1, clients: PRESENT, perSecond: 2 * PER_SECOND };
+      const before = await site.clients.run({ ...present, exchanges: 3 * PRESENT });
+      const held = new Set(before.leases.map(({ address }) => address));
+      strictEqual(held.size, PRESENT);
       const ends = Math.floor(Date.now() / 1_000) + 3_000;
-      const leases: HeldLease[] = Array.from({ length: IMPORTED }, (_, index) => ({
-        client: 1 + index,
-        address: `10.77.${1 + (index >> 8)}.${index & 255}`,
-      }));
+      const free = Array.from({ length: IMPORTED + PRESENT }, (_, index) => `10.77.${1 + (index >> 8)}.${index & 255}`)
+        .filter((address) => !held.has(address));
+      const leases: HeldLease[] = free.slice(0, IMPORTED).map((address, index) => ({ client: 1 + index, address }));
       const [one] = site.others(site.leader.id);
       ok(one !== undefined);
       const file = `${one.host.namespace.folder("old")}/dnsmasq.leases`;
@@ -32,7 +37,7 @@ e2e(
         `${ends} ${toHex(chaddrOf(client), ":")} ${address} host-${client} *`
       );
       await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
-      const load = await site.clients.start({ first: IMPORTED + 1, clients: 2_000, perSecond: PER_SECOND });
+      const load = await site.clients.start({ ...present, perSecond: PER_SECOND, leases: before.leases });
       const beganMs = performance.now();
       match(await one.command("import", file), new RegExp(`${IMPORTED.toLocaleString("en")}|${IMPORTED}`));
       took(`${IMPORTED} leases are on the disks of a majority`, performance.now() - beganMs, IMPORT_MS);
