@@ -90,7 +90,7 @@ export class Chooser {
 /** What came first may have been chance; what has held for long is not given up for a moment's gain. */
 function roundsNeeded(rival: Candidate, current: Candidate): number {
   const samples = Math.min(rival.samples, current.samples);
-  const wanted = Math.ceil(samples * SELECT.marginRoundsPerSample);
+  const wanted = Math.floor(samples * SELECT.marginRoundsPerSample);
   return Math.min(SELECT.marginRoundsMax, Math.max(SELECT.marginRoundsMin, wanted));
 }
 

@@ -32,7 +32,7 @@ export const SELECT = {
   marginShare: 0.2,
   marginDeviations: 1,
   /** And for so many rounds of probes in a row: the more samples speak for the chosen one, the more rounds. */
-  marginRoundsMin: 2,
+  marginRoundsMin: 1,
   marginRoundsMax: 20,
   marginRoundsPerSample: 1 / 2,
   /** Probes in a row without an answer after which a node is not there any more. One may get lost on the way. */
@@ -69,11 +69,11 @@ assert(SELECT.lossyUntil < SELECT.lossyAbove, "A node may not be lossy and not l
 assert(SELECT.lossyAbove * SELECT.lossWindow > SELECT.silentProbes, "A short silence does not make a node lossy");
 assert(SELECT.silentProbes < SELECT.outageProbes, "An outage is longer than what may be chance");
 assert(
-  SELECT.shiftSamples + SELECT.marginRoundsMin <= 5,
-  "A node that became slow is left within five rounds of probes",
+  SELECT.shiftSamples + SELECT.marginRoundsMin <= 4,
+  "A node that became slow is left within five intervals, wherever in the first one that begins",
 );
 assert(
-  SELECT.shiftSamples * SELECT.marginRoundsPerSample <= SELECT.marginRoundsMin,
+  Math.floor(SELECT.shiftSamples * SELECT.marginRoundsPerSample) <= SELECT.marginRoundsMin,
   "After a change the past does not speak for a node",
 );
 assert(SELECT.trialMsMax < SELECT.suspectMsMax, "A suspect is tried before it is simply given another chance");

@@ -11,8 +11,8 @@ export const REASSIGNED_MS = 10_000;
 export const RETURNED_MS = 5_000;
 /** The same with an empty disk, which must not ask for anything in its first four seconds (lease agreement, case 18). */
 export const REPLACED_MS = 10_000;
-/** From SIGTERM to the end; proposals that nobody answers would take two seconds. */
-export const STOPPED_MS = 1_000;
+/** From SIGTERM to the end under load; proposals that nobody answers would take two seconds and more. */
+export const STOPPED_MS = 1_700;
 /** RFC 2131 §4.1: the first retransmission comes 4 s after the message, a second more or less. */
 const FIRST_RETRANSMISSION_MS = 5_000;
 /** DISCOVER and REQUEST may each be lost; nothing else may take long. */

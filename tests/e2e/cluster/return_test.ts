@@ -25,7 +25,7 @@ e2e(
 );
 
 /** So that some are in flight at any moment. */
-const CROWD_PER_SECOND = 800;
+const CROWD_PER_SECOND = 500;
 
 e2e("a node that is told to stop answers what is in flight, and ends", () =>
   onCluster({}, async (site) => {
