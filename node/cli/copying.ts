@@ -6,7 +6,7 @@
 import { backup as copyPages, DatabaseSync } from "node:sqlite";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
-import { exists } from "../../src/cli/files.ts";
+import { exists, giveTo } from "../../src/cli/files.ts";
 import { DATABASE_FILE } from "../store/database.ts";
 import { APPLICATION_ID } from "../store/schema.ts";
 import { ASKING, configOf } from "./asking.ts";
@@ -83,12 +83,7 @@ async function putInPlace(source: string, stateDir: string): Promise<number> {
 async function giveToOwner(path: string, directory: string): Promise<void> {
   const { uid, gid } = await Deno.stat(directory);
   if (uid === null || gid === null || (await Deno.stat(path)).uid === uid) return;
-  try {
-    await Deno.chown(path, uid, gid);
-  } catch (error) {
-    // Whoever may not give files away restores for himself.
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-  }
+  await giveTo(path, { uid, gid });
 }
 
 /** More pages than a database has: in one step nothing can change on the way. */

@@ -2,7 +2,7 @@
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
-import { exists } from "../../src/cli/files.ts";
+import { exists, giveTo } from "../../src/cli/files.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { formatIpv4, netmask, parseIpv4, parsePrefix, prefixRange } from "../../src/net/ipv4.ts";
@@ -146,7 +146,7 @@ export const INIT: CommandSpec = {
     if (others.length > 0 && !exists(key)) {
       mkdirFor(key);
       await makeKeyFile(key);
-      giveToService(key);
+      await giveToService(key);
       madeKey = true;
     }
     writeConfiguration(output, text);
@@ -235,16 +235,10 @@ function configuration(
 const SERVICE_USER = /^dhcpcluster:[^:]*:(\d+):(\d+):/m;
 
 /** A key that root made is of no use to a service that runs as somebody else. */
-function giveToService(path: string): void {
+async function giveToService(path: string): Promise<void> {
   if (!exists("/etc/passwd")) return;
-  const [, user, group] = SERVICE_USER.exec(Deno.readTextFileSync("/etc/passwd")) ?? [];
-  if (user === undefined) return;
-  try {
-    Deno.chownSync(path, Number(user), Number(group));
-  } catch (error) {
-    // Only root can give files away; whoever else makes a key makes it for himself.
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-  }
+  const [, user, group] = SERVICE_USER.exec(await Deno.readTextFile("/etc/passwd")) ?? [];
+  if (user !== undefined) await giveTo(path, { uid: Number(user), gid: Number(group) });
 }
 
 function camelCase(flag: string): string {

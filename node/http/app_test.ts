@@ -149,7 +149,7 @@ Deno.test("api: a push tells what is served no more, where somebody may miss it"
     ]);
   }));
 
-Deno.test("api: a member that does not answer, or that clients may be given the address of, is not added", () =>
+Deno.test("api: a node that is alone and has no key adds no members", () =>
   withNode(async ({ ask }) => {
     const add = async (address: string) => {
       const { status, body } = await ask({ method: "POST", path: "/members", body: { id: 2, address } });

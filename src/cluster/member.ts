@@ -337,13 +337,13 @@ export class Member {
   unready(now: Instant): Unready | undefined {
     const fault = this.#options.clock.fault(now);
     // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
-    const alone = 2 * this.#presence.present(now).length <= this.#membership.ids.length;
-    if (fault !== undefined && !(fault === "noAnchor" && alone)) return { kind: "clock", fault };
+    const present = this.#presence.present(now);
+    const isMinority = 2 * present.length <= this.#membership.ids.length;
+    if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
-    const present = this.#presence.present(now);
     // Its own ears tell a member sooner than a leader that is on the same side of a cut.
-    if (!this.#status.hasMajority(now) || 2 * present.length <= this.#membership.ids.length) {
+    if (!this.#status.hasMajority(now) || isMinority) {
       return { kind: "noMajority", leader: this.leader, present };
     }
     const { newest } = this.#status;
