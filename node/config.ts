@@ -1,5 +1,5 @@
 /**
- * node.yaml: its schema and how its values must relate. The `service` section is in `src/config/service.ts`. Files it
+ * node.yaml: its schema and how its values must relate. The `service` section is in `src/config/service_schema.ts`. Files it
  * names, such as `keyFile`, are opened by whoever uses them.
  */
 
@@ -15,7 +15,7 @@ import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import type { TakenAddress } from "../src/config/ranges_check.ts";
 import { type HttpConfig, httpShape, type LogConfig, logSection } from "../src/config/sections.ts";
-import { serviceSchema } from "../src/config/service.ts";
+import { serviceSchema } from "../src/config/service_schema.ts";
 import { checkService } from "../src/config/service_check.ts";
 
 /** A member of the cluster. */

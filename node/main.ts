@@ -10,8 +10,8 @@ import { loadConfigFile } from "../src/config/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli/commands.ts";
-import { readTokenFile } from "./http/token.ts";
-import { readKeyFile } from "./key.ts";
+import { readTokenFile } from "./admin/token.ts";
+import { readKeyFile } from "./cluster/cluster_key.ts";
 import { Node } from "./node.ts";
 
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */

@@ -3,35 +3,35 @@
  * sockets and serves until it is stopped. Wiring only; every decision is somewhere else.
  */
 
-import { startIdentity } from "../src/cluster/identity.ts";
-import { CONFIG_FACTS } from "../src/cluster/configs.ts";
+import { startIdentity } from "../src/cluster/sync/disk_identity.ts";
+import { CONFIG_FACTS } from "../src/cluster/leadership/config_replication.ts";
 import { CLUSTER_LIMITS } from "../src/cluster/limits.ts";
 import { Member } from "../src/cluster/member.ts";
 import { nextStarts } from "../src/cluster/wire/seal.ts";
-import { Policy } from "../src/dhcp/server/policy.ts";
-import { tableFor } from "../src/dhcp/server/service.ts";
+import { Policy } from "../src/dhcp/server/compiled_service.ts";
+import { tableFor } from "../src/dhcp/server/dhcp_server.ts";
 import type { Readiness } from "../src/http/health.ts";
 import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
-import { AnchoredClock, type Instant } from "../src/lease/clock.ts";
-import { VersionMint } from "../src/lease/mint.ts";
-import type { LeaseRow, Writes } from "../src/lease/slot.ts";
-import type { LeaseTable } from "../src/lease/table.ts";
+import { AnchoredClock, type Instant } from "../src/lease/agreement/clock.ts";
+import { VersionMint } from "../src/lease/agreement/hybrid_clock.ts";
+import type { LeaseRow, Writes } from "../src/lease/agreement/slot.ts";
+import type { LeaseTable } from "../src/lease/table/lease_table.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
 import { type NodeConfig, readServiceText, reviseServiceText, serviceText } from "./config.ts";
-import { NodeCounters, type Unserved } from "./counters.ts";
-import { DhcpService } from "./dhcpService.ts";
-import { nodeApps } from "./http/app.ts";
-import { EventFeed } from "./http/events.ts";
-import { OPEN, readTokenFile, tokenGuard } from "./http/token.ts";
-import { readKeyFile } from "./key.ts";
-import { type Listeners, openListeners } from "./listeners.ts";
-import { explainUnready, Notices } from "./notices.ts";
-import { listenLocally } from "./socket.ts";
+import { NodeCounters, type Unserved } from "./admin/counters.ts";
+import { DhcpService } from "./dhcp/dhcp_service.ts";
+import { nodeApps } from "./admin/app.ts";
+import { EventFeed } from "./admin/events.ts";
+import { OPEN, readTokenFile, tokenGuard } from "./admin/token.ts";
+import { readKeyFile } from "./cluster/cluster_key.ts";
+import { type Listeners, openListeners } from "./dhcp/listeners.ts";
+import { explainUnready, Notices } from "./admin/operator_log.ts";
+import { listenLocally } from "./admin/local_socket.ts";
 import { openStore, type Store } from "./store/mod.ts";
-import { Transport } from "./transport/transport.ts";
+import { Transport } from "./cluster/transport.ts";
 
 /** What elections need, and a proposal's time limit can bear. */
 const TICK_MS = 20;

@@ -9,7 +9,7 @@ import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.
 import type { Relay } from "./relay.ts";
 import type { Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
-import type { WireTrouble } from "./wires/wires.ts";
+import type { WireTrouble } from "./sockets/relay_sockets.ts";
 
 /** Where the answers come from: the parts as they are now. */
 export interface HealthParts {

@@ -11,7 +11,7 @@ import { loadConfigFile } from "../src/config/load.ts";
 import { serveDashboard } from "../src/http/dashboard/serve.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
-import { StatusFeed } from "../src/http/statusFeed.ts";
+import { StatusFeed } from "../src/http/status_feed.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { findInterface } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
@@ -20,7 +20,7 @@ import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
 import { FILES } from "./dashboard/files.ts";
 import { relayHealth } from "./health.ts";
-import { systemPing } from "./measure/ping.ts";
+import { systemPing } from "./probe/ping.ts";
 import { describeLink } from "./resolve.ts";
 import { NoInterfaceError, RelayService } from "./service.ts";
 

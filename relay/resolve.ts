@@ -7,8 +7,8 @@ import { formatIpv4, type Ipv4, type Prefix, prefixContains, prefixOf } from "..
 import type { InterfaceAddress, NetworkInterface } from "../src/net/interfaces.ts";
 import type { RelayConfig, RelayInterface } from "./config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "./forward/config.ts";
-import { informationFor } from "./forward/information.ts";
-import type { Link, Medium } from "./wires/plan.ts";
+import { informationFor } from "./forward/option82.ts";
+import type { Link, Medium } from "./sockets/plan.ts";
 
 /** An interface of the file that can't be used now. */
 export interface Absence {

@@ -12,14 +12,14 @@ import { DropLog } from "./drops.ts";
 import { FORWARD } from "./forward/limits.ts";
 import { type OutcomeCounts, zeroCounts } from "./forward/outcomes.ts";
 import type { Rogue } from "./forward/rogues.ts";
-import { Measurer } from "./measure/measurer.ts";
-import type { Pinger } from "./measure/ping.ts";
-import { askHealth } from "./measure/readyz.ts";
+import { Measurer } from "./probe/prober.ts";
+import type { Pinger } from "./probe/ping.ts";
+import { askHealth } from "./probe/readyz.ts";
 import { NodeLog, trackedNodes } from "./nodes.ts";
 import { Relay } from "./relay.ts";
 import { describeLink, resolveConfig, type Resolved, sameLinks } from "./resolve.ts";
 import { NodeTracker } from "./select/tracker.ts";
-import { type SocketOpener, type WireHandlers, Wires } from "./wires/wires.ts";
+import { type SocketOpener, type WireHandlers, Wires } from "./sockets/relay_sockets.ts";
 
 /** How often the machine's interfaces are looked at. */
 const WATCH_MS = 1_000;

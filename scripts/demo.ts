@@ -13,8 +13,8 @@ import { chooseNetwork, type DemoNetwork, type DemoNode, nodeYaml, relayYaml } f
 import { type RunningProgram, startProgram } from "./demo/programs.ts";
 import { createView, print, type View } from "./demo/view.ts";
 import type { ClientEvent } from "../src/dhcp/client/client.ts";
-import { makeKeyFile } from "../node/key.ts";
-import type { nodeStatus } from "../node/status.ts";
+import { makeKeyFile } from "../node/cluster/cluster_key.ts";
+import type { nodeStatus } from "../node/admin/status.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 
 const CLIENTS = 20;

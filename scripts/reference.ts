@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console -- a command line speaks on the console
 /**
- * The reference of all configuration keys, out of the schemas and what `node/keys.ts` and `relay/keys.ts` say of each key: the
+ * The reference of all configuration keys, out of the schemas and what `node/config_keys.ts` and `relay/config_keys.ts` say of each key: the
  * tables in the operator's guides and the JSON Schemas for editors.
  *
  * usage: deno run -A scripts/reference.ts      after a change of a schema; a test says when it was forgotten
@@ -8,9 +8,9 @@
 
 import { z } from "zod";
 import { nodeSchema } from "../node/config.ts";
-import { NODE_KEYS } from "../node/keys.ts";
+import { NODE_KEYS } from "../node/config_keys.ts";
 import { relaySchema } from "../relay/config.ts";
-import { RELAY_KEYS } from "../relay/keys.ts";
+import { RELAY_KEYS } from "../relay/config_keys.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 

@@ -2,12 +2,12 @@
 
 import { completionCommand } from "../../src/cli/completion.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
-import { keyCommand } from "../key.ts";
-import { COPYING } from "./copying.ts";
+import { keyCommand } from "../cluster/cluster_key.ts";
+import { COPYING } from "./backup.ts";
 import { INIT } from "./init.ts";
-import { SWITCHING } from "../switch/commands.ts";
-import { LOOKING } from "./looking.ts";
-import { OPERATING } from "./operating.ts";
+import { SWITCHING } from "../migrate/commands.ts";
+import { LOOKING } from "./show.ts";
+import { OPERATING } from "./manage.ts";
 
 export const PROGRAM = {
   name: "dhcpcluster-node",

@@ -7,7 +7,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { formatIpv4, netmask, parseIpv4, parsePrefix, prefixRange } from "../../src/net/ipv4.ts";
 import { checkNode, nodeSchema } from "../config.ts";
-import { makeKeyFile } from "../key.ts";
+import { makeKeyFile } from "../cluster/cluster_key.ts";
 
 /** What is asked, with the flag that answers it. */
 interface Question {

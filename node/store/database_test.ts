@@ -1,12 +1,12 @@
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
-import { FREE_SLOT, type LeaseRow, NO_DETAIL } from "../../src/lease/slot.ts";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL } from "../../src/lease/agreement/slot.ts";
 import { DATABASE_FILE, LeaseDatabase } from "./database.ts";
 import { StoreError, type StoreErrorCode } from "./errors.ts";
 import { readRecords, RecordWriter } from "./record.ts";
 import { ABANDONED_SCHEMA, APPLICATION_ID, MIGRATIONS } from "./schema.ts";
-import { anyRow, plain } from "./testing/anyRow.ts";
+import { anyRow, plain } from "./testing/any_row.ts";
 import { tinyDiskTest, withDirectory } from "./testing/directory.ts";
 import { sampleRow } from "./testing/rows.ts";
 

@@ -9,9 +9,9 @@
  * Pure; who sends, binds and reads the octets is `store.ts` and `database.ts`.
  */
 
-import type { ClientKey } from "../../src/lease/client.ts";
-import { isEnded, type LeaseRow, type Slot, SLOT_STATES } from "../../src/lease/slot.ts";
-import { NO_VERSION, type Version } from "../../src/lease/version.ts";
+import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
+import { isEnded, type LeaseRow, type Slot, SLOT_STATES } from "../../src/lease/agreement/slot.ts";
+import { NO_VERSION, type Version } from "../../src/lease/agreement/version.ts";
 
 /**
  * Offset and width of every fixed field, in octets. Append only, with a migration. In an ended slot, which has no certificate,

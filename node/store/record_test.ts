@@ -1,11 +1,11 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { toHex } from "../../src/bytes/hex.ts";
-import type { ClientKey } from "../../src/lease/client.ts";
-import { FREE_SLOT, type LeaseRow, NO_DETAIL } from "../../src/lease/slot.ts";
-import { NO_VERSION } from "../../src/lease/version.ts";
+import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL } from "../../src/lease/agreement/slot.ts";
+import { NO_VERSION } from "../../src/lease/agreement/version.ts";
 import { HEADER_OCTETS, isSealed, LAYOUT, readRecords, recordLength, RecordWriter, sealRecord } from "./record.ts";
-import { anyRow, plain } from "./testing/anyRow.ts";
+import { anyRow, plain } from "./testing/any_row.ts";
 import { sampleRow } from "./testing/rows.ts";
 
 function encode(rows: readonly LeaseRow[], writer = new RecordWriter()): Uint8Array<ArrayBuffer> {

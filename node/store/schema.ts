@@ -3,7 +3,7 @@
  * migrated is `database.ts`.
  */
 
-import { SLOT_STATES } from "../../src/lease/slot.ts";
+import { SLOT_STATES } from "../../src/lease/agreement/slot.ts";
 import { HEADER_OCTETS, LAYOUT } from "./record.ts";
 
 /** `PRAGMA application_id`: "dhcc". A database with another one is somebody else's. */

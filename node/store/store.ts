@@ -7,7 +7,7 @@
  * while it is not is the caller's: rows keep gathering here, so a node should stop answering.
  */
 
-import type { LeaseRow, Writes } from "../../src/lease/slot.ts";
+import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import { classify, StoreError } from "./errors.ts";
 import type { Answer, Meta, Request } from "./protocol.ts";
 import { readRecords, RecordWriter } from "./record.ts";

@@ -1,8 +1,8 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import type { LeaseRow } from "../../src/lease/slot.ts";
+import type { LeaseRow } from "../../src/lease/agreement/slot.ts";
 import { openStore, type Store, StoreError, type StoreOptions } from "./mod.ts";
-import { plain } from "./testing/anyRow.ts";
+import { plain } from "./testing/any_row.ts";
 import { tinyDiskTest, withDirectory } from "./testing/directory.ts";
 import { sampleRow } from "./testing/rows.ts";
 

@@ -6,7 +6,7 @@ import { readKeaLeases } from "../../src/convert/leases/kea.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { checkNode, nodeSchema } from "../config.ts";
 import { Node } from "../node.ts";
-import { askLocally } from "../socket.ts";
+import { askLocally } from "../admin/local_socket.ts";
 import { buildCommands } from "../../src/cli/commands.ts";
 import { COMMANDS, PROGRAM } from "../cli/commands.ts";
 

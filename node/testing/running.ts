@@ -4,7 +4,7 @@ import { ok } from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { checkNode, nodeSchema } from "../config.ts";
 import { Node } from "../node.ts";
-import { type Ask, askLocally } from "../socket.ts";
+import { type Ask, askLocally } from "../admin/local_socket.ts";
 
 /** What its token file has in it. */
 export const TOKEN = "0123456789abcdef0123";

@@ -1,6 +1,6 @@
 import { deepStrictEqual, notDeepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { REPLAY_WINDOW, ReplayWindow } from "../../src/cluster/wire/replayWindow.ts";
+import { REPLAY_WINDOW, ReplayWindow } from "../../src/cluster/wire/replay_window.ts";
 import {
   DOMAIN,
   HEADER_BYTES,
@@ -11,7 +11,7 @@ import {
   Sealer,
   TAG_BYTES,
 } from "../../src/cluster/wire/seal.ts";
-import { nodeCipher } from "./cipher.ts";
+import { nodeCipher } from "../cluster/cipher.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const OTHER_KEY = new Uint8Array(32).fill(8);

@@ -1,11 +1,11 @@
 /** Who may enter: rates of interfaces and clients, and how many transactions of a circuit may be open at a time. */
 
 import { toHex } from "../../src/bytes/hex.ts";
-import { readRelayAgentInformation } from "../../src/dhcp/relayAgent.ts";
+import { readRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
 import type { ForwardInterface, ForwardLimits } from "./config.ts";
 import { FORWARD } from "./limits.ts";
-import { RateLimit } from "./rateLimit.ts";
-import { TokenBucket } from "./tokenBucket.ts";
+import { RateLimit } from "./rate_limit.ts";
+import { TokenBucket } from "./token_bucket.ts";
 
 /** Keeps the limits. */
 export class Admission {

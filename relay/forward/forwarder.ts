@@ -13,16 +13,16 @@ import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
 import { Admission, circuitOf } from "./admission.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Generations } from "./generations.ts";
+import { Generations } from "./expiring_map.ts";
 import { type Glance, glanceAt, readUint32 } from "./header.ts";
-import { clientKey, transactionKey } from "./key.ts";
+import { clientKey, transactionKey } from "./transaction_key.ts";
 import { FORWARD } from "./limits.ts";
 import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./reply.ts";
 import type { DropReason, Outcome } from "./outcomes.ts";
 import { gatewayFor, type Relayed, relayRequest, requestFault } from "./request.ts";
 import { type Rogue, type RogueEvidence, Rogues } from "./rogues.ts";
-import { Rooms } from "./rooms.ts";
-import { TokenBucket } from "./tokenBucket.ts";
+import { Rooms } from "./buffer_pool.ts";
+import { TokenBucket } from "./token_bucket.ts";
 import { type Asked, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
 
 /** What the driver is to do. */

@@ -11,7 +11,7 @@ import {
   appendRelayAgentInformation,
   relayAgentInformationIn,
   removeRelayAgentInformation,
-} from "../../src/dhcp/relayAgent.ts";
+} from "../../src/dhcp/relay_agent.ts";
 import type { Ipv4 } from "../../src/net/ipv4.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type Gateway } from "./config.ts";
 import { byteAt, type HeaderFault, headerFault, readUint32 } from "./header.ts";

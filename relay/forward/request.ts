@@ -5,7 +5,7 @@
 
 import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREPLY } from "../../src/dhcp/message.ts";
-import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relayAgent.ts";
+import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, prefixContains, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface, type Gateway, HOPS_LIMIT } from "./config.ts";
 import { byteAt, type Glance, type HeaderFault, headerFault, readUint32 } from "./header.ts";

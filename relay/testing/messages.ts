@@ -5,7 +5,7 @@ import { BOOTREQUEST } from "../../src/dhcp/message.ts";
 import { type Ipv4, parseIpv4, prefixOf } from "../../src/net/ipv4.ts";
 import { LIMITS_DEFAULT } from "../config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "../forward/config.ts";
-import { informationFor } from "../forward/information.ts";
+import { informationFor } from "../forward/option82.ts";
 
 /** An address that the test has written correctly. */
 export function ip(text: string): Ipv4 {

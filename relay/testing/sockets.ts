@@ -3,7 +3,7 @@
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { PacketHandler, PacketSocket } from "../../src/net/packet.ts";
 import { type DatagramHandler, SocketError, type UdpOptions, type UdpSocket } from "../../src/net/udp.ts";
-import type { SocketOpener } from "../wires/wires.ts";
+import type { SocketOpener } from "../sockets/relay_sockets.ts";
 
 /** Sockets that write down what is done to them. `refuse` names one that can't be opened. */
 export class FakeOpener implements SocketOpener {

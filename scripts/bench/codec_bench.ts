@@ -7,7 +7,7 @@ import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
-import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relayAgent.ts";
+import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
 import { PACKETS } from "../../src/dhcp/packets_test_data.ts";
 
 function message(bytes: Uint8Array): Message {

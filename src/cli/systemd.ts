@@ -4,7 +4,7 @@
  */
 
 import type { Logger } from "@logtape/logtape";
-import { sendUnixDatagram } from "../net/linux/unixDatagram.ts";
+import { sendUnixDatagram } from "../net/linux/unix_datagram.ts";
 
 /** What the service manager gave a program, from its environment. */
 export interface NotifyEnvironment {

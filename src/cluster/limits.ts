@@ -1,7 +1,7 @@
-/** The cluster's constants and how they relate. Those of the lease agreement are in `src/lease/limits.ts`. */
+/** The cluster's constants and how they relate. Those of the lease agreement are in `src/lease/agreement/limits.ts`. */
 
 import { assert } from "../assert.ts";
-import { PROPOSAL_MS } from "../lease/limits.ts";
+import { PROPOSAL_MS } from "../lease/agreement/limits.ts";
 
 export const CLUSTER_LIMITS = {
   /** A heartbeat (an empty batch) goes out when nothing else did for this long. */

@@ -6,28 +6,33 @@
  * Decides only the order in which the parts hear of things; each decision is one part's own (see README.md).
  */
 
-import type { ClientKey } from "../lease/client.ts";
-import type { AnchoredClock, ClockFault, Instant } from "../lease/clock.ts";
-import { MAX_CLOCK_SKEW_MS } from "../lease/limits.ts";
-import type { VersionMint } from "../lease/mint.ts";
-import type { LeaseTable } from "../lease/table.ts";
+import type { ClientKey } from "../lease/agreement/client_key.ts";
+import type { AnchoredClock, ClockFault, Instant } from "../lease/agreement/clock.ts";
+import { MAX_CLOCK_SKEW_MS } from "../lease/agreement/limits.ts";
+import type { VersionMint } from "../lease/agreement/hybrid_clock.ts";
+import type { LeaseTable } from "../lease/table/lease_table.ts";
 import type { Ipv4, Range } from "../net/ipv4.ts";
-import type { PeerClock } from "./anchor.ts";
-import type { SlotState } from "./completeness.ts";
-import { ConfigPushes, type PushRequest, type PushResult } from "./configPush.ts";
-import { CONFIG_FACTS, type ConfigNotice, Configs, type Configuration } from "./configs.ts";
-import { Election, type ElectionNotice, type Role } from "./election.ts";
-import { VOTE_FACT } from "./electionVote.ts";
-import type { DiskIdentity } from "./identity.ts";
-import { Inquiry } from "./inquiry.ts";
-import { type ChangeResult, Membership, type MembershipChange, type MembershipNotice } from "./membership.ts";
-import type { ClusterMessage, Envelope, LeaseBatch, MemberAddress, NodeId, StreamPosition } from "./messages.ts";
-import { Presence, type PresenceNotice } from "./presence.ts";
-import type { Decided, Proposal } from "./proposer.ts";
-import { RangeHolder, RANGES_FACT } from "./rangesHolder.ts";
-import { RangePlanner, type RangesNotice } from "./rangesPlanner.ts";
-import { Replica, type ReplicaCounters, type ReplicaPorts, type Safeguards } from "./replica.ts";
-import { type Leadership, Status, type StatusNotice } from "./status.ts";
+import type { PeerClock } from "./replication/clock_sync.ts";
+import type { SlotState } from "./sync/state_sync.ts";
+import { ConfigPushes, type PushRequest, type PushResult } from "./leadership/config_push.ts";
+import { CONFIG_FACTS, type ConfigNotice, Configs, type Configuration } from "./leadership/config_replication.ts";
+import { Election, type ElectionNotice, type Role } from "./leadership/election.ts";
+import { VOTE_FACT } from "./leadership/vote.ts";
+import type { DiskIdentity } from "./sync/disk_identity.ts";
+import { Inquiry } from "./replication/nak_quorum.ts";
+import {
+  type ChangeResult,
+  Membership,
+  type MembershipChange,
+  type MembershipNotice,
+} from "./membership/membership.ts";
+import type { ClusterMessage, Envelope, LeaseBatch, MemberAddress, NodeId, StreamPosition } from "./wire/messages.ts";
+import { Presence, type PresenceNotice } from "./leadership/failure_detector.ts";
+import type { Decided, Proposal } from "../lease/agreement/proposer.ts";
+import { RangeHolder, RANGES_FACT } from "./leadership/range_allotment.ts";
+import { RangePlanner, type RangesNotice } from "./leadership/range_allocator.ts";
+import { Replica, type ReplicaCounters, type ReplicaPorts, type Safeguards } from "./replication/replica.ts";
+import { type Leadership, Status, type StatusNotice } from "./leadership/quorum_status.ts";
 
 /** What happened, for log and status. */
 export type MemberNotice =
@@ -385,7 +390,7 @@ export class Member {
     this.#configs.offer(configuration);
   }
 
-  /** Has every member check a configuration, and serves it if nobody objects; see `configPush.ts`. */
+  /** Has every member check a configuration, and serves it if nobody objects; see `config_push.ts`. */
   push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
     this.#pushes.push(request, now, done);
   }

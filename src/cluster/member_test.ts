@@ -1,9 +1,9 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { CLIENT_TAG, clientKey } from "../lease/client.ts";
-import { NO_DETAIL } from "../lease/slot.ts";
-import type { NodeId } from "./messages.ts";
-import type { Outcome } from "./proposer.ts";
-import { addressOf, Company } from "./testing/company.ts";
+import { CLIENT_TAG, clientKey } from "../lease/agreement/client_key.ts";
+import { NO_DETAIL } from "../lease/agreement/slot.ts";
+import type { NodeId } from "./wire/messages.ts";
+import type { Outcome } from "../lease/agreement/proposer.ts";
+import { addressOf, Company } from "./testing/member_cluster.ts";
 
 const X = 0x0a000005;
 const client = (octet: number) =>

@@ -7,7 +7,7 @@ import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
 import { checkReservedAddress } from "./ranges_check.ts";
-import { CLIENT_ID, HARDWARE, RESERVED_ADDRESS } from "./service.ts";
+import { CLIENT_ID, HARDWARE, RESERVED_ADDRESS } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** What the reservations of a subnet are checked against; undefined is what is wrong by itself. */

@@ -18,7 +18,7 @@ import {
   type TakenAddress,
 } from "./ranges_check.ts";
 import { checkReservations } from "./reservations_check.ts";
-import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service.ts";
+import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** All pools together. The lease table keeps every pool address in memory and on every node's disk. */

@@ -6,7 +6,7 @@
 import { formatSeconds } from "./duration.ts";
 import { readOnly } from "./field.ts";
 import type { Path, Report } from "./issue.ts";
-import { TIME_FIELDS } from "./service.ts";
+import { TIME_FIELDS } from "./service_schema.ts";
 
 type TimeName = keyof typeof TIME_FIELDS;
 

@@ -2,8 +2,8 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { makeKeyFile } from "../../node/key.ts";
-import { askLocally } from "../../node/socket.ts";
+import { makeKeyFile } from "../../node/cluster/cluster_key.ts";
+import { askLocally } from "../../node/admin/local_socket.ts";
 import { chooseNetwork, type DemoNetwork, type DemoNode, nodeYaml, relayYaml } from "../../scripts/demo/network.ts";
 import { type RunningProgram, startProgram } from "../../scripts/demo/programs.ts";
 import { until } from "./lab/wait.ts";

@@ -22,7 +22,7 @@ import {
   appendRelayAgentInformation,
   readRelayAgentInformation,
   removeRelayAgentInformation,
-} from "../../src/dhcp/relayAgent.ts";
+} from "../../src/dhcp/relay_agent.ts";
 
 /** What a run saw. A run in which nothing decoded, or no kind of error occurred, has tested nothing. */
 export interface FuzzResult {

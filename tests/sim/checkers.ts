@@ -1,12 +1,12 @@
-/** All that is checked after every step, from outside and in true time; what must hold after healing is `healed.ts`. */
+/** All that is checked after every step, from outside and in true time; what must hold after healing is `convergence.ts`. */
 
-import type { NodeId } from "../../src/cluster/messages.ts";
-import { Books } from "./books.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
+import { Books } from "./client_ledger.ts";
 import type { SimDisk } from "./disk.ts";
 import { Epochs } from "./epochs.ts";
 import { Leaders } from "./leaders.ts";
 import { Promises } from "./promises.ts";
-import type { World } from "./world.ts";
+import type { World } from "./event_queue.ts";
 
 export class Checkers {
   readonly books: Books;

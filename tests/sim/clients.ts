@@ -3,7 +3,7 @@
 import { type ClientEvent, type ClientLease, DhcpClient, type Outgoing } from "../../src/dhcp/client/client.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS } from "../../src/dhcp/options/mod.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/client.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
 import { chaddrOf, LANS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS, speaksAgainst, type Variant } from "./configurations.ts";

@@ -1,12 +1,12 @@
 /** What the parts of one run share. */
 
-import type { NodeId } from "../../src/cluster/messages.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import type { Checkers } from "./checkers.ts";
 import type { Links } from "./network.ts";
 import type { SimNode } from "./node.ts";
 import type { Prng } from "./prng.ts";
 import type { Tampering } from "./tampering.ts";
-import type { World } from "./world.ts";
+import type { World } from "./event_queue.ts";
 
 export interface SimCluster {
   readonly world: World;

@@ -3,7 +3,7 @@
  * for a `service` section; a push changes pools, times or a reservation.
  */
 
-import { Policy } from "../../src/dhcp/server/policy.ts";
+import { Policy } from "../../src/dhcp/server/compiled_service.ts";
 import { service, subnet } from "../../src/dhcp/server/testing.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 

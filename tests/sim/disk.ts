@@ -3,11 +3,11 @@
  * becomes durable is told to whoever watches.
  */
 
-import { FACT } from "../../src/cluster/identity.ts";
-import { PROPOSAL_MS } from "../../src/lease/limits.ts";
-import type { LeaseRow, Writes } from "../../src/lease/slot.ts";
+import { FACT } from "../../src/cluster/sync/disk_identity.ts";
+import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
+import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import type { Prng } from "./prng.ts";
-import type { World } from "./world.ts";
+import type { World } from "./event_queue.ts";
 
 interface Pending {
   readonly writes: Writes;

@@ -3,9 +3,9 @@
  * complete and all later ones.
  */
 
-import { FACT } from "../../src/cluster/identity.ts";
-import { MEMBERSHIP_FACTS } from "../../src/cluster/membership.ts";
-import type { MemberAddress, NodeId } from "../../src/cluster/messages.ts";
+import { FACT } from "../../src/cluster/sync/disk_identity.ts";
+import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
+import type { MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import type { SimDisk } from "./disk.ts";
 
 /** One membership. */

@@ -1,6 +1,6 @@
 /** Things that go wrong, one after the other; never more than a minority of disks or clocks at a time. */
 
-import { FACT } from "../../src/cluster/identity.ts";
+import { FACT } from "../../src/cluster/sync/disk_identity.ts";
 import type { SimCluster } from "./cluster.ts";
 import { FAST_DISK } from "./disk.ts";
 import { DELAY_MS_MAX, GOOD_LINKS, RELAY, type SimNetwork } from "./network.ts";

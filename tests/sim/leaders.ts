@@ -1,7 +1,7 @@
 /** Who led and who allocated: (c) one coordinator per term, (e) ranges of one allocation version never overlap. */
 
-import type { NodeId } from "../../src/cluster/messages.ts";
-import type { HeldRanges } from "../../src/cluster/rangesHolder.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
+import type { HeldRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import { formatIpv4, type Range } from "../../src/net/ipv4.ts";
 import { Violation } from "./violation.ts";
 

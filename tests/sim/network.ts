@@ -1,9 +1,9 @@
 /** Links between nodes, and between a relay and nodes: loss, duplicates, delay and partitions. */
 
-import type { ClusterMessage, NodeId } from "../../src/cluster/messages.ts";
+import type { ClusterMessage, NodeId } from "../../src/cluster/wire/messages.ts";
 import type { Span } from "./disk.ts";
 import type { Prng } from "./prng.ts";
-import type { World } from "./world.ts";
+import type { World } from "./event_queue.ts";
 
 /** The relay's id on the network, where nodes are 1 to 255. */
 export const RELAY = 0;

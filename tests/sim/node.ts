@@ -3,27 +3,27 @@
  * the cluster and DHCP server) that can crash, pause and start again. What `node/` is to them in the product.
  */
 
-import { CONFIG_FACTS, type Configuration } from "../../src/cluster/configs.ts";
-import { startIdentity } from "../../src/cluster/identity.ts";
+import { CONFIG_FACTS, type Configuration } from "../../src/cluster/leadership/config_replication.ts";
+import { startIdentity } from "../../src/cluster/sync/disk_identity.ts";
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import { Member } from "../../src/cluster/member.ts";
-import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/messages.ts";
+import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
-import type { HeldRanges } from "../../src/cluster/rangesHolder.ts";
+import type { HeldRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
-import { type Agreement, Service, tableFor } from "../../src/dhcp/server/service.ts";
-import { AnchoredClock, type Instant } from "../../src/lease/clock.ts";
-import { VersionMint } from "../../src/lease/mint.ts";
-import type { LeaseTable } from "../../src/lease/table.ts";
+import { type Agreement, Service, tableFor } from "../../src/dhcp/server/dhcp_server.ts";
+import { AnchoredClock, type Instant } from "../../src/lease/agreement/clock.ts";
+import { VersionMint } from "../../src/lease/agreement/hybrid_clock.ts";
+import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
 import { isMistake, policyOf } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
 import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
-import { BELIEVED_MS, SimWallClock } from "./wallClock.ts";
-import { sayRow } from "./words.ts";
+import { BELIEVED_MS, SimWallClock } from "./wall_clock.ts";
+import { sayRow } from "./format.ts";
 
 /** More seldom than the node program: an election takes a little longer. And more so while nothing happens. */
 const TICK_MS = 50;

@@ -3,9 +3,9 @@
  * as the documentation says. Works on while faults go on, and finishes what it began after healing.
  */
 
-import type { Configuration } from "../../src/cluster/configs.ts";
-import type { MembershipChange } from "../../src/cluster/membership.ts";
-import type { NodeId } from "../../src/cluster/messages.ts";
+import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";
+import type { MembershipChange } from "../../src/cluster/membership/membership.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import type { SimCluster } from "./cluster.ts";
 import { FIRST_VARIANT, LANS, MISTAKE, textOf, type Variant, variantOf } from "./configurations.ts";
 import { addressOf, SimNode } from "./node.ts";

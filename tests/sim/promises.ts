@@ -7,16 +7,16 @@
  * before ends when the client has heard so, not earlier.
  */
 
-import type { NodeId } from "../../src/cluster/messages.ts";
-import type { ClientKey } from "../../src/lease/client.ts";
-import type { LeaseRow } from "../../src/lease/slot.ts";
-import { compareVersions } from "../../src/lease/version.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
+import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
+import type { LeaseRow } from "../../src/lease/agreement/slot.ts";
+import { compareVersions } from "../../src/lease/agreement/version.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Epochs } from "./epochs.ts";
 import { Violation } from "./violation.ts";
-import { EPOCH_MS } from "./wallClock.ts";
-import type { World } from "./world.ts";
+import { EPOCH_MS } from "./wall_clock.ts";
+import type { World } from "./event_queue.ts";
 
 /** One acknowledgement. */
 export interface Promised {

@@ -3,7 +3,7 @@
  * `schedules.ts`.
  */
 
-import * as bent from "./bent.ts";
+import * as bent from "./mutations.ts";
 import type { Tampering } from "./tampering.ts";
 import type { Check } from "./violation.ts";
 

@@ -1,19 +1,19 @@
 /** One run: a cluster, clients and faults from a seed; then everything heals and must work again. */
 
-import type { NodeId } from "../../src/cluster/messages.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import { Checkers } from "./checkers.ts";
 import { SimClient } from "./clients.ts";
 import type { SimCluster } from "./cluster.ts";
 import { LANS, variantOf } from "./configurations.ts";
 import { Faults } from "./faults.ts";
-import { capacity, type Unmet, unmet } from "./healed.ts";
+import { capacity, type Unmet, unmet } from "./convergence.ts";
 import { SimNetwork } from "./network.ts";
 import { SimNode } from "./node.ts";
 import { Operator } from "./operator.ts";
 import { Prng } from "./prng.ts";
 import type { Tampering } from "./tampering.ts";
 import { Violation } from "./violation.ts";
-import { World } from "./world.ts";
+import { World } from "./event_queue.ts";
 
 /** What a run may be told. */
 export interface ScenarioOptions {

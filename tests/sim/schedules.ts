@@ -3,9 +3,9 @@
  * A script ends without a word when nobody was harmed; the checkers say the rest.
  */
 
-import { MARGIN_MS } from "../../src/lease/limits.ts";
-import * as bent from "./bent.ts";
-import { packets, records, Stage, X, Y } from "./stage.ts";
+import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
+import * as bent from "./mutations.ts";
+import { packets, records, Stage, X, Y } from "./scripted.ts";
 import type { Tampering } from "./tampering.ts";
 import type { Check } from "./violation.ts";
 

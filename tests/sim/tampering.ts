@@ -3,10 +3,10 @@
  * product's own parts, or in what they are made from. Nothing is bent in an honest run.
  */
 
-import type { ClusterMessage, Envelope } from "../../src/cluster/messages.ts";
-import type { Safeguards } from "../../src/cluster/replica.ts";
-import type { Agreement } from "../../src/dhcp/server/service.ts";
-import type { AnchoredClock } from "../../src/lease/clock.ts";
+import type { ClusterMessage, Envelope } from "../../src/cluster/wire/messages.ts";
+import type { Safeguards } from "../../src/cluster/replication/replica.ts";
+import type { Agreement } from "../../src/dhcp/server/dhcp_server.ts";
+import type { AnchoredClock } from "../../src/lease/agreement/clock.ts";
 import type { SimCluster } from "./cluster.ts";
 import type { SimNode } from "./node.ts";
 

@@ -1,7 +1,7 @@
 /** Rows for the store's tests and its benchmark. */
 
-import { CLIENT_TAG, clientKey } from "../../../src/lease/client.ts";
-import type { LeaseRow } from "../../../src/lease/slot.ts";
+import { CLIENT_TAG, clientKey } from "../../../src/lease/agreement/client_key.ts";
+import type { LeaseRow } from "../../../src/lease/agreement/slot.ts";
 
 const NOW_MS = 1_790_000_000_000;
 const circuitId = new TextEncoder().encode("lan0");

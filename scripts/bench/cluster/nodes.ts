@@ -1,8 +1,8 @@
 /** Nodes of a cluster as real processes on loopback addresses, for measurements; each run has addresses and ports of its own. */
 
 import { stringify } from "yaml";
-import { makeKeyFile } from "../../../node/key.ts";
-import type { nodeStatus } from "../../../node/status.ts";
+import { makeKeyFile } from "../../../node/cluster/cluster_key.ts";
+import type { nodeStatus } from "../../../node/admin/status.ts";
 import { type RunningProgram, startProgram } from "../../demo/programs.ts";
 
 /** One node. */

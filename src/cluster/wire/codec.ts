@@ -7,9 +7,9 @@
  */
 
 import { Decoder, Encoder, type Options } from "cbor-x/index-no-eval";
-import type { Answer } from "../../lease/agreement.ts";
-import { clientKeyBytes, clientKeyOf } from "../../lease/client.ts";
-import { NO_VERSION, type Version } from "../../lease/version.ts";
+import type { Answer } from "../../lease/agreement/rule.ts";
+import { clientKeyBytes, clientKeyOf } from "../../lease/agreement/client_key.ts";
+import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
 import type { Range } from "../../net/ipv4.ts";
 import type {
   ClusterMessage,
@@ -19,7 +19,7 @@ import type {
   SequenceRange,
   StreamPosition,
   SyncRequest,
-} from "../messages.ts";
+} from "./messages.ts";
 import { Fields } from "./fields.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 import { isPlainCbor } from "./plain.ts";

@@ -1,5 +1,5 @@
 import { decodeMessage, encodeMessage } from "./codec.ts";
-import type { LeaseAck } from "../messages.ts";
+import type { LeaseAck } from "./messages.ts";
 import { busyBatch, ENVELOPE } from "./testing/batch.ts";
 
 const BATCH = busyBatch(10);

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { CLUSTER_LIMITS } from "../limits.ts";
-import type { LeaseAck } from "../messages.ts";
+import type { LeaseAck } from "./messages.ts";
 import {
   type DecodedMessage,
   decodeMessage,
@@ -14,7 +14,7 @@ import { WIRE_LIMITS } from "./limits.ts";
 import { streamRecordBytesMax } from "./records.ts";
 import VERSION_1 from "./testing/version1.json" with { type: "json" };
 import { toHex } from "../../bytes/hex.ts";
-import { anyMessage } from "./testing/anyMessage.ts";
+import { anyMessage } from "./testing/any_message.ts";
 import { busyBatch, ENVELOPE } from "./testing/batch.ts";
 
 /** CBOR by hand: `[9, 2, 7, 1, 5, probe]`, a TimeProbe, with the probe's octets given. */

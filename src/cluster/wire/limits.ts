@@ -1,7 +1,7 @@
 /** How large what comes over the wire may be, and how these limits relate. */
 
 import { assert } from "../../assert.ts";
-import { TICKS_PER_MS } from "../../lease/version.ts";
+import { TICKS_PER_MS } from "../../lease/agreement/version.ts";
 
 /** 2200-01-01: no right clock of any machine that runs this is past it. */
 const LATEST_WALL_MS = 7_258_118_400_000;

@@ -3,11 +3,11 @@
  * minted by the message's sender is one number, a time is its distance from the message's base.
  */
 
-import type { EndRecord, LockRecord } from "../../lease/agreement.ts";
-import type { ClientKey } from "../../lease/client.ts";
-import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../lease/slot.ts";
-import { NO_VERSION, TICKS_PER_MS, type Version } from "../../lease/version.ts";
-import type { Envelope, StreamRecord } from "../messages.ts";
+import type { EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../lease/agreement/slot.ts";
+import { NO_VERSION, TICKS_PER_MS, type Version } from "../../lease/agreement/version.ts";
+import type { Envelope, StreamRecord } from "./messages.ts";
 import type { Fields } from "./fields.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 import type { StringReader, StringWriter } from "./strings.ts";

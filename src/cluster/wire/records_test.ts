@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { CLIENT_TAG, clientKey } from "../../lease/client.ts";
-import { type LeaseRow, NO_DETAIL, type Slot } from "../../lease/slot.ts";
-import { NO_VERSION } from "../../lease/version.ts";
+import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
+import { type LeaseRow, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
+import { NO_VERSION } from "../../lease/agreement/version.ts";
 import { Fields } from "./fields.ts";
 import { readRow, writeRow } from "./records.ts";
 import { StringReader, StringWriter } from "./strings.ts";

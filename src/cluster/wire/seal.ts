@@ -10,8 +10,8 @@
  * injected.
  */
 
-import type { NodeId } from "../messages.ts";
-import { ReplayWindow } from "./replayWindow.ts";
+import type { NodeId } from "./messages.ts";
+import { ReplayWindow } from "./replay_window.ts";
 
 /** What the sealer needs of a crypto library. All synchronous. */
 export interface Cipher {

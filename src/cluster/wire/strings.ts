@@ -3,8 +3,8 @@
  * CBOR encoder spends more on forty small byte strings than on everything else in a batch together.
  */
 
-import type { ClientKey } from "../../lease/client.ts";
-import { clientKeyOf } from "../../lease/client.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import { clientKeyOf } from "../../lease/agreement/client_key.ts";
 import type { Fields } from "./fields.ts";
 
 const EMPTY = new Uint8Array();

@@ -5,7 +5,7 @@
 
 import { fromHex, toHex } from "../../bytes/hex.ts";
 import { optionByKey, type OptionSpec, parseOptionValue } from "../../dhcp/options/mod.ts";
-import { labelsOf, parseName, writeNames } from "../../dhcp/options/values/domainNames.ts";
+import { labelsOf, parseName, writeNames } from "../../dhcp/options/values/domain_names.ts";
 import { formatIpv4, parseIpv4, parsePrefix, type Prefix } from "../../net/ipv4.ts";
 import { latin1Bytes, type Place } from "../leases/lease.ts";
 import type { DraftScope } from "./draft.ts";

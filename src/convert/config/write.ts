@@ -10,7 +10,7 @@ import type { ConfigIssue } from "../../config/issue.ts";
 import { loadConfig } from "../../config/load.ts";
 import { asMapping } from "../../config/plain.ts";
 import { checkService } from "../../config/service_check.ts";
-import { serviceSchema } from "../../config/service.ts";
+import { serviceSchema } from "../../config/service_schema.ts";
 import { optionByKey } from "../../dhcp/options/mod.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../net/ipv4.ts";
 import type { Place } from "../leases/lease.ts";

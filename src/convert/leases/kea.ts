@@ -4,7 +4,7 @@
  */
 
 import { fromHex, toHex } from "../../bytes/hex.ts";
-import { decodeRelayAgentInformation } from "../../dhcp/relayAgentInformation.ts";
+import { decodeRelayAgentInformation } from "../../dhcp/relay_agent_information.ts";
 import { parseIpv4 } from "../../net/ipv4.ts";
 import {
   hostnameOf,

@@ -6,21 +6,21 @@
  * an option can't be configured and what to do instead.
  */
 
-import { relayAgentInformation } from "../relayAgentInformation.ts";
+import { relayAgentInformation } from "../relay_agent_information.ts";
 import type { Codec } from "./codec.ts";
 import { bool, flag } from "./values/bool.ts";
 import { bytes } from "./values/bytes.ts";
-import { domainNames } from "./values/domainNames.ts";
+import { domainNames } from "./values/domain_names.ts";
 import { encapsulated } from "./values/encapsulated.ts";
 import { fqdn } from "./values/fqdn.ts";
 import { i32, u16, u32, u8 } from "./values/integer.ts";
-import { u16List, u8List } from "./values/integerList.ts";
+import { u16List, u8List } from "./values/integer_list.ts";
 import { ipv4, ipv4List, ipv4ListOrNone, ipv4PairList } from "./values/ipv4.ts";
 import { routes } from "./values/routes.ts";
 import { sip } from "./values/sip.ts";
 import { slpDirectoryAgents, slpServiceScope } from "./values/slp.ts";
 import { text } from "./values/text.ts";
-import { userClass } from "./values/userClass.ts";
+import { userClass } from "./values/user_class.ts";
 
 /** One row of the table. */
 export interface OptionSpec<T = unknown> {

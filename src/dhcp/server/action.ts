@@ -1,10 +1,10 @@
 /** What the server decided about one request. The driver carries it out; nothing has happened yet. */
 
-import type { ClientKey } from "../../lease/client.ts";
-import type { LeaseDetail } from "../../lease/slot.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import type { LeaseDetail } from "../../lease/agreement/slot.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import type { Scope } from "./policy.ts";
+import type { Scope } from "./compiled_service.ts";
 
 /** Why a request gets no answer. */
 export const DROP_REASONS = [

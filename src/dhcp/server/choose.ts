@@ -4,10 +4,10 @@
  * longest ago.
  */
 
-import { isLocked } from "../../lease/agreement.ts";
-import type { Bounds, Instant } from "../../lease/clock.ts";
+import { isLocked } from "../../lease/agreement/rule.ts";
+import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import { poolAt } from "./policy.ts";
+import { poolAt } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
 import type { ServerState } from "./server.ts";
 

@@ -1,6 +1,6 @@
 /**
  * The `service` section after validation: what the leader distributes and every node serves. Reading it from YAML is
- * `src/config`'s business; turning it into answers is `policy.ts`'s.
+ * `src/config`'s business; turning it into answers is `compiled_service.ts`'s.
  */
 
 import type { Options } from "../message.ts";

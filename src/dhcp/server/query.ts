@@ -3,14 +3,14 @@
  * relay. Reading only; no decision about leases is taken here.
  */
 
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/client.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
-import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relayAgentInformation.ts";
+import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { ClassConfig } from "./config.ts";
 import type { DropReason } from "./action.ts";
-import type { Identity, Policy, Reservation, Subnet } from "./policy.ts";
+import type { Identity, Policy, Reservation, Subnet } from "./compiled_service.ts";
 
 /** How a datagram came in. */
 export interface Arrival {

@@ -7,7 +7,7 @@ import { equalBytes } from "../../bytes/equal.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
-import type { Scope } from "./policy.ts";
+import type { Scope } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
 import { writeTimes } from "./times.ts";
 

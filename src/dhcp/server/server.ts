@@ -5,18 +5,18 @@
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
-import { isLocked } from "../../lease/agreement.ts";
-import type { Bounds, Instant } from "../../lease/clock.ts";
-import type { Offers } from "../../lease/offers.ts";
-import type { LeaseDetail } from "../../lease/slot.ts";
-import type { LeaseTable } from "../../lease/table.ts";
-import { compareVersions } from "../../lease/version.ts";
+import { isLocked } from "../../lease/agreement/rule.ts";
+import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
+import type { Offers } from "../../lease/table/offers.ts";
+import type { LeaseDetail } from "../../lease/agreement/slot.ts";
+import type { LeaseTable } from "../../lease/table/lease_table.ts";
+import { compareVersions } from "../../lease/agreement/version.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import type { Action, DropReason } from "./action.ts";
 import { chooseAddress, mayHold } from "./choose.ts";
-import { type Policy, poolAt, type Scope } from "./policy.ts";
+import { type Policy, poolAt, type Scope } from "./compiled_service.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
 import { buildNak, buildReply, replyBytesMax } from "./reply.ts";
 import { leaseSecondsFor } from "./times.ts";

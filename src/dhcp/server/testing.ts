@@ -1,19 +1,19 @@
 /** For tests of the server: clients and a server with an instant disk, joined by function calls. */
 
-import { contradicts } from "../../cluster/inquiry.ts";
-import { Proposer, type ProposerPorts } from "../../cluster/proposer.ts";
-import { AnchoredClock, type Instant } from "../../lease/clock.ts";
-import { VersionMint } from "../../lease/mint.ts";
-import type { LeaseTable } from "../../lease/table.ts";
+import { contradicts } from "../../cluster/replication/nak_quorum.ts";
+import { Proposer, type ProposerPorts } from "../../lease/agreement/proposer.ts";
+import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
+import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parsePrefix, parseRange, type Prefix, type Range } from "../../net/ipv4.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
-import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relayAgentInformation.ts";
+import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { Action } from "./action.ts";
 import type { ServiceConfig, SubnetConfig } from "./config.ts";
-import { Policy } from "./policy.ts";
+import { Policy } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
-import { type Agreement, Service, type ServiceEvents, tableFor } from "./service.ts";
+import { type Agreement, Service, type ServiceEvents, tableFor } from "./dhcp_server.ts";
 
 /** Reads an address that the test wrote. */
 export function ip(text: string): Ipv4 {

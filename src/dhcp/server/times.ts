@@ -2,7 +2,7 @@
 
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
-import { INFINITE_SECONDS, type Scope } from "./policy.ts";
+import { INFINITE_SECONDS, type Scope } from "./compiled_service.ts";
 
 /** The lease time for a client that asked for `requestedSeconds`, or for nothing in particular. */
 export function leaseSecondsFor(scope: Scope, requestedSeconds: number | undefined): number {

@@ -1,8 +1,8 @@
 /** A batch as a busy node sends it, for tests and benchmarks. */
 
-import { CLIENT_TAG, clientKey } from "../../../lease/client.ts";
-import { NO_VERSION } from "../../../lease/version.ts";
-import type { Envelope, LeaseBatch, StreamRecord } from "../../messages.ts";
+import { CLIENT_TAG, clientKey } from "../../../lease/agreement/client_key.ts";
+import { NO_VERSION } from "../../../lease/agreement/version.ts";
+import type { Envelope, LeaseBatch, StreamRecord } from "../messages.ts";
 
 export const ENVELOPE: Envelope = { from: 2, incarnation: 0xdeadbeef, epoch: 3, membershipHash: 0x12345678 };
 

@@ -20,7 +20,7 @@ import { comparePrecedence } from "../precedence.ts";
 import { MATCHED_OPTIONS, matchesOf } from "../matches.ts";
 import { permitAdvice, STATEMENT_ADVICE } from "./advice.ts";
 import { readCondition } from "./condition.ts";
-import { OptionStatements } from "./optionStatements.ts";
+import { OptionStatements } from "./option_statements.ts";
 import { own } from "../../own.ts";
 
 /** dhcpd's own defaults, in seconds (`includes/dhcpd.h`). */

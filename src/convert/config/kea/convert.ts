@@ -29,7 +29,7 @@ import { matchesOf } from "../matches.ts";
 import { adviceFor } from "./advice.ts";
 import type { JsonNode } from "./json.ts";
 import { type JsonMap, Nodes, type Placed, show } from "./nodes.ts";
-import { OptionData } from "./optionData.ts";
+import { OptionData } from "./option_data.ts";
 import { readTest } from "./expression.ts";
 
 /** Kea's own defaults, in seconds (`SimpleParser4::GLOBAL4_DEFAULTS`). */

@@ -2,7 +2,7 @@
 
 import { assert } from "../../../assert.ts";
 import { type Codec, malformed, present } from "../codec.ts";
-import { labelsOf, readName } from "./domainNames.ts";
+import { labelsOf, readName } from "./domain_names.ts";
 import { decodeText, encodeText, quote } from "./text.ts";
 
 /** RFC 4702 §2.1. */

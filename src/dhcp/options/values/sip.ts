@@ -2,7 +2,7 @@
 
 import { formatIpv4, type Ipv4 } from "../../../net/ipv4.ts";
 import { type Codec, itemsOf, malformed, type OptionValue, present } from "../codec.ts";
-import { domainNames } from "./domainNames.ts";
+import { domainNames } from "./domain_names.ts";
 import { ipv4List } from "./ipv4.ts";
 
 /** RFC 3361 §3, the `enc` octet. */

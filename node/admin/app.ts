@@ -1,0 +1,83 @@
+/**
+ * The node over HTTP: one app for the network, where commands need a token, and one for the Unix socket, where they don't. What
+ * it can be asked is in the route files of this folder, and described at `/openapi.json`.
+ */
+
+import type { Hono } from "hono";
+import { z } from "zod";
+import { VERSION } from "../../src/cli/version.ts";
+import { serveDashboard } from "../../src/http/dashboard/serve.ts";
+import { healthApp } from "../../src/http/health.ts";
+import { metricsRegistry } from "../../src/http/metrics.ts";
+import { openApi } from "../../src/http/openapi.ts";
+import { mount, type Route, route, type RouteGuard } from "../../src/http/routes.ts";
+import { logger } from "../../src/log/configure.ts";
+import { FILES } from "../dashboard/files.ts";
+import { nodeMetrics } from "./metrics.ts";
+import type { Node } from "../node.ts";
+import { Operations } from "./operations.ts";
+import { nodeStatus } from "./status.ts";
+import { type EventFeed, eventRoutes } from "./events.ts";
+import { leaseRoutes } from "./leases.ts";
+import { operationRoutes } from "./operation_routes.ts";
+import { rangeRoutes } from "./ranges.ts";
+
+/** Makes apps of one node that differ in who may give commands. */
+export function nodeApps(node: Node, feed: EventFeed): (guard: RouteGuard) => Hono {
+  const log = logger("node", "http");
+  const registry = metricsRegistry(nodeMetrics(node));
+  const routes = nodeRoutes(node, feed);
+  return (guard) => {
+    const app = healthApp({
+      ready: () => node.readiness(),
+      status: () => nodeStatus(node),
+      metrics: () => registry.metrics(),
+      failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
+    });
+    mount(app, routes, guard);
+    serveDashboard(app, FILES);
+    return app;
+  };
+}
+
+/** Everything but what `healthApp` has. */
+export function nodeRoutes(node: Node, feed: EventFeed): Route[] {
+  const routes = [
+    ...leaseRoutes(node),
+    ...rangeRoutes(node),
+    ...eventRoutes(feed),
+    ...operationRoutes(new Operations(node)),
+  ];
+  return [
+    ...routes,
+    route({
+      method: "get",
+      path: "/openapi.json",
+      access: "read",
+      summary: "This description.",
+      handle: () => ({ body: describeNodeApi(routes) }),
+    }),
+  ];
+}
+
+/** The OpenAPI document of a node. */
+export function describeNodeApi(routes: readonly Route[]): object {
+  const info = {
+    title: "dhcpcluster-node",
+    version: VERSION,
+    description:
+      "Leases, ranges and state of a node of a DHCP cluster, and commands to it. Commands over the network " +
+      "need the token of http.tokenFile; over the Unix socket in its state directory they don't.",
+  };
+  return openApi(info, [...HEALTH, ...routes]);
+}
+
+const READINESS = z.object({ ready: z.boolean(), reason: z.string().optional() });
+
+/** What `healthApp` has. */
+const HEALTH: readonly Route[] = [
+  { path: "/healthz", summary: "Whether the process runs.", answer: z.object({ alive: z.literal(true) }) },
+  { path: "/readyz", summary: "Whether this node can grant leases; else 503 with the reason.", answer: READINESS },
+  { path: "/status", summary: "The whole state of the node.", answer: z.record(z.string(), z.unknown()) },
+  { path: "/metrics", summary: "Metrics in the Prometheus text format." },
+].map((spec) => ({ ...spec, method: "get", access: "read", handle: () => new Response() }) as Route);

@@ -1,0 +1,258 @@
+/** A node alone, over its socket and over the network. */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { configureLog } from "../../src/log/configure.ts";
+import { type Ask, askOver } from "./local_socket.ts";
+import { TOKEN, withNode } from "../testing/running.ts";
+import { LEASES, readAddresses, readOctets } from "./leases.ts";
+import { RANGES } from "./ranges.ts";
+
+const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
+
+function lease(address: string, last: number, more: object = {}): object {
+  const chaddr = `02:00:00:00:00:${last.toString(16).padStart(2, "0")}`;
+  return { address, client: { chaddr }, hostname: `host-${last}`, expires: inAnHour(), ...more };
+}
+
+async function addressesOf(ask: Ask, query: string): Promise<string[]> {
+  const { status, body } = await ask({ path: `/leases?${query}` });
+  strictEqual(status, 200, JSON.stringify(body));
+  return LEASES.parse(body).leases.map(({ address }) => address);
+}
+
+Deno.test("api: leases are imported, listed page by page, filtered, and released", () =>
+  withNode(async ({ ask }) => {
+    const leases = [
+      lease("10.77.1.5", 5),
+      lease("10.77.1.6", 6, { hostname: "Printer.example" }),
+      lease("10.78.1.1", 7, { client: { identifier: "00636f6e66", chaddr: "02:00:00:00:00:07" } }),
+      lease("10.77.1.5", 9),
+      lease("10.77.2.1", 10),
+      lease("10.79.0.1", 11),
+      lease("10.77.1.8", 12, { expires: "2001-01-01T00:00:00Z" }),
+      lease("10.77.1.9", 13, { client: {} }),
+    ];
+    const { body } = await ask({ method: "POST", path: "/leases/import", body: { leases } });
+    const outcomes = (body as { outcomes: { outcome: string; problem?: string }[] }).outcomes;
+    const [first, , , other] = outcomes;
+    // Of two clients with one address either may come first; never both.
+    strictEqual([first, other].filter((one) => one?.outcome === "imported").length, 1);
+    deepStrictEqual(
+      outcomes.filter((_, index) => index !== 0 && index !== 3).map(({ outcome, problem = "" }) =>
+        `${outcome} ${problem}`.trim()
+      ),
+      [
+        "imported",
+        "imported",
+        "refused it lies in no pool of its subnet",
+        "refused no configured subnet has it: add the subnet first",
+        "expired",
+        "refused it names neither a client identifier nor a hardware address",
+      ],
+    );
+    const again = await ask({ method: "POST", path: "/leases/import", body: { leases: leases.slice(1, 3) } });
+    deepStrictEqual((again.body as typeof body & { outcomes: object[] }).outcomes, [
+      { address: "10.77.1.6", outcome: "known" },
+      { address: "10.78.1.1", outcome: "known" },
+    ]);
+
+    deepStrictEqual(await addressesOf(ask, ""), ["10.77.1.5", "10.77.1.6", "10.78.1.1"]);
+    deepStrictEqual(await addressesOf(ask, "limit=2&after=10.77.1.5"), ["10.77.1.6", "10.78.1.1"]);
+    const page = LEASES.parse((await ask({ path: "/leases?limit=2" })).body);
+    strictEqual(page.next, "10.77.1.6");
+    deepStrictEqual(await addressesOf(ask, "subnet=10.78.0.0/16"), ["10.78.1.1"]);
+    deepStrictEqual(await addressesOf(ask, "address=10.77.&hostname=PRINTER"), ["10.77.1.6"]);
+    deepStrictEqual(await addressesOf(ask, "client=02:00:00:00:00:06"), ["10.77.1.6"]);
+    deepStrictEqual(await addressesOf(ask, "client=00636f"), ["10.78.1.1"]);
+    deepStrictEqual(await addressesOf(ask, "client=ff"), []);
+
+    strictEqual((await ask({ method: "DELETE", path: "/leases/10.77.1.6" })).status, 200);
+    strictEqual((await ask({ method: "DELETE", path: "/leases/10.77.1.6" })).status, 404);
+    deepStrictEqual(await addressesOf(ask, "state=released"), ["10.77.1.6"]);
+    deepStrictEqual(await addressesOf(ask, "state=all&address=10.77.1.6"), ["10.77.1.6"]);
+    const { pools } = RANGES.parse((await ask({ path: "/ranges" })).body);
+    deepStrictEqual(pools.map(({ range, use, nodes }) => [range, use.bound, nodes.length]), [
+      ["10.77.1.0-10.77.1.99", 1, 1],
+      ["10.78.1.0-10.78.1.9", 1, 1],
+    ]);
+  }));
+
+Deno.test("api: what is not understood is refused with every reason", () =>
+  withNode(async ({ ask }) => {
+    for (
+      const [query, reason] of [
+        ["limit=0", /limit/],
+        ["limit=abc", /limit/],
+        ["state=gone", /state/],
+        ["address=10.77.0.999", /is not an address, a prefix/],
+        ["client=xyz", /is not hexadecimal/],
+        ["colour=red", /colour/],
+      ] as const
+    ) {
+      const { status, body } = await ask({ path: `/leases?${query}` });
+      strictEqual(status, 400);
+      match((body as { error: string }).error, reason);
+    }
+    strictEqual((await ask({ method: "POST", path: "/reservations", body: { address: "x" } })).status, 400);
+    strictEqual((await ask({ method: "POST", path: "/members", body: { id: 300, address: "10.0.0.1" } })).status, 400);
+    strictEqual((await ask({ path: "/nowhere" })).status, 404);
+  }));
+
+Deno.test("api: a configuration is pushed, refused as a whole, or only checked; reservations are pushes", () =>
+  withNode(async ({ ask }) => {
+    const config = async () => (await ask({ path: "/config" })).body as { revision: number; service: never };
+    strictEqual((await config()).revision, 1);
+    const yaml =
+      "service:\n  leaseTime: 600\n  subnets:\n    - { subnet: 10.77.0.0/16, pools: [10.77.1.0-10.77.1.99] }\n";
+    deepStrictEqual(await ask({ method: "PUT", path: "/config?check=true", body: yaml }), {
+      status: 200,
+      body: { revision: 2, absent: [], warnings: [] },
+    });
+    strictEqual((await config()).revision, 1);
+    strictEqual((await ask({ method: "PUT", path: "/config", body: yaml })).status, 200);
+    strictEqual((await config()).revision, 2);
+    const bad = await ask({
+      method: "PUT",
+      path: "/config",
+      body: { subnets: [{ subnet: "10.77.0.0/16", pools: ["10.1.0.0-10.2.0.0"] }] },
+    });
+    strictEqual(bad.status, 422);
+    match((bad.body as { error: string }).error, /^node 1: service.subnets\[0\]/);
+    strictEqual((await ask({ method: "PUT", path: "/config", body: "- :: [" })).status, 422);
+    strictEqual((await config()).revision, 2);
+
+    const reservation = { address: "10.77.0.50", hardware: "02:00:00:00:00:01", hostname: "printer" };
+    deepStrictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).body, {
+      revision: 3,
+      warnings: [],
+    });
+    strictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).status, 422);
+    strictEqual((await ask({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 200);
+    strictEqual((await ask({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 404);
+    strictEqual((await config()).revision, 4);
+  }));
+
+Deno.test("api: a push tells what is served no more, where somebody may miss it", () =>
+  withNode(async ({ ask }) => {
+    const lease = {
+      ...{ address: "10.78.1.3", client: { chaddr: "02:00:00:00:00:03" } },
+      expires: new Date(Date.now() + 600_000).toISOString(),
+    };
+    strictEqual((await ask({ method: "POST", path: "/leases/import", body: { leases: [lease] } })).status, 200);
+    const reservation = { address: "10.77.0.50", hardware: "02:00:00:00:00:01" };
+    strictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).status, 200);
+    const body = { subnets: [{ subnet: "10.77.0.0/16", pools: ["10.77.1.0-10.77.1.99"] }] };
+    const pushed = await ask({ method: "PUT", path: "/config", body });
+    deepStrictEqual((pushed.body as { warnings: string[] }).warnings, [
+      "no longer reserved: 10.77.0.50",
+      "10.78.0.0/16 is not served any more, though leases of it run",
+    ]);
+  }));
+
+Deno.test("api: a node that is alone and has no key adds no members", () =>
+  withNode(async ({ ask }) => {
+    const add = async (address: string) => {
+      const { status, body } = await ask({ method: "POST", path: "/members", body: { id: 2, address } });
+      return [status, (body as { error: string }).error];
+    };
+    deepStrictEqual((await add("10.77.1.5"))[0], 422);
+    match(String((await add("10.99.0.12"))[1]), /cluster\.keyFile/, "alone and without a key it takes no members");
+  }));
+
+Deno.test("api: a path that there is says which methods it takes", () =>
+  withNode(async ({ url }) => {
+    const response = await fetch(`${url}/reservations`, { method: "PATCH" });
+    strictEqual(response.status, 405);
+    strictEqual(response.headers.get("allow"), "POST");
+    match(await response.text(), /PATCH is not for this path: use POST/);
+    const none = await fetch(`${url}/nothing`);
+    strictEqual(none.status, 404);
+    await none.body?.cancel();
+  }));
+
+Deno.test("api: another token counts from the next reload on", () =>
+  withNode(async ({ node, directory, url }) => {
+    const elect = async (token: string) => (await askOver(url, token)({ method: "POST", path: "/election" })).status;
+    strictEqual(await elect(TOKEN), 422, "it is let in, and alone");
+    const next = "another-token-of-some-length";
+    await Deno.writeTextFile(`${directory}/token`, `${next}\n`);
+    await node.reload(node.config, { service: {} });
+    strictEqual(await elect(TOKEN), 401);
+    strictEqual(await elect(next), 422);
+  }));
+
+Deno.test("api: over the network commands need the token, over the socket they don't", async () => {
+  await withNode(async ({ ask, url }) => {
+    const drain = { method: "POST", path: "/drain", body: { drain: true } } as const;
+    strictEqual((await askOver(url)(drain)).status, 401);
+    strictEqual((await askOver(url, `${TOKEN}x`)(drain)).status, 401);
+    strictEqual((await ask({ path: "/readyz" })).status, 200);
+    strictEqual((await askOver(url, TOKEN)(drain)).status, 200);
+    const unready = await ask({ path: "/readyz" });
+    strictEqual(unready.status, 503);
+    match((unready.body as { reason: string }).reason, /^drained/);
+    strictEqual((await ask({ ...drain, body: { drain: false } })).status, 200);
+    strictEqual((await ask({ path: "/readyz" })).status, 200);
+    strictEqual((await askOver(url)({ path: "/leases" })).status, 200);
+  });
+  await withNode(async ({ url }) => {
+    const { status, body } = await askOver(url, TOKEN)({ method: "POST", path: "/election" });
+    strictEqual(status, 403);
+    match((body as { error: string }).error, /set http.tokenFile/);
+  }, { token: false });
+});
+
+Deno.test("api: every route is described, and what is described is there", () =>
+  withNode(async ({ ask }) => {
+    const { paths } = (await ask({ path: "/openapi.json" })).body as { paths: Record<string, Record<string, object>> };
+    ok(Object.keys(paths).length >= 15);
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) {
+        if (path === "/events") continue;
+        const asked = path.replaceAll("{address}", "10.0.0.1").replaceAll("{id}", "9");
+        // A body of the wrong type: that the route is there is what counts, not that it does anything.
+        const { status } = await ask({
+          method: method.toUpperCase() as "GET",
+          path: asked,
+          ...(method === "get" ? {} : { body: [1] }),
+        });
+        ok(status !== 404 || path.includes("{"), `${method} ${path}: ${status}`);
+      }
+    }
+  }));
+
+Deno.test("api: events tell the state at once and every second, leases, and the log", () =>
+  withNode(async ({ ask, url }) => {
+    configureLog({ level: "info", format: "text" }, { colours: false, journal: false, write: () => {} });
+    const response = await fetch(`${url}/events`, { signal: AbortSignal.timeout(10_000) });
+    strictEqual(response.headers.get("content-type"), "text/event-stream");
+    const seen: string[] = [];
+    let text = "";
+    for await (const chunk of (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+        const kind = /^event: (\w+)$/m.exec(text.slice(0, end))?.[1];
+        if (kind !== undefined) seen.push(kind);
+        text = text.slice(end + 2);
+      }
+      if (seen.filter((kind) => kind === "status").length === 1 && !seen.includes("asked")) {
+        seen.push("asked");
+        await ask({ method: "POST", path: "/drain", body: { drain: true } });
+        await ask({ method: "POST", path: "/drain", body: { drain: false } });
+        await ask({ method: "POST", path: "/leases/import", body: { leases: [lease("10.77.1.5", 5)] } });
+        await ask({ method: "DELETE", path: "/leases/10.77.1.5" });
+      }
+      if (seen.filter((kind) => kind === "status").length >= 2 && seen.includes("notice")) break;
+    }
+    strictEqual(seen[0], "status");
+  }));
+
+Deno.test("readAddresses() and readOctets() take what people write", () => {
+  deepStrictEqual(readAddresses("10.77.1."), { first: 0x0a4d0100, last: 0x0a4d01ff });
+  deepStrictEqual(readAddresses("10.77.1.9"), { first: 0x0a4d0109, last: 0x0a4d0109 });
+  deepStrictEqual(readAddresses("10.77.1.0-10.77.1.3"), { first: 0x0a4d0100, last: 0x0a4d0103 });
+  for (const wrong of ["", "10", "10.77.1", "10.300.", "a."]) strictEqual(readAddresses(wrong), undefined, wrong);
+  deepStrictEqual(readOctets("02:00-0a"), Uint8Array.of(2, 0, 10));
+  deepStrictEqual(readOctets("0x02000A"), Uint8Array.of(2, 0, 10));
+  for (const wrong of ["", "0", "0g", "02:0"]) strictEqual(readOctets(wrong), undefined, wrong);
+});

@@ -1,0 +1,81 @@
+/** What a node counts: plain numbers that the hot path increments and HTTP reads. */
+
+import { DROP_REASONS, type DropReason } from "../../src/dhcp/server/action.ts";
+import { type DecodeError, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { LatencyHistogram } from "../../src/http/histogram.ts";
+import type { Outcome } from "../../src/lease/agreement/proposer.ts";
+
+/** Why a lease that was proposed did not come about. */
+export type GrantFailure = Extract<Outcome, { committed: false }>["reason"];
+
+const DECODE_ERRORS: readonly DecodeError["kind"][] = ["truncated", "badCookie", "badValue", "badLength", "bootp"];
+const GRANT_FAILURES: readonly GrantFailure[] = [
+  "noAnchor",
+  "wallJumped",
+  "insane",
+  "conflict",
+  "stale",
+  "timeout",
+  "tooManyJoined",
+  "tooManyPending",
+  "dropped",
+  "ended",
+];
+
+/** Why a node does not serve for the moment. */
+const UNSERVED = [
+  "store",
+  "clock",
+  "removed",
+  "joining",
+  "noMajority",
+  "unheard",
+  "noConfiguration",
+  "catchingUp",
+  "noRanges",
+  "stopping",
+  "drained",
+] as const;
+
+export type Unserved = (typeof UNSERVED)[number];
+
+function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
+}
+
+const TYPES = Object.keys(MESSAGE_TYPE) as (keyof typeof MESSAGE_TYPE)[];
+
+/** The name of a message type by its code. */
+export const TYPE_NAME: ReadonlyMap<number, keyof typeof MESSAGE_TYPE> = new Map(
+  TYPES.map((name) => [MESSAGE_TYPE[name], name]),
+);
+
+/** All counters of a node, from its start. */
+export class NodeCounters {
+  /** Decoded requests by message type. */
+  readonly received = zeros(TYPES);
+  /** Replies handed to the system, by message type. */
+  readonly sent = zeros(TYPES);
+  /** Datagrams that are no DHCP message, by kind. */
+  readonly undecodable = zeros(DECODE_ERRORS);
+  /** Requests without an answer, by reason. */
+  readonly dropped: Record<DropReason, number> = zeros(DROP_REASONS);
+  /** Leases that did not come about, by reason. */
+  readonly failedGrants: Record<GrantFailure, number> = zeros(GRANT_FAILURES);
+  /** Leases granted or extended. */
+  granted = 0;
+  released = 0;
+  declined = 0;
+  /** Replies that did not fit and lost options. */
+  shortened = 0;
+  /** Requests that came while this node did not serve. */
+  readonly unserved = zeros(UNSERVED);
+  /** Datagrams on which our own code failed. */
+  faults = 0;
+  /** From a proposal to its commit. */
+  readonly commits = new LatencyHistogram();
+  /** From a request to its answer, commits included. */
+  readonly answers = new LatencyHistogram();
+  /** Replies the system did not take. */
+  unsent = 0;
+}

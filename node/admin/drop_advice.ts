@@ -1,0 +1,24 @@
+/** What the log says about requests that got no answer: what it means and what, if anything, to do. */
+
+import type { DropReason } from "../../src/dhcp/server/action.ts";
+
+/** One line per reason; completes "No answer to … : ". */
+export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
+  notRequest: "it is a reply, so another DHCP server's traffic or a forgery reaches this port",
+  unexpectedType: "only servers send messages of this type, or this server does not know it",
+  malformedOption: "option 50, 54 or 82 contradicts its own length",
+  noIdentity: "it has neither a client identifier nor a hardware address",
+  noSubnet: "no configured subnet has this network: add it to service.subnets, or correct the relay's giaddr",
+  otherServer: "the client chose another DHCP server of its network",
+  otherMember: "the client chose another node of this cluster, which answers itself",
+  noAddress: "it does not say which address it is about",
+  noRecord: "nothing is known of this client (RFC 2131 §4.3.2); it will ask for a new address",
+  undecided: "another client's lease of the address waits for its majority",
+  notAuthoritative: "it would deserve a DHCPNAK, but service.authoritative is false",
+  exhausted: "no address is free in its subnet (or in this node's share of it, for a moment): enlarge its pools, or " +
+    "shorten lease times",
+  notTheirs: "the address is not this client's, or the request came another way than its lease; possibly a forgery",
+};
+
+/** Reasons that somebody should look into. */
+export const DROP_WARNINGS: ReadonlySet<DropReason> = new Set(["exhausted", "noSubnet"]);

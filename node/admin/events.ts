@@ -1,0 +1,60 @@
+/** `GET /events`: the node's state and log, and what happens to leases here. */
+
+import { toHex } from "../../src/bytes/hex.ts";
+import { type Route, route } from "../../src/http/routes.ts";
+import { StatusFeed } from "../../src/http/status_feed.ts";
+import { formatIpv4 } from "../../src/net/ipv4.ts";
+import type { LeaseEvent } from "../dhcp/dhcp_service.ts";
+import type { Node } from "../node.ts";
+import { nodeStatus } from "./status.ts";
+
+/** Who wants to know of each lease reads `/leases`. */
+const LEASES_PER_SECOND_MAX = 20;
+
+/** Feeds the listeners of one node. */
+export class EventFeed extends StatusFeed {
+  #secondMs = 0;
+  #leases = 0;
+  #skipped = 0;
+
+  constructor(node: Node) {
+    super(() => nodeStatus(node));
+  }
+
+  /** Tells of a lease; costs next to nothing while nobody listens. */
+  lease({ kind, address, detail: { chaddr, hostname } }: LeaseEvent): void {
+    if (!this.listening) return;
+    const nowMs = performance.now();
+    if (nowMs - this.#secondMs >= 1_000) {
+      this.#secondMs = nowMs;
+      this.#leases = 0;
+    }
+    if (++this.#leases > LEASES_PER_SECOND_MAX) {
+      this.#skipped++;
+      return;
+    }
+    const skipped = this.#skipped;
+    this.#skipped = 0;
+    this.publish({
+      event: "lease",
+      data: {
+        time: new Date().toISOString(),
+        kind,
+        address: formatIpv4(address),
+        client: toHex(chaddr, ":"),
+        hostname: hostname === "" ? null : hostname,
+        ...(skipped > 0 ? { skipped } : {}),
+      },
+    });
+  }
+}
+
+export function eventRoutes(feed: EventFeed): Route[] {
+  return [route({
+    method: "get",
+    path: "/events",
+    access: "read",
+    summary: "Server-sent events: `status` every second, `lease`, and `notice` (the log).",
+    handle: () => feed.open(),
+  })];
+}

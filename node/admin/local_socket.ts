@@ -1,0 +1,136 @@
+/**
+ * The Unix socket in the state directory, through which commands on the node's own machine reach it: the same HTTP as on the
+ * network. The directory keeps everybody but the node's user away.
+ */
+
+import { request } from "node:http";
+import type { HttpHandler } from "../../src/http/serve.ts";
+
+/** Where a node's socket is. */
+export function socketPath(stateDir: string): { readonly directory: string; readonly socket: string } {
+  return { directory: `${stateDir}/control`, socket: `${stateDir}/control/socket` };
+}
+
+/** Listens until closed. The state directory is locked by this process, so a socket left there is a dead one's. */
+export function listenLocally(stateDir: string, handler: HttpHandler): { close(): Promise<void> } {
+  const { directory, socket } = socketPath(stateDir);
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  Deno.chmodSync(directory, 0o700);
+  remove(socket);
+  const server = Deno.serve({ path: socket, onListen: () => {} }, (request) => handler.fetch(request));
+  return {
+    close: async () => {
+      const shutdown = server.shutdown();
+      const timer = Promise.withResolvers<void>();
+      const deadline = setTimeout(timer.resolve, CLOSE_MS);
+      await Promise.race([shutdown, timer.promise]);
+      clearTimeout(deadline);
+      try {
+        remove(socket);
+      } catch {
+        // A confined process can't; the next one replaces it.
+      }
+    },
+  };
+}
+
+const CLOSE_MS = 500;
+
+function remove(socket: string): void {
+  try {
+    Deno.removeSync(socket);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** What a node answered. */
+export interface NodeAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** How a node is asked. */
+export interface NodeRequest {
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  /** Sent as JSON; a string as YAML. */
+  readonly body?: unknown;
+}
+
+/** Somebody to ask. Rejects with one line that says what is wrong when there is no answer. */
+export type Ask = (request: NodeRequest) => Promise<NodeAnswer>;
+
+function encode(body: unknown): { readonly text: string; readonly type: string } | undefined {
+  if (body === undefined) return undefined;
+  return typeof body === "string"
+    ? { text: body, type: "application/yaml" }
+    : { text: JSON.stringify(body), type: "application/json" };
+}
+
+/** Asks the node that runs with a state directory on this machine. */
+export function askLocally(stateDir: string): Ask {
+  const { socket } = socketPath(stateDir);
+  return ({ method = "GET", path, body }) =>
+    new Promise((resolve, reject) => {
+      const content = encode(body);
+      const headers = content === undefined ? {} : { "content-type": content.type };
+      const asked = request({ socketPath: socket, path, method, headers }, (response) => {
+        const chunks: Uint8Array[] = [];
+        response.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          resolve({ status: response.statusCode ?? 0, body: parse(new TextDecoder().decode(join(chunks))) });
+        });
+      });
+      asked.on("error", (error) => reject(new Error(`Cannot ask the node at ${socket}: ${adviceOn(error)}`)));
+      asked.end(content?.text);
+    });
+}
+
+/** Asks a node over the network. */
+export function askOver(url: string, token?: string): Ask {
+  return async ({ method = "GET", path, body }) => {
+    const content = encode(body);
+    const headers = {
+      ...(content === undefined ? {} : { "content-type": content.type }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
+    let response: Response;
+    try {
+      const init = { method, headers, ...(content === undefined ? {} : { body: content.text }) };
+      response = await fetch(new URL(path, url), init);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`Cannot ask ${url}: ${reason}; look at the address, and whether the node runs`);
+    }
+    return { status: response.status, body: parse(await response.text()) };
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function adviceOn(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EACCES" || code === "EPERM") return "permission denied; run this as the node's user";
+  if (code === "ENOENT" || code === "ECONNREFUSED") {
+    return "no node runs with this state directory on this machine; start it";
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,162 @@
+/** What Prometheus is told of a node. */
+
+import { VERSION } from "../../src/cli/version.ts";
+import { type Metric, processMetrics } from "../../src/http/metrics.ts";
+import { formatRange } from "../../src/net/ipv4.ts";
+import { type Node, readClocks } from "../node.ts";
+
+const REQUEST_TYPES = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"] as const;
+const REPLY_TYPES = ["OFFER", "ACK", "NAK"] as const;
+
+/** The counters of some keys: series that can never move are noise. */
+function only<Key extends string>(counts: Readonly<Record<Key, number>>, keys: readonly Key[]): Record<string, number> {
+  return Object.fromEntries(keys.map((key) => [key, counts[key]]));
+}
+
+function gauge(name: string, help: string, read: () => number): Metric {
+  return { kind: "gauge", name: `dhcpcluster_${name}`, help, read };
+}
+
+function plain(name: string, help: string, read: () => number): Metric {
+  return { kind: "counter", name: `dhcpcluster_${name}_total`, help, read };
+}
+
+/** A counter for each value of a label. */
+function counter(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): Metric {
+  return { kind: "counter", name: `dhcpcluster_${name}_total`, help, label, read };
+}
+
+/** All metrics of a node. */
+export function nodeMetrics(node: Node): Metric[] {
+  const { counters } = node;
+  return [
+    ...processMetrics({ version: VERSION, startedMs: node.startedMs }),
+    gauge("ready", "1 while this node can grant leases.", () => node.readiness().ready ? 1 : 0),
+    ...clusterMetrics(node),
+    gauge("leases_stored", "Addresses that were ever leased.", () => node.parts.service.table.size),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_pool_addresses",
+      help: "Addresses of each pool by use.",
+      labels: ["pool", "use"],
+      read: () =>
+        node.parts.service.poolUse().flatMap(({ pool, use }) =>
+          Object.entries(use).filter(([name]) => name !== "addresses")
+            .map(([name, value]) => ({ labels: { pool: formatRange(pool.range), use: name }, value }))
+        ),
+    },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_range_free_addresses",
+      help: "Addresses of each pool that this node can give from its own share.",
+      labels: ["pool"],
+      read: () =>
+        node.parts.service.policy.pools.map(({ number, range }) => ({
+          labels: { pool: formatRange(range) },
+          value: node.parts.service.table.freeOwned(number),
+        })),
+    },
+    gauge("drained", "1 while an operator has taken this node out.", () => Number(node.drained)),
+    gauge(
+      "config_revision",
+      "Revision of the service section that is served; 0 while none is known.",
+      () => node.parts.member.configuration?.revision ?? 0,
+    ),
+    gauge(
+      "problems",
+      "Things that are wrong now and say in /status what to do.",
+      () => node.notices.problems(node.parts.transport?.problems() ?? []).length,
+    ),
+    {
+      kind: "histogram",
+      name: "dhcpcluster_commit_duration_seconds",
+      help: "From a proposed lease to a majority having it on disk.",
+      read: () => counters.commits,
+    },
+    {
+      kind: "histogram",
+      name: "dhcpcluster_answer_duration_seconds",
+      help: "From a request to its answer, in this node.",
+      read: () => counters.answers,
+    },
+    counter("requests_received", "Requests by message type.", "type", () => only(counters.received, REQUEST_TYPES)),
+    counter("replies_sent", "Replies by message type.", "type", () => only(counters.sent, REPLY_TYPES)),
+    counter("datagrams_undecodable", "Datagrams that are no DHCP message.", "kind", () => counters.undecodable),
+    counter("requests_dropped", "Requests that got no answer.", "reason", () => counters.dropped),
+    counter("grants_failed", "Leases that were proposed and not committed.", "reason", () => counters.failedGrants),
+    plain("leases_granted", "Leases granted or extended.", () => counters.granted),
+    plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),
+    plain("leases_declined", "Addresses put to rest by DHCPDECLINE.", () => counters.declined),
+    plain("replies_shortened", "Replies that lost options for lack of room.", () => counters.shortened),
+    counter(
+      "requests_unserved",
+      "Requests that came while this node did not serve.",
+      "reason",
+      () => counters.unserved,
+    ),
+    plain("request_faults", "Requests on which the program itself failed.", () => counters.faults),
+    plain("replies_unsent", "Replies the system did not take.", () => counters.unsent),
+    plain("store_commits", "Commits to stable storage.", () => node.parts.store.counters.commits),
+    plain("store_rows", "Rows committed to stable storage.", () => node.parts.store.counters.rows),
+    plain("store_failures", "Commits that failed and were retried.", () => node.parts.store.counters.failures),
+  ];
+}
+
+const ROLES = ["leader", "follower", "candidate", "standalone"] as const;
+
+function clusterMetrics(node: Node): Metric[] {
+  const member = () => node.parts.member;
+  const perMember = (
+    name: string,
+    help: string,
+    read: (peer: ReturnType<Node["parts"]["member"]["peers"]>[number]) => number,
+  ): Metric => ({
+    kind: "gauge",
+    name: `dhcpcluster_${name}`,
+    help,
+    labels: ["member"],
+    read: () =>
+      member().peers(readClocks()).map((peer) => ({ labels: { member: String(peer.id) }, value: read(peer) })),
+  });
+  return [
+    gauge("term", "Term of the leader this node follows.", () => member().term),
+    gauge("leader", "Id of the leader; 0 while there is none.", () => member().leader ?? 0),
+    gauge("quorum", "1 while a majority of the cluster is there.", () => member().hasMajority(readClocks()) ? 1 : 0),
+    gauge("epoch", "Epoch of the membership.", () => member().membership.epoch),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_role",
+      help: "1 for the role this node has.",
+      labels: ["role"],
+      read: () => ROLES.map((role) => ({ labels: { role }, value: member().role === role ? 1 : 0 })),
+    },
+    perMember("member_present", "1 while this node hears the member.", ({ present }) => present ? 1 : 0),
+    perMember("member_lag", "Records of this node that the member has not said it has.", ({ said }) => {
+      const mine = said?.seen.find(({ origin }) => origin === node.config.node.id);
+      return mine === undefined ? 0 : Math.max(0, member().positions.own - mine.sequence);
+    }),
+    perMember(
+      "member_clock_offset_seconds",
+      "The member's clock less this node's.",
+      ({ clock }) => (clock?.offsetMs ?? 0) / 1_000,
+    ),
+    perMember(
+      "member_last_seen_seconds",
+      "How long ago the member was last heard.",
+      ({ lastSeenMs }) => lastSeenMs === undefined ? NaN : (readClocks().monotonicMs - lastSeenMs) / 1_000,
+    ),
+    counter(
+      "replication",
+      "Batches, records and answers of the lease streams.",
+      "what",
+      () => ({ ...member().counters }),
+    ),
+    counter(
+      "cluster_refused",
+      "Cluster messages that were dropped.",
+      "reason",
+      () => node.parts.transport?.refused ?? {},
+    ),
+    counter("cluster_datagrams", "Datagrams of the cluster.", "what", () => ({ ...node.parts.transport?.counters })),
+  ];
+}

@@ -1,0 +1,422 @@
+/**
+ * What an operator may have a running node do. Every operation either is carried out or says why not, in lines that tell what
+ * to do; what it needs of the other nodes is the cluster's business.
+ */
+
+import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
+import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
+import { parseSource } from "../../src/config/source.ts";
+import { logger } from "../../src/log/configure.ts";
+import {
+  formatIpv4,
+  formatRange,
+  type Ipv4,
+  parseIpv4,
+  parsePrefix,
+  prefixRange,
+  rangeContains,
+} from "../../src/net/ipv4.ts";
+import { readOctets } from "./leases.ts";
+import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
+import { type Node, readClocks } from "../node.ts";
+
+/** What came of an operation. */
+export type Result<Done extends object = object> =
+  | ({ readonly ok: true } & Done)
+  | {
+    readonly ok: false;
+    readonly kind: "refused" | "unavailable" | "notFound";
+    readonly problems: readonly string[];
+  };
+
+/** A reservation as the file has it. */
+export interface ReservationInput {
+  readonly address: string;
+  readonly hardware?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly subnet?: string | undefined;
+}
+
+/** What became of one of them. */
+export interface Imported {
+  readonly address: string;
+  readonly outcome: "imported" | "known" | "expired" | "refused";
+  readonly problem?: string;
+}
+
+/** Leases that are proposed at a time, beside those of clients. */
+const IMPORTS_AT_ONCE = 32;
+/** A proposal that fails for want of an answer is made again. */
+const IMPORT_ATTEMPTS = 3;
+
+/** Of a list for people. */
+const LISTED_MAX = 10;
+
+/** What came of a push; `absent` take it when they come, `warnings` say what is served no more. */
+interface Pushed {
+  readonly revision: number;
+  readonly absent: readonly number[];
+  readonly warnings: readonly string[];
+}
+
+type Service = { revision?: number; subnets?: SubnetInput[] } & Record<string, unknown>;
+type SubnetInput = { subnet?: string; reservations?: ReservationInput[] } & Record<string, unknown>;
+
+/** The operations of one node. */
+export class Operations {
+  readonly #node: Node;
+
+  constructor(node: Node) {
+    this.#node = node;
+  }
+
+  /** The `service` section that is served. */
+  configuration(): Result<{ revision: number; service: Service }> {
+    const active = this.#node.parts.member.configuration;
+    if (active === undefined) return unavailable("this node does not know yet which configuration the cluster serves");
+    return { ok: true, revision: active.revision, service: JSON.parse(active.text) };
+  }
+
+  /**
+   * Has every member check a `service` section, and serves it when nobody objects. Its `revision` is the next one when it has
+   * none. A string is YAML, of the section alone or under `service:`.
+   */
+  async push(
+    given: unknown,
+    { checkOnly = false }: { readonly checkOnly?: boolean } = {},
+  ): Promise<Result<Pushed>> {
+    const read = readService(given);
+    if (typeof read === "string") return refused(read);
+    const { revision = 0 } = read;
+    const warnings = this.#losses(read);
+    if (!Number.isSafeInteger(revision) || revision < 0) return refused("revision must be a whole number, or left out");
+    const { member } = this.#node.parts;
+    const now = readClocks();
+    return await new Promise((resolve) =>
+      member.push(
+        { text: JSON.stringify(read), revision, checkOnly },
+        now,
+        (result) => resolve(result.ok ? { ...result, warnings } : result),
+      )
+    );
+  }
+
+  /** What is served now and would not be any more, where somebody may miss it: it may have been left out by mistake. */
+  #losses(next: Service): string[] {
+    const current = this.configuration();
+    if (!current.ok) return [];
+    const reservations = ({ subnets = [] }: Service) =>
+      subnets.flatMap(({ reservations = [] }) => reservations.map(({ address }) => address));
+    const kept = new Set(reservations(next));
+    const gone = reservations(current.service).filter((address) => !kept.has(address));
+    const more = gone.length > LISTED_MAX ? ` and ${gone.length - LISTED_MAX} more` : "";
+    const subnets = new Set((next.subnets ?? []).map(({ subnet }) => subnet));
+    const left = (current.service.subnets ?? []).flatMap(({ subnet = "" }) =>
+      subnets.has(subnet) || !this.#hasLeases(subnet)
+        ? []
+        : [`${subnet} is not served any more, though leases of it run`]
+    );
+    return gone.length === 0 ? left : [`no longer reserved: ${gone.slice(0, LISTED_MAX).join(", ")}${more}`, ...left];
+  }
+
+  #hasLeases(subnet: string): boolean {
+    const prefix = parsePrefix(subnet);
+    if (prefix === undefined) return false;
+    const nowMs = Date.now();
+    const search = {
+      range: prefixRange(prefix),
+      states: (state: SlotState, hold: number) => state === "bound" && hold > nowMs,
+    };
+    const { rows } = this.#node.parts.table.search(-1, search, { limit: 1, passedMax: Infinity });
+    return rows.length > 0;
+  }
+
+  /** Keeps an address for a client: a push of the next revision. */
+  async reserve(reservation: ReservationInput): Promise<Result<{ revision: number; warnings: readonly string[] }>> {
+    const address = parseIpv4(reservation.address);
+    if (address === undefined) return refused(`"${reservation.address}" is not an IPv4 address`);
+    if (reservation.hardware === undefined && reservation.clientId === undefined) {
+      return refused("whose address it is to be is missing: give hardware or clientId");
+    }
+    const { subnet: subnetName, ...entry } = reservation;
+    const changed = await this.#change((service) => {
+      const index = this.#subnetIndex(address);
+      if (index === undefined) return `no configured subnet has ${reservation.address}`;
+      const subnet = service.subnets?.[index];
+      if (subnet === undefined) return "the configuration has no subnets";
+      if (subnetName !== undefined && subnetName !== subnet.subnet) {
+        return `${reservation.address} lies in ${subnet.subnet}, not in ${subnetName}`;
+      }
+      const before = subnet.reservations?.find((known) => parseIpv4(known.address) === address);
+      if (before !== undefined) return `${reservation.address} is reserved already: remove that reservation first`;
+      subnet.reservations = [...(subnet.reservations ?? []), entry];
+    });
+    if (!changed.ok) return changed;
+    this.#note(`${reservation.address} is reserved in revision ${changed.revision}`);
+    return { ...changed, warnings: this.#holderWarnings(address, reservation) };
+  }
+
+  /** Takes a reservation out: a push of the next revision. */
+  async unreserve(address: string): Promise<Result<{ revision: number }>> {
+    const wanted = parseIpv4(address);
+    if (wanted === undefined) return refused(`"${address}" is not an IPv4 address`);
+    let found = false;
+    const changed = await this.#change((service) => {
+      for (const subnet of service.subnets ?? []) {
+        const kept = subnet.reservations?.filter((known) => parseIpv4(known.address) !== wanted);
+        if (kept === undefined || kept.length === subnet.reservations?.length) continue;
+        subnet.reservations = kept;
+        found = true;
+      }
+      return found ? undefined : `${address} is not reserved`;
+    });
+    if (changed.ok) this.#note(`${address} is reserved no more, from revision ${changed.revision}`);
+    return found || changed.ok ? changed : { ok: false, kind: "notFound", problems: [`${address} is not reserved`] };
+  }
+
+  /** Ends a lease as its client's DHCPRELEASE would. The client is not told: it has no business there until it asks again. */
+  async release(text: string): Promise<Result> {
+    const address = parseIpv4(text);
+    if (address === undefined) return refused(`"${text}" is not an IPv4 address`);
+    const { member, service } = this.#node.parts;
+    const slot = service.table.get(address);
+    const now = readClocks();
+    if (slot.state !== "bound" || slot.client === undefined || slot.hold <= now.wallMs) {
+      return { ok: false, kind: "notFound", problems: [`nobody has a lease of ${text}`] };
+    }
+    const detail = { ...service.table.detail(address), expires: now.wallMs };
+    const { client } = slot;
+    const unwritable = this.#unwritable();
+    if (unwritable !== undefined) return unavailable(unwritable);
+    const result = await withinPatience<Result>((resolve) => {
+      const request = { kind: "released", address, client, restMs: 0, detail } as const;
+      const ended = member.end(request, now, () => resolve({ ok: true }));
+      this.#node.flush();
+      if (!ended) resolve(unavailable("this node's clock or slots don't allow it now: try again, or on another node"));
+    }, unavailable("it was not written down in time: /readyz tells why"));
+    if (result.ok) this.#note(`the lease of ${text} is ended`);
+    return result;
+  }
+
+  /**
+   * Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. `others`: how many
+   * members serve beside it, as far as it knows.
+   */
+  drain(on: boolean): Result<{ others: number }> {
+    this.#node.drain(on);
+    const others = this.#node.parts.member.peers(readClocks()).filter(({ present, said }) => present && said?.ready);
+    return { ok: true, others: others.length };
+  }
+
+  /** Starts an election. */
+  elect(): Result {
+    const { member } = this.#node.parts;
+    if (member.role === "standalone") return refused("this node is alone: there is nobody to elect");
+    const { leader } = member;
+    if (leader !== undefined && leader > this.#node.config.node.id) {
+      return refused(`node ${leader} leads, and the highest id wins: give the command there, or drain it`);
+    }
+    return member.forceElection(readClocks())
+      ? { ok: true }
+      : unavailable("this node can't lead now: /readyz says why; give the command on another node");
+  }
+
+  /** Leaves leading to others for a while. */
+  stepDown(): Result {
+    this.#node.parts.member.stepDown(readClocks());
+    return { ok: true };
+  }
+
+  /** Adds or removes a member, on the leader. */
+  async changeMembers(
+    change:
+      | { readonly kind: "add"; readonly id: number; readonly address: string }
+      | { readonly kind: "remove"; readonly id: number },
+  ): Promise<Result<{ epoch: number }>> {
+    const { member, transport } = this.#node.parts;
+    if (transport === undefined) {
+      return refused("this node has no cluster.keyFile: make one, name it in its file, and restart it");
+    }
+    const added = change.kind === "add" ? await this.#newcomer(change.id, change.address) : undefined;
+    if (typeof added === "string") return refused(added);
+    const result = member.change(
+      added === undefined ? { kind: "remove", id: change.id } : { kind: "add", member: added },
+      readClocks(),
+    );
+    if (result.ok) {
+      const what = change.kind === "add"
+        ? `node ${change.id} (${change.address}) is added`
+        : `node ${change.id} is removed`;
+      this.#note(what);
+      return result;
+    }
+    const { leader } = member;
+    const where = leader === undefined || leader === this.#node.config.node.id ? "" : ` (node ${leader} leads)`;
+    return refused(`${result.problem}${where}`);
+  }
+
+  /**
+   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases, and a
+   * member that is not where the command says would count against the majority for good.
+   */
+  async #newcomer(id: number, text: string): Promise<{ id: number; address: Ipv4 } | string> {
+    const { member, transport, service } = this.#node.parts;
+    const address = parseIpv4(text);
+    if (address === undefined) return `"${text}" is not an IPv4 address`;
+    const pool = service.policy.pools.find(({ range }) => rangeContains(range, address));
+    if (pool !== undefined) return `${text} lies in the pool ${formatRange(pool.range)}: clients would be given it`;
+    if (member.role !== "leader" || member.membership.members.some((known) => known.id === id)) return { id, address };
+    const problem = await transport?.unreachable({ id, address });
+    return problem === undefined
+      ? { id, address }
+      : `node ${id} does not answer at ${text} (${problem}): start it there first, with a file that names all members`;
+  }
+
+  /** What an operator did goes to the log, in which every change should be found. */
+  #note(what: string): void {
+    logger("operations").info("By command: {what}", { what });
+  }
+
+  /** Why nothing can be written down now; undefined when it can. */
+  #unwritable(): string | undefined {
+    const { ok, reason } = this.#node.parts.store.health;
+    return ok ? undefined : `nothing can be written down on this node: ${reason}`;
+  }
+
+  /**
+   * Takes leases that another server gave, each like a grant: a majority has it on disk. One that is known, or runs for
+   * somebody else here, stays as it is.
+   */
+  async importLeases(leases: readonly ImportedLease[]): Promise<Imported[]> {
+    const outcomes: Imported[] = new Array(leases.length);
+    let next = 0;
+    const worker = async () => {
+      for (let index = next++; index < leases.length; index = next++) {
+        const lease = leases[index] as ImportedLease;
+        outcomes[index] = { address: lease.address, ...await this.#import(lease) };
+      }
+    };
+    await Promise.all(Array.from({ length: IMPORTS_AT_ONCE }, worker));
+    const imported = outcomes.filter(({ outcome }) => outcome === "imported").length;
+    if (imported > 0) this.#note(`${imported} of ${leases.length} leases are imported`);
+    return outcomes;
+  }
+
+  async #import(lease: ImportedLease): Promise<Omit<Imported, "address">> {
+    const { service } = this.#node.parts;
+    const now = readClocks();
+    const { maxLeaseMs } = service.limits;
+    const judged = judgeImport(lease, { policy: service.policy, maxLeaseMs, nowMs: now.wallMs });
+    if ("outcome" in judged) return judged;
+    const unwritable = this.#unwritable();
+    if (unwritable !== undefined) return { outcome: "refused", problem: unwritable };
+    const { address, client, leaseMs, detail } = judged;
+    const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
+    const slot = service.table.get(address);
+    if (slot.state !== "free" && slot.hold > now.wallMs) {
+      if (slot.state !== "bound" || slot.client !== client) return refuse("somebody else has it here");
+      if (slot.hold >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
+    }
+    for (let attempt = 1;; attempt++) {
+      const outcome = await this.#propose(address, client, leaseMs, detail);
+      if (outcome === undefined) return { outcome: "imported" };
+      if (attempt === IMPORT_ATTEMPTS || outcome === "conflict") return refuse(IMPORT_FAILURES[outcome] ?? outcome);
+    }
+  }
+
+  #propose(address: Ipv4, client: ClientKey, leaseMs: number, detail: LeaseDetail): Promise<string | undefined> {
+    return withinPatience((resolve: (reason: string | undefined) => void) => {
+      const xid = Math.floor(Math.random() * 2 ** 32);
+      const proposal = { address, client, xid, leaseMs: Math.floor(leaseMs), detail };
+      this.#node.parts.member.propose(
+        proposal,
+        readClocks(),
+        (outcome) => resolve(outcome.committed ? undefined : outcome.reason),
+      );
+      this.#node.flush();
+    }, "timeout");
+  }
+
+  async #change(edit: (service: Service) => string | undefined): Promise<Result<{ revision: number }>> {
+    const current = this.configuration();
+    if (!current.ok) return current;
+    const service = structuredClone(current.service);
+    const problem = edit(service);
+    if (problem !== undefined) return refused(problem);
+    return await this.push({ ...service, revision: current.revision + 1 });
+  }
+
+  /** The place of a subnet in the configuration's list. */
+  #subnetIndex(address: Ipv4): number | undefined {
+    const { policy } = this.#node.parts.service;
+    const subnet = policy.subnetOf(address);
+    const index = subnet === undefined ? -1 : policy.config.subnets.indexOf(subnet.config);
+    return index < 0 ? undefined : index;
+  }
+
+  #holderWarnings(address: Ipv4, { hardware }: ReservationInput): string[] {
+    const { table } = this.#node.parts.service;
+    const slot = table.get(address);
+    if (slot.state !== "bound" || slot.hold <= Date.now()) return [];
+    const octets = hardware === undefined ? undefined : readOctets(hardware);
+    const { chaddr, expires } = table.detail(address);
+    if (octets !== undefined && octets.length === chaddr.length && octets.every((octet, at) => octet === chaddr[at])) {
+      return [];
+    }
+    return [
+      `${formatIpv4(address)} is leased to somebody else until ${
+        new Date(expires).toISOString()
+      }: its client keeps it ` +
+      "until it renews, and gets another address then",
+    ];
+  }
+}
+
+const IMPORT_FAILURES: Readonly<Record<string, string>> = {
+  conflict: "somebody else has it on another node",
+  timeout: "no majority answered in time: try again",
+  insane: "it would run too long: look at the clocks",
+  noAnchor: "this node's clock is not confirmed by a majority: try again",
+  tooManyPending: "too many leases wait for their majority: try again",
+};
+
+/** A `service` section out of JSON or YAML, or why not. */
+function readService(given: unknown): Service | string {
+  let value = given;
+  if (typeof value === "string") {
+    const { source, issues } = parseSource(value);
+    const [issue] = issues;
+    if (issue !== undefined) return `line ${issue.line}, column ${issue.column}: ${issue.message}`;
+    value = source?.value;
+  }
+  const mapping = (candidate: unknown): candidate is Record<string, unknown> =>
+    typeof candidate === "object" && candidate !== null && !Array.isArray(candidate);
+  if (mapping(value) && mapping(value.service)) value = value.service;
+  if (!mapping(value)) return "this is no service section: give what stands under `service:` in node.yaml";
+  return value as Service;
+}
+
+/** How long a command waits for a disk or for other nodes: three proposals one after the other. */
+const PATIENCE_MS = 10_000;
+
+/** What `start` resolves with, or `late` when that takes too long: a disk that hangs calls nobody back. */
+async function withinPatience<T>(start: (resolve: (value: T) => void) => void, late: T): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await new Promise<T>((resolve) => {
+      timer = setTimeout(() => resolve(late), PATIENCE_MS);
+      start(resolve);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function refused<Done extends object>(...problems: string[]): Result<Done> {
+  return { ok: false, kind: "refused", problems };
+}
+
+function unavailable<Done extends object>(...problems: string[]): Result<Done> {
+  return { ok: false, kind: "unavailable", problems };
+}

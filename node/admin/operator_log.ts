@@ -1,0 +1,224 @@
+/**
+ * What a member of the cluster notices, in an operator's words: one line that says what it is and, where something is wrong,
+ * what to do. What goes on being wrong is kept for the status until it is over.
+ */
+
+import { logger } from "../../src/log/configure.ts";
+import { formatIpv4 } from "../../src/net/ipv4.ts";
+import type { MemberNotice, Unready } from "../../src/cluster/member.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
+import type { Problem as TransportProblem } from "../cluster/transport_problems.ts";
+
+type Level = "debug" | "info" | "warn" | "error";
+
+/** Something wrong, for the status. */
+export interface Problem {
+  readonly kind: string;
+  /** The member it is about; null when that can't be told. */
+  readonly node: NodeId | null;
+  readonly address: string | null;
+  readonly count: number;
+  readonly message: string;
+}
+
+const NODES = (ids: readonly NodeId[]) => ids.length === 1 ? `node ${ids[0]}` : `nodes ${ids.join(", ")}`;
+
+/** A notice as a line of the log. */
+export function explainNotice(notice: MemberNotice): { readonly level: Level; readonly text: string } {
+  switch (notice.kind) {
+    case "memberFound":
+      return info(`Node ${notice.id} is there`);
+    case "memberLost":
+      return { level: "warn", text: `Node ${notice.id} is silent: look after it, or after the network to it` };
+    case "memberRestarted":
+      return info(`Node ${notice.id} has restarted`);
+    case "duplicateId":
+      return error(
+        `Two processes run as node ${notice.id}: stop one of them, and give each node its own node.id and state directory`,
+      );
+    case "leaderElected":
+      return info(`Node ${notice.leader} leads (term ${notice.term})`);
+    case "leaderLost":
+      return { level: "warn", text: `The leader of term ${notice.term}, node ${notice.leader}, is gone` };
+    case "electionFailed":
+      return info(
+        `The election of term ${notice.term} failed with ${notice.accepted} of ${notice.needed} votes: it is held again`,
+      );
+    case "steppedDown":
+      return info(`This node leads no more (term ${notice.term}): ${STEPPED_DOWN[notice.reason]}`);
+    case "majorityFound":
+      return info("A majority of the cluster is there");
+    case "majorityLost":
+      return error("No majority of the cluster is there: nothing is granted or extended until one is");
+    case "rangesDivided":
+      return { level: "debug", text: `Divided the pools anew: ${notice.moved} addresses have another node` };
+    case "configOutdated":
+      return warn(
+        `The service section of the file is outdated (revision ${notice.file}); the cluster serves revision ` +
+          `${notice.revision}: update the file, it is not used`,
+      );
+    case "configConflict":
+      return error(
+        `${
+          notice.from === 0 ? "The file's" : `Node ${notice.from}'s`
+        } service section differs from the cluster's and ` +
+          `has the same revision ${notice.revision} (other pools, options or times): raise the revision in the file that is meant`,
+      );
+    case "configRefused":
+      return error(
+        `Refused revision ${notice.revision} of the service section from node ${notice.from}: ${notice.problem}`,
+      );
+    case "configActivated":
+      return info(`Serving revision ${notice.revision} of the configuration`);
+    case "configAgrees":
+      return info(`The file's service section is the one that is served (revision ${notice.revision})`);
+    case "membershipChanged":
+      return info(`The cluster has other members (epoch ${notice.epoch}): ${NODES(notice.members)}`);
+    case "membershipComplete":
+      return info(`Every member has everything of epoch ${notice.epoch}`);
+    case "membershipFileDiffers":
+      return {
+        level: "warn",
+        text: `cluster.nodes names other members than the cluster has (epoch ${notice.epoch}): correct the file; ` +
+          "dhcpcluster-node members add and remove change the members",
+      };
+    case "membershipConflict":
+      return error(
+        `Node ${notice.from} was started with another list of cluster.nodes: if this node is new, give ` +
+          "dhcpcluster-node members add on the leader; else make the lists equal: a node that holds no leases yet takes its " +
+          "list from its file at its next start",
+      );
+    case "joined":
+      return info(notice.formed ? "The cluster is formed" : "This node has all leases and takes part from now on");
+    case "forgot":
+      return {
+        level: "warn",
+        text: "The others remember a later state of this node's disk (a restored snapshot, or a copy): " +
+          "it takes everything from them anew",
+      };
+    case "clockApart":
+      return error(
+        `The clock of node ${notice.id} is ${Math.abs(Math.round(notice.offsetMs / 1_000))} s ` +
+          `${notice.offsetMs > 0 ? "ahead of" : "behind"} this one's: set both by NTP`,
+      );
+    case "clockAgrees":
+      return info(`The clock of node ${notice.id} agrees again`);
+    default:
+      return unreachable(notice);
+  }
+}
+
+const STEPPED_DOWN = {
+  noMajority: "it hears no majority",
+  notSynced: "its leases are not complete",
+  notMember: "it is no member any more",
+  superseded: "another node does",
+  command: "as commanded",
+} as const;
+
+function info(text: string): { level: Level; text: string } {
+  return { level: "info", text };
+}
+
+function warn(text: string): { level: Level; text: string } {
+  return { level: "warn", text };
+}
+
+function error(text: string): { level: Level; text: string } {
+  return { level: "error", text };
+}
+
+/** Why a member does not serve, and what to do. */
+export function explainUnready(unready: Unready): string {
+  switch (unready.kind) {
+    case "clock":
+      return unready.fault === "wallJumped"
+        ? "clock: it jumped; set it back, or wait until a majority agrees with it"
+        : "clock: no majority agrees with this machine's clock yet; set it by NTP if that lasts";
+    case "removed":
+      return "membership: this node was removed from the cluster; stop it";
+    case "joining": {
+      const { state } = unready;
+      if (state.kind !== "joining") return "joining";
+      const { done, needed, rows, blank } = state.progress;
+      return `joining: the leases of ${done} of ${needed} nodes are complete (${rows} so far)` +
+        (blank.length > 0 ? `; ${NODES(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "");
+    }
+    case "noMajority":
+      return `no majority: ${NODES(unready.present)} of the cluster ${
+        unready.present.length === 1 ? "is" : "are"
+      } heard here` + (unready.leader === undefined ? ", and nobody leads" : `, node ${unready.leader} leads`);
+    case "unheard":
+      return `unheard: node ${unready.leader} leads and does not hear this node: let UDP out to cluster.port of the others`;
+    case "noConfiguration":
+      return "configuration: it waits for the newest one that a majority has";
+    case "catchingUp":
+      return "catching up: the leases that were granted while it was away are on their way from the others";
+    case "noRanges":
+      return "ranges: the leader has not given this node any addresses yet";
+    default:
+      return unreachable(unready);
+  }
+}
+
+/** Kinds that go on being wrong until another notice says otherwise. */
+const LASTING: ReadonlySet<MemberNotice["kind"]> = new Set([
+  "duplicateId",
+  "configOutdated",
+  "configConflict",
+  "configRefused",
+  "membershipFileDiffers",
+  "membershipConflict",
+  "clockApart",
+]);
+
+/** Logs notices and remembers what is wrong. */
+export class Notices {
+  readonly #log = logger("cluster");
+  readonly #current = new Map<string, Problem>();
+  /** Notices so far, by kind. */
+  readonly counters: Record<string, number> = {};
+
+  /** Takes a notice of the member. */
+  take(notice: MemberNotice): void {
+    this.counters[notice.kind] = (this.counters[notice.kind] ?? 0) + 1;
+    const { level, text } = explainNotice(notice);
+    this.#log[level](text);
+    if (notice.kind === "clockAgrees") this.#current.delete(`clockApart ${notice.id}`);
+    else if (notice.kind === "configActivated" || notice.kind === "configAgrees") {
+      this.#end((kind) => kind.startsWith("config"));
+    } else if (notice.kind === "membershipChanged") this.#end((kind) => kind.startsWith("membership"));
+    if (!LASTING.has(notice.kind)) return;
+    const node = "id" in notice ? notice.id : "from" in notice && notice.from !== 0 ? notice.from : null;
+    const key = `${notice.kind} ${node}`;
+    const count = (this.#current.get(key)?.count ?? 0) + 1;
+    this.#current.set(key, { kind: notice.kind, node, address: null, count, message: text });
+  }
+
+  /** Says a problem of the transport, once when it begins. */
+  problem(problem: TransportProblem): void {
+    this.#log.error(problem.message);
+  }
+
+  /** What is wrong now, the transport's problems included. */
+  problems(transport: readonly TransportProblem[]): Problem[] {
+    return [
+      ...this.#current.values(),
+      ...transport.map(({ kind, node, address, count, message }) => ({
+        kind,
+        node: node ?? null,
+        address: formatIpv4(address),
+        count,
+        message,
+      })),
+    ];
+  }
+
+  #end(isOver: (kind: string) => boolean): void {
+    for (const [key, { kind }] of this.#current) if (isOver(kind)) this.#current.delete(key);
+  }
+}
+
+function unreachable(value: never): never {
+  throw new Error(`Unknown notice ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,72 @@
+/** `GET /ranges`: the pools, how full they are, and which node gives addresses from where. */
+
+import { z } from "zod";
+import { type Route, route } from "../../src/http/routes.ts";
+import { rangesOf } from "../../src/cluster/leadership/pool_split.ts";
+import { formatPrefix, formatRange, type Range, rangeSize } from "../../src/net/ipv4.ts";
+import type { Node } from "../node.ts";
+
+const USE = z.object({
+  addresses: z.number(),
+  bound: z.number().describe("Leased, or within the margin after a lease."),
+  resting: z.number().describe("Declined, or blocked."),
+  offered: z.number(),
+  reserved: z.number(),
+  free: z.number(),
+});
+
+export const RANGES = z.object({
+  term: z.number(),
+  version: z.number(),
+  pools: z.array(z.object({
+    range: z.string(),
+    subnet: z.string(),
+    use: USE,
+    nodes: z.array(z.object({ id: z.number(), ranges: z.array(z.string()), addresses: z.number(), free: z.number() }))
+      .describe("All of them on the leader; elsewhere what is known of this node."),
+  })),
+});
+
+/** The answer. */
+export function describeRanges(node: Node): z.infer<typeof RANGES> {
+  const { member, service, table } = node.parts;
+  const { ranges, divisions, membership } = member;
+  const self = node.config.node.id;
+  const share = (id: number, own: readonly Range[]) => ({
+    id,
+    ranges: own.map(formatRange),
+    addresses: own.reduce((sum, range) => sum + rangeSize(range), 0),
+    free: own.reduce((sum, range) => sum + table.freeIn(range), 0),
+  });
+  const alone = membership.members.length === 1;
+  const pools = service.poolUse().map(({ pool, use }) => {
+    const subnet = service.policy.subnets.find(({ pools }) => pools.includes(pool));
+    const division = divisions?.find(({ pool: { first, last } }) =>
+      first === pool.range.first && last === pool.range.last
+    );
+    const nodes = alone ? [share(self, [pool.range])] : division === undefined
+      ? [share(
+        self,
+        (ranges.ranges.flat()).filter(({ first }) => first >= pool.range.first && first <= pool.range.last),
+      )]
+      : membership.members.map(({ id }) => share(id, rangesOf(division, id)));
+    return {
+      range: formatRange(pool.range),
+      subnet: subnet === undefined ? "" : formatPrefix(subnet.prefix),
+      use: { ...use },
+      nodes,
+    };
+  });
+  return { term: ranges.term, version: ranges.version, pools };
+}
+
+export function rangeRoutes(node: Node): Route[] {
+  return [route({
+    method: "get",
+    path: "/ranges",
+    access: "read",
+    summary: "Pools, how full they are, and which node gives addresses from where.",
+    answer: RANGES,
+    handle: () => ({ body: describeRanges(node) }),
+  })];
+}

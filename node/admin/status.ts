@@ -1,0 +1,122 @@
+/** What `/status` shows of a node, and `dhcpcluster-node members` prints. */
+
+import { rangesOf } from "../../src/cluster/leadership/pool_split.ts";
+import { VERSION } from "../../src/cli/version.ts";
+import type { LatencyHistogram } from "../../src/http/histogram.ts";
+import { formatIpv4, formatPrefix, formatRange } from "../../src/net/ipv4.ts";
+import { type Node, readClocks } from "../node.ts";
+
+/** The whole state as plain values. */
+export function nodeStatus(node: Node) {
+  const { service, store, listeners, member } = node.parts;
+  const { ready, reason } = node.readiness();
+  const { id } = node.config.node;
+  const uses = service.poolUse();
+  const now = readClocks();
+  return {
+    id,
+    version: VERSION,
+    role: member.role,
+    term: member.term,
+    leader: member.leader ?? null,
+    quorum: member.hasMajority(now),
+    ready,
+    drained: node.drained,
+    reason: reason ?? null,
+    uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
+    revision: member.configuration?.revision ?? null,
+    leases: { stored: service.table.size, pending: member.pending },
+    subnets: service.policy.subnets.map((subnet) => ({
+      subnet: formatPrefix(subnet.prefix),
+      pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
+        .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
+      reservations: subnet.config.reservations.length,
+    })),
+    latency: {
+      commits: latencyStatus(node.counters.commits),
+      answers: latencyStatus(node.counters.answers),
+    },
+    cluster: clusterStatus(node),
+    sockets: {
+      implementation: listeners?.kind ?? null,
+      sendErrors: listeners?.sendErrors ?? null,
+      dropped: listeners?.dropped ?? 0,
+    },
+    store: { ...store.health, ...store.counters },
+    counters: countersStatus(node),
+  };
+}
+
+/** Of the last ten seconds. */
+function latencyStatus(histogram: LatencyHistogram) {
+  const { count, p50Ms, p99Ms } = histogram.recent(performance.now());
+  return { count, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null };
+}
+
+function countersStatus({ counters: { commits: _commits, answers: _answers, ...counters } }: Node) {
+  return counters;
+}
+
+function clusterStatus(node: Node) {
+  const { member, transport, service } = node.parts;
+  const now = readClocks();
+  const { membership, positions, ranges, identity } = member;
+  return {
+    epoch: membership.epoch,
+    complete: membership.complete,
+    unsettled: membership.unsettled,
+    disk: identity.diskId,
+    synced: member.synced,
+    slots: member.slotState,
+    members: membership.members.map(({ id, address }) => {
+      const peer = member.peers(now).find((peer) => peer.id === id);
+      const self = { id, address: formatIpv4(address), self: peer === undefined };
+      if (peer === undefined) return { ...self, present: true, ready: node.readiness().ready, synced: member.synced };
+      const { present, lastSeenMs, incarnation, clock, said, received } = peer;
+      const mine = said?.seen.find((position) => position.origin === node.config.node.id);
+      return {
+        ...self,
+        present,
+        lastSeenMs: lastSeenMs === undefined ? null : now.monotonicMs - lastSeenMs,
+        incarnation: incarnation ?? null,
+        // What somebody said who is silent now tells nothing.
+        ready: present ? said?.ready ?? null : null,
+        synced: said?.synced ?? null,
+        settled: said?.settled ?? null,
+        revision: said?.revision ?? null,
+        clockOffsetMs: clock === undefined ? null : Math.round(clock.offsetMs),
+        stream: {
+          /** Its records that were received here without a gap, and those known to exist beyond. */
+          received: received ?? null,
+          behind: received === undefined || said === undefined ? null : Math.max(0, said.first - 1 - received),
+          /** Records of this node that it has not said it has. */
+          lag: mine === undefined ? null : Math.max(0, positions.own - mine.sequence),
+        },
+      };
+    }),
+    stream: { sent: positions.own },
+    ranges: {
+      term: ranges.term,
+      version: ranges.version,
+      pools: ranges.ranges.map((list, pool) => ({
+        pool,
+        ranges: list.map(formatRange),
+        free: service.table.freeOwned(pool),
+      })),
+      divisions: member.divisions?.map((division) => ({
+        pool: formatRange(division.pool),
+        nodes: membership.members.map(({ id }) => ({ id, ranges: rangesOf(division, id).map(formatRange) })),
+      })) ?? null,
+    },
+    problems: node.notices.problems(transport?.problems() ?? []),
+    counters: {
+      replication: member.counters,
+      notices: node.notices.counters,
+      transport: transport?.counters ?? null,
+      refused: transport?.refused ?? null,
+      streams: transport?.streams ?? null,
+      lost: transport?.lost ?? 0,
+    },
+    keys: transport?.keyIds ?? [],
+  };
+}

@@ -1,0 +1,48 @@
+/** How commands reach a node: over its socket on this machine, or with `--url` over the network. */
+
+import type { CommandCall, CommandOption } from "../../src/cli/commands.ts";
+import { loadConfigFile } from "../../src/config/load.ts";
+import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
+import { readTokenFile } from "../admin/token.ts";
+import { type Ask, askLocally, askOver, type NodeAnswer } from "../admin/local_socket.ts";
+
+export const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
+
+/** Which node. */
+export const ASKING: readonly CommandOption[] = [
+  { flags: "-c, --config <file>", description: "configuration of the node on this machine", default: CONFIG_DEFAULT },
+  { flags: "--url <url>", description: "another node, such as http://10.99.0.11:8067" },
+  { flags: "--token-file <file>", description: "token for commands to it (its http.tokenFile)" },
+];
+
+export const JSON_OPTION: CommandOption = { flags: "--json", description: "print JSON, for programs" };
+
+/** The configuration that `--config` names. Rejects with a line for each thing that is wrong with it. */
+export async function configOf({ options }: CommandCall): Promise<{ config: NodeConfig; file: string; root: unknown }> {
+  const file = String(options.config);
+  const loaded = await loadConfigFile(file, nodeSchema, checkNode);
+  if (!loaded.ok) throw new Error(loaded.message);
+  return { config: loaded.value, file, root: loaded.root };
+}
+
+/** Whom to ask. */
+export async function asking(call: CommandCall): Promise<Ask> {
+  const { url, tokenFile } = call.options;
+  if (typeof url === "string") {
+    if (!/^https?:\/\//.test(url)) throw new Error(`"${url}" is no URL; write http://ADDRESS:PORT`);
+    return askOver(url, typeof tokenFile === "string" ? await readTokenFile(tokenFile) : undefined);
+  }
+  const { config } = await configOf(call);
+  return askLocally(config.node.stateDir);
+}
+
+/** The body of a success. Rejects with every reason of a refusal. */
+export function bodyOf<Body>({ status, body }: NodeAnswer): Body {
+  if (status === 200) return body as Body;
+  const { error, problems } = (typeof body === "object" && body !== null ? body : {}) as {
+    error?: string;
+    problems?: string[];
+  };
+  const reasons = problems !== undefined && problems.length > 0 ? problems : [error ?? `HTTP status ${status}`];
+  throw new Error(reasons.length === 1 ? `refused: ${reasons[0]}` : `refused:\n  ${reasons.join("\n  ")}`);
+}

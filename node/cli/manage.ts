@@ -1,0 +1,243 @@
+/** Commands that change something: `config`, `reserve`, `release`, `drain`, `election`, `members`. */
+
+import { EXIT } from "../../src/cli/arguments.ts";
+import type { CommandSpec } from "../../src/cli/commands.ts";
+import { formatIssues } from "../../src/config/issue.ts";
+import { serviceFileIssues } from "../config.ts";
+import { stringify } from "yaml";
+import { membersTable } from "./members_table.ts";
+import type { nodeStatus } from "../admin/status.ts";
+import { ASKING, asking, bodyOf, configOf, JSON_OPTION } from "./admin_client.ts";
+
+interface Pushed {
+  readonly revision: number;
+  /** A node of a release before says none. */
+  readonly warnings?: readonly string[];
+  readonly absent: readonly number[];
+}
+
+const check: CommandSpec = {
+  name: "config check",
+  summary: "Check a configuration file; with --everywhere, its service section on every node that runs",
+  words: ["[file]"],
+  options: [...ASKING, { flags: "--everywhere", description: "have every running node check the service section" }],
+  examples: ["config check /etc/dhcpcluster/node.yaml", "config check new.yaml --everywhere"],
+  run: async (call) => {
+    const [given] = call.words;
+    if (call.options.everywhere !== true) {
+      const issues = given === undefined ? undefined : serviceFileIssues(await readText(given));
+      if (issues !== undefined) {
+        if (issues.length > 0) throw new Error(formatIssues(given ?? "", issues));
+        call.print(`${given}: the service section is valid by itself; --everywhere has the nodes check it`);
+        return EXIT.ok;
+      }
+      const { file } = await configOf({ ...call, options: { ...call.options, config: given ?? call.options.config } });
+      call.print(`${file}: the configuration is valid`);
+      return EXIT.ok;
+    }
+    const file = given ?? String(call.options.config);
+    const ask = await asking(call);
+    const { absent } = bodyOf<Pushed>(
+      await ask({ method: "PUT", path: "/config?check=true", body: await withoutRevision(file) }),
+    );
+    call.print(`${file}: every node that is there can serve it${away(absent)}`);
+    return EXIT.ok;
+  },
+};
+
+const show: CommandSpec = {
+  name: "config show",
+  summary: "Print the service section that is served, as YAML for node.yaml",
+  options: [...ASKING, JSON_OPTION],
+  examples: ["config show", "config show > service.yaml"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const { service } = bodyOf<{ service: object }>(await ask({ path: "/config" }));
+    call.print(call.options.json === true ? JSON.stringify({ service }, null, 2) : asYaml({ service }));
+    return EXIT.ok;
+  },
+};
+
+const push: CommandSpec = {
+  name: "config push",
+  summary: "Have every node serve another service section, once each has found nothing wrong with it",
+  words: ["<file>"],
+  options: [...ASKING],
+  examples: ["config push service.yaml", "config push /etc/dhcpcluster/node.yaml"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const body = await readText(call.words[0] ?? "");
+    const { revision, absent, warnings } = bodyOf<Pushed>(await ask({ method: "PUT", path: "/config", body }));
+    for (const warning of warnings ?? []) call.warn(warning);
+    call.print(`Revision ${revision} is served${away(absent)}`);
+    call.warn("The files of the nodes are older now: `config show` prints what belongs into them");
+    return EXIT.ok;
+  },
+};
+
+/** Quoted where older readers of YAML would see a number: hardware addresses of digits only. */
+function asYaml(value: unknown): string {
+  return stringify(value, { version: "1.1" }).trimEnd();
+}
+
+function away(absent: readonly number[]): string {
+  return absent.length === 0 ? "" : `; node ${absent.join(", ")} is away, and takes it when it comes`;
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound ? "it does not exist" : String(error);
+    throw new Error(`Cannot read ${file}: ${reason}; name the file with the service section`);
+  }
+}
+
+/** For a check the revision of the file does not matter: it is raised when it is meant. */
+async function withoutRevision(file: string): Promise<string> {
+  return (await readText(file)).replace(/^(\s*)revision:\s*\d+\s*$/m, "");
+}
+
+const reserve: CommandSpec = {
+  name: "reserve",
+  summary: "Keep an address for a client, in the next revision of the configuration",
+  words: ["<address>"],
+  options: [
+    ...ASKING,
+    { flags: "--hardware <address>", description: "the client's hardware address" },
+    { flags: "--client-id <octets>", description: "or its client identifier, in hexadecimal after 0x" },
+    { flags: "--hostname <name>", description: "the name it is given" },
+  ],
+  examples: ["reserve 10.77.0.50 --hardware 02:00:00:00:00:01 --hostname printer"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const { hardware, clientId, hostname } = call.options;
+    const body = { address: call.words[0], hardware, clientId, hostname };
+    const { revision, warnings } = bodyOf<{ revision: number; warnings: string[] }>(
+      await ask({ method: "POST", path: "/reservations", body }),
+    );
+    for (const warning of warnings) call.warn(warning);
+    call.print(`Reserved in revision ${revision}`);
+    return EXIT.ok;
+  },
+};
+
+const unreserve: CommandSpec = {
+  name: "unreserve",
+  summary: "Take a reservation out, in the next revision of the configuration",
+  words: ["<address>"],
+  options: [...ASKING],
+  examples: ["unreserve 10.77.0.50"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const path = `/reservations/${encodeURIComponent(call.words[0] ?? "")}`;
+    call.print(`Taken out in revision ${bodyOf<{ revision: number }>(await ask({ method: "DELETE", path })).revision}`);
+    return EXIT.ok;
+  },
+};
+
+const release: CommandSpec = {
+  name: "release",
+  summary: "End a lease, as its client's DHCPRELEASE would",
+  words: ["<address>"],
+  options: [...ASKING],
+  examples: ["release 10.77.1.23"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const path = `/leases/${encodeURIComponent(call.words[0] ?? "")}`;
+    bodyOf(await ask({ method: "DELETE", path }));
+    call.print("Released");
+    return EXIT.ok;
+  },
+};
+
+const drain: CommandSpec = {
+  name: "drain",
+  summary: "Serve no clients any more, for maintenance, until --undo or a restart",
+  options: [...ASKING, { flags: "--undo", description: "serve again" }],
+  examples: ["drain", "drain --undo"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const undo = call.options.undo === true;
+    const body = { drain: !undo };
+    const { others } = bodyOf<{ others: number }>(await ask({ method: "POST", path: "/drain", body }));
+    if (undo) call.print("This node serves again");
+    else if (others > 0) call.print("Drained: relays go to the other nodes; `drain --undo` brings it back");
+    else call.print("Drained, and NO other node serves: clients get no answer until `drain --undo`");
+    return EXIT.ok;
+  },
+};
+
+const election: CommandSpec = {
+  name: "election",
+  summary: "Have the cluster elect its leader anew; give it on the leader",
+  options: [...ASKING],
+  examples: ["election"],
+  run: async (call) => {
+    const ask = await asking(call);
+    bodyOf(await ask({ method: "POST", path: "/election" }));
+    call.print("The election is held; `status` shows who leads");
+    return EXIT.ok;
+  },
+};
+
+const members: CommandSpec = {
+  name: "members",
+  summary: "Show the members of the cluster",
+  options: [...ASKING, JSON_OPTION],
+  examples: ["members", "members add 4 10.99.0.14", "members remove 2"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const status = bodyOf<ReturnType<typeof nodeStatus>>(await ask({ path: "/status" }));
+    const { members } = status.cluster;
+    call.print(call.options.json === true ? JSON.stringify(members, null, 2) : membersTable(status));
+    return EXIT.ok;
+  },
+};
+
+const ONE_AT_A_TIME = "Give it on the leader; one change has to be complete before the next one";
+
+const add: CommandSpec = {
+  name: "members add",
+  summary: `Add a member. ${ONE_AT_A_TIME}`,
+  words: ["<id>", "<address>"],
+  options: [...ASKING],
+  examples: ["members add 4 10.99.0.14"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const [id, address] = call.words;
+    const { epoch } = bodyOf<{ epoch: number }>(
+      await ask({ method: "POST", path: "/members", body: { id: Number(id), address } }),
+    );
+    call.print(`Done: the change is epoch ${epoch}`);
+    return EXIT.ok;
+  },
+};
+
+const remove: CommandSpec = {
+  name: "members remove",
+  summary: `Remove a member. ${ONE_AT_A_TIME}`,
+  words: ["<id>"],
+  options: [...ASKING],
+  examples: ["members remove 2"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const path = `/members/${encodeURIComponent(call.words[0] ?? "")}`;
+    call.print(`Done: the change is epoch ${bodyOf<{ epoch: number }>(await ask({ method: "DELETE", path })).epoch}`);
+    return EXIT.ok;
+  },
+};
+
+export const OPERATING: readonly CommandSpec[] = [
+  members,
+  add,
+  remove,
+  check,
+  show,
+  push,
+  reserve,
+  unreserve,
+  release,
+  drain,
+  election,
+];

@@ -1,0 +1,21 @@
+/** The members of a cluster for people, as `members` and `status` print them. */
+
+import { table } from "../../src/cli/table.ts";
+import type { nodeStatus } from "../admin/status.ts";
+
+/** The members as a table. */
+export function membersTable(status: ReturnType<typeof nodeStatus>): string {
+  const { cluster, leader } = status;
+  const rows = cluster.members.map((member) => [
+    String(member.id),
+    member.address,
+    member.id === leader ? "leads" : "",
+    member.present ? (member.self ? "here" : "there") : "silent",
+    member.synced === null ? "?" : member.synced ? "complete" : "joining",
+    member.ready === null ? (member.present ? "?" : "") : member.ready ? "serves" : "does not serve",
+  ]);
+  const waiting = cluster.complete ? "complete" : `waiting for ${cluster.unsettled.join(", ")}`;
+  return [...table(HEADERS, rows), `epoch ${cluster.epoch}, ${waiting}; term ${status.term}`].join("\n");
+}
+
+const HEADERS = ["id", "address", "leads", "heard", "leases", "service"];

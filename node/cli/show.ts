@@ -1,0 +1,171 @@
+/** Commands that look: `status`, `leases`, `ranges`. */
+
+import { EXIT } from "../../src/cli/arguments.ts";
+import type { CommandSpec } from "../../src/cli/commands.ts";
+import { printable, span, table } from "../../src/cli/table.ts";
+import { type Lease, LEASE_STATES } from "../admin/leases.ts";
+import type { describeRanges } from "../admin/ranges.ts";
+import { membersTable } from "./members_table.ts";
+import type { nodeStatus } from "../admin/status.ts";
+import { ASKING, asking, bodyOf, JSON_OPTION } from "./admin_client.ts";
+
+type Status = ReturnType<typeof nodeStatus>;
+type Ranges = ReturnType<typeof describeRanges>;
+
+const status: CommandSpec = {
+  name: "status",
+  summary: "Whether the service is well: 0 when this node serves, 1 when it does not",
+  options: [...ASKING, JSON_OPTION],
+  examples: ["status", "status --url http://10.99.0.12:8067", "status --json | jq .cluster.members"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const status = bodyOf<Status>(await ask({ path: "/status" }));
+    if (status.cluster === undefined) {
+      throw new Error(
+        "what answers is no node: name a node's address and http.port; dhcpcluster-relay status asks relays",
+      );
+    }
+    call.print(call.options.json === true ? JSON.stringify(status, null, 2) : describeStatus(status));
+    return status.ready ? EXIT.ok : EXIT.failure;
+  },
+};
+
+/** The state for people. */
+export function describeStatus(status: Status): string {
+  const { cluster, subnets } = status;
+  const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
+  const lead = status.role === "standalone"
+    ? "it serves alone"
+    : status.leader === null
+    ? "nobody leads"
+    : `node ${status.leader} leads (term ${status.term})`;
+  const pools = subnets.flatMap(({ subnet, pools }) =>
+    pools.map(({ range, addresses, bound, free }) => [
+      subnet,
+      range,
+      String(addresses),
+      String(bound),
+      String(free),
+      percent(bound, addresses),
+    ])
+  );
+  return [
+    `Node ${status.id}: ${status.ready ? "serves" : `does NOT serve: ${status.reason}`}`,
+    `${serving} of ${cluster.members.length} nodes serve; ${lead}; ` +
+    `${status.quorum ? "a majority is there" : "NO majority is there"}`,
+    `Configuration revision ${status.revision ?? "unknown"}; ${status.leases.stored} leases stored; ` +
+    `version ${status.version}, up ${span(status.uptimeSeconds)}`,
+    ...cluster.problems.map(({ message }) => `Problem: ${printable(message)}`),
+    "",
+    membersTable(status),
+    "",
+    ...table(["subnet", "pool", "addresses", "leased", "free", "used"], pools, {
+      right: ["addresses", "leased", "free", "used"],
+    }),
+  ].join("\n").trimEnd();
+}
+
+function percent(part: number, whole: number): string {
+  return whole === 0 ? "" : `${Math.round(100 * part / whole)} %`;
+}
+
+const PAGE = 1_000;
+
+const leases: CommandSpec = {
+  name: "leases",
+  summary: "Who has which address",
+  options: [
+    ...ASKING,
+    JSON_OPTION,
+    { flags: "--state <state>", description: "which leases", default: "bound", choices: [...LEASE_STATES, "all"] },
+    { flags: "--address <addresses>", description: "an address, a prefix, a beginning (10.77.) or a range" },
+    {
+      flags: "--client <octets>",
+      description: "hardware address or client identifier in hexadecimal, or its beginning",
+    },
+    { flags: "--hostname <part>", description: "a part of the host name" },
+    { flags: "--subnet <prefix>", description: "a subnet, such as 10.77.0.0/16" },
+    { flags: "--limit <count>", description: "at most so many; 0: all", default: "100" },
+  ],
+  examples: ["leases", "leases --hostname printer", "leases --client 02:00:00 --state all", "leases --limit 0 --json"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const { options } = call;
+    const limit = Number(options.limit);
+    if (!Number.isInteger(limit) || limit < 0) throw new Error("--limit must be a whole number");
+    const given = ["state", "address", "client", "hostname", "subnet"].flatMap((key): [string, string][] => {
+      const value = options[key];
+      return typeof value === "string" ? [[key, value]] : [];
+    });
+    const found: Lease[] = [];
+    let next: string | null = null;
+    do {
+      const left = limit === 0 ? PAGE : Math.min(PAGE, limit - found.length);
+      const query = new URLSearchParams([
+        ...given,
+        ["limit", String(left)],
+        ...(next === null ? [] : [["after", next]]),
+      ]);
+      const page: { leases: Lease[]; next: string | null } = bodyOf(await ask({ path: `/leases?${query}` }));
+      found.push(...page.leases);
+      next = page.next;
+    } while (next !== null && (limit === 0 || found.length < limit));
+    if (options.json === true) call.print(JSON.stringify(found, null, 2));
+    else {
+      call.print(describeLeases(found));
+      if (next !== null) call.warn(`There are more after ${next}: --limit 0 shows all`);
+    }
+    return EXIT.ok;
+  },
+};
+
+/** Leases for people. */
+export function describeLeases(leases: readonly Lease[]): string {
+  if (leases.length === 0) return "No lease matches.";
+  const rows = leases.map(({ address, state, client, hostname, remainingSeconds, expires, node }) => [
+    address,
+    client.chaddr,
+    client.identifier === null ? "" : client.identifier,
+    printable(hostname ?? ""),
+    state === "bound" ? (remainingSeconds > 0 ? `${span(remainingSeconds)} left` : "running") : state,
+    expires?.slice(0, 19).replace("T", " ") ?? "",
+    String(node),
+  ]);
+  return table(["address", "hardware", "client id", "host name", "state", "until (UTC)", "node"], rows).join("\n");
+}
+
+const ranges: CommandSpec = {
+  name: "ranges",
+  summary: "How full the pools are, and which node gives addresses from where (all of it on the leader)",
+  options: [...ASKING, JSON_OPTION],
+  examples: ["ranges", "ranges --json"],
+  run: async (call) => {
+    const ask = await asking(call);
+    const answer = bodyOf<Ranges>(await ask({ path: "/ranges" }));
+    call.print(call.options.json === true ? JSON.stringify(answer, null, 2) : describeShares(answer));
+    return EXIT.ok;
+  },
+};
+
+/** Pools and shares for people. */
+export function describeShares({ pools }: Ranges): string {
+  const blocks = pools.map(({ range, subnet, use, nodes }) =>
+    [
+      `${range} in ${subnet}: ${use.bound} leased, ${use.free} free, ${use.offered} offered, ${use.reserved} reserved, ` +
+      `${use.resting} resting (${percent(use.bound, use.addresses)} used)`,
+      ...table(
+        ["  node", "addresses", "free", "ranges"],
+        nodes.map(({ id, addresses, free, ranges }) => {
+          const more = ranges.length > RANGES_SHOWN ? `, and ${ranges.length - RANGES_SHOWN} more` : "";
+          return [`  ${id}`, String(addresses), String(free), `${ranges.slice(0, RANGES_SHOWN).join(", ")}${more}`];
+        }),
+        { right: ["addresses", "free"] },
+      ),
+    ].join("\n")
+  );
+  return blocks.length === 0 ? "No pools are known here yet." : blocks.join("\n\n");
+}
+
+const RANGES_SHOWN = 3;
+
+export const LOOKING: readonly CommandSpec[] = [status, leases, ranges];

@@ -1,0 +1,209 @@
+/**
+ * One TCP connection between two members: sealed frames, each behind its length.
+ *
+ * Both sides first send 16 random octets in clear. Every frame is sealed with both random strings, its direction and its
+ * number on the connection as context: it opens at this one place only, so nothing can be replayed, left out or put in
+ * another order. The nonce is the sender's counter that datagrams take from as well.
+ *
+ * `read` and `write` wait for the other side, each at most `stallMs` for a whole frame, so that a peer that stops can't hold
+ * anything for ever; a reader that takes its time holds the writer back.
+ */
+
+import { DOMAIN, type Opened, SEAL_BYTES, type Sealer } from "../../src/cluster/wire/seal.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
+
+const CHALLENGE_BYTES = 16;
+const LENGTH_BYTES = 4;
+const READ_BYTES = 64 * 1024;
+
+/** Why a connection was given up. */
+export type ConnectionFault = "stalled" | "closed" | "tooLarge" | "refused" | "full";
+
+/** A connection is of no more use. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+  readonly fault: ConnectionFault;
+  constructor(fault: ConnectionFault, message: string) {
+    super(message);
+    this.fault = fault;
+  }
+}
+
+/** Runs a task that closing the connection ends; rejects as `stalled` when it takes too long. */
+export async function within<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
+  let stalled = false;
+  const timer = setTimeout(() => {
+    stalled = true;
+    closeQuietly(conn);
+  }, ms);
+  try {
+    return await task;
+  } catch (error) {
+    if (stalled) throw new ConnectionError("stalled", `${what} took longer than ${ms} ms`);
+    if (error instanceof ConnectionError) throw error;
+    throw new ConnectionError("closed", error instanceof Error ? error.message : String(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function closeQuietly(conn: { close(): void }): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed by the other side or a timer already.
+  }
+}
+
+/** How frames are sealed and judged. */
+export interface FramesOptions {
+  readonly sealer: Sealer;
+  /** Whether this side opened the connection. */
+  readonly client: boolean;
+  readonly stallMs: number;
+  /** Hears of frames that do not open. */
+  readonly refused: (opened: Extract<Opened, { ok: false }>) => void;
+}
+
+/** Frames over one connection. */
+export class Frames {
+  readonly #conn: Deno.Conn;
+  readonly #sealer: Sealer;
+  readonly #refused: (opened: Extract<Opened, { ok: false }>) => void;
+  /** How long a frame may take. */
+  stallMs: number;
+  readonly #client: boolean;
+  /** Both challenges, direction, number. */
+  readonly #context = new Uint8Array(2 * CHALLENGE_BYTES + 1 + 4);
+  readonly #contextView = new DataView(this.#context.buffer);
+  #buffer = new Uint8Array(READ_BYTES);
+  #from = 0;
+  #to = 0;
+  #sent = 0;
+  #received = 0;
+  #peer: NodeId | undefined;
+
+  private constructor(
+    conn: Deno.Conn,
+    options: FramesOptions,
+  ) {
+    this.#conn = conn;
+    this.#sealer = options.sealer;
+    this.#client = options.client;
+    this.stallMs = options.stallMs;
+    this.#refused = options.refused;
+  }
+
+  /** Exchanges the challenges. */
+  static async start(
+    conn: Deno.Conn,
+    options: FramesOptions,
+  ): Promise<Frames> {
+    const frames = new Frames(conn, options);
+    const own = crypto.getRandomValues(new Uint8Array(CHALLENGE_BYTES));
+    await within(
+      conn,
+      options.stallMs,
+      "the greeting",
+      (async () => {
+        await frames.#writeAll(own);
+        await frames.#fill(CHALLENGE_BYTES);
+      })(),
+    );
+    const theirs = frames.#take(CHALLENGE_BYTES);
+    frames.#context.set(options.client ? own : theirs, 0);
+    frames.#context.set(options.client ? theirs : own, CHALLENGE_BYTES);
+    return frames;
+  }
+
+  /** Who seals the frames that are read; undefined before the first. */
+  get peer(): NodeId | undefined {
+    return this.#peer;
+  }
+
+  /** Sends one frame; resolves when the system took it. */
+  async write(plain: Uint8Array): Promise<void> {
+    const sealed = this.#sealer.seal(DOMAIN.stream, plain, this.#contextOf(this.#client, this.#sent++));
+    const bytes = new Uint8Array(LENGTH_BYTES + sealed.length);
+    new DataView(bytes.buffer).setUint32(0, sealed.length);
+    bytes.set(sealed, LENGTH_BYTES);
+    await within(this.#conn, this.stallMs, "sending a frame", this.#writeAll(bytes));
+  }
+
+  /**
+   * Takes the next frame, of at most `plainBytesMax` octets; undefined when the other side is done. `idleMs` is how long it
+   * may take to begin.
+   */
+  async read(plainBytesMax: number, idleMs: number = this.stallMs): Promise<Uint8Array | undefined> {
+    if (this.#to === this.#from && !(await within(this.#conn, idleMs, "waiting for a frame", this.#more()))) {
+      return undefined;
+    }
+    return await within(this.#conn, this.stallMs, "receiving a frame", this.#readFrame(plainBytesMax));
+  }
+
+  close(): void {
+    closeQuietly(this.#conn);
+  }
+
+  async #readFrame(plainBytesMax: number): Promise<Uint8Array> {
+    await this.#fill(LENGTH_BYTES);
+    const head = this.#take(LENGTH_BYTES);
+    const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
+    // Judged before anything is kept for it.
+    if (length > plainBytesMax + SEAL_BYTES) throw new ConnectionError("tooLarge", `a frame of ${length} octets`);
+    await this.#fill(length);
+    const context = this.#contextOf(!this.#client, this.#received++);
+    // A connection's source address says little; datagrams tell which run of a member is the present one.
+    const mayBegin = (node: NodeId) => this.#sealer.runOf(node) === undefined;
+    const opened = this.#sealer.open(DOMAIN.stream, this.#take(length), context, mayBegin);
+    if (!opened.ok) {
+      this.#refused(opened);
+      throw new ConnectionError("refused", `a frame was refused (${opened.error})`);
+    }
+    this.#peer ??= opened.run.node;
+    if (this.#peer !== opened.run.node) throw new ConnectionError("refused", "two senders on one connection");
+    return opened.plain;
+  }
+
+  #contextOf(fromClient: boolean, number: number): Uint8Array {
+    this.#context[2 * CHALLENGE_BYTES] = fromClient ? 0 : 1;
+    this.#contextView.setUint32(2 * CHALLENGE_BYTES + 1, number);
+    return this.#context;
+  }
+
+  async #fill(octets: number): Promise<void> {
+    while (this.#to - this.#from < octets) {
+      if (!(await this.#more(octets))) throw new ConnectionError("closed", "the other side closed in mid-frame");
+    }
+  }
+
+  /** Reads once; the buffer grows by what came, not by what was announced. */
+  async #more(wanted = 1): Promise<boolean> {
+    if (this.#from > 0) {
+      this.#buffer.copyWithin(0, this.#from, this.#to);
+      this.#to -= this.#from;
+      this.#from = 0;
+    }
+    if (this.#to === this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(Math.min(2 * this.#buffer.length, wanted), this.#to + READ_BYTES));
+      grown.set(this.#buffer);
+      this.#buffer = grown;
+    }
+    const count = await this.#conn.read(this.#buffer.subarray(this.#to));
+    if (count === null) return false;
+    this.#to += count;
+    return true;
+  }
+
+  /** A view that the next read writes over. */
+  #take(octets: number): Uint8Array {
+    const bytes = this.#buffer.subarray(this.#from, this.#from + octets);
+    this.#from += octets;
+    return bytes;
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let rest = bytes;
+    while (rest.length > 0) rest = rest.subarray(await this.#conn.write(rest));
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What was received and not taken: counted by kind, and told once per kind and sender until it stops for a while. The first
+ * thing an operator sees of a wrong key or of two nodes with one id is a line of these.
+ */
+
+import { WIRE_ERRORS, type WireError } from "../../src/cluster/wire/codec.ts";
+import { SEAL_ERRORS, type SealError } from "../../src/cluster/wire/seal.ts";
+import type { NodeId } from "../../src/cluster/wire/messages.ts";
+import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+
+/** Why something received was dropped, beside what sealing and decoding find. */
+const TRANSPORT_ERRORS = [
+  /** Authentic, from a member, but not from that member's address. */
+  "wrongAddress",
+  /** Sealed as this node's own by another process. */
+  "ownId",
+  /** The envelope names another sender than the seal. */
+  "wrongEnvelope",
+] as const;
+
+export type RefusalKind = SealError | WireError["kind"] | (typeof TRANSPORT_ERRORS)[number];
+
+export const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, ...TRANSPORT_ERRORS];
+
+/** Something wrong that was seen lately. */
+export interface Problem {
+  readonly kind: RefusalKind;
+  /** Who it claims to be from; undefined when that can't be read. */
+  readonly node: NodeId | undefined;
+  /** Where the last one came from. */
+  readonly address: Ipv4;
+  readonly count: number;
+  /** Monotonic, of the last one. */
+  readonly lastMs: number;
+  /** One line: what it is and what to do. */
+  readonly message: string;
+}
+
+/** What is not seen again for this long is over; seen later it is told anew. */
+const OVER_MS = 60_000;
+/** Claimed senders and kinds are few, but forged ones must not fill the memory. */
+const PROBLEMS_MAX = 256;
+
+/** Counts refusals and remembers the current problems. */
+export class Problems {
+  readonly counters: Record<RefusalKind, number> = Object.fromEntries(REFUSAL_KINDS.map((kind) => [kind, 0])) as Record<
+    RefusalKind,
+    number
+  >;
+  readonly #current = new Map<string, Problem>();
+  readonly #monotonicMs: () => number;
+  readonly #say: (problem: Problem) => void;
+
+  /** `say` gets each problem once, when it begins. */
+  constructor(options: { monotonicMs: () => number; say: (problem: Problem) => void }) {
+    this.#monotonicMs = options.monotonicMs;
+    this.#say = options.say;
+  }
+
+  refuse(kind: RefusalKind, address: Ipv4, node?: NodeId): void {
+    this.counters[kind]++;
+    const now = this.#monotonicMs();
+    const key = `${kind} ${node ?? "?"}`;
+    const before = this.#current.get(key);
+    const goesOn = before !== undefined && now - before.lastMs <= OVER_MS;
+    if (before === undefined && this.#current.size >= PROBLEMS_MAX) this.#forgetOldest();
+    const problem: Problem = {
+      kind,
+      node,
+      address,
+      count: (goesOn ? before.count : 0) + 1,
+      lastMs: now,
+      message: explain(kind, address, node),
+    };
+    this.#current.delete(key);
+    this.#current.set(key, problem);
+    if (!goesOn) this.#say(problem);
+  }
+
+  /** Those of the last minute, the latest last. */
+  list(): Problem[] {
+    const now = this.#monotonicMs();
+    return [...this.#current.values()].filter(({ lastMs }) => now - lastMs <= OVER_MS);
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#current.keys()) {
+      this.#current.delete(key);
+      return;
+    }
+  }
+}
+
+function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): string {
+  const from = formatIpv4(address);
+  const who = node === undefined ? from : `${from} (as node ${node})`;
+  switch (kind) {
+    case "wrongKey":
+      return `${who} uses another cluster key: copy the same key file to every node; to replace a key, ` +
+        "first add the new one as the second line everywhere";
+    case "forged":
+      return `${who} sends messages that its key did not seal: look for a faulty link, or for somebody who forges them`;
+    case "replayed":
+      return `${who} sends messages again: look for a loop in the network, or for somebody who recorded them`;
+    case "stale":
+      return `${who} sends messages of an earlier start of that node: ` +
+        "look for a second machine with this id, an old copy of its disk, or a clock that was set back";
+    case "copied":
+      return `${who} runs with the identity of another process: stop one of them, and give each node its own id and state directory`;
+    case "ownId":
+      return `${who} runs with the id of this node: give each node its own node.id`;
+    case "unknownSender":
+      return `${who} is no member of this cluster: dhcpcluster-node members add makes it one; else stop it`;
+    case "wrongAddress":
+      return `${who} does not send from that node's address: another machine uses its id, or it has moved: give each node its own node.id; ` +
+        "to move a member, remove it and add it with its new address";
+    case "sealVersion":
+    case "wireVersion":
+    case "unknownType":
+      return `${who} speaks another version of the protocol: install the same release on every node`;
+    case "tooShort":
+    case "badMagic":
+      return `${from} sends what is not of this cluster: find out what it is, or choose another cluster.port`;
+    case "wrongDomain":
+      return `${who} sends over UDP what was sealed for TCP or the reverse: look for somebody who recorded it`;
+    case "tooLong":
+    case "malformed":
+    case "badValue":
+    case "wrongEnvelope":
+      return `${who} sends messages that are not as they must be (${kind}): install the same release on every node`;
+  }
+}

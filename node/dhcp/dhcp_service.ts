@@ -1,0 +1,248 @@
+/**
+ * Serves DHCP: takes datagrams, hands them to the service while this node may serve, sends what it answers, counts and
+ * logs. Sockets, the store and timers belong to the caller.
+ */
+
+import type { Logger } from "@logtape/logtape";
+import { toHex } from "../../src/bytes/hex.ts";
+import { decode } from "../../src/dhcp/decode.ts";
+import { encode } from "../../src/dhcp/encode.ts";
+import { type Message, messageTypeOf } from "../../src/dhcp/message.ts";
+import type { DropReason } from "../../src/dhcp/server/action.ts";
+import type { Policy, Pool } from "../../src/dhcp/server/compiled_service.ts";
+import type { Arrival } from "../../src/dhcp/server/query.ts";
+import { type Agreement, Service, type ServiceEvents } from "../../src/dhcp/server/dhcp_server.ts";
+import { formatClient } from "../../src/lease/agreement/client_key.ts";
+import type { AnchoredClock, Instant } from "../../src/lease/agreement/clock.ts";
+import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
+import type { LeaseTable, PoolUse } from "../../src/lease/table/lease_table.ts";
+import type { LogLimiter } from "../../src/log/limiter.ts";
+import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import { DROP_ADVICE, DROP_WARNINGS } from "../admin/drop_advice.ts";
+import { type NodeCounters, TYPE_NAME, type Unserved } from "../admin/counters.ts";
+
+/** Sends one encoded reply to where the request came from; false when the system would not take it. */
+export type ReplySender = (bytes: Uint8Array, reply: Message, arrival: Arrival) => boolean;
+
+/** Something that happened to a lease here. */
+export interface LeaseEvent {
+  readonly kind: "granted" | "released" | "declined";
+  readonly address: Ipv4;
+  readonly detail: LeaseDetail;
+}
+
+/** What the service needs from its surroundings. */
+export interface DhcpServiceOptions {
+  readonly policy: Policy;
+  readonly table: LeaseTable;
+  readonly agreement: Agreement;
+  readonly clock: AnchoredClock;
+  readonly counters: NodeCounters;
+  readonly log: Logger;
+  readonly limiter: LogLimiter;
+  readonly now: () => Instant;
+  /** Why this node does not serve now; undefined when it does. */
+  readonly unserved: (now: Instant) => Unserved | undefined;
+  /** Hears of leases. */
+  readonly happened?: (event: LeaseEvent) => void;
+}
+
+/** So many addresses are counted whenever somebody asks; more of them at most every two seconds. */
+const COUNTED_AT_ONCE = 50_000;
+const USE_VALID_MS = 2_000;
+
+/** The DHCP server of one node. */
+export class DhcpService {
+  readonly #options: DhcpServiceOptions;
+  readonly #service: Service;
+  #use:
+    | {
+      readonly policy: Policy;
+      readonly atMs: number;
+      readonly validMs: number;
+      readonly uses: readonly { pool: Pool; use: PoolUse }[];
+    }
+    | undefined;
+
+  constructor(options: DhcpServiceOptions) {
+    this.#options = options;
+    const { policy, table, agreement } = options;
+    this.#service = new Service({ policy, table, agreement, events: this.#events() });
+  }
+
+  get table(): LeaseTable {
+    return this.#options.table;
+  }
+
+  get policy(): Policy {
+    return this.#service.policy;
+  }
+
+  /** See `Service.pools`. */
+  get pools(): Service["pools"] {
+    return this.#service.pools;
+  }
+
+  /** The longest lease that the configuration gives. */
+  get limits(): Service["limits"] {
+    return this.#service.limits;
+  }
+
+  /**
+   * Each pool with how its addresses are used now; empty while there is no time. Of very many addresses as they were used a
+   * moment ago: counting a million takes as long as a few dozen exchanges, and everybody who looks asks for it.
+   */
+  poolUse(): readonly { pool: Pool; use: PoolUse }[] {
+    const { clock, now, table } = this.#options;
+    const at = now();
+    const known = this.#use;
+    const age = at.monotonicMs - (known?.atMs ?? -Infinity);
+    if (known !== undefined && known.policy === this.policy && age < known.validMs) return known.uses;
+    const time = clock.bounds(at);
+    if (time === undefined) return [];
+    const uses = this.policy.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
+    const addresses = uses.reduce((sum, { use }) => sum + use.addresses, 0);
+    const validMs = addresses > COUNTED_AT_ONCE ? USE_VALID_MS : 0;
+    this.#use = { policy: this.policy, atMs: at.monotonicMs, validMs, uses };
+    return uses;
+  }
+
+  /** Handles one datagram; never throws, whatever is in it. `send` is kept until the reply may leave. */
+  receive(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {
+    const { counters, log, limiter, now } = this.#options;
+    try {
+      this.#handle(bytes, arrival, send);
+    } catch (error) {
+      // Our own mistake, which one client's datagram must not turn into an outage for all.
+      counters.faults += 1;
+      if (limiter.admit("fault", now().monotonicMs)) {
+        log.error("Broken invariant on a datagram from {from}; please report it: {error}", {
+          from: formatIpv4(arrival.from),
+          error: error instanceof Error ? error.stack ?? error.message : String(error),
+        });
+      }
+    }
+  }
+
+  /** Lets time pass: call it about ten times a second. */
+  tick(now: Instant): void {
+    this.#service.tick(now, this.#options.clock.bounds(now));
+  }
+
+  /** Serves another configuration from now on. */
+  reconfigure(policy: Policy): void {
+    const now = this.#options.now();
+    this.#service.reconfigure(policy, now, this.#options.clock.bounds(now));
+  }
+
+  #handle(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {
+    const { counters, clock, now, unserved } = this.#options;
+    const decoded = decode(bytes);
+    if (!decoded.ok) {
+      const { kind, field, offset } = decoded.error;
+      counters.undecodable[kind] += 1;
+      this.#complain(kind, "Dropped a datagram from {from}: {kind} in {field} at octet {offset}", {
+        from: formatIpv4(arrival.from),
+        kind,
+        field,
+        offset,
+      });
+      return;
+    }
+    const message = decoded.value;
+    const type = TYPE_NAME.get(messageTypeOf(message) ?? 0);
+    if (type !== undefined) counters.received[type] += 1;
+    const at = now();
+    const why = unserved(at);
+    const time = clock.bounds(at);
+    // An offer that can't be kept would only lead the client astray.
+    if (why !== undefined || time === undefined) {
+      counters.unserved[why ?? "clock"] += 1;
+      return;
+    }
+    const startedMs = performance.now();
+    const answer = (reply: Message, bytesMax: number) => {
+      this.#send(reply, bytesMax, arrival, send);
+      const endedMs = performance.now();
+      counters.answers.observe(endedMs - startedMs, endedMs);
+    };
+    const action = this.#service.handle(message, arrival, at, time, answer);
+    if (action.kind !== "drop") return;
+    counters.dropped[action.reason] += 1;
+    this.#complainOfDrop(action.reason, message, arrival);
+  }
+
+  #events(): ServiceEvents {
+    const { counters, log, limiter, now } = this.#options;
+    return {
+      granted: ({ address, client, leaseSeconds, detail }) => {
+        counters.granted += 1;
+        this.#options.happened?.({ kind: "granted", address, detail });
+        log.debug("Leased {address} to {client} for {leaseSeconds} s", () => ({
+          address: formatIpv4(address),
+          client: formatClient(client),
+          leaseSeconds,
+        }));
+      },
+      failed: ({ address, client }, reason) => {
+        counters.failedGrants[reason] += 1;
+        this.#complain(reason, "No lease of {address} for {client}: {reason}", {
+          address: formatIpv4(address),
+          client: formatClient(client),
+          reason,
+        });
+      },
+      ended: ({ address, client, how, detail }) => {
+        counters[how] += 1;
+        this.#options.happened?.({ kind: how, address, detail });
+        const properties = { address: formatIpv4(address), client: formatClient(client) };
+        if (how === "released") log.debug("Released {address} by {client}", properties);
+        else if (limiter.admit("declined", now().monotonicMs)) {
+          log.warn(
+            "{address} was declined by {client}: another host uses it; find that host, the address rests",
+            properties,
+          );
+        }
+      },
+    };
+  }
+
+  #send(reply: Message, bytesMax: number, arrival: Arrival, send: ReplySender): void {
+    const { counters } = this.#options;
+    const { bytes, omitted } = encode(reply, { bytesMax });
+    if (omitted.length > 0) {
+      counters.shortened += 1;
+      this.#complain("shortened", "A reply lost options {omitted}: the client takes {bytesMax} octets", {
+        omitted: omitted.join(", "),
+        bytesMax,
+      });
+    }
+    if (!send(bytes, reply, arrival)) {
+      counters.unsent += 1;
+      return;
+    }
+    const type = TYPE_NAME.get(messageTypeOf(reply) ?? 0);
+    if (type !== undefined) counters.sent[type] += 1;
+  }
+
+  #complainOfDrop(reason: DropReason, message: Message, arrival: Arrival): void {
+    const { limiter, log, now } = this.#options;
+    if (!limiter.admit(reason, now().monotonicMs)) return;
+    const properties = {
+      client: toHex(message.chaddr, ":"),
+      from: formatIpv4(arrival.from),
+      giaddr: formatIpv4(message.giaddr),
+      reason,
+      advice: DROP_ADVICE[reason],
+    };
+    const text = "No answer to {client} from {from} (giaddr {giaddr}): {reason}: {advice}";
+    if (DROP_WARNINGS.has(reason)) log.warn(text, properties);
+    else log.info(text, properties);
+  }
+
+  /** Says something that outsiders can cause at will: a few times per kind and interval. */
+  #complain(key: string, message: string, properties: Record<string, unknown>): void {
+    const { limiter, log, now } = this.#options;
+    if (limiter.admit(key, now().monotonicMs)) log.info(message, properties);
+  }
+}

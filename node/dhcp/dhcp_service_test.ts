@@ -1,0 +1,174 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { decode } from "../../src/dhcp/decode.ts";
+import { encode } from "../../src/dhcp/encode.ts";
+import type { Message } from "../../src/dhcp/message.ts";
+import type { ServiceConfig } from "../../src/dhcp/server/config.ts";
+import { Policy } from "../../src/dhcp/server/compiled_service.ts";
+import {
+  clientMessage,
+  ip,
+  type MessageParts,
+  SERVER,
+  service,
+  SoloService,
+  subnet,
+} from "../../src/dhcp/server/testing.ts";
+import { AnchoredClock, type Instant } from "../../src/lease/agreement/clock.ts";
+import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
+import type { LeaseRow } from "../../src/lease/agreement/slot.ts";
+import { LogLimiter } from "../../src/log/limiter.ts";
+import { logger } from "../../src/log/configure.ts";
+import { formatIpv4 } from "../../src/net/ipv4.ts";
+import { NodeCounters, TYPE_NAME, type Unserved } from "../admin/counters.ts";
+import { DhcpService } from "./dhcp_service.ts";
+
+const NETWORK = service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"])]);
+const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), attached: false };
+
+/** A service with a disk whose syncs the test performs. */
+function started(config: ServiceConfig = NETWORK) {
+  let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
+  const clock = new AnchoredClock();
+  clock.anchor(now);
+  let why: Unserved | undefined;
+  const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
+  const sent: string[] = [];
+  const counters = new NodeCounters();
+  const solo = new SoloService({ config, clock, persist: (row, durable) => void writes.push({ row, durable }) });
+  const { proposer } = solo;
+  const dhcp = new DhcpService({
+    policy: solo.service.policy,
+    table: solo.table,
+    agreement: solo.agreement,
+    clock,
+    counters,
+    log: logger("test"),
+    limiter: new LogLimiter(),
+    now: () => now,
+    unserved: () => why,
+  });
+  const send = (bytes: Uint8Array, reply: Message) => {
+    const decoded = decode(bytes);
+    strictEqual(decoded.ok, true, "what is sent decodes");
+    sent.push(`${TYPE_NAME.get(reply.options.get(53)?.[0] ?? 0)} ${formatIpv4(reply.yiaddr)}`);
+    return true;
+  };
+  return {
+    dhcp,
+    counters,
+    proposer,
+    sent,
+    writes,
+    receive: (bytes: Uint8Array) => dhcp.receive(bytes, ARRIVAL, send),
+    say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) {
+      dhcp.receive(encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts })).bytes, ARRIVAL, send);
+    },
+    refuse: (reason: Unserved) => why = reason,
+    sync() {
+      for (const { durable } of writes.splice(0)) durable(now);
+    },
+    wait(ms: number) {
+      now = { wallMs: now.wallMs + ms, monotonicMs: now.monotonicMs + ms };
+      proposer.tick(now);
+      dhcp.tick(now);
+    },
+  };
+}
+
+const REQUEST = { server: SERVER, requested: "10.77.1.0" };
+
+Deno.test("service: the DHCPACK leaves after the sync, the DHCPOFFER at once", () => {
+  const s = started();
+  s.say("DISCOVER", 1);
+  s.say("REQUEST", 1, REQUEST);
+  deepStrictEqual(s.sent, ["OFFER 10.77.1.0"]);
+  strictEqual(s.proposer.pending, 1);
+  s.sync();
+  deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "ACK 10.77.1.0"]);
+  deepStrictEqual([s.counters.received.REQUEST, s.counters.sent.ACK, s.counters.granted], [1, 1, 1]);
+});
+
+Deno.test("service: a disk that hangs costs the answer, and the address is free for another attempt", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.wait(PROPOSAL_MS + 1);
+  s.sync();
+  deepStrictEqual(s.sent, []);
+  strictEqual(s.counters.failedGrants.timeout, 1);
+  s.say("REQUEST", 2, REQUEST);
+  s.sync();
+  deepStrictEqual(s.sent, ["ACK 10.77.1.0"]);
+});
+
+Deno.test("service: a retransmission while the disk works gets its own answer from the same commit", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.say("REQUEST", 1, REQUEST);
+  strictEqual(s.writes.length, 1);
+  s.sync();
+  deepStrictEqual(s.sent, ["ACK 10.77.1.0", "ACK 10.77.1.0"]);
+});
+
+Deno.test("service: what is no message, and what deserves no answer, is counted by reason", () => {
+  const s = started();
+  s.receive(new Uint8Array(10));
+  s.receive(new Uint8Array(300));
+  s.say("REQUEST", 1, { server: "10.99.0.99", requested: "10.77.1.0" });
+  s.say("DISCOVER", 2, { giaddr: "10.99.0.1" });
+  deepStrictEqual([s.counters.undecodable.truncated, s.counters.undecodable.badValue], [1, 1]);
+  deepStrictEqual([s.counters.dropped.otherServer, s.counters.dropped.noSubnet], [1, 1]);
+  deepStrictEqual(s.sent, []);
+});
+
+Deno.test("service: a reload keeps what is pending and the leases", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.dhcp.reconfigure(new Policy(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 })));
+  s.say("DISCOVER", 2);
+  strictEqual(s.dhcp.policy.config.revision, 2);
+  s.sync();
+  deepStrictEqual(s.sent, ["OFFER 10.77.2.0", "ACK 10.77.1.0"]);
+  strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
+  s.say("REQUEST", 1, { ciaddr: "10.77.1.0", xid: 9 });
+  strictEqual(s.sent.at(-1), "NAK 0.0.0.0", "its address is in no pool any more");
+});
+
+Deno.test("service: while the store does not work nothing is offered or promised", () => {
+  const s = started();
+  s.refuse("store");
+  s.say("DISCOVER", 1);
+  s.say("REQUEST", 1, REQUEST);
+  deepStrictEqual([s.sent, s.writes.length, s.counters.unserved.store], [[], 0, 2]);
+});
+
+Deno.test("service: a client that gets another address of its subnet leaves the former one to others", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.sync();
+  s.wait(121_000);
+  s.say("REQUEST", 1, { server: SERVER, requested: "10.77.1.5", xid: 7 });
+  s.sync();
+  strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "released");
+  strictEqual(s.dhcp.table.get(ip("10.77.1.5")).state, "bound");
+});
+
+Deno.test("service: a late request for another address does not end the lease that the client has by now", () => {
+  const s = started();
+  s.say("REQUEST", 1, REQUEST);
+  s.sync();
+  s.wait(60_000);
+  s.say("REQUEST", 1, { server: SERVER, requested: "10.77.1.5", xid: 7 });
+  s.sync();
+  strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
+});
+
+Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {
+  const s = started();
+  s.say("DISCOVER", 1);
+  s.dhcp.reconfigure(new Policy({ ...NETWORK, revision: 2, leaseSeconds: 60 }));
+  s.say("DISCOVER", 2);
+  deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "OFFER 10.77.1.1"]);
+  s.dhcp.reconfigure(new Policy(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 })));
+  s.say("DISCOVER", 3);
+  strictEqual(s.sent.at(-1), "OFFER 10.77.1.2");
+});

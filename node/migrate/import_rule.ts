@@ -1,0 +1,96 @@
+/**
+ * Which leases of another server a node takes, before anybody looks whether the address is free: decided from the
+ * configuration alone, so that a dry run decides the same.
+ */
+
+import type { Policy, Reservation, Subnet } from "../../src/dhcp/server/compiled_service.ts";
+import { INFINITE_SECONDS } from "../../src/dhcp/server/compiled_service.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
+import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
+import { type Ipv4, parseIpv4, rangeContains } from "../../src/net/ipv4.ts";
+import { readOctets } from "../admin/leases.ts";
+
+/** A lease that another server gave. */
+export interface ImportedLease {
+  readonly address: string;
+  /** Hexadecimal; the client is known by it when it is given, else by its hardware address. */
+  readonly identifier?: string | null | undefined;
+  readonly htype?: number | undefined;
+  readonly chaddr?: string | undefined;
+  readonly hostname?: string | null | undefined;
+  /** ISO 8601; null: it does not end. */
+  readonly expires: string | null;
+}
+
+/** What to propose, or why nothing. */
+export type Judged =
+  | { readonly outcome: "refused"; readonly problem: string }
+  | { readonly outcome: "expired" }
+  | {
+    readonly address: Ipv4;
+    readonly client: ClientKey;
+    readonly leaseMs: number;
+    readonly detail: LeaseDetail;
+  };
+
+/** Judges a lease; `maxLeaseMs` is the longest that any lease may run here, `nowMs` counts from 1970. */
+export function judgeImport(
+  lease: ImportedLease,
+  { policy, maxLeaseMs, nowMs }: { readonly policy: Policy; readonly maxLeaseMs: number; readonly nowMs: number },
+): Judged {
+  const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
+  const address = parseIpv4(lease.address);
+  if (address === undefined) return refuse("this is not an IPv4 address");
+  const subnet = policy.subnetOf(address);
+  if (subnet === undefined) return refuse("no configured subnet has it: add the subnet first");
+  const reserved = policy.reservationAt(address);
+  const pool = subnet.pools.find(({ range }) => rangeContains(range, address));
+  if (pool === undefined && reserved === undefined) return refuse("it lies in no pool of its subnet");
+  const client = clientOf(lease, policy, subnet);
+  if (typeof client === "string") return refuse(client);
+  if (reserved !== undefined && client.reservation !== reserved) return refuse("it is reserved for somebody else");
+  const endMs = lease.expires === null ? Infinity : Date.parse(lease.expires);
+  if (Number.isNaN(endMs)) return refuse(`"${lease.expires}" is no time`);
+  if (endMs <= nowMs) return { outcome: "expired" };
+  const isEndless = endMs === Infinity && policy.maxLeaseSeconds === INFINITE_SECONDS;
+  if (endMs - nowMs > maxLeaseMs && !isEndless) {
+    return refuse(
+      "it runs longer than any lease may here, and its client would keep it when others may have it: raise maxLeaseTime first",
+    );
+  }
+  const leaseMs = Math.min(endMs - nowMs, maxLeaseMs);
+  const detail = { ...client.detail, lastSeen: nowMs, expires: Math.floor(nowMs + leaseMs) };
+  return { address, client: client.key, leaseMs, detail };
+}
+
+interface ImportedClient {
+  readonly key: ClientKey;
+  readonly detail: LeaseDetail;
+  readonly reservation: Reservation | undefined;
+}
+
+function clientOf(lease: ImportedLease, policy: Policy, subnet: Subnet): ImportedClient | string {
+  const chaddr = lease.chaddr === undefined || lease.chaddr === "" ? new Uint8Array() : readOctets(lease.chaddr);
+  if (chaddr === undefined || chaddr.length > 16) return `"${lease.chaddr}" is no hardware address`;
+  const { htype = 1, identifier } = lease;
+  const hasIdentifier = identifier !== undefined && identifier !== null && identifier !== "";
+  const octets = hasIdentifier ? readOctets(identifier) : undefined;
+  if (hasIdentifier && (octets === undefined || octets.length < 2 || octets.length > 255)) {
+    return `"${identifier}" is no client identifier`;
+  }
+  if (octets === undefined && chaddr.length === 0) return "it names neither a client identifier nor a hardware address";
+  const hardware = Uint8Array.of(htype, ...chaddr);
+  const reservation = policy.reservationFor(subnet, { clientId: octets, hardware });
+  // As for its requests: reserved by hardware, a client is known by it whatever identifier it sends.
+  const clientId = reservation?.config.hardware === undefined ? octets : undefined;
+  const key = clientKey({
+    subnet: subnet.prefix.address,
+    tag: clientId === undefined ? CLIENT_TAG.hardware : CLIENT_TAG.clientIdentifier,
+    bytes: clientId ?? hardware,
+  });
+  // Printable and at most 255 octets, like what clients send.
+  const hostname = (lease.hostname ?? "").replaceAll(/[^\x21-\x7e]/g, "").slice(0, 255);
+  const empty = new Uint8Array();
+  const detail = { htype, chaddr, hostname, circuitId: empty, remoteId: empty, giaddr: 0, lastSeen: 0, expires: 0 };
+  return { key, detail, reservation };
+}

@@ -1,0 +1,53 @@
+/**
+ * The relay agent information that an interface adds to its clients' requests (option 82, RFC 3046). It depends on
+ * configuration only, so it is encoded once and not per request.
+ */
+
+import {
+  encodeRelayAgentInformation,
+  RELAY_FLAG_UNICAST,
+  type RelayAgentInformation,
+} from "../../src/dhcp/relay_agent_information.ts";
+import type { Ipv4 } from "../../src/net/ipv4.ts";
+import type { Gateway } from "./config.ts";
+
+/** What goes into option 82. */
+export interface InformationOptions {
+  /** Names the interface to this relay and to the server (RFC 3046 §3.1). */
+  readonly circuitId: Uint8Array;
+  /** Names this relay, or the interface, among all (RFC 3046 §3.2). */
+  readonly remoteId: Uint8Array;
+  /** Names the customer behind the interface (RFC 3993 §3). */
+  readonly subscriberId?: Uint8Array;
+  /** Names this relay, whatever becomes of its interfaces (RFC 6925 §5). */
+  readonly relayId?: Uint8Array;
+  /** An address on the client's link, to tell the server which one that is (RFC 3527). */
+  readonly linkSelection?: Ipv4;
+  /** Make clients see the relay as their server at this address, so that they renew through it (RFC 5107). */
+  readonly serverIdentifierOverride?: Ipv4;
+}
+
+/**
+ * Encodes option 82 for requests that came as broadcasts and for those that came by unicast. They differ in the flags
+ * sub-option (RFC 5010), which RFC 5107 §4 wants beside the override: by it the server tells renewing clients from
+ * rebinding ones.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * const { broadcast } = informationFor({
+ *   circuitId: Uint8Array.of(7),
+ *   remoteId: Uint8Array.of(8, 9),
+ *   linkSelection: 0x0a4d0001,
+ * });
+ * deepStrictEqual(broadcast, Uint8Array.of(1, 1, 7, 2, 2, 8, 9, 5, 4, 10, 77, 0, 1));
+ * ```
+ */
+export function informationFor(options: InformationOptions): Gateway["information"] {
+  const common: RelayAgentInformation = options;
+  const variant = (flags: number) =>
+    encodeRelayAgentInformation(
+      options.serverIdentifierOverride === undefined ? common : { ...common, flags },
+    );
+  return { broadcast: variant(0), unicast: variant(RELAY_FLAG_UNICAST) };
+}

@@ -1,0 +1,82 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import type { HealthResult, PingResult } from "../select/evidence.ts";
+import { Measurer, PING_RETRY_MS } from "./prober.ts";
+import type { Pinger } from "./ping.ts";
+
+const READY: HealthResult = { kind: "answered", ready: true, rttMs: 5 };
+const PONG: PingResult = { kind: "answered", rttMs: 2 };
+const NO_PING: PingResult = { kind: "impossible", reason: "not installed" };
+
+/** Runs a measurer of two nodes until it has told `count` things, and returns them. */
+async function told(
+  count: number,
+  options: { ping?: Pinger; health?: (url: string) => Promise<HealthResult>; now?: () => number },
+): Promise<string[]> {
+  const lines: string[] = [];
+  const enough = Promise.withResolvers<void>();
+  const tell = (line: string) => {
+    lines.push(line);
+    if (lines.length === count) enough.resolve();
+  };
+  const measurer = new Measurer({
+    nodes: [{ address: 1, health: "one" }, { address: 2, health: "two" }],
+    intervalMs: 5,
+    timeoutMs: 5,
+    witness: {
+      pinged: (index, result) => tell(`${index} ping ${result.kind}`),
+      healthAsked: (index, result) => tell(`${index} health ${result.kind}`),
+      roundEnded: (index) => tell(`${index} ended`),
+    },
+    ping: options.ping,
+    askHealth: options.health ?? (() => Promise.resolve(READY)),
+    now: options.now ?? (() => 0),
+  });
+  await enough.promise;
+  measurer.close();
+  return lines.slice(0, count);
+}
+
+Deno.test("measurer: pings and asks every node, tells each result and then the end of the round", async () => {
+  const lines = await told(6, { ping: () => Promise.resolve(PONG) });
+  deepStrictEqual(lines.toSorted(), [
+    "0 ended",
+    "0 health answered",
+    "0 ping answered",
+    "1 ended",
+    "1 health answered",
+    "1 ping answered",
+  ]);
+  for (const node of ["0", "1"]) strictEqual(lines.filter((line) => line.startsWith(node)).at(-1), `${node} ended`);
+});
+
+Deno.test("measurer: a node that hangs delays no other node, and is not asked twice at a time", async () => {
+  let asked = 0;
+  const lines = await told(20, {
+    ping: () => Promise.resolve(PONG),
+    health: (url) => {
+      if (url === "two") return Promise.resolve(READY);
+      asked++;
+      return new Promise(() => {});
+    },
+  });
+  strictEqual(asked, 1);
+  ok(lines.filter((line) => line === "1 ended").length > 3);
+});
+
+Deno.test("measurer: a ping that can't be run is not tried every time, but again later", async () => {
+  let runs = 0;
+  let nowMs = 0;
+  const ping = () => {
+    runs++;
+    return Promise.resolve(NO_PING);
+  };
+  await told(30, { ping, now: () => nowMs });
+  // Both nodes' first rounds start together.
+  strictEqual(runs, 2);
+  await told(30, { ping, now: () => (nowMs += PING_RETRY_MS) });
+  ok(runs > 4);
+});
+
+Deno.test("measurer: without ping every round says so", async () => {
+  ok((await told(6, {})).includes("0 ping impossible"));
+});

@@ -1,0 +1,292 @@
+/**
+ * A new `service` section by command: every member that is there says whether it could serve it, and only then the leader
+ * takes it over (`config_replication.ts` distributes it). Anything else leaves everything as it was. A member that is away is reported
+ * and not waited for; one that is there and does not answer in time refuses by that, such as one of a release that does not
+ * know the question.
+ *
+ * Any member takes the command; one that does not lead hands it to the leader. One push at a time: the others are told so.
+ */
+
+import type { Instant } from "../../lease/agreement/clock.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { ConfigCheck, ConfigChecked, ConfigPush, ConfigPushed, NodeId } from "../wire/messages.ts";
+import type { Leadership } from "./quorum_status.ts";
+
+/** What came of a push. */
+export type PushResult =
+  /** `absent`: members that were not there; they take it when they come. */
+  | { readonly ok: true; readonly revision: number; readonly absent: readonly NodeId[] }
+  /** `unavailable`: nobody could decide; `refused`: somebody had a reason. */
+  | { readonly ok: false; readonly kind: "refused" | "unavailable"; readonly problems: readonly string[] };
+
+/** What is pushed. */
+export interface PushRequest {
+  readonly text: string;
+  /** 0: the next one. */
+  readonly revision: number;
+  /** Only ask everybody; take nothing over. */
+  readonly checkOnly: boolean;
+}
+
+type Message = ConfigPush | ConfigPushed | ConfigCheck | ConfigChecked;
+
+export interface PushPorts {
+  send(to: NodeId, message: Message): void;
+}
+
+/** How the rest of the node is asked. */
+export interface PushSurroundings {
+  readonly self: NodeId;
+  readonly leadership: Leadership;
+  /** All members. */
+  readonly members: () => readonly NodeId[];
+  readonly present: (now: Instant) => readonly NodeId[];
+  readonly hasMajority: (now: Instant) => boolean;
+  /** Newest revision that this node has taken. */
+  readonly newest: () => number;
+  /** Revision that a majority has and this node serves. */
+  readonly active: () => number;
+  /** What is wrong with a text here; undefined: nothing. */
+  readonly validate: (text: string) => string | undefined;
+  /** The text with another revision; undefined when it is no text of a `service` section. */
+  readonly revise: (text: string, revision: number) => string | undefined;
+  /** Takes over what everybody has agreed to. */
+  readonly take: (revision: number, text: string) => void;
+}
+
+/** A push that is being decided here. */
+interface Round {
+  readonly check: number;
+  readonly revision: number;
+  readonly text: string;
+  readonly checkOnly: boolean;
+  readonly term: number;
+  readonly endMs: number;
+  readonly absent: readonly NodeId[];
+  /** Who was asked and has not answered. */
+  readonly waiting: Set<NodeId>;
+  readonly problems: string[];
+  readonly done: (result: PushResult) => void;
+  askedMs: number;
+  /** It was taken over: now a majority has to have it. */
+  taken: boolean;
+}
+
+/** A push that the leader was asked for. */
+interface Handed {
+  readonly push: number;
+  readonly request: PushRequest;
+  readonly endMs: number;
+  readonly done: (result: PushResult) => void;
+  sentMs: number;
+}
+
+/** Results that a follower may ask for again. */
+const ANSWERED_MAX = 32;
+
+/** Pushes of one node, its own and those that it decides as the leader. */
+export class ConfigPushes {
+  readonly #around: PushSurroundings;
+  readonly #ports: PushPorts;
+  readonly #random: () => number;
+  #round: Round | undefined;
+  /** Whose command the round carries out, when it came from another member. */
+  #asker: { readonly from: NodeId; readonly push: number } | undefined;
+  readonly #handed = new Map<number, Handed>();
+  readonly #answered: { readonly from: NodeId; readonly answer: ConfigPushed }[] = [];
+
+  constructor(around: PushSurroundings, options: { ports: PushPorts; random: () => number }) {
+    this.#around = around;
+    this.#ports = options.ports;
+    this.#random = options.random;
+  }
+
+  /** Carries out a command; `done` runs once. */
+  push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
+    const { self, members, leadership } = this.#around;
+    if (members().length === 1 || leadership.role === "leader") return this.#begin(request, now, done);
+    if (leadership.leader === undefined || leadership.leader === self) {
+      return done(unavailable("nobody leads the cluster now: a majority of it has to be there"));
+    }
+    const push = this.#number();
+    const endMs = now.monotonicMs + CLUSTER_LIMITS.pushMs;
+    const handed: Handed = { push, request, endMs, done, sentMs: now.monotonicMs };
+    this.#handed.set(push, handed);
+    this.#hand(handed);
+  }
+
+  /** Takes a message of a member. */
+  receive(from: NodeId, message: Message, now: Instant): void {
+    switch (message.type) {
+      case "configPush":
+        return this.#asked(from, message, now);
+      case "configPushed":
+        return this.#answer(from, message);
+      case "configCheck": {
+        const problem = this.#around.validate(message.text) ?? "";
+        return this.#ports.send(from, { type: "configChecked", check: message.check, problem });
+      }
+      case "configChecked":
+        return this.#checked(from, message);
+    }
+  }
+
+  /** Lets time pass: asks again, decides, gives up. */
+  tick(now: Instant): void {
+    const ms = now.monotonicMs;
+    for (const handed of this.#handed.values()) {
+      if (ms >= handed.endMs) {
+        this.#handed.delete(handed.push);
+        handed.done(unavailable("the leader gave no answer: `config show` tells what is served"));
+      } else if (ms - handed.sentMs >= CLUSTER_LIMITS.repeatMs) {
+        handed.sentMs = ms;
+        this.#hand(handed);
+      }
+    }
+    const round = this.#round;
+    if (round !== undefined) this.#advance(round, ms);
+  }
+
+  #hand({ push, request }: Handed): void {
+    const { leader } = this.#around.leadership;
+    if (leader === undefined) return;
+    const { text, revision, checkOnly } = request;
+    this.#ports.send(leader, { type: "configPush", push, revision, text, checkOnly });
+  }
+
+  #asked(from: NodeId, { push, revision, text, checkOnly }: ConfigPush, now: Instant): void {
+    if (this.#asker?.from === from && this.#asker.push === push) return;
+    const answered = this.#answered.find((known) => known.from === from && known.answer.push === push);
+    if (answered !== undefined) return this.#ports.send(from, answered.answer);
+    if (this.#around.leadership.role !== "leader") return;
+    const before = this.#round;
+    this.#begin({ text, revision, checkOnly }, now, (result) => {
+      if (this.#asker?.push === push && this.#asker.from === from) this.#asker = undefined;
+      const answer = answerOf(push, result);
+      this.#answered.push({ from, answer });
+      if (this.#answered.length > ANSWERED_MAX) this.#answered.shift();
+      this.#ports.send(from, answer);
+    });
+    if (this.#round !== undefined && this.#round !== before) this.#asker = { from, push };
+  }
+
+  #answer(from: NodeId, { push, ok, unavailable, revision, absent, problems }: ConfigPushed): void {
+    const handed = this.#handed.get(push);
+    if (handed === undefined || from !== this.#around.leadership.leader) return;
+    this.#handed.delete(push);
+    handed.done(
+      ok ? { ok: true, revision, absent } : { ok: false, kind: unavailable ? "unavailable" : "refused", problems },
+    );
+  }
+
+  #begin(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
+    const { self, members, present, hasMajority, newest, revise, validate, leadership } = this.#around;
+    if (this.#round !== undefined) return done(unavailable("another push is being decided: try again in a moment"));
+    if (members().length > 1 && !hasMajority(now)) {
+      return done(unavailable("no majority of the cluster is there: nothing can be changed until one is"));
+    }
+    const current = newest();
+    const revision = request.revision === 0 ? current + 1 : request.revision;
+    if (revision <= current) {
+      return done(refused([`revision ${revision} is not above ${current}, which the cluster has: raise or omit it`]));
+    }
+    const text = revise(request.text, revision);
+    if (text === undefined) return done(refused(["this is no service section"]));
+    const problem = validate(text);
+    const there = present(now).filter((id) => id !== self && members().includes(id));
+    this.#round = {
+      check: this.#number(),
+      revision,
+      text,
+      checkOnly: request.checkOnly,
+      term: leadership.term,
+      endMs: now.monotonicMs + CLUSTER_LIMITS.pushCheckMs,
+      absent: members().filter((id) => id !== self && !there.includes(id)),
+      waiting: new Set(there),
+      problems: problem === undefined ? [] : [`node ${self}: ${problem}`],
+      done,
+      askedMs: now.monotonicMs,
+      taken: false,
+    };
+    this.#ask(this.#round);
+    this.#advance(this.#round, now.monotonicMs);
+  }
+
+  #ask({ waiting, check, text }: Round): void {
+    for (const id of waiting) this.#ports.send(id, { type: "configCheck", check, text });
+  }
+
+  #checked(from: NodeId, { check, problem }: ConfigChecked): void {
+    const round = this.#round;
+    if (round === undefined || round.check !== check || !round.waiting.delete(from)) return;
+    if (problem !== "") round.problems.push(`node ${from}: ${problem}`);
+  }
+
+  #advance(round: Round, ms: number): void {
+    const { leadership, members, newest, active, take } = this.#around;
+    const leads = members().length === 1 || (leadership.role === "leader" && leadership.term === round.term);
+    if (round.taken) {
+      if (active() >= round.revision) return this.#end(round, success(round));
+      if (!leads || ms >= round.endMs) {
+        const what = `revision ${round.revision} is on its way, and not yet at a majority: \`config show\` tells`;
+        this.#end(round, unavailable(what));
+      }
+      return;
+    }
+    if (!leads) return this.#end(round, unavailable("the lead has changed: try again"));
+    if (round.waiting.size > 0) {
+      if (ms >= round.endMs) {
+        for (const id of round.waiting) {
+          round.problems.push(`node ${id}: no answer in time; it may be of an older release: look at its log`);
+        }
+        return this.#end(round, refused(round.problems));
+      }
+      if (ms - round.askedMs >= CLUSTER_LIMITS.repeatMs) {
+        round.askedMs = ms;
+        this.#ask(round);
+      }
+      return;
+    }
+    if (round.problems.length > 0) return this.#end(round, refused(round.problems));
+    if (round.checkOnly) return this.#end(round, success(round));
+    // Somebody's file may have been newer meanwhile.
+    if (newest() >= round.revision) {
+      return this.#end(round, unavailable(`revision ${newest()} came in between: look at it, and try again`));
+    }
+    this.#round = { ...round, taken: true, endMs: ms + CLUSTER_LIMITS.pushCheckMs };
+    take(round.revision, round.text);
+  }
+
+  #end(round: Round, result: PushResult): void {
+    this.#round = undefined;
+    round.done(result);
+  }
+
+  #number(): number {
+    return Math.floor(this.#random() * 2 ** 48) + 1;
+  }
+}
+
+function success({ revision, absent }: Round): PushResult {
+  return { ok: true, revision, absent };
+}
+
+function refused(problems: readonly string[]): PushResult {
+  return { ok: false, kind: "refused", problems };
+}
+
+function unavailable(problem: string): PushResult {
+  return { ok: false, kind: "unavailable", problems: [problem] };
+}
+
+/** Answers are bounded by what a message may carry. */
+const PROBLEMS_MAX = 256;
+
+function answerOf(push: number, result: PushResult): ConfigPushed {
+  const base = { type: "configPushed", push } as const;
+  if (result.ok) {
+    return { ...base, ok: true, unavailable: false, revision: result.revision, absent: result.absent, problems: [] };
+  }
+  const problems = result.problems.slice(0, PROBLEMS_MAX);
+  return { ...base, ok: false, unavailable: result.kind === "unavailable", revision: 0, absent: [], problems };
+}

@@ -1,0 +1,274 @@
+/**
+ * Which `service` section holds: the newest revision that a majority has on disk. The leader distributes; who has a newer
+ * one offers it to the leader, who takes it over. Everybody hears everybody's revision in the heartbeats and so activates
+ * by itself once a majority has it. What the text means, and whether it is valid, is the caller's business.
+ *
+ * Two texts with one revision are an operator's mistake: it is said, and the leader's holds.
+ */
+
+import type { Instant } from "../../lease/agreement/clock.ts";
+import type { FactPorts } from "./vote.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { Config, NodeId } from "../wire/messages.ts";
+import type { Leadership } from "./quorum_status.ts";
+
+/** Keys of the persisted facts; always written together. */
+export const CONFIG_FACTS = { revision: "config:revision", text: "config:text" } as const;
+
+/** A configuration. The text must be made the same way everywhere, for it is compared. */
+export interface Configuration {
+  readonly revision: number;
+  readonly text: string;
+}
+
+export type ConfigNotice =
+  /** The local file is older than what the cluster serves: update it, it is not used. */
+  | { readonly kind: "configOutdated"; readonly file: number; readonly revision: number }
+  /** One revision, two texts: raise the revision of the one that is meant. `from` 0: the local file. */
+  | { readonly kind: "configConflict"; readonly revision: number; readonly from: NodeId }
+  /** A member sent a configuration that can't be used here. */
+  | { readonly kind: "configRefused"; readonly revision: number; readonly from: NodeId; readonly problem: string }
+  | { readonly kind: "configActivated"; readonly revision: number }
+  /** The local file, which was outdated or another text, is what the cluster serves. */
+  | { readonly kind: "configAgrees"; readonly revision: number };
+
+export interface ConfigPorts extends FactPorts {
+  send(to: NodeId, message: Config): void;
+  broadcast(message: Config): void;
+  notice(notice: ConfigNotice): void;
+}
+
+/** The configuration of one node. */
+export class Configs {
+  readonly #self: NodeId;
+  readonly #members: () => readonly NodeId[];
+  readonly #leadership: Leadership;
+  readonly #ports: ConfigPorts;
+  readonly #activate: (revision: number, text: string) => void;
+  readonly #validate: (text: string) => string | undefined;
+  /** Newest one taken, perhaps not on disk yet. */
+  #taken: Configuration | undefined;
+  #durable: Configuration | undefined;
+  #active: Configuration | undefined;
+  #file: Configuration | undefined;
+  /** What was said last about the file; undefined: nothing is wrong with it. */
+  #fileFault: string | undefined;
+  /** The leader was heard once with nothing newer than what is active here. */
+  #confirmed = false;
+  /** Revisions that other members have on disk. */
+  readonly #revisions = new Map<NodeId, number>();
+  /** When a member was last sent this node's configuration. */
+  readonly #sentMs = new Map<NodeId, number>();
+  #distributedTerm = -1;
+  #present: readonly NodeId[] = [];
+  readonly #said = new Set<string>();
+
+  constructor(options: {
+    self: NodeId;
+    /** All members, this one too; read at every use. */
+    members: () => readonly NodeId[];
+    leadership: Leadership;
+    /** What the facts say. */
+    stored: Configuration | undefined;
+    ports: ConfigPorts;
+    /** Makes a configuration the one that is served. */
+    activate: (revision: number, text: string) => void;
+    /** What is wrong with a text; undefined: nothing. */
+    validate?: (text: string) => string | undefined;
+  }) {
+    this.#self = options.self;
+    this.#members = options.members;
+    this.#leadership = options.leadership;
+    this.#ports = options.ports;
+    this.#activate = options.activate;
+    this.#validate = options.validate ?? (() => undefined);
+    this.#taken = options.stored;
+    this.#durable = options.stored;
+  }
+
+  /** Newest revision on this node's disk, for its heartbeats; 0: none. */
+  get revision(): number {
+    return this.#durable?.revision ?? 0;
+  }
+
+  /** Newest revision that this node has taken, though perhaps not on disk yet; 0: none. */
+  get newest(): number {
+    return this.#taken?.revision ?? 0;
+  }
+
+  /** Takes over what every member that is there could serve, on the leader; it must be newer. */
+  adopt(configuration: Configuration): void {
+    if (configuration.revision > this.newest) this.#take(configuration);
+  }
+
+  /** What is served; undefined until a majority has one. */
+  get active(): Configuration | undefined {
+    return this.#active;
+  }
+
+  /**
+   * Whether what is active here is what the cluster serves, as far as is known: who was away may have an old one, and so
+   * hears the leader first; later a majority that has a newer one is reason to wait for it.
+   */
+  get isCurrent(): boolean {
+    const active = this.#active;
+    if (active === undefined || !this.#confirmed) return false;
+    const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > active.revision);
+    return newer.length < this.#majority;
+  }
+
+  /** The local file, at the start and after each change. It must be valid. */
+  offer(file: Configuration): void {
+    this.#file = file;
+    const known = this.#taken;
+    const isAlone = this.#members().length === 1;
+    if (known === undefined || file.revision > known.revision) this.#take(file);
+    else if (isAlone && file.revision === known.revision && file.text !== known.text) {
+      // Alone, there is nobody whose copy could be the one that is meant.
+      this.#sayOnce({ kind: "configConflict", revision: file.revision, from: 0 });
+      this.#take(file);
+    } else this.#judgeFile();
+  }
+
+  /** Takes the revision from a member's heartbeat. */
+  heard(from: NodeId, revision: number): void {
+    if (this.#revisions.get(from) === revision) return;
+    this.#revisions.set(from, revision);
+    this.#decide();
+    this.#confirm();
+  }
+
+  /** Takes a configuration: from the leader, or as the leader from anybody. */
+  receive(from: NodeId, message: Config, now: Instant): void {
+    const { role, leader } = this.#leadership;
+    const leads = role === "leader";
+    if (from === this.#self || !this.#members().includes(from) || (!leads && from !== leader)) return;
+    const known = this.#taken;
+    const revision = known?.revision ?? 0;
+    if (message.revision < revision) return;
+    if (message.revision === revision) {
+      if (message.text === known?.text) return;
+      if (leads) {
+        this.#sayOnce({ kind: "configConflict", revision, from });
+        return this.#send(from, now);
+      }
+    }
+    const problem = this.#validate(message.text);
+    if (problem !== undefined) {
+      this.#sayOnce({ kind: "configRefused", revision: message.revision, from, problem });
+      return;
+    }
+    this.#take({ revision: message.revision, text: message.text });
+  }
+
+  /** Lets time pass: distributes, or offers, until everybody who is there has the newest. After the election's tick. */
+  tick(now: Instant, present: readonly NodeId[]): void {
+    const newcomers = this.#newcomers(present);
+    const { role, leader, term } = this.#leadership;
+    this.#decide();
+    this.#confirm();
+    if (this.#durable === undefined) return;
+    if (role === "leader") {
+      if (term !== this.#distributedTerm) {
+        // Also to those that have this revision: only the text tells whether it is the same one.
+        this.#distributedTerm = term;
+        for (const id of present) this.#sentMs.set(id, now.monotonicMs);
+        if (this.#members().length > 1) this.#ports.broadcast({ type: "config", ...this.#durable });
+        return;
+      }
+      for (const id of newcomers) this.#send(id, now);
+      for (const id of present) if (this.#isBehind(id)) this.#sendAgain(id, now);
+    } else if (leader !== undefined && leader !== this.#self && this.#isBehind(leader)) this.#sendAgain(leader, now);
+  }
+
+  /** Who was not there at the last look. */
+  #newcomers(present: readonly NodeId[]): readonly NodeId[] {
+    const before = this.#present;
+    if (present === before) return NOBODY;
+    this.#present = present;
+    return present.filter((id) => id !== this.#self && !before.includes(id));
+  }
+
+  /** Not heard of is not behind: the heartbeat is on its way. */
+  #isBehind(id: NodeId): boolean {
+    return id !== this.#self && (this.#revisions.get(id) ?? Infinity) < this.revision;
+  }
+
+  #sendAgain(to: NodeId, now: Instant): void {
+    if (now.monotonicMs - (this.#sentMs.get(to) ?? -Infinity) >= 2 * CLUSTER_LIMITS.repeatMs) this.#send(to, now);
+  }
+
+  #send(to: NodeId, now: Instant): void {
+    if (this.#durable === undefined) return;
+    this.#sentMs.set(to, now.monotonicMs);
+    this.#ports.send(to, { type: "config", ...this.#durable });
+  }
+
+  #take(configuration: Configuration): void {
+    this.#taken = configuration;
+    const { revision, text } = configuration;
+    this.#ports.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
+      this.#durable = configuration;
+      this.#sentMs.clear();
+      this.#decide();
+    });
+  }
+
+  /** Activates this node's configuration when a majority has it, or a newer one, on disk. */
+  #decide(): void {
+    const durable = this.#durable;
+    if (durable === undefined || durable === this.#active) return;
+    const members = this.#members();
+    const having = members.filter((id) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision);
+    if (having.length < this.#majority) return;
+    const before = this.#active;
+    this.#active = durable;
+    if (before?.revision === durable.revision && before.text === durable.text) return;
+    this.#activate(durable.revision, durable.text);
+    this.#ports.notice({ kind: "configActivated", revision: durable.revision });
+    this.#judgeFile();
+  }
+
+  #confirm(): void {
+    const active = this.#active;
+    if (this.#confirmed || active === undefined) return;
+    const { leader } = this.#leadership;
+    const leads = leader === this.#self || this.#members().length === 1;
+    const leaders = leads || leader === undefined ? undefined : this.#revisions.get(leader);
+    this.#confirmed = leads || (leaders !== undefined && leaders <= active.revision);
+  }
+
+  get #majority(): number {
+    return Math.floor(this.#members().length / 2) + 1;
+  }
+
+  /** Says what is wrong with the file once something is served, and that it is right again. */
+  #judgeFile(): void {
+    const file = this.#file;
+    const active = this.#active;
+    if (file === undefined || active === undefined) return;
+    const { revision } = active;
+    const notice: ConfigNotice | undefined = file.revision < revision
+      ? { kind: "configOutdated", file: file.revision, revision }
+      : file.revision === revision && file.text !== active.text
+      ? { kind: "configConflict", revision, from: 0 }
+      : undefined;
+    const fault = notice && JSON.stringify(notice);
+    if (fault === this.#fileFault) return;
+    this.#fileFault = fault;
+    this.#ports.notice(notice ?? { kind: "configAgrees", revision });
+  }
+
+  #sayOnce(notice: ConfigNotice): void {
+    const line = JSON.stringify(notice);
+    if (this.#said.has(line)) return;
+    if (this.#said.size >= SAID_MAX) this.#said.clear();
+    this.#said.add(line);
+    this.#ports.notice(notice);
+  }
+}
+
+const NOBODY: readonly NodeId[] = [];
+
+/** Notices that are remembered so as not to repeat them. */
+const SAID_MAX = 256;

@@ -1,0 +1,250 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { CONFIG_FACTS, Configs, type Configuration } from "./config_replication.ts";
+import type { Config, NodeId } from "../wire/messages.ts";
+import type { Leadership } from "./quorum_status.ts";
+
+function at(ms: number) {
+  return { wallMs: 0, monotonicMs: ms };
+}
+
+interface Node {
+  readonly id: NodeId;
+  readonly leadership: { role: Leadership["role"]; term: number; leader: NodeId | undefined };
+  readonly facts: Map<string, string>;
+  readonly log: string[];
+  configs: Configs;
+  up: boolean;
+}
+
+/** Members with disks; messages and heartbeats arrive at the next step unless `loses` says otherwise. */
+class Cluster {
+  ms = 0;
+  readonly nodes: Node[];
+  readonly #queue: (() => void)[] = [];
+  loses: () => boolean = () => false;
+
+  constructor(readonly members: NodeId[]) {
+    this.nodes = members.map((id) => {
+      const node = {
+        id,
+        leadership: { role: "follower" as Leadership["role"], term: 0, leader: undefined as NodeId | undefined },
+        facts: new Map<string, string>(),
+        log: [] as string[],
+        up: true,
+      } as Node;
+      return node;
+    });
+    for (const node of this.nodes) this.start(node.id);
+  }
+
+  node(id: NodeId): Node {
+    return this.nodes.find((node) => node.id === id) as Node;
+  }
+
+  start(id: NodeId, file?: Configuration): void {
+    const node = this.node(id);
+    node.up = true;
+    const deliver = (to: NodeId, message: Config) => {
+      if (!this.loses()) {
+        this.#queue.push(() => this.node(to).up && this.node(to).configs.receive(id, message, at(this.ms)));
+      }
+    };
+    const revision = node.facts.get(CONFIG_FACTS.revision);
+    const stored = revision === undefined
+      ? undefined
+      : { revision: Number(revision), text: node.facts.get(CONFIG_FACTS.text) ?? "" };
+    const configs: Configs = new Configs({
+      self: id,
+      members: () => this.members,
+      leadership: node.leadership,
+      stored,
+      ports: {
+        send: deliver,
+        broadcast: (message) => this.members.filter((to) => to !== id).forEach((to) => deliver(to, message)),
+        notice: (notice) => node.log.push(JSON.stringify(notice)),
+        persist: ({ facts }, durable) =>
+          this.#queue.push(() => {
+            if (!node.up || node.configs !== configs) return;
+            for (const [key, value] of facts) node.facts.set(key, value);
+            durable(at(this.ms));
+          }),
+      },
+      activate: (revision, text) => node.log.push(`activate ${revision} ${text}`),
+      validate: (text) => text.includes("bad") ? "it is bad" : undefined,
+    });
+    node.configs = configs;
+    if (file !== undefined) node.configs.offer(file);
+  }
+
+  lead(id: NodeId): void {
+    for (const node of this.nodes) {
+      node.leadership.role = node.id === id ? "leader" : "follower";
+      node.leadership.leader = id;
+      node.leadership.term += 1;
+    }
+  }
+
+  run(steps: number): this {
+    for (; steps > 0; steps--) {
+      this.ms += 250;
+      for (const run of this.#queue.splice(0)) run();
+      const up = this.nodes.filter((node) => node.up);
+      for (const a of up) {
+        for (const b of up) if (a !== b && !this.loses()) b.configs.heard(a.id, a.configs.revision);
+      }
+      for (const node of up) node.configs.tick(at(this.ms), up.map(({ id }) => id));
+    }
+    return this;
+  }
+
+  get active(): (string | undefined)[] {
+    return this.nodes.map((node) => {
+      const { active } = node.configs;
+      return active === undefined ? undefined : `${active.revision} ${active.text}`;
+    });
+  }
+}
+
+Deno.test("configs: three nodes with one file activate it without a leader's help", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  deepStrictEqual(cluster.run(3).active, ["1 a", "1 a", "1 a"]);
+});
+
+Deno.test("configs: a node alone activates its file once it is on disk", () => {
+  const cluster = new Cluster([1]);
+  cluster.node(1).configs.offer({ revision: 4, text: "a" });
+  strictEqual(cluster.node(1).configs.active, undefined);
+  deepStrictEqual(cluster.run(1).active, ["4 a"]);
+});
+
+Deno.test("configs: a follower's newer file goes by the leader to all, and is served once a majority has it", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.node(1).configs.offer({ revision: 2, text: "b" });
+  cluster.run(1);
+  strictEqual(cluster.node(1).configs.revision, 2);
+  strictEqual(cluster.active[0], "1 a", "one of three is no majority");
+  deepStrictEqual(cluster.run(12).active, ["2 b", "2 b", "2 b"]);
+});
+
+Deno.test("configs: an outdated file is said once and not served", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 7, text: "g" });
+  cluster.run(4);
+  cluster.node(1).up = false;
+  cluster.start(1, { revision: 6, text: "f" });
+  cluster.node(1).configs.offer({ revision: 6, text: "f" });
+  deepStrictEqual(cluster.run(4).active, ["7 g", "7 g", "7 g"]);
+  const said = cluster.node(1).log.filter((line) => line.includes("configOutdated"));
+  deepStrictEqual(said, ['{"kind":"configOutdated","file":6,"revision":7}']);
+});
+
+Deno.test("configs: a blank disk with an outdated file gets the newer one", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 7, text: "g" });
+  cluster.run(4);
+  cluster.node(1).facts.clear();
+  cluster.start(1, { revision: 6, text: "f" });
+  deepStrictEqual(cluster.run(8).active, ["7 g", "7 g", "7 g"]);
+});
+
+Deno.test("configs: one revision with two texts: the leader's holds, the other file is said to differ until it is mended", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  const faults = () => cluster.node(1).log.filter((line) => /Conflict|Agrees/.test(line));
+  const conflict = '{"kind":"configConflict","revision":2,"from":0}';
+  cluster.node(1).configs.offer({ revision: 2, text: "mine" });
+  cluster.node(2).configs.offer({ revision: 2, text: "yours" });
+  cluster.node(3).configs.offer({ revision: 2, text: "yours" });
+  cluster.lead(3);
+  deepStrictEqual(cluster.run(6).active, ["2 yours", "2 yours", "2 yours"]);
+  deepStrictEqual(faults(), [conflict]);
+  strictEqual(cluster.node(1).log.at(-1), conflict, "after the activation, which ends earlier faults");
+  // The file was not corrected: said again after a restart, still not served.
+  cluster.start(1, { revision: 2, text: "mine" });
+  deepStrictEqual(cluster.run(6).active, ["2 yours", "2 yours", "2 yours"]);
+  deepStrictEqual(faults(), [conflict, conflict]);
+  cluster.node(1).configs.offer({ revision: 2, text: "yours" });
+  deepStrictEqual(faults(), [conflict, conflict, '{"kind":"configAgrees","revision":2}']);
+});
+
+Deno.test("configs: who was away says that its file is outdated and is not current before it has the newest", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.node(1).up = false;
+  for (const id of [2, 3]) cluster.node(id).configs.offer({ revision: 2, text: "b" });
+  cluster.run(8);
+  cluster.start(1, { revision: 1, text: "a" });
+  for (let step = 0; step < 8; step++) {
+    const { configs } = cluster.run(1).node(1);
+    ok(!configs.isCurrent || configs.active?.revision === 2, "revision 1 is not served again");
+  }
+  strictEqual(cluster.node(1).configs.isCurrent, true);
+  strictEqual(cluster.node(1).log.at(-1), '{"kind":"configOutdated","file":1,"revision":2}');
+});
+
+Deno.test("configs: all stay current while a newer one is on its way to a majority", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.loses = () => true;
+  cluster.node(3).configs.offer({ revision: 2, text: "b" });
+  cluster.run(2);
+  for (const { id, configs } of cluster.nodes) if (id !== 3) configs.heard(3, 2);
+  deepStrictEqual(cluster.nodes.map(({ configs }) => configs.isCurrent), [true, true, true]);
+  cluster.loses = () => false;
+  deepStrictEqual(cluster.run(8).active, ["2 b", "2 b", "2 b"]);
+});
+
+Deno.test("configs: what can't be used is refused with the reason", () => {
+  const cluster = new Cluster([1, 2]);
+  cluster.lead(2);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.node(2).configs.offer({ revision: 2, text: "bad" });
+  deepStrictEqual(cluster.run(12).active, ["1 a", "1 a"]);
+  ok(cluster.node(1).log.includes('{"kind":"configRefused","revision":2,"from":2,"problem":"it is bad"}'));
+});
+
+Deno.test("configs: whatever is lost or restarted, all end with the newest, and nobody goes back", () => {
+  const step = fc.record({
+    kind: fc.constantFrom("offer", "lead", "stop", "start", "run"),
+    id: fc.integer({ min: 1, max: 5 }),
+    revision: fc.integer({ min: 1, max: 6 }),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 30 }), fc.nat(), (steps, salt) => {
+    const cluster = new Cluster([1, 2, 3, 4, 5]);
+    let chance = salt;
+    cluster.loses = () => (chance = (chance * 1103515245 + 12345) % 2 ** 31) % 10 < 3;
+    cluster.lead(5);
+    cluster.node(1).configs.offer({ revision: 1, text: "r1" });
+    cluster.run(1);
+    let newest = 1;
+    for (const { kind, id, revision } of steps) {
+      const node = cluster.node(id);
+      if (kind === "offer" && node.up) {
+        newest = Math.max(newest, revision);
+        node.configs.offer({ revision, text: `r${revision}` });
+        cluster.run(1);
+      } else if (kind === "lead") cluster.lead(id);
+      else if (kind === "stop") node.up = false;
+      else if (kind === "start" && !node.up) cluster.start(id);
+      cluster.run(1);
+    }
+    for (const node of cluster.nodes) if (!node.up) cluster.start(node.id);
+    cluster.loses = () => false;
+    cluster.run(40);
+    const revisions = new Set(cluster.nodes.map((node) => node.configs.revision));
+    strictEqual(revisions.size, 1);
+    deepStrictEqual(cluster.active, cluster.members.map(() => `${newest} r${newest}`));
+    for (const node of cluster.nodes) strictEqual(node.facts.get(CONFIG_FACTS.text), `r${newest}`);
+  }));
+});

@@ -1,0 +1,166 @@
+/**
+ * Who is there: a member is present while anything authenticated of it arrived within `suspectMs`, and lost afterwards.
+ * Also notices a restart (another incarnation) and two processes that share an id. What follows from that is decided
+ * elsewhere; nothing here may be relied on for safety.
+ */
+
+import type { Instant } from "../../lease/agreement/clock.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { NodeId } from "../wire/messages.ts";
+
+/** A change of who is there. */
+export type PresenceNotice =
+  | { readonly kind: "memberFound"; readonly id: NodeId }
+  | { readonly kind: "memberLost"; readonly id: NodeId; readonly lastSeenMs: number }
+  | { readonly kind: "memberRestarted"; readonly id: NodeId }
+  /** Two processes run with this id: give one of them another `node.id`, or stop it. */
+  | { readonly kind: "duplicateId"; readonly id: NodeId };
+
+/** What is known about one other member. */
+export interface PeerPresence {
+  readonly id: NodeId;
+  readonly present: boolean;
+  /** Monotonic time of the last message; undefined when there was none since this process started. */
+  readonly lastSeenMs: number | undefined;
+  readonly incarnation: number | undefined;
+}
+
+interface Peer {
+  incarnation: number;
+  /** When `incarnation` was first heard. */
+  sinceMs: number;
+  lastSeenMs: number;
+  present: boolean;
+  /** Earlier incarnations, oldest first: their late datagrams are no sign of life while the present one speaks. */
+  readonly past: number[];
+  duplicateSaid: boolean;
+}
+
+/** Earlier incarnations of a member that are remembered. */
+const PAST_MAX = 16;
+
+/** The failure detector of one process. */
+export class Presence {
+  readonly #self: NodeId;
+  readonly #members: () => readonly NodeId[];
+  readonly #notice: (notice: PresenceNotice) => void;
+  readonly #peers = new Map<NodeId, Peer>();
+  #present: readonly NodeId[] = [];
+
+  constructor(options: {
+    self: NodeId;
+    /** This process's own. */
+    incarnation: number;
+    /** All members, this one too; read at every use. */
+    members: () => readonly NodeId[];
+    ports: { notice(notice: PresenceNotice): void };
+    now: Instant;
+  }) {
+    this.#self = options.self;
+    this.#members = options.members;
+    this.#notice = (notice) => options.ports.notice(notice);
+    this.#peers.set(options.self, {
+      incarnation: options.incarnation,
+      sinceMs: options.now.monotonicMs,
+      lastSeenMs: options.now.monotonicMs,
+      present: true,
+      past: [],
+      duplicateSaid: false,
+    });
+  }
+
+  /**
+   * Takes note of an authenticated message. False when it is not from the member's running process: drop it then.
+   */
+  heard(from: NodeId, incarnation: number, now: Instant): boolean {
+    const ms = now.monotonicMs;
+    const peer = this.#peers.get(from);
+    if (peer === undefined) {
+      this.#peers.set(from, {
+        incarnation,
+        sinceMs: ms,
+        lastSeenMs: ms,
+        present: true,
+        past: [],
+        duplicateSaid: false,
+      });
+      this.#notice({ kind: "memberFound", id: from });
+      return true;
+    }
+    if (incarnation !== peer.incarnation && !this.#replaces(from, peer, incarnation, ms)) return false;
+    peer.lastSeenMs = ms;
+    if (!peer.present) {
+      peer.present = true;
+      this.#notice({ kind: "memberFound", id: from });
+    }
+    return true;
+  }
+
+  /** Takes note of silence. */
+  tick(now: Instant): void {
+    const members = this.#members();
+    for (const [id, peer] of this.#peers) {
+      if (id === this.#self || !peer.present || this.#isFresh(peer, now.monotonicMs)) continue;
+      peer.present = false;
+      // Nobody misses who was removed.
+      if (members.includes(id)) this.#notice({ kind: "memberLost", id, lastSeenMs: peer.lastSeenMs });
+    }
+  }
+
+  /** Members that are there, this one included, ascending. The same list as before while they are the same. */
+  present(now: Instant): readonly NodeId[] {
+    const before = this.#present;
+    let count = 0;
+    let isSame = true;
+    for (const id of this.#members()) {
+      if (this.isPresent(id, now)) isSame &&= before[count++] === id;
+    }
+    if (isSame && count === before.length) return before;
+    const present = this.#members().filter((id) => this.isPresent(id, now)).sort((a, b) => a - b);
+    return this.#present = present;
+  }
+
+  /** Whether one member is there. */
+  isPresent(id: NodeId, now: Instant): boolean {
+    if (id === this.#self) return true;
+    const peer = this.#peers.get(id);
+    return peer !== undefined && this.#isFresh(peer, now.monotonicMs);
+  }
+
+  /** Every other member, for the status page. */
+  peers(now: Instant): PeerPresence[] {
+    return this.#members().filter((id) => id !== this.#self).map((id) => ({
+      id,
+      present: this.isPresent(id, now),
+      lastSeenMs: this.#peers.get(id)?.lastSeenMs,
+      incarnation: this.#peers.get(id)?.incarnation,
+    }));
+  }
+
+  #isFresh(peer: Peer, ms: number): boolean {
+    return ms - peer.lastSeenMs <= CLUSTER_LIMITS.suspectMs;
+  }
+
+  /** Whether another incarnation is the one that runs from now on. */
+  #replaces(id: NodeId, peer: Peer, incarnation: number, ms: number): boolean {
+    const isSelf = id === this.#self;
+    if (isSelf || (peer.past.includes(incarnation) && this.#isFresh(peer, ms))) {
+      // A datagram of the former process may be late by seconds; one that still arrives after that has a sender.
+      if (ms - peer.sinceMs <= CLUSTER_LIMITS.duplicateIdMs || peer.duplicateSaid) return false;
+      peer.duplicateSaid = true;
+      this.#notice({ kind: "duplicateId", id });
+      return false;
+    }
+    // Incarnations have no order: a late datagram of a process before may have passed for a new one. The one that goes on
+    // speaking is the one that runs.
+    const index = peer.past.indexOf(incarnation);
+    if (index !== -1) peer.past.splice(index, 1);
+    peer.duplicateSaid = false;
+    peer.past.push(peer.incarnation);
+    if (peer.past.length > PAST_MAX) peer.past.shift();
+    peer.incarnation = incarnation;
+    peer.sinceMs = ms;
+    this.#notice({ kind: "memberRestarted", id });
+    return true;
+  }
+}

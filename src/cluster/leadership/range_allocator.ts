@@ -1,0 +1,285 @@
+/**
+ * The leader's part of the ranges: learns from the members what they have, divides what nobody has, keeps the division
+ * right while members come, go and run low, and tells each its part until it acknowledged. How to divide is `ranges.ts`'s
+ * decision.
+ *
+ * A plan lives as long as a leader's term: the next leader learns it from its owners, so it is not on any disk as a whole.
+ * A node that was heard serving within `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
+ */
+
+import type { Range } from "../../net/ipv4.ts";
+import type { Instant } from "../../lease/agreement/clock.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { NodeId, RangeAllocation } from "../wire/messages.ts";
+import { blockRange, divide, type PoolDivision, rangesOf, undivided } from "./pool_split.ts";
+import { type HeldRanges, type RangeHolder, WANTED } from "./range_allotment.ts";
+import type { Leadership } from "./quorum_status.ts";
+
+export type RangesNotice =
+  /** The division changed; `moved` addresses have another owner than before. */
+  { readonly kind: "rangesDivided"; readonly term: number; readonly version: number; readonly moved: number };
+
+export interface RangePlannerPorts {
+  send(to: NodeId, message: RangeAllocation): void;
+  notice(notice: RangesNotice): void;
+}
+
+/** What a leader knows of the members. */
+export interface RangeView {
+  readonly present: readonly NodeId[];
+  /** Those that are there and synced, this one too if it is. */
+  readonly serving: readonly NodeId[];
+  /** Free addresses per pool as in the node's newest heartbeat; this node's own for itself. */
+  free(node: NodeId): readonly number[] | undefined;
+}
+
+/** What the leader knows about one member's copy. */
+interface Copy {
+  ranges: readonly (readonly Range[])[];
+  /** Acknowledged version of this term. */
+  version: number;
+  /** The version that `ranges` was looked up for. */
+  sentVersion: number;
+  sentMs: number;
+  /** Heartbeats before this may tell of ranges that the node had lost (a restart, a new disk). */
+  staleUntilMs: number;
+}
+
+const NO_COPY: Copy = { ranges: [], version: 0, sentVersion: 0, sentMs: -Infinity, staleUntilMs: 0 };
+
+/** Free addresses are looked at this often; members and acknowledgements at once. */
+const REVISE_MS = 250;
+
+/** What makes a leader look again at once when it changes. */
+interface Viewed {
+  readonly present: readonly NodeId[];
+  readonly serving: readonly NodeId[];
+  /** Of this node's own ranges. */
+  readonly version: number;
+}
+
+function isSameView(a: Viewed, b: Viewed | undefined): boolean {
+  return b !== undefined && a.version === b.version && isSameList(a.present, b.present) &&
+    isSameList(a.serving, b.serving);
+}
+
+function isSameList(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  return a === b || (a.length === b.length && a.every((id, index) => id === b[index]));
+}
+
+/** Divides the pools while this node leads. */
+export class RangePlanner {
+  readonly #self: NodeId;
+  readonly #pools: () => readonly Range[];
+  readonly #leadership: Leadership;
+  readonly #holder: RangeHolder;
+  readonly #ports: RangePlannerPorts;
+  readonly #freeIn: (range: Range) => number;
+  #term = 0;
+  #sinceMs = 0;
+  #version = 0;
+  #divided: readonly PoolDivision[] | undefined;
+  #dividedFor: readonly Range[] = [];
+  /** The version in which blocks were last taken from a node. */
+  readonly #taken = new Map<NodeId, number>();
+  readonly #copies = new Map<NodeId, Copy>();
+  #serving: ReadonlySet<NodeId> = new Set();
+  readonly #servedMs = new Map<NodeId, number>();
+  readonly #wants = new Map<NodeId, Set<number>>();
+  #moveAtMs = 0;
+  /** Who was there at the last look; undefined when something else changed. */
+  #viewed: Viewed | undefined;
+  #reviseAtMs = 0;
+
+  constructor(options: {
+    self: NodeId;
+    /** The pools of the active configuration; another array means other pools. */
+    pools: () => readonly Range[];
+    leadership: Leadership;
+    /** This node's own ranges: a leader tells itself without a message. */
+    holder: RangeHolder;
+    ports: RangePlannerPorts;
+    /** Free addresses in a range by the lease table; at most a block's worth is asked at a time. */
+    freeIn: (range: Range) => number;
+  }) {
+    this.#self = options.self;
+    this.#pools = options.pools;
+    this.#leadership = options.leadership;
+    this.#holder = options.holder;
+    this.#ports = options.ports;
+    this.#freeIn = options.freeIn;
+  }
+
+  /** Version of the division, 0 while there is none. */
+  get version(): number {
+    return this.#divided === undefined ? 0 : this.#version;
+  }
+
+  /** The division; undefined on a follower, and on a leader that is still asking around. */
+  get divisions(): readonly PoolDivision[] | undefined {
+    return this.#divided;
+  }
+
+  /** Takes a member's report. Ignored while this node does not lead. */
+  receive(from: NodeId, message: RangeAllocation, now: Instant): void {
+    if (this.#leadership.role !== "leader" || this.#leadership.term !== this.#term || from === this.#self) return;
+    this.#learn(from, message, now.monotonicMs);
+    this.#viewed = undefined;
+    message.ranges.forEach((ranges, pool) => {
+      if (ranges.some((range) => range.first === WANTED.first && range.last === WANTED.last)) this.#want(from, pool);
+    });
+  }
+
+  /** Lets time pass. After the election's tick. */
+  tick(now: Instant, view: RangeView): void {
+    const ms = now.monotonicMs;
+    const { role, term } = this.#leadership;
+    if (role !== "leader") {
+      this.#divided = undefined;
+      this.#term = 0;
+      return;
+    }
+    if (term !== this.#term) this.#reset(term, ms);
+    this.#learn(this.#self, this.#holder.durable, ms);
+    for (const pool of this.#holder.takeWanted()) this.#want(this.#self, pool);
+    for (const node of view.serving) {
+      const copy = this.#copies.get(node);
+      if (copy !== undefined && !this.#serving.has(node)) copy.staleUntilMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
+      this.#servedMs.set(node, ms);
+    }
+    this.#serving = new Set(view.serving);
+    if (this.#divided === undefined) {
+      // Who is about to be complete gets its share with the first division.
+      const heard = view.present.every((node) => this.#copies.has(node) && view.serving.includes(node));
+      if (!heard && ms - this.#sinceMs < CLUSTER_LIMITS.rangeCollectMs) return;
+    }
+    const viewed = { present: view.present, serving: view.serving, version: this.#holder.durable.version };
+    if (!isSameView(viewed, this.#viewed) || ms >= this.#reviseAtMs || this.#pools() !== this.#dividedFor) {
+      this.#viewed = viewed;
+      this.#reviseAtMs = ms + REVISE_MS;
+      this.#revise(ms, view);
+    }
+    this.#tell(this.#self, now);
+    for (const node of view.present) if (node !== this.#self) this.#tell(node, now);
+  }
+
+  #reset(term: number, ms: number): void {
+    this.#term = term;
+    this.#sinceMs = ms;
+    this.#version = 0;
+    this.#divided = undefined;
+    this.#moveAtMs = ms + CLUSTER_LIMITS.rangeCollectMs;
+    for (const map of [this.#copies, this.#servedMs, this.#wants, this.#taken]) map.clear();
+  }
+
+  #learn(from: NodeId, held: HeldRanges, ms: number): void {
+    const version = held.term === this.#term ? held.version : 0;
+    const copy = this.#copies.get(from);
+    if (copy === undefined) this.#copies.set(from, { ...NO_COPY, ranges: held.ranges, version });
+    else {
+      if (version < copy.version || version === 0) copy.staleUntilMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
+      copy.version = version;
+      if (this.#divided === undefined) copy.ranges = held.ranges;
+    }
+  }
+
+  #want(node: NodeId, pool: number): void {
+    const pools = this.#wants.get(node);
+    if (pools === undefined) this.#wants.set(node, new Set([pool]));
+    else pools.add(pool);
+  }
+
+  #revise(ms: number, view: RangeView): void {
+    const pools = this.#pools();
+    const isFirst = this.#divided === undefined;
+    const isNew = isFirst || pools !== this.#dividedFor;
+    const before = isNew ? this.#recall(pools) : this.#divided ?? [];
+    this.#dividedFor = pools;
+    const serving = [...view.serving].sort((a, b) => a - b);
+    const isResting = (node: NodeId) => {
+      const servedMs = this.#servedMs.get(node);
+      return servedMs !== undefined && ms - servedMs <= CLUSTER_LIMITS.rangeGraceMs;
+    };
+    const resting = [...this.#servedMs.keys()].filter((node) => !serving.includes(node) && isResting(node));
+    const mayMove = ms >= this.#moveAtMs && !isNew;
+    const next = divide(this.#acknowledged(before, view.present), {
+      serving,
+      resting,
+      present: view.present,
+      // On a new division the heartbeats still tell of the one before.
+      free: (node, pool) =>
+        isNew || ms < (this.#copies.get(node)?.staleUntilMs ?? 0) ? undefined : view.free(node)?.[pool],
+      wants: (node, pool) => this.#wants.get(node)?.has(pool) ?? false,
+      freeIn: this.#freeIn,
+    }, mayMove);
+    if (mayMove) this.#wants.clear();
+    if (next === this.#divided) return;
+    this.#version += 1;
+    this.#note(before, next, ms);
+    this.#divided = next;
+  }
+
+  /** The division as its owners remember it. A block that two claim is the higher one's until it is divided anew. */
+  #recall(pools: readonly Range[]): PoolDivision[] {
+    return undivided(pools).map((division) => ({
+      ...division,
+      owners: division.owners.map((_, block) => {
+        const { first } = blockRange(division, block);
+        for (const [node, copy] of this.#copies) {
+          const known = this.#divided === undefined ? copy.ranges : this.#rangesOf(node);
+          if (known.some((list) => list.some((range) => range.first <= first && first <= range.last))) return node;
+        }
+        return 0;
+      }),
+    }));
+  }
+
+  #rangesOf(node: NodeId): Range[][] {
+    return (this.#divided ?? []).map((division) => rangesOf(division, node));
+  }
+
+  /** Blocks whose former owner acknowledged, or is gone, are free for the new one. */
+  #acknowledged(divisions: readonly PoolDivision[], present: readonly NodeId[]): readonly PoolDivision[] {
+    let changed = false;
+    const next = divisions.map((division) => {
+      const isWaiting = (node: NodeId) =>
+        node !== 0 && present.includes(node) && (this.#copies.get(node)?.version ?? 0) < (this.#taken.get(node) ?? 0);
+      if (!division.from.some((node) => node !== 0 && !isWaiting(node))) return division;
+      changed = true;
+      return { ...division, from: division.from.map((node) => isWaiting(node) ? node : 0) };
+    });
+    return changed ? next : divisions;
+  }
+
+  #note(before: readonly PoolDivision[], next: readonly PoolDivision[], ms: number): void {
+    let moved = 0;
+    next.forEach((division, pool) =>
+      division.owners.forEach((owner, block) => {
+        const last = before[pool];
+        if (last?.owners[block] === owner) return;
+        const range = blockRange(division, block);
+        moved += range.last - range.first + 1;
+        const from = division.from[block] ?? 0;
+        if (from !== 0) this.#taken.set(from, this.#version);
+      })
+    );
+    if (moved === 0) return;
+    this.#moveAtMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
+    this.#ports.notice({ kind: "rangesDivided", term: this.#term, version: this.#version, moved });
+  }
+
+  #tell(node: NodeId, now: Instant): void {
+    const ms = now.monotonicMs;
+    const copy = this.#copies.get(node) ?? { ...NO_COPY };
+    this.#copies.set(node, copy);
+    if (copy.version === this.#version) return;
+    if (copy.sentVersion === this.#version && ms - copy.sentMs < CLUSTER_LIMITS.repeatMs) return;
+    copy.ranges = this.#rangesOf(node);
+    copy.sentVersion = this.#version;
+    copy.sentMs = ms;
+    const plan = { term: this.#term, version: this.#version, ranges: copy.ranges };
+    const message: RangeAllocation = { type: "rangeAllocation", report: false, ...plan };
+    if (node === this.#self) this.#holder.receive(node, message, now);
+    else this.#ports.send(node, message);
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The ranges this node allocates from, as its leader said last. A newer allocation holds at once; the leader learns of it
+ * once it is on disk. A new leader is told what this node has, so that it need not divide anew.
+ *
+ * From a member to its leader a `RangeAllocation` says what the member has (term and version as held): report and
+ * acknowledgement in one. A range `WANTED` in it says that the member lacks an address of that pool.
+ */
+
+import { type Range, UNSPECIFIED } from "../../net/ipv4.ts";
+import type { Instant } from "../../lease/agreement/clock.ts";
+import type { FactPorts } from "./vote.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { NodeId, RangeAllocation } from "../wire/messages.ts";
+import type { Leadership } from "./quorum_status.ts";
+
+/** Key of the persisted fact: the allocation as JSON. */
+export const RANGES_FACT = "ranges";
+
+/** In a report: this node lacks an address of the pool. 0.0.0.0 is in no pool. */
+export const WANTED: Range = { first: UNSPECIFIED, last: UNSPECIFIED };
+
+export interface RangeHolderPorts extends FactPorts {
+  send(to: NodeId, message: RangeAllocation): void;
+}
+
+/** What a node holds. */
+export interface HeldRanges {
+  readonly term: number;
+  readonly version: number;
+  readonly ranges: readonly (readonly Range[])[];
+}
+
+const NOTHING: HeldRanges = { term: 0, version: 0, ranges: [] };
+
+/** One node's ranges. */
+export class RangeHolder {
+  readonly #self: NodeId;
+  readonly #leadership: Leadership;
+  readonly #ports: RangeHolderPorts;
+  readonly #changed: ((ranges: readonly (readonly Range[])[]) => void) | undefined;
+  #held: HeldRanges;
+  #durable: HeldRanges;
+  readonly #wanted = new Set<number>();
+  #reportAtMs = 0;
+
+  constructor(options: {
+    self: NodeId;
+    leadership: Leadership;
+    /** The fact `RANGES_FACT`. */
+    stored: string | undefined;
+    ports: RangeHolderPorts;
+    /** Runs when the ranges are others than before. */
+    changed?: (ranges: readonly (readonly Range[])[]) => void;
+  }) {
+    this.#self = options.self;
+    this.#leadership = options.leadership;
+    this.#ports = options.ports;
+    this.#changed = options.changed;
+    this.#held = read(options.stored);
+    this.#durable = this.#held;
+  }
+
+  /** What this node may allocate from, by pool. */
+  get held(): HeldRanges {
+    return this.#held;
+  }
+
+  /** What it could show after a crash. */
+  get durable(): HeldRanges {
+    return this.#durable;
+  }
+
+  /** Pools that this node wanted an address of since the last call; for a leader that asks itself. */
+  takeWanted(): number[] {
+    const wanted = [...this.#wanted];
+    this.#wanted.clear();
+    return wanted;
+  }
+
+  /** Somebody asked for an address of a pool and this node has none left. */
+  want(pool: number): void {
+    this.#wanted.add(pool);
+  }
+
+  /** Takes an allocation from the leader; everything else is ignored. */
+  receive(from: NodeId, message: RangeAllocation, now: Instant): void {
+    const { term, version, ranges } = message;
+    if (from !== this.#leadership.leader || term !== this.#leadership.term) return;
+    if (term < this.#held.term || (term === this.#held.term && version < this.#held.version)) return;
+    if (term === this.#held.term && version === this.#held.version) {
+      if (this.#durable === this.#held) this.#report(now);
+      return;
+    }
+    const held = { term, version, ranges };
+    const isOther = JSON.stringify(ranges) !== JSON.stringify(this.#held.ranges);
+    this.#held = held;
+    if (isOther) {
+      this.#wanted.clear();
+      this.#changed?.(ranges);
+    }
+    this.#ports.persist({ facts: [[RANGES_FACT, JSON.stringify(held)]] }, (at) => {
+      this.#durable = held;
+      if (this.#held === held) this.#report(at);
+    });
+  }
+
+  /** Tells a leader that does not know what this node has, or what it lacks. */
+  tick(now: Instant): void {
+    // What is not on disk yet is reported once it is.
+    const { monotonicMs } = now;
+    if (monotonicMs < this.#reportAtMs || this.#durable !== this.#held) return;
+    // Now and then in any case: a disk may have gone back to what it was, and the leader thinks that it knows better.
+    const isDue = monotonicMs >= this.#reportAtMs + CLUSTER_LIMITS.rangeReportMs;
+    if (isDue || this.#held.term !== this.#leadership.term || this.#wanted.size > 0) this.#report(now);
+  }
+
+  #report(now: Instant): void {
+    const { leader } = this.#leadership;
+    if (leader === undefined || leader === this.#self) return;
+    this.#reportAtMs = now.monotonicMs + CLUSTER_LIMITS.repeatMs;
+    const { term, version } = this.#durable;
+    const ranges = this.#durable.ranges.map((list) => [...list]);
+    for (const pool of this.takeWanted()) {
+      while (ranges.length <= pool) ranges.push([]);
+      ranges[pool]?.push(WANTED);
+    }
+    this.#ports.send(leader, { type: "rangeAllocation", report: true, term, version, ranges });
+  }
+}
+
+/** Reads the fact. What can't be read is nothing: the leader says it again. */
+function read(stored: string | undefined): HeldRanges {
+  if (stored === undefined) return NOTHING;
+  try {
+    const { term, version, ranges } = JSON.parse(stored);
+    return Number.isSafeInteger(term) && Number.isSafeInteger(version) && Array.isArray(ranges)
+      ? { term, version, ranges }
+      : NOTHING;
+  } catch {
+    return NOTHING;
+  }
+}

@@ -1,0 +1,544 @@
+/**
+ * The cases that broke simpler rules (lease agreement, "Cases"): one test for each row of that table, in its order, each
+ * told as it happens. What the parts do beside is in the tests that stand beside each part; that whole clusters stay safe,
+ * and that each safeguard is missed when it is taken away, is what `tests/sim` shows.
+ */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { accept, AGREEMENT_RULES, end, type EndRecord, isLive, type LockRecord } from "../../lease/agreement/rule.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import { AnchoredClock, type Bounds, type Instant } from "../../lease/agreement/clock.ts";
+import { ANCHOR_LIFETIME_MS, MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
+import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
+import { LeaseTable } from "../../lease/table/lease_table.ts";
+import { unionSlots } from "../../lease/agreement/union.ts";
+import { compareVersions, NO_VERSION, type Version } from "../../lease/agreement/version.ts";
+import { AnchorRounds } from "./clock_sync.ts";
+import { Join } from "../sync/join.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import { Membership } from "../membership/membership.ts";
+import { type Outcome, Proposer } from "../../lease/agreement/proposer.ts";
+import { scrubbed } from "../sync/anti_entropy.ts";
+import { client, LEASE_MS, START_MS, Tabletop, X, Y } from "../testing/replica_table.ts";
+
+const A = client(1);
+const B = client(2);
+const MAX_LEASE_MS = 3_600_000;
+const NOW = at(START_MS);
+const HOUR_MS = 3_600_000;
+
+function at(ms: number): Bounds {
+  return { late: ms, early: ms };
+}
+
+function version(clock: number): Version {
+  return { clock, node: 1, incarnation: 7 };
+}
+
+function lock(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): LockRecord {
+  return { client: of, version: version(clock), hold: START_MS + LEASE_MS, cv: NO_VERSION, sole: true, ...extra };
+}
+
+/** A lease that is known to be committed, as repair carries it. */
+function committed(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): LockRecord {
+  return lock(of, clock, { cv: version(clock), sole: false, ...extra });
+}
+
+function ending(kind: EndRecord["kind"], of: ClientKey, clock: number, extra: Partial<EndRecord> = {}): EndRecord {
+  return { kind, client: of, version: version(clock), replaces: NO_VERSION, cv: NO_VERSION, until: 0, ...extra };
+}
+
+/** One node's slot of one address, with what its answers were. */
+class Acceptor {
+  slot: Slot = FREE_SLOT;
+
+  take(record: LockRecord, time = NOW): string {
+    const { slot, answer } = accept(this.slot, record, time, MAX_LEASE_MS);
+    this.slot = slot;
+    // "Accept" means: locked for this client at least until that hold (case 3).
+    if (answer.ok) ok(slot.state === "bound" && slot.client === record.client && slot.hold >= record.hold);
+    return answer.ok ? "accept" : answer.reason;
+  }
+
+  end(record: EndRecord, mine = false, time = NOW): void {
+    this.slot = end(this.slot, record, time, mine) ?? this.slot;
+  }
+}
+
+function acceptors(): [Acceptor, Acceptor, Acceptor] {
+  return [new Acceptor(), new Acceptor(), new Acceptor()];
+}
+
+/** A proposer whose clock and fsync the test has in hand. */
+function proposer(members: number) {
+  const table = new LeaseTable({ pools: [{ first: X, last: X + 9 }], reserved: [] });
+  const clock = new AnchoredClock();
+  const start: Instant = { wallMs: START_MS, monotonicMs: 1_000 };
+  clock.anchor(start);
+  const durable: ((now: Instant) => void)[] = [];
+  const outcomes: Outcome[] = [];
+  const proposer = new Proposer({
+    self: 1,
+    table,
+    clock,
+    mint: new VersionMint({ node: 1, incarnation: 77 }),
+    membership: { size: members },
+    limits: { maxLeaseMs: MAX_LEASE_MS },
+    ports: { persist: (_row, then) => void durable.push(then), propagate: () => {}, committed: () => {} },
+  });
+  /** `ms` after the start, with a wall clock that has jumped by `jumpMs`. */
+  const instant = (ms: number, jumpMs = 0) => ({
+    wallMs: start.wallMs + ms + jumpMs,
+    monotonicMs: start.monotonicMs + ms,
+  });
+  return {
+    table,
+    clock,
+    outcomes,
+    instant,
+    propose(of: ClientKey, now: Instant) {
+      const proposal = { address: X, client: of, xid: 1, leaseMs: LEASE_MS, detail: NO_DETAIL };
+      proposer.propose(proposal, now, (outcome) => outcomes.push(outcome));
+    },
+    sync: (now: Instant) => durable.splice(0).forEach((then) => then(now)),
+  };
+}
+
+Deno.test("case 1: the abort of a renewal leaves the running lease", () => {
+  const [n1, n2, n3] = acceptors();
+  n3.take(lock(B, 1));
+  for (const node of [n1, n2]) strictEqual(node.take(lock(A, 2)), "accept");
+  // n3 missed B's release. A renews through n1; n2's accept is slow.
+  const renewal = lock(A, 3, { hold: START_MS + 2 * LEASE_MS });
+  deepStrictEqual([n1, n2, n3].map((node) => node.take(renewal)), ["accept", "accept", "conflict"]);
+  const abort = ending("aborted", A, 4, { replaces: renewal.version });
+  for (const node of [n1, n2, n3]) node.end(abort);
+  deepStrictEqual([n1, n2].map(({ slot }) => [slot.state, slot.client]), [["bound", A], ["bound", A]]);
+  strictEqual(n2.take(lock(B, 5)), "conflict");
+  // A lock that is nothing but the aborted version goes.
+  const fresh = new Acceptor();
+  fresh.take(renewal);
+  fresh.end(abort);
+  strictEqual(fresh.slot.state, "aborted");
+});
+
+Deno.test("case 2: a committed record of an ended lease does not come back over a newer lock", () => {
+  const [n1, n2, n3] = acceptors();
+  for (const node of [n1, n2, n3]) node.take(committed(A, 1));
+  // n3 misses A's release, and B's request is on its way.
+  for (const node of [n1, n2]) node.end(ending("released", A, 2, { replaces: version(1), cv: version(1) }), true);
+  for (const node of [n1, n2]) strictEqual(node.take(lock(B, 3)), "accept");
+  const stale = n3.slot;
+  strictEqual(n1.take(committed(A, 1)), "conflict", "a certificate beats lower versions only");
+  const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
+  strictEqual(scrubbed(n2.slot, stale, NOW, options), undefined);
+  // Nor over the release by itself.
+  const released = new Acceptor();
+  released.take(committed(A, 1));
+  released.end(ending("released", A, 2, { replaces: version(1), cv: version(1) }), true);
+  strictEqual(released.take(committed(A, 1)), "stale", "versions only rise");
+});
+
+Deno.test("case 3: a late copy of an old proposal is not accepted by a slot that does not keep it", () => {
+  const [n1] = acceptors();
+  strictEqual(n1.take(lock(A, 3)), "accept");
+  n1.end(ending("aborted", A, 4, { replaces: version(3) }));
+  // The client's older proposal, delayed on its way, meets the newer one's abort.
+  strictEqual(n1.take(lock(A, 1)), "stale");
+  strictEqual(n1.slot.state, "aborted");
+  strictEqual(n1.take(lock(B, 5)), "accept");
+});
+
+Deno.test("case 4: one client through two nodes, the newer version with the earlier end: the later end holds", () => {
+  const longer = lock(A, 1, { hold: START_MS + LEASE_MS });
+  const shorter = lock(A, 2, { hold: START_MS + LEASE_MS / 2 });
+  const [n1] = acceptors();
+  deepStrictEqual([n1.take(longer), n1.take(shorter)], ["accept", "accept"]);
+  deepStrictEqual([n1.slot.hold, n1.slot.version], [longer.hold, shorter.version]);
+  strictEqual(n1.take(lock(B, 3), at(shorter.hold + MARGIN_MS)), "conflict");
+  strictEqual(n1.take(lock(B, 4), at(longer.hold + MARGIN_MS)), "accept");
+});
+
+Deno.test("case 5: accepts that arrive after the abort are not counted", () => {
+  const table = new Tabletop(3);
+  const asked = table.request(1, A);
+  table.deliver(1, 2);
+  table.deliver(1, 3);
+  for (const id of [1, 2, 3]) table.fsync(id);
+  // Both answers are slow.
+  table.pass(PROPOSAL_MS + 1, [1]);
+  strictEqual(asked.outcome, "timeout");
+  strictEqual(table.slot(1).state, "aborted");
+  table.deliver(2, 1);
+  table.deliver(3, 1);
+  strictEqual(asked.outcome, "timeout");
+  deepStrictEqual([table.slot(1).state, table.slot(1).cv], ["aborted", NO_VERSION]);
+});
+
+Deno.test("case 6: a release ends what it covers, not the client's later request that was merged into the slot", () => {
+  const [n1, n2, n3] = acceptors();
+  for (const node of [n1, n2, n3]) node.take(committed(A, 1));
+  // A releases through n1, whose clock is ahead, and asks again through n2 before the release is heard of there.
+  const release = ending("released", A, 9, { replaces: version(1), cv: version(1) });
+  n1.end(release, true);
+  const again = lock(A, 5);
+  for (const node of [n2, n3]) strictEqual(node.take(again), "accept");
+  for (const node of [n2, n3]) node.end(release);
+  deepStrictEqual([n2, n3].map(({ slot }) => [slot.state, slot.version]), [["bound", again.version], [
+    "bound",
+    again.version,
+  ]]);
+  strictEqual(n3.take(lock(B, 10)), "conflict");
+  // What is exactly the released version goes, and so does what is known to be committed up to then.
+  const exact = new Acceptor();
+  exact.take(lock(A, 1));
+  exact.end({ ...release, cv: NO_VERSION });
+  strictEqual(exact.slot.state, "released");
+});
+
+Deno.test("case 7: a new REQUEST does not join a proposal that is older than the client's RELEASE", () => {
+  const table = new Tabletop(3);
+  const before = table.request(1, A, { xid: 1 });
+  // A releases through n2, which n1 has not heard of; then it asks anew.
+  const again = table.request(1, A, { xid: 2 });
+  const retransmitted = table.request(1, A, { xid: 2 });
+  const [first] = table.onItsWay(1, 2).flatMap((message) => message.type === "leaseBatch" ? message.records : []);
+  table.fsync(1);
+  table.deliver(1, 2);
+  table.fsync(2);
+  ok(first?.kind === "lock");
+  // Of the two, only the answer to the first comes through.
+  const [answer] = table.onItsWay(2, 1);
+  table.lose(2, 1);
+  ok(answer?.type === "leaseAck");
+  table.say(2, 1, answer);
+  table.deliver(2, 1);
+  deepStrictEqual([before.outcome, again.outcome, retransmitted.outcome], ["committed", "undecided", "undecided"]);
+});
+
+Deno.test("case 8: an answer is for its own records; a lost reject is not covered by the next accept", () => {
+  const table = new Tabletop(3);
+  strictEqual(table.request(2, B).outcome, "undecided");
+  table.lose(2, 1);
+  table.lose(2, 3);
+  const rejected = table.request(1, A, { address: X });
+  table.roundTripLosing(1, 2);
+  const accepted = table.request(1, A, { address: Y });
+  table.roundTrip(1, 2);
+  deepStrictEqual([rejected.outcome, accepted.outcome], ["undecided", "committed"]);
+  table.pass(PROPOSAL_MS + 1, [1]);
+  strictEqual(rejected.outcome, "timeout");
+});
+
+Deno.test("case 9: an answer to an earlier process decides nothing of its successor with the same numbers", () => {
+  const table = new Tabletop(3);
+  table.request(1, A);
+  table.fsync(1);
+  table.deliver(1, 2);
+  table.fsync(2);
+  const [answer] = table.onItsWay(2, 1);
+  table.lose(2, 1);
+  // The answer is on its way while n1 starts anew and numbers its records from 1 again.
+  table.start(1);
+  table.pass(CLUSTER_LIMITS.heartbeatMs);
+  table.exchange();
+  const successor = table.request(1, B, { address: Y });
+  table.fsync(1);
+  ok(answer?.type === "leaseAck" && answer.first === 1);
+  table.say(2, 1, answer);
+  table.deliver(2, 1);
+  strictEqual(successor.outcome, "undecided");
+});
+
+Deno.test("case 10: a sync answers no proposal, whatever its source had received and rejected", () => {
+  const table = new Tabletop(3);
+  // n2 keeps X for B, whose request went nowhere else, and rejects A's.
+  table.request(2, B);
+  table.lose(2, 1);
+  table.lose(2, 3);
+  const asked = table.request(1, A);
+  table.fsync(1);
+  table.deliver(1, 2);
+  table.fsync(2);
+  table.deliver(2, 1);
+  table.lose(1, 3);
+  // n3 walks through the slots of both.
+  let pages = 0;
+  for (let seconds = 0; seconds < 3; seconds++) {
+    table.pass(600, [3]);
+    for (const source of [1, 2]) {
+      table.deliver(3, source);
+      table.fsync(source);
+      pages += table.onItsWay(source, 3).filter(({ type }) => type === "syncChunk").length;
+      table.deliver(source, 3);
+      deepStrictEqual(table.onItsWay(3, source).filter(({ type }) => type === "leaseAck"), []);
+    }
+  }
+  ok(pages > 0);
+  deepStrictEqual([asked.outcome, table.slot(3).state], ["undecided", "free"]);
+});
+
+Deno.test("case 11: a commit note names its records, and certifies a slot at exactly their version", () => {
+  const table = new Tabletop(3);
+  // X stays undecided, as n2 keeps it for B; Y, which has the higher number, is committed.
+  table.request(2, B);
+  table.lose(2, 1);
+  table.lose(2, 3);
+  const undecided = table.request(1, A, { address: X });
+  const decided = table.request(1, A, { address: Y });
+  table.pass(2, [1]);
+  table.deliver(1, 3);
+  table.fsync(3);
+  table.lose(3, 1);
+  table.roundTrip(1, 2);
+  deepStrictEqual([undecided.outcome, decided.outcome], ["undecided", "committed"]);
+  table.pass(2, [1]);
+  table.deliver(1, 3);
+  deepStrictEqual([table.slot(3, X).cv, table.slot(3, Y).cv], [NO_VERSION, table.slot(3, Y).version]);
+  // A slot that has moved on since is not certified by a note for the version before.
+  const leases = new LeaseTable({ pools: [{ first: X, last: X }], reserved: [] });
+  leases.set(X, { ...lock(A, 5), state: "bound" }, NO_DETAIL);
+  leases.certify(X, version(4));
+  deepStrictEqual(leases.get(X).cv, NO_VERSION);
+});
+
+Deno.test("case 12: the lease is shorter by the time that passed, by the clock that no step moves", () => {
+  const { propose, sync, outcomes, instant } = proposer(1);
+  propose(A, instant(0));
+  // A retransmission a second later joins; the wall clock is set back meanwhile.
+  propose(A, instant(1_000));
+  sync(instant(1_500, -3_000));
+  const told = { committed: true, leaseMs: LEASE_MS - 1_500 };
+  deepStrictEqual(outcomes, [told, told]);
+});
+
+Deno.test("case 13: a proposer whose own clock jumps does not overwrite its own copy", () => {
+  const { propose, sync, outcomes, instant, table, clock } = proposer(1);
+  propose(A, instant(0));
+  sync(instant(1));
+  // Two hours in one step: by the wall clock A's lease is long over.
+  const jumped = instant(1_000, 2 * HOUR_MS);
+  propose(B, jumped);
+  deepStrictEqual(outcomes.at(-1), { committed: false, reason: "wallJumped" });
+  const time = clock.bounds(jumped);
+  ok(time !== undefined && isLive(table.get(X), time), "the anchor says that it runs");
+  strictEqual(accept(table.get(X), lock(B, 9e15), time, MAX_LEASE_MS).answer.ok, false);
+  strictEqual(table.get(X).client, A);
+});
+
+Deno.test("case 14: five nodes, two wrong clocks that agree, and a proposer whose clock steps between accepts", () => {
+  const clocks = Array.from({ length: 5 }, () => new AnchoredClock());
+  const now = (jumpMs: number): Instant => ({ wallMs: START_MS + 1_000 + jumpMs, monotonicMs: 1_000 });
+  for (const clock of clocks) clock.anchor({ wallMs: START_MS, monotonicMs: 0 });
+  const nodes = clocks.map(() => new Acceptor());
+  // A's lease runs on three of five, one of them the proposer's.
+  for (const node of nodes.slice(0, 3)) node.take(lock(A, 1));
+  const jumps = [2 * HOUR_MS, 2 * HOUR_MS, 2 * HOUR_MS, 0, 0];
+  const answers = nodes.map((node, index) => {
+    const time = clocks[index]?.bounds(now(jumps[index] ?? 0));
+    return time === undefined ? "silent" : node.take(lock(B, 2), time);
+  });
+  deepStrictEqual(answers, ["conflict", "conflict", "conflict", "accept", "accept"]);
+  // Nor do two wrong clocks that agree with each other anchor a third node of five.
+  const lone = new AnchoredClock();
+  const rounds = new AnchorRounds(lone, { size: 5 });
+  for (const { to, message } of rounds.tick(now(2 * HOUR_MS), [2, 3, 4, 5])) {
+    const wallMs = now(to === 2 ? 2 * HOUR_MS : 0).wallMs;
+    rounds.receive(to, { type: "timeAnswer", probe: message.probe, wallMs }, now(2 * HOUR_MS));
+  }
+  strictEqual(lone.bounds(now(2 * HOUR_MS)), undefined);
+  // An anchor lasts an hour at most.
+  strictEqual(clocks[0]?.bounds({ wallMs: START_MS, monotonicMs: ANCHOR_LIFETIME_MS + 1 }), undefined);
+});
+
+Deno.test("case 15: the margin covers the skew between three clocks and the client's own slack", () => {
+  // The proposer's anchor agrees with a member that is S/2 slow, itself S slower still; the acceptor's is as much fast.
+  const slow = -1.5 * MAX_CLOCK_SKEW_MS;
+  const fast = 1.5 * MAX_CLOCK_SKEW_MS;
+  const clientSlackMs = 10_000;
+  const trueEndMs = START_MS + LEASE_MS + clientSlackMs;
+  const [n1] = acceptors();
+  n1.take(lock(A, 1, { hold: START_MS + slow + LEASE_MS }), at(START_MS + fast));
+  strictEqual(n1.take(lock(B, 2), at(trueEndMs - 1 + fast)), "conflict");
+  strictEqual(n1.take(lock(B, 3), at(trueEndMs + fast)), "accept", "and no more than that");
+});
+
+Deno.test("case 16: a node without a majority confirms nothing, not even a lease that runs", () => {
+  const table = new Tabletop(3);
+  const granted = table.request(1, A);
+  table.fsync(1);
+  table.exchange();
+  strictEqual(granted.outcome, "committed");
+  strictEqual(table.slot(3).client, A);
+  // n3 is cut off; A renews there, and asks again.
+  const renewals = [table.request(3, A, { xid: 5 }), table.request(3, A, { xid: 5 })];
+  table.fsync(3);
+  table.pass(PROPOSAL_MS - 2, [3]);
+  deepStrictEqual(renewals.map(({ outcome }) => outcome), ["undecided", "undecided"]);
+  table.pass(1, [3]);
+  deepStrictEqual(renewals.map(({ outcome }) => outcome), ["timeout", "timeout"]);
+  strictEqual(table.slot(3).client, A, "and its lease runs on");
+});
+
+Deno.test("case 17: a new disk that syncs a phantom first does not forget the lease it syncs second", () => {
+  const phantom: LeaseRow = { address: X, slot: { ...lock(B, 5), state: "bound" }, detail: NO_DETAIL };
+  const lease: LeaseRow = { address: X, slot: { ...lock(A, 4), state: "bound" }, detail: NO_DETAIL };
+  const pulled = (...rows: LeaseRow[]) => {
+    const ms = CLUSTER_LIMITS.blankWaitMs;
+    const now = { wallMs: START_MS + ms, monotonicMs: ms };
+    const join = new Join({ startedMs: 0, others: [1, 2] });
+    join.tick(now, [1, 2]);
+    rows.forEach((row, index) => join.receive(index + 1, { type: "syncChunk", rows: [row], more: false }, now, NOW));
+    return join.result();
+  };
+  strictEqual(pulled(phantom), undefined, "one source of two is not enough");
+  const [both] = pulled(phantom, lease) ?? [];
+  deepStrictEqual([both?.slot.state, both?.slot.version], ["blocked", version(5)]);
+  const [certified] = pulled({ ...phantom, slot: { ...phantom.slot, version: version(3) } }, {
+    ...lease,
+    slot: { ...lease.slot, cv: version(4) },
+  }) ?? [];
+  strictEqual(certified?.slot.client, A);
+  strictEqual(unionSlots(phantom.slot, lease.slot, NOW).hold, phantom.slot.hold);
+});
+
+Deno.test("case 18: an accept of a lost disk counts no more by the time its successor asks for slots", () => {
+  const table = new Tabletop(5);
+  const asked = table.request(1, A);
+  table.fsync(1);
+  table.deliver(1, 5);
+  table.fsync(5);
+  // n5's accept is on its way when its disk is replaced. n2 has not heard of the proposal yet.
+  table.start(5, new Map());
+  table.pass(CLUSTER_LIMITS.blankWaitMs - 1, [5]);
+  const requests = (to: number) => table.onItsWay(5, to).filter(({ type }) => type === "syncRequest");
+  deepStrictEqual([2, 3, 4].flatMap(requests), [], "nobody feeds the new disk yet");
+  // Now n2 accepts; together with the old disk that would be three of five.
+  table.deliver(1, 2);
+  table.fsync(2);
+  table.deliver(2, 1);
+  table.deliver(5, 1);
+  strictEqual(asked.outcome, "undecided");
+  table.pass(1, [1]);
+  strictEqual(asked.outcome, "timeout");
+  ok(CLUSTER_LIMITS.blankWaitMs >= 2 * PROPOSAL_MS);
+});
+
+Deno.test("case 19: a version is not used twice, though a disk was lost and the clock fell back", () => {
+  const before = new VersionMint({ node: 1, incarnation: 7 });
+  const after = new VersionMint({ node: 1, incarnation: 8 });
+  const first = before.mint(START_MS);
+  const again = after.mint(START_MS);
+  ok(compareVersions(first, again) !== 0);
+  // A slot that still has the first is no accept of the second: not for another client, nor as a duplicate.
+  const [n1] = acceptors();
+  n1.take({ ...lock(A, 1), version: again });
+  strictEqual(n1.take({ ...lock(A, 1, { hold: START_MS + 9 * LEASE_MS }), version: first }), "stale");
+  // The incarnation that a process starts with is a random one of 2^32.
+  const table = new Tabletop(3);
+  table.request(1, A);
+  const lost = table.slot(1).version;
+  table.start(1);
+  table.request(1, A);
+  ok(table.slot(1).version.incarnation !== lost.incarnation);
+});
+
+Deno.test("case 20: a machine that is restored from a snapshot votes no more until it has joined anew", () => {
+  const table = new Tabletop(3);
+  const snapshot = table.snapshot(3);
+  for (let starts = 0; starts < 2; starts++) {
+    table.start(3);
+    table.exchange();
+  }
+  // n1 and n3 keep X for A; n2 does not hear of it.
+  const granted = table.request(1, A);
+  table.roundTrip(1, 3);
+  table.lose(1, 2);
+  strictEqual(granted.outcome, "committed");
+  // The snapshot knows nothing of it, and n2's neither.
+  table.start(3, snapshot.facts, snapshot.rows);
+  table.pass(2, [3]);
+  table.deliver(3, 2);
+  const taken = table.request(2, B);
+  table.roundTrip(2, 3);
+  table.roundTrip(2, 3);
+  strictEqual(table.synced(3), false);
+  strictEqual(taken.outcome, "undecided");
+});
+
+Deno.test("case 21: a record from a clock far ahead is refused, not repaired, and aborted where it was minted", () => {
+  const [n1, n2] = acceptors();
+  // Hours ahead: refused, so that the address is not blocked for longer than any lease.
+  const farMs = START_MS + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
+  strictEqual(n2.take(lock(A, 1, { hold: farMs + 1 })), "insane");
+  strictEqual(n2.slot, FREE_SLOT);
+  strictEqual(n2.take(lock(A, 1, { hold: farMs })), "accept");
+  // Its own node took it, by its own clock. Nobody takes what is not committed from there.
+  n1.take(lock(B, 2, { hold: farMs + HOUR_MS }), at(START_MS + 2 * HOUR_MS));
+  const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
+  strictEqual(scrubbed(FREE_SLOT, n1.slot, NOW, options), undefined);
+  strictEqual(scrubbed(FREE_SLOT, n2.slot, NOW, options), undefined);
+  // And the proposal without a majority is undone there.
+  n1.end(ending("aborted", B, 3, { replaces: version(2) }));
+  strictEqual(n1.take(lock(A, 4)), "accept");
+});
+
+Deno.test("case 22: a dead lease that was known to be committed yields to its successor's certificate", () => {
+  const [n1, n2, n3] = acceptors();
+  for (const node of [n1, n2, n3]) node.take(committed(A, 1));
+  // n3 misses A's release, and n1 and n2 no longer have it: B's lease has taken its place.
+  for (const node of [n1, n2]) node.end(ending("released", A, 2, { replaces: version(1), cv: version(1) }), true);
+  for (const node of [n1, n2]) node.take(lock(B, 3));
+  strictEqual(n3.take(lock(B, 3)), "conflict");
+  const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
+  const repaired = scrubbed(n3.slot, { ...n1.slot, cv: version(3) }, NOW, options);
+  deepStrictEqual([repaired?.client, repaired?.version], [B, version(3)]);
+  // In a union the same.
+  const union = unionSlots(n3.slot, { ...n1.slot, cv: version(3) }, NOW);
+  deepStrictEqual([union.state, union.client], ["bound", B]);
+});
+
+Deno.test("case 23: one change of the members at a time, each complete before the next, and no vote without a sync", () => {
+  const member = (id: number) => ({ id, address: 0x0a630000 + id });
+  const durable: (() => void)[] = [];
+  const now = { wallMs: START_MS, monotonicMs: 0 };
+  const membership = new Membership({
+    self: 3,
+    file: [1, 2, 3].map(member),
+    facts: new Map(),
+    blank: false,
+    ports: {
+      send: () => {},
+      broadcast: () => {},
+      persist: (_writes, then) => void durable.push(() => then(now)),
+      notice: () => {},
+    },
+    changed: () => {},
+  });
+  const change = (id: number) => {
+    const result = membership.change({ kind: "add", member: member(id) }, { leads: true, term: 1, lacking: [] });
+    return result.ok ? `epoch ${result.epoch}` : result.problem;
+  };
+  for (const id of [1, 2, 3]) membership.settled(id);
+  strictEqual(change(4), "epoch 2");
+  match(change(5), /another change is on its way/);
+  durable.splice(0).forEach((then) => then());
+  match(change(5), /do not have everything of epoch 2/);
+  // A message of the former members counts no more.
+  const envelope = { from: 1, incarnation: 7, epoch: 1, membershipHash: membership.hash };
+  strictEqual(membership.isCurrent(envelope, now), false);
+  for (const id of [1, 2, 3]) membership.settled(id);
+  match(change(5), /members 4 do not have everything/);
+  membership.settled(4);
+  strictEqual(change(5), "epoch 3");
+  // The new member has an empty disk: it neither answers nor proposes before it has synced.
+  const table = new Tabletop(4);
+  table.start(4, new Map());
+  table.pass(2, [4]);
+  const asked = table.request(1, A);
+  table.roundTrip(1, 4);
+  table.roundTrip(1, 2);
+  strictEqual(asked.outcome, "undecided", "two of four");
+  strictEqual(table.request(4, B, { address: Y }).outcome, "noAnchor");
+});

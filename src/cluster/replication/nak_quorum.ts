@@ -1,0 +1,117 @@
+/**
+ * Whether a client may be told DHCPNAK (lease agreement: "NAK only if the committed records of a majority contradict the
+ * client"). One slot is not enough: this node may have missed the record of a lease that runs. So all members are asked,
+ * and a majority that contradicts shares a member with any majority that holds the client's lease, whose slot would not.
+ *
+ * No answer in time is no contradiction: the client stays without one, and asks again.
+ */
+
+import { isLive, isLocked } from "../../lease/agreement/rule.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
+import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
+import type { Slot } from "../../lease/agreement/slot.ts";
+import type { LeaseTable } from "../../lease/table/lease_table.ts";
+import { compareVersions } from "../../lease/agreement/version.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
+import type { NodeId, SlotAnswer, SlotQuery } from "../wire/messages.ts";
+
+/**
+ * Whether a slot says that a client holds no running lease here. An undecided proposal of somebody else says nothing, nor
+ * does a blocked address: whose it is could not be told from the slots that it was made of.
+ */
+export function contradicts(slot: Slot, client: ClientKey, time: Bounds): boolean {
+  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
+  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.cv, slot.version) === 0;
+}
+
+export interface InquiryPorts {
+  broadcast(message: SlotQuery): void;
+  send(to: NodeId, message: SlotAnswer): void;
+}
+
+interface Open {
+  readonly address: Ipv4;
+  readonly client: ClientKey;
+  readonly startedMs: number;
+  readonly contradicting: Set<NodeId>;
+  readonly contradicted: (now: Instant) => void;
+}
+
+/** Whoever floods with requests that deserve a DHCPNAK gets silence. */
+const OPEN_MAX = 1_024;
+
+/** The questions of one node, and its answers to others. */
+export class Inquiry {
+  readonly #table: LeaseTable;
+  readonly #clock: AnchoredClock;
+  readonly #members: { readonly others: readonly NodeId[] };
+  readonly #ports: InquiryPorts;
+  /** In the order in which they were asked. */
+  readonly #open = new Map<number, Open>();
+  #next: number;
+
+  constructor(options: {
+    table: LeaseTable;
+    clock: AnchoredClock;
+    /** Read at every use. */
+    members: { readonly others: readonly NodeId[] };
+    /** Uniform in [0, 1). */
+    random: () => number;
+    ports: InquiryPorts;
+  }) {
+    // Answers to an earlier process of this node must not pass for answers to this one.
+    this.#next = Math.floor(options.random() * 2 ** 40);
+    this.#table = options.table;
+    this.#clock = options.clock;
+    this.#members = options.members;
+    this.#ports = options.ports;
+  }
+
+  /** Asks about one client and address; `contradicted` runs at most once, perhaps before this returns. */
+  ask(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
+    const time = this.#clock.bounds(now);
+    if (time === undefined || !contradicts(this.#table.get(address), client, time)) return;
+    if (this.#members.others.length === 0) return contradicted(now);
+    if (this.#open.size >= OPEN_MAX) return;
+    const query = this.#next++;
+    this.#open.set(query, { address, client, startedMs: now.monotonicMs, contradicting: new Set(), contradicted });
+    this.#ports.broadcast({ type: "slotQuery", query, address, client });
+  }
+
+  /** Answers a member; without a clock, nothing can be said. Only a node with complete slots may be asked. */
+  answer(from: NodeId, { query, address, client }: SlotQuery, now: Instant): void {
+    const time = this.#clock.bounds(now);
+    if (time === undefined) return;
+    const slot = this.#table.get(address);
+    this.#ports.send(from, { type: "slotAnswer", query, contradicts: contradicts(slot, client, time) });
+  }
+
+  /** Takes a member's answer. */
+  receive(from: NodeId, answer: SlotAnswer, now: Instant): void {
+    const open = this.#open.get(answer.query);
+    const { others } = this.#members;
+    if (open === undefined || !answer.contradicts || !others.includes(from)) return;
+    open.contradicting.add(from);
+    // This node's own slot is one of the majority's.
+    if (open.contradicting.size + 1 < Math.floor((others.length + 1) / 2) + 1) return;
+    this.#open.delete(answer.query);
+    const time = this.#clock.bounds(now);
+    if (now.monotonicMs - open.startedMs > PROPOSAL_MS || time === undefined) return;
+    // What was proposed here meanwhile counts, too.
+    if (contradicts(this.#table.get(open.address), open.client, time)) open.contradicted(now);
+  }
+
+  /** Forgets what nobody answered in time. */
+  tick(now: Instant): void {
+    for (const [query, { startedMs }] of this.#open) {
+      if (now.monotonicMs - startedMs <= PROPOSAL_MS) return;
+      this.#open.delete(query);
+    }
+  }
+
+  /** Another membership holds: other majorities. */
+  dropAll(): void {
+    this.#open.clear();
+  }
+}

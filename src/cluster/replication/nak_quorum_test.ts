@@ -1,0 +1,96 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
+import { AnchoredClock } from "../../lease/agreement/clock.ts";
+import { MARGIN_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
+import { FREE_SLOT, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
+import { LeaseTable } from "../../lease/table/lease_table.ts";
+import { NO_VERSION } from "../../lease/agreement/version.ts";
+import { contradicts, Inquiry } from "./nak_quorum.ts";
+import type { ClusterMessage, NodeId } from "../wire/messages.ts";
+
+const START = 1_700_000_000_000;
+const at = (ms: number) => ({ wallMs: START + ms, monotonicMs: ms });
+const TIME = { late: START, early: START };
+const ADDRESS = 0x0a000001;
+const client = (octet: number) =>
+  clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
+const A = client(1);
+const B = client(2);
+const VERSION = { clock: 5, node: 1, incarnation: 7 };
+
+function bound(of: typeof A, changes: Partial<Slot> = {}): Slot {
+  return { state: "bound", client: of, version: VERSION, hold: START + 60_000, cv: VERSION, sole: true, ...changes };
+}
+
+Deno.test("inquiry: what a slot says of a client's lease", () => {
+  strictEqual(contradicts(FREE_SLOT, A, TIME), true, "nobody ever held it");
+  strictEqual(contradicts(bound(B), A, TIME), true, "another client's committed lease");
+  strictEqual(contradicts(bound(B, { cv: NO_VERSION }), A, TIME), false, "an undecided proposal may yet be aborted");
+  strictEqual(contradicts(bound(A), A, TIME), false);
+  strictEqual(contradicts(bound(A, { cv: NO_VERSION }), A, TIME), false);
+  strictEqual(contradicts(bound(A, { hold: START - MARGIN_MS }), A, TIME), true, "it ended");
+  strictEqual(contradicts(bound(A, { state: "released", hold: 0 }), A, TIME), true);
+  strictEqual(contradicts(bound(A, { state: "declined" }), A, TIME), true, "declined is nobody's");
+  strictEqual(contradicts(bound(B, { state: "blocked" }), A, TIME), false, "it may be A's lease that is blocked");
+  strictEqual(contradicts(bound(B, { state: "blocked", hold: START - MARGIN_MS }), A, TIME), true);
+});
+
+function asking(self: Slot, others: NodeId[] = [2, 3]) {
+  const table = new LeaseTable({ pools: [{ first: ADDRESS, last: ADDRESS + 9 }], reserved: [] });
+  if (self !== FREE_SLOT) table.set(ADDRESS, self, NO_DETAIL);
+  const clock = new AnchoredClock();
+  clock.anchor(at(0));
+  const said: ClusterMessage[] = [];
+  const inquiry = new Inquiry({
+    table,
+    clock,
+    members: { others },
+    random: () => 0,
+    ports: { broadcast: (message) => said.push(message), send: (_to, message) => said.push(message) },
+  });
+  let refused = 0;
+  inquiry.ask(ADDRESS, A, at(0), () => refused++);
+  const answer = (from: NodeId, contradicts: boolean, ms = 10) =>
+    inquiry.receive(from, { type: "slotAnswer", query: 0, contradicts }, at(ms));
+  return { table, inquiry, said, answer, refused: () => refused };
+}
+
+Deno.test("inquiry: a majority that contradicts, this node included, is enough; once", () => {
+  const asked = asking(bound(B));
+  deepStrictEqual(asked.said, [{ type: "slotQuery", query: 0, address: ADDRESS, client: A }]);
+  strictEqual(asked.refused(), 0);
+  asked.answer(2, true);
+  strictEqual(asked.refused(), 1);
+  asked.answer(3, true);
+  strictEqual(asked.refused(), 1);
+});
+
+Deno.test("inquiry: this node missed the client's lease, the others have it: no DHCPNAK", () => {
+  const asked = asking(bound(B));
+  asked.answer(2, false);
+  asked.answer(3, false);
+  strictEqual(asked.refused(), 0);
+});
+
+Deno.test("inquiry: one member counts once, a stranger not at all, and a late answer is none", () => {
+  const asked = asking(FREE_SLOT, [2, 3, 4, 5]);
+  asked.answer(2, true);
+  asked.answer(2, true);
+  asked.answer(9, true);
+  strictEqual(asked.refused(), 0);
+  asked.answer(3, true, PROPOSAL_MS + 1);
+  strictEqual(asked.refused(), 0);
+});
+
+Deno.test("inquiry: a lease that was granted here meanwhile counts", () => {
+  const asked = asking(FREE_SLOT);
+  asked.table.set(ADDRESS, bound(A), NO_DETAIL);
+  asked.answer(2, true);
+  strictEqual(asked.refused(), 0);
+});
+
+Deno.test("inquiry: a node alone asks itself; an own slot that speaks for the client asks nobody", () => {
+  strictEqual(asking(bound(B), []).refused(), 1);
+  const own = asking(bound(A));
+  deepStrictEqual([own.said, own.refused()], [[], 0]);
+});

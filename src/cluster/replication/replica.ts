@@ -1,0 +1,462 @@
+/**
+ * The safety half of a member: what it proposes, what it accepts from others, and the lease streams between them. Whether its
+ * slots are complete is `state_sync.ts`; who leads and who allocates which addresses is decided elsewhere and can do no
+ * harm here.
+ *
+ * Nothing leaves that is not durable: an acceptance is answered after its fsync, a commit is known after the own one.
+ */
+
+import {
+  AGREEMENT_RULES,
+  type AgreementRules,
+  type Answer,
+  type EndRecord,
+  type LockRecord,
+} from "../../lease/agreement/rule.ts";
+import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
+import type { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import type { LeaseDetail, LeaseRow, Writes } from "../../lease/agreement/slot.ts";
+import type { LeaseTable } from "../../lease/table/lease_table.ts";
+import type { Version } from "../../lease/agreement/version.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
+import { AnchorRounds, type PeerClock } from "./clock_sync.ts";
+import { Completeness, type MemberView, type SlotState } from "../sync/state_sync.ts";
+import type { DiskIdentity } from "../sync/disk_identity.ts";
+import { IncomingStreams, NAMED_MAX } from "./incoming_streams.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { ClusterMessage, Hello, LeaseAck, LeaseBatch, NodeId, StreamPosition } from "../wire/messages.ts";
+import { OutgoingStream } from "./outgoing_stream.ts";
+import { type Decided, type Proposal, Proposer } from "../../lease/agreement/proposer.ts";
+
+/** What a member needs done. */
+export interface ReplicaPorts {
+  /** To one member; may be lost. */
+  send(to: NodeId, message: ClusterMessage): void;
+  /** To all other members; may be lost for each. */
+  broadcast(message: ClusterMessage): void;
+  /** Durable in the order of the calls. */
+  persist(writes: Writes, durable: (now: Instant) => void): void;
+}
+
+/** What keeps a replica safe, each of which the simulator takes away once to see that it is missed. */
+export interface Safeguards {
+  readonly rules: AgreementRules;
+  /** How many members a majority is counted of; as many as there are. */
+  readonly countedMembers: number | undefined;
+  /** Answer only after the fsync. */
+  readonly answerAfterSync: boolean;
+  /** A blank disk does not vote. */
+  readonly blankAbstains: boolean;
+}
+
+const ALL_SAFEGUARDS: Safeguards = {
+  rules: AGREEMENT_RULES,
+  countedMembers: undefined,
+  answerAfterSync: true,
+  blankAbstains: true,
+};
+
+/** What heartbeats say that others decide. */
+export interface HeartbeatFacts {
+  /** Free addresses per pool in this node's ranges. */
+  readonly free: () => readonly number[];
+  readonly ready: boolean;
+  readonly revision: number;
+  readonly complete: boolean;
+}
+
+/** Certificates reach the disk in the background. */
+const CERTIFY_INTERVAL_MS = 1_000;
+
+/** What a replica sent and answered. */
+export interface ReplicaCounters {
+  /** Batches with records, each one datagram to all. */
+  batches: number;
+  /** Batches without: heartbeats, and commit notes that had no company. */
+  heartbeats: number;
+  /** Records in batches. */
+  records: number;
+  /** Acknowledgements sent, one per batch received. */
+  acknowledgements: number;
+  /** Records of others that were accepted and rejected here. */
+  accepted: number;
+  rejected: number;
+  repairsAsked: number;
+  repairsServed: number;
+}
+
+/** Everything about a replica that does not change while it runs. */
+export interface ReplicaOptions {
+  readonly self: NodeId;
+  readonly incarnation: number;
+  readonly identity: DiskIdentity;
+  /** Read at every use. */
+  readonly members: MemberView;
+  readonly table: LeaseTable;
+  readonly clock: AnchoredClock;
+  readonly mint: VersionMint;
+  /** The longest lease any configuration gives; read at every use. */
+  readonly limits: { readonly maxLeaseMs: number };
+  /** Durable facts as they were at the start. */
+  readonly facts: ReadonlyMap<string, string>;
+  readonly bootstrap: boolean;
+  readonly heartbeat: () => HeartbeatFacts;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly ports: ReplicaPorts;
+  /** See `CompletenessOptions`. */
+  readonly learned: () => boolean;
+  readonly joining: () => readonly (readonly [key: string, value: string])[];
+  readonly joined: (formed: boolean) => void;
+  readonly forgot: (now: Instant) => void;
+  readonly safeguards?: Partial<Safeguards>;
+  readonly now: Instant;
+}
+
+/** The lease agreement of one member. */
+export class Replica {
+  readonly counters: ReplicaCounters = {
+    batches: 0,
+    heartbeats: 0,
+    records: 0,
+    acknowledgements: 0,
+    accepted: 0,
+    rejected: 0,
+    repairsAsked: 0,
+    repairsServed: 0,
+  };
+  readonly #options: ReplicaOptions;
+  readonly #safeguards: Safeguards;
+  readonly #proposer: Proposer;
+  readonly #completeness: Completeness;
+  readonly #outgoing = new OutgoingStream();
+  readonly #incoming = new IncomingStreams();
+  readonly #anchor: AnchorRounds;
+  /** Own undecided locks by the clock of their version, which this process mints once. */
+  readonly #sequences = new Map<number, number>();
+  readonly #uncertified = new Set<Ipv4>();
+  /** The process of each member whose last heartbeat was believed: only its answers count. */
+  readonly #trusted = new Map<NodeId, number>();
+  #saidMs = -Infinity;
+  #batchMs = -Infinity;
+  #certifiedMs = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#safeguards = { ...ALL_SAFEGUARDS, ...options.safeguards };
+    const { self, members, table, clock, mint, limits, ports } = options;
+    const { rules, countedMembers } = this.#safeguards;
+    const size = {
+      get size() {
+        return members.others.length + 1;
+      },
+    };
+    this.#anchor = new AnchorRounds(clock, size, Math.floor(options.random() * 2 ** 40));
+    this.#proposer = new Proposer({
+      self,
+      table,
+      clock,
+      mint,
+      membership: countedMembers === undefined ? size : { size: countedMembers },
+      rules,
+      limits,
+      ports: {
+        persist: (row, durable) => ports.persist({ rows: [row] }, durable),
+        propagate: (address, record, detail) => this.#propagate(address, record, detail),
+        committed: (address, version) => this.#committed(address, version),
+      },
+    });
+    this.#completeness = new Completeness({
+      ...options,
+      rules,
+      joined: (formed) => {
+        // The others wait to hear of it.
+        this.#saidMs = -Infinity;
+        options.joined(formed);
+      },
+      forgot: (now) => {
+        this.#proposer.dropAll(now);
+        options.forgot(now);
+      },
+    });
+  }
+
+  /** Whether this node's slots are complete: it proposes, votes and can be pulled from. */
+  get synced(): boolean {
+    return this.#completeness.synced;
+  }
+
+  /** Whether it has everything of this epoch. */
+  get settled(): boolean {
+    return this.#completeness.settled;
+  }
+
+  get identity(): DiskIdentity {
+    return this.#completeness.identity;
+  }
+
+  /** See `Completeness.waited`. */
+  waited(now: Instant): boolean {
+    return this.#completeness.waited(now);
+  }
+
+  /** Whether it has what was granted while it was away; see `Completeness.caughtUp`. */
+  caughtUp(now: Instant): boolean {
+    return this.#completeness.caughtUp(now);
+  }
+
+  get slotState(): SlotState {
+    return this.#completeness.state;
+  }
+
+  /** Whether it may propose now. */
+  mayPropose(now: Instant): boolean {
+    return this.synced && this.#options.clock.fault(now) === undefined;
+  }
+
+  get pending(): number {
+    return this.#proposer.pending;
+  }
+
+  /** Records that wait for the rest of their millisecond: see {@link flush}. */
+  get unsent(): boolean {
+    return this.#outgoing.unsent;
+  }
+
+  /** Whether what this process of a member says counts. */
+  trusts(from: NodeId, incarnation: number): boolean {
+    return this.#trusted.get(from) === incarnation;
+  }
+
+  /** The other members' clocks as last seen. */
+  get peerClocks(): ReadonlyMap<NodeId, PeerClock> {
+    return this.#anchor.peers;
+  }
+
+  /** The number of this process's last record, and how far every other stream was received. */
+  get positions(): { readonly own: number; readonly received: readonly StreamPosition[] } {
+    return { own: this.#outgoing.last, received: this.#incoming.positions() };
+  }
+
+  /** Proposes a lease; see `Proposer.propose`. A node that is not synced refuses. */
+  propose(proposal: Proposal, now: Instant, decided: Decided): void {
+    if (!this.synced) return decided({ committed: false, reason: "noAnchor" }, now);
+    this.#proposer.propose(proposal, now, decided);
+  }
+
+  /** Ends a lease; see `Proposer.end`. */
+  end(request: Parameters<Proposer["end"]>[0], now: Instant, durable: (now: Instant) => void): boolean {
+    return this.synced && this.#proposer.end(request, now, durable);
+  }
+
+  /**
+   * Sends what was proposed, but for what came within a millisecond of the last batch: while {@link unsent} is set, to be
+   * called again a millisecond later. To be called at the end of every burst of input.
+   */
+  flush(now: Instant): void {
+    if (!this.#outgoing.unsent) return;
+    if (this.#outgoing.full || now.monotonicMs - this.#batchMs >= CLUSTER_LIMITS.batchMs) this.#send(now, false);
+  }
+
+  /** Lets time pass: at least every 20 ms. */
+  tick(now: Instant): void {
+    const { ports, members } = this.#options;
+    this.#proposer.tick(now);
+    for (const { to, message } of this.#anchor.tick(now, members.others)) ports.send(to, message);
+    for (const { origin, incarnation, missing } of this.#incoming.gaps(now.monotonicMs)) {
+      this.counters.repairsAsked += 1;
+      ports.send(origin, { type: "repair", incarnation, missing });
+    }
+    const due = now.monotonicMs - this.#saidMs >= CLUSTER_LIMITS.heartbeatMs;
+    if (this.#outgoing.waiting || due) this.#send(now, due);
+    if (this.synced && this.#incoming.lost) {
+      this.#incoming.clearLost();
+      this.#completeness.hurry();
+    }
+    this.#completeness.tick(now);
+    this.#writeCertificates(now);
+  }
+
+  /** Takes a message of a member of the same membership. */
+  receive(from: NodeId, incarnation: number, message: ClusterMessage, now: Instant): void {
+    const { ports } = this.#options;
+    switch (message.type) {
+      case "leaseBatch":
+        return this.#batch(from, incarnation, message, now);
+      case "leaseAck":
+        return this.#answers(from, incarnation, message, now);
+      case "repair":
+        if (message.incarnation !== this.#options.incarnation) return;
+        for (const batch of this.#outgoing.repair(message.missing)) {
+          this.counters.repairsServed += 1;
+          ports.send(from, this.#batchOf(batch, false));
+        }
+        return;
+      case "timeProbe":
+        return ports.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
+      case "timeAnswer":
+        return this.#anchor.receive(from, message, now);
+      default:
+        this.#completeness.receive(from, message, now);
+    }
+  }
+
+  /** Answers whether this node's disk is blank, in any epoch. */
+  answerHello(from: NodeId, hello: Hello): void {
+    this.#completeness.answerHello(from, hello);
+  }
+
+  /** Another membership holds: what was proposed under the one before is forgotten (membership step 2). */
+  epochChanged(now: Instant): void {
+    this.#proposer.abortAll(now);
+    this.#trusted.clear();
+    this.#completeness.epochChanged();
+    // The others wait to hear of this epoch.
+    this.#saidMs = -Infinity;
+  }
+
+  /** Starts as blank as a new disk. */
+  forget(now: Instant): void {
+    this.#completeness.forget(now);
+  }
+
+  get #alone(): boolean {
+    return this.#options.members.others.length === 0;
+  }
+
+  #propagate(address: Ipv4, record: LockRecord | EndRecord, detail: LeaseDetail): void {
+    if (this.#alone) return;
+    if ("kind" in record) {
+      this.#sequences.delete(record.replaces.clock);
+      this.#outgoing.add({ kind: "end", address, detail, record });
+    } else {
+      this.#sequences.set(record.version.clock, this.#outgoing.add({ kind: "lock", address, detail, record }));
+    }
+  }
+
+  #committed(address: Ipv4, version: Version): void {
+    if (this.#alone) return;
+    this.#uncertified.add(address);
+    const sequence = this.#sequences.get(version.clock);
+    if (sequence === undefined) return;
+    this.#sequences.delete(version.clock);
+    this.#outgoing.note(sequence);
+  }
+
+  #send(now: Instant, heartbeat: boolean): void {
+    if (this.#alone) return;
+    if (heartbeat) this.#saidMs = now.monotonicMs;
+    this.#batchMs = now.monotonicMs;
+    let tells = heartbeat;
+    for (const batch of this.#outgoing.take(heartbeat)) {
+      if (batch.records.length === 0) this.counters.heartbeats += 1;
+      else this.counters.batches += 1;
+      this.counters.records += batch.records.length;
+      this.#options.ports.broadcast(this.#batchOf(batch, tells));
+      tells = false;
+    }
+  }
+
+  /** `tells`: it is time to say what changes slowly, too. */
+  #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean): LeaseBatch {
+    const { free, ...facts } = this.#options.heartbeat();
+    const { diskId, starts, generation } = this.identity;
+    return {
+      type: "leaseBatch",
+      ...batch,
+      seen: tells ? this.#incoming.positions() : [],
+      free: tells ? free() : [],
+      ...facts,
+      synced: this.synced,
+      settled: this.settled,
+      diskId,
+      starts,
+      generation,
+    };
+  }
+
+  #batch(from: NodeId, incarnation: number, batch: LeaseBatch, now: Instant): void {
+    const { clock, ports } = this.#options;
+    if (!this.#completeness.heard(from, incarnation, batch)) {
+      if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
+      return;
+    }
+    this.#trusted.set(from, incarnation);
+    const time = clock.bounds(now);
+    if (time === undefined) return;
+    if (!this.synced && this.#safeguards.blankAbstains) return;
+    this.#incoming.arrived(from, incarnation, batch.first, batch.records.length, now.monotonicMs);
+    const rows: LeaseRow[] = [];
+    const answers = batch.records.map((record, index): Answer => {
+      this.#incoming.name(from, batch.first + index, record.address, record.record.version);
+      return this.#take(record, time, rows);
+    });
+    this.#certify(from, incarnation, batch);
+    if (answers.length === 0) return;
+    const ack: LeaseAck = { type: "leaseAck", incarnation, first: batch.first, answers };
+    const answer = () => {
+      this.counters.acknowledgements += 1;
+      ports.send(from, ack);
+    };
+    if (!this.#safeguards.answerAfterSync) answer();
+    if (rows.length > 0) ports.persist({ rows }, this.#safeguards.answerAfterSync ? answer : () => {});
+    else answer();
+  }
+
+  /** One record into its slot. Accepted ones are written even when nothing changed: the answer follows the earlier write. */
+  #take(record: LeaseBatch["records"][number], time: Bounds, rows: LeaseRow[]): Answer {
+    const { table, mint, limits } = this.#options;
+    const { address, detail } = record;
+    mint.observe(record.record.version);
+    const slot = table.get(address);
+    if (record.kind === "end") {
+      const ended = this.#safeguards.rules.end(slot, record.record, time, false);
+      if (ended !== undefined) {
+        table.set(address, ended, detail);
+        rows.push({ address, slot: ended, detail });
+      }
+      return { ok: true };
+    }
+    const taken = this.#safeguards.rules.accept(slot, record.record, time, limits.maxLeaseMs);
+    if (taken.answer.ok) {
+      this.counters.accepted += 1;
+      table.set(address, taken.slot, detail);
+      rows.push({ address, slot: taken.slot, detail });
+    } else this.counters.rejected += 1;
+    return taken.answer;
+  }
+
+  #certify(from: NodeId, incarnation: number, batch: LeaseBatch): void {
+    for (const { first, last } of batch.committed) {
+      // A range may be as long as its sender likes; more than is remembered can't be meant.
+      for (let sequence = Math.max(first, last - NAMED_MAX); sequence <= last; sequence++) {
+        const named = this.#incoming.takeNamed(from, incarnation, sequence);
+        if (named === undefined) continue;
+        this.#options.table.certify(named.address, named.version);
+        this.#uncertified.add(named.address);
+      }
+    }
+  }
+
+  #answers(from: NodeId, incarnation: number, ack: LeaseAck, now: Instant): void {
+    // Case 9: an answer to an earlier process of this node decides nothing. Nor does one of somebody who forgot (case 20).
+    if (ack.incarnation !== this.#options.incarnation || !this.trusts(from, incarnation)) return;
+    for (const [index, answer] of ack.answers.entries()) {
+      const record = this.#outgoing.get(ack.first + index);
+      if (record?.kind === "lock") this.#proposer.answer(from, record.address, record.record.version, answer, now);
+    }
+  }
+
+  #writeCertificates(now: Instant): void {
+    if (now.monotonicMs - this.#certifiedMs < CERTIFY_INTERVAL_MS || this.#uncertified.size === 0) return;
+    this.#certifiedMs = now.monotonicMs;
+    const { table, ports } = this.#options;
+    const rows = [...this.#uncertified].map((address) => ({
+      address,
+      slot: table.get(address),
+      detail: table.detail(address),
+    }));
+    this.#uncertified.clear();
+    ports.persist({ rows }, () => {});
+  }
+}

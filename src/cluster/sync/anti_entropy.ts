@@ -1,0 +1,105 @@
+/**
+ * Anti-entropy between voters (lease agreement, "anti-entropy"): walks through the slots of the others, page by page and without
+ * haste, and takes what a majority is known to have and what ended. It never produces an answer to anybody.
+ */
+
+import type { AgreementRules } from "../../lease/agreement/rule.ts";
+import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
+import { isEnded, type LeaseRow, type Slot } from "../../lease/agreement/slot.ts";
+import { compareVersions, maxVersion } from "../../lease/agreement/version.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
+import type { NodeId, SlotPage } from "../wire/messages.ts";
+import type { PageRequest } from "./snapshot_pull.ts";
+
+/**
+ * How often a page is asked for, and when it is asked of somebody else, as it has not come. A page a second passes a million
+ * leases in half an hour; after something was missed there is hardly a pause.
+ */
+const UNHURRIED = { pageMs: 1_000, answerMs: 2_000 } as const;
+const HURRIED = { pageMs: 20, answerMs: 500 } as const;
+
+/** The walk of one node. */
+export class Scrub {
+  #source: NodeId | undefined;
+  #after: Ipv4 | -1 = -1;
+  #askedMs = -Infinity;
+  #waiting = false;
+  #turn = 0;
+  /** Voters walked through since something was missed; all others are walked through in a hurry. Undefined: nothing was. */
+  #walked: Set<NodeId> | undefined;
+
+  /** Something was missed: walks through every other voter from its beginning, as soon as it is there. */
+  hurry(): void {
+    this.#walked = new Set();
+    this.#source = undefined;
+    this.#waiting = false;
+  }
+
+  /** How many voters were walked through since something was missed. */
+  get walked(): number {
+    return this.#walked?.size ?? Infinity;
+  }
+
+  /** The page to ask for now, if any. */
+  tick(now: Instant, voters: readonly NodeId[]): PageRequest | undefined {
+    const wanted = this.#wanted(voters);
+    const pace = wanted.hurried ? HURRIED : UNHURRIED;
+    const patience = this.#waiting ? pace.answerMs : pace.pageMs;
+    if (now.monotonicMs - this.#askedMs < patience) return undefined;
+    const gone = this.#source === undefined || !wanted.from.includes(this.#source);
+    if (gone || this.#waiting) this.#next(voters);
+    if (this.#source === undefined) return undefined;
+    this.#askedMs = now.monotonicMs;
+    this.#waiting = true;
+    return { to: this.#source, page: { purpose: "repair", after: this.#after } };
+  }
+
+  /** The rows of a page that was asked for; none for any other. */
+  receive(from: NodeId, chunk: SlotPage, voters: readonly NodeId[]): readonly LeaseRow[] {
+    const first = chunk.rows[0];
+    if (from !== this.#source || !this.#waiting || (first !== undefined && first.address <= this.#after)) return [];
+    this.#waiting = false;
+    if (chunk.more) this.#after = chunk.rows.at(-1)?.address ?? -1;
+    else {
+      this.#walked?.add(from);
+      this.#next(voters);
+    }
+    return chunk.rows;
+  }
+
+  #next(voters: readonly NodeId[]): void {
+    const { from } = this.#wanted(voters);
+    this.#after = -1;
+    this.#source = from[this.#turn++ % Math.max(1, from.length)];
+  }
+
+  /** Those that were not walked through since something was missed; else all, without haste. */
+  #wanted(voters: readonly NodeId[]): { readonly from: readonly NodeId[]; readonly hurried: boolean } {
+    const walked = this.#walked;
+    const left = walked === undefined ? [] : voters.filter((id) => !walked.has(id));
+    return left.length > 0 ? { from: left, hurried: true } : { from: voters, hurried: false };
+  }
+}
+
+/** What a slot becomes by another voter's: only committed leases and ends are taken; undefined when nothing changes. */
+export function scrubbed(
+  slot: Slot,
+  theirs: Slot,
+  time: Bounds,
+  options: { rules: AgreementRules; maxLeaseMs: number },
+): Slot | undefined {
+  if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
+    // The record as it was minted, never against another version: it ends here what it would have ended then.
+    const { state: kind, client, version, hold: until, ended: { replaces, cv } } = theirs;
+    return options.rules.end(slot, { kind, client, version, replaces, cv, until }, time, false);
+  }
+  if (theirs.state !== "bound" || theirs.client === undefined || theirs.cv.clock === 0) return undefined;
+  if (slot.state === "bound" && slot.client === theirs.client && compareVersions(theirs.version, slot.version) <= 0) {
+    // The own client, an older version: it only tells what is committed.
+    const cv = maxVersion(slot.cv, theirs.cv);
+    return compareVersions(cv, slot.cv) === 0 ? undefined : { ...slot, cv };
+  }
+  const { client, version, hold, cv } = theirs;
+  const taken = options.rules.accept(slot, { client, version, hold, cv, sole: false }, time, options.maxLeaseMs);
+  return taken.answer.ok ? taken.slot : undefined;
+}

@@ -1,0 +1,127 @@
+/**
+ * Who this node is towards the others beside its id: the random name of its disk, how often that disk was started, and whether
+ * its slots are complete (lease agreement, "blank disk"). And what the others were: somebody whose disk is an earlier one, or
+ * whose starts went back, has forgotten promises and does not count until it has joined anew (case 20).
+ *
+ * A member's disks have an order, so that a member that was away while another one got a new disk does not take the new one
+ * for the old: a disk that joins takes the next generation after the highest one that its sources remember.
+ */
+
+import type { NodeId } from "../wire/messages.ts";
+
+/** Keys of the durable facts. */
+export const FACT = {
+  diskId: "diskId",
+  starts: "starts",
+  blank: "blank",
+  generation: "generation",
+  /** `<own disk> <the member's disk>`: the member was blank when it answered this disk. */
+  blankPeer: (id: NodeId) => `blankPeer:${id}`,
+  peer: (id: NodeId) => `peer:${id}`,
+  /** Epoch up to which this node has everything. */
+  settled: "settled",
+} as const;
+
+/** This disk. */
+export interface DiskIdentity {
+  /** 16 hex digits. */
+  readonly diskId: string;
+  /** This start included. */
+  readonly starts: number;
+  /** The slots here are not complete: neither propose nor vote. */
+  readonly blank: boolean;
+  /** Its place among this member's disks, from 1 up; 0 while it is blank. */
+  readonly generation: number;
+}
+
+/** The identity of this start, and the facts that must be durable before the first message leaves. */
+export function startIdentity(
+  facts: ReadonlyMap<string, string>,
+  random: () => number,
+): { identity: DiskIdentity; writes: [string, string][] } {
+  const diskId = facts.get(FACT.diskId) ?? newDiskId(random);
+  const identity = {
+    diskId,
+    starts: Number(facts.get(FACT.starts) ?? 0) + 1,
+    blank: facts.get(FACT.blank) !== "no",
+    generation: Number(facts.get(FACT.generation) ?? 0),
+  };
+  return { identity, writes: [[FACT.diskId, diskId], [FACT.starts, String(identity.starts)]] };
+}
+
+/** A new random disk id. */
+export function newDiskId(random: () => number): string {
+  let text = "";
+  for (let digit = 0; digit < 16; digit++) text += Math.floor(random() * 16).toString(16);
+  return text;
+}
+
+/** What is known of another member's disk. */
+export interface PeerDisk {
+  readonly diskId: string;
+  readonly starts: number;
+  readonly generation: number;
+}
+
+/** A disk with the process that runs on it, 0: any. */
+type KnownDisk = PeerDisk & { readonly incarnation: number };
+
+/**
+ * The other members' disks, remembered across restarts. A member is believed to have complete slots on the disk that was seen
+ * before, with starts that never go back and one process for each, and on a later one.
+ */
+export class PeerDisks {
+  readonly #known = new Map<NodeId, KnownDisk>();
+  readonly #write: (fact: [string, string]) => void;
+
+  constructor(facts: ReadonlyMap<string, string>, write: (fact: [string, string]) => void) {
+    this.#write = write;
+    for (const [key, value] of facts) {
+      const [, id] = /^peer:(\d+)$/.exec(key) ?? [];
+      const [diskId, starts, generation = 0, incarnation = 0] = value.split(" ");
+      if (!id || !diskId || !starts) continue;
+      this.#known.set(Number(id), {
+        diskId,
+        starts: Number(starts),
+        generation: Number(generation),
+        incarnation: Number(incarnation),
+      });
+    }
+  }
+
+  /** The highest generation that a member's disks had; 0: none. */
+  generation(id: NodeId): number {
+    return this.#known.get(id)?.generation ?? 0;
+  }
+
+  /** Notes what a member says of its disk, and returns whether it is to be believed. `incarnation`: 0 when not known. */
+  seen(id: NodeId, disk: PeerDisk, synced: boolean, incarnation = 0): boolean {
+    const known = this.#known.get(id);
+    if (known !== undefined && !isPlausible(known, disk, synced, incarnation)) return false;
+    const next: KnownDisk = {
+      diskId: disk.diskId,
+      starts: disk.starts,
+      generation: Math.max(known?.generation ?? 0, disk.generation),
+      incarnation: incarnation || (isSameStart(known, disk) ? known.incarnation : 0),
+    };
+    if (isSameStart(known, disk) && known.generation === next.generation && known.incarnation === next.incarnation) {
+      return true;
+    }
+    this.#known.set(id, next);
+    this.#write([FACT.peer(id), `${next.diskId} ${next.starts} ${next.generation} ${next.incarnation}`]);
+    return true;
+  }
+}
+
+function isSameStart(known: KnownDisk | undefined, disk: PeerDisk): known is KnownDisk {
+  return known?.diskId === disk.diskId && known.starts === disk.starts;
+}
+
+function isPlausible(known: KnownDisk, disk: PeerDisk, synced: boolean, incarnation: number): boolean {
+  // Another disk is either still blank, or one that joined later.
+  if (known.diskId !== disk.diskId) return !synced || disk.generation > known.generation;
+  // A late datagram of an earlier process must not turn the count back.
+  if (disk.starts !== known.starts) return disk.starts > known.starts;
+  // Two processes of one start: a copy of the disk.
+  return incarnation === 0 || known.incarnation === 0 || incarnation === known.incarnation;
+}

@@ -1,0 +1,372 @@
+/**
+ * Whether this node's slots are complete, and what is done when they are not: it joins with a blank disk, settles into a new
+ * membership, walks through the others' slots, and lets others pull its own. Nothing here ever produces an answer to a
+ * proposal (case 10).
+ */
+
+import type { AgreementRules } from "../../lease/agreement/rule.ts";
+import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
+import type { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import type { LeaseRow } from "../../lease/agreement/slot.ts";
+import type { LeaseTable } from "../../lease/table/lease_table.ts";
+import { compareVersions } from "../../lease/agreement/version.ts";
+import { type DiskIdentity, FACT, newDiskId, type PeerDisk, PeerDisks } from "./disk_identity.ts";
+import { Join } from "./join.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import type { ClusterMessage, Distrust, Hello, HelloAnswer, NodeId, SyncChunk, SyncRequest } from "../wire/messages.ts";
+import { type PageRequest, Pull, sourcesNeeded, unionRows } from "./snapshot_pull.ts";
+import type { ReplicaPorts } from "../replication/replica.ts";
+import { Scrub, scrubbed } from "./anti_entropy.ts";
+
+/** Some 75 KB: one round trip each, so a million leases take two thousand of them. */
+const CHUNK_ROWS = 500;
+
+/** How a node stands with its slots. */
+export type SlotState =
+  | { readonly kind: "joining"; readonly progress: Join["progress"] }
+  | { readonly kind: "settling"; readonly progress: Pull["progress"] }
+  | { readonly kind: "complete" };
+
+/** Who is who, read at every use. */
+export interface MemberView {
+  readonly epoch: number;
+  /** All other members. */
+  readonly others: readonly NodeId[];
+}
+
+export interface CompletenessOptions {
+  readonly identity: DiskIdentity;
+  readonly facts: ReadonlyMap<string, string>;
+  readonly members: MemberView;
+  readonly table: LeaseTable;
+  readonly clock: AnchoredClock;
+  readonly mint: VersionMint;
+  readonly rules: AgreementRules;
+  /** The longest lease any configuration gives; read at every use. */
+  readonly limits: { readonly maxLeaseMs: number };
+  readonly bootstrap: boolean;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly ports: ReplicaPorts;
+  /** Whether everything else that a blank disk has to learn is learned: until then its slots are not called complete. */
+  readonly learned: () => boolean;
+  /** Facts that become durable together with the completeness of a blank disk. */
+  readonly joining: () => readonly (readonly [key: string, value: string])[];
+  /** The disk was blank and is complete now. `formed`: no member had anything. */
+  readonly joined: (formed: boolean) => void;
+  /** This node starts as blank as a new disk: what it proposed counts no more. */
+  readonly forgot: (now: Instant) => void;
+  readonly now: Instant;
+}
+
+/** One member's slots as a whole. */
+export class Completeness {
+  readonly #options: CompletenessOptions;
+  readonly #peers: PeerDisks;
+  readonly #scrub = new Scrub();
+  /** Members that said they vote, by their last heartbeat in this epoch. */
+  readonly #voters = new Set<NodeId>();
+  /** Disks that were blank when they answered this one: those it may have formed the cluster with. */
+  readonly #formation = new Map<NodeId, string>();
+  #identity: DiskIdentity;
+  #settledEpoch: number;
+  #join: Join | undefined;
+  #settle: Pull | undefined;
+  /** The union is on its way to disk. */
+  #finishing = false;
+  #startedMs: number;
+  /** Highest generation of this member's disks that others remember, for the next one. */
+  #former = 0;
+  #caughtUp = false;
+
+  constructor(options: CompletenessOptions) {
+    this.#options = options;
+    const { identity, facts, ports, now } = options;
+    this.#identity = identity;
+    this.#startedMs = now.monotonicMs;
+    this.#peers = new PeerDisks(facts, (fact) => ports.persist({ facts: [fact] }, () => {}));
+    this.#settledEpoch = Number(facts.get(FACT.settled) ?? 0);
+    for (const id of options.members.others) {
+      const [own, theirs] = (facts.get(FACT.blankPeer(id)) ?? "").split(" ");
+      if (own === identity.diskId && theirs) this.#formation.set(id, theirs);
+    }
+    if (identity.blank) this.#startJoin();
+    else {
+      this.#startSettle();
+      this.#scrub.hurry();
+    }
+  }
+
+  /** Whether this node proposes, votes and can be pulled from. */
+  get synced(): boolean {
+    return this.#join === undefined;
+  }
+
+  /** Whether it has everything of this epoch. */
+  get settled(): boolean {
+    return this.synced && this.#settledEpoch >= this.#options.members.epoch;
+  }
+
+  get identity(): DiskIdentity {
+    return this.#identity;
+  }
+
+  /** Whether what the disk before this one accepted is decided by now (case 18): only then may a blank disk learn anything. */
+  waited(now: Instant): boolean {
+    return this.#join === undefined || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.blankWaitMs;
+  }
+
+  get state(): SlotState {
+    if (this.#join !== undefined) return { kind: "joining", progress: this.#join.progress };
+    return this.#settle === undefined ? { kind: "complete" } : { kind: "settling", progress: this.#settle.progress };
+  }
+
+  /**
+   * Notes what a member's heartbeat says of its disk. False when the member has forgotten something: then nothing it says
+   * counts, and it is told so.
+   */
+  heard(from: NodeId, incarnation: number, disk: PeerDisk & { readonly synced: boolean }): boolean {
+    if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
+      this.#voters.delete(from);
+      const { diskId, starts } = disk;
+      this.#options.ports.send(from, { type: "distrust", diskId, starts, generation: this.#peers.generation(from) });
+      return false;
+    }
+    if (disk.synced) this.#voters.add(from);
+    else this.#voters.delete(from);
+    return true;
+  }
+
+  /**
+   * Whether the slots are as new as those of the others, after a start: what was granted while this node was away its clients
+   * would ask for in vain. It asks for no more than can be had in a moment: with very many leases the rest comes later.
+   */
+  caughtUp(now: Instant): boolean {
+    if (this.#caughtUp || !this.synced) return this.synced;
+    const needed = sourcesNeeded(this.#options.members.others.length + 1);
+    const enough = Math.min(needed, this.#options.members.others.length);
+    this.#caughtUp = this.#scrub.walked >= enough || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.catchUpMs;
+    return this.#caughtUp;
+  }
+
+  /** Records of others were given up: look for them in the others' slots. */
+  hurry(): void {
+    this.#scrub.hurry();
+  }
+
+  /** Another membership holds. */
+  epochChanged(): void {
+    this.#voters.clear();
+    this.#finishing = false;
+    if (this.#join !== undefined) this.#startJoin();
+    else this.#startSettle();
+  }
+
+  /** Becomes as blank as a new disk (case 20, and a member that was away for a whole epoch). */
+  forget(now: Instant): void {
+    const { random } = this.#options;
+    this.#identity = { diskId: newDiskId(random), starts: this.#identity.starts, blank: true, generation: 0 };
+    this.#formation.clear();
+    this.#settle = undefined;
+    this.#finishing = false;
+    this.#startedMs = now.monotonicMs;
+    this.#startJoin();
+    const facts: [string, string][] = [[FACT.diskId, this.#identity.diskId], [FACT.blank, "yes"], [
+      FACT.generation,
+      "0",
+    ]];
+    this.#options.ports.persist({ facts }, () => {});
+    this.#options.forgot(now);
+  }
+
+  /** Lets time pass. */
+  tick(now: Instant): void {
+    if (this.#options.clock.bounds(now) === undefined) return;
+    const voters = this.#options.members.others.filter((id) => this.#voters.has(id));
+    if (this.#join !== undefined) {
+      for (const output of this.#join.tick(now, voters)) {
+        if (output.kind === "request") this.#ask(output);
+        else this.#options.ports.broadcast({ type: "hello", diskId: this.#identity.diskId, blank: true });
+      }
+      return this.#finishJoin();
+    }
+    if (this.#settle !== undefined) {
+      for (const request of this.#settle.tick(now, voters)) this.#ask(request);
+      return this.#finishSettle(now);
+    }
+    const request = this.#scrub.tick(now, voters);
+    if (request !== undefined) this.#ask(request);
+  }
+
+  /** Takes a message that is about slots as a whole; true when it was one. */
+  receive(from: NodeId, message: ClusterMessage, now: Instant): boolean {
+    switch (message.type) {
+      case "syncRequest":
+        this.#serve(from, message, now);
+        return true;
+      case "syncChunk":
+        this.#take(from, message, now);
+        return true;
+      case "helloAnswer":
+        this.#helloAnswered(from, message);
+        return true;
+      case "distrust":
+        this.#distrusted(message, now);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * To a disk that was blank when this node formed the cluster, this node counts as blank for good: that disk has promised
+   * nothing since, so it may join with empty slots, as if it had been down. Answered in any epoch.
+   */
+  answerHello(from: NodeId, hello: Hello): void {
+    const blank = !this.synced || this.#formation.get(from) === hello.diskId;
+    const { diskId: ownDiskId } = this.#identity;
+    this.#options.ports.send(from, { type: "helloAnswer", diskId: hello.diskId, blank, ownDiskId });
+  }
+
+  #startJoin(): void {
+    const { members, bootstrap } = this.#options;
+    this.#join = new Join({
+      startedMs: this.#startedMs,
+      others: members.others,
+      blankOthers: this.#formation,
+      bootstrap,
+    });
+  }
+
+  #startSettle(): void {
+    const { members } = this.#options;
+    this.#settle = this.settled ? undefined : new Pull("settle", settleSources(members));
+  }
+
+  #ask({ to, page }: PageRequest): void {
+    const { diskId, starts } = this.#identity;
+    this.#options.ports.send(to, { type: "syncRequest", ...page, diskId, starts });
+  }
+
+  #serve(from: NodeId, request: SyncRequest, now: Instant): void {
+    const { clock, ports, table } = this.#options;
+    // No anchor: don't sync. What is not on this disk yet must not be on another's first, so the answer waits for a write.
+    if (!this.synced || clock.bounds(now) === undefined) return;
+    // Whoever lets a disk join has seen it join, even if no heartbeat of it came through meanwhile.
+    if (request.purpose === "join") this.#peers.seen(from, { ...request, generation: 0 }, false);
+    const rows = table.rowsAfter(request.after, CHUNK_ROWS);
+    const generation = this.#peers.generation(from);
+    const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, generation };
+    ports.persist({}, () => ports.send(from, chunk));
+  }
+
+  #take(from: NodeId, chunk: SyncChunk, now: Instant): void {
+    const time = this.#options.clock.bounds(now);
+    if (time === undefined) return;
+    if (this.#join !== undefined) {
+      this.#former = Math.max(this.#former, chunk.generation);
+      for (const output of this.#join.receive(from, chunk, now, time)) if (output.kind === "request") this.#ask(output);
+      return this.#finishJoin();
+    }
+    if (this.#settle !== undefined) {
+      const request = this.#settle.receive(from, chunk, now, time);
+      if (request !== undefined) this.#ask(request);
+      return this.#finishSettle(now);
+    }
+    this.#scrubRows(this.#scrub.receive(from, chunk, [...this.#voters]), time);
+  }
+
+  #scrubRows(theirs: readonly LeaseRow[], time: Bounds): void {
+    const { table, mint, limits, rules } = this.#options;
+    const rows: LeaseRow[] = [];
+    for (const { address, slot: other, detail: theirDetail } of theirs) {
+      mint.observe(other.version);
+      const own = table.get(address);
+      const slot = scrubbed(own, other, time, { rules, maxLeaseMs: limits.maxLeaseMs });
+      if (slot === undefined) continue;
+      // The own client's older version tells what is committed, and nothing newer about the client.
+      const detail = compareVersions(slot.version, own.version) === 0 ? table.detail(address) : theirDetail;
+      rows.push({ address, slot, detail });
+    }
+    this.#store(rows);
+  }
+
+  #store(rows: readonly LeaseRow[], facts: readonly (readonly [string, string])[] = [], durable = () => {}): void {
+    const { table, mint, ports } = this.#options;
+    for (const { address, slot, detail } of rows) {
+      mint.observe(slot.version);
+      table.set(address, slot, detail);
+    }
+    if (rows.length > 0 || facts.length > 0) ports.persist({ rows, facts }, durable);
+  }
+
+  #helloAnswered(from: NodeId, answer: HelloAnswer): void {
+    const { diskId } = this.#identity;
+    if (answer.diskId !== diskId || this.#join?.helloAnswered(from, answer) !== true) return;
+    this.#formation.set(from, answer.ownDiskId);
+    this.#options.ports.persist({ facts: [[FACT.blankPeer(from), `${diskId} ${answer.ownDiskId}`]] }, () => {});
+  }
+
+  /** Somebody remembers this node otherwise: it forgot something, so it starts as blank as a new disk. */
+  #distrusted(message: Distrust, now: Instant): void {
+    const { diskId, starts } = this.#identity;
+    if (!this.synced || message.diskId !== diskId || message.starts !== starts) return;
+    this.#former = Math.max(this.#former, message.generation);
+    this.forget(now);
+  }
+
+  /** Complete slots become durable together with the fact that they are; only then does this node vote. */
+  #finishJoin(): void {
+    const join = this.#join;
+    if (join === undefined || this.#finishing) return;
+    const formed = join.isFormation;
+    const rows = join.result();
+    const { members, joining, joined, learned } = this.#options;
+    if (rows === undefined || (!formed && !learned())) return;
+    const { epoch } = members;
+    this.#finishing = true;
+    const generation = this.#former + 1;
+    const facts: [string, string][] = [
+      [FACT.blank, "no"],
+      [FACT.generation, String(generation)],
+      [FACT.settled, String(epoch)],
+    ];
+    this.#store(rows, [...facts, ...joining()], () => {
+      if (this.#join !== join) return;
+      this.#join = undefined;
+      this.#finishing = false;
+      this.#identity = { ...this.#identity, blank: false, generation };
+      this.#settledEpoch = epoch;
+      joined(formed);
+    });
+  }
+
+  /** The union of the others' slots and the own ones (membership step 4). */
+  #finishSettle(now: Instant): void {
+    const settle = this.#settle;
+    const time = this.#options.clock.bounds(now);
+    const theirs = settle?.result();
+    if (settle === undefined || time === undefined || theirs === undefined || this.#finishing) return;
+    const { members, table } = this.#options;
+    const { epoch } = members;
+    const rows: LeaseRow[] = [];
+    for (const row of theirs) {
+      const slot = table.get(row.address);
+      const own = { address: row.address, slot, detail: table.detail(row.address) };
+      const union = slot.state === "free" ? row : unionRows(own, row, time);
+      if (union.slot !== slot) rows.push(union);
+    }
+    this.#finishing = true;
+    this.#store(rows, [[FACT.settled, String(epoch)]], () => {
+      if (this.#settle !== settle) return;
+      this.#settle = undefined;
+      this.#finishing = false;
+      this.#settledEpoch = epoch;
+    });
+  }
+}
+
+/** A node alone has nobody to take anything from. */
+function settleSources({ others }: MemberView): number {
+  return others.length === 0 ? 0 : sourcesNeeded(others.length + 1);
+}

@@ -1,0 +1,235 @@
+/**
+ * A few replicas on a table: every message, every fsync and every millisecond passes only when the test says so, so that a
+ * protocol test reads like a transcript. What is on a seat's disk outlives its process.
+ */
+
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
+import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
+import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import { type LeaseRow, NO_DETAIL, type Slot, type Writes } from "../../lease/agreement/slot.ts";
+import { LeaseTable } from "../../lease/table/lease_table.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
+import { FACT, startIdentity } from "../sync/disk_identity.ts";
+import type { ClusterMessage, NodeId } from "../wire/messages.ts";
+import type { Outcome } from "../../lease/agreement/proposer.ts";
+import { Replica } from "../replication/replica.ts";
+
+/** When a test begins: ms since 1970. */
+export const START_MS = 1_700_000_000_000;
+/** Two addresses to have leases of. */
+export const X: Ipv4 = 0x0a000001;
+export const Y: Ipv4 = 0x0a000002;
+export const LEASE_MS = 60_000;
+const LIMITS = { maxLeaseMs: 3_600_000 };
+
+/** A client by one octet of its hardware address. */
+export function client(octet: number): ClientKey {
+  return clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
+}
+
+/** What a proposal came to, as far as is known. */
+export interface Asked {
+  /** `undecided`, `committed`, or why not. */
+  outcome: string;
+}
+
+interface Pending {
+  readonly writes: Writes;
+  readonly durable: (now: Instant) => void;
+}
+
+interface Running {
+  readonly incarnation: number;
+  readonly table: LeaseTable;
+  readonly clock: AnchoredClock;
+  readonly replica: Replica;
+}
+
+interface Seat {
+  readonly rows: Map<Ipv4, LeaseRow>;
+  readonly facts: Map<string, string>;
+  /** Writes before their fsync. */
+  readonly pending: Pending[];
+  readonly running: Running;
+}
+
+/** The table, with members 1 to `size` that have complete slots and right clocks. */
+export class Tabletop {
+  /** Since the start. */
+  nowMs = 10_000;
+  readonly #size: number;
+  readonly #seats = new Map<NodeId, Seat>();
+  readonly #wire: { from: NodeId; incarnation: number; to: NodeId; message: ClusterMessage }[] = [];
+  #incarnations = 70;
+
+  constructor(size: number) {
+    this.#size = size;
+    const complete = (id: NodeId) =>
+      new Map([[FACT.blank, "no"], [FACT.diskId, `${id}`.repeat(16)], [FACT.settled, "1"]]);
+    for (const id of this.#ids) this.start(id, complete(id));
+    this.exchange();
+  }
+
+  get #ids(): NodeId[] {
+    return Array.from({ length: this.#size }, (_, index) => index + 1);
+  }
+
+  get #now(): Instant {
+    return { wallMs: START_MS + this.nowMs, monotonicMs: this.nowMs };
+  }
+
+  #seat(id: NodeId): Seat {
+    const seat = this.#seats.get(id);
+    if (seat === undefined) throw new Error(`Nobody sits at ${id}`);
+    return seat;
+  }
+
+  /** Starts a process anew on its disk, or on another one with these facts. What it had not synced is lost. */
+  start(id: NodeId, disk?: Map<string, string>, rows = new Map<Ipv4, LeaseRow>()): void {
+    const facts = disk ?? this.#seat(id).facts;
+    const kept = disk === undefined ? this.#seat(id).rows : rows;
+    const { identity, writes } = startIdentity(facts, () => (this.#incarnations++ % 97) / 97);
+    for (const [key, value] of writes) facts.set(key, value);
+    const incarnation = this.#incarnations++;
+    const table = new LeaseTable({ pools: [{ first: X, last: X + 9 }], reserved: [] });
+    table.load(kept.values());
+    const clock = new AnchoredClock();
+    clock.anchor(this.#now);
+    const say = (to: NodeId, message: ClusterMessage) => this.#wire.push({ from: id, incarnation, to, message });
+    const others = this.#ids.filter((other) => other !== id);
+    const pending: Pending[] = [];
+    const replica = new Replica({
+      self: id,
+      incarnation,
+      identity,
+      members: { epoch: 1, others },
+      table,
+      clock,
+      mint: new VersionMint({ node: id, incarnation }),
+      limits: LIMITS,
+      facts: new Map(facts),
+      bootstrap: false,
+      heartbeat: () => ({ free: () => [], ready: true, revision: 1, complete: true }),
+      random: () => 0.5,
+      ports: {
+        send: say,
+        broadcast: (message) => others.forEach((to) => say(to, message)),
+        persist: (writes, durable) => void pending.push({ writes, durable }),
+      },
+      learned: () => true,
+      joining: () => [],
+      joined: () => {},
+      forgot: () => {},
+      now: this.#now,
+    });
+    this.#seats.set(id, { rows: kept, facts, pending, running: { incarnation, table, clock, replica } });
+  }
+
+  /** A copy of a disk as it is now. */
+  snapshot(id: NodeId): { facts: Map<string, string>; rows: Map<Ipv4, LeaseRow> } {
+    const { facts, rows } = this.#seat(id);
+    return { facts: new Map(facts), rows: new Map(rows) };
+  }
+
+  slot(id: NodeId, address: Ipv4 = X): Slot {
+    return this.#seat(id).running.table.get(address);
+  }
+
+  synced(id: NodeId): boolean {
+    return this.#seat(id).running.replica.synced;
+  }
+
+  /** A client asks a member for an address. */
+  request(id: NodeId, of: ClientKey, options: { address?: Ipv4; xid?: number; leaseMs?: number } = {}): Asked {
+    this.nowMs += 2;
+    const { replica } = this.#seat(id).running;
+    const { address = X, xid = this.nowMs, leaseMs = LEASE_MS } = options;
+    const asked: Asked = { outcome: "undecided" };
+    replica.propose({ address, client: of, xid, leaseMs, detail: NO_DETAIL }, this.#now, (outcome: Outcome) => {
+      if (asked.outcome !== "undecided") throw new Error("Decided twice");
+      asked.outcome = outcome.committed ? "committed" : outcome.reason;
+    });
+    replica.flush(this.#now);
+    return asked;
+  }
+
+  /** A client gives an address back through a member. */
+  release(id: NodeId, of: ClientKey, address: Ipv4 = X): boolean {
+    this.nowMs += 2;
+    const { replica } = this.#seat(id).running;
+    const end = { kind: "released", address, client: of, restMs: 0, detail: NO_DETAIL } as const;
+    const ended = replica.end(end, this.#now, () => {});
+    replica.flush(this.#now);
+    return ended;
+  }
+
+  /** Everything a member wrote reaches its disk. */
+  fsync(id: NodeId): void {
+    const seat = this.#seat(id);
+    for (const { writes, durable } of seat.pending.splice(0)) {
+      for (const row of writes.rows ?? []) seat.rows.set(row.address, row);
+      for (const [key, value] of writes.facts ?? []) seat.facts.set(key, value);
+      durable(this.#now);
+    }
+  }
+
+  /** What is on its way between two members. */
+  onItsWay(from: NodeId, to: NodeId): ClusterMessage[] {
+    return this.#wire.filter((one) => one.from === from && one.to === to).map(({ message }) => message);
+  }
+
+  /** What is on its way between two members is lost. */
+  lose(from: NodeId, to: NodeId): void {
+    this.#take(from, to);
+  }
+
+  /** What is on its way between two members arrives. */
+  deliver(from: NodeId, to: NodeId): void {
+    for (const { incarnation, message } of this.#take(from, to)) {
+      this.#seat(to).running.replica.receive(from, incarnation, message, this.#now);
+    }
+  }
+
+  /** Arrives, is synced, and what follows comes back. */
+  roundTrip(from: NodeId, to: NodeId): void {
+    this.fsync(from);
+    this.deliver(from, to);
+    this.fsync(to);
+    this.deliver(to, from);
+    this.fsync(from);
+  }
+
+  /** Arrives and is synced, but what follows is lost. */
+  roundTripLosing(from: NodeId, to: NodeId): void {
+    this.fsync(from);
+    this.deliver(from, to);
+    this.fsync(to);
+    this.lose(to, from);
+  }
+
+  /** Puts a message on its way, as the running process. */
+  say(from: NodeId, to: NodeId, message: ClusterMessage): void {
+    this.#wire.push({ from, incarnation: this.#seat(from).running.incarnation, to, message });
+  }
+
+  /** Time passes for everybody, or for one member. */
+  pass(ms: number, ids: readonly NodeId[] = this.#ids): void {
+    this.nowMs += ms;
+    for (const id of ids) this.#seat(id).running.replica.tick(this.#now);
+  }
+
+  /** Everything arrives everywhere until nobody has anything to say. */
+  exchange(): void {
+    this.pass(2);
+    while (this.#wire.length > 0 || [...this.#seats.values()].some(({ pending }) => pending.length > 0)) {
+      for (const id of this.#ids) this.fsync(id);
+      for (const { from, to } of [...this.#wire]) this.deliver(from, to);
+    }
+  }
+
+  #take(from: NodeId, to: NodeId) {
+    const taken = this.#wire.filter((one) => one.from === from && one.to === to);
+    for (const one of taken) this.#wire.splice(this.#wire.indexOf(one), 1);
+    return taken;
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * What the members of a cluster say to each other, as plain data. How it is encoded and sealed is `wire/`'s business; who
+ * sends what when is that of the module each message belongs to.
+ */
+
+import type { Answer, EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import type { LeaseDetail, LeaseRow } from "../../lease/agreement/slot.ts";
+import type { Ipv4, Range } from "../../net/ipv4.ts";
+
+/** A member's id, 1..255: identity and bully priority. */
+export type NodeId = number;
+
+/** What every message carries beside its content. A message of another epoch or membership is dropped, but for `Hello`. */
+export interface Envelope {
+  readonly from: NodeId;
+  /** Random per process start, below 2^32. */
+  readonly incarnation: number;
+  /** Membership epoch, from 1 up, and a hash over its members. */
+  readonly epoch: number;
+  readonly membershipHash: number;
+}
+
+/** One record of a lease stream. */
+export type StreamRecord = {
+  readonly address: Ipv4;
+  readonly detail: LeaseDetail;
+} & ({ readonly kind: "lock"; readonly record: LockRecord } | { readonly kind: "end"; readonly record: EndRecord });
+
+/** Up to where a stream was received without a gap. */
+export interface StreamPosition {
+  readonly origin: NodeId;
+  readonly incarnation: number;
+  /** 0: nothing yet. */
+  readonly sequence: number;
+}
+
+/** Sequence numbers `first` to `last`. */
+export interface SequenceRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Bully: somebody of a lower id wants to lead. To higher members. */
+export interface Election {
+  readonly type: "election";
+  readonly term: number;
+}
+
+/** Bully: leave it to me. */
+export interface Okay {
+  readonly type: "okay";
+  readonly term: number;
+}
+
+/** Bully: I want to lead this term. To all. It leads once a majority, itself included, said `accepted`. */
+export interface Coordinator {
+  readonly type: "coordinator";
+  readonly term: number;
+}
+
+/** I follow you in this term, and nobody else (durable before it is said). `ok: false`: `term` is the one in the way. */
+export interface Accepted {
+  readonly type: "accepted";
+  readonly ok: boolean;
+  readonly term: number;
+}
+
+/** Who is there, from the leader, several times a second. */
+export interface ClusterStatus {
+  readonly type: "clusterStatus";
+  readonly term: number;
+  /** Members the leader hears, itself included. */
+  readonly present: readonly NodeId[];
+  readonly majority: boolean;
+}
+
+/** Records of the sender's own stream, or none: a heartbeat. To all. */
+export interface LeaseBatch {
+  readonly type: "leaseBatch";
+  /** Sequence number of `records[0]`, or of the next record when there are none. A stream starts at 1. */
+  readonly first: number;
+  readonly records: readonly StreamRecord[];
+  /** Records of this stream that are known to be committed, said explicitly (case 11). */
+  readonly committed: readonly SequenceRange[];
+  /** What the sender has of every stream. */
+  readonly seen: readonly StreamPosition[];
+  /** Free addresses per pool in the sender's ranges; said in heartbeats that are due, empty in other batches. */
+  readonly free: readonly number[];
+  /** Whether the sender serves. */
+  readonly ready: boolean;
+  /** Whether the sender's slots are complete enough to vote. */
+  readonly synced: boolean;
+  /** Random, made with the database: 16 hex digits. */
+  readonly diskId: string;
+  /** Counts the starts of this disk's owner (case 20). */
+  readonly starts: number;
+  /** The place of this disk among those its owner had; 0 while it is blank. */
+  readonly generation: number;
+  /** Newest configuration the sender has on disk. */
+  readonly revision: number;
+  /** The sender has everything of this epoch (membership step 4). */
+  readonly settled: boolean;
+  /** The sender knows that every member is settled: another change may follow (membership step 5). */
+  readonly complete: boolean;
+}
+
+/** An acceptor's answers to the records of one batch, each by itself (case 8). Unicast to the origin. */
+export interface LeaseAck {
+  readonly type: "leaseAck";
+  /** The stream that is answered: ignored unless it is the receiver's running one (case 9). */
+  readonly incarnation: number;
+  readonly first: number;
+  readonly answers: readonly Answer[];
+}
+
+/** Asks the origin to send records of its stream again. */
+export interface Repair {
+  readonly type: "repair";
+  readonly incarnation: number;
+  readonly missing: SequenceRange;
+}
+
+/** Asks what time it is there; `probe` comes back. */
+export interface TimeProbe {
+  readonly type: "timeProbe";
+  readonly probe: number;
+}
+
+export interface TimeAnswer {
+  readonly type: "timeAnswer";
+  readonly probe: number;
+  /** The sender's wall clock, ms since 1970. */
+  readonly wallMs: number;
+}
+
+/** Who allocates from which addresses: from the leader to each member, and back as a report of what the member has. */
+export interface RangeAllocation {
+  readonly type: "rangeAllocation";
+  /** From a member to its leader. Who led a moment ago and reports is not to be taken for a leader. */
+  readonly report: boolean;
+  readonly term: number;
+  /** Rises with every change within a term. */
+  readonly version: number;
+  /** The receiver's ranges, or in a report the sender's, by pool. */
+  readonly ranges: readonly (readonly Range[])[];
+}
+
+/** A part of the distributed configuration. To all, or over TCP when it is large. */
+export interface Config {
+  readonly type: "config";
+  readonly revision: number;
+  /** The `service` section as JSON text. */
+  readonly text: string;
+}
+
+/** Asks for slots after an address. `purpose` says what for: see `state_sync.ts`. */
+export interface SyncRequest {
+  readonly type: "syncRequest";
+  readonly purpose: "join" | "repair" | "settle";
+  readonly after: Ipv4 | -1;
+  /** The sender's disk: whoever serves a join has seen that disk join. */
+  readonly diskId: string;
+  readonly starts: number;
+}
+
+/** What a `SyncRequest` asks for. */
+export type SyncPage = Pick<SyncRequest, "purpose" | "after">;
+
+/** Slots by address; `more`: ask again after the last one. */
+export interface SlotPage {
+  readonly type: "syncChunk";
+  readonly rows: readonly LeaseRow[];
+  readonly more: boolean;
+}
+
+/** A page that somebody asked for. */
+export interface SyncChunk extends SlotPage {
+  /** Highest generation of the receiver's disks that the sender remembers. */
+  readonly generation: number;
+}
+
+/** First formation: is your disk blank? Taken in any epoch. */
+export interface Hello {
+  readonly type: "hello";
+  readonly diskId: string;
+  readonly blank: boolean;
+}
+
+/** Answers a `Hello`, naming the disk that asked. */
+export interface HelloAnswer {
+  readonly type: "helloAnswer";
+  readonly diskId: string;
+  /** The answerer is blank, or was when it formed the cluster together with the disk that asks. */
+  readonly blank: boolean;
+  /** The answerer's own disk. */
+  readonly ownDiskId: string;
+}
+
+/** You are not the member I remember (an earlier disk, or one whose starts went back): join anew if this is you (case 20). */
+export interface Distrust {
+  readonly type: "distrust";
+  /** The disk that was not believed, and its starts. */
+  readonly diskId: string;
+  readonly starts: number;
+  /** Highest generation of the receiver's disks that the sender remembers. */
+  readonly generation: number;
+}
+
+/** A member and where it is. */
+export interface MemberAddress {
+  readonly id: NodeId;
+  readonly address: Ipv4;
+}
+
+/** Who the members are from an epoch on. Taken in any epoch. */
+export interface Membership {
+  readonly type: "membership";
+  readonly epoch: number;
+  /** Of the leader that made it: of two for one epoch the later one holds. */
+  readonly term: number;
+  /** By id. */
+  readonly members: readonly MemberAddress[];
+}
+
+/** Does anything there contradict that this client holds this address? `query` comes back. */
+export interface SlotQuery {
+  readonly type: "slotQuery";
+  readonly query: number;
+  readonly address: Ipv4;
+  readonly client: ClientKey;
+}
+
+/** What the answerer's slot says of it; see `nak_quorum.ts`. */
+export interface SlotAnswer {
+  readonly type: "slotAnswer";
+  readonly query: number;
+  readonly contradicts: boolean;
+}
+
+/** A new `service` section by command, from a member to its leader; sent again until it is answered. */
+export interface ConfigPush {
+  readonly type: "configPush";
+  /** Random; comes back. */
+  readonly push: number;
+  /** 0: the next one. */
+  readonly revision: number;
+  readonly text: string;
+  /** Only ask everybody. */
+  readonly checkOnly: boolean;
+}
+
+/** What came of it. */
+export interface ConfigPushed {
+  readonly type: "configPushed";
+  readonly push: number;
+  readonly ok: boolean;
+  /** Not refused for a reason: nobody could decide. */
+  readonly unavailable: boolean;
+  /** That it has now; 0 when it was not taken. */
+  readonly revision: number;
+  /** Members that were not there. */
+  readonly absent: readonly NodeId[];
+  readonly problems: readonly string[];
+}
+
+/** Could you serve this? From the leader; `check` comes back. */
+export interface ConfigCheck {
+  readonly type: "configCheck";
+  readonly check: number;
+  readonly text: string;
+}
+
+export interface ConfigChecked {
+  readonly type: "configChecked";
+  readonly check: number;
+  /** What is wrong with it there; empty: nothing. */
+  readonly problem: string;
+}
+
+export type ClusterMessage =
+  | Election
+  | Okay
+  | Coordinator
+  | Accepted
+  | ClusterStatus
+  | LeaseBatch
+  | LeaseAck
+  | Repair
+  | TimeProbe
+  | TimeAnswer
+  | RangeAllocation
+  | Config
+  | SyncRequest
+  | SyncChunk
+  | Hello
+  | HelloAnswer
+  | Distrust
+  | Membership
+  | SlotQuery
+  | SlotAnswer
+  | ConfigPush
+  | ConfigPushed
+  | ConfigCheck
+  | ConfigChecked;

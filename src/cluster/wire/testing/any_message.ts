@@ -1,0 +1,227 @@
+/** Arbitrary messages for property tests: every type, every field over its whole range. */
+
+import fc from "fast-check";
+import type { Answer } from "../../../lease/agreement/rule.ts";
+import type { ClientKey } from "../../../lease/agreement/client_key.ts";
+import { clientKeyOf } from "../../../lease/agreement/client_key.ts";
+import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../../lease/agreement/slot.ts";
+import { NO_VERSION, type Version } from "../../../lease/agreement/version.ts";
+import type { ClusterMessage, Envelope, StreamRecord } from "../messages.ts";
+import { WIRE_LIMITS } from "../limits.ts";
+
+/** As literals make them: with a prototype. */
+function record<T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> {
+  return fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
+}
+
+const uint8 = fc.integer({ min: 0, max: 0xff });
+const nodeId = fc.integer({ min: 1, max: 0xff });
+const uint32 = fc.integer({ min: 0, max: 0xffffffff });
+const uint53 = fc.oneof(fc.maxSafeNat(), uint32, fc.constantFrom(0, Number.MAX_SAFE_INTEGER));
+const positive = uint53.map((value) => Math.max(value, 1));
+/** Distances from the base of a message must work out between any two of these. */
+const wall = fc.oneof(uint53, fc.integer({ min: 1_700_000_000_000, max: 1_900_000_000_000 }));
+
+const scratch = new Uint8Array(4_096);
+
+function octets(min: number, max: number): fc.Arbitrary<Uint8Array> {
+  return fc.uint8Array({ minLength: min, maxLength: max });
+}
+
+/** Text of at most `max` octets. */
+function text(max: number): fc.Arbitrary<string> {
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  return fc.string({ unit: "binary", maxLength: max }).map((value) => {
+    const { written } = encoder.encodeInto(value, scratch.subarray(0, max));
+    return decoder.decode(scratch.subarray(0, written));
+  });
+}
+
+export const anyEnvelope: fc.Arbitrary<Envelope> = record({
+  from: nodeId,
+  incarnation: uint32,
+  epoch: positive,
+  membershipHash: uint32,
+});
+
+const client: fc.Arbitrary<ClientKey> = octets(5, 300).map(clientKeyOf);
+
+function version(sender: Envelope): fc.Arbitrary<Version> {
+  const clock = fc.integer({ min: 1, max: WIRE_LIMITS.clockMax });
+  return fc.oneof(
+    fc.constant(NO_VERSION),
+    clock.map((clock) => ({ clock, node: sender.from, incarnation: sender.incarnation })),
+    record({ clock, node: nodeId, incarnation: uint32 }),
+  );
+}
+
+const detail: fc.Arbitrary<LeaseDetail> = record({
+  htype: uint8,
+  chaddr: octets(0, 16),
+  hostname: text(255),
+  circuitId: octets(0, 255),
+  remoteId: octets(0, 255),
+  giaddr: uint32,
+  lastSeen: wall,
+  expires: wall,
+});
+
+function streamRecord(sender: Envelope): fc.Arbitrary<StreamRecord> {
+  const lock = record({
+    client,
+    version: version(sender),
+    hold: wall,
+    cv: version(sender),
+    sole: fc.boolean(),
+  });
+  const end = record({
+    kind: fc.constantFrom("released" as const, "declined" as const, "aborted" as const),
+    client,
+    version: version(sender),
+    replaces: version(sender),
+    cv: version(sender),
+    until: wall,
+  });
+  return fc.oneof(
+    record({ kind: fc.constant("lock" as const), address: uint32, record: lock, detail }),
+    record({ kind: fc.constant("end" as const), address: uint32, record: end, detail }),
+  );
+}
+
+function row(sender: Envelope): fc.Arbitrary<LeaseRow> {
+  const slot: fc.Arbitrary<Slot> = record({
+    state: fc.constantFrom(...SLOT_STATES),
+    client: fc.option(client, { nil: undefined }),
+    version: version(sender),
+    hold: wall,
+    cv: version(sender),
+    sole: fc.boolean(),
+    replaces: version(sender),
+  }).filter(({ state, client }) => client !== undefined || state === "free" || state === "blocked")
+    .map(({ replaces, cv, ...rest }) =>
+      isEnded(rest.state) ? { ...rest, cv: NO_VERSION, ended: { replaces, cv } } : { ...rest, cv }
+    );
+  return record({ address: uint32, slot, detail });
+}
+
+function answer(sender: Envelope): fc.Arbitrary<Answer> {
+  return fc.oneof(
+    fc.constant<Answer>({ ok: true }),
+    record({
+      ok: fc.constant(false as const),
+      reason: fc.constantFrom("insane" as const, "conflict" as const, "stale" as const),
+      version: version(sender),
+    }),
+  );
+}
+
+const sequences = fc.tuple(positive, positive).map(([a, b]) => ({ first: Math.min(a, b), last: Math.max(a, b) }));
+const range = fc.tuple(uint32, uint32).map(([a, b]) => ({ first: Math.min(a, b), last: Math.max(a, b) }));
+const diskId = fc.stringMatching(/^[0-9a-f]{16}$/);
+
+function some<T>(item: fc.Arbitrary<T>, maxLength = 12): fc.Arbitrary<T[]> {
+  return fc.array(item, { maxLength });
+}
+
+type Arbitraries = { readonly [Type in ClusterMessage["type"]]: fc.Arbitrary<Extract<ClusterMessage, { type: Type }>> };
+
+function arbitraries(sender: Envelope): Arbitraries {
+  const bully = <Type extends "election" | "okay" | "coordinator">(type: Type) =>
+    record({ type: fc.constant(type), term: uint53 });
+  return {
+    election: bully("election"),
+    okay: bully("okay"),
+    coordinator: bully("coordinator"),
+    accepted: record({ type: fc.constant("accepted"), ok: fc.boolean(), term: uint53 }),
+    clusterStatus: record({
+      type: fc.constant("clusterStatus"),
+      term: uint53,
+      present: some(nodeId),
+      majority: fc.boolean(),
+    }),
+    leaseBatch: record({
+      type: fc.constant("leaseBatch"),
+      first: positive.map((first) => Math.min(first, Number.MAX_SAFE_INTEGER - WIRE_LIMITS.recordsMax)),
+      records: some(streamRecord(sender), 15),
+      committed: some(sequences),
+      seen: some(record({ origin: nodeId, incarnation: uint32, sequence: uint53 })),
+      free: some(uint32),
+      ready: fc.boolean(),
+      synced: fc.boolean(),
+      diskId,
+      starts: uint53,
+      generation: uint32,
+      revision: uint53,
+      settled: fc.boolean(),
+      complete: fc.boolean(),
+    }),
+    leaseAck: record({
+      type: fc.constant("leaseAck"),
+      incarnation: uint32,
+      first: positive,
+      answers: fc.oneof(some(answer(sender)), some(fc.constant<Answer>({ ok: true }))),
+    }),
+    repair: record({ type: fc.constant("repair"), incarnation: uint32, missing: sequences }),
+    timeProbe: record({ type: fc.constant("timeProbe"), probe: uint53 }),
+    timeAnswer: record({ type: fc.constant("timeAnswer"), probe: uint53, wallMs: uint53 }),
+    rangeAllocation: record({
+      type: fc.constant("rangeAllocation"),
+      report: fc.boolean(),
+      term: uint53,
+      version: uint53,
+      ranges: some(some(range)),
+    }),
+    config: record({ type: fc.constant("config"), revision: uint53, text: text(2_000) }),
+    syncRequest: record({
+      type: fc.constant("syncRequest"),
+      purpose: fc.constantFrom("join" as const, "repair" as const, "settle" as const),
+      after: fc.oneof(uint32, fc.constant(-1 as const)),
+      diskId,
+      starts: uint53,
+    }),
+    syncChunk: record({
+      type: fc.constant("syncChunk"),
+      rows: some(row(sender)),
+      more: fc.boolean(),
+      generation: uint32,
+    }),
+    hello: record({ type: fc.constant("hello"), diskId, blank: fc.boolean() }),
+    helloAnswer: record({ type: fc.constant("helloAnswer"), diskId, ownDiskId: diskId, blank: fc.boolean() }),
+    distrust: record({ type: fc.constant("distrust"), diskId, starts: uint53, generation: uint32 }),
+    membership: record({
+      type: fc.constant("membership"),
+      epoch: positive,
+      term: uint53,
+      members: some(record({ id: nodeId, address: uint32 })),
+    }),
+    slotQuery: record({ type: fc.constant("slotQuery"), query: uint53, address: uint32, client }),
+    slotAnswer: record({ type: fc.constant("slotAnswer"), query: uint53, contradicts: fc.boolean() }),
+    configPush: record({
+      type: fc.constant("configPush"),
+      push: uint53,
+      revision: uint53,
+      text: text(2_000),
+      checkOnly: fc.boolean(),
+    }),
+    configPushed: record({
+      type: fc.constant("configPushed"),
+      push: uint53,
+      ok: fc.boolean(),
+      unavailable: fc.boolean(),
+      revision: uint53,
+      absent: some(nodeId),
+      problems: some(text(200)),
+    }),
+    configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: text(2_000) }),
+    configChecked: record({ type: fc.constant("configChecked"), check: uint53, problem: text(200) }),
+  };
+}
+
+/** A message of any type and an envelope. */
+export const anyMessage: fc.Arbitrary<{ envelope: Envelope; message: ClusterMessage }> = anyEnvelope.chain((envelope) =>
+  record({
+    envelope: fc.constant(envelope),
+    message: fc.oneof(...(Object.values(arbitraries(envelope)) as fc.Arbitrary<ClusterMessage>[])),
+  })
+);

@@ -1,0 +1,172 @@
+/**
+ * Option 82 in a datagram: found, appended and removed with every other octet left as it came, since a relay may not
+ * decode and encode again what is not its own (RFC 1542 §4.1.1, RFC 3046 §2.1). Whether to do any of it is the relay's
+ * decision; what the sub-options say is `relay_agent_information.ts`'s business.
+ *
+ * Only the options field counts: relays leave `file` and `sname` alone even when these carry options (RFC 3046 §2.1).
+ */
+
+import type { Ipv4 } from "../net/ipv4.ts";
+import { AT, BOOTP_BYTES_MIN, END, MAGIC_COOKIE, PAD, PART_BYTES_MAX, RELAY_AGENT_INFORMATION } from "./layout.ts";
+import type { DecodeError } from "./message.ts";
+import type { OptionRead } from "./options/codec.ts";
+import { ipv4At, putIpv4 } from "./options/values/ipv4.ts";
+import { type RelayAgentInformation, relayAgentInformation } from "./relay_agent_information.ts";
+
+/** Why a datagram was not patched. */
+export type PatchFault =
+  /** Not a DHCP message, or an option runs past its end. */
+  | "malformed"
+  /** RFC 3046 §2.1: there is an option 82 already; no second one may join it. */
+  | "alreadyPresent"
+  /** RFC 3046 §2.1: with option 82 the message would exceed the limit; it goes without, or not at all. */
+  | "tooLong";
+
+/** What a relay writes into a request. */
+export interface RelayPatch {
+  readonly giaddr: Ipv4;
+  readonly hops: number;
+  /** The value of option 82; without it only the header changes. */
+  readonly information?: Uint8Array;
+  /** Let it join an option 82 that is there already, as further parts of its value (RFC 3396); not RFC 3046's way. */
+  readonly join?: boolean;
+  /** Room for the result; a new array is made where it is left out or too small. */
+  readonly into?: Uint8Array | undefined;
+  /** Largest result; by default what an Ethernet frame carries after the IPv4 and UDP headers. */
+  readonly bytesMax?: number;
+}
+
+const ETHERNET_BYTES_MAX = 1500 - 20 - 8;
+
+/**
+ * A copy of a request with `giaddr` and `hops` set and option 82 as the last option before End, in parts when it is
+ * long (RFC 3396). Padding behind it gives way; a missing End is added.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * strictEqual(appendRelayAgentInformation(new Uint8Array(300), { giaddr: 1, hops: 1 }), "malformed");
+ * ```
+ */
+export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPatch): Uint8Array | PatchFault {
+  const { information, join = false, into, bytesMax = ETHERNET_BYTES_MAX } = patch;
+  const fields = scan(datagram);
+  if (fields === undefined) return "malformed";
+  if (information !== undefined && fields.relayed && !join) return "alreadyPresent";
+  const optionBytes = information === undefined
+    ? 0
+    : information.length + 2 * Math.max(1, Math.ceil(information.length / PART_BYTES_MAX));
+  const needed = information === undefined ? 0 : fields.end + optionBytes + 1;
+  const length = Math.max(datagram.length, needed);
+  if (length > bytesMax) return "tooLong";
+
+  const bytes = roomFor(length, into);
+  bytes.set(datagram);
+  // Room that was used before is not empty.
+  bytes.fill(0, datagram.length);
+  bytes[AT.hops] = patch.hops;
+  putIpv4(bytes, AT.giaddr, patch.giaddr);
+  if (information === undefined) return bytes;
+  let offset = fields.end;
+  let start = 0;
+  do {
+    const part = information.subarray(start, start + PART_BYTES_MAX);
+    bytes[offset] = RELAY_AGENT_INFORMATION;
+    bytes[offset + 1] = part.length;
+    bytes.set(part, offset + 2);
+    offset += 2 + part.length;
+    start += part.length;
+  } while (start < information.length);
+  bytes[offset] = END;
+  return bytes;
+}
+
+function roomFor(length: number, into: Uint8Array | undefined): Uint8Array {
+  return into !== undefined && length <= into.length ? into.subarray(0, length) : new Uint8Array(length);
+}
+
+/**
+ * A copy of a reply without option 82, wherever in the options field it stands and in however many parts. What follows
+ * moves up, and padding keeps the message at the 300 octets of BOOTP if it had them before (RFC 1542 §2.1). A reply
+ * without option 82 comes back itself. `into`: room for the copy, as in {@link RelayPatch}.
+ */
+export function removeRelayAgentInformation(datagram: Uint8Array, into?: Uint8Array): Uint8Array | "malformed" {
+  const fields = scan(datagram);
+  if (fields === undefined) return "malformed";
+  if (!fields.relayed) return datagram;
+  const bytes = roomFor(datagram.length, into);
+  let size = 0;
+  /** Where what is kept, and not copied yet, starts. */
+  let kept = 0;
+  for (let offset: number = AT.options; offset < fields.last;) {
+    const next = nextOption(datagram, offset);
+    if (datagram[offset] === RELAY_AGENT_INFORMATION) {
+      bytes.set(datagram.subarray(kept, offset), size);
+      size += offset - kept;
+      kept = next;
+    }
+    offset = next;
+  }
+  bytes.set(datagram.subarray(kept), size);
+  size += datagram.length - kept;
+  bytes.fill(0, size);
+  return bytes.subarray(0, Math.max(size, Math.min(BOOTP_BYTES_MIN, datagram.length)));
+}
+
+/** Option 82 of a datagram, copied, its parts joined. A datagram that is no DHCP message is malformed as well. */
+export function readRelayAgentInformation(datagram: Uint8Array): OptionRead<RelayAgentInformation> {
+  const value = relayAgentInformationIn(datagram);
+  return value.kind === "present" ? relayAgentInformation.decode(value.value, RELAY_AGENT_INFORMATION) : value;
+}
+
+/** The same without a look at the sub-options. */
+export function relayAgentInformationIn(datagram: Uint8Array): OptionRead<Uint8Array> {
+  const fields = scan(datagram);
+  if (fields === undefined) return { kind: "malformed", error: NOT_DHCP };
+  if (!fields.relayed) return { kind: "absent" };
+  // No larger than all the options together, and filled part by part.
+  const joined = new Uint8Array(fields.end - AT.options);
+  let size = 0;
+  for (let offset: number = AT.options; offset < fields.end; offset = nextOption(datagram, offset)) {
+    if (datagram[offset] !== RELAY_AGENT_INFORMATION) continue;
+    const part = datagram.subarray(offset + 2, nextOption(datagram, offset));
+    joined.set(part, size);
+    size += part.length;
+  }
+  return { kind: "present", value: joined.subarray(0, size) };
+}
+
+const NOT_DHCP: DecodeError = { kind: "badValue", field: "options", offset: AT.options };
+
+/** What a walk over the options field found. */
+interface Fields {
+  /** Where the last option ends, pads behind it not counted: a new one goes there. */
+  readonly end: number;
+  /** Where End is, or the end of the datagram. */
+  readonly last: number;
+  /** Whether there is an option 82. */
+  readonly relayed: boolean;
+}
+
+/** Undefined for anything but whole options after a cookie. */
+function scan(datagram: Uint8Array): Fields | undefined {
+  if (datagram.length < AT.options || ipv4At(datagram, AT.cookie) !== MAGIC_COOKIE) return undefined;
+  let end: number = AT.options;
+  let relayed = false;
+  let offset: number = AT.options;
+  while (offset < datagram.length && datagram[offset] !== END) {
+    const code = datagram[offset];
+    offset = nextOption(datagram, offset);
+    if (offset > datagram.length) return undefined;
+    if (code === PAD) continue;
+    end = offset;
+    if (code === RELAY_AGENT_INFORMATION) relayed = true;
+  }
+  return { end, last: offset, relayed };
+}
+
+/** Where the option after the one at `offset` starts; past the end of the datagram when it is cut short. */
+function nextOption(datagram: Uint8Array, offset: number): number {
+  if (datagram[offset] === PAD) return offset + 1;
+  return offset + 2 + (datagram[offset + 1] ?? datagram.length);
+}

@@ -1,0 +1,190 @@
+/**
+ * The DHCP server of one node, decisions carried out: proposes leases, ends them, asks before it refuses, and answers when it
+ * may. Pure; sockets, encoding, counting and logging are its surroundings' business, and so is whether the node serves now.
+ */
+
+import type { Decided, EndRequest, Outcome, Proposal } from "../../lease/agreement/proposer.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
+import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
+import { OFFER_MS, Offers } from "../../lease/table/offers.ts";
+import { LeaseTable } from "../../lease/table/lease_table.ts";
+import type { Ipv4, Range } from "../../net/ipv4.ts";
+import type { Message } from "../message.ts";
+import type { Action } from "./action.ts";
+import type { Policy } from "./compiled_service.ts";
+import type { Arrival } from "./query.ts";
+import { completeAck } from "./reply.ts";
+import { decide, type ServerState } from "./server.ts";
+
+/** How leases are agreed on: a member of a cluster, or what stands for one in a test. */
+export interface Agreement {
+  propose(proposal: Proposal, now: Instant, decided: Decided): void;
+  end(
+    request: EndRequest,
+    now: Instant,
+    durable: (now: Instant) => void,
+  ): boolean;
+  /** Runs `contradicted` once it is certain that a client holds no lease of an address. */
+  inquire(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
+  /** These pools lack an address here. */
+  want(pools: Iterable<number>): void;
+  /** Whether another member that can be reached at an address is there; undefined when none is. */
+  isPresent(address: Ipv4, now: Instant): boolean | undefined;
+}
+
+/** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
+const LATE_MS = 120_000;
+
+type Grant = Extract<Action, { kind: "grant" }>;
+type End = Extract<Action, { kind: "end" }>;
+
+/** What came of requests, for counters and log. */
+export interface ServiceEvents {
+  granted(action: Grant): void;
+  failed(action: Grant, reason: Extract<Outcome, { committed: false }>["reason"]): void;
+  ended(action: End): void;
+}
+
+/** Sends a reply of at most so many octets. */
+export type Answer = (reply: Message, bytesMax: number) => void;
+
+/** The lease table that a configuration wants; for the options see `TableOptions`. */
+export function tableFor(policy: Policy, options: { hashSeed: number; start?: number }): LeaseTable {
+  return new LeaseTable({ ...placesOf(policy), ...options });
+}
+
+function placesOf(policy: Policy): { pools: Range[]; reserved: Ipv4[] } {
+  return { pools: policy.pools.map((pool) => pool.range), reserved: policy.reserved };
+}
+
+/** One node's DHCP service. */
+export class Service {
+  /** The longest lease that the configuration gives, and what a commit may take. */
+  readonly limits = { maxLeaseMs: 0 };
+  readonly #agreement: Agreement;
+  readonly #events: ServiceEvents;
+  readonly #table: LeaseTable;
+  #policy: Policy;
+  #offers: Offers;
+  #pools: readonly Range[] = [];
+  #state: ServerState;
+  #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
+
+  constructor(options: { policy: Policy; table: LeaseTable; agreement: Agreement; events: ServiceEvents }) {
+    this.#agreement = options.agreement;
+    this.#events = options.events;
+    this.#table = options.table;
+    this.#policy = options.policy;
+    this.#offers = new Offers(options.table);
+    this.#state = this.#adopt(options.policy);
+  }
+
+  get policy(): Policy {
+    return this.#policy;
+  }
+
+  /** Ranges of the pools by number; another array after every change of them. */
+  get pools(): readonly Range[] {
+    return this.#pools;
+  }
+
+  /** Handles one request at a time at which the node serves; `answer` runs when a reply may leave, perhaps at once. */
+  handle(message: Message, arrival: Arrival, now: Instant, time: Bounds, answer: Answer): Action {
+    this.#nowMs = now;
+    const action = decide(this.#state, message, arrival, now, time);
+    switch (action.kind) {
+      case "drop":
+        if (action.wanted !== undefined) this.#agreement.want(action.wanted);
+        break;
+      case "reply":
+        answer(action.reply, action.bytesMax);
+        if (action.wanted !== undefined) this.#agreement.want(action.wanted);
+        break;
+      case "refuse":
+        this.#agreement.inquire(action.address, action.client, now, () => answer(action.reply, action.bytesMax));
+        break;
+      case "grant":
+        this.#grant(action, now, answer);
+        break;
+      case "end":
+        this.#end(action, now);
+        break;
+    }
+    return action;
+  }
+
+  /** Lets time pass: about ten times a second. */
+  tick(now: Instant, time: Bounds | undefined): void {
+    if (time !== undefined) this.#table.expire(time);
+    this.#offers.expire(now.monotonicMs);
+  }
+
+  /** Serves another configuration from now on; leases and offers stay. */
+  reconfigure(policy: Policy, now: Instant, time: Bounds | undefined): void {
+    const before = JSON.stringify(placesOf(this.#policy));
+    const places = placesOf(policy);
+    if (before === JSON.stringify(places)) {
+      this.#policy = policy;
+      this.#state = { ...this.#state, policy };
+      this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
+      return;
+    }
+    const offers = this.#offers.entries();
+    this.#table.reconfigure(places);
+    this.#offers = new Offers(this.#table);
+    for (const { client, address, until } of offers) {
+      if (time === undefined || until <= now.monotonicMs || !this.#table.isAvailable(address, time)) continue;
+      this.#table.take(address, time);
+      this.#offers.add(client, address, until - OFFER_MS);
+    }
+    this.#state = this.#adopt(policy);
+  }
+
+  #adopt(policy: Policy): ServerState {
+    this.#policy = policy;
+    this.#pools = policy.pools.map((pool) => pool.range);
+    this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
+    return {
+      policy,
+      table: this.#table,
+      offers: this.#offers,
+      isPresent: (address) => this.#agreement.isPresent(address, this.#nowMs),
+    };
+  }
+
+  #grant(action: Grant, now: Instant, answer: Answer): void {
+    const { address, client, leaseSeconds, reply, scope, bytesMax } = action;
+    // The lock outlasts what the client is told by the time a commit may take, so that the client gets the full time.
+    const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
+    this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
+      if (!outcome.committed) return this.#events.failed(action, outcome.reason);
+      this.#offers.end(client);
+      this.#endFormer(client, address, at);
+      completeAck(reply, scope, Math.floor(outcome.leaseMs / 1_000));
+      answer(reply, bytesMax);
+      this.#events.granted(action);
+    });
+  }
+
+  /**
+   * A client has one address of a subnet: with another one granted, the former is free. Unless it was heard of lately: then the
+   * request may be a late one, from before the client got the address that it has.
+   */
+  #endFormer(client: ClientKey, granted: Ipv4, now: Instant): void {
+    for (const address of this.#table.boundTo(client)) {
+      const known = this.#table.detail(address);
+      if (address === granted || now.wallMs - known.lastSeen <= LATE_MS) continue;
+      const detail = { ...known, lastSeen: now.wallMs, expires: now.wallMs };
+      this.#agreement.end({ kind: "released", address, client, restMs: 0, detail }, now, () => {});
+    }
+  }
+
+  #end(action: End, now: Instant): void {
+    const { how, address, client, detail } = action;
+    this.#offers.end(client);
+    const restMs = this.#policy.config.declineSeconds * 1_000;
+    const ended = this.#agreement.end({ kind: how, address, client, restMs, detail }, now, () => {});
+    if (ended) this.#events.ended(action);
+  }
+}

@@ -1,0 +1,245 @@
+import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
+import { AnchoredClock, type Instant } from "./clock.ts";
+import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
+import { VersionMint } from "./hybrid_clock.ts";
+import { type LeaseRow, NO_DETAIL } from "./slot.ts";
+import { LeaseTable } from "../table/lease_table.ts";
+import { compareVersions, TICKS_PER_MS } from "./version.ts";
+import { type Outcome, Proposer } from "./proposer.ts";
+
+const ADDRESS = 0x0a000001;
+const START: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 1_000 };
+const A = client(1);
+const B = client(2);
+
+function client(octet: number): ClientKey {
+  const subnet = 0x0a000000;
+  return clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
+}
+
+function after(ms: number): Instant {
+  return { wallMs: START.wallMs + ms, monotonicMs: START.monotonicMs + ms };
+}
+
+/** A node with a disk whose fsync the test performs. */
+function node(members = 1) {
+  const table = new LeaseTable({ pools: [{ first: ADDRESS, last: ADDRESS + 9 }], reserved: [] });
+  const clock = new AnchoredClock();
+  clock.anchor(START);
+  const mint = new VersionMint({ node: 1, incarnation: 77 });
+  const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
+  const sent: unknown[] = [];
+  const outcomes: Outcome[] = [];
+  const proposer = new Proposer({
+    self: 1,
+    table,
+    clock,
+    mint,
+    membership: { size: members },
+    limits: { maxLeaseMs: 3_600_000 },
+    ports: {
+      persist: (row, durable) => void writes.push({ row, durable }),
+      propagate: (_address, record) => void sent.push(record),
+      committed: () => {},
+    },
+  });
+  return {
+    table,
+    proposer,
+    sent,
+    outcomes,
+    writes,
+    propose(of: ClientKey, xid: number, now = START, leaseMs = 60_000) {
+      const proposal = { address: ADDRESS, client: of, xid, leaseMs, detail: NO_DETAIL };
+      proposer.propose(proposal, now, (outcome) => outcomes.push(outcome));
+    },
+    sync(now: Instant) {
+      for (const { durable } of writes.splice(0)) durable(now);
+    },
+  };
+}
+
+Deno.test("proposer: alone, the own fsync commits, and the lease is shorter by the time that passed", () => {
+  const n = node();
+  n.propose(A, 1);
+  strictEqual(n.outcomes.length, 0);
+  strictEqual(n.table.get(ADDRESS).state, "bound");
+  n.sync(after(30));
+  deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_970 }]);
+  const slot = n.table.get(ADDRESS);
+  strictEqual(compareVersions(slot.cv, slot.version), 0);
+  strictEqual(n.proposer.pending, 0);
+});
+
+Deno.test("proposer: a second client is refused at once, before and after the commit", () => {
+  const n = node();
+  n.propose(A, 1);
+  n.propose(B, 2);
+  n.sync(after(1));
+  n.propose(B, 3, after(2));
+  deepStrictEqual(n.outcomes.map((outcome) => outcome.committed || outcome.reason), ["conflict", true, "conflict"]);
+});
+
+Deno.test("proposer: case 7: a retransmission joins only with the same xid", () => {
+  const n = node();
+  n.propose(A, 1);
+  n.propose(A, 1);
+  strictEqual(n.writes.length, 1);
+  n.propose(A, 2);
+  strictEqual(n.writes.length, 2);
+  n.sync(after(5));
+  deepStrictEqual(n.outcomes.map((outcome) => outcome.committed), [true, true, true]);
+});
+
+Deno.test("proposer: a disk that is too slow aborts the proposal, once, and late durability changes nothing", () => {
+  const n = node();
+  n.propose(A, 1);
+  const [write] = n.writes.splice(0);
+  n.proposer.tick(after(PROPOSAL_MS));
+  strictEqual(n.outcomes.length, 0);
+  n.proposer.tick(after(PROPOSAL_MS + 1));
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "timeout" }]);
+  strictEqual(n.table.get(ADDRESS).state, "aborted");
+  write?.durable(after(PROPOSAL_MS + 2));
+  strictEqual(n.outcomes.length, 1);
+  n.propose(B, 2, after(PROPOSAL_MS + 3));
+  n.sync(after(PROPOSAL_MS + 4));
+  strictEqual(n.outcomes.at(-1)?.committed, true);
+});
+
+Deno.test("proposer: case 1: the abort of a renewal leaves the running lease", () => {
+  const n = node();
+  n.propose(A, 1);
+  n.sync(after(1));
+  n.propose(A, 2, after(10_000));
+  n.proposer.tick(after(10_000 + PROPOSAL_MS + 1));
+  deepStrictEqual(n.outcomes.map((outcome) => outcome.committed), [true, false]);
+  strictEqual(n.table.get(ADDRESS).state, "bound");
+});
+
+Deno.test("proposer: without a majority nothing commits; accepts after the decision are not counted (case 5)", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  n.sync(after(1));
+  strictEqual(n.outcomes.length, 0);
+  const version = n.table.get(ADDRESS).version;
+  n.proposer.answer(2, ADDRESS, { ...version, incarnation: 1 }, { ok: true }, after(2));
+  n.proposer.answer(1, ADDRESS, version, { ok: true }, after(2));
+  strictEqual(n.outcomes.length, 0);
+  n.proposer.answer(2, ADDRESS, version, { ok: true }, after(3));
+  n.proposer.answer(3, ADDRESS, version, { ok: true }, after(4));
+  deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_997 }]);
+});
+
+Deno.test("proposer: without an anchor, or with a jumped wall clock, nothing is proposed", () => {
+  const n = node();
+  n.propose(A, 1, { wallMs: START.wallMs + MAX_CLOCK_SKEW_MS + 1, monotonicMs: START.monotonicMs });
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "wallJumped" }]);
+  strictEqual(n.writes.length, 0);
+});
+
+Deno.test("proposer: a release frees, a decline rests, and neither touches another client's lease", () => {
+  const n = node();
+  n.propose(A, 1);
+  n.sync(after(1));
+  const end = { kind: "declined", address: ADDRESS, client: B, restMs: 86_400_000, detail: NO_DETAIL } as const;
+  strictEqual(n.proposer.end(end, after(2), () => {}), false);
+  let durable = false;
+  strictEqual(n.proposer.end({ ...end, client: A }, after(2), () => durable = true), true);
+  strictEqual(durable, false);
+  n.sync(after(3));
+  strictEqual(durable, true);
+  deepStrictEqual([n.table.get(ADDRESS).state, n.table.get(ADDRESS).hold], ["declined", START.wallMs + 2 + 86_400_000]);
+  n.propose(A, 2, after(4));
+  strictEqual(n.outcomes.at(-1)?.committed, false);
+});
+
+Deno.test("proposer: a stale answer makes a fresh proposal above the version in the way", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  const inTheWay = { ...version, clock: version.clock + 5_000, node: 3 };
+  n.proposer.answer(2, ADDRESS, version, { ok: false, reason: "stale", version: inTheWay }, after(2));
+  const fresh = n.table.get(ADDRESS).version;
+  strictEqual(compareVersions(fresh, inTheWay) > 0, true);
+  n.proposer.answer(3, ADDRESS, version, { ok: true }, after(3));
+  strictEqual(n.outcomes.length, 0, "the replaced proposal is not counted");
+  n.sync(after(3));
+  n.proposer.answer(3, ADDRESS, fresh, { ok: true }, after(4));
+  deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_998 }]);
+});
+
+Deno.test("proposer: nothing is proposed anew by a clock that has jumped since", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version, hold } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  const jumped = { wallMs: after(2).wallMs + 7_200_000, monotonicMs: after(2).monotonicMs };
+  const stale = { ok: false, reason: "stale", version: { ...version, clock: version.clock + 5_000, node: 3 } } as const;
+  n.proposer.answer(2, ADDRESS, version, stale, jumped);
+  deepStrictEqual([n.table.get(ADDRESS).version, n.table.get(ADDRESS).hold], [version, hold]);
+  n.proposer.answer(3, ADDRESS, version, { ok: true }, jumped);
+  strictEqual(n.outcomes.length, 1, "what was proposed before goes on");
+  n.proposer.answer(2, ADDRESS, version, stale, jumped);
+  strictEqual(compareVersions(n.table.get(ADDRESS).version, version), 0);
+});
+
+Deno.test("proposer: versions do not follow a clock that jumps ahead: the ends that it mints stay near the truth", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const jumped = { ...after(PROPOSAL_MS + 1), wallMs: Date.UTC(2400, 0) };
+  n.proposer.tick(jumped);
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "timeout" }]);
+  const { state, version } = n.table.get(ADDRESS);
+  strictEqual(state, "aborted");
+  strictEqual(version.clock, after(PROPOSAL_MS + 1).wallMs * TICKS_PER_MS);
+});
+
+Deno.test("proposer: committed and then refused for a higher version: once more above it, without another answer", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version, hold } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
+  strictEqual(n.outcomes.length, 1);
+  const inTheWay = { ...version, clock: version.clock + 5_000, node: 3 };
+  n.proposer.answer(3, ADDRESS, version, { ok: false, reason: "stale", version: inTheWay }, after(3));
+  const slot = n.table.get(ADDRESS);
+  strictEqual(compareVersions(slot.version, inTheWay) > 0, true);
+  strictEqual(slot.hold, hold);
+  n.sync(after(4));
+  n.proposer.answer(3, ADDRESS, slot.version, { ok: true }, after(5));
+  strictEqual(n.outcomes.length, 1);
+});
+
+Deno.test("proposer: a change of membership drops what is pending", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  const { version } = n.table.get(ADDRESS);
+  n.proposer.dropAll(after(1));
+  n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
+  n.sync(after(2));
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "dropped" }]);
+});
+
+Deno.test("proposer: a release decides the client's pending proposals: no answer after the address is somebody else's", () => {
+  const n = node();
+  n.propose(A, 1);
+  n.sync(after(1));
+  n.propose(A, 2, after(2));
+  const end = { kind: "released", address: ADDRESS, client: A, restMs: 0, detail: NO_DETAIL } as const;
+  strictEqual(n.proposer.end(end, after(3), () => {}), true);
+  n.propose(B, 3, after(4));
+  n.sync(after(5));
+  deepStrictEqual(n.outcomes.map((outcome) => outcome.committed || outcome.reason), [true, "ended", true]);
+  strictEqual(n.table.get(ADDRESS).client, B);
+});
+
+Deno.test("proposer: one client can't pile up proposals of an address", () => {
+  const n = node();
+  for (let xid = 1; xid <= 20; xid++) n.propose(A, xid);
+  strictEqual(n.proposer.pending, 8);
+  strictEqual(n.outcomes.length, 12);
+});

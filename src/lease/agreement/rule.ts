@@ -1,0 +1,136 @@
+/**
+ * The lease agreement's two transitions of a slot, `accept` and `end`, line by line as in lease-agreement.md: the rule
+ * that keeps two clients off one address. Pure functions of (slot, record, time); they decide nothing about whom to ask
+ * or when to commit, and nothing here may change without the simulator's proof.
+ */
+
+import type { ClientKey } from "./client_key.ts";
+import type { Bounds } from "./clock.ts";
+import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
+import type { EndedState, Slot, SlotState } from "./slot.ts";
+import { compareVersions, maxVersion, NO_VERSION, type Version } from "./version.ts";
+
+/** A proposal or a repaired lease: `r` in the rule. */
+export interface LockRecord {
+  readonly client: ClientKey;
+  readonly version: Version;
+  /** Protected until: ms since 1970. */
+  readonly hold: number;
+  readonly cv: Version;
+  readonly sole: boolean;
+}
+
+/** The end of a lease: `e` in the rule. */
+export interface EndRecord {
+  readonly kind: EndedState;
+  readonly client: ClientKey;
+  readonly version: Version;
+  /** The version the slot had when the end was minted. */
+  readonly replaces: Version;
+  readonly cv: Version;
+  /** Rest of a declined address: ms since 1970; 0 for the other kinds. */
+  readonly until: number;
+}
+
+/** An acceptor's answer to one record. */
+export type Answer =
+  | { readonly ok: true }
+  /** `version` is the one in the way. */
+  | { readonly ok: false; readonly reason: "insane" | "conflict" | "stale"; readonly version: Version };
+
+/** Whether a slot's lock may still be in somebody's use. */
+export function isLive(slot: Slot, time: Bounds): boolean {
+  return slot.hold + MARGIN_MS > time.early;
+}
+
+/** Whether a slot in this state keeps others out until its hold is over. */
+export function isLocking(state: SlotState): boolean {
+  return state === "bound" || state === "declined" || state === "blocked";
+}
+
+/** Whether a slot keeps other clients out, whoever holds it. */
+export function isLocked(slot: Slot, time: Bounds): boolean {
+  return isLocking(slot.state) && isLive(slot, time);
+}
+
+/**
+ * Takes a record into a slot, or not. `maxLeaseMs` bounds how far ahead a hold may lie, so that a record from a wrong
+ * clock can't block an address for ever (case 21).
+ */
+export function accept(
+  slot: Slot,
+  record: LockRecord,
+  time: Bounds,
+  maxLeaseMs: number,
+): { readonly slot: Slot; readonly answer: Answer } {
+  if (record.hold > time.late + maxLeaseMs + 4 * MAX_CLOCK_SKEW_MS) {
+    return { slot, answer: { ok: false, reason: "insane", version: slot.version } };
+  }
+  const own = slot.state === "bound" && slot.client === record.client;
+  if (isLocked(slot, time) && !own && compareVersions(record.cv, slot.version) <= 0) {
+    return { slot, answer: { ok: false, reason: "conflict", version: slot.version } };
+  }
+  const order = compareVersions(record.version, slot.version);
+  if (order === 0 && own) {
+    return { slot: { ...slot, cv: maxVersion(slot.cv, record.cv) }, answer: ACCEPTED };
+  }
+  if (order <= 0) return { slot, answer: { ok: false, reason: "stale", version: slot.version } };
+  if (own && isLive(slot, time)) {
+    // Case 4: the lock of one client only lengthens, and is no longer made of one version alone (case 1).
+    return {
+      slot: {
+        state: "bound",
+        client: record.client,
+        version: record.version,
+        hold: Math.max(slot.hold, record.hold),
+        cv: maxVersion(slot.cv, record.cv),
+        sole: false,
+      },
+      answer: ACCEPTED,
+    };
+  }
+  return {
+    slot: {
+      state: "bound",
+      client: record.client,
+      version: record.version,
+      hold: record.hold,
+      cv: record.cv,
+      sole: record.sole,
+    },
+    answer: ACCEPTED,
+  };
+}
+
+const ACCEPTED: Answer = { ok: true };
+
+/**
+ * Ends a lease in a slot. Returns the new slot, or undefined when the record does not apply: what it does not cover it
+ * leaves alone (cases 1 and 6). `mine`: this node minted the record from this very slot (release and decline only).
+ */
+export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean): Slot | undefined {
+  const own = slot.state === "bound" && slot.client === record.client;
+  const exact = compareVersions(slot.version, record.replaces) === 0 && slot.sole;
+  const covered = own &&
+    (record.kind === "aborted" ? exact : mine || compareVersions(slot.version, record.cv) <= 0 || exact);
+  if (!covered && isLive(slot, time)) return undefined;
+  if (compareVersions(record.version, slot.version) <= 0) return undefined;
+  return {
+    state: record.kind,
+    client: record.client,
+    version: record.version,
+    hold: record.kind === "declined" ? record.until : 0,
+    cv: NO_VERSION,
+    sole: false,
+    // "Keep e for anti-entropy": `anti_entropy.ts` hands it on.
+    ended: { replaces: record.replaces, cv: record.cv },
+  };
+}
+
+/** The rule as its users take it, so that the simulator can take a safeguard away and show that it is missed. */
+export interface AgreementRules {
+  readonly accept: typeof accept;
+  readonly end: typeof end;
+}
+
+export const AGREEMENT_RULES: AgreementRules = { accept, end };

@@ -1,0 +1,170 @@
+/**
+ * Slots in columns: a typed array per field instead of an object per address, so that a million leases fit in the memory
+ * of a router. Knows nothing of addresses or of what a change means.
+ */
+
+import { Arena } from "./arena.ts";
+import type { ClientKey } from "../agreement/client_key.ts";
+import { encodeRecord, recordClient, recordDetail, recordHasClient, type RecordTest } from "./record.ts";
+import {
+  FREE_SLOT,
+  isEnded,
+  type LeaseDetail,
+  NO_DETAIL,
+  type Slot,
+  SLOT_STATES,
+  type SlotState,
+} from "../agreement/slot.ts";
+import { compareVersions, NO_VERSION, type Version } from "../agreement/version.ts";
+
+const SOLE_BIT = 0x80;
+const FREE_CODE = SLOT_STATES.indexOf("free");
+const STATE_CODES = new Map(SLOT_STATES.map((state, code) => [state, code]));
+
+/** Versions in columns. */
+class VersionColumn {
+  #clock: Float64Array;
+  #node: Uint8Array;
+  #incarnation: Uint32Array;
+
+  constructor(slots: number) {
+    this.#clock = new Float64Array(slots);
+    this.#node = new Uint8Array(slots);
+    this.#incarnation = new Uint32Array(slots);
+  }
+
+  get(index: number): Version {
+    const clock = this.#clock[index] as number;
+    if (clock === 0) return NO_VERSION;
+    return { clock, node: this.#node[index] as number, incarnation: this.#incarnation[index] as number };
+  }
+
+  set(index: number, version: Version): void {
+    this.#clock[index] = version.clock;
+    this.#node[index] = version.node;
+    this.#incarnation[index] = version.incarnation;
+  }
+
+  grow(slots: number): void {
+    this.#clock = grown(this.#clock, new Float64Array(slots));
+    this.#node = grown(this.#node, new Uint8Array(slots));
+    this.#incarnation = grown(this.#incarnation, new Uint32Array(slots));
+  }
+}
+
+function grown<Column extends { set(from: Column): void }>(from: Column, to: Column): Column {
+  to.set(from);
+  return to;
+}
+
+/** All fields of all slots, by index. */
+export class SlotColumns {
+  #slots: number;
+  #state: Uint8Array;
+  #hold: Float64Array;
+  #lastSeen: Float64Array;
+  #expires: Float64Array;
+  readonly #version: VersionColumn;
+  /** In an ended slot, which has no certificate, that of its end record. */
+  readonly #cv: VersionColumn;
+  /** Of ended slots only. */
+  readonly #replaces: VersionColumn;
+  readonly #records: Arena;
+
+  constructor(slots: number) {
+    this.#slots = slots;
+    this.#state = new Uint8Array(slots);
+    this.#hold = new Float64Array(slots);
+    this.#lastSeen = new Float64Array(slots);
+    this.#expires = new Float64Array(slots);
+    this.#version = new VersionColumn(slots);
+    this.#cv = new VersionColumn(slots);
+    this.#replaces = new VersionColumn(slots);
+    this.#records = new Arena(slots);
+  }
+
+  /** Whether nobody ever held the slot's address. */
+  isFree(index: number): boolean {
+    return ((this.#state[index] as number) & ~SOLE_BIT) === FREE_CODE;
+  }
+
+  state(index: number): SlotState {
+    return SLOT_STATES[(this.#state[index] as number) & ~SOLE_BIT] ?? "free";
+  }
+
+  slot(index: number): Slot {
+    const packed = this.#state[index] as number;
+    const state = this.state(index);
+    if (state === "free") return FREE_SLOT;
+    const client = recordClient(this.#records.read(index));
+    const version = this.#version.get(index);
+    const hold = this.#hold[index] as number;
+    const cv = this.#cv.get(index);
+    const sole = (packed & SOLE_BIT) !== 0;
+    if (!isEnded(state)) return { state, client, version, hold, cv, sole };
+    const ended = { replaces: this.#replaces.get(index), cv };
+    return { state, client, version, hold, cv: NO_VERSION, sole, ended };
+  }
+
+  detail(index: number): LeaseDetail {
+    const record = this.#records.read(index);
+    if (record.length === 0) return NO_DETAIL;
+    return {
+      ...recordDetail(record),
+      lastSeen: this.#lastSeen[index] as number,
+      expires: this.#expires[index] as number,
+    };
+  }
+
+  hasClient(index: number, client: ClientKey): boolean {
+    return recordHasClient(this.#records.read(index), client);
+  }
+
+  client(index: number): ClientKey {
+    return recordClient(this.#records.read(index));
+  }
+
+  /** Whether what is remembered of a slot's client passes; see `recordTest`. */
+  testRecord(index: number, test: RecordTest): boolean {
+    return this.#records.test(index, test);
+  }
+
+  hold(index: number): number {
+    return this.#hold[index] as number;
+  }
+
+  lastSeen(index: number): number {
+    return this.#lastSeen[index] as number;
+  }
+
+  /** Sets the certificate of a slot that holds exactly `version`; what ended has none. */
+  certify(index: number, version: Version): void {
+    if (isEnded(this.state(index))) return;
+    if (compareVersions(this.#version.get(index), version) === 0) this.#cv.set(index, version);
+  }
+
+  set(index: number, slot: Slot, client: ClientKey, detail: LeaseDetail): void {
+    this.#state[index] = (STATE_CODES.get(slot.state) as number) | (slot.sole ? SOLE_BIT : 0);
+    this.#hold[index] = slot.hold;
+    this.#lastSeen[index] = detail.lastSeen;
+    this.#expires[index] = detail.expires;
+    this.#version.set(index, slot.version);
+    this.#cv.set(index, slot.ended?.cv ?? slot.cv);
+    if (isEnded(slot.state)) this.#replaces.set(index, slot.ended?.replaces ?? NO_VERSION);
+    this.#records.write(index, encodeRecord(client, detail));
+  }
+
+  /** Makes room for at least `slots`. */
+  grow(slots: number): void {
+    if (slots <= this.#slots) return;
+    this.#slots = slots;
+    this.#state = grown(this.#state, new Uint8Array(slots));
+    this.#hold = grown(this.#hold, new Float64Array(slots));
+    this.#lastSeen = grown(this.#lastSeen, new Float64Array(slots));
+    this.#expires = grown(this.#expires, new Float64Array(slots));
+    this.#version.grow(slots);
+    this.#cv.grow(slots);
+    this.#replaces.grow(slots);
+    this.#records.grow(slots);
+  }
+}

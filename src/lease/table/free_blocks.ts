@@ -1,0 +1,207 @@
+/**
+ * The free addresses of one pool, block by block: how many there are, and which one goes next. From the blocks this node owns
+ * come returned addresses first, then never used ones in order, then the one that ended longest ago.
+ */
+
+import type { Range } from "../../net/ipv4.ts";
+import { Chain, type Links } from "./linked_list.ts";
+import { Lowest } from "./min_tree.ts";
+
+interface Block {
+  readonly last: number;
+  /** No index of the block below this one is in `unused`. */
+  cursor: number;
+  /** Nor is one above this. */
+  top: number;
+  /** How many were neither used nor offered nor reserved, and so are in no list. */
+  unused: number;
+  /** Never used, but offered once and not taken. */
+  readonly returned: Chain;
+  /** Once used, in the order in which they ended. */
+  readonly ended: Chain;
+  owned: boolean;
+}
+
+/** What {@link FreeBlocks} works on. */
+export interface FreeBlocksOptions {
+  readonly pool: Range;
+  /** A power of two. */
+  readonly blockSize: number;
+  /** The pool's first index; the others follow by address. */
+  readonly firstIndex: number;
+  /** The block that goes first, as a share of all. */
+  readonly start: number;
+  readonly links: Links;
+  /** Whether an index was neither used nor offered nor reserved. */
+  readonly isUnused: (index: number) => boolean;
+  /** Rises with every address that ends; at least 0. */
+  readonly endedAt: (index: number) => number;
+}
+
+/** One pool. Indices are the table's. Methods take constant time unless they say otherwise. */
+export class FreeBlocks {
+  readonly #options: FreeBlocksOptions;
+  readonly #shift: number;
+  readonly #blocks: readonly Block[];
+  readonly #order: Lowest;
+  readonly #firstBlock: number;
+  /** Free addresses in the owned blocks: every heartbeat asks for them. */
+  #freeOwned: number;
+
+  /** All blocks are owned at first. */
+  constructor(options: FreeBlocksOptions) {
+    const { pool, blockSize, firstIndex, links } = options;
+    this.#options = options;
+    this.#shift = Math.log2(blockSize);
+    const blocks: Block[] = [];
+    const lastIndex = firstIndex + pool.last - pool.first;
+    for (let first = firstIndex; first <= lastIndex; first += blockSize) {
+      const last = Math.min(lastIndex, first + blockSize - 1);
+      const unused = last - first + 1;
+      const lists = { returned: new Chain(links), ended: new Chain(links) };
+      blocks.push({ last, cursor: first, top: last, unused, ...lists, owned: true });
+    }
+    this.#blocks = blocks;
+    this.#firstBlock = Math.floor(options.start * blocks.length);
+    this.#freeOwned = lastIndex - firstIndex + 1;
+    this.#order = new Lowest(blocks.length);
+    for (let number = 0; number < blocks.length; number++) this.#rank(number);
+  }
+
+  /** The index that goes next; undefined when no owned block has one. */
+  get next(): number | undefined {
+    const number = this.#order.first;
+    if (number === undefined) return undefined;
+    const block = this.#blocks[number] as Block;
+    return block.returned.first ?? this.#nextUnused(block) ?? block.ended.first;
+  }
+
+  /**
+   * An index of a block that somebody else owns, as far from what its owner takes next as can be; undefined when none is free.
+   * O(blocks).
+   */
+  get other(): number | undefined {
+    const others = this.#blocks.filter((block) => !block.owned);
+    let richest: Block | undefined;
+    for (const block of others) if (block.unused >= Math.max(1, richest?.unused ?? 0)) richest = block;
+    if (richest === undefined) return others.find((block) => block.ended.length > 0)?.ended.last;
+    while (!this.#options.isUnused(richest.top)) richest.top -= 1;
+    return richest.top;
+  }
+
+  /** An unused index was offered, used or reserved. */
+  removeUnused(index: number): void {
+    const number = this.#numberAt(index);
+    const block = this.#blocks[number] as Block;
+    block.unused -= 1;
+    this.#count(block, -1);
+    if (block.unused === 0) this.#rank(number);
+  }
+
+  addReturned(index: number): void {
+    const number = this.#numberAt(index);
+    const block = this.#blocks[number] as Block;
+    const { returned } = block;
+    returned.prepend(index);
+    this.#count(block, 1);
+    if (returned.length === 1) this.#rank(number);
+  }
+
+  removeReturned(index: number): void {
+    const number = this.#numberAt(index);
+    const block = this.#blocks[number] as Block;
+    const { returned } = block;
+    returned.remove(index);
+    this.#count(block, -1);
+    if (returned.length === 0) this.#rank(number);
+  }
+
+  addEnded(index: number): void {
+    const number = this.#numberAt(index);
+    const block = this.#blocks[number] as Block;
+    const { ended } = block;
+    ended.append(index);
+    this.#count(block, 1);
+    if (ended.length === 1) this.#rank(number);
+  }
+
+  removeEnded(index: number): void {
+    const number = this.#numberAt(index);
+    const block = this.#blocks[number] as Block;
+    const { ended } = block;
+    const wasFirst = ended.first === index;
+    ended.remove(index);
+    this.#count(block, -1);
+    if (wasFirst) this.#rank(number);
+  }
+
+  /** Owns the blocks that lie wholly within one of these ranges; undefined: all. O(blocks times ranges). */
+  own(ranges: readonly Range[] | undefined): void {
+    this.#blocks.forEach((block, number) => {
+      const { first, last } = this.#rangeOf(number);
+      block.owned = ranges === undefined || ranges.some((range) => range.first <= first && last <= range.last);
+      this.#rank(number);
+    });
+    this.#freeOwned = this.#blocks.reduce((sum, { owned }, number) => sum + (owned ? this.#free(number) : 0), 0);
+  }
+
+  owns(index: number): boolean {
+    return (this.#blocks[this.#numberAt(index)] as Block).owned;
+  }
+
+  /** Free addresses in the blocks that lie wholly within a range. O(blocks in it). */
+  freeIn(range: Range): number {
+    const { pool, blockSize } = this.#options;
+    let free = 0;
+    let number = Math.max(0, Math.ceil((range.first - pool.first) / blockSize));
+    for (; number < this.#blocks.length && this.#rangeOf(number).last <= range.last; number++) {
+      free += this.#free(number);
+    }
+    return free;
+  }
+
+  /** Free addresses in the owned blocks. */
+  get freeOwned(): number {
+    return this.#freeOwned;
+  }
+
+  #count(block: Block, change: number): void {
+    if (block.owned) this.#freeOwned += change;
+  }
+
+  #free(number: number): number {
+    const { unused, returned, ended } = this.#blocks[number] as Block;
+    return unused + returned.length + ended.length;
+  }
+
+  #numberAt(index: number): number {
+    return (index - this.#options.firstIndex) >>> this.#shift;
+  }
+
+  #rangeOf(number: number): Range {
+    const { pool, blockSize } = this.#options;
+    const first = pool.first + number * blockSize;
+    return { first, last: Math.min(pool.last, first + blockSize - 1) };
+  }
+
+  #nextUnused(block: Block): number | undefined {
+    if (block.unused === 0) return undefined;
+    while (!this.#options.isUnused(block.cursor)) block.cursor += 1;
+    return block.cursor;
+  }
+
+  /** Puts a block where its best address stands: below zero what was never used, above what ended. */
+  #rank(number: number): void {
+    const block = this.#blocks[number] as Block;
+    const count = this.#blocks.length;
+    const ended = block.ended.first;
+    let key = Infinity;
+    if (block.owned) {
+      const turn = (number - this.#firstBlock + count) % count;
+      if (block.returned.length > 0) key = turn - 2 * count;
+      else if (block.unused > 0) key = turn - count;
+      else if (ended !== undefined) key = this.#options.endedAt(ended);
+    }
+    this.#order.set(number, key);
+  }
+}

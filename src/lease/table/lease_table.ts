@@ -1,0 +1,395 @@
+/**
+ * The lease table: every slot this node knows, found by address and by client, with the next address to give away always
+ * at hand. It decides the order in which addresses are chosen (never used, then longest ended) and chooses from this node's
+ * ranges; whether an address may be given is the agreement's business, and whom it goes to the server's.
+ */
+
+import type { Ipv4, Range } from "../../net/ipv4.ts";
+import { isLocked, isLocking } from "../agreement/rule.ts";
+import type { ClientKey } from "../agreement/client_key.ts";
+import { ClientIndex } from "./client_index.ts";
+import type { Bounds } from "../agreement/clock.ts";
+import { SlotColumns } from "./columns.ts";
+import { Filing, PLACE } from "./placement.ts";
+import { Layout } from "./layout.ts";
+import { MARGIN_MS } from "../agreement/limits.ts";
+import type { RecordTest } from "./record.ts";
+import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot, type SlotState } from "../agreement/slot.ts";
+import type { Version } from "../agreement/version.ts";
+
+/** How many addresses of a pool are in which use. */
+export interface PoolUse {
+  readonly addresses: number;
+  /** Leased, or within the margin after a lease. */
+  readonly bound: number;
+  /** Declined or blocked. */
+  readonly resting: number;
+  readonly offered: number;
+  /** Kept for a client that does not hold it now. */
+  readonly reserved: number;
+  readonly free: number;
+}
+
+/** Which addresses a table is about. */
+export interface TablePlaces {
+  /** Not overlapping; a pool's number is its place in the list. */
+  readonly pools: readonly Range[];
+  /** Addresses kept for one client each: never chosen by `takeFree`. */
+  readonly reserved: readonly Ipv4[];
+}
+
+/** What {@link LeaseTable.search} looks for. */
+export interface LeaseSearch {
+  /** Which states of slots, given when their hold ends. */
+  readonly states: (state: SlotState, hold: number) => boolean;
+  readonly range?: Range;
+  readonly test?: RecordTest;
+}
+
+/** What it found. */
+export interface Found {
+  readonly rows: readonly LeaseRow[];
+  /** The last address that was looked at. */
+  readonly after: number;
+  readonly isDone: boolean;
+}
+
+/** What the table is built for. */
+export interface TableOptions extends TablePlaces {
+  /** Random, so that nobody outside can choose identifiers that collide in the index. */
+  readonly hashSeed?: number;
+  /**
+   * From where in each pool new addresses are chosen first, as a share of it, from 0 (the default) to below 1. Another one
+   * after a restart keeps away from what was offered before and is forgotten.
+   */
+  readonly start?: number;
+}
+
+/** All slots of a node. Methods are synchronous and take constant time unless they say otherwise. */
+export class LeaseTable {
+  readonly #hashSeed: number;
+  readonly #start: number;
+  #layout: Layout;
+  #columns: SlotColumns;
+  #clients: ClientIndex;
+  #filing: Filing;
+  #pools: readonly Range[];
+  #ranges: readonly (readonly Range[])[] | undefined;
+  #capacity: number;
+  #loading = false;
+  /** Slots that were used at least once. */
+  #rows = 0;
+
+  constructor(options: TableOptions) {
+    this.#hashSeed = options.hashSeed ?? 0;
+    this.#start = options.start ?? 0;
+    this.#layout = new Layout(options.pools);
+    this.#capacity = this.#layout.denseSize + 2 * options.reserved.length + 64;
+    const columns = new SlotColumns(this.#capacity);
+    this.#columns = columns;
+    this.#clients = new ClientIndex(this.#capacity, {
+      keyOf: (index) => columns.client(index),
+      seed: this.#hashSeed,
+    });
+    this.#pools = options.pools;
+    this.#filing = new Filing(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
+    for (const address of options.reserved) this.#filing.reserve(this.#ensure(address));
+  }
+
+  /**
+   * Takes other pools and reserved addresses; every slot that was used stays, and is filed anew. Offers no longer stand: the
+   * caller takes those again that it keeps. Ranges stay what they are until {@link setRanges}. O(n log n).
+   */
+  reconfigure(places: TablePlaces): void {
+    const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed, start: this.#start });
+    next.load(this.rows());
+    this.#layout = next.#layout;
+    this.#columns = next.#columns;
+    this.#clients = next.#clients;
+    this.#filing = next.#filing;
+    this.#filing.setRanges(this.#ranges);
+    this.#pools = next.#pools;
+    this.#capacity = next.#capacity;
+  }
+
+  /** Slots that were used at least once. */
+  get size(): number {
+    return this.#rows;
+  }
+
+  /** The slot of an address; the free slot for one that never was used. */
+  get(address: Ipv4): Slot {
+    const index = this.#layout.indexOf(address);
+    return index === undefined ? FREE_SLOT : this.#columns.slot(index);
+  }
+
+  /** What DHCP remembers about an address. */
+  detail(address: Ipv4): LeaseDetail {
+    const index = this.#layout.indexOf(address);
+    return index === undefined ? NO_DETAIL : this.#columns.detail(index);
+  }
+
+  /** Number of the pool an address lies in, or undefined. */
+  poolOf(address: Ipv4): number | undefined {
+    return this.#layout.poolOf(address);
+  }
+
+  /**
+   * The address a client holds or last held: the one with the longest hold, else the one seen last. An address it declined
+   * is nobody's. Undefined when no slot is the client's.
+   */
+  find(client: ClientKey): Ipv4 | undefined {
+    let best = -1;
+    this.#clients.candidates(client, (index) => {
+      if (!this.#columns.hasClient(index, client)) return;
+      const state = this.#columns.state(index);
+      if (state === "declined" || state === "blocked") return;
+      if (best === -1 || this.#isBetter(index, best)) best = index;
+    });
+    return best === -1 ? undefined : this.#layout.addressOf(best);
+  }
+
+  /** Every address that a client's lock stands on. */
+  boundTo(client: ClientKey): Ipv4[] {
+    const addresses: Ipv4[] = [];
+    this.#clients.candidates(client, (index) => {
+      const mine = this.#columns.state(index) === "bound" && this.#columns.hasClient(index, client);
+      if (mine) addresses.push(this.#layout.addressOf(index));
+    });
+    return addresses;
+  }
+
+  #isBetter(index: number, than: number): boolean {
+    const columns = this.#columns;
+    const byHold = columns.hold(index) - columns.hold(than);
+    return byHold > 0 || (byHold === 0 && columns.lastSeen(index) > columns.lastSeen(than));
+  }
+
+  /** Stores a slot that is not free, with its detail. */
+  set(address: Ipv4, slot: Slot, detail: LeaseDetail): void {
+    const client = slot.client;
+    if (client === undefined) return;
+    const index = this.#ensure(address);
+    const wasFree = this.#columns.isFree(index);
+    if (wasFree) this.#rows += 1;
+    if (wasFree || !this.#columns.hasClient(index, client)) {
+      if (!wasFree) this.#clients.remove(this.#columns.client(index), index);
+      this.#columns.set(index, slot, client, detail);
+      this.#clients.add(client, index);
+    } else this.#columns.set(index, slot, client, detail);
+    if (!this.#loading) this.#file(index, slot);
+  }
+
+  /** Notes that a majority has `version` on disk, if the slot still holds that version (case 11). */
+  certify(address: Ipv4, version: Version): void {
+    const index = this.#layout.indexOf(address);
+    if (index !== undefined) this.#columns.certify(index, version);
+  }
+
+  /**
+   * Takes stored rows in any order; afterwards the ended addresses of each pool stand in the order in which they ended.
+   * O(n log n) in the number of rows.
+   */
+  load(rows: Iterable<LeaseRow>): void {
+    this.beginLoad();
+    for (const row of rows) this.set(row.address, row.slot, row.detail);
+    this.endLoad();
+  }
+
+  /** Between this and `endLoad`, `set` files nothing. */
+  beginLoad(): void {
+    this.#loading = true;
+  }
+
+  /** Files what was set since `beginLoad`. */
+  endLoad(): void {
+    this.#loading = false;
+    const ended: number[] = [];
+    for (let index = 0; index < this.#layout.size; index++) {
+      if (this.#columns.isFree(index)) continue;
+      const slot = this.#columns.slot(index);
+      if (isLocking(slot.state)) this.#file(index, slot);
+      else if (this.#filing.placeOf(index) !== PLACE.offered) ended.push(index);
+    }
+    ended.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
+    for (const index of ended) this.#filing.fileEnded(index);
+  }
+
+  /** Moves slots whose lock ran out to the free addresses of their pool. Call it before choosing an address. */
+  expire(time: Bounds): void {
+    this.#filing.expire(time.early, (index) => {
+      const slot = this.#columns.slot(index);
+      if (isLocked(slot, time)) this.#file(index, slot);
+      else this.#filing.fileEnded(index);
+    });
+  }
+
+  /** Whether an address of a pool could be given to anybody: not locked, not offered, not reserved. */
+  isAvailable(address: Ipv4, time: Bounds): boolean {
+    const index = this.#layout.indexOf(address);
+    if (index === undefined) return false;
+    const place = this.#filing.placeOf(index);
+    if (place === PLACE.offered || place === PLACE.reserved) return false;
+    return !isLocked(this.#columns.slot(index), time);
+  }
+
+  /**
+   * Says from which addresses of each pool {@link takeFree} chooses: this node's ranges, by pool number. What counts are the
+   * blocks (see `blocks.ts`) that lie wholly within a range. Undefined: everything, as at first.
+   */
+  setRanges(ranges: readonly (readonly Range[])[] | undefined): void {
+    this.#ranges = ranges;
+    this.#filing.setRanges(ranges);
+  }
+
+  /** Whether an address lies in this node's ranges. Without ranges every address does, with them none outside the pools. */
+  owns(address: Ipv4): boolean {
+    if (this.#ranges === undefined) return true;
+    const index = this.#layout.indexOf(address);
+    return index !== undefined && (this.#filing.owns(index) ?? false);
+  }
+
+  /** How many addresses are free in the blocks that lie wholly within a range of one pool, whoever owns them. */
+  freeIn(range: Range): number {
+    return this.#filing.freeIn(range);
+  }
+
+  /** How many addresses of a pool {@link takeFree} could give. */
+  freeOwned(pool: number): number {
+    return this.#filing.freeOwned(pool);
+  }
+
+  /**
+   * Chooses an address of a pool in this node's ranges and takes it out of the free ones, as for an offer: never used ones
+   * first, then the one that ended longest ago. Undefined when the ranges are exhausted. Takes the time of a few steps in a
+   * tree over the pool's blocks.
+   */
+  takeFree(pool: number, time: Bounds): Ipv4 | undefined {
+    return this.#offer(this.#filing.next(pool), time);
+  }
+
+  /**
+   * The same in the ranges of others, for when the own ones are exhausted: another node may give the address to somebody else
+   * meanwhile, which costs one of the two clients a retransmission. O(blocks of the pool).
+   */
+  takeOther(pool: number, time: Bounds): Ipv4 | undefined {
+    return this.#offer(this.#filing.other(pool), time);
+  }
+
+  #offer(index: number | undefined, time: Bounds): Ipv4 | undefined {
+    if (index === undefined) return undefined;
+    // A lock that seemed over may be running again when the clock's early bound fell back: keep the order, wait.
+    if (isLocked(this.#columns.slot(index), time)) return undefined;
+    this.#filing.offer(index);
+    return this.#layout.addressOf(index);
+  }
+
+  /**
+   * Takes one address out of the free ones, as for an offer. The caller saw that the client may hold it; while its own lock
+   * runs, it stays filed by expiry.
+   */
+  take(address: Ipv4, time: Bounds): void {
+    const index = this.#layout.indexOf(address);
+    if (index === undefined) return;
+    const isFiledByExpiry = this.#filing.placeOf(index) === PLACE.expiry;
+    if (isFiledByExpiry && isLocked(this.#columns.slot(index), time)) return;
+    this.#filing.offer(index);
+  }
+
+  /**
+   * Puts an offered address back; nothing happens when it has been granted meanwhile. One that was used before goes to the
+   * end of the line: its last holder may still be around.
+   */
+  giveBack(address: Ipv4): void {
+    const index = this.#layout.indexOf(address);
+    if (index === undefined || this.#filing.placeOf(index) !== PLACE.offered) return;
+    if (this.#columns.isFree(index)) this.#filing.fileReturned(index);
+    else this.#filing.fileEnded(index);
+  }
+
+  /** Every slot that was used, by index; the order is that of the pools. O(n). */
+  *rows(): Generator<LeaseRow> {
+    for (let index = 0; index < this.#layout.size; index++) {
+      if (this.#columns.isFree(index)) continue;
+      yield {
+        address: this.#layout.addressOf(index),
+        slot: this.#columns.slot(index),
+        detail: this.#columns.detail(index),
+      };
+    }
+  }
+
+  /** At most `limit` used slots above an address, by address. O(addresses passed). */
+  rowsAfter(after: number, limit: number): LeaseRow[] {
+    const rows: LeaseRow[] = [];
+    for (const { first, last, index: base } of this.#layout.runsAfter(after)) {
+      for (let address = first; address <= last; address++) {
+        const index = base + address - first;
+        if (this.#columns.isFree(index)) continue;
+        rows.push({ address, slot: this.#columns.slot(index), detail: this.#columns.detail(index) });
+        if (rows.length === limit) return rows;
+      }
+    }
+    return rows;
+  }
+
+  /**
+   * Used slots above an address that a search finds, by address, until `limit` are found or `passedMax` addresses were looked
+   * at: whoever has other things to do goes on from `after` later. `isDone`: there is nothing above it. About 30 ns an address.
+   */
+  search(after: number, search: LeaseSearch, bounds: { readonly limit: number; readonly passedMax: number }): Found {
+    const { range, states, test } = search;
+    const columns = this.#columns;
+    const rows: LeaseRow[] = [];
+    let passed = 0;
+    let looked = Math.max(after, (range?.first ?? 0) - 1);
+    for (const { first, last, index: base } of this.#layout.runsAfter(looked)) {
+      const end = Math.min(last, range?.last ?? last);
+      for (let address = first; address <= end; address++) {
+        if (passed === bounds.passedMax || rows.length === bounds.limit) return { rows, after: looked, isDone: false };
+        passed++;
+        looked = address;
+        const index = base + address - first;
+        if (columns.isFree(index) || !states(columns.state(index), columns.hold(index))) continue;
+        if (test !== undefined && !columns.testRecord(index, test)) continue;
+        rows.push({ address, slot: columns.slot(index), detail: columns.detail(index) });
+      }
+      if (end < last) break;
+    }
+    return { rows, after: looked, isDone: true };
+  }
+
+  /** How the addresses of a pool are used now. O(size of the pool). */
+  poolUse(pool: number, time: Bounds): PoolUse {
+    const use = { addresses: 0, bound: 0, resting: 0, offered: 0, reserved: 0, free: 0 };
+    const range = this.#pools[pool];
+    if (range === undefined) return use;
+    const first = this.#layout.indexOf(range.first) as number;
+    for (let index = first; index <= first + range.last - range.first; index++) {
+      const place = this.#filing.placeOf(index);
+      use.addresses += 1;
+      const state = this.#columns.state(index);
+      const locked = isLocking(state) && this.#columns.hold(index) + MARGIN_MS > time.early;
+      if (locked && state === "bound") use.bound += 1;
+      else if (locked) use.resting += 1;
+      else if (place === PLACE.reserved) use.reserved += 1;
+      else if (place === PLACE.offered) use.offered += 1;
+      else use.free += 1;
+    }
+    return use;
+  }
+
+  #file(index: number, slot: Slot): void {
+    if (isLocking(slot.state)) this.#filing.fileByExpiry(index, slot.hold + MARGIN_MS);
+    else this.#filing.fileEnded(index);
+  }
+
+  #ensure(address: Ipv4): number {
+    const index = this.#layout.ensure(address);
+    if (index < this.#capacity) return index;
+    this.#capacity = Math.ceil(this.#capacity * 1.5) + 64;
+    this.#columns.grow(this.#capacity);
+    this.#filing.grow(this.#capacity);
+    return index;
+  }
+}

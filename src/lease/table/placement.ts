@@ -1,0 +1,151 @@
+/**
+ * Where each slot is filed. It is in one place at a time: by expiry while a lock runs, among the ended or the returned
+ * addresses of its block when it may be given away, in no list while never used, offered, or reserved for good. What a slot
+ * says, and so where it belongs, is the table's business.
+ */
+
+import type { Range } from "../../net/ipv4.ts";
+import { blockSizes } from "./blocks.ts";
+import { Links } from "./linked_list.ts";
+import { FreeBlocks } from "./free_blocks.ts";
+import type { Layout } from "./layout.ts";
+import { Wheel } from "./expiry_wheel.ts";
+
+/** Places; `leaving` only while a slot is on its way from one to another. */
+export const PLACE = { unused: 0, expiry: 1, ended: 2, returned: 3, offered: 4, reserved: 5, leaving: 6 } as const;
+
+export type Place = (typeof PLACE)[keyof typeof PLACE];
+
+/** The places of all slots, by index. Methods take constant time unless they say otherwise. */
+export class Filing {
+  readonly #layout: Layout;
+  readonly #links: Links;
+  readonly #wheel: Wheel;
+  readonly #pools: readonly FreeBlocks[];
+  #place: Uint8Array;
+  /** In place `expiry` the second a slot is filed under, in place `ended` its turn. */
+  #since: Float64Array;
+  #turn = 0;
+
+  /** `pools` are those of the layout; `capacity`: how many indices there is room for; `start`: see `TableOptions`. */
+  constructor(layout: Layout, pools: readonly Range[], options: { capacity: number; start: number }) {
+    const { capacity, start } = options;
+    this.#layout = layout;
+    this.#links = new Links(capacity);
+    this.#wheel = new Wheel(this.#links);
+    this.#place = new Uint8Array(capacity);
+    this.#since = new Float64Array(capacity);
+    const sizes = blockSizes(pools);
+    this.#pools = pools.map((pool, number) =>
+      new FreeBlocks({
+        pool,
+        blockSize: sizes[number] as number,
+        firstIndex: layout.indexOf(pool.first) as number,
+        start,
+        links: this.#links,
+        isUnused: (index) => this.#place[index] === PLACE.unused,
+        endedAt: (index) => this.#since[index] as number,
+      })
+    );
+  }
+
+  placeOf(index: number): Place {
+    return this.#place[index] as Place;
+  }
+
+  /** Takes a slot out of everything for good. */
+  reserve(index: number): void {
+    if (this.#leave(index)) this.#place[index] = PLACE.reserved;
+  }
+
+  /** Files a slot whose lock runs until `dueMs`. */
+  fileByExpiry(index: number, dueMs: number): void {
+    if (!this.#leave(index)) return;
+    this.#since[index] = this.#wheel.add(index, dueMs);
+    this.#place[index] = PLACE.expiry;
+  }
+
+  /** Files a slot that was used and may be given away, behind all others. */
+  fileEnded(index: number): void {
+    if (!this.#leave(index)) return;
+    this.#since[index] = this.#turn++;
+    this.#place[index] = PLACE.ended;
+    this.#blocksAt(index)?.addEnded(index);
+  }
+
+  /** Files a slot that was offered and never used. */
+  fileReturned(index: number): void {
+    if (!this.#leave(index)) return;
+    this.#place[index] = PLACE.returned;
+    this.#blocksAt(index)?.addReturned(index);
+  }
+
+  /** Takes a slot out of the free ones for an offer. */
+  offer(index: number): void {
+    if (this.#leave(index)) this.#place[index] = PLACE.offered;
+  }
+
+  /** Hands every slot to `expired` that is filed under a second up to `nowMs`; it files the slot again. */
+  expire(nowMs: number, expired: (index: number) => void): void {
+    this.#wheel.advance(nowMs, (index) => {
+      this.#place[index] = PLACE.leaving;
+      expired(index);
+    });
+  }
+
+  /** The free slot of a pool that goes next, by what {@link setRanges} said. */
+  next(pool: number): number | undefined {
+    return this.#pools[pool]?.next;
+  }
+
+  /** A free slot of a pool in somebody else's blocks. */
+  other(pool: number): number | undefined {
+    return this.#pools[pool]?.other;
+  }
+
+  /** See `LeaseTable.setRanges`. */
+  setRanges(ranges: readonly (readonly Range[])[] | undefined): void {
+    this.#pools.forEach((blocks, pool) => blocks.own(ranges === undefined ? undefined : ranges[pool] ?? []));
+  }
+
+  /** Whether a slot lies in a block that is owned; undefined outside the pools. */
+  owns(index: number): boolean | undefined {
+    return this.#blocksAt(index)?.owns(index);
+  }
+
+  freeIn(range: Range): number {
+    const pool = this.#layout.poolOf(range.first);
+    return pool === undefined ? 0 : this.#pools[pool]?.freeIn(range) ?? 0;
+  }
+
+  freeOwned(pool: number): number {
+    return this.#pools[pool]?.freeOwned ?? 0;
+  }
+
+  grow(capacity: number): void {
+    this.#links.grow(capacity);
+    const place = new Uint8Array(capacity);
+    place.set(this.#place);
+    this.#place = place;
+    const since = new Float64Array(capacity);
+    since.set(this.#since);
+    this.#since = since;
+  }
+
+  /** Takes a slot out of its place; false when it stays there whatever happens. */
+  #leave(index: number): boolean {
+    const place = this.#place[index];
+    if (place === PLACE.reserved) return false;
+    this.#place[index] = PLACE.leaving;
+    if (place === PLACE.expiry) this.#wheel.remove(index, this.#since[index] as number);
+    else if (place === PLACE.unused) this.#blocksAt(index)?.removeUnused(index);
+    else if (place === PLACE.ended) this.#blocksAt(index)?.removeEnded(index);
+    else if (place === PLACE.returned) this.#blocksAt(index)?.removeReturned(index);
+    return true;
+  }
+
+  #blocksAt(index: number): FreeBlocks | undefined {
+    const pool = this.#layout.poolAt(index);
+    return pool === undefined ? undefined : this.#pools[pool];
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * A client and its lease detail as one byte string, for the arena. Times and the agreement's fields are not in it: they
+ * live in columns. Layout: five lengths (client in two octets; chaddr, hostname, circuit id in one each), htype, giaddr (4),
+ * then the strings; the remote id is what remains.
+ */
+
+import { type ClientKey, clientKeyOf } from "../agreement/client_key.ts";
+import type { LeaseDetail } from "../agreement/slot.ts";
+
+const HEADER_OCTETS = 10;
+const STRING_OCTETS_MAX = 255;
+
+/** The parts of a detail that {@link encodeRecord} keeps. */
+export type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Encodes; strings longer than 255 octets are cut, except the client. */
+export function encodeRecord(client: ClientKey, detail: RecordDetail): Uint8Array {
+  const hostname = octetsOf(detail.hostname);
+  const { chaddr } = detail;
+  const circuitId = cut(detail.circuitId);
+  const remoteId = cut(detail.remoteId);
+  const bytes = new Uint8Array(
+    HEADER_OCTETS + client.length + chaddr.length + hostname.length + circuitId.length + remoteId.length,
+  );
+  bytes[0] = client.length >>> 8;
+  bytes[1] = client.length;
+  bytes[2] = chaddr.length;
+  bytes[3] = hostname.length;
+  bytes[4] = circuitId.length;
+  bytes[5] = detail.htype;
+  bytes[6] = detail.giaddr >>> 24;
+  bytes[7] = detail.giaddr >>> 16;
+  bytes[8] = detail.giaddr >>> 8;
+  bytes[9] = detail.giaddr;
+  let at = writeText(bytes, HEADER_OCTETS, client);
+  at = writeBytes(bytes, at, chaddr);
+  at = typeof hostname === "string" ? writeText(bytes, at, hostname) : writeBytes(bytes, at, hostname);
+  at = writeBytes(bytes, at, circuitId);
+  writeBytes(bytes, at, remoteId);
+  return bytes;
+}
+
+function cut(bytes: Uint8Array): Uint8Array {
+  return bytes.length <= STRING_OCTETS_MAX ? bytes : bytes.subarray(0, STRING_OCTETS_MAX);
+}
+
+/** ASCII, as nearly every name is, stays text: the encoder takes longer than all the rest. */
+function octetsOf(text: string): string | Uint8Array {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) >= 0x80) return cut(encoder.encode(text));
+  }
+  return text.slice(0, STRING_OCTETS_MAX);
+}
+
+/** A character per octet. Loops, as these are a few octets. */
+function writeText(bytes: Uint8Array, at: number, text: string): number {
+  for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
+  return at + text.length;
+}
+
+function writeBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
+  for (let index = 0; index < part.length; index++) bytes[at + index] = part[index] as number;
+  return at + part.length;
+}
+
+function clientLength(record: Uint8Array): number {
+  return ((record[0] as number) << 8) | (record[1] as number);
+}
+
+/** The client of a record. */
+export function recordClient(record: Uint8Array): ClientKey {
+  return clientKeyOf(record.subarray(HEADER_OCTETS, HEADER_OCTETS + clientLength(record)));
+}
+
+/** Whether a record is of this client, without making a key of it. */
+export function recordHasClient(record: Uint8Array, client: ClientKey): boolean {
+  if (record.length === 0 || clientLength(record) !== client.length) return false;
+  for (let index = 0; index < client.length; index++) {
+    if (record[HEADER_OCTETS + index] !== client.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+const NO_BYTES = new Uint8Array();
+
+/** A copy; most strings that may be absent are. */
+function copy(record: Uint8Array, start: number, end: number): Uint8Array {
+  return start === end ? NO_BYTES : record.slice(start, end);
+}
+
+/** The detail of a record, in memory of its own. */
+export function recordDetail(record: Uint8Array): RecordDetail {
+  const [, , chaddr = 0, hostname = 0, circuitId = 0, htype = 0, a = 0, b = 0, c = 0, d = 0] = record;
+  const chaddrAt = HEADER_OCTETS + clientLength(record);
+  const hostnameAt = chaddrAt + chaddr;
+  const circuitIdAt = hostnameAt + hostname;
+  const remoteIdAt = circuitIdAt + circuitId;
+  return {
+    htype,
+    chaddr: copy(record, chaddrAt, hostnameAt),
+    hostname: hostname === 0 ? "" : decoder.decode(record.subarray(hostnameAt, circuitIdAt)),
+    circuitId: copy(record, circuitIdAt, remoteIdAt),
+    remoteId: copy(record, remoteIdAt, record.length),
+    giaddr: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0,
+  };
+}
+
+/** Looks at an encoded record where it lies. */
+export type RecordTest = (bytes: Uint8Array, start: number, end: number) => boolean;
+
+/** What a record is looked through for; both must hold when both are given. */
+export interface RecordSearch {
+  /** The first octets of the hardware address, or of the client identifier. */
+  readonly client?: Uint8Array;
+  /** A part of the host name; upper and lower case are the same (RFC 1035 §2.3.3). */
+  readonly hostname?: string;
+}
+
+/** The subnet and tag of a client key stand before its octets. */
+const CLIENT_HEADER_OCTETS = 5;
+
+/** Makes a test of a search; undefined when everything passes. */
+export function recordTest({ client, hostname }: RecordSearch): RecordTest | undefined {
+  const name = hostname === undefined ? undefined : encoder.encode(hostname.toLowerCase());
+  if (client === undefined && name === undefined) return undefined;
+  return (bytes, start) => {
+    const clientAt = start + HEADER_OCTETS;
+    const octets = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
+    const chaddrAt = clientAt + octets;
+    const chaddrOctets = bytes[start + 2] as number;
+    if (client !== undefined) {
+      const identifierAt = clientAt + CLIENT_HEADER_OCTETS;
+      const known = beginsWith(bytes, chaddrAt, chaddrAt + chaddrOctets, client) ||
+        beginsWith(bytes, identifierAt, chaddrAt, client);
+      if (!known) return false;
+    }
+    if (name === undefined) return true;
+    const hostnameAt = chaddrAt + chaddrOctets;
+    return contains(bytes, hostnameAt, hostnameAt + (bytes[start + 3] as number), name);
+  };
+}
+
+function beginsWith(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  if (end - start < wanted.length) return false;
+  for (let at = 0; at < wanted.length; at++) if (bytes[start + at] !== wanted[at]) return false;
+  return true;
+}
+
+/** `wanted` is in lower case. */
+function contains(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
+  const first = wanted[0] as number;
+  for (let from = start; from + wanted.length <= end; from++) {
+    // Nearly always it ends here.
+    if (lower(bytes[from] as number) !== first) continue;
+    let at = 1;
+    while (at < wanted.length && lower(bytes[from + at] as number) === wanted[at]) at++;
+    if (at === wanted.length) return true;
+  }
+  return false;
+}
+
+function lower(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
+}
