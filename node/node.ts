@@ -8,12 +8,12 @@ import { CONFIG_FACTS } from "../src/cluster/leadership/config_replication.ts";
 import { CLUSTER_LIMITS } from "../src/cluster/limits.ts";
 import { Member } from "../src/cluster/member.ts";
 import { nextStarts } from "../src/cluster/wire/seal.ts";
-import { Policy } from "../src/dhcp/server/compiled_service.ts";
+import { CompiledService } from "../src/dhcp/server/compiled_service.ts";
 import { tableFor } from "../src/dhcp/server/dhcp_server.ts";
 import type { Readiness } from "../src/http/health.ts";
 import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
 import { AnchoredClock, type Instant } from "../src/lease/agreement/clock.ts";
-import { VersionMint } from "../src/lease/agreement/hybrid_clock.ts";
+import { HybridClock } from "../src/lease/agreement/hybrid_clock.ts";
 import type { LeaseRow, Writes } from "../src/lease/agreement/slot.ts";
 import type { LeaseTable } from "../src/lease/table/lease_table.ts";
 import { logger } from "../src/log/configure.ts";
@@ -28,7 +28,7 @@ import { EventFeed } from "./admin/events.ts";
 import { OPEN, readTokenFile, tokenGuard } from "./admin/token.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
-import { explainUnready, Notices } from "./admin/operator_log.ts";
+import { explainUnready, OperatorLog } from "./admin/operator_log.ts";
 import { listenLocally } from "./admin/local_socket.ts";
 import { openStore, type Store } from "./store/mod.ts";
 import { Transport } from "./cluster/transport.ts";
@@ -63,7 +63,7 @@ export interface NodeStart {
 interface Parts {
   readonly store: Store;
   readonly table: LeaseTable;
-  readonly policy: Policy;
+  readonly policy: CompiledService;
   readonly incarnation: number;
   readonly writes: readonly (readonly [string, string])[];
   readonly starts: number;
@@ -73,7 +73,7 @@ interface Parts {
 export class Node {
   readonly config: NodeConfig;
   readonly counters = new NodeCounters();
-  readonly notices = new Notices();
+  readonly notices = new OperatorLog();
   readonly startedMs = Date.now();
   readonly #log = logger("node");
   readonly #limiter = new LogLimiter();
@@ -81,7 +81,7 @@ export class Node {
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #parts: Parts;
   readonly #service: DhcpService;
-  readonly #mint: VersionMint;
+  readonly #mint: HybridClock;
   readonly #member: Member;
   #text: string;
   #transport: Transport | undefined;
@@ -105,9 +105,9 @@ export class Node {
     const { identity, writes } = startIdentity(store.facts, Math.random);
     const starts = nextStarts(Number(store.facts.get(RUN_FACT) ?? 0), Date.now());
     this.#text = serviceText(start.root);
-    const policy = new Policy(this.#initialService(store));
-    const table = tableFor(policy, { hashSeed, start: ((identity.starts - 1) * GOLDEN_RATIO) % 1 });
-    this.#mint = new VersionMint({ node: config.node.id, incarnation });
+    const policy = new CompiledService(this.#initialService(store));
+    const table = tableFor(policy, { hashSeed, start: ((identity.bootCount - 1) * GOLDEN_RATIO) % 1 });
+    this.#mint = new HybridClock({ node: config.node.id, incarnation });
     this.#service = new DhcpService({
       policy,
       table,
@@ -126,9 +126,9 @@ export class Node {
           this.#flushSoon();
           return ended;
         },
-        inquire: (address, client, now, contradicted) => this.#member.inquire(address, client, now, contradicted),
+        denyLease: (address, client, now, contradicted) => this.#member.denyLease(address, client, now, contradicted),
         want: (pools) => this.#member.want(pools),
-        isPresent: (address, now) => this.#member.isPresent(address, now),
+        isPresent: (address, now) => this.#member.isLive(address, now),
       },
       clock: this.#clock,
       counters: this.counters,
@@ -215,7 +215,8 @@ export class Node {
     const { table, store, writes } = this.#parts;
     // Alone, what is on this disk is on a majority's: a certificate need not have reached it.
     const alone = this.#member.membership.members.length === 1;
-    const certified = ({ slot }: LeaseRow) => alone && slot.state === "bound" ? { ...slot, cv: slot.version } : slot;
+    const certified = ({ slot }: LeaseRow) =>
+      alone && slot.state === "bound" ? { ...slot, committedVersion: slot.version } : slot;
     table.beginLoad();
     await store.load((row) => {
       this.#mint.observe(row.slot.version);
@@ -279,11 +280,11 @@ export class Node {
     this.#http = serveHttp(app(tokenGuard(() => this.#token)), http);
     this.#listenLocally(app(OPEN));
     const sockets = socketImplementation();
-    const attached = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
+    const onLink = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
     this.#log.info(
       "Node {id} serves DHCP on {address}:{port}{attached} ({sockets}), HTTP on {httpAddress}:{httpPort}",
       {
-        attached,
+        onLink,
         id: node.id,
         address: formatIpv4(dhcp.address),
         port: dhcp.port,
@@ -376,7 +377,7 @@ export class Node {
       return;
     }
     this.#text = text;
-    this.#service.reconfigure(new Policy(read.service));
+    this.#service.reconfigure(new CompiledService(read.service));
   }
 
   /** Sends what was proposed outside of a burst of input. */
@@ -468,7 +469,7 @@ export class Node {
   #leaveLead(now: Instant): void {
     const member = this.#member;
     if (member.role !== "leader") return;
-    const able = member.peers(now).filter(({ present, said }) => present && said?.ready === true).length;
+    const able = member.peers(now).filter(({ live: present, said }) => present && said?.ready === true).length;
     if (2 * (able + 1) > member.membership.members.length) member.stepDown(now);
   }
 

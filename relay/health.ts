@@ -9,7 +9,7 @@ import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.
 import type { Relay } from "./relay.ts";
 import type { Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
-import type { WireTrouble } from "./sockets/relay_sockets.ts";
+import type { SocketTrouble } from "./sockets/relay_sockets.ts";
 
 /** Where the answers come from: the parts as they are now. */
 export interface HealthParts {
@@ -17,7 +17,7 @@ export interface HealthParts {
     readonly resolved: Resolved;
     readonly tracker: NodeTracker;
     readonly relay: Pick<Relay, "counts" | "forwarder">;
-    readonly wires: { troubleOf(link: number): WireTrouble };
+    readonly sockets: { troubleOf(link: number): SocketTrouble };
   };
   /** Milliseconds of a clock that does not go back. */
   readonly now: () => number;
@@ -88,9 +88,9 @@ function nodesStatus({ service: { tracker, resolved }, now }: HealthParts): obje
   });
 }
 
-function interfacesStatus({ service: { resolved, relay, wires } }: HealthParts): object[] {
+function interfacesStatus({ service: { resolved, relay, sockets } }: HealthParts): object[] {
   return resolved.links.map(({ interface: { name, gateways, trusted } }, index) => {
-    const { receiveDrops, sendErrors } = wires.troubleOf(index);
+    const { receiveDrops, sendErrors } = sockets.troubleOf(index);
     return {
       name,
       up: gateways.length > 0,
@@ -138,7 +138,7 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     labels: ["interface"],
     read: perInterface(value),
   });
-  const trouble = (index: number) => service.wires.troubleOf(index);
+  const trouble = (index: number) => service.sockets.troubleOf(index);
   return [
     {
       kind: "counter",

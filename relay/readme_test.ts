@@ -28,7 +28,7 @@ Deno.test("README.md lists every metric of the relay", async () => {
     resolved: { forward: CONFIG, links: [], absent: [] },
     tracker: new NodeTracker([{ id: 1, weight: 1, local: false }]),
     relay: { counts: [], forwarder: new Forwarder(CONFIG, new NodeTracker([]), 0) },
-    wires: { troubleOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
+    sockets: { troubleOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
   };
   const metrics = await relayHealth({ service, now: () => 0, startedMs: 0 }).metrics();
   const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));

@@ -7,7 +7,7 @@ import { formatIpv4, type Ipv4, type Prefix, prefixContains, prefixOf } from "..
 import type { InterfaceAddress, NetworkInterface } from "../src/net/interfaces.ts";
 import type { RelayConfig, RelayInterface } from "./config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "./forward/config.ts";
-import { informationFor } from "./forward/option82.ts";
+import { option82For } from "./forward/option82.ts";
 import type { Link, Medium } from "./sockets/plan.ts";
 
 /** An interface of the file that can't be used now. */
@@ -86,7 +86,7 @@ function gatewaysOf(config: RelayConfig, wanted: RelayInterface, found: NetworkI
     giaddr,
     local,
     subnet,
-    information: informationFor({
+    information: option82For({
       circuitId: wanted.circuitId ?? new TextEncoder().encode(wanted.name),
       remoteId,
       ...(subscriberId === undefined ? {} : { subscriberId }),

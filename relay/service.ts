@@ -12,14 +12,14 @@ import { DropLog } from "./drops.ts";
 import { FORWARD } from "./forward/limits.ts";
 import { type OutcomeCounts, zeroCounts } from "./forward/outcomes.ts";
 import type { Rogue } from "./forward/rogues.ts";
-import { Measurer } from "./probe/prober.ts";
+import { Prober } from "./probe/prober.ts";
 import type { Pinger } from "./probe/ping.ts";
 import { askHealth } from "./probe/readyz.ts";
 import { NodeLog, trackedNodes } from "./nodes.ts";
 import { Relay } from "./relay.ts";
 import { describeLink, resolveConfig, type Resolved, sameLinks } from "./resolve.ts";
 import { NodeTracker } from "./select/tracker.ts";
-import { type SocketOpener, type WireHandlers, Wires } from "./sockets/relay_sockets.ts";
+import { RelaySockets, type SocketHandlers, type SocketOpener } from "./sockets/relay_sockets.ts";
 
 /** How often the machine's interfaces are looked at. */
 const WATCH_MS = 1_000;
@@ -44,12 +44,12 @@ interface Parts {
   readonly config: RelayConfig;
   readonly tracker: NodeTracker;
   readonly relay: Relay;
-  readonly measurer: Measurer;
+  readonly measurer: Prober;
 }
 
 /** Runs from {@link RelayService.start} to {@link RelayService.close}. */
-export class RelayService implements WireHandlers {
-  readonly wires: Wires;
+export class RelayService implements SocketHandlers {
+  readonly sockets: RelaySockets;
   readonly #host: ServiceHost;
   readonly #drops: DropLog;
   readonly #nodes: NodeLog;
@@ -68,7 +68,7 @@ export class RelayService implements WireHandlers {
     this.#host = host;
     this.#drops = new DropLog(host.log, host.now);
     this.#nodes = new NodeLog(host.log, host.now);
-    this.wires = new Wires({ server: config.relay.port, client: config.relay.clientPort }, host.opener, this);
+    this.sockets = new RelaySockets({ server: config.relay.port, client: config.relay.clientPort }, host.opener, this);
     this.#resolved = resolved;
     this.#parts = this.#build(config, resolved, undefined);
   }
@@ -79,7 +79,7 @@ export class RelayService implements WireHandlers {
     refuseNone(resolved);
     const service = new RelayService(config, resolved, host);
     try {
-      await service.wires.adapt(resolved.links);
+      await service.sockets.adapt(resolved.links);
     } catch (error) {
       await service.close();
       throw error;
@@ -110,7 +110,7 @@ export class RelayService implements WireHandlers {
     return this.#change(async () => {
       const resolved = resolveConfig(config, this.#host.findInterface);
       refuseNone(resolved);
-      await this.wires.adapt(resolved.links);
+      await this.sockets.adapt(resolved.links);
       const before = this.#parts;
       before.measurer.close();
       this.#earlier?.close();
@@ -150,7 +150,7 @@ export class RelayService implements WireHandlers {
   async close(): Promise<void> {
     clearInterval(this.#watch);
     await this.#changing;
-    this.wires.close();
+    this.sockets.close();
     this.#parts.measurer.close();
     this.#parts.relay.close();
     this.#earlier?.close();
@@ -173,14 +173,14 @@ export class RelayService implements WireHandlers {
     const names = config.relay.interfaces.map(({ name }) => name);
     const relay = new Relay({
       config: resolved.forward,
-      outlet: this.wires,
+      outlet: this.sockets,
       tracker,
       now,
       counts: names.map((name) => this.#countsOf(name)),
       dropped: (link, reason, { bytes, from }) => this.#drops.add(names[link] ?? "", reason, bytes, from),
       rogue: (rogue) => this.#report(names[rogue.link] ?? "", rogue),
     });
-    const measurer = new Measurer({
+    const measurer = new Prober({
       nodes: config.nodes,
       intervalMs: config.probe.intervalMs,
       timeoutMs: config.probe.timeoutMs,
@@ -203,7 +203,7 @@ export class RelayService implements WireHandlers {
     const resolved = resolveConfig(this.#parts.config, findInterface);
     if (sameLinks(resolved, this.#resolved)) return;
     try {
-      await this.wires.adapt(resolved.links);
+      await this.sockets.adapt(resolved.links);
     } catch (error) {
       // An address that has only just come may take a moment until sockets can be bound to it: tried again each time.
       const message = error instanceof Error ? error.message : String(error);

@@ -3,10 +3,10 @@
 import { DROP_REASONS, type DropReason } from "../../src/dhcp/server/action.ts";
 import { type DecodeError, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { LatencyHistogram } from "../../src/http/histogram.ts";
-import type { Outcome } from "../../src/lease/agreement/proposer.ts";
+import type { Decision } from "../../src/lease/agreement/proposer.ts";
 
 /** Why a lease that was proposed did not come about. */
-export type GrantFailure = Extract<Outcome, { committed: false }>["reason"];
+export type GrantFailure = Extract<Decision, { committed: false }>["reason"];
 
 const DECODE_ERRORS: readonly DecodeError["kind"][] = ["truncated", "badCookie", "badValue", "badLength", "bootp"];
 const GRANT_FAILURES: readonly GrantFailure[] = [

@@ -124,15 +124,15 @@ export function searchOf(query: LeasesQuery, nowMs: number): LeaseSearch | undef
     ...(hostname === undefined ? {} : { hostname }),
   });
   return {
-    states: state === "all" ? () => true : (slot, hold) => stateOf(slot, hold, nowMs) === state,
+    states: state === "all" ? () => true : (slot, lockedUntil) => stateOf(slot, lockedUntil, nowMs) === state,
     ...(range === undefined ? {} : { range }),
     ...(test === undefined ? {} : { test }),
   };
 }
 
-function stateOf(slot: SlotState, hold: number, nowMs: number): LeaseState {
+function stateOf(slot: SlotState, lockedUntil: number, nowMs: number): LeaseState {
   if (slot === "released" || slot === "aborted") return slot;
-  if (slot === "free" || hold <= nowMs) return "expired";
+  if (slot === "free" || lockedUntil <= nowMs) return "expired";
   return slot;
 }
 
@@ -157,7 +157,7 @@ export async function findLeases(node: Node, query: LeasesQuery): Promise<z.infe
 /** A lease as JSON. */
 export function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: number): Lease {
   const client = slot.client === undefined ? undefined : parseClientKey(slot.client);
-  const state = stateOf(slot.state, slot.hold, nowMs);
+  const state = stateOf(slot.state, slot.lockedUntil, nowMs);
   const runs = state === "bound" && detail.expires > nowMs;
   const octets = (bytes: Uint8Array) => bytes.length === 0 ? null : toHex(bytes);
   return {
@@ -177,7 +177,7 @@ export function describeLease(node: Node, { address, slot, detail }: LeaseRow, n
     remoteId: octets(detail.remoteId),
     giaddr: detail.giaddr === 0 ? null : formatIpv4(detail.giaddr),
     node: slot.version.node,
-    certified: compareVersions(slot.cv, slot.version) === 0,
+    certified: compareVersions(slot.committedVersion, slot.version) === 0,
   };
 }
 

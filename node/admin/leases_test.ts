@@ -14,7 +14,7 @@ const STALL_MS_MAX = 25;
 
 function millionLeases(): Node {
   const table = new LeaseTable({ pools: [{ first: FIRST, last: FIRST + LEASES - 1 }], reserved: [] });
-  const hold = Date.now() + 3_600_000;
+  const lockedUntil = Date.now() + 3_600_000;
   const empty = new Uint8Array();
   table.beginLoad();
   for (let index = 0; index < LEASES; index++) {
@@ -22,10 +22,17 @@ function millionLeases(): Node {
     const version = { clock: 1 + index, node: 1, incarnation: 1 };
     const client = clientKey({ subnet: FIRST, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, ...chaddr) });
     const detail = { htype: 1, chaddr, hostname: `host-${index}`, circuitId: empty, remoteId: empty, giaddr: FIRST };
-    table.set(FIRST + index, { state: "bound", client, version, hold, cv: version, sole: true }, {
+    table.set(FIRST + index, {
+      state: "bound",
+      client,
+      version,
+      lockedUntil,
+      committedVersion: version,
+      singleVersion: true,
+    }, {
       ...detail,
-      lastSeen: hold,
-      expires: hold,
+      lastSeen: lockedUntil,
+      expires: lockedUntil,
     });
   }
   table.endLoad();

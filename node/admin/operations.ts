@@ -126,7 +126,7 @@ export class Operations {
     const nowMs = Date.now();
     const search = {
       range: prefixRange(prefix),
-      states: (state: SlotState, hold: number) => state === "bound" && hold > nowMs,
+      states: (state: SlotState, lockedUntil: number) => state === "bound" && lockedUntil > nowMs,
     };
     const { rows } = this.#node.parts.table.search(-1, search, { limit: 1, passedMax: Infinity });
     return rows.length > 0;
@@ -182,7 +182,7 @@ export class Operations {
     const { member, service } = this.#node.parts;
     const slot = service.table.get(address);
     const now = readClocks();
-    if (slot.state !== "bound" || slot.client === undefined || slot.hold <= now.wallMs) {
+    if (slot.state !== "bound" || slot.client === undefined || slot.lockedUntil <= now.wallMs) {
       return { ok: false, kind: "notFound", problems: [`nobody has a lease of ${text}`] };
     }
     const detail = { ...service.table.detail(address), expires: now.wallMs };
@@ -205,7 +205,9 @@ export class Operations {
    */
   drain(on: boolean): Result<{ others: number }> {
     this.#node.drain(on);
-    const others = this.#node.parts.member.peers(readClocks()).filter(({ present, said }) => present && said?.ready);
+    const others = this.#node.parts.member.peers(readClocks()).filter(({ live: present, said }) =>
+      present && said?.ready
+    );
     return { ok: true, others: others.length };
   }
 
@@ -314,9 +316,9 @@ export class Operations {
     const { address, client, leaseMs, detail } = judged;
     const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
     const slot = service.table.get(address);
-    if (slot.state !== "free" && slot.hold > now.wallMs) {
+    if (slot.state !== "free" && slot.lockedUntil > now.wallMs) {
       if (slot.state !== "bound" || slot.client !== client) return refuse("somebody else has it here");
-      if (slot.hold >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
+      if (slot.lockedUntil >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
     }
     for (let attempt = 1;; attempt++) {
       const outcome = await this.#propose(address, client, leaseMs, detail);
@@ -358,7 +360,7 @@ export class Operations {
   #holderWarnings(address: Ipv4, { hardware }: ReservationInput): string[] {
     const { table } = this.#node.parts.service;
     const slot = table.get(address);
-    if (slot.state !== "bound" || slot.hold <= Date.now()) return [];
+    if (slot.state !== "bound" || slot.lockedUntil <= Date.now()) return [];
     const octets = hardware === undefined ? undefined : readOctets(hardware);
     const { chaddr, expires } = table.detail(address);
     if (octets !== undefined && octets.length === chaddr.length && octets.every((octet, at) => octet === chaddr[at])) {
@@ -401,11 +403,11 @@ function readService(given: unknown): Service | string {
 const PATIENCE_MS = 10_000;
 
 /** What `start` resolves with, or `late` when that takes too long: a disk that hangs calls nobody back. */
-async function withinPatience<T>(start: (resolve: (value: T) => void) => void, late: T): Promise<T> {
+async function withinPatience<T>(start: (resolve: (value: T) => void) => void, latest: T): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     return await new Promise<T>((resolve) => {
-      timer = setTimeout(() => resolve(late), PATIENCE_MS);
+      timer = setTimeout(() => resolve(latest), PATIENCE_MS);
       start(resolve);
     });
   } finally {

@@ -7,12 +7,12 @@ import { logger } from "../../src/log/configure.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { MemberNotice, Unready } from "../../src/cluster/member.ts";
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
-import type { Problem as TransportProblem } from "../cluster/transport_problems.ts";
+import type { TransportProblem } from "../cluster/transport_problems.ts";
 
 type Level = "debug" | "info" | "warn" | "error";
 
 /** Something wrong, for the status. */
-export interface Problem {
+export interface OperatorProblem {
   readonly kind: string;
   /** The member it is about; null when that can't be told. */
   readonly node: NodeId | null;
@@ -173,9 +173,9 @@ const LASTING: ReadonlySet<MemberNotice["kind"]> = new Set([
 ]);
 
 /** Logs notices and remembers what is wrong. */
-export class Notices {
+export class OperatorLog {
   readonly #log = logger("cluster");
-  readonly #current = new Map<string, Problem>();
+  readonly #current = new Map<string, OperatorProblem>();
   /** Notices so far, by kind. */
   readonly counters: Record<string, number> = {};
 
@@ -201,7 +201,7 @@ export class Notices {
   }
 
   /** What is wrong now, the transport's problems included. */
-  problems(transport: readonly TransportProblem[]): Problem[] {
+  problems(transport: readonly TransportProblem[]): OperatorProblem[] {
     return [
       ...this.#current.values(),
       ...transport.map(({ kind, node, address, count, message }) => ({

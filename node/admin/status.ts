@@ -72,7 +72,7 @@ function clusterStatus(node: Node) {
       const peer = member.peers(now).find((peer) => peer.id === id);
       const self = { id, address: formatIpv4(address), self: peer === undefined };
       if (peer === undefined) return { ...self, present: true, ready: node.readiness().ready, synced: member.synced };
-      const { present, lastSeenMs, incarnation, clock, said, received } = peer;
+      const { live: present, lastSeenMs, incarnation, clock, said, received } = peer;
       const mine = said?.seen.find((position) => position.origin === node.config.node.id);
       return {
         ...self,

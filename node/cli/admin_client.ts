@@ -9,7 +9,7 @@ import { type Ask, askLocally, askOver, type NodeAnswer } from "../admin/local_s
 export const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
 
 /** Which node. */
-export const ASKING: readonly CommandOption[] = [
+export const ADMIN_OPTIONS: readonly CommandOption[] = [
   { flags: "-c, --config <file>", description: "configuration of the node on this machine", default: CONFIG_DEFAULT },
   { flags: "--url <url>", description: "another node, such as http://10.99.0.11:8067" },
   { flags: "--token-file <file>", description: "token for commands to it (its http.tokenFile)" },
@@ -26,7 +26,7 @@ export async function configOf({ options }: CommandCall): Promise<{ config: Node
 }
 
 /** Whom to ask. */
-export async function asking(call: CommandCall): Promise<Ask> {
+export async function adminClient(call: CommandCall): Promise<Ask> {
   const { url, tokenFile } = call.options;
   if (typeof url === "string") {
     if (!/^https?:\/\//.test(url)) throw new Error(`"${url}" is no URL; write http://ADDRESS:PORT`);

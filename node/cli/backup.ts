@@ -9,9 +9,9 @@ import type { CommandSpec } from "../../src/cli/commands.ts";
 import { exists, giveTo } from "../../src/cli/files.ts";
 import { DATABASE_FILE } from "../store/database.ts";
 import { APPLICATION_ID } from "../store/schema.ts";
-import { ASKING, configOf } from "./admin_client.ts";
+import { ADMIN_OPTIONS, configOf } from "./admin_client.ts";
 
-const CONFIG = ASKING.slice(0, 1);
+const CONFIG = ADMIN_OPTIONS.slice(0, 1);
 
 const backup: CommandSpec = {
   name: "backup",
@@ -61,7 +61,7 @@ const restore: CommandSpec = {
   },
 };
 
-export const COPYING: readonly CommandSpec[] = [backup, restore];
+export const BACKUP_COMMANDS: readonly CommandSpec[] = [backup, restore];
 
 /** Whatever happens on the way, the database is there whole, or not at all. */
 async function putInPlace(source: string, stateDir: string): Promise<number> {

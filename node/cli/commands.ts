@@ -3,11 +3,11 @@
 import { completionCommand } from "../../src/cli/completion.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { keyCommand } from "../cluster/cluster_key.ts";
-import { COPYING } from "./backup.ts";
+import { BACKUP_COMMANDS } from "./backup.ts";
 import { INIT } from "./init.ts";
-import { SWITCHING } from "../migrate/commands.ts";
-import { LOOKING } from "./show.ts";
-import { OPERATING } from "./manage.ts";
+import { MIGRATE_COMMANDS } from "../migrate/commands.ts";
+import { SHOW_COMMANDS } from "./show.ts";
+import { MANAGE_COMMANDS } from "./manage.ts";
 
 export const PROGRAM = {
   name: "dhcpcluster-node",
@@ -32,9 +32,9 @@ const key: CommandSpec = {
 export const COMMANDS: readonly CommandSpec[] = [
   INIT,
   key,
-  ...LOOKING,
-  ...OPERATING,
-  ...COPYING,
-  ...SWITCHING,
+  ...SHOW_COMMANDS,
+  ...MANAGE_COMMANDS,
+  ...BACKUP_COMMANDS,
+  ...MIGRATE_COMMANDS,
   completionCommand({ ...PROGRAM, running: RUNNING, commands: () => COMMANDS }),
 ];

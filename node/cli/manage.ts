@@ -7,7 +7,7 @@ import { serviceFileIssues } from "../config.ts";
 import { stringify } from "yaml";
 import { membersTable } from "./members_table.ts";
 import type { nodeStatus } from "../admin/status.ts";
-import { ASKING, asking, bodyOf, configOf, JSON_OPTION } from "./admin_client.ts";
+import { ADMIN_OPTIONS, adminClient, bodyOf, configOf, JSON_OPTION } from "./admin_client.ts";
 
 interface Pushed {
   readonly revision: number;
@@ -20,7 +20,10 @@ const check: CommandSpec = {
   name: "config check",
   summary: "Check a configuration file; with --everywhere, its service section on every node that runs",
   words: ["[file]"],
-  options: [...ASKING, { flags: "--everywhere", description: "have every running node check the service section" }],
+  options: [...ADMIN_OPTIONS, {
+    flags: "--everywhere",
+    description: "have every running node check the service section",
+  }],
   examples: ["config check /etc/dhcpcluster/node.yaml", "config check new.yaml --everywhere"],
   run: async (call) => {
     const [given] = call.words;
@@ -36,7 +39,7 @@ const check: CommandSpec = {
       return EXIT.ok;
     }
     const file = given ?? String(call.options.config);
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const { absent } = bodyOf<Pushed>(
       await ask({ method: "PUT", path: "/config?check=true", body: await withoutRevision(file) }),
     );
@@ -48,10 +51,10 @@ const check: CommandSpec = {
 const show: CommandSpec = {
   name: "config show",
   summary: "Print the service section that is served, as YAML for node.yaml",
-  options: [...ASKING, JSON_OPTION],
+  options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["config show", "config show > service.yaml"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const { service } = bodyOf<{ service: object }>(await ask({ path: "/config" }));
     call.print(call.options.json === true ? JSON.stringify({ service }, null, 2) : asYaml({ service }));
     return EXIT.ok;
@@ -62,10 +65,10 @@ const push: CommandSpec = {
   name: "config push",
   summary: "Have every node serve another service section, once each has found nothing wrong with it",
   words: ["<file>"],
-  options: [...ASKING],
+  options: [...ADMIN_OPTIONS],
   examples: ["config push service.yaml", "config push /etc/dhcpcluster/node.yaml"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const body = await readText(call.words[0] ?? "");
     const { revision, absent, warnings } = bodyOf<Pushed>(await ask({ method: "PUT", path: "/config", body }));
     for (const warning of warnings ?? []) call.warn(warning);
@@ -103,14 +106,14 @@ const reserve: CommandSpec = {
   summary: "Keep an address for a client, in the next revision of the configuration",
   words: ["<address>"],
   options: [
-    ...ASKING,
+    ...ADMIN_OPTIONS,
     { flags: "--hardware <address>", description: "the client's hardware address" },
     { flags: "--client-id <octets>", description: "or its client identifier, in hexadecimal after 0x" },
     { flags: "--hostname <name>", description: "the name it is given" },
   ],
   examples: ["reserve 10.77.0.50 --hardware 02:00:00:00:00:01 --hostname printer"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const { hardware, clientId, hostname } = call.options;
     const body = { address: call.words[0], hardware, clientId, hostname };
     const { revision, warnings } = bodyOf<{ revision: number; warnings: string[] }>(
@@ -126,10 +129,10 @@ const unreserve: CommandSpec = {
   name: "unreserve",
   summary: "Take a reservation out, in the next revision of the configuration",
   words: ["<address>"],
-  options: [...ASKING],
+  options: [...ADMIN_OPTIONS],
   examples: ["unreserve 10.77.0.50"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const path = `/reservations/${encodeURIComponent(call.words[0] ?? "")}`;
     call.print(`Taken out in revision ${bodyOf<{ revision: number }>(await ask({ method: "DELETE", path })).revision}`);
     return EXIT.ok;
@@ -140,10 +143,10 @@ const release: CommandSpec = {
   name: "release",
   summary: "End a lease, as its client's DHCPRELEASE would",
   words: ["<address>"],
-  options: [...ASKING],
+  options: [...ADMIN_OPTIONS],
   examples: ["release 10.77.1.23"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const path = `/leases/${encodeURIComponent(call.words[0] ?? "")}`;
     bodyOf(await ask({ method: "DELETE", path }));
     call.print("Released");
@@ -154,10 +157,10 @@ const release: CommandSpec = {
 const drain: CommandSpec = {
   name: "drain",
   summary: "Serve no clients any more, for maintenance, until --undo or a restart",
-  options: [...ASKING, { flags: "--undo", description: "serve again" }],
+  options: [...ADMIN_OPTIONS, { flags: "--undo", description: "serve again" }],
   examples: ["drain", "drain --undo"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const undo = call.options.undo === true;
     const body = { drain: !undo };
     const { others } = bodyOf<{ others: number }>(await ask({ method: "POST", path: "/drain", body }));
@@ -171,10 +174,10 @@ const drain: CommandSpec = {
 const election: CommandSpec = {
   name: "election",
   summary: "Have the cluster elect its leader anew; give it on the leader",
-  options: [...ASKING],
+  options: [...ADMIN_OPTIONS],
   examples: ["election"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     bodyOf(await ask({ method: "POST", path: "/election" }));
     call.print("The election is held; `status` shows who leads");
     return EXIT.ok;
@@ -184,10 +187,10 @@ const election: CommandSpec = {
 const members: CommandSpec = {
   name: "members",
   summary: "Show the members of the cluster",
-  options: [...ASKING, JSON_OPTION],
+  options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["members", "members add 4 10.99.0.14", "members remove 2"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const status = bodyOf<ReturnType<typeof nodeStatus>>(await ask({ path: "/status" }));
     const { members } = status.cluster;
     call.print(call.options.json === true ? JSON.stringify(members, null, 2) : membersTable(status));
@@ -201,10 +204,10 @@ const add: CommandSpec = {
   name: "members add",
   summary: `Add a member. ${ONE_AT_A_TIME}`,
   words: ["<id>", "<address>"],
-  options: [...ASKING],
+  options: [...ADMIN_OPTIONS],
   examples: ["members add 4 10.99.0.14"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const [id, address] = call.words;
     const { epoch } = bodyOf<{ epoch: number }>(
       await ask({ method: "POST", path: "/members", body: { id: Number(id), address } }),
@@ -218,17 +221,17 @@ const remove: CommandSpec = {
   name: "members remove",
   summary: `Remove a member. ${ONE_AT_A_TIME}`,
   words: ["<id>"],
-  options: [...ASKING],
+  options: [...ADMIN_OPTIONS],
   examples: ["members remove 2"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const path = `/members/${encodeURIComponent(call.words[0] ?? "")}`;
     call.print(`Done: the change is epoch ${bodyOf<{ epoch: number }>(await ask({ method: "DELETE", path })).epoch}`);
     return EXIT.ok;
   },
 };
 
-export const OPERATING: readonly CommandSpec[] = [
+export const MANAGE_COMMANDS: readonly CommandSpec[] = [
   members,
   add,
   remove,

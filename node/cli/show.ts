@@ -7,7 +7,7 @@ import { type Lease, LEASE_STATES } from "../admin/leases.ts";
 import type { describeRanges } from "../admin/ranges.ts";
 import { membersTable } from "./members_table.ts";
 import type { nodeStatus } from "../admin/status.ts";
-import { ASKING, asking, bodyOf, JSON_OPTION } from "./admin_client.ts";
+import { ADMIN_OPTIONS, adminClient, bodyOf, JSON_OPTION } from "./admin_client.ts";
 
 type Status = ReturnType<typeof nodeStatus>;
 type Ranges = ReturnType<typeof describeRanges>;
@@ -15,10 +15,10 @@ type Ranges = ReturnType<typeof describeRanges>;
 const status: CommandSpec = {
   name: "status",
   summary: "Whether the service is well: 0 when this node serves, 1 when it does not",
-  options: [...ASKING, JSON_OPTION],
+  options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["status", "status --url http://10.99.0.12:8067", "status --json | jq .cluster.members"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const status = bodyOf<Status>(await ask({ path: "/status" }));
     if (status.cluster === undefined) {
       throw new Error(
@@ -75,7 +75,7 @@ const leases: CommandSpec = {
   name: "leases",
   summary: "Who has which address",
   options: [
-    ...ASKING,
+    ...ADMIN_OPTIONS,
     JSON_OPTION,
     { flags: "--state <state>", description: "which leases", default: "bound", choices: [...LEASE_STATES, "all"] },
     { flags: "--address <addresses>", description: "an address, a prefix, a beginning (10.77.) or a range" },
@@ -89,7 +89,7 @@ const leases: CommandSpec = {
   ],
   examples: ["leases", "leases --hostname printer", "leases --client 02:00:00 --state all", "leases --limit 0 --json"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const { options } = call;
     const limit = Number(options.limit);
     if (!Number.isInteger(limit) || limit < 0) throw new Error("--limit must be a whole number");
@@ -137,10 +137,10 @@ export function describeLeases(leases: readonly Lease[]): string {
 const ranges: CommandSpec = {
   name: "ranges",
   summary: "How full the pools are, and which node gives addresses from where (all of it on the leader)",
-  options: [...ASKING, JSON_OPTION],
+  options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["ranges", "ranges --json"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const answer = bodyOf<Ranges>(await ask({ path: "/ranges" }));
     call.print(call.options.json === true ? JSON.stringify(answer, null, 2) : describeShares(answer));
     return EXIT.ok;
@@ -168,4 +168,4 @@ export function describeShares({ pools }: Ranges): string {
 
 const RANGES_SHOWN = 3;
 
-export const LOOKING: readonly CommandSpec[] = [status, leases, ranges];
+export const SHOW_COMMANDS: readonly CommandSpec[] = [status, leases, ranges];

@@ -200,12 +200,12 @@ export class Streams {
   async #dial(address: Ipv4): Promise<Deno.Conn> {
     const dialled = Deno.connect({ hostname: formatIpv4(address), port: this.#port });
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
+    const latest = new Promise<never>((_, reject) => {
       const message = `connecting took longer than ${this.#limits.connectMs} ms`;
       timer = setTimeout(() => reject(new ConnectionError("stalled", message)), this.#limits.connectMs);
     });
     try {
-      return await Promise.race([dialled, late]);
+      return await Promise.race([dialled, latest]);
     } catch (error) {
       dialled.then(closeQuietly, () => {});
       throw error;

@@ -15,7 +15,7 @@ import type { Ipv4 } from "../../src/net/ipv4.ts";
 import { openUdp } from "../../src/net/open.ts";
 import type { UdpSocket } from "../../src/net/udp.ts";
 import { nodeCipher } from "./cipher.ts";
-import { type Problem, Problems } from "./transport_problems.ts";
+import { type TransportProblem, TransportProblems } from "./transport_problems.ts";
 import { type StreamLimits, Streams } from "./streams.ts";
 
 /** A member and where it is. */
@@ -41,7 +41,7 @@ export interface TransportOptions {
   /** A message from a member. Byte strings in it are views: copy what is kept for long. May not throw. */
   receive(envelope: Envelope, message: ClusterMessage, from: Ipv4): void;
   /** Each problem once, when it begins. */
-  problem(problem: Problem): void;
+  problem(problem: TransportProblem): void;
   readonly streamLimits?: Partial<StreamLimits>;
 }
 
@@ -75,7 +75,7 @@ export class Transport {
   readonly #options: TransportOptions;
   readonly #members = new Map<NodeId, Ipv4>();
   readonly #sealer: Sealer;
-  readonly #problems: Problems;
+  readonly #problems: TransportProblems;
   readonly #unicast: UdpSocket;
   readonly #multicast: UdpSocket | undefined;
   readonly #streams: Streams;
@@ -86,7 +86,7 @@ export class Transport {
     this.#unicast = sockets.unicast;
     this.#multicast = sockets.multicast;
     this.setMembers(options.members);
-    this.#problems = new Problems({ monotonicMs: () => performance.now(), say: options.problem });
+    this.#problems = new TransportProblems({ monotonicMs: () => performance.now(), say: options.problem });
     this.#sealer = new Sealer({
       self: options.self,
       keys: options.keys,
@@ -138,7 +138,7 @@ export class Transport {
   }
 
   /** What was dropped, by kind. */
-  get refused(): Problems["counters"] {
+  get refused(): TransportProblems["counters"] {
     return this.#problems.counters;
   }
 
@@ -157,7 +157,7 @@ export class Transport {
   }
 
   /** What is wrong at the moment, for the status. */
-  problems(): Problem[] {
+  problems(): TransportProblem[] {
     return this.#problems.list();
   }
 

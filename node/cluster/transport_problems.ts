@@ -23,7 +23,7 @@ export type RefusalKind = SealError | WireError["kind"] | (typeof TRANSPORT_ERRO
 export const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, ...TRANSPORT_ERRORS];
 
 /** Something wrong that was seen lately. */
-export interface Problem {
+export interface TransportProblem {
   readonly kind: RefusalKind;
   /** Who it claims to be from; undefined when that can't be read. */
   readonly node: NodeId | undefined;
@@ -42,17 +42,17 @@ const OVER_MS = 60_000;
 const PROBLEMS_MAX = 256;
 
 /** Counts refusals and remembers the current problems. */
-export class Problems {
+export class TransportProblems {
   readonly counters: Record<RefusalKind, number> = Object.fromEntries(REFUSAL_KINDS.map((kind) => [kind, 0])) as Record<
     RefusalKind,
     number
   >;
-  readonly #current = new Map<string, Problem>();
+  readonly #current = new Map<string, TransportProblem>();
   readonly #monotonicMs: () => number;
-  readonly #say: (problem: Problem) => void;
+  readonly #say: (problem: TransportProblem) => void;
 
   /** `say` gets each problem once, when it begins. */
-  constructor(options: { monotonicMs: () => number; say: (problem: Problem) => void }) {
+  constructor(options: { monotonicMs: () => number; say: (problem: TransportProblem) => void }) {
     this.#monotonicMs = options.monotonicMs;
     this.#say = options.say;
   }
@@ -64,7 +64,7 @@ export class Problems {
     const before = this.#current.get(key);
     const goesOn = before !== undefined && now - before.lastMs <= OVER_MS;
     if (before === undefined && this.#current.size >= PROBLEMS_MAX) this.#forgetOldest();
-    const problem: Problem = {
+    const problem: TransportProblem = {
       kind,
       node,
       address,
@@ -78,7 +78,7 @@ export class Problems {
   }
 
   /** Those of the last minute, the latest last. */
-  list(): Problem[] {
+  list(): TransportProblem[] {
     const now = this.#monotonicMs();
     return [...this.#current.values()].filter(({ lastMs }) => now - lastMs <= OVER_MS);
   }

@@ -8,7 +8,7 @@ import { openUdp } from "../../src/net/open.ts";
 import { until } from "../../src/net/testing/until.ts";
 import { nodeCipher } from "./cipher.ts";
 import { Frames } from "./frames.ts";
-import type { Problem, RefusalKind } from "./transport_problems.ts";
+import type { RefusalKind, TransportProblem } from "./transport_problems.ts";
 import { Transport, type TransportOptions } from "./transport.ts";
 
 const KEY = new Uint8Array(32).fill(1);
@@ -40,12 +40,12 @@ function freePort(): number {
 interface Member {
   readonly transport: Transport;
   readonly heard: { from: NodeId; message: ClusterMessage }[];
-  readonly said: Problem[];
+  readonly said: TransportProblem[];
 }
 
 async function openMember(self: Run, port: number, options: Partial<TransportOptions> = {}): Promise<Member> {
   const heard: Member["heard"] = [];
-  const said: Problem[] = [];
+  const said: TransportProblem[] = [];
   const transport = await Transport.open({
     self,
     members: [1, 2, 3].map((id) => ({ id, address: addressOf(id) })),

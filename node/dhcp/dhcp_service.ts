@@ -9,9 +9,9 @@ import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
 import { type Message, messageTypeOf } from "../../src/dhcp/message.ts";
 import type { DropReason } from "../../src/dhcp/server/action.ts";
-import type { Policy, Pool } from "../../src/dhcp/server/compiled_service.ts";
+import type { CompiledService, Pool } from "../../src/dhcp/server/compiled_service.ts";
 import type { Arrival } from "../../src/dhcp/server/query.ts";
-import { type Agreement, Service, type ServiceEvents } from "../../src/dhcp/server/dhcp_server.ts";
+import { DhcpServer, type LeaseAgreement, type ServerEvents } from "../../src/dhcp/server/dhcp_server.ts";
 import { formatClient } from "../../src/lease/agreement/client_key.ts";
 import type { AnchoredClock, Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
@@ -33,9 +33,9 @@ export interface LeaseEvent {
 
 /** What the service needs from its surroundings. */
 export interface DhcpServiceOptions {
-  readonly policy: Policy;
+  readonly policy: CompiledService;
   readonly table: LeaseTable;
-  readonly agreement: Agreement;
+  readonly agreement: LeaseAgreement;
   readonly clock: AnchoredClock;
   readonly counters: NodeCounters;
   readonly log: Logger;
@@ -54,10 +54,10 @@ const USE_VALID_MS = 2_000;
 /** The DHCP server of one node. */
 export class DhcpService {
   readonly #options: DhcpServiceOptions;
-  readonly #service: Service;
+  readonly #service: DhcpServer;
   #use:
     | {
-      readonly policy: Policy;
+      readonly policy: CompiledService;
       readonly atMs: number;
       readonly validMs: number;
       readonly uses: readonly { pool: Pool; use: PoolUse }[];
@@ -67,24 +67,24 @@ export class DhcpService {
   constructor(options: DhcpServiceOptions) {
     this.#options = options;
     const { policy, table, agreement } = options;
-    this.#service = new Service({ policy, table, agreement, events: this.#events() });
+    this.#service = new DhcpServer({ policy, table, agreement, events: this.#events() });
   }
 
   get table(): LeaseTable {
     return this.#options.table;
   }
 
-  get policy(): Policy {
+  get policy(): CompiledService {
     return this.#service.policy;
   }
 
   /** See `Service.pools`. */
-  get pools(): Service["pools"] {
+  get pools(): DhcpServer["pools"] {
     return this.#service.pools;
   }
 
   /** The longest lease that the configuration gives. */
-  get limits(): Service["limits"] {
+  get limits(): DhcpServer["limits"] {
     return this.#service.limits;
   }
 
@@ -130,7 +130,7 @@ export class DhcpService {
   }
 
   /** Serves another configuration from now on. */
-  reconfigure(policy: Policy): void {
+  reconfigure(policy: CompiledService): void {
     const now = this.#options.now();
     this.#service.reconfigure(policy, now, this.#options.clock.bounds(now));
   }
@@ -172,7 +172,7 @@ export class DhcpService {
     this.#complainOfDrop(action.reason, message, arrival);
   }
 
-  #events(): ServiceEvents {
+  #events(): ServerEvents {
     const { counters, log, limiter, now } = this.#options;
     return {
       granted: ({ address, client, leaseSeconds, detail }) => {

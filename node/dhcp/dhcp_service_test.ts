@@ -3,7 +3,7 @@ import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import type { ServiceConfig } from "../../src/dhcp/server/config.ts";
-import { Policy } from "../../src/dhcp/server/compiled_service.ts";
+import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import {
   clientMessage,
   ip,
@@ -23,7 +23,7 @@ import { NodeCounters, TYPE_NAME, type Unserved } from "../admin/counters.ts";
 import { DhcpService } from "./dhcp_service.ts";
 
 const NETWORK = service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"])]);
-const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), attached: false };
+const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), onLink: false };
 
 /** A service with a disk whose syncs the test performs. */
 function started(config: ServiceConfig = NETWORK) {
@@ -123,7 +123,7 @@ Deno.test("service: what is no message, and what deserves no answer, is counted 
 Deno.test("service: a reload keeps what is pending and the leases", () => {
   const s = started();
   s.say("REQUEST", 1, REQUEST);
-  s.dhcp.reconfigure(new Policy(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 })));
+  s.dhcp.reconfigure(new CompiledService(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 })));
   s.say("DISCOVER", 2);
   strictEqual(s.dhcp.policy.config.revision, 2);
   s.sync();
@@ -165,10 +165,10 @@ Deno.test("service: a late request for another address does not end the lease th
 Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {
   const s = started();
   s.say("DISCOVER", 1);
-  s.dhcp.reconfigure(new Policy({ ...NETWORK, revision: 2, leaseSeconds: 60 }));
+  s.dhcp.reconfigure(new CompiledService({ ...NETWORK, revision: 2, leaseSeconds: 60 }));
   s.say("DISCOVER", 2);
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "OFFER 10.77.1.1"]);
-  s.dhcp.reconfigure(new Policy(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 })));
+  s.dhcp.reconfigure(new CompiledService(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 })));
   s.say("DISCOVER", 3);
   strictEqual(s.sent.at(-1), "OFFER 10.77.1.2");
 });

@@ -80,7 +80,7 @@ function receiveRouted(socket: UdpSocket, config: { address: Ipv4; port: number 
   socket.receive((bytes, from) => {
     handler.datagram(
       bytes,
-      { from, serverIdentifier: config.address, receivedOn: config.address, attached: false },
+      { from, serverIdentifier: config.address, receivedOn: config.address, onLink: false },
       send,
     );
   });
@@ -132,7 +132,7 @@ async function openAttached(
     }
   };
   udp.receive((bytes, from) => {
-    handler.datagram(bytes, { from, serverIdentifier: address, receivedOn: address, attached: true }, send);
+    handler.datagram(bytes, { from, serverIdentifier: address, receivedOn: address, onLink: true }, send);
   });
   return [udp, packets];
 }

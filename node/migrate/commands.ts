@@ -5,7 +5,7 @@ import type { CommandSpec } from "../../src/cli/commands.ts";
 import { CONFIG_FORMATS, type ConfigFormat } from "../../src/convert/config/mod.ts";
 import { LEASE_FORMATS, type LeaseFormat } from "../../src/convert/leases/lease.ts";
 import { parsePrefix } from "../../src/net/ipv4.ts";
-import { ASKING, asking, JSON_OPTION } from "../cli/admin_client.ts";
+import { ADMIN_OPTIONS, adminClient, JSON_OPTION } from "../cli/admin_client.ts";
 import { convertFile } from "./convert.ts";
 import { EXPORT_FORMATS, type ExportFormat, exportLeases } from "./export.ts";
 import { type LeaseFile, readLeaseFile } from "./files.ts";
@@ -17,7 +17,7 @@ const importing: CommandSpec = {
     "doing it twice changes nothing",
   words: ["<files...>"],
   options: [
-    ...ASKING,
+    ...ADMIN_OPTIONS,
     { flags: "--from <server>", description: "what wrote the files; recognised otherwise", choices: LEASE_FORMATS },
     { flags: "--check", description: "only tell what would be" },
     JSON_OPTION,
@@ -30,7 +30,7 @@ const importing: CommandSpec = {
       if ("message" in file) throw new Error(file.message);
       files.push(file);
     }
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const report = await importLeases(ask, files, {
       checkOnly: call.options.check === true,
       nowMs: Date.now(),
@@ -48,7 +48,7 @@ const exporting: CommandSpec = {
     "Write the leases that run as CSV, or as Kea's lease file, where subnets have the ids 1, 2, 3 in the order " +
     "of the configuration unless --subnet-ids says otherwise",
   options: [
-    ...ASKING,
+    ...ADMIN_OPTIONS,
     { flags: "--format <format>", description: "what to write", choices: EXPORT_FORMATS, default: "csv" },
     {
       flags: "--subnet-ids <list>",
@@ -57,7 +57,7 @@ const exporting: CommandSpec = {
   ],
   examples: ["export > leases.csv", "export --format kea --subnet-ids 10.77.0.0/16=7 > kea-leases4.csv"],
   run: async (call) => {
-    const ask = await asking(call);
+    const ask = await adminClient(call);
     const { leases, omitted, subnets } = await exportLeases(ask, {
       format: call.options.format as ExportFormat,
       nowMs: Date.now(),
@@ -98,7 +98,7 @@ const converting: CommandSpec = {
   },
 };
 
-export const SWITCHING: readonly CommandSpec[] = [importing, exporting, converting];
+export const MIGRATE_COMMANDS: readonly CommandSpec[] = [importing, exporting, converting];
 
 function readSubnetIds(text: string | boolean | undefined): ReadonlyMap<string, number> {
   const ids = new Map<string, number>();

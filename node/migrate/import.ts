@@ -7,7 +7,7 @@ import { fromHex } from "../../src/bytes/hex.ts";
 import { printable } from "../../src/cli/table.ts";
 import { serviceSchema } from "../../src/config/service_schema.ts";
 import type { ForeignLease, Unusable } from "../../src/convert/leases/lease.ts";
-import { Policy } from "../../src/dhcp/server/compiled_service.ts";
+import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { judgeImport } from "./import_rule.ts";
@@ -185,7 +185,7 @@ async function foresee(
   nowMs: number,
 ): Promise<(leases: readonly ForeignLease[]) => Promise<readonly Verdict[]>> {
   const { service } = bodyOf<{ service: unknown }>(await ask({ path: "/config" }));
-  const policy = new Policy(serviceSchema().parse(service));
+  const policy = new CompiledService(serviceSchema().parse(service));
   const limits = { policy, maxLeaseMs: policy.maxLeaseSeconds * 1_000, nowMs };
   const held = new Map<Ipv4, { client: ClientKey; endMs: number }>();
   for await (const { address, client, expires } of allLeases<Known>(ask, "bound")) {
@@ -206,7 +206,11 @@ async function foresee(
     }));
 }
 
-function keyOf(policy: Policy, address: Ipv4, { identifier, htype, chaddr }: Known["client"]): ClientKey | undefined {
+function keyOf(
+  policy: CompiledService,
+  address: Ipv4,
+  { identifier, htype, chaddr }: Known["client"],
+): ClientKey | undefined {
   const subnet = policy.subnetOf(address)?.prefix.address;
   if (subnet === undefined) return undefined;
   const octets = fromHex(identifier ?? chaddr) ?? new Uint8Array();

@@ -3,7 +3,7 @@
  * configuration alone, so that a dry run decides the same.
  */
 
-import type { Policy, Reservation, Subnet } from "../../src/dhcp/server/compiled_service.ts";
+import type { CompiledService, Reservation, Subnet } from "../../src/dhcp/server/compiled_service.ts";
 import { INFINITE_SECONDS } from "../../src/dhcp/server/compiled_service.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
@@ -36,7 +36,11 @@ export type Judged =
 /** Judges a lease; `maxLeaseMs` is the longest that any lease may run here, `nowMs` counts from 1970. */
 export function judgeImport(
   lease: ImportedLease,
-  { policy, maxLeaseMs, nowMs }: { readonly policy: Policy; readonly maxLeaseMs: number; readonly nowMs: number },
+  { policy, maxLeaseMs, nowMs }: {
+    readonly policy: CompiledService;
+    readonly maxLeaseMs: number;
+    readonly nowMs: number;
+  },
 ): Judged {
   const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
   const address = parseIpv4(lease.address);
@@ -69,7 +73,7 @@ interface ImportedClient {
   readonly reservation: Reservation | undefined;
 }
 
-function clientOf(lease: ImportedLease, policy: Policy, subnet: Subnet): ImportedClient | string {
+function clientOf(lease: ImportedLease, policy: CompiledService, subnet: Subnet): ImportedClient | string {
   const chaddr = lease.chaddr === undefined || lease.chaddr === "" ? new Uint8Array() : readOctets(lease.chaddr);
   if (chaddr === undefined || chaddr.length > 16) return `"${lease.chaddr}" is no hardware address`;
   const { htype = 1, identifier } = lease;

@@ -112,17 +112,17 @@ Deno.test("database: people read it with any SQLite tool through the view, also 
       circuit_id: "6c616e30",
       remote_id: "",
       last_seen: "2026-09-21T14:13:20Z",
-      hold: "2026-09-21T15:13:20Z",
+      locked_until: "2026-09-21T15:13:20Z",
       version_clock: 1_790_000_000_001 * 1024 + 7,
       version_node: 3,
       version_incarnation: 0xfedcba98,
-      cv_clock: 1_790_000_000_001 * 1024 + 7,
-      cv_node: 3,
-      cv_incarnation: 0xfedcba98,
+      committed_clock: 1_790_000_000_001 * 1024 + 7,
+      committed_node: 3,
+      committed_incarnation: 0xfedcba98,
       replaces_clock: 0,
       replaces_node: 0,
       replaces_incarnation: 0,
-      sole: 1,
+      single_version: 1,
     });
     strictEqual(free?.["address"], "255.255.255.255");
     strictEqual(free["state"], "free");

@@ -21,16 +21,16 @@ export const LAYOUT = {
   checksum: { at: 0, octets: 4 },
   address: { at: 4, octets: 4 },
   state: { at: 8, octets: 1 },
-  sole: { at: 9, octets: 1 },
+  singleVersion: { at: 9, octets: 1 },
   versionNode: { at: 10, octets: 1 },
-  cvNode: { at: 11, octets: 1 },
+  committedNode: { at: 11, octets: 1 },
   versionIncarnation: { at: 12, octets: 4 },
   versionClock: { at: 16, octets: 8 },
-  cvClock: { at: 24, octets: 8 },
-  hold: { at: 32, octets: 8 },
+  committedClock: { at: 24, octets: 8 },
+  lockedUntil: { at: 32, octets: 8 },
   lastSeen: { at: 40, octets: 8 },
   expires: { at: 48, octets: 8 },
-  cvIncarnation: { at: 56, octets: 4 },
+  committedIncarnation: { at: 56, octets: 4 },
   giaddr: { at: 60, octets: 4 },
   htype: { at: 64, octets: 1 },
   chaddrLength: { at: 65, octets: 1 },
@@ -80,7 +80,7 @@ export class RecordWriter {
     const { address, slot, detail } = row;
     const state = SLOT_STATES.indexOf(slot.state);
     assertRow(row, state);
-    const cv = slot.ended?.cv ?? slot.cv;
+    const committedVersion = slot.ended?.committedVersion ?? slot.committedVersion;
     const replaces = slot.ended?.replaces ?? NO_VERSION;
     const client: string = slot.client ?? "";
     // UTF-8 takes at most three octets per UTF-16 unit.
@@ -102,16 +102,16 @@ export class RecordWriter {
     view.setUint32(start + LAYOUT.checksum.at, 0);
     view.setUint32(start + LAYOUT.address.at, address);
     view.setUint8(start + LAYOUT.state.at, state);
-    view.setUint8(start + LAYOUT.sole.at, slot.sole ? 1 : 0);
+    view.setUint8(start + LAYOUT.singleVersion.at, slot.singleVersion ? 1 : 0);
     view.setUint8(start + LAYOUT.versionNode.at, slot.version.node);
-    view.setUint8(start + LAYOUT.cvNode.at, cv.node);
+    view.setUint8(start + LAYOUT.committedNode.at, committedVersion.node);
     view.setUint32(start + LAYOUT.versionIncarnation.at, slot.version.incarnation);
     setUint64(view, start + LAYOUT.versionClock.at, slot.version.clock);
-    setUint64(view, start + LAYOUT.cvClock.at, cv.clock);
-    setUint64(view, start + LAYOUT.hold.at, slot.hold);
+    setUint64(view, start + LAYOUT.committedClock.at, committedVersion.clock);
+    setUint64(view, start + LAYOUT.lockedUntil.at, slot.lockedUntil);
     setUint64(view, start + LAYOUT.lastSeen.at, detail.lastSeen);
     setUint64(view, start + LAYOUT.expires.at, detail.expires);
-    view.setUint32(start + LAYOUT.cvIncarnation.at, cv.incarnation);
+    view.setUint32(start + LAYOUT.committedIncarnation.at, committedVersion.incarnation);
     view.setUint32(start + LAYOUT.giaddr.at, detail.giaddr);
     view.setUint8(start + LAYOUT.htype.at, detail.htype);
     view.setUint8(start + LAYOUT.chaddrLength.at, detail.chaddr.length);
@@ -197,18 +197,26 @@ function readRecord(view: DataView, bytes: Uint8Array, start: number): LeaseRow 
   const end = remoteIdAt + view.getUint16(start + LAYOUT.remoteIdLength.at);
   const state = SLOT_STATES[view.getUint8(start + LAYOUT.state.at)];
   if (state === undefined) throw new RangeError(`Slot state ${view.getUint8(start + LAYOUT.state.at)} is unknown`);
-  const cv = version(view, start, LAYOUT.cvClock.at, LAYOUT.cvNode.at, LAYOUT.cvIncarnation.at);
+  const committedVersion = version(
+    view,
+    start,
+    LAYOUT.committedClock.at,
+    LAYOUT.committedNode.at,
+    LAYOUT.committedIncarnation.at,
+  );
   const slot: Slot = {
     state,
     client: chaddrAt === clientAt ? undefined : latin1(bytes, clientAt, chaddrAt) as ClientKey,
     version: version(view, start, LAYOUT.versionClock.at, LAYOUT.versionNode.at, LAYOUT.versionIncarnation.at),
-    hold: getUint64(view, start + LAYOUT.hold.at),
-    cv,
-    sole: view.getUint8(start + LAYOUT.sole.at) === 1,
+    lockedUntil: getUint64(view, start + LAYOUT.lockedUntil.at),
+    committedVersion,
+    singleVersion: view.getUint8(start + LAYOUT.singleVersion.at) === 1,
   };
   return {
     address: view.getUint32(start + LAYOUT.address.at),
-    slot: isEnded(state) ? { ...slot, cv: NO_VERSION, ended: { replaces: replacesOf(view, start), cv } } : slot,
+    slot: isEnded(state)
+      ? { ...slot, committedVersion: NO_VERSION, ended: { replaces: replacesOf(view, start), committedVersion } }
+      : slot,
     detail: {
       htype: view.getUint8(start + LAYOUT.htype.at),
       chaddr: part(bytes, chaddrAt, hostnameAt),
@@ -266,10 +274,10 @@ function checksum(view: DataView, from: number, to: number): number {
 }
 
 function assertRow({ address, slot, detail }: LeaseRow, state: number): void {
-  const { version, cv, ended } = slot;
-  const fits = state >= 0 && isVersion(version) && isVersion(cv) &&
-    (ended === undefined || (isVersion(ended.replaces) && isVersion(ended.cv))) &&
-    isUint32(address) && isUint32(detail.giaddr) && isUint8(detail.htype) && isUint53(slot.hold) &&
+  const { version, committedVersion, ended } = slot;
+  const fits = state >= 0 && isVersion(version) && isVersion(committedVersion) &&
+    (ended === undefined || (isVersion(ended.replaces) && isVersion(ended.committedVersion))) &&
+    isUint32(address) && isUint32(detail.giaddr) && isUint8(detail.htype) && isUint53(slot.lockedUntil) &&
     isUint53(detail.lastSeen) && isUint53(detail.expires) &&
     detail.chaddr.length < 2 ** 8 && (slot.client?.length ?? 1) > 0 && (slot.client?.length ?? 0) < 2 ** 16 &&
     3 * detail.hostname.length < 2 ** 16 && detail.circuitId.length < 2 ** 16 && detail.remoteId.length < 2 ** 16;
@@ -279,7 +287,7 @@ function assertRow({ address, slot, detail }: LeaseRow, state: number): void {
         JSON.stringify({ ...slot, ...detail }),
     );
   }
-  if ((ended !== undefined) !== isEnded(slot.state) || (ended !== undefined && cv.clock !== 0)) {
+  if ((ended !== undefined) !== isEnded(slot.state) || (ended !== undefined && committedVersion.clock !== 0)) {
     throw new RangeError(
       `Cannot store the slot of address ${address} as an ended one has what its end record said and no certificate, and no ` +
         `other has: ${JSON.stringify(slot)}`,

@@ -70,8 +70,10 @@ SELECT ${dotted("number")} AS address,
   lower(hex(substr(record, circuit_at, circuitIdLength))) AS circuit_id,
   lower(hex(substr(record, remote_at, remoteIdLength))) AS remote_id,
   ${isoTime("lastSeen")} AS last_seen,
-  ${isoTime("hold")} AS hold,
+  ${isoTime("lockedUntil")} AS locked_until,
   versionClock AS version_clock, versionNode AS version_node, versionIncarnation AS version_incarnation,
-  cvClock AS cv_clock, cvNode AS cv_node, cvIncarnation AS cv_incarnation,
-  replacesClock AS replaces_clock, replacesNode AS replaces_node, replacesIncarnation AS replaces_incarnation, sole
+  committedClock AS committed_clock, committedNode AS committed_node,
+  committedIncarnation AS committed_incarnation,
+  replacesClock AS replaces_clock, replacesNode AS replaces_node, replacesIncarnation AS replaces_incarnation,
+  singleVersion AS single_version
 FROM places`;

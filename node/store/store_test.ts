@@ -177,7 +177,8 @@ Deno.test("store: write() throws on a row that can't be represented and goes on"
   withStore(async (store) => {
     const row = sampleRow(FIRST);
     throws(
-      () => store.write({ rows: [sampleRow(FIRST + 1), { ...row, slot: { ...row.slot, hold: 0.5 } }] }, () => {}),
+      () =>
+        store.write({ rows: [sampleRow(FIRST + 1), { ...row, slot: { ...row.slot, lockedUntil: 0.5 } }] }, () => {}),
       RangeError,
     );
     await durable((done) => store.write({ rows: [row] }, done));
@@ -333,7 +334,7 @@ tinyDiskTest(
     await until(() => written === 1_000, "the rows to be written");
     deepStrictEqual(store.health, { ok: true });
     await store.close();
-    strictEqual((await reopen(stateDir)).filter((row) => row.slot.sole).length, 1_000);
+    strictEqual((await reopen(stateDir)).filter((row) => row.slot.singleVersion).length, 1_000);
   },
 );
 

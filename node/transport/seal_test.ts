@@ -131,8 +131,8 @@ Deno.test("seal: keys rotate without a refused message in between", () => {
     two.setKeys(keys);
     exchange();
   }
-  const late = sealer({ node: 3 }).seal(DOMAIN.datagram, TEXT);
-  strictEqual(said(one.open(DOMAIN.datagram, late)), "wrongKey");
+  const latest = sealer({ node: 3 }).seal(DOMAIN.datagram, TEXT);
+  strictEqual(said(one.open(DOMAIN.datagram, latest)), "wrongKey");
   strictEqual(one.keyIds.length, 1);
   throws(() => one.setKeys([]), /32 octets/);
   throws(() => one.setKeys([new Uint8Array(31)]), /32 octets/);

@@ -6,7 +6,7 @@
 import { FORWARD } from "./limits.ts";
 
 /** Hands rooms out and takes them back. */
-export class Rooms {
+export class BufferPool {
   readonly #free: Uint8Array[] = [];
 
   /** A room of {@link FORWARD.roomBytes}, with anything in it. */

@@ -6,7 +6,7 @@
 import { assert } from "../../src/assert.ts";
 
 /** How long and how many. */
-export interface Memory<Value> {
+export interface ExpiringMapOptions<Value> {
   /** Entries live for at least this after they were last touched, and at most twice as long, while there is room. */
   readonly rememberMs: number;
   readonly entriesMax: number;
@@ -20,19 +20,19 @@ export interface Memory<Value> {
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
- * const map = new Generations<number>({ rememberMs: 1000, entriesMax: 100 });
+ * const map = new ExpiringMap<number>({ rememberMs: 1000, entriesMax: 100 });
  * map.set("a", 1, 0);
  * strictEqual(map.get("a", 900), 1);
  * strictEqual(map.get("a", 5000), undefined);
  * ```
  */
-export class Generations<Value> {
-  readonly #memory: Memory<Value>;
+export class ExpiringMap<Value> {
+  readonly #memory: ExpiringMapOptions<Value>;
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
   #turnedAtMs = 0;
 
-  constructor(memory: Memory<Value>) {
+  constructor(memory: ExpiringMapOptions<Value>) {
     assert(memory.entriesMax >= 2, "There are two generations");
     this.#memory = memory;
   }
@@ -59,7 +59,7 @@ export class Generations<Value> {
     this.#put(key, value, nowMs);
   }
 
-  /** Forgets one entry, without a word to {@link Memory.forgotten}. */
+  /** Forgets one entry, without a word to {@link ExpiringMapOptions.forgotten}. */
   delete(key: string): void {
     if (!this.#young.delete(key)) this.#old.delete(key);
   }

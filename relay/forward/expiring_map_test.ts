@@ -1,10 +1,10 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { Generations } from "./expiring_map.ts";
+import { ExpiringMap } from "./expiring_map.ts";
 
 Deno.test("generations: what is touched stays, what is not goes, and is heard of once", () => {
   const forgotten: string[] = [];
-  const map = new Generations<string>({
+  const map = new ExpiringMap<string>({
     rememberMs: 100,
     entriesMax: 100,
     forgotten: (value) => forgotten.push(value),
@@ -20,7 +20,7 @@ Deno.test("generations: what is touched stays, what is not goes, and is heard of
 
 Deno.test("generations: an entry lives for as long as promised, and at most twice as long", () => {
   fc.assert(fc.property(fc.nat(1000), fc.nat(1000), (setMs, laterMs) => {
-    const map = new Generations<number>({ rememberMs: 100, entriesMax: 10 });
+    const map = new ExpiringMap<number>({ rememberMs: 100, entriesMax: 10 });
     map.set("other", 0, 0);
     map.set("key", 1, setMs);
     const nowMs = setMs + laterMs;
@@ -31,7 +31,7 @@ Deno.test("generations: an entry lives for as long as promised, and at most twic
 });
 
 Deno.test("generations: never more entries than allowed, and the newest half is always there", () => {
-  const map = new Generations<number>({ rememberMs: 1e9, entriesMax: 100 });
+  const map = new ExpiringMap<number>({ rememberMs: 1e9, entriesMax: 100 });
   for (let index = 0; index < 10_000; index++) {
     map.set(String(index), index, 0);
     ok(map.size <= 100);

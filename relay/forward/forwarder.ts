@@ -13,7 +13,7 @@ import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
 import { Admission, circuitOf } from "./admission.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Generations } from "./expiring_map.ts";
+import { ExpiringMap } from "./expiring_map.ts";
 import { type Glance, glanceAt, readUint32 } from "./header.ts";
 import { clientKey, transactionKey } from "./transaction_key.ts";
 import { FORWARD } from "./limits.ts";
@@ -21,9 +21,9 @@ import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./repl
 import type { DropReason, Outcome } from "./outcomes.ts";
 import { gatewayFor, type Relayed, relayRequest, requestFault } from "./request.ts";
 import { type Rogue, type RogueEvidence, Rogues } from "./rogues.ts";
-import { Rooms } from "./buffer_pool.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { TokenBucket } from "./token_bucket.ts";
-import { type Asked, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
+import { type Attempt, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
 
 /** What the driver is to do. */
 export type Effect =
@@ -59,12 +59,12 @@ export class Forwarder {
   #config: ForwardConfig;
   readonly #tracker: NodeTracker;
   readonly #admission: Admission;
-  readonly #transactions: Generations<Transaction>;
+  readonly #transactions: ExpiringMap<Transaction>;
   /** Which node last made a client an offer; for clients that change their xid with the DHCPREQUEST. */
-  readonly #offers: Generations<number>;
+  readonly #offers: ExpiringMap<number>;
   readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
   readonly #hedges: TokenBucket;
-  readonly #rooms = new Rooms();
+  readonly #buffers = new BufferPool();
   /** For the reply that goes down next. */
   readonly #scratch = new Uint8Array(DATAGRAM_BYTES_MAX);
   /** Server identifiers that belong to nodes, as they call themselves. */
@@ -76,12 +76,12 @@ export class Forwarder {
     this.#tracker = tracker;
     this.#admission = new Admission(config.limits);
     const { rememberMs, transactionsMax, clientsMax } = FORWARD;
-    this.#transactions = new Generations({
+    this.#transactions = new ExpiringMap({
       rememberMs,
       entriesMax: transactionsMax,
       forgotten: (transaction) => this.#close(transaction),
     });
-    this.#offers = new Generations({ rememberMs, entriesMax: clientsMax });
+    this.#offers = new ExpiringMap({ rememberMs, entriesMax: clientsMax });
     this.#hedges = new TokenBucket(FORWARD.hedges, nowMs);
     this.#learnIdentifiers(config);
   }
@@ -125,10 +125,10 @@ export class Forwarder {
     const attempt = known !== undefined && known.messageType === glance.messageType ? known.attempt + 1 : 0;
     const gateway = gatewayFor(entrance, bytes, glance, attempt);
     if (gateway === undefined) return [drop(link, "requestUnsent")];
-    const room = this.#rooms.take();
+    const room = this.#buffers.take();
     const relayed = relayRequest(entrance, gateway, bytes, { unicast, into: room });
     if (typeof relayed === "string") {
-      this.#rooms.giveBack(room);
+      this.#buffers.giveBack(room);
       return [drop(link, relayed)];
     }
 
@@ -140,7 +140,7 @@ export class Forwarder {
     // RFC 2131 §4.3.2: a DHCPREQUEST that names another server is news for ours, and not answered.
     if (foreign || !expectsAnswer(glance.messageType)) {
       // It is sent before anything else can come into the room.
-      this.#rooms.giveBack(room);
+      this.#buffers.giveBack(room);
       const nodes = this.#nodesFor(this.#follow(known, glance, client, nowMs));
       const sends = nodes.map((node): Effect => {
         this.#tracker.traffic(node).requests++;
@@ -152,12 +152,12 @@ export class Forwarder {
     const transaction = known ??
       newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes), relayed });
     if (!this.#open(transaction)) {
-      this.#rooms.giveBack(room);
+      this.#buffers.giveBack(room);
       return [drop(link, "requestCircuitFull")];
     }
     this.#forgetBytes(transaction);
     transaction.bytes = relayed.bytes;
-    transaction.room = room;
+    transaction.buffer = room;
     transaction.gateway = gateway;
     transaction.removal = relayed.removal;
     transaction.messageType = glance.messageType;
@@ -178,7 +178,7 @@ export class Forwarder {
     if (node < 0) return [drop(link, "replyForged")];
     const found = this.#transactionOf(bytes, nowMs);
     if (typeof found === "string") return [drop(link, found)];
-    if (!found.asked.some((asked) => asked.node === node)) return [drop(found.link, "replyUnasked")];
+    if (!found.attempts.some((asked) => asked.node === node)) return [drop(found.link, "replyUnasked")];
 
     const { messageType, serverIdentifier } = glanceAt(bytes);
     const stripped = stripReply(bytes, { removal: found.removal, gateway: found.gateway, into: this.#scratch });
@@ -206,7 +206,7 @@ export class Forwarder {
   /** The system would not take a datagram: the next node is asked at once. */
   refused({ transaction, node }: Send, nowMs: number): Effect[] {
     if (transaction === undefined || !transaction.waiting) return [];
-    for (const asked of transaction.asked) if (asked.node === node) asked.late = true;
+    for (const asked of transaction.attempts) if (asked.node === node) asked.hedged = true;
     return this.#hedge(transaction, nowMs);
   }
 
@@ -230,7 +230,7 @@ export class Forwarder {
     const effects: Effect[] = [];
     const { nak } = transaction;
     if (nak !== undefined && nowMs >= nak.untilMs) effects.push(this.#deliver(transaction, nak.delivery, nowMs));
-    for (const asked of transaction.asked) this.#judge(asked, nowMs);
+    for (const asked of transaction.attempts) this.#judge(asked, nowMs);
     if (transaction.waiting && nowMs >= transaction.hedgeAtMs) effects.push(...this.#hedge(transaction, nowMs));
     this.#lookAgain(transaction, nowMs);
     return effects;
@@ -240,19 +240,19 @@ export class Forwarder {
   #lookAgain(transaction: Transaction, nowMs: number): void {
     let nextMs = transaction.waiting ? transaction.hedgeAtMs : Infinity;
     if (transaction.nak !== undefined) nextMs = Math.min(nextMs, transaction.nak.untilMs);
-    for (const { answered, judged, atMs } of transaction.asked) {
+    for (const { answered, expired: judged, atMs } of transaction.attempts) {
       if (!answered && !judged) nextMs = Math.min(nextMs, atMs + FORWARD.verdictMs);
     }
     if (nextMs < Infinity) this.#deadlines.add(transaction, Math.max(nextMs, nowMs + FORWARD.tickMs));
   }
 
   /** A node that has had its time and did not answer has left a request unanswered. */
-  #judge(asked: Asked, nowMs: number): void {
-    if (asked.answered || asked.judged || nowMs - asked.atMs < FORWARD.verdictMs) return;
-    asked.judged = true;
+  #judge(asked: Attempt, nowMs: number): void {
+    if (asked.answered || asked.expired || nowMs - asked.atMs < FORWARD.verdictMs) return;
+    asked.expired = true;
     if (!asked.accountable) return;
     this.#tracker.unanswered(asked.node, asked.atMs, nowMs);
-    if (asked.overtaken) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
+    if (asked.beaten) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
   }
 
   /** The first message of its kind in a transaction. */
@@ -270,7 +270,7 @@ export class Forwarder {
 
   /** The client repeats itself: its node may be ill, or a datagram was lost; the next best one is asked as well. */
   #askAgain(transaction: Transaction, nowMs: number): Effect[] {
-    const before = transaction.asked.filter(({ round }) => round === transaction.round).map(({ node }) => node);
+    const before = transaction.attempts.filter(({ round }) => round === transaction.round).map(({ node }) => node);
     this.#beginRound(transaction);
     const nodes = this.#nodesFor(transaction.node);
     const next = this.#tracker.order.find((node) => !nodes.includes(node) && !before.includes(node)) ??
@@ -284,14 +284,14 @@ export class Forwarder {
   #beginRound(transaction: Transaction): void {
     transaction.round++;
     transaction.nak = undefined;
-    if (transaction.asked.length > FORWARD.askedMax) transaction.asked.splice(0, FORWARD.askedMax / 2);
+    if (transaction.attempts.length > FORWARD.askedMax) transaction.attempts.splice(0, FORWARD.askedMax / 2);
   }
 
   /** Backs a silent node up by the next best one that has not been asked and gives a sign of life. */
   #hedge(transaction: Transaction, nowMs: number): Effect[] {
     transaction.hedgeAtMs = Infinity;
     if (transaction.chained || transaction.bytes === undefined) return [];
-    const asked = transaction.asked.filter(({ round }) => round === transaction.round);
+    const asked = transaction.attempts.filter(({ round }) => round === transaction.round);
     const next = this.#tracker.order.find((node) =>
       this.#tracker.gradeOf(node) !== "unreachable" && !asked.some((one) => one.node === node)
     );
@@ -300,7 +300,7 @@ export class Forwarder {
       this.#forgetBytes(transaction);
       return [];
     }
-    for (const one of asked) one.late = !one.answered;
+    for (const one of asked) one.hedged = !one.answered;
     const effect = this.#ask(transaction, next, "hedges", nowMs);
     this.#lookAgain(transaction, nowMs);
     return [effect];
@@ -314,15 +314,15 @@ export class Forwarder {
       (occasion === "requests" && (transaction.node < 0 || transaction.node === node));
     // Of a chained transaction no answer is seen: there is nothing to be judged.
     const judged = transaction.chained;
-    transaction.asked.push({
+    transaction.attempts.push({
       node,
       round,
       atMs: nowMs,
       accountable,
       answered: false,
-      judged,
-      late: false,
-      overtaken: false,
+      expired: judged,
+      hedged: false,
+      beaten: false,
     });
     if (occasion !== "trials") transaction.hedgeAtMs = nowMs + this.#tracker.hedgeDelayMs(node);
     return { kind: "send", send: { link, gateway, node, bytes: transaction.bytes as Uint8Array, transaction } };
@@ -353,14 +353,14 @@ export class Forwarder {
   /** Marks the node's part in the transaction as done, and tells what its answer says about it. */
   #credit(transaction: Transaction, node: number, fits: boolean, nowMs: number): void {
     let answerMs: number | undefined;
-    for (const asked of transaction.asked) {
+    for (const asked of transaction.attempts) {
       if (asked.node !== node || (asked.round === transaction.round && !fits)) continue;
       // A second answer, or one to a message that the client has repeated: from when to measure is not known.
       if (!asked.answered && asked.round === transaction.round && transaction.attempt === 0) {
         answerMs = nowMs - asked.atMs;
       }
-      if (asked.late) this.#tracker.traffic(node).late++;
-      asked.late = false;
+      if (asked.hedged) this.#tracker.traffic(node).late++;
+      asked.hedged = false;
       asked.answered = true;
     }
     this.#tracker.traffic(node).answers++;
@@ -369,7 +369,7 @@ export class Forwarder {
 
   /** A DHCPNAK: if other nodes were asked as well, one of them may know better. */
   #refuse(transaction: Transaction, delivery: Delivery, nowMs: number): Effect[] {
-    const others = transaction.asked.some(({ node, round, answered }) =>
+    const others = transaction.attempts.some(({ node, round, answered }) =>
       node !== delivery.node && round === transaction.round && !answered
     );
     const held = transaction.nak;
@@ -394,11 +394,11 @@ export class Forwarder {
   #deliver(transaction: Transaction, delivery: Delivery, nowMs: number): Effect {
     // Whether the node that was asked first, and nobody else, was asked and has answered in its time.
     let isPlain = transaction.attempt === 0 && nowMs < transaction.hedgeAtMs && transaction.hedgeAtMs < Infinity;
-    for (const asked of transaction.asked) {
+    for (const asked of transaction.attempts) {
       if (asked.answered || asked.round !== transaction.round) continue;
       isPlain = false;
-      asked.overtaken = true;
-      if (asked.judged && asked.accountable) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
+      asked.beaten = true;
+      if (asked.expired && asked.accountable) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
     }
     transaction.nak = undefined;
     transaction.node = delivery.node;
@@ -406,9 +406,9 @@ export class Forwarder {
     this.#tracker.traffic(delivery.node).delivered++;
     if (isPlain) this.#hedges.earn(FORWARD.hedgesPerAnswer);
     // Nobody else has a say in it. A DHCPREQUEST finds its way by the offer that is remembered.
-    if (transaction.asked.every(({ answered }) => answered)) {
+    if (transaction.attempts.every(({ answered }) => answered)) {
       this.#transactions.delete(transaction.key);
-      transaction.asked = [];
+      transaction.attempts = [];
     }
     return { kind: "deliver", delivery };
   }
@@ -426,8 +426,8 @@ export class Forwarder {
   }
 
   #forgetBytes(transaction: Transaction): void {
-    if (transaction.room !== undefined) this.#rooms.giveBack(transaction.room);
-    transaction.room = undefined;
+    if (transaction.buffer !== undefined) this.#buffers.giveBack(transaction.buffer);
+    transaction.buffer = undefined;
     transaction.bytes = undefined;
   }
 
@@ -486,10 +486,10 @@ function newTransaction(
     round: 0,
     attempt: 0,
     bytes: undefined,
-    room: undefined,
+    buffer: undefined,
     waiting: false,
     node: -1,
-    asked: [],
+    attempts: [],
     hedgeAtMs: Infinity,
     nak: undefined,
   };

@@ -12,7 +12,7 @@ import type { Ipv4 } from "../../src/net/ipv4.ts";
 import type { Gateway } from "./config.ts";
 
 /** What goes into option 82. */
-export interface InformationOptions {
+export interface Option82Options {
   /** Names the interface to this relay and to the server (RFC 3046 §3.1). */
   readonly circuitId: Uint8Array;
   /** Names this relay, or the interface, among all (RFC 3046 §3.2). */
@@ -35,7 +35,7 @@ export interface InformationOptions {
  * @example
  * ```ts
  * import { deepStrictEqual } from "node:assert/strict";
- * const { broadcast } = informationFor({
+ * const { broadcast } = option82For({
  *   circuitId: Uint8Array.of(7),
  *   remoteId: Uint8Array.of(8, 9),
  *   linkSelection: 0x0a4d0001,
@@ -43,7 +43,7 @@ export interface InformationOptions {
  * deepStrictEqual(broadcast, Uint8Array.of(1, 1, 7, 2, 2, 8, 9, 5, 4, 10, 77, 0, 1));
  * ```
  */
-export function informationFor(options: InformationOptions): Gateway["information"] {
+export function option82For(options: Option82Options): Gateway["information"] {
   const common: RelayAgentInformation = options;
   const variant = (flags: number) =>
     encodeRelayAgentInformation(

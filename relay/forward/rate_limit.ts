@@ -4,7 +4,7 @@
  */
 
 import type { Rate } from "./config.ts";
-import { Generations } from "./expiring_map.ts";
+import { ExpiringMap } from "./expiring_map.ts";
 
 /**
  * Limits by key.
@@ -20,13 +20,13 @@ export class RateLimit {
   readonly #intervalMs: number;
   readonly #toleranceMs: number;
   /** When a key's messages so far would have come if they had kept to the average; whole milliseconds. */
-  readonly #expectedMs: Generations<number>;
+  readonly #expectedMs: ExpiringMap<number>;
 
   constructor({ perSecond, burst }: Rate, keysMax: number) {
     this.#intervalMs = 1000 / perSecond;
     this.#toleranceMs = (burst - 1) * this.#intervalMs;
     // Later a key has its whole burst again, like one that was never seen.
-    this.#expectedMs = new Generations({ rememberMs: burst * this.#intervalMs, entriesMax: keysMax });
+    this.#expectedMs = new ExpiringMap({ rememberMs: burst * this.#intervalMs, entriesMax: keysMax });
   }
 
   /** Whether one more message of this key is within its rate. */

@@ -32,7 +32,7 @@ export interface Delivery {
 }
 
 /** A node that was asked. */
-export interface Asked {
+export interface Attempt {
   readonly node: number;
   readonly round: number;
   readonly atMs: number;
@@ -40,11 +40,11 @@ export interface Asked {
   readonly accountable: boolean;
   answered: boolean;
   /** It has had its time. */
-  judged: boolean;
+  expired: boolean;
   /** Another node was asked since, as it was silent. */
-  late: boolean;
+  hedged: boolean;
   /** Another node has answered. */
-  overtaken: boolean;
+  beaten: boolean;
 }
 
 /** What is remembered. */
@@ -65,12 +65,12 @@ export interface Transaction {
   /** The last message as it went up; forgotten once it has been answered. */
   bytes: Uint8Array | undefined;
   /** The memory that is in; given back with it. */
-  room: Uint8Array | undefined;
+  buffer: Uint8Array | undefined;
   /** The client waits for an answer. */
   waiting: boolean;
   /** The node it sticks to; -1: none yet. */
   node: number;
-  asked: Asked[];
+  attempts: Attempt[];
   /** When the next node is asked if none has answered. */
   hedgeAtMs: number;
   /** A DHCPNAK that waits for what other nodes say. */

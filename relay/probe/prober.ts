@@ -8,13 +8,13 @@ import type { HealthResult, PingResult } from "../select/evidence.ts";
 import type { Pinger } from "./ping.ts";
 
 /** A node to be measured. */
-export interface Measured {
+export interface ProbeTarget {
   readonly address: Ipv4;
   readonly health: string;
 }
 
 /** Takes what came back; a node is its index. */
-export interface Witness {
+export interface ProbeSink {
   pinged(index: number, result: PingResult): void;
   healthAsked(index: number, result: HealthResult, nowMs: number): void;
   /** Both have been told. */
@@ -22,12 +22,12 @@ export interface Witness {
 }
 
 /** How to measure. */
-export interface MeasurerOptions {
-  readonly nodes: readonly Measured[];
+export interface ProberOptions {
+  readonly nodes: readonly ProbeTarget[];
   readonly intervalMs: number;
   /** An answer that takes longer counts as none. */
   readonly timeoutMs: number;
-  readonly witness: Witness;
+  readonly witness: ProbeSink;
   /** Undefined: ping is not wanted. */
   readonly ping: Pinger | undefined;
   readonly askHealth: (url: string, timeoutMs: number, ending: AbortSignal) => Promise<HealthResult>;
@@ -41,15 +41,15 @@ export const PING_RETRY_MS = 30_000;
 const NOT_WANTED: PingResult = { kind: "impossible", reason: "probe.ping is false" };
 
 /** Measures from its construction on. */
-export class Measurer {
-  readonly #options: MeasurerOptions;
+export class Prober {
+  readonly #options: ProberOptions;
   readonly #ending = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
   /** Nodes whose round has not ended: they are not asked twice at a time. */
   readonly #asking = new Set<number>();
   #pingFailed: { readonly result: PingResult; readonly atMs: number } | undefined;
 
-  constructor(options: MeasurerOptions) {
+  constructor(options: ProberOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#askAll(), options.intervalMs);
     this.#askAll();
@@ -69,7 +69,7 @@ export class Measurer {
     }
   }
 
-  async #round(index: number, { address, health }: Measured): Promise<void> {
+  async #round(index: number, { address, health }: ProbeTarget): Promise<void> {
     const { witness, askHealth, timeoutMs, now } = this.#options;
     await Promise.all([
       this.#ping(address).then((result) => this.#tell(() => witness.pinged(index, result))),

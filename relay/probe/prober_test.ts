@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import type { HealthResult, PingResult } from "../select/evidence.ts";
-import { Measurer, PING_RETRY_MS } from "./prober.ts";
+import { PING_RETRY_MS, Prober } from "./prober.ts";
 import type { Pinger } from "./ping.ts";
 
 const READY: HealthResult = { kind: "answered", ready: true, rttMs: 5 };
@@ -18,7 +18,7 @@ async function told(
     lines.push(line);
     if (lines.length === count) enough.resolve();
   };
-  const measurer = new Measurer({
+  const measurer = new Prober({
     nodes: [{ address: 1, health: "one" }, { address: 2, health: "two" }],
     intervalMs: 5,
     timeoutMs: 5,

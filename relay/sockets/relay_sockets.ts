@@ -21,7 +21,7 @@ export interface SocketOpener {
 }
 
 /** Takes what comes in. `link` is the index of the client interface. The bytes are valid for the call only. */
-export interface WireHandlers {
+export interface SocketHandlers {
   /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void;
   /** From anywhere else, to the interface's address. */
@@ -31,7 +31,7 @@ export interface WireHandlers {
 }
 
 /** What went wrong on the sockets of an interface. */
-export interface WireTrouble {
+export interface SocketTrouble {
   /** What the system lost on the way in, because the relay was too slow. */
   readonly receiveDrops: number;
   /** What the system would not send, and why the last one was refused. */
@@ -45,11 +45,11 @@ type Opened =
     readonly socket: PacketSocket;
   });
 
-/** All sockets. Nothing is open before the first {@link Wires.adapt}. */
-export class Wires implements Outlet {
+/** All sockets. Nothing is open before the first {@link RelaySockets.adapt}. */
+export class RelaySockets implements Outlet {
   readonly #ports: Ports;
   readonly #opener: SocketOpener;
-  readonly #handlers: WireHandlers;
+  readonly #handlers: SocketHandlers;
   readonly #open = new Map<string, Opened>();
   /** Where to send from: by giaddr; by device and the relay's address on it; by device. */
   #upstream = new Map<Ipv4, UdpSocket>();
@@ -57,7 +57,7 @@ export class Wires implements Outlet {
   #packets = new Map<string, PacketSocket>();
   #loopback = new Map<Ipv4, UdpSocket>();
 
-  constructor(ports: Ports, opener: SocketOpener, handlers: WireHandlers) {
+  constructor(ports: Ports, opener: SocketOpener, handlers: SocketHandlers) {
     this.#ports = ports;
     this.#opener = opener;
     this.#handlers = handlers;
@@ -124,7 +124,7 @@ export class Wires implements Outlet {
   }
 
   /** What went wrong on the sockets that are open now. */
-  troubleOf(link: number): WireTrouble {
+  troubleOf(link: number): SocketTrouble {
     const own = [...this.#open.values()].filter(({ plan }) => plan.link === link);
     return {
       receiveDrops: own.reduce((sum, { kind, socket }) => sum + (kind === "udp" ? socket.dropped ?? 0 : 0), 0),

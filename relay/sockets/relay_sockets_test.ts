@@ -3,7 +3,7 @@ import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { CLIENT_MAC, clientInterface, gateway, ip } from "../testing/messages.ts";
 import { FakeOpener } from "../testing/sockets.ts";
 import type { Link, Ports } from "./plan.ts";
-import { Wires } from "./relay_sockets.ts";
+import { RelaySockets } from "./relay_sockets.ts";
 
 const PORTS = { server: 67, client: 68 };
 const ethernet = (name: string, index: number, ...addresses: string[]): Link => ({
@@ -21,24 +21,24 @@ const BYTES = Uint8Array.of(1, 2, 3);
 /** Wires on fake sockets, and what arrived. */
 async function wired(links: readonly Link[], opener = new FakeOpener(), ports: Ports = PORTS) {
   const seen: string[] = [];
-  const wires = new Wires(ports, opener, {
+  const sockets = new RelaySockets(ports, opener, {
     request: (link, _bytes, from, unicast) =>
       void seen.push(`request ${link} ${formatIpv4(from)} ${unicast ? "unicast" : "broadcast"}`),
     reply: (link, _bytes, from, port) => void seen.push(`reply ${link} ${formatIpv4(from)}:${port}`),
     overheard: (link, _bytes, from) => void seen.push(`overheard ${link} ${formatIpv4(from)}`),
   });
-  await wires.adapt(links);
-  return { wires, opener, seen };
+  await sockets.adapt(links);
+  return { sockets, opener, seen };
 }
 
 const CLIENT = ip("10.77.1.9");
 
 Deno.test("ethernet: each way to a client has its socket", async () => {
-  const { wires, opener } = await wired([LAN0]);
-  wires.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
-  wires.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 });
-  wires.deliver(GATEWAY0, BYTES, { kind: "ip", to: CLIENT, port: 68 });
-  wires.sendUpstream(GATEWAY0.giaddr, BYTES, ip("10.99.0.11"), 67);
+  const { sockets, opener } = await wired([LAN0]);
+  sockets.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
+  sockets.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 });
+  sockets.deliver(GATEWAY0, BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  sockets.sendUpstream(GATEWAY0.giaddr, BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(opener.log, [
     "lan0/packets 2:0:0:0:0:1 10.77.0.1:67 to 10.77.1.9:68",
     "lan0/10.77.0.1:67 to 255.255.255.255:68",
@@ -84,36 +84,36 @@ Deno.test("ethernet: interfaces with one giaddr share the upstream socket, read 
     ...LAN1,
     interface: { ...LAN1.interface, gateways: [{ ...GATEWAY1, giaddr: GATEWAY0.giaddr }] },
   };
-  const { wires, opener, seen } = await wired([LAN0, twin]);
+  const { sockets, opener, seen } = await wired([LAN0, twin]);
   strictEqual([...opener.open].filter((name) => name.startsWith("any/")).length, 1);
   opener.handlers.get("any/10.77.0.1:67")?.(BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(seen, ["reply 0 10.99.0.11:67"]);
-  wires.deliver({ ...GATEWAY1, giaddr: GATEWAY0.giaddr }, BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  sockets.deliver({ ...GATEWAY1, giaddr: GATEWAY0.giaddr }, BYTES, { kind: "ip", to: CLIENT, port: 68 });
   deepStrictEqual(opener.log, ["lan1/10.78.0.1:67 to 10.77.1.9:68"]);
 });
 
 Deno.test("ethernet: an interface with two addresses listens on both, and answers from the one it was asked at", async () => {
-  const { wires, opener } = await wired([ethernet("lan0", 2, "10.77.0.1", "10.78.0.1")]);
-  wires.deliver(gateway("lan0", "10.78.0.1"), BYTES, { kind: "ip", to: CLIENT, port: 68 });
-  wires.sendUpstream(ip("10.78.0.1"), BYTES, ip("10.99.0.11"), 67);
+  const { sockets, opener } = await wired([ethernet("lan0", 2, "10.77.0.1", "10.78.0.1")]);
+  sockets.deliver(gateway("lan0", "10.78.0.1"), BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  sockets.sendUpstream(ip("10.78.0.1"), BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(opener.log, ["lan0/10.78.0.1:67 to 10.77.1.9:68", "any/10.78.0.1:67 to 10.99.0.11:67"]);
 });
 
 Deno.test("other links: who has no address yet is reached by broadcast", async () => {
-  const { wires, opener } = await wired([{ ...LAN0, medium: "other" }]);
-  wires.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
+  const { sockets, opener } = await wired([{ ...LAN0, medium: "other" }]);
+  sockets.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
   deepStrictEqual(opener.log, ["lan0/10.77.0.1:67 to 255.255.255.255:68"]);
 });
 
 Deno.test("loopback: one socket, and nothing ever leaves for the address a client was given", async () => {
-  const { wires, opener, seen } = await wired([LO], new FakeOpener(), { server: 6700, client: 6800 });
+  const { sockets, opener, seen } = await wired([LO], new FakeOpener(), { server: 6700, client: 6800 });
   const handler = opener.handlers.get("any/127.0.0.1:6700");
   handler?.(Uint8Array.of(1), ip("127.0.0.1"), 6800);
   handler?.(Uint8Array.of(2), ip("127.0.0.1"), 6701);
   deepStrictEqual(seen, ["request 0 127.0.0.1 broadcast", "reply 0 127.0.0.1:6701"]);
-  wires.deliver(LOOPBACK, BYTES, { kind: "ip", to: CLIENT, port: 68 });
-  wires.deliver(LOOPBACK, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
-  wires.deliver(LOOPBACK, BYTES, { kind: "broadcast", port: 68 });
+  sockets.deliver(LOOPBACK, BYTES, { kind: "ip", to: CLIENT, port: 68 });
+  sockets.deliver(LOOPBACK, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
+  sockets.deliver(LOOPBACK, BYTES, { kind: "broadcast", port: 68 });
   deepStrictEqual(opener.log, Array(3).fill("any/127.0.0.1:6700 to 127.0.0.1:6800"));
 });
 
@@ -128,10 +128,10 @@ for (
 }
 
 Deno.test("adapt(): what stays is not touched, what comes is opened, what goes is closed", async () => {
-  const { wires, opener, seen } = await wired([LAN0, LAN1]);
+  const { sockets, opener, seen } = await wired([LAN0, LAN1]);
   const before = new Set(opener.open);
   const gone: Link = { ...LAN1, interface: { ...LAN1.interface, gateways: [] } };
-  await wires.adapt([LAN0, gone]);
+  await sockets.adapt([LAN0, gone]);
   deepStrictEqual([...before].filter((name) => !opener.open.has(name)).toSorted(), [
     "any/10.78.0.1:67",
     "lan0/10.78.0.1:67",
@@ -140,26 +140,26 @@ Deno.test("adapt(): what stays is not touched, what comes is opened, what goes i
     "lan1/10.78.0.1:67",
     "lan1/packets",
   ]);
-  strictEqual(wires.sendUpstream(GATEWAY1.giaddr, BYTES, ip("10.99.0.11"), 67), false);
-  strictEqual(wires.deliver(GATEWAY1, BYTES, { kind: "broadcast", port: 68 }), false);
-  await wires.adapt([LAN1, LAN0]);
+  strictEqual(sockets.sendUpstream(GATEWAY1.giaddr, BYTES, ip("10.99.0.11"), 67), false);
+  strictEqual(sockets.deliver(GATEWAY1, BYTES, { kind: "broadcast", port: 68 }), false);
+  await sockets.adapt([LAN1, LAN0]);
   deepStrictEqual(new Set(opener.open), before);
   opener.handlers.get("lan0/10.77.0.1:67")?.(BYTES, CLIENT, 68);
   deepStrictEqual(seen, ["request 1 10.77.1.9 unicast"]);
 });
 
 Deno.test("adapt() keeps what is open when something new can't be opened", async () => {
-  const { wires, opener } = await wired([LAN0]);
+  const { sockets, opener } = await wired([LAN0]);
   const before = [...opener.open];
   opener.refuse = "lan1/packets";
-  await rejects(wires.adapt([LAN0, LAN1]));
+  await rejects(sockets.adapt([LAN0, LAN1]));
   deepStrictEqual([...opener.open], before);
-  strictEqual(wires.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 }), true);
+  strictEqual(sockets.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 }), true);
 });
 
 Deno.test("closing the wires closes every socket", async () => {
-  const { wires, opener } = await wired([LAN0, LAN1, LO]);
+  const { sockets, opener } = await wired([LAN0, LAN1, LO]);
   strictEqual(opener.open.size, 11);
-  wires.close();
+  sockets.close();
   deepStrictEqual([...opener.open], []);
 });

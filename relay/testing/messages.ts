@@ -5,7 +5,7 @@ import { BOOTREQUEST } from "../../src/dhcp/message.ts";
 import { type Ipv4, parseIpv4, prefixOf } from "../../src/net/ipv4.ts";
 import { LIMITS_DEFAULT } from "../config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "../forward/config.ts";
-import { informationFor } from "../forward/option82.ts";
+import { option82For } from "../forward/option82.ts";
 
 /** An address that the test has written correctly. */
 export function ip(text: string): Ipv4 {
@@ -62,7 +62,7 @@ export function datagram(fields: DatagramFields = {}): Uint8Array {
 /** One of an interface's addresses, which stands for a /16. */
 export function gateway(device: string, address: string): Gateway {
   const giaddr = ip(address);
-  const information = informationFor({
+  const information = option82For({
     circuitId: new TextEncoder().encode(device),
     remoteId: Uint8Array.of(2, 0xff, 0, 0, 0, 1),
     linkSelection: giaddr,

@@ -9,17 +9,22 @@
 import type { ClientKey } from "../lease/agreement/client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "../lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../lease/agreement/limits.ts";
-import type { VersionMint } from "../lease/agreement/hybrid_clock.ts";
+import type { HybridClock } from "../lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../lease/table/lease_table.ts";
 import type { Ipv4, Range } from "../net/ipv4.ts";
 import type { PeerClock } from "./replication/clock_sync.ts";
 import type { SlotState } from "./sync/state_sync.ts";
-import { ConfigPushes, type PushRequest, type PushResult } from "./leadership/config_push.ts";
-import { CONFIG_FACTS, type ConfigNotice, Configs, type Configuration } from "./leadership/config_replication.ts";
+import { ConfigPusher, type PushRequest, type PushResult } from "./leadership/config_push.ts";
+import {
+  CONFIG_FACTS,
+  type ConfigNotice,
+  ConfigReplication,
+  type Configuration,
+} from "./leadership/config_replication.ts";
 import { Election, type ElectionNotice, type Role } from "./leadership/election.ts";
 import { VOTE_FACT } from "./leadership/vote.ts";
 import type { DiskIdentity } from "./sync/disk_identity.ts";
-import { Inquiry } from "./replication/nak_quorum.ts";
+import { NakQuorum } from "./replication/nak_quorum.ts";
 import {
   type ChangeResult,
   Membership,
@@ -27,18 +32,18 @@ import {
   type MembershipNotice,
 } from "./membership/membership.ts";
 import type { ClusterMessage, Envelope, LeaseBatch, MemberAddress, NodeId, StreamPosition } from "./wire/messages.ts";
-import { Presence, type PresenceNotice } from "./leadership/failure_detector.ts";
+import { FailureDetector, type FailureNotice } from "./leadership/failure_detector.ts";
 import type { Decided, Proposal } from "../lease/agreement/proposer.ts";
-import { RangeHolder, RANGES_FACT } from "./leadership/range_allotment.ts";
-import { RangePlanner, type RangesNotice } from "./leadership/range_allocator.ts";
+import { RangeAllotment, RANGES_FACT } from "./leadership/range_allotment.ts";
+import { RangeAllocator, type RangesNotice } from "./leadership/range_allocator.ts";
 import { Replica, type ReplicaCounters, type ReplicaPorts, type Safeguards } from "./replication/replica.ts";
-import { type Leadership, Status, type StatusNotice } from "./leadership/quorum_status.ts";
+import { type Leadership, type QuorumNotice, QuorumStatus } from "./leadership/quorum_status.ts";
 
 /** What happened, for log and status. */
 export type MemberNotice =
-  | PresenceNotice
+  | FailureNotice
   | ElectionNotice
-  | StatusNotice
+  | QuorumNotice
   | RangesNotice
   | ConfigNotice
   | MembershipNotice
@@ -81,7 +86,7 @@ export interface MemberOptions {
   readonly bootstrap: boolean;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  readonly mint: VersionMint;
+  readonly mint: HybridClock;
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
   /** Durable facts as they were at the start. */
@@ -107,7 +112,7 @@ export interface MemberOptions {
 export interface PeerStatus {
   readonly id: NodeId;
   readonly address: Ipv4;
-  readonly present: boolean;
+  readonly live: boolean;
   /** Monotonic; undefined: never since this process started. */
   readonly lastSeenMs: number | undefined;
   readonly incarnation: number | undefined;
@@ -126,15 +131,15 @@ type PeerFacts =
 /** One member. */
 export class Member {
   readonly #options: MemberOptions;
-  readonly #presence: Presence;
+  readonly #failures: FailureDetector;
   readonly #membership: Membership;
-  readonly #status: Status;
-  readonly #configs: Configs;
-  readonly #pushes: ConfigPushes;
-  readonly #holder: RangeHolder;
-  readonly #planner: RangePlanner;
+  readonly #status: QuorumStatus;
+  readonly #configs: ConfigReplication;
+  readonly #pushes: ConfigPusher;
+  readonly #holder: RangeAllotment;
+  readonly #planner: RangeAllocator;
   readonly #replica: Replica;
-  readonly #inquiry: Inquiry;
+  readonly #inquiry: NakQuorum;
   readonly #peers = new Map<NodeId, PeerFacts>();
   readonly #clocksApart = new Set<NodeId>();
   /** What the status, the ranges and the configurations read of the election, which is another one after forgetting. */
@@ -155,7 +160,7 @@ export class Member {
     });
     const membership = this.#membership;
     const members = () => membership.ids;
-    this.#presence = new Presence({ self, incarnation: options.incarnation, members, ports: { notice }, now });
+    this.#failures = new FailureDetector({ self, incarnation: options.incarnation, members, ports: { notice }, now });
     this.#election = this.#newElection(identity.blank ? undefined : facts.get(VOTE_FACT));
     const election = () => this.#election;
     this.#leadership = {
@@ -170,10 +175,10 @@ export class Member {
       },
     };
     const leadership = this.#leadership;
-    this.#status = new Status({ self, members, leadership, ports: { ...bound(ports), notice } });
+    this.#status = new QuorumStatus({ self, members, leadership, ports: { ...bound(ports), notice } });
     const text = facts.get(CONFIG_FACTS.text);
     const stored = text === undefined ? undefined : { revision: Number(facts.get(CONFIG_FACTS.revision)), text };
-    this.#configs = new Configs({
+    this.#configs = new ConfigReplication({
       self,
       members,
       leadership,
@@ -185,19 +190,19 @@ export class Member {
       },
       validate: options.validate,
     });
-    this.#pushes = new ConfigPushes({
+    this.#pushes = new ConfigPusher({
       self,
       leadership,
       members,
-      present: (at) => this.#presence.present(at),
-      hasMajority: (at) => this.#status.hasMajority(at),
+      present: (at) => this.#failures.live(at),
+      hasQuorum: (at) => this.#status.hasQuorum(at),
       newest: () => this.#configs.newest,
       active: () => this.#configs.active?.revision ?? 0,
       validate: options.validate,
       revise: options.revise,
       take: (revision, text) => this.#configs.adopt({ revision, text }),
     }, { ports: bound(ports), random: options.random });
-    this.#holder = new RangeHolder({
+    this.#holder = new RangeAllotment({
       self,
       leadership,
       stored: facts.get(RANGES_FACT),
@@ -205,7 +210,7 @@ export class Member {
       changed: () => this.#applyRanges(),
     });
     this.#applyRanges();
-    this.#planner = new RangePlanner({
+    this.#planner = new RangeAllocator({
       self,
       pools: options.pools,
       leadership,
@@ -238,14 +243,14 @@ export class Member {
         if (formed) this.#election.form();
         notice({ kind: "joined", formed });
       },
-      forgot: () => {
+      fenced: () => {
         this.#election = this.#newElection(undefined);
         notice({ kind: "forgot" });
       },
       ...(options.safeguards === undefined ? {} : { safeguards: options.safeguards }),
       now,
     });
-    this.#inquiry = new Inquiry({ table, clock, members: membership, random: options.random, ports: bound(ports) });
+    this.#inquiry = new NakQuorum({ table, clock, members: membership, random: options.random, ports: bound(ports) });
   }
 
   /** As of the last tick, for the heartbeats. */
@@ -285,12 +290,12 @@ export class Member {
   }
 
   /** Ranges this node allocates from, by pool, and their version. */
-  get ranges(): RangeHolder["held"] {
+  get ranges(): RangeAllotment["held"] {
     return this.#holder.held;
   }
 
   /** Who allocates what, as far as a leader knows. */
-  get divisions(): RangePlanner["divisions"] {
+  get divisions(): RangeAllocator["divisions"] {
     return this.#planner.divisions;
   }
 
@@ -322,7 +327,7 @@ export class Member {
   /** Every other member. */
   peers(now: Instant): PeerStatus[] {
     const { received } = this.#replica.positions;
-    return this.#presence.peers(now).map((peer) => ({
+    return this.#failures.peers(now).map((peer) => ({
       ...peer,
       address: this.#membership.addressOf(peer.id) ?? 0,
       clock: this.#replica.peerClocks.get(peer.id),
@@ -333,22 +338,22 @@ export class Member {
   }
 
   /** Whether a member that can be reached at an address is there; undefined when none is. */
-  isPresent(address: Ipv4, now: Instant): boolean | undefined {
+  isLive(address: Ipv4, now: Instant): boolean | undefined {
     const member = this.#membership.members.find((member) => member.address === address);
-    return member === undefined ? undefined : this.#presence.isPresent(member.id, now);
+    return member === undefined ? undefined : this.#failures.isLive(member.id, now);
   }
 
   /** Why this member does not serve now; undefined when it does, as far as the cluster is concerned. */
   unready(now: Instant): Unready | undefined {
     const fault = this.#options.clock.fault(now);
     // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
-    const present = this.#presence.present(now);
+    const present = this.#failures.live(now);
     const isMinority = 2 * present.length <= this.#membership.ids.length;
     if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
     // Its own ears tell a member sooner than a leader that is on the same side of a cut.
-    if (!this.#status.hasMajority(now) || isMinority) {
+    if (!this.#status.hasQuorum(now) || isMinority) {
       return { kind: "noMajority", leader: this.leader, present };
     }
     const { newest } = this.#status;
@@ -362,7 +367,7 @@ export class Member {
 
   /** Whether a majority is there, as far as this member knows. */
   hasMajority(now: Instant): boolean {
-    return this.#status.hasMajority(now);
+    return this.#status.hasQuorum(now);
   }
 
   /** Proposes a lease; `decided` runs once, perhaps before this returns. */
@@ -376,7 +381,7 @@ export class Member {
   }
 
   /** Runs `contradicted` once a majority's slots say that a client holds no lease of an address. */
-  inquire(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
+  denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
     if (this.synced) this.#inquiry.ask(address, client, now, contradicted);
   }
 
@@ -397,7 +402,7 @@ export class Member {
 
   /** Adds or removes a member, on the leader. */
   change(change: MembershipChange, now: Instant): ChangeResult {
-    const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasMajority(now));
+    const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasQuorum(now));
     return this.#membership.change(change, { leads, term: this.term, lacking: this.#lacking(now) });
   }
 
@@ -419,8 +424,8 @@ export class Member {
   /** Lets time pass: at least every 20 ms. */
   tick(now: Instant): void {
     const membership = this.#membership;
-    this.#presence.tick(now);
-    const present = this.#presence.present(now);
+    this.#failures.tick(now);
+    const present = this.#failures.live(now);
     this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
     this.#status.tick(now, present);
     this.#configs.tick(now, present);
@@ -440,11 +445,11 @@ export class Member {
   receive(envelope: Envelope, message: ClusterMessage, now: Instant): void {
     const { from, incarnation } = envelope;
     const membership = this.#membership;
-    if (from === this.#options.self) return void this.#presence.heard(from, incarnation, now);
+    if (from === this.#options.self) return void this.#failures.heard(from, incarnation, now);
     // Who is no member yet may have been told of by a later membership than this node's.
     if (message.type === "membership") return membership.receive(message, !this.synced);
     if (!membership.others.includes(from)) return;
-    if (!this.#presence.heard(from, incarnation, now)) return;
+    if (!this.#failures.heard(from, incarnation, now)) return;
     if (message.type === "hello") {
       membership.isCurrent(envelope, now);
       return this.#replica.answerHello(from, message);
@@ -514,7 +519,7 @@ export class Member {
     for (const id of [...this.#peers.keys()]) if (!this.#membership.ids.includes(id)) this.#peers.delete(id);
     this.#inquiry.dropAll();
     this.#applyRanges();
-    if (missed) this.#replica.forget(now);
+    if (missed) this.#replica.fence(now);
     this.#replica.epochChanged(now);
   }
 
@@ -535,7 +540,7 @@ export class Member {
   #lacking(now: Instant): NodeId[] {
     return this.#membership.ids.filter((id) => {
       if (id === this.#options.self) return !this.#replica.settled;
-      return !this.#presence.isPresent(id, now) || this.#peers.get(id)?.settled !== true;
+      return !this.#failures.isLive(id, now) || this.#peers.get(id)?.settled !== true;
     });
   }
 

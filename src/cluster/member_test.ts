@@ -2,28 +2,28 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { CLIENT_TAG, clientKey } from "../lease/agreement/client_key.ts";
 import { NO_DETAIL } from "../lease/agreement/slot.ts";
 import type { NodeId } from "./wire/messages.ts";
-import type { Outcome } from "../lease/agreement/proposer.ts";
-import { addressOf, Company } from "./testing/member_cluster.ts";
+import type { Decision } from "../lease/agreement/proposer.ts";
+import { addressOf, MemberCluster } from "./testing/member_cluster.ts";
 
 const X = 0x0a000005;
 const client = (octet: number) =>
   clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
 
 /** Proposes at a member; what came of it within `ms`. */
-function grant(company: Company, id: NodeId, address: number, octet: number, ms = 200): Outcome | undefined {
-  let result: Outcome | undefined;
+function grant(company: MemberCluster, id: NodeId, address: number, octet: number, ms = 200): Decision | undefined {
+  let result: Decision | undefined;
   const proposal = { address, client: client(octet), xid: octet, leaseMs: 600_000, detail: NO_DETAIL };
   company.member(id).propose(proposal, company.now(id), (outcome) => result = outcome);
   company.run(ms);
   return result;
 }
 
-function holders(company: Company, address: number, ids: NodeId[]): string[] {
+function holders(company: MemberCluster, address: number, ids: NodeId[]): string[] {
   return ids.map((id) => company.table(id).get(address).state);
 }
 
 Deno.test("member: three blank machines in any order form a cluster, the highest leads, all serve", () => {
-  const company = new Company();
+  const company = new MemberCluster();
   company.start(2, [1, 2, 3]);
   company.run(3_000);
   deepStrictEqual(
@@ -43,16 +43,18 @@ Deno.test("member: three blank machines in any order form a cluster, the highest
 });
 
 Deno.test("member: a grant is on every table a moment later; any member renews it; nobody else gets the address", () => {
-  const company = new Company().form(1, 2, 3).run(5_000);
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 1, X, 1)?.committed, true);
   deepStrictEqual(holders(company, X, [1, 2, 3]), ["bound", "bound", "bound"]);
-  for (const id of [1, 2, 3]) deepStrictEqual(company.table(id).get(X).cv, company.table(id).get(X).version);
+  for (const id of [1, 2, 3]) {
+    deepStrictEqual(company.table(id).get(X).committedVersion, company.table(id).get(X).version);
+  }
   strictEqual(grant(company, 3, X, 1)?.committed, true);
   deepStrictEqual(grant(company, 2, X, 2), { committed: false, reason: "conflict" });
 });
 
 Deno.test("member: the leader is lost: another one within two seconds, grants go on meanwhile, its addresses come free", () => {
-  const company = new Company().form(1, 2, 3).run(5_000);
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
   company.kill(3);
   strictEqual(grant(company, 1, X, 1)?.committed, true, "nobody waits for the third");
   company.run(2_000 - 200);
@@ -63,7 +65,7 @@ Deno.test("member: the leader is lost: another one within two seconds, grants go
 });
 
 Deno.test("member: a partition: the minority grants nothing and says so, the majority goes on, healing repairs", () => {
-  const company = new Company().form(1, 2, 3).run(5_000);
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
   company.isolate(1);
   strictEqual(grant(company, 1, X, 1, 3_000)?.committed, false);
   strictEqual(grant(company, 2, X, 2)?.committed, true);
@@ -76,7 +78,7 @@ Deno.test("member: a partition: the minority grants nothing and says so, the maj
 });
 
 Deno.test("member: a restart is back at once; a new disk takes everything from the others first, and votes then", () => {
-  const company = new Company().form(1, 2, 3).run(5_000);
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 3, X, 1)?.committed, true);
   company.kill(2);
   company.run(3_000);
@@ -94,7 +96,7 @@ Deno.test("member: a restart is back at once; a new disk takes everything from t
 });
 
 Deno.test("member: a node is added: it joins from members of its epoch, all settle, and it is given addresses", () => {
-  const company = new Company().form(1, 2, 3).run(15_000);
+  const company = new MemberCluster().form(1, 2, 3).run(15_000);
   strictEqual(grant(company, 1, X, 1)?.committed, true);
   company.start(4, [1, 2, 3, 4]);
   company.run(5_000);
@@ -113,7 +115,7 @@ Deno.test("member: a node is added: it joins from members of its epoch, all sett
 });
 
 Deno.test("member: the newest configuration that a majority has is served by all; a bad one changes nothing", () => {
-  const company = new Company().form(1, 2, 3).run(5_000);
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
   company.activated.length = 0;
   company.member(1).offer({ revision: 2, text: "second" });
   company.run(3_000);
@@ -129,7 +131,7 @@ Deno.test("member: the newest configuration that a majority has is served by all
 });
 
 Deno.test("member: --bootstrap forms a cluster of a majority of blank machines; the third joins when it comes", () => {
-  const company = new Company();
+  const company = new MemberCluster();
   for (const id of [1, 2]) company.start(id, [1, 2, 3], { bootstrap: true });
   company.run(5_000);
   deepStrictEqual(company.roles, ["1 follower serves", "2 leader serves"]);
@@ -141,7 +143,7 @@ Deno.test("member: --bootstrap forms a cluster of a majority of blank machines; 
 });
 
 Deno.test("member: alone it is a cluster of one: everything is its own, and nothing is said", () => {
-  const company = new Company().form(1).run(100);
+  const company = new MemberCluster().form(1).run(100);
   deepStrictEqual(company.roles, ["1 standalone serves"]);
   strictEqual(company.table(1).freeOwned(0), 64);
   strictEqual(grant(company, 1, X, 1, 20)?.committed, true);

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import type { ClassConfig, ScopeConfig, ServiceConfig, SubnetConfig } from "../dhcp/server/config.ts";
+import type { ClassConfig, LeaseSettingsConfig, ServiceConfig, SubnetConfig } from "../dhcp/server/config.ts";
 import { seconds } from "./duration.ts";
 import { defined, type Field, flag, integer, list, mapping, text } from "./field.ts";
 import { hardwareAddress, hexBytes, hostAddress, prefix, range } from "./fields.ts";
@@ -59,7 +59,7 @@ type ScopeInput = {
   readonly [Key in keyof ReturnType<typeof scopeShape>]: z.output<ReturnType<typeof scopeShape>[Key]>;
 };
 
-function toScope(input: Partial<ScopeInput>): ScopeConfig {
+function toScope(input: Partial<ScopeInput>): LeaseSettingsConfig {
   return {
     ...defined({
       leaseSeconds: input.leaseTime,

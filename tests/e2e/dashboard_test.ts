@@ -190,11 +190,11 @@ e2e(
 
       // Others take all the places for listeners; the page gets one as soon as they leave.
       const leave = await crowd(`${site.url(3)}/events`);
-      const late = await open(browser, site.url(3), 1_280, false);
-      await says(late.page, "verdict", /No connection/);
+      const latest = await open(browser, site.url(3), 1_280, false);
+      await says(latest.page, "verdict", /No connection/);
       leave();
-      await says(late.page, "verdict", /3 of 3 nodes serve/);
-      await late.page.close();
+      await says(latest.page, "verdict", /3 of 3 nodes serve/);
+      await latest.page.close();
 
       const killedMs = performance.now();
       await site.nodes.get(2)?.kill();

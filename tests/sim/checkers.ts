@@ -1,21 +1,25 @@
 /** All that is checked after every step, from outside and in true time; what must hold after healing is `convergence.ts`. */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
-import { Books } from "./client_ledger.ts";
+import { ClientLedger } from "./client_ledger.ts";
 import type { SimDisk } from "./disk.ts";
 import { Epochs } from "./epochs.ts";
 import { Leaders } from "./leaders.ts";
 import { Promises } from "./promises.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 export class Checkers {
-  readonly books: Books;
+  readonly ledger: ClientLedger;
   readonly epochs: Epochs;
   readonly promises: Promises;
   readonly leaders = new Leaders();
 
-  constructor(world: World, members: readonly NodeId[], machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
-    this.books = new Books(world);
+  constructor(
+    world: EventQueue,
+    members: readonly NodeId[],
+    machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>,
+  ) {
+    this.ledger = new ClientLedger(world);
     this.epochs = new Epochs(members, machines);
     this.promises = new Promises(world, this.epochs, machines);
   }

@@ -5,7 +5,7 @@
 
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import { Violation } from "./violation.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 /** A lease as a client has it in its books. */
 interface Held {
@@ -16,11 +16,11 @@ interface Held {
   readonly usedUntilMs: number;
 }
 
-export class Books {
-  readonly #world: World;
+export class ClientLedger {
+  readonly #world: EventQueue;
   readonly #held = new Map<string, Held>();
 
-  constructor(world: World) {
+  constructor(world: EventQueue) {
     this.#world = world;
   }
 

@@ -85,7 +85,7 @@ export class SimClient {
 
   /** The lease that it believes to have, where it is. */
   get address(): Ipv4 | undefined {
-    return this.#core.lease === undefined ? undefined : this.#cluster.checkers.books.held(this.name);
+    return this.#core.lease === undefined ? undefined : this.#cluster.checkers.ledger.held(this.name);
   }
 
   /** Starts now and goes on for the whole run. */
@@ -106,7 +106,7 @@ export class SimClient {
   /** Is unplugged, mostly after it said so. */
   leave(): void {
     if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.8)) this.#giveBack("release");
-    this.#cluster.checkers.books.ended(this.name);
+    this.#cluster.checkers.ledger.ended(this.name);
     this.#life += 1;
     this.off = true;
     this.#cluster.log?.(`${this.name} is switched off`);
@@ -117,7 +117,7 @@ export class SimClient {
     const { lease } = this.#core;
     const { world, checkers, log } = this.#cluster;
     if (lease !== undefined) this.#remembered.set(this.lan, lease);
-    checkers.books.ended(this.name);
+    checkers.ledger.ended(this.name);
     this.#life += 1;
     this.lan = lan;
     log?.(`${this.name} moves to LAN ${lan}`);
@@ -125,7 +125,7 @@ export class SimClient {
     const runs = known !== undefined && known.endsAtMs > world.nowMs;
     this.#core = this.#newCore();
     if (runs) {
-      checkers.books.holds(this.name, known.address, known.endsAtMs, this.#slackMs);
+      checkers.ledger.holds(this.name, known.address, known.endsAtMs, this.#slackMs);
       this.#send(this.#core.reboot(known, world.nowMs));
     } else if (lease !== undefined) this.#send(this.#core.reboot(lease, world.nowMs));
     else this.#restart();
@@ -150,8 +150,8 @@ export class SimClient {
     if (event.kind !== "refused") return;
     const { variants } = this.#surroundings;
     const isReconfigured = variants.some((variant) => speaksAgainst(variant, this.number, event.address));
-    if (!isReconfigured) checkers.books.refused(this.name, event.address);
-    checkers.books.ended(this.name);
+    if (!isReconfigured) checkers.ledger.refused(this.name, event.address);
+    checkers.ledger.ended(this.name);
   }
 
   #behave(): void {
@@ -176,7 +176,7 @@ export class SimClient {
       case "reboot":
         return void this.#send(this.#core.reboot(lease, world.nowMs));
       case "forget":
-        checkers.books.ended(this.name);
+        checkers.ledger.ended(this.name);
         this.#life += 1;
         this.#core = this.#newCore();
         return this.#restart();
@@ -202,7 +202,7 @@ export class SimClient {
     const { lease } = this.#core;
     if (lease === undefined) return;
     log?.(`${this.name}: ${how} ${formatIpv4(lease.address)}`);
-    checkers.books.ended(this.name);
+    checkers.ledger.ended(this.name);
     this.#startedMs = world.nowMs;
     for (const message of this.#send(this.#core[how](world.nowMs))) {
       checkers.promises.ended(identityOf(message).client, lease.address);
@@ -259,7 +259,7 @@ export class SimClient {
     this.#send(this.#core.receive(reply, world.nowMs));
     const { lease } = this.#core;
     if (lease === undefined || lease === before) return;
-    checkers.books.holds(this.name, lease.address, lease.endsAtMs, this.#slackMs);
+    checkers.ledger.holds(this.name, lease.address, lease.endsAtMs, this.#slackMs);
     if (promised !== undefined) checkers.promises.arrived(promised);
   }
 }

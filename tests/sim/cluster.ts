@@ -6,10 +6,10 @@ import type { Links } from "./network.ts";
 import type { SimNode } from "./node.ts";
 import type { Prng } from "./prng.ts";
 import type { Tampering } from "./tampering.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 export interface SimCluster {
-  readonly world: World;
+  readonly world: EventQueue;
   readonly prng: Prng;
   readonly links: Links;
   /** Every machine there is, members or not. */

@@ -3,7 +3,7 @@
  * for a `service` section; a push changes pools, times or a reservation.
  */
 
-import { Policy } from "../../src/dhcp/server/compiled_service.ts";
+import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { service, subnet } from "../../src/dhcp/server/testing.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 
@@ -61,15 +61,15 @@ export function speaksAgainst({ addresses, reservation }: Variant, client: numbe
 }
 
 /** Compiled once for all runs. */
-const policies = new Map<string, Policy>();
+const policies = new Map<string, CompiledService>();
 
-export function policyOf(text: string): Policy {
+export function policyOf(text: string): CompiledService {
   let policy = policies.get(text);
   if (policy === undefined) policies.set(text, policy = compile(variantOf(text)));
   return policy;
 }
 
-function compile({ addresses, leaseSeconds, reservation }: Variant): Policy {
+function compile({ addresses, leaseSeconds, reservation }: Variant): CompiledService {
   const subnets = LANS.map(({ subnet: network, first }, lan) => {
     const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
     const reservations = lan !== 0 || reservation === undefined
@@ -77,7 +77,7 @@ function compile({ addresses, leaseSeconds, reservation }: Variant): Policy {
       : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
     return subnet(`${formatIpv4(network)}/16`, [pool], { reservations });
   });
-  return new Policy(service(subnets, {
+  return new CompiledService(service(subnets, {
     leaseSeconds,
     minLeaseSeconds: MIN_LEASE_SECONDS,
     maxLeaseSeconds: MAX_LEASE_SECONDS,

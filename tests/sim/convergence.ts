@@ -16,7 +16,7 @@ import { LANS, poolOf, variantOf } from "./configurations.ts";
 import type { SimNode } from "./node.ts";
 import type { Operator } from "./operator.ts";
 import type { Check } from "./violation.ts";
-import { saySlot } from "./format.ts";
+import { formatSlot } from "./format.ts";
 
 /** What does not hold yet. */
 export interface Unmet {
@@ -101,7 +101,7 @@ function viewOf({ table, time }: SimNode, address: Ipv4): string {
   const slot = table?.get(address);
   if (slot === undefined || time === undefined || !isLocked(slot, time)) return OPEN;
   // What is known to be committed may differ, and so may whether the lock is of one version.
-  return saySlot({ ...slot, cv: NO_VERSION, sole: false });
+  return formatSlot({ ...slot, committedVersion: NO_VERSION, singleVersion: false });
 }
 
 function addressesOf({ table }: SimNode): Ipv4[] {

@@ -7,7 +7,7 @@ import { FACT } from "../../src/cluster/sync/disk_identity.ts";
 import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import type { Prng } from "./prng.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 interface Pending {
   readonly writes: Writes;
@@ -35,7 +35,7 @@ export type DiskWatcher = (addresses: Iterable<number> | undefined) => void;
 
 /** One node's disk; it outlives the node's processes. */
 export class SimDisk {
-  readonly #world: World;
+  readonly #world: EventQueue;
   readonly #prng: Prng;
   readonly #watch: DiskWatcher;
   readonly rows = new Map<number, LeaseRow>();
@@ -51,7 +51,7 @@ export class SimDisk {
   #forgot = false;
   #life = 0;
 
-  constructor(world: World, prng: Prng, watch: DiskWatcher) {
+  constructor(world: EventQueue, prng: Prng, watch: DiskWatcher) {
     this.#world = world;
     this.#prng = prng;
     this.#watch = watch;

@@ -7,7 +7,7 @@ interface Event {
 }
 
 /** Runs events in the order of their time; those of one moment in the order in which they were planned. */
-export class World {
+export class EventQueue {
   #nowMs = 0;
   #order = 0;
   readonly #heap: Event[] = [];

@@ -165,8 +165,8 @@ export class Faults {
     world.after(prng.int(2_000, 20_000), () => {
       if (this.#over || this.#cluster.nodes.get(node.id) !== node) return;
       const isKnown = this.#nodes.every(({ id, disk }) => {
-        const [diskId, starts, , incarnation] = (disk.facts.get(FACT.peer(node.id)) ?? "").split(" ");
-        const isLater = Number(starts) > Number(image.facts.get(FACT.starts)) && incarnation !== "0";
+        const [diskId, bootCount, , incarnation] = (disk.facts.get(FACT.peer(node.id)) ?? "").split(" ");
+        const isLater = Number(bootCount) > Number(image.facts.get(FACT.bootCount)) && incarnation !== "0";
         return id === node.id || (diskId === image.facts.get(FACT.diskId) && isLater);
       });
       if (isKnown) this.#forget(node, "an old disk", () => node.disk.restore(image));

@@ -1,7 +1,7 @@
 /** Who led and who allocated: (c) one coordinator per term, (e) ranges of one allocation version never overlap. */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
-import type { HeldRanges } from "../../src/cluster/leadership/range_allotment.ts";
+import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import { formatIpv4, type Range } from "../../src/net/ipv4.ts";
 import { Violation } from "./violation.ts";
 
@@ -20,7 +20,7 @@ export class Leaders {
   }
 
   /** A node allocates from these ranges. */
-  allocates(node: NodeId, { term, version, ranges }: HeldRanges): void {
+  allocates(node: NodeId, { term, version, ranges }: AllottedRanges): void {
     const key = `${term}/${version}`;
     const mine = ranges.flat();
     const allocation = this.#allocations.get(key) ?? new Map<NodeId, readonly Range[]>();

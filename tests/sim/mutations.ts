@@ -3,7 +3,7 @@
  * read too generously, a DHCP server that is told too much.
  */
 
-import type { Agreement } from "../../src/dhcp/server/dhcp_server.ts";
+import type { LeaseAgreement } from "../../src/dhcp/server/dhcp_server.ts";
 import type { Answer } from "../../src/lease/agreement/rule.ts";
 import { accept, AGREEMENT_RULES, type AgreementRules, end } from "../../src/lease/agreement/rule.ts";
 import { AnchoredClock, type Bounds, type Instant } from "../../src/lease/agreement/clock.ts";
@@ -19,12 +19,12 @@ export function rules(changed: Partial<AgreementRules>): Tampering {
 }
 
 /** Accepts whatever is newer, whoever holds the slot. */
-export const acceptAnybody: typeof accept = (slot, record, time, maxLeaseMs) =>
-  accept(slot.client === record.client ? slot : { ...slot, hold: 0 }, record, time, maxLeaseMs);
+export const acceptAnyClient: typeof accept = (slot, record, time, maxLeaseMs) =>
+  accept(slot.client === record.client ? slot : { ...slot, lockedUntil: 0 }, record, time, maxLeaseMs);
 
 /** Locks end this much earlier. */
 export function lessMargin(ms: number): Tampering {
-  const sooner = (time: Bounds) => ({ ...time, early: time.early + ms });
+  const sooner = (time: Bounds) => ({ ...time, earliest: time.earliest + ms });
   return rules({
     accept: (slot, record, time, maxLeaseMs) => accept(slot, record, sooner(time), maxLeaseMs),
     end: (slot, record, time, mine) => end(slot, record, sooner(time), mine),
@@ -32,20 +32,20 @@ export function lessMargin(ms: number): Tampering {
 }
 
 /** Locks never end. */
-export const keepForEver = rules({
-  accept: (slot, record, time, maxLeaseMs) => accept(slot, record, { ...time, early: -Infinity }, maxLeaseMs),
+export const lockForEver = rules({
+  accept: (slot, record, time, maxLeaseMs) => accept(slot, record, { ...time, earliest: -Infinity }, maxLeaseMs),
 });
 
 /** Case 1: an abort undoes any lock of its client at the aborted version, whatever else it consists of. */
-export const endWithoutSole: typeof end = (slot, record, time, mine) => {
+export const endWithoutSingleVersion: typeof end = (slot, record, time, mine) => {
   const exact = compareVersions(slot.version, record.replaces) === 0;
-  return end(record.kind === "aborted" && exact ? { ...slot, sole: true } : slot, record, time, mine);
+  return end(record.kind === "aborted" && exact ? { ...slot, singleVersion: true } : slot, record, time, mine);
 };
 
 /** Case 2: what is known to be committed is taken over everything, whatever its version. */
 export const acceptAnyCertificate: typeof accept = (slot, record, time, maxLeaseMs) => {
-  const older = record.cv.clock > 0 && slot.client !== record.client;
-  return accept(older ? { ...slot, hold: 0, version: NO_VERSION } : slot, record, time, maxLeaseMs);
+  const older = record.committedVersion.clock > 0 && slot.client !== record.client;
+  return accept(older ? { ...slot, lockedUntil: 0, version: NO_VERSION } : slot, record, time, maxLeaseMs);
 };
 
 /** Case 3: a record that is older than what the slot has of its client is "accepted". */
@@ -59,7 +59,7 @@ export const acceptOlder: typeof accept = (slot, record, time, maxLeaseMs) => {
 export const acceptShorter: typeof accept = (slot, record, time, maxLeaseMs) => {
   const taken = accept(slot, record, time, maxLeaseMs);
   return taken.answer.ok && taken.slot.version === record.version
-    ? { ...taken, slot: { ...taken.slot, hold: record.hold } }
+    ? { ...taken, slot: { ...taken.slot, lockedUntil: record.lockedUntil } }
     : taken;
 };
 
@@ -69,21 +69,21 @@ export const releaseAll: typeof end = (slot, record, time, mine) =>
 
 /** Case 22: no certificate counts against a running lock. */
 export const acceptNoCertificate: typeof accept = (slot, record, time, maxLeaseMs) => {
-  const taken = accept(slot, { ...record, cv: NO_VERSION }, time, maxLeaseMs);
+  const taken = accept(slot, { ...record, committedVersion: NO_VERSION }, time, maxLeaseMs);
   return taken.answer.ok ? accept(slot, record, time, maxLeaseMs) : taken;
 };
 
 /** Cases 13 and 14: the wall clock decides which locks still run. */
 export class WallBoundsClock extends AnchoredClock {
   override bounds(now: Instant): Bounds | undefined {
-    return super.bounds(now) && { late: now.wallMs, early: now.wallMs };
+    return super.bounds(now) && { latest: now.wallMs, earliest: now.wallMs };
   }
 }
 
 /** Case 13: nor does anything keep a node from proposing by it. */
 export class WallClock extends AnchoredClock {
   override bounds(now: Instant): Bounds {
-    return { late: now.wallMs, early: now.wallMs };
+    return { latest: now.wallMs, earliest: now.wallMs };
   }
   override fault(): undefined {
     return undefined;
@@ -91,13 +91,13 @@ export class WallClock extends AnchoredClock {
 }
 
 /** Case 7: a request joins whatever its client proposed before. */
-export const joinAny = (_node: SimNode, agreement: Agreement): Agreement => ({
+export const joinAnyProposal = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
   propose: (proposal, now, decided) => agreement.propose({ ...proposal, xid: 0 }, now, decided),
 });
 
 /** Case 12: the client is told the time that was proposed, not what is left of it; the server's own reserve is gone, too. */
-export const tellAll = (_node: SimNode, agreement: Agreement): Agreement => ({
+export const tellAll = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
   propose: (proposal, now, decided) => {
     const leaseMs = proposal.leaseMs - PROPOSAL_MS;
@@ -110,20 +110,20 @@ export const tellAll = (_node: SimNode, agreement: Agreement): Agreement => ({
 });
 
 /** Case 16: without a majority a client is told what its lease has left here. */
-export const confirmAlone = (node: SimNode, agreement: Agreement): Agreement => ({
+export const confirmAlone = (node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
   propose: (proposal, now, decided) =>
     agreement.propose(proposal, now, (outcome, at) => {
       const slot = node.table?.get(proposal.address);
-      const leaseMs = slot?.state === "bound" && slot.client === proposal.client ? slot.hold - at.wallMs : 0;
+      const leaseMs = slot?.state === "bound" && slot.client === proposal.client ? slot.lockedUntil - at.wallMs : 0;
       decided(outcome.committed || leaseMs <= 0 ? outcome : { committed: true, leaseMs }, at);
     }),
 });
 
 /** (i): a client is refused by what one node knows. */
-export const refuseAlone = (_node: SimNode, agreement: Agreement): Agreement => ({
+export const refuseAlone = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
-  inquire: (_address, _client, now, contradicted) => contradicted(now),
+  denyLease: (_address, _client, now, contradicted) => contradicted(now),
 });
 
 /** Case 5: a proposal that was aborted is committed once its accepts have come after all. */
@@ -134,7 +134,7 @@ export function countLateAccepts(): Tampering {
     commit: ((now: Instant) => void) | undefined;
   }
   const byVersion = new Map<number, Late>();
-  const late = (clock: number): Late => {
+  const latest = (clock: number): Late => {
     const known = byVersion.get(clock) ?? { accepted: new Set(), commit: undefined };
     byVersion.set(clock, known);
     return known;
@@ -155,7 +155,7 @@ export function countLateAccepts(): Tampering {
       message.answers.forEach((answer, index) => {
         const clock = streams.get(to)?.clocks[message.first + index];
         if (!answer.ok || clock === undefined) return;
-        const { accepted, commit } = late(clock);
+        const { accepted, commit } = latest(clock);
         accepted.add(envelope.from);
         if (2 * (accepted.size + 1) > (to.member?.membership.members.length ?? Infinity)) commit?.(to.now());
       });
@@ -169,7 +169,7 @@ export function countLateAccepts(): Tampering {
           if (outcome.committed || outcome.reason !== "timeout" || mine.clock === undefined) {
             return decided(outcome, at);
           }
-          const waiting = late(mine.clock);
+          const waiting = latest(mine.clock);
           waiting.commit = (then) => {
             waiting.commit = undefined;
             const leaseMs = proposal.leaseMs - (then.monotonicMs - now.monotonicMs);
@@ -240,12 +240,12 @@ export function syncFromFirst(): Required<Pick<Tampering, "arriving">> {
 
 /** Case 20: nobody remembers anybody's disk. */
 export function rememberNoDisk({ cluster, message }: Arriving): readonly ClusterMessage[] {
-  const disk = { diskId: "0".repeat(16), starts: cluster.world.nowMs + 1, generation: 1 };
+  const disk = { diskId: "0".repeat(16), bootCount: cluster.world.nowMs + 1, diskGeneration: 1 };
   switch (message.type) {
     case "leaseBatch":
     case "syncRequest":
       return [{ ...message, ...disk }];
-    case "distrust":
+    case "staleIdentity":
       return [];
     default:
       return [message];

@@ -3,7 +3,7 @@
 import type { ClusterMessage, NodeId } from "../../src/cluster/wire/messages.ts";
 import type { Span } from "./disk.ts";
 import type { Prng } from "./prng.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 /** The relay's id on the network, where nodes are 1 to 255. */
 export const RELAY = 0;
@@ -35,13 +35,13 @@ export const DELAY_MS_MAX = 3_000;
 
 /** A network by chance. */
 export class SimNetwork implements Links {
-  readonly #world: World;
+  readonly #world: EventQueue;
   readonly #prng: Prng;
   /** `from * 256 + to` of pairs that hear nothing. */
   readonly #cut = new Set<number>();
   quality: LinkQuality = GOOD_LINKS;
 
-  constructor(world: World, prng: Prng) {
+  constructor(world: EventQueue, prng: Prng) {
     this.#world = world;
     this.#prng = prng;
   }

@@ -9,12 +9,12 @@ import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
-import type { HeldRanges } from "../../src/cluster/leadership/range_allotment.ts";
+import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
-import { type Agreement, Service, tableFor } from "../../src/dhcp/server/dhcp_server.ts";
+import { DhcpServer, type LeaseAgreement, tableFor } from "../../src/dhcp/server/dhcp_server.ts";
 import { AnchoredClock, type Instant } from "../../src/lease/agreement/clock.ts";
-import { VersionMint } from "../../src/lease/agreement/hybrid_clock.ts";
+import { HybridClock } from "../../src/lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
@@ -23,7 +23,7 @@ import { SimDisk } from "./disk.ts";
 import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
 import { BELIEVED_MS, SimWallClock } from "./wall_clock.ts";
-import { sayRow } from "./format.ts";
+import { formatRow } from "./format.ts";
 
 /** More seldom than the node program: an election takes a little longer. And more so while nothing happens. */
 const TICK_MS = 50;
@@ -36,7 +36,7 @@ interface Process {
   readonly incarnation: number;
   readonly bootMs: number;
   readonly member: Member;
-  readonly service: Service;
+  readonly service: DhcpServer;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
 }
@@ -62,7 +62,7 @@ export class SimNode {
   /** Who can be sent to and heard from. */
   #peers: ReadonlySet<NodeId> = new Set();
   #flushing = false;
-  #checked: HeldRanges | undefined;
+  #checked: AllottedRanges | undefined;
 
   constructor(
     id: NodeId,
@@ -182,7 +182,7 @@ export class SimNode {
       if (process === undefined || time === undefined) return;
       if (!this.ready && this.#cluster.tampering.servesUnready !== true) return;
       const { address } = addressOf(this.id);
-      const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, attached: false };
+      const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, onLink: false };
       process.service.handle(
         message,
         arrival,
@@ -203,18 +203,18 @@ export class SimNode {
     const { prng, tampering } = this.#cluster;
     const policy = policyOf(this.#initialText(facts));
     const table = tableFor(policy, { hashSeed: 0 });
-    const mint = new VersionMint({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
+    const mint = new HybridClock({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
     for (const row of rows.values()) mint.observe(row.slot.version);
     table.load(rows.values());
     const clock = tampering.clock?.(this) ?? new AnchoredClock();
-    const agreement: Agreement = {
+    const agreement: LeaseAgreement = {
       propose: (proposal, now, decided) => member.propose(proposal, now, decided),
       end: (request, now, durable) => member.end(request, now, durable),
-      inquire: (address, client, now, contradicted) => member.inquire(address, client, now, contradicted),
+      denyLease: (address, client, now, contradicted) => member.denyLease(address, client, now, contradicted),
       want: (pools) => member.want(pools),
-      isPresent: (address, now) => member.isPresent(address, now),
+      isPresent: (address, now) => member.isLive(address, now),
     };
-    const service: Service = new Service({
+    const service: DhcpServer = new DhcpServer({
       policy,
       table,
       agreement: tampering.agreement?.(this, agreement) ?? agreement,
@@ -269,7 +269,7 @@ export class SimNode {
   #logRows(addresses: Iterable<number>): void {
     for (const address of addresses) {
       const row = this.disk.rows.get(address);
-      if (row !== undefined) this.#cluster.log?.(`disk ${this.id}: ${sayRow(row)}`);
+      if (row !== undefined) this.#cluster.log?.(`disk ${this.id}: ${formatRow(row)}`);
     }
   }
 

@@ -16,7 +16,7 @@ import type { SimDisk } from "./disk.ts";
 import type { Epochs } from "./epochs.ts";
 import { Violation } from "./violation.ts";
 import { EPOCH_MS } from "./wall_clock.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 /** One acknowledgement. */
 export interface Promised {
@@ -30,13 +30,13 @@ export interface Promised {
 }
 
 export class Promises {
-  readonly #world: World;
+  readonly #world: EventQueue;
   readonly #epochs: Epochs;
   readonly #machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>;
   readonly #open = new Map<Ipv4, Promised[]>();
   acknowledgements = 0;
 
-  constructor(world: World, epochs: Epochs, machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
+  constructor(world: EventQueue, epochs: Epochs, machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
     this.#world = world;
     this.#epochs = epochs;
     this.#machines = machines;
@@ -118,7 +118,8 @@ function majorityOf(members: readonly NodeId[]): number {
 }
 
 function locks(row: LeaseRow | undefined, { client, holdMs }: Promised): boolean {
-  return row !== undefined && row.slot.state === "bound" && row.slot.client === client && row.slot.hold >= holdMs;
+  return row !== undefined && row.slot.state === "bound" && row.slot.client === client &&
+    row.slot.lockedUntil >= holdMs;
 }
 
 function isKept(disk: SimDisk, promised: Promised): boolean {
@@ -130,7 +131,7 @@ function isKept(disk: SimDisk, promised: Promised): boolean {
 }
 
 function keeps(row: LeaseRow | undefined, promised: Promised): boolean {
-  return locks(row, promised) || (row?.slot.state === "blocked" && row.slot.hold >= promised.holdMs);
+  return locks(row, promised) || (row?.slot.state === "blocked" && row.slot.lockedUntil >= promised.holdMs);
 }
 
 function say({ name, address, endsAtMs }: Promised): string {

@@ -20,10 +20,14 @@ export interface Sabotage {
 
 export const SABOTAGES: readonly Sabotage[] = [
   { name: "commit without majority", checks: ["(d)"], tampering: () => ({ safeguards: { countedMembers: 1 } }) },
-  { name: "no conflict check", checks: ["(a)", "(b)"], tampering: () => bent.rules({ accept: bent.acceptAnybody }) },
+  { name: "no conflict check", checks: ["(a)", "(b)"], tampering: () => bent.rules({ accept: bent.acceptAnyClient }) },
   { name: "blank disk votes", checks: ["(b)"], tampering: () => ({ safeguards: { blankAbstains: false } }) },
   { name: "answer before fsync", checks: ["(d)"], tampering: () => ({ safeguards: { answerAfterSync: false } }) },
-  { name: "case 1: abort without sole", checks: ["(b)"], tampering: () => bent.rules({ end: bent.endWithoutSole }) },
+  {
+    name: "case 1: abort without sole",
+    checks: ["(b)"],
+    tampering: () => bent.rules({ end: bent.endWithoutSingleVersion }),
+  },
   {
     name: "case 2: any certificate",
     checks: ["(a)", "(b)"],
@@ -48,5 +52,5 @@ export const SABOTAGES: readonly Sabotage[] = [
   },
   { name: "refusals count as votes", checks: ["(c)"], tampering: bent.countRefusals },
   { name: "allocations are everybody's", checks: ["(e)"], tampering: () => ({ arriving: bent.shareAllocations }) },
-  { name: "locks never end", checks: ["(g)", "(h)"], tampering: () => bent.keepForEver },
+  { name: "locks never end", checks: ["(g)", "(h)"], tampering: () => bent.lockForEver },
 ];

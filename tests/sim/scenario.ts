@@ -13,7 +13,7 @@ import { Operator } from "./operator.ts";
 import { Prng } from "./prng.ts";
 import type { Tampering } from "./tampering.ts";
 import { Violation } from "./violation.ts";
-import { World } from "./event_queue.ts";
+import { EventQueue } from "./event_queue.ts";
 
 /** What a run may be told. */
 export interface ScenarioOptions {
@@ -42,7 +42,7 @@ const ENCODES_CHANCE = 0.05;
 /** Runs a seed. Throws a {@link Violation} when a promise is broken. */
 export function runScenario(options: ScenarioOptions): ScenarioResult {
   const prng = new Prng(options.seed);
-  const world = new World();
+  const world = new EventQueue();
   const network = new SimNetwork(world, prng);
   const count = options.nodes ?? prng.pick([3, 3, 3, 5]);
   const members = Array.from({ length: count }, (_, index) => index + 1);
@@ -114,7 +114,7 @@ function settle(
 }
 
 /** Runs until all is well; returns how long that took. */
-function heal(world: World, look: () => Unmet | undefined): number {
+function heal(world: EventQueue, look: () => Unmet | undefined): number {
   for (let passedMs = POLL_MS;; passedMs += POLL_MS) {
     world.runUntil(FAULTS_MS + passedMs);
     // The clients that stay are chosen at the first poll.

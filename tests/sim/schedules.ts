@@ -5,7 +5,7 @@
 
 import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
 import * as bent from "./mutations.ts";
-import { packets, records, Stage, X, Y } from "./scripted.ts";
+import { packets, records, ScriptedCluster, X, Y } from "./scripted.ts";
 import type { Tampering } from "./tampering.ts";
 import type { Check } from "./violation.ts";
 
@@ -20,7 +20,7 @@ export interface Schedule {
   readonly tampering: () => Tampering;
   /** Any of these must notice it. */
   readonly checks: readonly Check[];
-  readonly play: (stage: Stage) => void;
+  readonly play: (stage: ScriptedCluster) => void;
 }
 
 const A = 1;
@@ -28,7 +28,7 @@ const B = 2;
 const C = 3;
 
 /** Case 6: A releases through node 1, whose clock is ahead and whose messages are slow, and is back through node 2 before. */
-function releaseMeetsNextRequest(stage: Stage): void {
+function releaseMeetsNextRequest(stage: ScriptedCluster): void {
   const a = stage.client(A);
   a.request(1, X);
   stage.run(1_500);
@@ -42,7 +42,7 @@ function releaseMeetsNextRequest(stage: Stage): void {
 }
 
 /** Case 7: node 1 hears late of what its others said, and not of A's release; A is back with another transaction. */
-function requestJoinsOlder(stage: Stage): void {
+function requestJoinsOlder(stage: ScriptedCluster): void {
   const a = stage.client(A);
   const answers = stage.hold(packets([2, 3], [1], "leaseAck"));
   const news = stage.hold(records([2, 3], [1]));
@@ -60,7 +60,7 @@ function requestJoinsOlder(stage: Stage): void {
 }
 
 /** Case 9: an answer to node 1 is on its way while it starts anew and numbers its records from 1 again. */
-function answerToFormerProcess(stage: Stage): void {
+function answerToFormerProcess(stage: ScriptedCluster): void {
   const restart = () => {
     stage.node(1).crash();
     stage.node(1).start();
@@ -81,7 +81,7 @@ function answerToFormerProcess(stage: Stage): void {
 }
 
 /** Case 11: A's request is undecided at nodes 1 and 2, which missed B's lease; a later record of node 1 is committed. */
-function committedThrough(stage: Stage): void {
+function committedThrough(stage: ScriptedCluster): void {
   stage.lose(records([3, 4, 5], [1, 2]));
   stage.lose(packets([3, 4, 5], [1, 2], "syncChunk"));
   stage.client(B).request(5, X);
@@ -100,7 +100,7 @@ function committedThrough(stage: Stage): void {
  * Case 15: the lease is granted by a clock that is as slow as one can be that a right one believes, and later judged by one
  * that is as fast; its client is slow, too. Node 3 has missed it.
  */
-function slowThenFast(stage: Stage): void {
+function slowThenFast(stage: ScriptedCluster): void {
   stage.node(1).clock.set(-7_350);
   stage.run(15_000);
   stage.awaitReady([1, 2, 3]);
@@ -119,7 +119,7 @@ function slowThenFast(stage: Stage): void {
 }
 
 /** Case 16: A's lease has ended and B has its address, which node 3 missed; its clock falls back, and A asks there. */
-function confirmedAlone(stage: Stage): void {
+function confirmedAlone(stage: ScriptedCluster): void {
   stage.client(A).request(1, X);
   stage.run(60_000);
   stage.lose(packets([1, 2], [3]));
@@ -132,7 +132,7 @@ function confirmedAlone(stage: Stage): void {
 }
 
 /** Case 17: node 3's new disk hears first of a request that node 2 has from B and nobody decided, then of A's lease. */
-function phantomFirst(stage: Stage): void {
+function phantomFirst(stage: ScriptedCluster): void {
   const alone = stage.lose(records([2], [1, 3]));
   // Nor does node 2 hear that A's lease is committed.
   stage.lose(packets([1, 3], [2], "syncChunk"));
@@ -154,7 +154,7 @@ function phantomFirst(stage: Stage): void {
 }
 
 /** Case 18: node 5's disk is replaced after its accept; node 2 feeds the new one before its own accept. */
-function acceptOfLostDisk(stage: Stage): void {
+function acceptOfLostDisk(stage: ScriptedCluster): void {
   const accepts = stage.hold(packets([5], [1]));
   const proposal = stage.hold(records([1], [2]));
   stage.lose(records([1], [3, 4]));
@@ -172,7 +172,7 @@ function acceptOfLostDisk(stage: Stage): void {
 }
 
 /** Case 19: node 1 loses its disk and its clock falls back by just as long: it mints the same version for the same client. */
-function versionTwice(stage: Stage): void {
+function versionTwice(stage: ScriptedCluster): void {
   const aheadMs = 4_900;
   stage.node(1).clock.set(aheadMs);
   stage.run(15_000);
@@ -199,7 +199,7 @@ function versionTwice(stage: Stage): void {
 }
 
 /** Case 20: node 3's disk is an old copy that has forgotten A's lease; node 1, which has it, can't say so. */
-function oldCopy(stage: Stage): void {
+function oldCopy(stage: ScriptedCluster): void {
   const image = stage.node(3).disk.image();
   stage.node(3).crash();
   stage.node(3).start();
@@ -222,7 +222,7 @@ function oldCopy(stage: Stage): void {
 }
 
 /** Case 21: node 3 believes in a clock that is ten hours ahead, and A asks there. Later somebody wants the address. */
-function farFuture(stage: Stage): void {
+function farFuture(stage: ScriptedCluster): void {
   stage.node(3).clock.set(36_000_000);
   stage.run(1_000);
   stage.client(A).request(3, X);
@@ -231,7 +231,7 @@ function farFuture(stage: Stage): void {
 }
 
 /** Case 22: node 3 missed A's release, and the others have forgotten it over B's lease. */
-function deadLeaseInTheWay(stage: Stage): void {
+function deadLeaseInTheWay(stage: ScriptedCluster): void {
   const a = stage.client(A);
   a.request(1, X, 25);
   stage.run(2_000);
@@ -251,7 +251,7 @@ function deadLeaseInTheWay(stage: Stage): void {
 }
 
 /** Case 23: A's lease is on three of five; two of these are removed, one after the other, before the rest has everything. */
-function twoChangesAtOnce(stage: Stage): void {
+function twoChangesAtOnce(stage: ScriptedCluster): void {
   stage.lose(records([1, 2, 5], [3, 4]));
   stage.lose(packets([1, 2, 5], [3, 4], "syncChunk"));
   stage.client(A).request(1, X);
@@ -268,7 +268,7 @@ function twoChangesAtOnce(stage: Stage): void {
 }
 
 /** A node has not heard of a client's lease and would refuse it; the others know better. */
-function refusedByOne(stage: Stage): void {
+function refusedByOne(stage: ScriptedCluster): void {
   const a = stage.client(A);
   a.request(1, Y);
   stage.run(500);
@@ -298,7 +298,7 @@ export const SCHEDULES: readonly Schedule[] = [
   {
     name: "case 7: joins any xid",
     nodes: 3,
-    tampering: () => ({ agreement: bent.joinAny }),
+    tampering: () => ({ agreement: bent.joinAnyProposal }),
     checks: ["(d)"],
     play: requestJoinsOlder,
   },
@@ -405,7 +405,7 @@ export function perform(
   log?: (line: string) => void,
 ): void {
   play(
-    new Stage({
+    new ScriptedCluster({
       nodes,
       tampering: { ...given?.(), ...(isSafe ? {} : tampering()) },
       ...(clocks === undefined ? {} : { clocks }),

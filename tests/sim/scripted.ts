@@ -21,7 +21,7 @@ import type { Promised } from "./promises.ts";
 import type { Tampering } from "./tampering.ts";
 import { Violation } from "./violation.ts";
 import { SimWallClock } from "./wall_clock.ts";
-import { World } from "./event_queue.ts";
+import { EventQueue } from "./event_queue.ts";
 
 /** Two addresses of the first LAN. */
 export const X: Ipv4 = LANS[0]?.first ?? 0;
@@ -63,11 +63,11 @@ interface Ruling {
   readonly waiting: (() => void)[] | undefined;
 }
 
-class StageLinks implements Links {
-  readonly #world: World;
+class ScriptedLinks implements Links {
+  readonly #world: EventQueue;
   readonly #rulings: Ruling[] = [];
 
-  constructor(world: World) {
+  constructor(world: EventQueue) {
     this.#world = world;
   }
 
@@ -94,15 +94,15 @@ export interface Requested {
 }
 
 /** A client that does what the script says and nothing else. */
-export class StageClient {
-  readonly #stage: Stage;
+export class ScriptedClient {
+  readonly #stage: ScriptedCluster;
   readonly #number: number;
   readonly #slackMs: number;
   #xid = 0;
   /** Rises when the client no longer waits for what it asked before. */
   #life = 0;
 
-  constructor(stage: Stage, number: number, slackMs: number) {
+  constructor(stage: ScriptedCluster, number: number, slackMs: number) {
     this.#stage = stage;
     this.#number = number;
     this.#slackMs = slackMs;
@@ -137,7 +137,7 @@ export class StageClient {
     const message = clientMessage("RELEASE", this.#number, { ...this.#parts(), server, ciaddr: formatIpv4(address) });
     const { client, name } = identityOf(message);
     const { checkers } = this.#stage.cluster;
-    checkers.books.ended(name);
+    checkers.ledger.ended(name);
     checkers.promises.ended(client, address);
     this.#ask(node, message);
     this.#life += 1;
@@ -158,11 +158,11 @@ export class StageClient {
       const { name } = identityOf(message);
       const requestedAddress = readOption(message.options, OPTIONS.requestedIpAddress);
       const refused = messageTypeOf(reply) === MESSAGE_TYPE.NAK && requestedAddress.kind === "present";
-      if (refused) checkers.books.refused(name, requestedAddress.value);
+      if (refused) checkers.ledger.refused(name, requestedAddress.value);
       const seconds = readOption(reply.options, OPTIONS.addressLeaseTime);
       if (promised === undefined || seconds.kind !== "present") return;
       requested.seconds = seconds.value;
-      checkers.books.holds(name, reply.yiaddr, sentMs + seconds.value * 1_000, this.#slackMs);
+      checkers.ledger.holds(name, reply.yiaddr, sentMs + seconds.value * 1_000, this.#slackMs);
       checkers.promises.arrived(promised);
     });
     return requested;
@@ -170,7 +170,7 @@ export class StageClient {
 }
 
 /** What a stage is set with. */
-export interface StageOptions {
+export interface ScriptedOptions {
   readonly nodes: number;
   readonly tampering?: Tampering;
   /** How far each clock is off while it is right, by node from 1; 0 when not said. */
@@ -178,17 +178,17 @@ export interface StageOptions {
   readonly log?: (line: string) => void;
 }
 
-export class Stage {
+export class ScriptedCluster {
   readonly cluster: SimCluster;
   readonly ids: readonly NodeId[];
-  readonly #links: StageLinks;
+  readonly #links: ScriptedLinks;
 
   /** A cluster that serves. */
-  constructor({ nodes: count, tampering = {}, clocks = [], log }: StageOptions) {
-    const world = new World();
+  constructor({ nodes: count, tampering = {}, clocks = [], log }: ScriptedOptions) {
+    const world = new EventQueue();
     const nodes = new Map<NodeId, SimNode>();
     this.ids = Array.from({ length: count }, (_, index) => index + 1);
-    this.#links = new StageLinks(world);
+    this.#links = new ScriptedLinks(world);
     this.cluster = {
       world,
       prng: new Prng(1),
@@ -218,8 +218,8 @@ export class Stage {
   }
 
   /** A client; `slackMs`: how long it uses an address after its lease. */
-  client(number: number, slackMs = 0): StageClient {
-    return new StageClient(this, number, slackMs);
+  client(number: number, slackMs = 0): ScriptedClient {
+    return new ScriptedClient(this, number, slackMs);
   }
 
   run(ms: number): void {
@@ -260,7 +260,7 @@ export class Stage {
   }
 
   /** (h) A client can have an address from one of these nodes, within so long. */
-  expectUsable(client: StageClient, address: Ipv4, ids: readonly NodeId[], withinMs: number): void {
+  expectUsable(client: ScriptedClient, address: Ipv4, ids: readonly NodeId[], withinMs: number): void {
     for (let waitedMs = 0; waitedMs <= withinMs; waitedMs += 1_000) {
       const asked = ids.map((id) => client.request(id, address));
       this.run(1_000);

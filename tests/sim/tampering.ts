@@ -5,7 +5,7 @@
 
 import type { ClusterMessage, Envelope } from "../../src/cluster/wire/messages.ts";
 import type { Safeguards } from "../../src/cluster/replication/replica.ts";
-import type { Agreement } from "../../src/dhcp/server/dhcp_server.ts";
+import type { LeaseAgreement } from "../../src/dhcp/server/dhcp_server.ts";
 import type { AnchoredClock } from "../../src/lease/agreement/clock.ts";
 import type { SimCluster } from "./cluster.ts";
 import type { SimNode } from "./node.ts";
@@ -28,7 +28,7 @@ export interface Tampering {
   /** What a message becomes on its arrival. */
   readonly arriving?: (arrival: Arriving) => readonly ClusterMessage[];
   /** What stands between a node's DHCP server and its member of the cluster. */
-  readonly agreement?: (node: SimNode, agreement: Agreement) => Agreement;
+  readonly agreement?: (node: SimNode, agreement: LeaseAgreement) => LeaseAgreement;
 }
 
 /** A message that arrives. */

@@ -5,7 +5,7 @@
 
 import { MAX_CLOCK_SKEW_MS } from "../../src/lease/agreement/limits.ts";
 import type { Prng } from "./prng.ts";
-import type { World } from "./event_queue.ts";
+import type { EventQueue } from "./event_queue.ts";
 
 /** True time 0 as an exact clock shows it: ms since 1970. */
 export const EPOCH_MS = 1_700_000_000_000;
@@ -14,21 +14,21 @@ const RIGHT_MS = MAX_CLOCK_SKEW_MS / 2 - 100;
 export const BELIEVED_MS = 1.5 * MAX_CLOCK_SKEW_MS;
 
 export class SimWallClock {
-  readonly #world: World;
+  readonly #world: EventQueue;
   readonly #usualMs: number;
   #offsetMs: number;
   #drift = 0;
   #sinceMs = 0;
   #steady = true;
 
-  constructor(world: World, usualMs: number) {
+  constructor(world: EventQueue, usualMs: number) {
     this.#world = world;
     this.#usualMs = usualMs;
     this.#offsetMs = usualMs;
   }
 
   /** A right one, by chance. */
-  static right(world: World, prng: Prng): SimWallClock {
+  static right(world: EventQueue, prng: Prng): SimWallClock {
     return new SimWallClock(world, prng.int(-RIGHT_MS, RIGHT_MS));
   }
 

@@ -21,12 +21,14 @@ export const anyRow: fc.Arbitrary<LeaseRow> = fc.record({
       fc.uint8Array({ minLength: 6, maxLength: 300 }).map((bytes): ClientKey => clientKeyOf(bytes)),
     ),
     version,
-    hold: uint53,
-    cv: version,
-    sole: fc.boolean(),
+    lockedUntil: uint53,
+    committedVersion: version,
+    singleVersion: fc.boolean(),
     replaces: version,
-  }, { noNullPrototype: true }).map(({ replaces, cv, ...slot }) =>
-    isEnded(slot.state) ? { ...slot, cv: NO_VERSION, ended: { replaces, cv } } : { ...slot, cv }
+  }, { noNullPrototype: true }).map(({ replaces, committedVersion, ...slot }) =>
+    isEnded(slot.state)
+      ? { ...slot, committedVersion: NO_VERSION, ended: { replaces, committedVersion } }
+      : { ...slot, committedVersion }
   ),
   detail: fc.record({
     htype: uint8,

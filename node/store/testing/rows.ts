@@ -27,9 +27,9 @@ export function sampleRow(address: number, salt = 0): LeaseRow {
         bytes: Uint8Array.of(1, ...chaddr),
       }),
       version,
-      hold: NOW_MS + 3_600_000 + salt,
-      cv: version,
-      sole: salt % 2 === 1,
+      lockedUntil: NOW_MS + 3_600_000 + salt,
+      committedVersion: version,
+      singleVersion: salt % 2 === 1,
     },
     detail: {
       htype: 1,

@@ -41,7 +41,7 @@ export interface PushSurroundings {
   /** All members. */
   readonly members: () => readonly NodeId[];
   readonly present: (now: Instant) => readonly NodeId[];
-  readonly hasMajority: (now: Instant) => boolean;
+  readonly hasQuorum: (now: Instant) => boolean;
   /** Newest revision that this node has taken. */
   readonly newest: () => number;
   /** Revision that a majority has and this node serves. */
@@ -73,7 +73,7 @@ interface Round {
 }
 
 /** A push that the leader was asked for. */
-interface Handed {
+interface ForwardedPush {
   readonly push: number;
   readonly request: PushRequest;
   readonly endMs: number;
@@ -85,14 +85,14 @@ interface Handed {
 const ANSWERED_MAX = 32;
 
 /** Pushes of one node, its own and those that it decides as the leader. */
-export class ConfigPushes {
+export class ConfigPusher {
   readonly #around: PushSurroundings;
   readonly #ports: PushPorts;
   readonly #random: () => number;
   #round: Round | undefined;
   /** Whose command the round carries out, when it came from another member. */
   #asker: { readonly from: NodeId; readonly push: number } | undefined;
-  readonly #handed = new Map<number, Handed>();
+  readonly #handed = new Map<number, ForwardedPush>();
   readonly #answered: { readonly from: NodeId; readonly answer: ConfigPushed }[] = [];
 
   constructor(around: PushSurroundings, options: { ports: PushPorts; random: () => number }) {
@@ -110,7 +110,7 @@ export class ConfigPushes {
     }
     const push = this.#number();
     const endMs = now.monotonicMs + CLUSTER_LIMITS.pushMs;
-    const handed: Handed = { push, request, endMs, done, sentMs: now.monotonicMs };
+    const handed: ForwardedPush = { push, request, endMs, done, sentMs: now.monotonicMs };
     this.#handed.set(push, handed);
     this.#hand(handed);
   }
@@ -147,7 +147,7 @@ export class ConfigPushes {
     if (round !== undefined) this.#advance(round, ms);
   }
 
-  #hand({ push, request }: Handed): void {
+  #hand({ push, request }: ForwardedPush): void {
     const { leader } = this.#around.leadership;
     if (leader === undefined) return;
     const { text, revision, checkOnly } = request;
@@ -180,7 +180,7 @@ export class ConfigPushes {
   }
 
   #begin(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
-    const { self, members, present, hasMajority, newest, revise, validate, leadership } = this.#around;
+    const { self, members, present, hasQuorum: hasMajority, newest, revise, validate, leadership } = this.#around;
     if (this.#round !== undefined) return done(unavailable("another push is being decided: try again in a moment"));
     if (members().length > 1 && !hasMajority(now)) {
       return done(unavailable("no majority of the cluster is there: nothing can be changed until one is"));

@@ -1,10 +1,10 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import type { PushRequest, PushResult } from "./config_push.ts";
 import type { NodeId } from "../wire/messages.ts";
-import { Company } from "../testing/member_cluster.ts";
+import { MemberCluster } from "../testing/member_cluster.ts";
 
 /** Pushes at a member; what came of it within `ms`. */
-function push(company: Company, id: NodeId, request: Partial<PushRequest>, ms = 1_000): PushResult | undefined {
+function push(company: MemberCluster, id: NodeId, request: Partial<PushRequest>, ms = 1_000): PushResult | undefined {
   let result: PushResult | undefined;
   const whole = { text: "pools", revision: 0, checkOnly: false, ...request };
   company.member(id).push(whole, company.now(id), (came) => result = came);
@@ -12,11 +12,12 @@ function push(company: Company, id: NodeId, request: Partial<PushRequest>, ms = 
   return result;
 }
 
-const served = (company: Company, ids: readonly NodeId[]) => ids.map((id) => company.member(id).configuration?.text);
+const served = (company: MemberCluster, ids: readonly NodeId[]) =>
+  ids.map((id) => company.member(id).configuration?.text);
 const ALL = [1, 2, 3] as const;
 
 Deno.test("push: whoever is asked, every member serves it within two seconds, as the next revision", () => {
-  const company = new Company().form(...ALL).run(5_000);
+  const company = new MemberCluster().form(...ALL).run(5_000);
   deepStrictEqual(push(company, 3, { text: "on the leader" }, 2_000), { ok: true, revision: 2, absent: [] });
   deepStrictEqual(served(company, ALL), Array(3).fill("on the leader 2"));
   deepStrictEqual(push(company, 1, { text: "on a follower", revision: 9 }, 2_000), {
@@ -28,7 +29,7 @@ Deno.test("push: whoever is asked, every member serves it within two seconds, as
 });
 
 Deno.test("push: one member that can't serve it is enough, and nothing changes anywhere; every reason is told", () => {
-  const company = new Company().form(...ALL).run(5_000);
+  const company = new MemberCluster().form(...ALL).run(5_000);
   for (const id of ALL) {
     deepStrictEqual(push(company, id, { text: "bad for 1, bad for 3" }), {
       ok: false,
@@ -41,7 +42,7 @@ Deno.test("push: one member that can't serve it is enough, and nothing changes a
 });
 
 Deno.test("push: a check alone, an old revision, and what is no configuration change nothing", () => {
-  const company = new Company().form(...ALL).run(5_000);
+  const company = new MemberCluster().form(...ALL).run(5_000);
   deepStrictEqual(push(company, 2, { checkOnly: true }), { ok: true, revision: 2, absent: [] });
   const problem = (request: Partial<PushRequest>) => {
     const result = push(company, 2, request);
@@ -53,7 +54,7 @@ Deno.test("push: a check alone, an old revision, and what is no configuration ch
 });
 
 Deno.test("push: an absent member is named and takes it later; without a majority nothing is taken", () => {
-  const company = new Company().form(...ALL).run(5_000);
+  const company = new MemberCluster().form(...ALL).run(5_000);
   company.kill(1);
   company.run(3_000);
   deepStrictEqual(push(company, 2, {}, 2_000), { ok: true, revision: 2, absent: [1] });
@@ -68,7 +69,7 @@ Deno.test("push: an absent member is named and takes it later; without a majorit
 });
 
 Deno.test("push: a member that is there and gives no answer, as an older release, refuses by that", () => {
-  const company = new Company().form(...ALL).run(5_000);
+  const company = new MemberCluster().form(...ALL).run(5_000);
   company.deaf = (to, message) => to === 1 && message.type === "configCheck";
   const result = push(company, 2, {}, 3_000);
   match(result?.ok === false ? result.problems.join() : "", /^node 1: no answer in time/);
@@ -76,7 +77,7 @@ Deno.test("push: a member that is there and gives no answer, as an older release
 });
 
 Deno.test("push: of two at once one is decided, the other told to wait; a lost answer is given again", () => {
-  const company = new Company().form(...ALL).run(5_000);
+  const company = new MemberCluster().form(...ALL).run(5_000);
   const results: (PushResult | undefined)[] = [undefined, undefined];
   for (const [index, id] of [1, 2].entries()) {
     const request = { text: `of ${id}`, revision: 0, checkOnly: false };
@@ -92,7 +93,7 @@ Deno.test("push: of two at once one is decided, the other told to wait; a lost a
 });
 
 Deno.test("push: a node alone decides by itself", () => {
-  const company = new Company().form(1).run(3_000);
+  const company = new MemberCluster().form(1).run(3_000);
   deepStrictEqual(push(company, 1, {}), { ok: true, revision: 2, absent: [] });
   strictEqual(push(company, 1, { text: "bad for 1" })?.ok, false);
   deepStrictEqual(served(company, [1]), ["pools 2"]);

@@ -32,18 +32,18 @@ export type ConfigNotice =
   /** The local file, which was outdated or another text, is what the cluster serves. */
   | { readonly kind: "configAgrees"; readonly revision: number };
 
-export interface ConfigPorts extends FactPorts {
+export interface ConfigReplicationPorts extends FactPorts {
   send(to: NodeId, message: Config): void;
   broadcast(message: Config): void;
   notice(notice: ConfigNotice): void;
 }
 
 /** The configuration of one node. */
-export class Configs {
+export class ConfigReplication {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
-  readonly #ports: ConfigPorts;
+  readonly #ports: ConfigReplicationPorts;
   readonly #activate: (revision: number, text: string) => void;
   readonly #validate: (text: string) => string | undefined;
   /** Newest one taken, perhaps not on disk yet. */
@@ -70,7 +70,7 @@ export class Configs {
     leadership: Leadership;
     /** What the facts say. */
     stored: Configuration | undefined;
-    ports: ConfigPorts;
+    ports: ConfigReplicationPorts;
     /** Makes a configuration the one that is served. */
     activate: (revision: number, text: string) => void;
     /** What is wrong with a text; undefined: nothing. */
@@ -184,7 +184,7 @@ export class Configs {
   /** Who was not there at the last look. */
   #newcomers(present: readonly NodeId[]): readonly NodeId[] {
     const before = this.#present;
-    if (present === before) return NOBODY;
+    if (present === before) return NO_NODE;
     this.#present = present;
     return present.filter((id) => id !== this.#self && !before.includes(id));
   }
@@ -268,7 +268,7 @@ export class Configs {
   }
 }
 
-const NOBODY: readonly NodeId[] = [];
+const NO_NODE: readonly NodeId[] = [];
 
 /** Notices that are remembered so as not to repeat them. */
 const SAID_MAX = 256;

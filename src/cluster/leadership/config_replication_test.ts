@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { CONFIG_FACTS, Configs, type Configuration } from "./config_replication.ts";
+import { CONFIG_FACTS, ConfigReplication, type Configuration } from "./config_replication.ts";
 import type { Config, NodeId } from "../wire/messages.ts";
 import type { Leadership } from "./quorum_status.ts";
 
@@ -13,7 +13,7 @@ interface Node {
   readonly leadership: { role: Leadership["role"]; term: number; leader: NodeId | undefined };
   readonly facts: Map<string, string>;
   readonly log: string[];
-  configs: Configs;
+  configs: ConfigReplication;
   up: boolean;
 }
 
@@ -54,7 +54,7 @@ class Cluster {
     const stored = revision === undefined
       ? undefined
       : { revision: Number(revision), text: node.facts.get(CONFIG_FACTS.text) ?? "" };
-    const configs: Configs = new Configs({
+    const configs: ConfigReplication = new ConfigReplication({
       self: id,
       members: () => this.members,
       leadership: node.leadership,

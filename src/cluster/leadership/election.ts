@@ -154,15 +154,15 @@ export class Election {
     if (from === this.#self || !this.#members().includes(from)) return;
     switch (message.type) {
       case "election":
-        return this.#election(from, message.term, now);
+        return this.#receiveElection(from, message.term, now);
       case "okay":
-        return this.#okay(from, message.term, now);
+        return this.#receiveOkay(from, message.term, now);
       case "coordinator":
-        return this.#coordinator(from, message.term, now);
+        return this.#receiveCoordinator(from, message.term, now);
       case "accepted":
-        return message.ok ? this.#accepted(from, message.term, now) : this.#refused(from, message.term, now);
+        return message.ok ? this.#receiveAccepted(from, message.term, now) : this.#refused(from, message.term, now);
       case "clusterStatus":
-        return this.#status(from, message.term, now);
+        return this.#receiveStatus(from, message.term, now);
     }
   }
 
@@ -179,7 +179,7 @@ export class Election {
     }
     this.#synced = state.synced;
     this.#followTime(ms);
-    if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#resign(this.#whyNot());
+    if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#stepDown(this.#whyNot());
     else if (this.#phase.kind !== "idle" && !this.#canLead(ms)) this.#phase = IDLE;
     this.#expireLeader(ms);
     if (this.#vote.blank) return this.#learn(ms);
@@ -187,15 +187,15 @@ export class Election {
     switch (phase.kind) {
       case "idle":
         if (!this.#canLead(ms) || ms < this.#restUntilMs) return;
-        if (this.#following === undefined || this.#mayTakeOver(ms)) this.#begin(now);
+        if (this.#following === undefined || this.#mayTakeOver(ms)) this.#startElection(now);
         return;
       case "asking":
-        if (ms >= phase.untilMs) this.#stand();
+        if (ms >= phase.untilMs) this.#becomeCandidate();
         return;
       case "yielding":
         if (ms < phase.untilMs) return;
         this.#skipped = phase.to;
-        return this.#begin(now);
+        return this.#startElection(now);
       case "gathering":
         if (ms >= phase.untilMs) return this.#fail(phase.accepted.size, phase.term, ms);
         if (ms < phase.repeatMs) return;
@@ -208,7 +208,7 @@ export class Election {
   stepDown(now: Instant): void {
     if (this.#phase.kind !== "leading") return;
     this.#abstainUntilMs = now.monotonicMs + CLUSTER_LIMITS.takeoverMs;
-    this.#resign("command");
+    this.#stepDown("command");
   }
 
   /**
@@ -218,8 +218,8 @@ export class Election {
   forceElection(now: Instant): boolean {
     this.#abstainUntilMs = 0;
     if (!this.#canLead(now.monotonicMs)) return false;
-    if (this.#phase.kind === "leading") this.#stand();
-    else this.#begin(now);
+    if (this.#phase.kind === "leading") this.#becomeCandidate();
+    else this.#startElection(now);
     return true;
   }
 
@@ -231,19 +231,19 @@ export class Election {
     return this.#members().length === 1;
   }
 
-  #seesMajority(): boolean {
+  #seesQuorum(): boolean {
     return this.#members().filter((id) => this.#present.has(id)).length >= this.#majority;
   }
 
   #canLead(ms: number): boolean {
     if (!this.#members().includes(this.#self)) return false;
     if (this.#alone) return true;
-    return this.#synced && !this.#vote.blank && this.#seesMajority() && ms >= this.#abstainUntilMs;
+    return this.#synced && !this.#vote.blank && this.#seesQuorum() && ms >= this.#abstainUntilMs;
   }
 
   #whyNot(): "notMember" | "notSynced" | "noMajority" {
     if (!this.#members().includes(this.#self)) return "notMember";
-    return this.#seesMajority() ? "notSynced" : "noMajority";
+    return this.#seesQuorum() ? "notSynced" : "noMajority";
   }
 
   #followTime(ms: number): void {
@@ -273,7 +273,7 @@ export class Election {
     }
   }
 
-  #follow(leader: NodeId, term: number, confirmed: boolean, untilMs: number): void {
+  #becomeFollower(leader: NodeId, term: number, confirmed: boolean, untilMs: number): void {
     const before = this.#following;
     const isNew = before?.leader !== leader || before.term !== term || !before.confirmed;
     this.#following = { leader, term, confirmed: confirmed || !isNew, untilMs };
@@ -288,15 +288,15 @@ export class Election {
       this.#stableSinceMs !== undefined && ms - this.#stableSinceMs >= CLUSTER_LIMITS.takeoverMs;
   }
 
-  #begin(now: Instant): void {
+  #startElection(now: Instant): void {
     const higher = this.#members().filter((id) => id > this.#self && this.#present.has(id) && !this.#skipped.has(id));
     this.#skipped = new Set();
-    if (higher.length === 0) return this.#stand();
+    if (higher.length === 0) return this.#becomeCandidate();
     this.#phase = { kind: "asking", untilMs: now.monotonicMs + CLUSTER_LIMITS.electionMs };
     for (const id of higher) this.#ports.send(id, { type: "election", term: this.#vote.durableTerm });
   }
 
-  #stand(): void {
+  #becomeCandidate(): void {
     const term = this.#vote.highest + 1;
     this.#following = undefined;
     this.#phase = { kind: "writing", term };
@@ -310,7 +310,7 @@ export class Election {
         accepted: new Set(),
       };
       if (!this.#alone) this.#ports.broadcast({ type: "coordinator", term });
-      this.#accepted(this.#self, term, now);
+      this.#receiveAccepted(this.#self, term, now);
     });
   }
 
@@ -322,7 +322,7 @@ export class Election {
     this.#ports.notice({ kind: "electionFailed", term, accepted, needed: this.#majority });
   }
 
-  #resign(reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command"): void {
+  #stepDown(reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command"): void {
     if (this.#phase.kind !== "leading") return;
     const { term } = this.#phase;
     this.#phase = IDLE;
@@ -332,7 +332,7 @@ export class Election {
     if (reason !== "superseded") this.#ports.broadcast({ type: "election", term: this.#vote.durableTerm });
   }
 
-  #election(from: NodeId, term: number, now: Instant): void {
+  #receiveElection(from: NodeId, term: number, now: Instant): void {
     this.#vote.observe(term);
     // A late one, from before it led, has a lower term.
     if (this.#following?.leader === from && term >= this.#following.term) this.#unfollow();
@@ -343,10 +343,10 @@ export class Election {
     this.#ports.send(from, { type: "okay", term: this.#vote.durableTerm });
     if (phase.kind === "leading" || phase.kind === "gathering") {
       this.#ports.send(from, { type: "coordinator", term: phase.term });
-    } else if (phase.kind === "idle") this.#begin(now);
+    } else if (phase.kind === "idle") this.#startElection(now);
   }
 
-  #okay(from: NodeId, term: number, now: Instant): void {
+  #receiveOkay(from: NodeId, term: number, now: Instant): void {
     this.#vote.observe(term);
     if (from < this.#self) return;
     const phase = this.#phase;
@@ -356,7 +356,7 @@ export class Election {
     this.#phase = { kind: "yielding", untilMs, to: new Set([from]) };
   }
 
-  #coordinator(from: NodeId, term: number, now: Instant): void {
+  #receiveCoordinator(from: NodeId, term: number, now: Instant): void {
     const vote = this.#vote;
     if (vote.blank) return;
     const ms = now.monotonicMs;
@@ -370,7 +370,7 @@ export class Election {
       if (vote.isDurable) this.#ports.send(from, { type: "accepted", ok: false, term: vote.durableTerm });
       return;
     }
-    this.#resign("superseded");
+    this.#stepDown("superseded");
     this.#phase = IDLE;
     this.#following = undefined;
     vote.give({ term, leader: from }, (at) => this.#accept(from, term, at));
@@ -380,17 +380,17 @@ export class Election {
     if (this.#phase.kind === "asking" || this.#phase.kind === "yielding") this.#phase = IDLE;
     const untilMs = now.monotonicMs + CLUSTER_LIMITS.coordinatorMs;
     const following = this.#following;
-    if (following?.term !== term || following.untilMs < untilMs) this.#follow(from, term, false, untilMs);
+    if (following?.term !== term || following.untilMs < untilMs) this.#becomeFollower(from, term, false, untilMs);
     this.#ports.send(from, { type: "accepted", ok: true, term });
   }
 
-  #accepted(from: NodeId, term: number, now: Instant): void {
+  #receiveAccepted(from: NodeId, term: number, now: Instant): void {
     const phase = this.#phase;
     if (phase.kind !== "gathering" || phase.term !== term || now.monotonicMs > phase.untilMs) return;
     phase.accepted.add(from);
     if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#majority) return;
     this.#phase = { kind: "leading", term };
-    this.#follow(this.#self, term, true, Infinity);
+    this.#becomeFollower(this.#self, term, true, Infinity);
   }
 
   #refused(from: NodeId, term: number, now: Instant): void {
@@ -400,13 +400,13 @@ export class Election {
     }
     this.#vote.observe(term);
     const phase = this.#phase;
-    if (phase.kind === "leading" && term > phase.term) this.#stand();
+    if (phase.kind === "leading" && term > phase.term) this.#becomeCandidate();
     else if (phase.kind === "gathering" && term >= phase.term) {
       this.#fail(phase.accepted.size, phase.term, now.monotonicMs);
     }
   }
 
-  #status(from: NodeId, term: number, now: Instant): void {
+  #receiveStatus(from: NodeId, term: number, now: Instant): void {
     const vote = this.#vote;
     vote.observe(term);
     if (this.#phase.kind === "leading") {
@@ -420,17 +420,17 @@ export class Election {
       return;
     }
     if (this.#following !== undefined && term < this.#following.term) return;
-    this.#resign("superseded");
+    this.#stepDown("superseded");
     const asks = this.#phase.kind === "asking" || this.#phase.kind === "yielding";
     if (!asks || !this.#mayTakeOver(now.monotonicMs)) this.#phase = IDLE;
     // Elected by others: the vote of that term is gone, nothing is said about it.
     if (!vote.blank && term > vote.given.term) vote.give({ term, leader: from }, () => {});
-    this.#follow(from, term, true, now.monotonicMs + CLUSTER_LIMITS.statusMs);
+    this.#becomeFollower(from, term, true, now.monotonicMs + CLUSTER_LIMITS.statusMs);
   }
 
   /** A blank disk asks how far the terms are. */
   #learn(ms: number): void {
-    if (this.#alone) return this.#phase.kind === "idle" ? this.#stand() : undefined;
+    if (this.#alone) return this.#phase.kind === "idle" ? this.#becomeCandidate() : undefined;
     if (!this.#mayLearn || this.#learnAtMs === Infinity) return;
     const members = this.#members();
     const answers = members.filter((id) => id !== this.#self && this.#learned.has(id));

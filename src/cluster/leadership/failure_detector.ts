@@ -9,7 +9,7 @@ import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId } from "../wire/messages.ts";
 
 /** A change of who is there. */
-export type PresenceNotice =
+export type FailureNotice =
   | { readonly kind: "memberFound"; readonly id: NodeId }
   | { readonly kind: "memberLost"; readonly id: NodeId; readonly lastSeenMs: number }
   | { readonly kind: "memberRestarted"; readonly id: NodeId }
@@ -17,9 +17,9 @@ export type PresenceNotice =
   | { readonly kind: "duplicateId"; readonly id: NodeId };
 
 /** What is known about one other member. */
-export interface PeerPresence {
+export interface PeerLiveness {
   readonly id: NodeId;
-  readonly present: boolean;
+  readonly live: boolean;
   /** Monotonic time of the last message; undefined when there was none since this process started. */
   readonly lastSeenMs: number | undefined;
   readonly incarnation: number | undefined;
@@ -30,7 +30,7 @@ interface Peer {
   /** When `incarnation` was first heard. */
   sinceMs: number;
   lastSeenMs: number;
-  present: boolean;
+  live: boolean;
   /** Earlier incarnations, oldest first: their late datagrams are no sign of life while the present one speaks. */
   readonly past: number[];
   duplicateSaid: boolean;
@@ -40,10 +40,10 @@ interface Peer {
 const PAST_MAX = 16;
 
 /** The failure detector of one process. */
-export class Presence {
+export class FailureDetector {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
-  readonly #notice: (notice: PresenceNotice) => void;
+  readonly #notice: (notice: FailureNotice) => void;
   readonly #peers = new Map<NodeId, Peer>();
   #present: readonly NodeId[] = [];
 
@@ -53,7 +53,7 @@ export class Presence {
     incarnation: number;
     /** All members, this one too; read at every use. */
     members: () => readonly NodeId[];
-    ports: { notice(notice: PresenceNotice): void };
+    ports: { notice(notice: FailureNotice): void };
     now: Instant;
   }) {
     this.#self = options.self;
@@ -63,7 +63,7 @@ export class Presence {
       incarnation: options.incarnation,
       sinceMs: options.now.monotonicMs,
       lastSeenMs: options.now.monotonicMs,
-      present: true,
+      live: true,
       past: [],
       duplicateSaid: false,
     });
@@ -80,7 +80,7 @@ export class Presence {
         incarnation,
         sinceMs: ms,
         lastSeenMs: ms,
-        present: true,
+        live: true,
         past: [],
         duplicateSaid: false,
       });
@@ -89,8 +89,8 @@ export class Presence {
     }
     if (incarnation !== peer.incarnation && !this.#replaces(from, peer, incarnation, ms)) return false;
     peer.lastSeenMs = ms;
-    if (!peer.present) {
-      peer.present = true;
+    if (!peer.live) {
+      peer.live = true;
       this.#notice({ kind: "memberFound", id: from });
     }
     return true;
@@ -100,38 +100,38 @@ export class Presence {
   tick(now: Instant): void {
     const members = this.#members();
     for (const [id, peer] of this.#peers) {
-      if (id === this.#self || !peer.present || this.#isFresh(peer, now.monotonicMs)) continue;
-      peer.present = false;
+      if (id === this.#self || !peer.live || this.#isFresh(peer, now.monotonicMs)) continue;
+      peer.live = false;
       // Nobody misses who was removed.
       if (members.includes(id)) this.#notice({ kind: "memberLost", id, lastSeenMs: peer.lastSeenMs });
     }
   }
 
   /** Members that are there, this one included, ascending. The same list as before while they are the same. */
-  present(now: Instant): readonly NodeId[] {
+  live(now: Instant): readonly NodeId[] {
     const before = this.#present;
     let count = 0;
     let isSame = true;
     for (const id of this.#members()) {
-      if (this.isPresent(id, now)) isSame &&= before[count++] === id;
+      if (this.isLive(id, now)) isSame &&= before[count++] === id;
     }
     if (isSame && count === before.length) return before;
-    const present = this.#members().filter((id) => this.isPresent(id, now)).sort((a, b) => a - b);
+    const present = this.#members().filter((id) => this.isLive(id, now)).sort((a, b) => a - b);
     return this.#present = present;
   }
 
   /** Whether one member is there. */
-  isPresent(id: NodeId, now: Instant): boolean {
+  isLive(id: NodeId, now: Instant): boolean {
     if (id === this.#self) return true;
     const peer = this.#peers.get(id);
     return peer !== undefined && this.#isFresh(peer, now.monotonicMs);
   }
 
   /** Every other member, for the status page. */
-  peers(now: Instant): PeerPresence[] {
+  peers(now: Instant): PeerLiveness[] {
     return this.#members().filter((id) => id !== this.#self).map((id) => ({
       id,
-      present: this.isPresent(id, now),
+      live: this.isLive(id, now),
       lastSeenMs: this.#peers.get(id)?.lastSeenMs,
       incarnation: this.#peers.get(id)?.incarnation,
     }));

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { CLUSTER_LIMITS } from "../limits.ts";
-import { Presence, type PresenceNotice } from "./failure_detector.ts";
+import { FailureDetector, type FailureNotice } from "./failure_detector.ts";
 
 function at(ms: number) {
   return { wallMs: 0, monotonicMs: ms };
@@ -9,11 +9,11 @@ function at(ms: number) {
 
 function start() {
   const said: string[] = [];
-  const presence = new Presence({
+  const presence = new FailureDetector({
     self: 1,
     incarnation: 7,
     members: () => [3, 1, 2],
-    ports: { notice: (notice: PresenceNotice) => said.push(`${notice.kind} ${notice.id}`) },
+    ports: { notice: (notice: FailureNotice) => said.push(`${notice.kind} ${notice.id}`) },
     now: at(0),
   });
   return { presence, said, flush: () => said.splice(0) };
@@ -21,22 +21,22 @@ function start() {
 
 Deno.test("presence: found, lost after the limit, found again", () => {
   const { presence, flush } = start();
-  deepStrictEqual(presence.present(at(0)), [1]);
+  deepStrictEqual(presence.live(at(0)), [1]);
   presence.heard(3, 30, at(10));
-  deepStrictEqual(presence.present(at(10)), [1, 3]);
-  deepStrictEqual(presence.present(at(10 + CLUSTER_LIMITS.suspectMs)), [1, 3]);
+  deepStrictEqual(presence.live(at(10)), [1, 3]);
+  deepStrictEqual(presence.live(at(10 + CLUSTER_LIMITS.suspectMs)), [1, 3]);
   presence.tick(at(10 + CLUSTER_LIMITS.suspectMs));
   deepStrictEqual(flush(), ["memberFound 3"]);
-  const late = at(11 + CLUSTER_LIMITS.suspectMs);
-  deepStrictEqual(presence.present(late), [1]);
-  presence.tick(late);
-  presence.tick(late);
+  const latest = at(11 + CLUSTER_LIMITS.suspectMs);
+  deepStrictEqual(presence.live(latest), [1]);
+  presence.tick(latest);
+  presence.tick(latest);
   deepStrictEqual(flush(), ["memberLost 3"]);
   presence.heard(3, 30, at(9_000));
   deepStrictEqual(flush(), ["memberFound 3"]);
   deepStrictEqual(presence.peers(at(9_000)), [
-    { id: 3, present: true, lastSeenMs: 9_000, incarnation: 30 },
-    { id: 2, present: false, lastSeenMs: undefined, incarnation: undefined },
+    { id: 3, live: true, lastSeenMs: 9_000, incarnation: 30 },
+    { id: 2, live: false, lastSeenMs: undefined, incarnation: undefined },
   ]);
 });
 
@@ -46,7 +46,7 @@ Deno.test("presence: a restart is noticed once, and late datagrams of the former
   strictEqual(presence.heard(2, 21, at(100)), true);
   strictEqual(presence.heard(2, 20, at(1_500)), false);
   deepStrictEqual(flush(), ["memberFound 2", "memberRestarted 2"]);
-  deepStrictEqual(presence.present(at(1_700)), [1]);
+  deepStrictEqual(presence.live(at(1_700)), [1]);
 });
 
 Deno.test("presence: a late datagram that passed for a new process costs no more than the limit", () => {
@@ -80,7 +80,7 @@ Deno.test("presence: another process with this node's own id is said once and ne
   deepStrictEqual(flush(), ["duplicateId 1"]);
 });
 
-Deno.test("presence: present() is who was heard within the limit, and found and lost alternate", () => {
+Deno.test("presence: live() is who was heard within the limit, and found and lost alternate", () => {
   const step = fc.record({ from: fc.constantFrom(2, 3), wait: fc.nat(2_000) });
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
     const { presence, said } = start();
@@ -92,7 +92,7 @@ Deno.test("presence: present() is who was heard within the limit, and found and 
       presence.heard(from, from, at(ms));
       last.set(from, ms);
       const expected = [2, 3].filter((id) => ms - (last.get(id) ?? -1e9) <= CLUSTER_LIMITS.suspectMs);
-      deepStrictEqual(presence.present(at(ms)), [1, ...expected]);
+      deepStrictEqual(presence.live(at(ms)), [1, ...expected]);
     }
     for (const id of [2, 3]) {
       const changes = said.filter((line) => line.endsWith(String(id)));

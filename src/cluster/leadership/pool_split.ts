@@ -18,7 +18,7 @@ import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { NodeId } from "../wire/messages.ts";
 
 /** One pool, divided. Block `i` starts at `pool.first + i * blockSize`; the last one may be shorter. */
-export interface PoolDivision {
+export interface SplitPool {
   readonly pool: Range;
   readonly blockSize: number;
   /** Owner per block, 0: nobody yet. */
@@ -28,7 +28,7 @@ export interface PoolDivision {
 }
 
 /** What a division depends on. */
-export interface DivisionInput {
+export interface SplitInput {
   /** Nodes that serve, ascending. */
   readonly serving: readonly NodeId[];
   /** Nodes that keep what they have but get nothing: lost or not synced a moment ago. */
@@ -44,7 +44,7 @@ export interface DivisionInput {
 }
 
 /** The undivided pools. */
-export function undivided(pools: readonly Range[]): PoolDivision[] {
+export function undivided(pools: readonly Range[]): SplitPool[] {
   const sizes = blockSizes(pools);
   return pools.map((pool, number) => {
     const blockSize = sizes[number] as number;
@@ -54,13 +54,13 @@ export function undivided(pools: readonly Range[]): PoolDivision[] {
 }
 
 /** The addresses of one block. */
-export function blockRange(division: PoolDivision, block: number): Range {
+export function blockRange(division: SplitPool, block: number): Range {
   const first = division.pool.first + block * division.blockSize;
   return { first, last: Math.min(division.pool.last, first + division.blockSize - 1) };
 }
 
 /** The ranges a node may use, neighbours merged. */
-export function rangesOf(division: PoolDivision, node: NodeId): Range[] {
+export function rangesOf(division: SplitPool, node: NodeId): Range[] {
   const ranges: Range[] = [];
   let open: { first: Ipv4; last: Ipv4 } | undefined;
   division.owners.forEach((owner, block) => {
@@ -74,27 +74,27 @@ export function rangesOf(division: PoolDivision, node: NodeId): Range[] {
 
 /** Divides all pools anew; a pool that stays as it is is the same object. `move: false`: only what has no owner moves. */
 export function divide(
-  divisions: readonly PoolDivision[],
-  input: DivisionInput,
+  divisions: readonly SplitPool[],
+  input: SplitInput,
   move: boolean,
-): readonly PoolDivision[] {
+): readonly SplitPool[] {
   if (input.serving.length === 0) return divisions;
-  const next = divisions.map((division, pool) => new Divider(division, pool, input).divide(move));
+  const next = divisions.map((division, pool) => new PoolSplit(division, pool, input).divide(move));
   return next.every((division, pool) => division === divisions[pool]) ? divisions : next;
 }
 
 /** One pool on its way to its next division. */
-class Divider {
-  readonly #before: PoolDivision;
+class PoolSplit {
+  readonly #before: SplitPool;
   readonly #pool: number;
-  readonly #input: DivisionInput;
+  readonly #input: SplitInput;
   readonly #owners: NodeId[];
   readonly #from: NodeId[];
   /** Estimated free addresses per serving node. */
   readonly #free = new Map<NodeId, number>();
   #changed = false;
 
-  constructor(before: PoolDivision, pool: number, input: DivisionInput) {
+  constructor(before: SplitPool, pool: number, input: SplitInput) {
     this.#before = before;
     this.#pool = pool;
     this.#input = input;
@@ -103,7 +103,7 @@ class Divider {
     for (const node of input.serving) this.#free.set(node, this.#freeOf(node));
   }
 
-  divide(move: boolean): PoolDivision {
+  divide(move: boolean): SplitPool {
     this.#divideUnowned();
     if (move) { for (const node of this.#input.serving) this.#supply(node); }
     return this.#changed ? { ...this.#before, owners: this.#owners, from: this.#from } : this.#before;

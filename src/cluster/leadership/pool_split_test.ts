@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { BLOCK_LIMITS } from "../../lease/table/blocks.ts";
 import { type Range, rangeSize } from "../../net/ipv4.ts";
 import type { NodeId } from "../wire/messages.ts";
-import { blockRange, divide, type DivisionInput, type PoolDivision, rangesOf, undivided } from "./pool_split.ts";
+import { blockRange, divide, rangesOf, type SplitInput, type SplitPool, undivided } from "./pool_split.ts";
 
 function pool(size: number, first = 0x0a000001): Range {
   return { first, last: first + size - 1 };
 }
 
-function input(serving: NodeId[], more: Partial<DivisionInput> = {}): DivisionInput {
+function input(serving: NodeId[], more: Partial<SplitInput> = {}): SplitInput {
   return {
     serving,
     resting: [],
@@ -22,26 +22,26 @@ function input(serving: NodeId[], more: Partial<DivisionInput> = {}): DivisionIn
 }
 
 /** Blocks per node. */
-function counts(division: PoolDivision, nodes: NodeId[]): number[] {
+function counts(division: SplitPool, nodes: NodeId[]): number[] {
   return nodes.map((node) => division.owners.filter((owner) => owner === node).length);
 }
 
-function divided(size: number, nodes: NodeId[]): PoolDivision {
-  return divide(undivided([pool(size)]), input(nodes), false)[0] as PoolDivision;
+function divided(size: number, nodes: NodeId[]): SplitPool {
+  return divide(undivided([pool(size)]), input(nodes), false)[0] as SplitPool;
 }
 
-function moved(before: PoolDivision, after: PoolDivision): number {
+function moved(before: SplitPool, after: SplitPool): number {
   return before.owners.filter((owner, block) => owner !== after.owners[block]).length;
 }
 
 /** Everybody acknowledged. */
-function settled(division: PoolDivision): PoolDivision {
+function settled(division: SplitPool): SplitPool {
   return { ...division, from: division.from.map(() => 0) };
 }
 
 Deno.test("ranges: blocks are powers of two and cover the pool", () => {
   for (const size of [1, 2, 3, 63, 64, 65, 250, 65_536, 1_000_000]) {
-    const [division] = undivided([pool(size)]) as [PoolDivision];
+    const [division] = undivided([pool(size)]) as [SplitPool];
     ok(Number.isInteger(Math.log2(division.blockSize)));
     ok(division.owners.length <= BLOCK_LIMITS.perPool);
     const total = division.owners.reduce((sum, _, block) => sum + rangeSize(blockRange(division, block)), 0);
@@ -74,16 +74,16 @@ Deno.test("ranges: one address goes to whoever wants it, once the owner acknowle
   const wanted = divide([before], input([1, 2, 3], { free, wants: (node) => node === 3 }), true);
   deepStrictEqual(wanted[0]?.owners, [3]);
   deepStrictEqual(wanted[0]?.from, [1]);
-  deepStrictEqual(rangesOf(wanted[0] as PoolDivision, 3), []);
-  const later = divide([settled(wanted[0] as PoolDivision)], input([1, 2, 3], { free: (node) => +(node === 3) }), true);
-  deepStrictEqual(rangesOf(later[0] as PoolDivision, 3), [pool(1)]);
+  deepStrictEqual(rangesOf(wanted[0] as SplitPool, 3), []);
+  const later = divide([settled(wanted[0] as SplitPool)], input([1, 2, 3], { free: (node) => +(node === 3) }), true);
+  deepStrictEqual(rangesOf(later[0] as SplitPool, 3), [pool(1)]);
 });
 
 Deno.test("ranges: a node that joins gets its share and nothing else moves", () => {
   for (const count of [1, 2, 4, 8]) {
     const nodes = Array.from({ length: count }, (_, index) => index + 1);
     const before = divided(65_536, nodes);
-    const [after] = divide([before], input([...nodes, 9]), true) as [PoolDivision];
+    const [after] = divide([before], input([...nodes, 9]), true) as [SplitPool];
     const share = counts(after, [9])[0] as number;
     strictEqual(moved(before, after), share);
     ok(Math.abs(share - 64 / (count + 1)) < 1.01, `${share} of ${count + 1}`);
@@ -95,7 +95,7 @@ Deno.test("ranges: a lost node's blocks go to the others, without waiting for it
   const before = divided(65_536, [1, 2, 3]);
   const resting = divide([before], input([1, 3], { resting: [2] }), true);
   strictEqual(resting[0], before);
-  const [after] = divide([before], input([1, 3]), true) as [PoolDivision];
+  const [after] = divide([before], input([1, 3]), true) as [SplitPool];
   strictEqual(moved(before, after), counts(before, [2])[0]);
   deepStrictEqual(counts(after, [1, 3]), [32, 32]);
   ok(after.from.every((node) => node === 0));
@@ -107,7 +107,7 @@ Deno.test("ranges: a low node is topped up to the mean, a node above half of it 
   const rich = 21_000;
   strictEqual(divide([before], input([1, 2, 3], { free: free({ 1: 9_000, 2: rich, 3: rich }) }), true)[0], before);
   const [after] = divide([before], input([1, 2, 3], { free: free({ 1: 100, 2: rich, 3: rich }) }), true) as [
-    PoolDivision,
+    SplitPool,
   ];
   const gained = (counts(after, [1])[0] as number) - (counts(before, [1])[0] as number);
   ok(gained >= 13 && gained <= 15, `${gained} blocks of 1024`);
@@ -124,7 +124,7 @@ Deno.test("ranges: the block with the most free addresses moves", () => {
     [before],
     input([1, 2], { free: (node) => node === 2 ? 2 : 0, freeIn: ({ first }) => used.has(first) ? 0 : 1 }),
     true,
-  ) as [PoolDivision];
+  ) as [SplitPool];
   strictEqual(moved(before, after), 1);
   ok([40, 41].includes(after.owners.findIndex((owner, block) => owner !== before.owners[block])));
 });
@@ -145,7 +145,7 @@ const life = fc.record({
 Deno.test("ranges: in any life every block has one serving owner, and the division comes to rest", () => {
   fc.assert(
     fc.property(life, ({ size, steps }) => {
-      let divisions: readonly PoolDivision[] = undivided([pool(size)]);
+      let divisions: readonly SplitPool[] = undivided([pool(size)]);
       const used = new Uint8Array(size);
       const serving = new Set<NodeId>([5]);
       const freeIn = ({ first, last }: Range) => {
@@ -153,7 +153,7 @@ Deno.test("ranges: in any life every block has one serving owner, and the divisi
         for (let address = first; address <= last; address++) if (used[address - pool(size).first] === 0) free++;
         return free;
       };
-      const only = () => divisions[0] as PoolDivision;
+      const only = () => divisions[0] as SplitPool;
       const freeOf = (node: NodeId) => rangesOf(only(), node).reduce((sum, range) => sum + freeIn(range), 0);
       const round = () => {
         const nodes = [...serving].sort();

@@ -10,11 +10,11 @@ import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
 
 /** A node begins or ceases to know of a majority. */
-export type StatusNotice = { readonly kind: "majorityFound" } | { readonly kind: "majorityLost" };
+export type QuorumNotice = { readonly kind: "majorityFound" } | { readonly kind: "majorityLost" };
 
-export interface StatusPorts {
+export interface QuorumStatusPorts {
   broadcast(message: ClusterStatus): void;
-  notice(notice: StatusNotice): void;
+  notice(notice: QuorumNotice): void;
 }
 
 /** What the election says, read at every use. */
@@ -35,11 +35,11 @@ export interface KnownStatus {
 }
 
 /** Cluster status, on both ends. */
-export class Status {
+export class QuorumStatus {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
-  readonly #ports: StatusPorts;
+  readonly #ports: QuorumStatusPorts;
   #newest: KnownStatus | undefined;
   #had = false;
 
@@ -48,7 +48,7 @@ export class Status {
     /** All members, this one too; read at every use. */
     members: () => readonly NodeId[];
     leadership: Leadership;
-    ports: StatusPorts;
+    ports: QuorumStatusPorts;
   }) {
     this.#self = options.self;
     this.#members = options.members;
@@ -79,7 +79,7 @@ export class Status {
    * Whether a majority is there as far as this node knows: a leader said so within `statusMs`, even if it is gone by now and
    * another one is being elected. Alone in its cluster a node is the majority.
    */
-  hasMajority(now: Instant): boolean {
+  hasQuorum(now: Instant): boolean {
     if (this.#members().length === 1) return this.#members()[0] === this.#self;
     const newest = this.#newest;
     if (newest === undefined || !newest.majority) return false;
@@ -103,7 +103,7 @@ export class Status {
   }
 
   #say(now: Instant): void {
-    const has = this.hasMajority(now);
+    const has = this.hasQuorum(now);
     if (has === this.#had) return;
     this.#had = has;
     this.#ports.notice({ kind: has ? "majorityFound" : "majorityLost" });

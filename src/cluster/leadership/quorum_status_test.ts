@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
-import { type Leadership, Status } from "./quorum_status.ts";
+import { type Leadership, QuorumStatus } from "./quorum_status.ts";
 
 function at(ms: number) {
   return { wallMs: 0, monotonicMs: ms };
@@ -11,7 +11,7 @@ function at(ms: number) {
 function start(self: NodeId, members: NodeId[], leadership: Leadership) {
   const sent: ClusterStatus[] = [];
   const said: string[] = [];
-  const status = new Status({
+  const status = new QuorumStatus({
     self,
     members: () => members,
     leadership,
@@ -34,40 +34,40 @@ Deno.test("status: the leader speaks every interval and at once after a change",
   status.tick(at(2_020), [1, 2, 3]);
   deepStrictEqual(sent.at(-1)?.present, [1, 2, 3]);
   strictEqual(sent.length, 6);
-  strictEqual(status.hasMajority(at(2_020)), true);
+  strictEqual(status.hasQuorum(at(2_020)), true);
   status.tick(at(2_040), [3]);
   strictEqual(sent.at(-1)?.majority, false);
-  strictEqual(status.hasMajority(at(2_040)), false);
+  strictEqual(status.hasQuorum(at(2_040)), false);
 });
 
 Deno.test("status: a follower knows of a majority for statusMs after a leader said so, also while another one is elected", () => {
   const leadership = { role: "follower" as const, term: 4, leader: 3 as NodeId | undefined };
   const { status, sent, said } = start(1, [1, 2, 3], leadership);
-  strictEqual(status.hasMajority(at(0)), false);
+  strictEqual(status.hasQuorum(at(0)), false);
   status.receive(3, statusOf(4), at(0));
-  strictEqual(status.hasMajority(at(CLUSTER_LIMITS.statusMs)), true);
+  strictEqual(status.hasQuorum(at(CLUSTER_LIMITS.statusMs)), true);
   status.tick(at(CLUSTER_LIMITS.statusMs), [1, 2, 3]);
   status.tick(at(CLUSTER_LIMITS.statusMs + 1), [1, 2, 3]);
   deepStrictEqual(said, ["majorityFound", "majorityLost"]);
   status.receive(3, statusOf(3), at(3_000));
-  strictEqual(status.hasMajority(at(3_000)), false);
+  strictEqual(status.hasQuorum(at(3_000)), false);
   status.receive(3, statusOf(4, false), at(3_000));
-  strictEqual(status.hasMajority(at(3_000)), false);
+  strictEqual(status.hasQuorum(at(3_000)), false);
   status.receive(3, statusOf(4), at(3_000));
-  strictEqual(status.hasMajority(at(3_000)), true);
+  strictEqual(status.hasQuorum(at(3_000)), true);
   leadership.leader = undefined;
-  strictEqual(status.hasMajority(at(3_000)), true);
+  strictEqual(status.hasQuorum(at(3_000)), true);
   leadership.leader = 2;
   leadership.term = 5;
-  strictEqual(status.hasMajority(at(3_000 + CLUSTER_LIMITS.statusMs)), true);
-  strictEqual(status.hasMajority(at(3_001 + CLUSTER_LIMITS.statusMs)), false);
+  strictEqual(status.hasQuorum(at(3_000 + CLUSTER_LIMITS.statusMs)), true);
+  strictEqual(status.hasQuorum(at(3_001 + CLUSTER_LIMITS.statusMs)), false);
   strictEqual(sent.length, 0, "a follower says nothing");
 });
 
 Deno.test("status: a node alone always has its majority; somebody who was removed never", () => {
   const leadership = { role: "follower" as const, term: 0, leader: undefined };
-  strictEqual(start(1, [1], leadership).status.hasMajority(at(1e9)), true);
-  strictEqual(start(2, [1], leadership).status.hasMajority(at(1e9)), false);
+  strictEqual(start(1, [1], leadership).status.hasQuorum(at(1e9)), true);
+  strictEqual(start(2, [1], leadership).status.hasQuorum(at(1e9)), false);
 });
 
 Deno.test("status: whatever arrives, the term of the newest never falls and strangers are not heard", () => {
@@ -86,7 +86,7 @@ Deno.test("status: whatever arrives, the term of the newest never falls and stra
         heardMs = ms;
       }
       strictEqual(status.newest?.term ?? 0, term);
-      strictEqual(status.hasMajority(at(ms)), ms - heardMs <= CLUSTER_LIMITS.statusMs);
+      strictEqual(status.hasQuorum(at(ms)), ms - heardMs <= CLUSTER_LIMITS.statusMs);
     }
   }));
 });

@@ -11,15 +11,15 @@ import type { Range } from "../../net/ipv4.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, RangeAllocation } from "../wire/messages.ts";
-import { blockRange, divide, type PoolDivision, rangesOf, undivided } from "./pool_split.ts";
-import { type HeldRanges, type RangeHolder, WANTED } from "./range_allotment.ts";
+import { blockRange, divide, rangesOf, type SplitPool, undivided } from "./pool_split.ts";
+import { type AllottedRanges, type RangeAllotment, WANTED } from "./range_allotment.ts";
 import type { Leadership } from "./quorum_status.ts";
 
 export type RangesNotice =
   /** The division changed; `moved` addresses have another owner than before. */
   { readonly kind: "rangesDivided"; readonly term: number; readonly version: number; readonly moved: number };
 
-export interface RangePlannerPorts {
+export interface RangeAllocatorPorts {
   send(to: NodeId, message: RangeAllocation): void;
   notice(notice: RangesNotice): void;
 }
@@ -68,17 +68,17 @@ function isSameList(a: readonly NodeId[], b: readonly NodeId[]): boolean {
 }
 
 /** Divides the pools while this node leads. */
-export class RangePlanner {
+export class RangeAllocator {
   readonly #self: NodeId;
   readonly #pools: () => readonly Range[];
   readonly #leadership: Leadership;
-  readonly #holder: RangeHolder;
-  readonly #ports: RangePlannerPorts;
+  readonly #holder: RangeAllotment;
+  readonly #ports: RangeAllocatorPorts;
   readonly #freeIn: (range: Range) => number;
   #term = 0;
   #sinceMs = 0;
   #version = 0;
-  #divided: readonly PoolDivision[] | undefined;
+  #divided: readonly SplitPool[] | undefined;
   #dividedFor: readonly Range[] = [];
   /** The version in which blocks were last taken from a node. */
   readonly #taken = new Map<NodeId, number>();
@@ -97,8 +97,8 @@ export class RangePlanner {
     pools: () => readonly Range[];
     leadership: Leadership;
     /** This node's own ranges: a leader tells itself without a message. */
-    holder: RangeHolder;
-    ports: RangePlannerPorts;
+    holder: RangeAllotment;
+    ports: RangeAllocatorPorts;
     /** Free addresses in a range by the lease table; at most a block's worth is asked at a time. */
     freeIn: (range: Range) => number;
   }) {
@@ -116,7 +116,7 @@ export class RangePlanner {
   }
 
   /** The division; undefined on a follower, and on a leader that is still asking around. */
-  get divisions(): readonly PoolDivision[] | undefined {
+  get divisions(): readonly SplitPool[] | undefined {
     return this.#divided;
   }
 
@@ -172,7 +172,7 @@ export class RangePlanner {
     for (const map of [this.#copies, this.#servedMs, this.#wants, this.#taken]) map.clear();
   }
 
-  #learn(from: NodeId, held: HeldRanges, ms: number): void {
+  #learn(from: NodeId, held: AllottedRanges, ms: number): void {
     const version = held.term === this.#term ? held.version : 0;
     const copy = this.#copies.get(from);
     if (copy === undefined) this.#copies.set(from, { ...NO_COPY, ranges: held.ranges, version });
@@ -220,7 +220,7 @@ export class RangePlanner {
   }
 
   /** The division as its owners remember it. A block that two claim is the higher one's until it is divided anew. */
-  #recall(pools: readonly Range[]): PoolDivision[] {
+  #recall(pools: readonly Range[]): SplitPool[] {
     return undivided(pools).map((division) => ({
       ...division,
       owners: division.owners.map((_, block) => {
@@ -239,7 +239,7 @@ export class RangePlanner {
   }
 
   /** Blocks whose former owner acknowledged, or is gone, are free for the new one. */
-  #acknowledged(divisions: readonly PoolDivision[], present: readonly NodeId[]): readonly PoolDivision[] {
+  #acknowledged(divisions: readonly SplitPool[], present: readonly NodeId[]): readonly SplitPool[] {
     let changed = false;
     const next = divisions.map((division) => {
       const isWaiting = (node: NodeId) =>
@@ -251,7 +251,7 @@ export class RangePlanner {
     return changed ? next : divisions;
   }
 
-  #note(before: readonly PoolDivision[], next: readonly PoolDivision[], ms: number): void {
+  #note(before: readonly SplitPool[], next: readonly SplitPool[], ms: number): void {
     let moved = 0;
     next.forEach((division, pool) =>
       division.owners.forEach((owner, block) => {

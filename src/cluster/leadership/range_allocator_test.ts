@@ -4,8 +4,8 @@ import type { Range } from "../../net/ipv4.ts";
 import { rangeSize } from "../../net/ipv4.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, RangeAllocation } from "../wire/messages.ts";
-import { RangeHolder, RANGES_FACT } from "./range_allotment.ts";
-import { RangePlanner } from "./range_allocator.ts";
+import { RangeAllotment, RANGES_FACT } from "./range_allotment.ts";
+import { RangeAllocator } from "./range_allocator.ts";
 import type { Leadership } from "./quorum_status.ts";
 
 const TICK_MS = 20;
@@ -18,8 +18,8 @@ interface Node {
   readonly id: NodeId;
   readonly leadership: { role: Leadership["role"]; term: number; leader: NodeId | undefined };
   readonly facts: Map<string, string>;
-  holder: RangeHolder;
-  planner: RangePlanner;
+  holder: RangeAllotment;
+  planner: RangeAllocator;
   up: boolean;
 }
 
@@ -78,9 +78,14 @@ class Cluster {
         }),
     };
     const { leadership } = node;
-    const holder: RangeHolder = new RangeHolder({ self: id, leadership, stored: node.facts.get(RANGES_FACT), ports });
+    const holder: RangeAllotment = new RangeAllotment({
+      self: id,
+      leadership,
+      stored: node.facts.get(RANGES_FACT),
+      ports,
+    });
     node.holder = holder;
-    node.planner = new RangePlanner({
+    node.planner = new RangeAllocator({
       self: id,
       pools: () => this.pools,
       leadership,
@@ -270,7 +275,7 @@ Deno.test("planner: the only address of a pool goes to the node that wants it, l
 Deno.test("holder: an older allocation, another sender, and an unreadable fact are nothing", () => {
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
   const ports = { send: () => {}, persist: () => {} };
-  const holder = new RangeHolder({ self: 1, leadership, stored: "{", ports });
+  const holder = new RangeAllotment({ self: 1, leadership, stored: "{", ports });
   deepStrictEqual(holder.held, { term: 0, version: 0, ranges: [] });
   const say = (from: number, term: number, version: number) =>
     holder.receive(from, {
@@ -343,7 +348,7 @@ Deno.test("holder: a disk that went back to an older allocation is noticed and t
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
   const ports = { send: (_to: number, message: RangeAllocation) => sent.push(message), persist: () => {} };
   const stored = JSON.stringify({ term: 5, version: 2, ranges: [[]] });
-  const holder = new RangeHolder({ self: 1, leadership, stored, ports });
+  const holder = new RangeAllotment({ self: 1, leadership, stored, ports });
   for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) holder.tick(at(ms));
   deepStrictEqual(sent, [{ type: "rangeAllocation", report: true, term: 5, version: 2, ranges: [[]] }]);
 });

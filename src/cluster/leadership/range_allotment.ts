@@ -19,27 +19,27 @@ export const RANGES_FACT = "ranges";
 /** In a report: this node lacks an address of the pool. 0.0.0.0 is in no pool. */
 export const WANTED: Range = { first: UNSPECIFIED, last: UNSPECIFIED };
 
-export interface RangeHolderPorts extends FactPorts {
+export interface RangeAllotmentPorts extends FactPorts {
   send(to: NodeId, message: RangeAllocation): void;
 }
 
 /** What a node holds. */
-export interface HeldRanges {
+export interface AllottedRanges {
   readonly term: number;
   readonly version: number;
   readonly ranges: readonly (readonly Range[])[];
 }
 
-const NOTHING: HeldRanges = { term: 0, version: 0, ranges: [] };
+const NOTHING: AllottedRanges = { term: 0, version: 0, ranges: [] };
 
 /** One node's ranges. */
-export class RangeHolder {
+export class RangeAllotment {
   readonly #self: NodeId;
   readonly #leadership: Leadership;
-  readonly #ports: RangeHolderPorts;
+  readonly #ports: RangeAllotmentPorts;
   readonly #changed: ((ranges: readonly (readonly Range[])[]) => void) | undefined;
-  #held: HeldRanges;
-  #durable: HeldRanges;
+  #held: AllottedRanges;
+  #durable: AllottedRanges;
   readonly #wanted = new Set<number>();
   #reportAtMs = 0;
 
@@ -48,7 +48,7 @@ export class RangeHolder {
     leadership: Leadership;
     /** The fact `RANGES_FACT`. */
     stored: string | undefined;
-    ports: RangeHolderPorts;
+    ports: RangeAllotmentPorts;
     /** Runs when the ranges are others than before. */
     changed?: (ranges: readonly (readonly Range[])[]) => void;
   }) {
@@ -61,12 +61,12 @@ export class RangeHolder {
   }
 
   /** What this node may allocate from, by pool. */
-  get held(): HeldRanges {
+  get held(): AllottedRanges {
     return this.#held;
   }
 
   /** What it could show after a crash. */
-  get durable(): HeldRanges {
+  get durable(): AllottedRanges {
     return this.#durable;
   }
 
@@ -129,7 +129,7 @@ export class RangeHolder {
 }
 
 /** Reads the fact. What can't be read is nothing: the leader says it again. */
-function read(stored: string | undefined): HeldRanges {
+function read(stored: string | undefined): AllottedRanges {
   if (stored === undefined) return NOTHING;
   try {
     const { term, version, ranges } = JSON.parse(stored);

@@ -71,9 +71,9 @@ Deno.test("membership: a change waits until every member has everything of the e
   const add = { kind: "add", member: member(4) } as const;
   match(String(Object.values(leader.membership.change(add, { ...LEADS, leads: false }))), /does not lead/);
   for (const id of [1, 2]) leader.membership.settled(id);
-  const early = leader.membership.change(add, LEADS);
-  strictEqual(early.ok, false);
-  match(early.ok ? "" : early.problem, /members 3 do not have everything of epoch 1/);
+  const earliest = leader.membership.change(add, LEADS);
+  strictEqual(earliest.ok, false);
+  match(earliest.ok ? "" : earliest.problem, /members 3 do not have everything of epoch 1/);
   leader.membership.settled(3);
   deepStrictEqual(leader.membership.change(add, LEADS), { ok: true, epoch: 2 });
   strictEqual(leader.membership.epoch, 1, "it holds once it is on disk");

@@ -9,18 +9,18 @@ import { accept, AGREEMENT_RULES, end, type EndRecord, isLive, type LockRecord }
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { AnchoredClock, type Bounds, type Instant } from "../../lease/agreement/clock.ts";
 import { ANCHOR_LIFETIME_MS, MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
-import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { unionSlots } from "../../lease/agreement/union.ts";
 import { compareVersions, NO_VERSION, type Version } from "../../lease/agreement/version.ts";
-import { AnchorRounds } from "./clock_sync.ts";
+import { ClockSync } from "./clock_sync.ts";
 import { Join } from "../sync/join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import { Membership } from "../membership/membership.ts";
-import { type Outcome, Proposer } from "../../lease/agreement/proposer.ts";
-import { scrubbed } from "../sync/anti_entropy.ts";
-import { client, LEASE_MS, START_MS, Tabletop, X, Y } from "../testing/replica_table.ts";
+import { type Decision, Proposer } from "../../lease/agreement/proposer.ts";
+import { mergeSlot } from "../sync/anti_entropy.ts";
+import { client, LEASE_MS, ReplicaTable, START_MS, X, Y } from "../testing/replica_table.ts";
 
 const A = client(1);
 const B = client(2);
@@ -29,7 +29,7 @@ const NOW = at(START_MS);
 const HOUR_MS = 3_600_000;
 
 function at(ms: number): Bounds {
-  return { late: ms, early: ms };
+  return { latest: ms, earliest: ms };
 }
 
 function version(clock: number): Version {
@@ -37,16 +37,31 @@ function version(clock: number): Version {
 }
 
 function lock(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): LockRecord {
-  return { client: of, version: version(clock), hold: START_MS + LEASE_MS, cv: NO_VERSION, sole: true, ...extra };
+  return {
+    client: of,
+    version: version(clock),
+    lockedUntil: START_MS + LEASE_MS,
+    committedVersion: NO_VERSION,
+    singleVersion: true,
+    ...extra,
+  };
 }
 
 /** A lease that is known to be committed, as repair carries it. */
 function committed(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): LockRecord {
-  return lock(of, clock, { cv: version(clock), sole: false, ...extra });
+  return lock(of, clock, { committedVersion: version(clock), singleVersion: false, ...extra });
 }
 
 function ending(kind: EndRecord["kind"], of: ClientKey, clock: number, extra: Partial<EndRecord> = {}): EndRecord {
-  return { kind, client: of, version: version(clock), replaces: NO_VERSION, cv: NO_VERSION, until: 0, ...extra };
+  return {
+    kind,
+    client: of,
+    version: version(clock),
+    replaces: NO_VERSION,
+    committedVersion: NO_VERSION,
+    until: 0,
+    ...extra,
+  };
 }
 
 /** One node's slot of one address, with what its answers were. */
@@ -57,7 +72,9 @@ class Acceptor {
     const { slot, answer } = accept(this.slot, record, time, MAX_LEASE_MS);
     this.slot = slot;
     // "Accept" means: locked for this client at least until that hold (case 3).
-    if (answer.ok) ok(slot.state === "bound" && slot.client === record.client && slot.hold >= record.hold);
+    if (answer.ok) {
+      ok(slot.state === "bound" && slot.client === record.client && slot.lockedUntil >= record.lockedUntil);
+    }
     return answer.ok ? "accept" : answer.reason;
   }
 
@@ -77,12 +94,12 @@ function proposer(members: number) {
   const start: Instant = { wallMs: START_MS, monotonicMs: 1_000 };
   clock.anchor(start);
   const durable: ((now: Instant) => void)[] = [];
-  const outcomes: Outcome[] = [];
+  const outcomes: Decision[] = [];
   const proposer = new Proposer({
     self: 1,
     table,
     clock,
-    mint: new VersionMint({ node: 1, incarnation: 77 }),
+    mint: new HybridClock({ node: 1, incarnation: 77 }),
     membership: { size: members },
     limits: { maxLeaseMs: MAX_LEASE_MS },
     ports: { persist: (_row, then) => void durable.push(then), propagate: () => {}, committed: () => {} },
@@ -110,7 +127,7 @@ Deno.test("case 1: the abort of a renewal leaves the running lease", () => {
   n3.take(lock(B, 1));
   for (const node of [n1, n2]) strictEqual(node.take(lock(A, 2)), "accept");
   // n3 missed B's release. A renews through n1; n2's accept is slow.
-  const renewal = lock(A, 3, { hold: START_MS + 2 * LEASE_MS });
+  const renewal = lock(A, 3, { lockedUntil: START_MS + 2 * LEASE_MS });
   deepStrictEqual([n1, n2, n3].map((node) => node.take(renewal)), ["accept", "accept", "conflict"]);
   const abort = ending("aborted", A, 4, { replaces: renewal.version });
   for (const node of [n1, n2, n3]) node.end(abort);
@@ -127,16 +144,18 @@ Deno.test("case 2: a committed record of an ended lease does not come back over 
   const [n1, n2, n3] = acceptors();
   for (const node of [n1, n2, n3]) node.take(committed(A, 1));
   // n3 misses A's release, and B's request is on its way.
-  for (const node of [n1, n2]) node.end(ending("released", A, 2, { replaces: version(1), cv: version(1) }), true);
+  for (const node of [n1, n2]) {
+    node.end(ending("released", A, 2, { replaces: version(1), committedVersion: version(1) }), true);
+  }
   for (const node of [n1, n2]) strictEqual(node.take(lock(B, 3)), "accept");
   const stale = n3.slot;
   strictEqual(n1.take(committed(A, 1)), "conflict", "a certificate beats lower versions only");
   const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
-  strictEqual(scrubbed(n2.slot, stale, NOW, options), undefined);
+  strictEqual(mergeSlot(n2.slot, stale, NOW, options), undefined);
   // Nor over the release by itself.
   const released = new Acceptor();
   released.take(committed(A, 1));
-  released.end(ending("released", A, 2, { replaces: version(1), cv: version(1) }), true);
+  released.end(ending("released", A, 2, { replaces: version(1), committedVersion: version(1) }), true);
   strictEqual(released.take(committed(A, 1)), "stale", "versions only rise");
 });
 
@@ -151,17 +170,17 @@ Deno.test("case 3: a late copy of an old proposal is not accepted by a slot that
 });
 
 Deno.test("case 4: one client through two nodes, the newer version with the earlier end: the later end holds", () => {
-  const longer = lock(A, 1, { hold: START_MS + LEASE_MS });
-  const shorter = lock(A, 2, { hold: START_MS + LEASE_MS / 2 });
+  const longer = lock(A, 1, { lockedUntil: START_MS + LEASE_MS });
+  const shorter = lock(A, 2, { lockedUntil: START_MS + LEASE_MS / 2 });
   const [n1] = acceptors();
   deepStrictEqual([n1.take(longer), n1.take(shorter)], ["accept", "accept"]);
-  deepStrictEqual([n1.slot.hold, n1.slot.version], [longer.hold, shorter.version]);
-  strictEqual(n1.take(lock(B, 3), at(shorter.hold + MARGIN_MS)), "conflict");
-  strictEqual(n1.take(lock(B, 4), at(longer.hold + MARGIN_MS)), "accept");
+  deepStrictEqual([n1.slot.lockedUntil, n1.slot.version], [longer.lockedUntil, shorter.version]);
+  strictEqual(n1.take(lock(B, 3), at(shorter.lockedUntil + MARGIN_MS)), "conflict");
+  strictEqual(n1.take(lock(B, 4), at(longer.lockedUntil + MARGIN_MS)), "accept");
 });
 
 Deno.test("case 5: accepts that arrive after the abort are not counted", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   const asked = table.request(1, A);
   table.deliver(1, 2);
   table.deliver(1, 3);
@@ -173,14 +192,14 @@ Deno.test("case 5: accepts that arrive after the abort are not counted", () => {
   table.deliver(2, 1);
   table.deliver(3, 1);
   strictEqual(asked.outcome, "timeout");
-  deepStrictEqual([table.slot(1).state, table.slot(1).cv], ["aborted", NO_VERSION]);
+  deepStrictEqual([table.slot(1).state, table.slot(1).committedVersion], ["aborted", NO_VERSION]);
 });
 
 Deno.test("case 6: a release ends what it covers, not the client's later request that was merged into the slot", () => {
   const [n1, n2, n3] = acceptors();
   for (const node of [n1, n2, n3]) node.take(committed(A, 1));
   // A releases through n1, whose clock is ahead, and asks again through n2 before the release is heard of there.
-  const release = ending("released", A, 9, { replaces: version(1), cv: version(1) });
+  const release = ending("released", A, 9, { replaces: version(1), committedVersion: version(1) });
   n1.end(release, true);
   const again = lock(A, 5);
   for (const node of [n2, n3]) strictEqual(node.take(again), "accept");
@@ -193,12 +212,12 @@ Deno.test("case 6: a release ends what it covers, not the client's later request
   // What is exactly the released version goes, and so does what is known to be committed up to then.
   const exact = new Acceptor();
   exact.take(lock(A, 1));
-  exact.end({ ...release, cv: NO_VERSION });
+  exact.end({ ...release, committedVersion: NO_VERSION });
   strictEqual(exact.slot.state, "released");
 });
 
 Deno.test("case 7: a new REQUEST does not join a proposal that is older than the client's RELEASE", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   const before = table.request(1, A, { xid: 1 });
   // A releases through n2, which n1 has not heard of; then it asks anew.
   const again = table.request(1, A, { xid: 2 });
@@ -218,7 +237,7 @@ Deno.test("case 7: a new REQUEST does not join a proposal that is older than the
 });
 
 Deno.test("case 8: an answer is for its own records; a lost reject is not covered by the next accept", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   strictEqual(table.request(2, B).outcome, "undecided");
   table.lose(2, 1);
   table.lose(2, 3);
@@ -232,7 +251,7 @@ Deno.test("case 8: an answer is for its own records; a lost reject is not covere
 });
 
 Deno.test("case 9: an answer to an earlier process decides nothing of its successor with the same numbers", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   table.request(1, A);
   table.fsync(1);
   table.deliver(1, 2);
@@ -252,7 +271,7 @@ Deno.test("case 9: an answer to an earlier process decides nothing of its succes
 });
 
 Deno.test("case 10: a sync answers no proposal, whatever its source had received and rejected", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   // n2 keeps X for B, whose request went nowhere else, and rejects A's.
   table.request(2, B);
   table.lose(2, 1);
@@ -280,7 +299,7 @@ Deno.test("case 10: a sync answers no proposal, whatever its source had received
 });
 
 Deno.test("case 11: a commit note names its records, and certifies a slot at exactly their version", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   // X stays undecided, as n2 keeps it for B; Y, which has the higher number, is committed.
   table.request(2, B);
   table.lose(2, 1);
@@ -295,12 +314,15 @@ Deno.test("case 11: a commit note names its records, and certifies a slot at exa
   deepStrictEqual([undecided.outcome, decided.outcome], ["undecided", "committed"]);
   table.pass(2, [1]);
   table.deliver(1, 3);
-  deepStrictEqual([table.slot(3, X).cv, table.slot(3, Y).cv], [NO_VERSION, table.slot(3, Y).version]);
+  deepStrictEqual([table.slot(3, X).committedVersion, table.slot(3, Y).committedVersion], [
+    NO_VERSION,
+    table.slot(3, Y).version,
+  ]);
   // A slot that has moved on since is not certified by a note for the version before.
   const leases = new LeaseTable({ pools: [{ first: X, last: X }], reserved: [] });
   leases.set(X, { ...lock(A, 5), state: "bound" }, NO_DETAIL);
   leases.certify(X, version(4));
-  deepStrictEqual(leases.get(X).cv, NO_VERSION);
+  deepStrictEqual(leases.get(X).committedVersion, NO_VERSION);
 });
 
 Deno.test("case 12: the lease is shorter by the time that passed, by the clock that no step moves", () => {
@@ -342,7 +364,7 @@ Deno.test("case 14: five nodes, two wrong clocks that agree, and a proposer whos
   deepStrictEqual(answers, ["conflict", "conflict", "conflict", "accept", "accept"]);
   // Nor do two wrong clocks that agree with each other anchor a third node of five.
   const lone = new AnchoredClock();
-  const rounds = new AnchorRounds(lone, { size: 5 });
+  const rounds = new ClockSync(lone, { size: 5 });
   for (const { to, message } of rounds.tick(now(2 * HOUR_MS), [2, 3, 4, 5])) {
     const wallMs = now(to === 2 ? 2 * HOUR_MS : 0).wallMs;
     rounds.receive(to, { type: "timeAnswer", probe: message.probe, wallMs }, now(2 * HOUR_MS));
@@ -359,13 +381,13 @@ Deno.test("case 15: the margin covers the skew between three clocks and the clie
   const clientSlackMs = 10_000;
   const trueEndMs = START_MS + LEASE_MS + clientSlackMs;
   const [n1] = acceptors();
-  n1.take(lock(A, 1, { hold: START_MS + slow + LEASE_MS }), at(START_MS + fast));
+  n1.take(lock(A, 1, { lockedUntil: START_MS + slow + LEASE_MS }), at(START_MS + fast));
   strictEqual(n1.take(lock(B, 2), at(trueEndMs - 1 + fast)), "conflict");
   strictEqual(n1.take(lock(B, 3), at(trueEndMs + fast)), "accept", "and no more than that");
 });
 
 Deno.test("case 16: a node without a majority confirms nothing, not even a lease that runs", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   const granted = table.request(1, A);
   table.fsync(1);
   table.exchange();
@@ -397,14 +419,14 @@ Deno.test("case 17: a new disk that syncs a phantom first does not forget the le
   deepStrictEqual([both?.slot.state, both?.slot.version], ["blocked", version(5)]);
   const [certified] = pulled({ ...phantom, slot: { ...phantom.slot, version: version(3) } }, {
     ...lease,
-    slot: { ...lease.slot, cv: version(4) },
+    slot: { ...lease.slot, committedVersion: version(4) },
   }) ?? [];
   strictEqual(certified?.slot.client, A);
-  strictEqual(unionSlots(phantom.slot, lease.slot, NOW).hold, phantom.slot.hold);
+  strictEqual(unionSlots(phantom.slot, lease.slot, NOW).lockedUntil, phantom.slot.lockedUntil);
 });
 
 Deno.test("case 18: an accept of a lost disk counts no more by the time its successor asks for slots", () => {
-  const table = new Tabletop(5);
+  const table = new ReplicaTable(5);
   const asked = table.request(1, A);
   table.fsync(1);
   table.deliver(1, 5);
@@ -426,17 +448,17 @@ Deno.test("case 18: an accept of a lost disk counts no more by the time its succ
 });
 
 Deno.test("case 19: a version is not used twice, though a disk was lost and the clock fell back", () => {
-  const before = new VersionMint({ node: 1, incarnation: 7 });
-  const after = new VersionMint({ node: 1, incarnation: 8 });
+  const before = new HybridClock({ node: 1, incarnation: 7 });
+  const after = new HybridClock({ node: 1, incarnation: 8 });
   const first = before.mint(START_MS);
   const again = after.mint(START_MS);
   ok(compareVersions(first, again) !== 0);
   // A slot that still has the first is no accept of the second: not for another client, nor as a duplicate.
   const [n1] = acceptors();
   n1.take({ ...lock(A, 1), version: again });
-  strictEqual(n1.take({ ...lock(A, 1, { hold: START_MS + 9 * LEASE_MS }), version: first }), "stale");
+  strictEqual(n1.take({ ...lock(A, 1, { lockedUntil: START_MS + 9 * LEASE_MS }), version: first }), "stale");
   // The incarnation that a process starts with is a random one of 2^32.
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   table.request(1, A);
   const lost = table.slot(1).version;
   table.start(1);
@@ -445,9 +467,9 @@ Deno.test("case 19: a version is not used twice, though a disk was lost and the 
 });
 
 Deno.test("case 20: a machine that is restored from a snapshot votes no more until it has joined anew", () => {
-  const table = new Tabletop(3);
+  const table = new ReplicaTable(3);
   const snapshot = table.snapshot(3);
-  for (let starts = 0; starts < 2; starts++) {
+  for (let bootCount = 0; bootCount < 2; bootCount++) {
     table.start(3);
     table.exchange();
   }
@@ -471,14 +493,14 @@ Deno.test("case 21: a record from a clock far ahead is refused, not repaired, an
   const [n1, n2] = acceptors();
   // Hours ahead: refused, so that the address is not blocked for longer than any lease.
   const farMs = START_MS + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
-  strictEqual(n2.take(lock(A, 1, { hold: farMs + 1 })), "insane");
+  strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs + 1 })), "insane");
   strictEqual(n2.slot, FREE_SLOT);
-  strictEqual(n2.take(lock(A, 1, { hold: farMs })), "accept");
+  strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs })), "accept");
   // Its own node took it, by its own clock. Nobody takes what is not committed from there.
-  n1.take(lock(B, 2, { hold: farMs + HOUR_MS }), at(START_MS + 2 * HOUR_MS));
+  n1.take(lock(B, 2, { lockedUntil: farMs + HOUR_MS }), at(START_MS + 2 * HOUR_MS));
   const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
-  strictEqual(scrubbed(FREE_SLOT, n1.slot, NOW, options), undefined);
-  strictEqual(scrubbed(FREE_SLOT, n2.slot, NOW, options), undefined);
+  strictEqual(mergeSlot(FREE_SLOT, n1.slot, NOW, options), undefined);
+  strictEqual(mergeSlot(FREE_SLOT, n2.slot, NOW, options), undefined);
   // And the proposal without a majority is undone there.
   n1.end(ending("aborted", B, 3, { replaces: version(2) }));
   strictEqual(n1.take(lock(A, 4)), "accept");
@@ -488,14 +510,16 @@ Deno.test("case 22: a dead lease that was known to be committed yields to its su
   const [n1, n2, n3] = acceptors();
   for (const node of [n1, n2, n3]) node.take(committed(A, 1));
   // n3 misses A's release, and n1 and n2 no longer have it: B's lease has taken its place.
-  for (const node of [n1, n2]) node.end(ending("released", A, 2, { replaces: version(1), cv: version(1) }), true);
+  for (const node of [n1, n2]) {
+    node.end(ending("released", A, 2, { replaces: version(1), committedVersion: version(1) }), true);
+  }
   for (const node of [n1, n2]) node.take(lock(B, 3));
   strictEqual(n3.take(lock(B, 3)), "conflict");
   const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
-  const repaired = scrubbed(n3.slot, { ...n1.slot, cv: version(3) }, NOW, options);
+  const repaired = mergeSlot(n3.slot, { ...n1.slot, committedVersion: version(3) }, NOW, options);
   deepStrictEqual([repaired?.client, repaired?.version], [B, version(3)]);
   // In a union the same.
-  const union = unionSlots(n3.slot, { ...n1.slot, cv: version(3) }, NOW);
+  const union = unionSlots(n3.slot, { ...n1.slot, committedVersion: version(3) }, NOW);
   deepStrictEqual([union.state, union.client], ["bound", B]);
 });
 
@@ -533,7 +557,7 @@ Deno.test("case 23: one change of the members at a time, each complete before th
   membership.settled(4);
   strictEqual(change(5), "epoch 3");
   // The new member has an empty disk: it neither answers nor proposes before it has synced.
-  const table = new Tabletop(4);
+  const table = new ReplicaTable(4);
   table.start(4, new Map());
   table.pass(2, [4]);
   const asked = table.request(1, A);

@@ -30,7 +30,7 @@ interface Agreement {
 }
 
 /** Round trips with all other members. */
-export class AnchorRounds {
+export class ClockSync {
   readonly #clock: AnchoredClock;
   readonly #members: { readonly size: number };
   readonly #sent = new Map<number, { to: NodeId; at: Instant }>();

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { AnchoredClock } from "../../lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../../lease/agreement/limits.ts";
-import { AnchorRounds } from "./clock_sync.ts";
+import { ClockSync } from "./clock_sync.ts";
 
 const WALL = 1_700_000_000_000;
 const at = (ms: number, jump = 0) => ({ wallMs: WALL + ms + jump, monotonicMs: ms });
@@ -9,7 +9,7 @@ const at = (ms: number, jump = 0) => ({ wallMs: WALL + ms + jump, monotonicMs: m
 /** Three members: this one, and two whose clocks are off by so much. */
 function rounds(offsets: readonly [number, number], delayMs = 10) {
   const clock = new AnchoredClock();
-  const anchor = new AnchorRounds(clock, { size: 3 });
+  const anchor = new ClockSync(clock, { size: 3 });
   const round = (ms: number, jump = 0) => {
     for (const { to, message } of anchor.tick(at(ms, jump), [2, 3])) {
       const wallMs = WALL + ms + delayMs / 2 + (offsets[to - 2] ?? 0);
@@ -40,12 +40,12 @@ Deno.test("anchor: a jump is not confirmed by members whose clocks did not jump"
   cluster.round(0);
   for (let ms = 1_000; ms < 30_000; ms += 1_000) cluster.round(ms, 60_000);
   strictEqual(cluster.clock.fault(at(30_000, 60_000)), "wallJumped");
-  strictEqual(cluster.clock.bounds(at(30_000, 60_000))?.early, WALL + 30_000);
+  strictEqual(cluster.clock.bounds(at(30_000, 60_000))?.earliest, WALL + 30_000);
 });
 
 Deno.test("anchor: an answer that was not asked for, or comes from another member, is nothing", () => {
   const clock = new AnchoredClock();
-  const anchor = new AnchorRounds(clock, { size: 3 });
+  const anchor = new ClockSync(clock, { size: 3 });
   const [probe] = anchor.tick(at(0), [2, 3]);
   anchor.receive(3, { type: "timeAnswer", probe: probe?.message.probe ?? 0, wallMs: WALL }, at(5));
   anchor.receive(2, { type: "timeAnswer", probe: 99, wallMs: WALL }, at(5));
@@ -54,7 +54,7 @@ Deno.test("anchor: an answer that was not asked for, or comes from another membe
 
 Deno.test("anchor: a node alone agrees with itself, but believes no jump of its own", () => {
   const clock = new AnchoredClock();
-  const anchor = new AnchorRounds(clock, { size: 1 });
+  const anchor = new ClockSync(clock, { size: 1 });
   anchor.tick(at(0), []);
   strictEqual(clock.fault(at(0)), undefined);
   for (let ms = 1_000; ms < 60_000; ms += 1_000) anchor.tick(at(ms, 60_000), []);

@@ -20,12 +20,12 @@ import type { NodeId, SlotAnswer, SlotQuery } from "../wire/messages.ts";
  * Whether a slot says that a client holds no running lease here. An undecided proposal of somebody else says nothing, nor
  * does a blocked address: whose it is could not be told from the slots that it was made of.
  */
-export function contradicts(slot: Slot, client: ClientKey, time: Bounds): boolean {
+export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
   if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
-  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.cv, slot.version) === 0;
+  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
 }
 
-export interface InquiryPorts {
+export interface NakQuorumPorts {
   broadcast(message: SlotQuery): void;
   send(to: NodeId, message: SlotAnswer): void;
 }
@@ -42,11 +42,11 @@ interface Open {
 const OPEN_MAX = 1_024;
 
 /** The questions of one node, and its answers to others. */
-export class Inquiry {
+export class NakQuorum {
   readonly #table: LeaseTable;
   readonly #clock: AnchoredClock;
   readonly #members: { readonly others: readonly NodeId[] };
-  readonly #ports: InquiryPorts;
+  readonly #ports: NakQuorumPorts;
   /** In the order in which they were asked. */
   readonly #open = new Map<number, Open>();
   #next: number;
@@ -58,7 +58,7 @@ export class Inquiry {
     members: { readonly others: readonly NodeId[] };
     /** Uniform in [0, 1). */
     random: () => number;
-    ports: InquiryPorts;
+    ports: NakQuorumPorts;
   }) {
     // Answers to an earlier process of this node must not pass for answers to this one.
     this.#next = Math.floor(options.random() * 2 ** 40);
@@ -71,7 +71,7 @@ export class Inquiry {
   /** Asks about one client and address; `contradicted` runs at most once, perhaps before this returns. */
   ask(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
     const time = this.#clock.bounds(now);
-    if (time === undefined || !contradicts(this.#table.get(address), client, time)) return;
+    if (time === undefined || !deniesLease(this.#table.get(address), client, time)) return;
     if (this.#members.others.length === 0) return contradicted(now);
     if (this.#open.size >= OPEN_MAX) return;
     const query = this.#next++;
@@ -84,14 +84,14 @@ export class Inquiry {
     const time = this.#clock.bounds(now);
     if (time === undefined) return;
     const slot = this.#table.get(address);
-    this.#ports.send(from, { type: "slotAnswer", query, contradicts: contradicts(slot, client, time) });
+    this.#ports.send(from, { type: "slotAnswer", query, deniesLease: deniesLease(slot, client, time) });
   }
 
   /** Takes a member's answer. */
   receive(from: NodeId, answer: SlotAnswer, now: Instant): void {
     const open = this.#open.get(answer.query);
     const { others } = this.#members;
-    if (open === undefined || !answer.contradicts || !others.includes(from)) return;
+    if (open === undefined || !answer.deniesLease || !others.includes(from)) return;
     open.contradicting.add(from);
     // This node's own slot is one of the majority's.
     if (open.contradicting.size + 1 < Math.floor((others.length + 1) / 2) + 1) return;
@@ -99,7 +99,7 @@ export class Inquiry {
     const time = this.#clock.bounds(now);
     if (now.monotonicMs - open.startedMs > PROPOSAL_MS || time === undefined) return;
     // What was proposed here meanwhile counts, too.
-    if (contradicts(this.#table.get(open.address), open.client, time)) open.contradicted(now);
+    if (deniesLease(this.#table.get(open.address), open.client, time)) open.contradicted(now);
   }
 
   /** Forgets what nobody answered in time. */

@@ -5,12 +5,12 @@ import { MARGIN_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { FREE_SLOT, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { NO_VERSION } from "../../lease/agreement/version.ts";
-import { contradicts, Inquiry } from "./nak_quorum.ts";
+import { deniesLease, NakQuorum } from "./nak_quorum.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 
 const START = 1_700_000_000_000;
 const at = (ms: number) => ({ wallMs: START + ms, monotonicMs: ms });
-const TIME = { late: START, early: START };
+const TIME = { latest: START, earliest: START };
 const ADDRESS = 0x0a000001;
 const client = (octet: number) =>
   clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
@@ -19,20 +19,32 @@ const B = client(2);
 const VERSION = { clock: 5, node: 1, incarnation: 7 };
 
 function bound(of: typeof A, changes: Partial<Slot> = {}): Slot {
-  return { state: "bound", client: of, version: VERSION, hold: START + 60_000, cv: VERSION, sole: true, ...changes };
+  return {
+    state: "bound",
+    client: of,
+    version: VERSION,
+    lockedUntil: START + 60_000,
+    committedVersion: VERSION,
+    singleVersion: true,
+    ...changes,
+  };
 }
 
 Deno.test("inquiry: what a slot says of a client's lease", () => {
-  strictEqual(contradicts(FREE_SLOT, A, TIME), true, "nobody ever held it");
-  strictEqual(contradicts(bound(B), A, TIME), true, "another client's committed lease");
-  strictEqual(contradicts(bound(B, { cv: NO_VERSION }), A, TIME), false, "an undecided proposal may yet be aborted");
-  strictEqual(contradicts(bound(A), A, TIME), false);
-  strictEqual(contradicts(bound(A, { cv: NO_VERSION }), A, TIME), false);
-  strictEqual(contradicts(bound(A, { hold: START - MARGIN_MS }), A, TIME), true, "it ended");
-  strictEqual(contradicts(bound(A, { state: "released", hold: 0 }), A, TIME), true);
-  strictEqual(contradicts(bound(A, { state: "declined" }), A, TIME), true, "declined is nobody's");
-  strictEqual(contradicts(bound(B, { state: "blocked" }), A, TIME), false, "it may be A's lease that is blocked");
-  strictEqual(contradicts(bound(B, { state: "blocked", hold: START - MARGIN_MS }), A, TIME), true);
+  strictEqual(deniesLease(FREE_SLOT, A, TIME), true, "nobody ever held it");
+  strictEqual(deniesLease(bound(B), A, TIME), true, "another client's committed lease");
+  strictEqual(
+    deniesLease(bound(B, { committedVersion: NO_VERSION }), A, TIME),
+    false,
+    "an undecided proposal may yet be aborted",
+  );
+  strictEqual(deniesLease(bound(A), A, TIME), false);
+  strictEqual(deniesLease(bound(A, { committedVersion: NO_VERSION }), A, TIME), false);
+  strictEqual(deniesLease(bound(A, { lockedUntil: START - MARGIN_MS }), A, TIME), true, "it ended");
+  strictEqual(deniesLease(bound(A, { state: "released", lockedUntil: 0 }), A, TIME), true);
+  strictEqual(deniesLease(bound(A, { state: "declined" }), A, TIME), true, "declined is nobody's");
+  strictEqual(deniesLease(bound(B, { state: "blocked" }), A, TIME), false, "it may be A's lease that is blocked");
+  strictEqual(deniesLease(bound(B, { state: "blocked", lockedUntil: START - MARGIN_MS }), A, TIME), true);
 });
 
 function asking(self: Slot, others: NodeId[] = [2, 3]) {
@@ -41,7 +53,7 @@ function asking(self: Slot, others: NodeId[] = [2, 3]) {
   const clock = new AnchoredClock();
   clock.anchor(at(0));
   const said: ClusterMessage[] = [];
-  const inquiry = new Inquiry({
+  const inquiry = new NakQuorum({
     table,
     clock,
     members: { others },
@@ -50,8 +62,8 @@ function asking(self: Slot, others: NodeId[] = [2, 3]) {
   });
   let refused = 0;
   inquiry.ask(ADDRESS, A, at(0), () => refused++);
-  const answer = (from: NodeId, contradicts: boolean, ms = 10) =>
-    inquiry.receive(from, { type: "slotAnswer", query: 0, contradicts }, at(ms));
+  const answer = (from: NodeId, deniesLease: boolean, ms = 10) =>
+    inquiry.receive(from, { type: "slotAnswer", query: 0, deniesLease }, at(ms));
   return { table, inquiry, said, answer, refused: () => refused };
 }
 

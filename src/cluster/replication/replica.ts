@@ -14,13 +14,13 @@ import {
   type LockRecord,
 } from "../../lease/agreement/rule.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
-import type { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseDetail, LeaseRow, Writes } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Version } from "../../lease/agreement/version.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import { AnchorRounds, type PeerClock } from "./clock_sync.ts";
-import { Completeness, type MemberView, type SlotState } from "../sync/state_sync.ts";
+import { ClockSync, type PeerClock } from "./clock_sync.ts";
+import { type MemberView, type SlotState, StateSync } from "../sync/state_sync.ts";
 import type { DiskIdentity } from "../sync/disk_identity.ts";
 import { IncomingStreams, NAMED_MAX } from "./incoming_streams.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -94,7 +94,7 @@ export interface ReplicaOptions {
   readonly members: MemberView;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  readonly mint: VersionMint;
+  readonly mint: HybridClock;
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
   /** Durable facts as they were at the start. */
@@ -108,7 +108,7 @@ export interface ReplicaOptions {
   readonly learned: () => boolean;
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   readonly joined: (formed: boolean) => void;
-  readonly forgot: (now: Instant) => void;
+  readonly fenced: (now: Instant) => void;
   readonly safeguards?: Partial<Safeguards>;
   readonly now: Instant;
 }
@@ -128,10 +128,10 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #safeguards: Safeguards;
   readonly #proposer: Proposer;
-  readonly #completeness: Completeness;
+  readonly #completeness: StateSync;
   readonly #outgoing = new OutgoingStream();
   readonly #incoming = new IncomingStreams();
-  readonly #anchor: AnchorRounds;
+  readonly #anchor: ClockSync;
   /** Own undecided locks by the clock of their version, which this process mints once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
@@ -151,7 +151,7 @@ export class Replica {
         return members.others.length + 1;
       },
     };
-    this.#anchor = new AnchorRounds(clock, size, Math.floor(options.random() * 2 ** 40));
+    this.#anchor = new ClockSync(clock, size, Math.floor(options.random() * 2 ** 40));
     this.#proposer = new Proposer({
       self,
       table,
@@ -166,7 +166,7 @@ export class Replica {
         committed: (address, version) => this.#committed(address, version),
       },
     });
-    this.#completeness = new Completeness({
+    this.#completeness = new StateSync({
       ...options,
       rules,
       joined: (formed) => {
@@ -174,9 +174,9 @@ export class Replica {
         this.#saidMs = -Infinity;
         options.joined(formed);
       },
-      forgot: (now) => {
+      fenced: (now) => {
         this.#proposer.dropAll(now);
-        options.forgot(now);
+        options.fenced(now);
       },
     });
   }
@@ -265,7 +265,7 @@ export class Replica {
     for (const { to, message } of this.#anchor.tick(now, members.others)) ports.send(to, message);
     for (const { origin, incarnation, missing } of this.#incoming.gaps(now.monotonicMs)) {
       this.counters.repairsAsked += 1;
-      ports.send(origin, { type: "repair", incarnation, missing });
+      ports.send(origin, { type: "retransmit", incarnation, missing });
     }
     const due = now.monotonicMs - this.#saidMs >= CLUSTER_LIMITS.heartbeatMs;
     if (this.#outgoing.waiting || due) this.#send(now, due);
@@ -285,7 +285,7 @@ export class Replica {
         return this.#batch(from, incarnation, message, now);
       case "leaseAck":
         return this.#answers(from, incarnation, message, now);
-      case "repair":
+      case "retransmit":
         if (message.incarnation !== this.#options.incarnation) return;
         for (const batch of this.#outgoing.repair(message.missing)) {
           this.counters.repairsServed += 1;
@@ -316,8 +316,8 @@ export class Replica {
   }
 
   /** Starts as blank as a new disk. */
-  forget(now: Instant): void {
-    this.#completeness.forget(now);
+  fence(now: Instant): void {
+    this.#completeness.fence(now);
   }
 
   get #alone(): boolean {
@@ -360,7 +360,7 @@ export class Replica {
   /** `tells`: it is time to say what changes slowly, too. */
   #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean): LeaseBatch {
     const { free, ...facts } = this.#options.heartbeat();
-    const { diskId, starts, generation } = this.identity;
+    const { diskId, bootCount, diskGeneration } = this.identity;
     return {
       type: "leaseBatch",
       ...batch,
@@ -370,8 +370,8 @@ export class Replica {
       synced: this.synced,
       settled: this.settled,
       diskId,
-      starts,
-      generation,
+      bootCount,
+      diskGeneration,
     };
   }
 

@@ -20,7 +20,7 @@ function record(address: number): StreamRecord {
     client,
     version: version(address),
     replaces: NO_VERSION,
-    cv: NO_VERSION,
+    committedVersion: NO_VERSION,
     until: 0,
   };
   return { kind: "end", address, detail: NO_DETAIL, record: end };

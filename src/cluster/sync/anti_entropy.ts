@@ -15,35 +15,35 @@ import type { PageRequest } from "./snapshot_pull.ts";
  * How often a page is asked for, and when it is asked of somebody else, as it has not come. A page a second passes a million
  * leases in half an hour; after something was missed there is hardly a pause.
  */
-const UNHURRIED = { pageMs: 1_000, answerMs: 2_000 } as const;
-const HURRIED = { pageMs: 20, answerMs: 500 } as const;
+const NORMAL = { pageMs: 1_000, answerMs: 2_000 } as const;
+const EXPEDITED = { pageMs: 20, answerMs: 500 } as const;
 
 /** The walk of one node. */
-export class Scrub {
+export class AntiEntropy {
   #source: NodeId | undefined;
   #after: Ipv4 | -1 = -1;
   #askedMs = -Infinity;
   #waiting = false;
   #turn = 0;
   /** Voters walked through since something was missed; all others are walked through in a hurry. Undefined: nothing was. */
-  #walked: Set<NodeId> | undefined;
+  #merged: Set<NodeId> | undefined;
 
   /** Something was missed: walks through every other voter from its beginning, as soon as it is there. */
-  hurry(): void {
-    this.#walked = new Set();
+  expedite(): void {
+    this.#merged = new Set();
     this.#source = undefined;
     this.#waiting = false;
   }
 
   /** How many voters were walked through since something was missed. */
-  get walked(): number {
-    return this.#walked?.size ?? Infinity;
+  get merged(): number {
+    return this.#merged?.size ?? Infinity;
   }
 
   /** The page to ask for now, if any. */
   tick(now: Instant, voters: readonly NodeId[]): PageRequest | undefined {
     const wanted = this.#wanted(voters);
-    const pace = wanted.hurried ? HURRIED : UNHURRIED;
+    const pace = wanted.hurried ? EXPEDITED : NORMAL;
     const patience = this.#waiting ? pace.answerMs : pace.pageMs;
     if (now.monotonicMs - this.#askedMs < patience) return undefined;
     const gone = this.#source === undefined || !wanted.from.includes(this.#source);
@@ -61,7 +61,7 @@ export class Scrub {
     this.#waiting = false;
     if (chunk.more) this.#after = chunk.rows.at(-1)?.address ?? -1;
     else {
-      this.#walked?.add(from);
+      this.#merged?.add(from);
       this.#next(voters);
     }
     return chunk.rows;
@@ -75,14 +75,14 @@ export class Scrub {
 
   /** Those that were not walked through since something was missed; else all, without haste. */
   #wanted(voters: readonly NodeId[]): { readonly from: readonly NodeId[]; readonly hurried: boolean } {
-    const walked = this.#walked;
+    const walked = this.#merged;
     const left = walked === undefined ? [] : voters.filter((id) => !walked.has(id));
     return left.length > 0 ? { from: left, hurried: true } : { from: voters, hurried: false };
   }
 }
 
 /** What a slot becomes by another voter's: only committed leases and ends are taken; undefined when nothing changes. */
-export function scrubbed(
+export function mergeSlot(
   slot: Slot,
   theirs: Slot,
   time: Bounds,
@@ -90,16 +90,21 @@ export function scrubbed(
 ): Slot | undefined {
   if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
     // The record as it was minted, never against another version: it ends here what it would have ended then.
-    const { state: kind, client, version, hold: until, ended: { replaces, cv } } = theirs;
-    return options.rules.end(slot, { kind, client, version, replaces, cv, until }, time, false);
+    const { state: kind, client, version, lockedUntil: until, ended: { replaces, committedVersion } } = theirs;
+    return options.rules.end(slot, { kind, client, version, replaces, committedVersion, until }, time, false);
   }
-  if (theirs.state !== "bound" || theirs.client === undefined || theirs.cv.clock === 0) return undefined;
+  if (theirs.state !== "bound" || theirs.client === undefined || theirs.committedVersion.clock === 0) return undefined;
   if (slot.state === "bound" && slot.client === theirs.client && compareVersions(theirs.version, slot.version) <= 0) {
     // The own client, an older version: it only tells what is committed.
-    const cv = maxVersion(slot.cv, theirs.cv);
-    return compareVersions(cv, slot.cv) === 0 ? undefined : { ...slot, cv };
+    const committedVersion = maxVersion(slot.committedVersion, theirs.committedVersion);
+    return compareVersions(committedVersion, slot.committedVersion) === 0 ? undefined : { ...slot, committedVersion };
   }
-  const { client, version, hold, cv } = theirs;
-  const taken = options.rules.accept(slot, { client, version, hold, cv, sole: false }, time, options.maxLeaseMs);
+  const { client, version, lockedUntil, committedVersion } = theirs;
+  const taken = options.rules.accept(
+    slot,
+    { client, version, lockedUntil, committedVersion, singleVersion: false },
+    time,
+    options.maxLeaseMs,
+  );
   return taken.answer.ok ? taken.slot : undefined;
 }

@@ -3,10 +3,10 @@ import { AGREEMENT_RULES, end } from "../../lease/agreement/rule.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
 import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
 import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
-import { Scrub, scrubbed } from "./anti_entropy.ts";
+import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 
 const NOW = 1_000_000_000;
-const TIME = { late: NOW, early: NOW };
+const TIME = { latest: NOW, earliest: NOW };
 const OPTIONS = { rules: AGREEMENT_RULES, maxLeaseMs: 3_600_000 };
 const at = (ms: number) => ({ wallMs: NOW + ms, monotonicMs: ms });
 
@@ -18,28 +18,35 @@ function version(clock: number): Version {
   return { clock, node: 1, incarnation: 7 };
 }
 
-function bound(of: ClientKey, clock: number, cv: Version = NO_VERSION): Slot {
-  return { state: "bound", client: of, version: version(clock), hold: NOW + 60_000, cv, sole: true };
+function bound(of: ClientKey, clock: number, committedVersion: Version = NO_VERSION): Slot {
+  return {
+    state: "bound",
+    client: of,
+    version: version(clock),
+    lockedUntil: NOW + 60_000,
+    committedVersion,
+    singleVersion: true,
+  };
 }
 
 const A = client(1);
 const B = client(2);
 
 Deno.test("scrub: what nobody knows to be committed is not taken (case 21)", () => {
-  strictEqual(scrubbed(FREE_SLOT, bound(A, 5), TIME, OPTIONS), undefined);
-  const taken = scrubbed(FREE_SLOT, bound(A, 5, version(5)), TIME, OPTIONS);
-  deepStrictEqual(taken, { ...bound(A, 5, version(5)), sole: false });
+  strictEqual(mergeSlot(FREE_SLOT, bound(A, 5), TIME, OPTIONS), undefined);
+  const taken = mergeSlot(FREE_SLOT, bound(A, 5, version(5)), TIME, OPTIONS);
+  deepStrictEqual(taken, { ...bound(A, 5, version(5)), singleVersion: false });
 });
 
 Deno.test("scrub: a committed lease replaces a phantom of lower version, not a lock of a higher one (cases 2 and 22)", () => {
-  strictEqual(scrubbed(bound(B, 4), bound(A, 6, version(6)), TIME, OPTIONS)?.client, A);
-  strictEqual(scrubbed(bound(B, 7), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+  strictEqual(mergeSlot(bound(B, 4), bound(A, 6, version(6)), TIME, OPTIONS)?.client, A);
+  strictEqual(mergeSlot(bound(B, 7), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
 });
 
 Deno.test("scrub: the own client's older version tells only what is committed", () => {
   const mine = bound(A, 8);
-  deepStrictEqual(scrubbed(mine, bound(A, 6, version(6)), TIME, OPTIONS), { ...mine, cv: version(6) });
-  strictEqual(scrubbed(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+  deepStrictEqual(mergeSlot(mine, bound(A, 6, version(6)), TIME, OPTIONS), { ...mine, committedVersion: version(6) });
+  strictEqual(mergeSlot(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
 });
 
 Deno.test("scrub: an end is handed on as it was, and ends what it would have ended then (case 6)", () => {
@@ -48,15 +55,15 @@ Deno.test("scrub: an end is handed on as it was, and ends what it would have end
     client: A,
     version: version(9),
     replaces: version(6),
-    cv: version(6),
+    committedVersion: version(6),
     until: 0,
   } as const;
   const theirs = end(bound(A, 6), release, TIME, true) as Slot;
-  deepStrictEqual(scrubbed(bound(A, 5), theirs, TIME, OPTIONS), theirs, "known to be committed");
-  deepStrictEqual(scrubbed(FREE_SLOT, theirs, TIME, OPTIONS), theirs, "nobody's lock");
-  strictEqual(scrubbed(bound(A, 8), theirs, TIME, OPTIONS), undefined, "a later request of the client");
-  strictEqual(scrubbed(bound(B, 5), theirs, TIME, OPTIONS), undefined, "another client's lock");
-  strictEqual(scrubbed(theirs, theirs, TIME, OPTIONS), undefined);
+  deepStrictEqual(mergeSlot(bound(A, 5), theirs, TIME, OPTIONS), theirs, "known to be committed");
+  deepStrictEqual(mergeSlot(FREE_SLOT, theirs, TIME, OPTIONS), theirs, "nobody's lock");
+  strictEqual(mergeSlot(bound(A, 8), theirs, TIME, OPTIONS), undefined, "a later request of the client");
+  strictEqual(mergeSlot(bound(B, 5), theirs, TIME, OPTIONS), undefined, "another client's lock");
+  strictEqual(mergeSlot(theirs, theirs, TIME, OPTIONS), undefined);
 });
 
 Deno.test("scrub: an abort ends a lock that consists of nothing else (case 1), a decline rests as long as it did", () => {
@@ -65,20 +72,20 @@ Deno.test("scrub: an abort ends a lock that consists of nothing else (case 1), a
     client: A,
     version: version(9),
     replaces: version(6),
-    cv: version(6),
+    committedVersion: version(6),
     until: 0,
   } as const;
   const aborted = end(bound(A, 6), abort, TIME, false) as Slot;
-  deepStrictEqual(scrubbed(bound(A, 6), aborted, TIME, OPTIONS), aborted);
-  strictEqual(scrubbed({ ...bound(A, 6), sole: false }, aborted, TIME, OPTIONS), undefined);
-  strictEqual(scrubbed(bound(A, 5), aborted, TIME, OPTIONS), undefined);
+  deepStrictEqual(mergeSlot(bound(A, 6), aborted, TIME, OPTIONS), aborted);
+  strictEqual(mergeSlot({ ...bound(A, 6), singleVersion: false }, aborted, TIME, OPTIONS), undefined);
+  strictEqual(mergeSlot(bound(A, 5), aborted, TIME, OPTIONS), undefined);
 
   const declined = end(bound(A, 6), { ...abort, kind: "declined", until: NOW + 90_000 }, TIME, true) as Slot;
-  strictEqual(scrubbed(bound(A, 6), declined, TIME, OPTIONS)?.hold, NOW + 90_000);
+  strictEqual(mergeSlot(bound(A, 6), declined, TIME, OPTIONS)?.lockedUntil, NOW + 90_000);
 });
 
 Deno.test("scrub: walks through one voter after the other, page by page; a silent one is passed over", () => {
-  const scrub = new Scrub();
+  const scrub = new AntiEntropy();
   const row = (address: number): LeaseRow => ({ address, slot: bound(A, 5), detail: NO_DETAIL });
   const asked = (ms: number) => {
     const output = scrub.tick(at(ms), [2, 3]);
@@ -95,25 +102,25 @@ Deno.test("scrub: walks through one voter after the other, page by page; a silen
 });
 
 Deno.test("scrub: after something was missed, each other voter is walked through soon, whenever it appears", () => {
-  const scrub = new Scrub();
+  const scrub = new AntiEntropy();
   const asked = (ms: number, voters: number[]) => {
     const output = scrub.tick(at(ms), voters);
     return output && [output.to, output.page.after];
   };
   const answer = (from: number, voters: number[]) =>
     scrub.receive(from, { type: "syncChunk", rows: [], more: false }, voters);
-  strictEqual(scrub.walked, Infinity);
+  strictEqual(scrub.merged, Infinity);
   deepStrictEqual(asked(0, [2]), [2, -1]);
-  scrub.hurry();
+  scrub.expedite();
   strictEqual(asked(10, []), undefined, "nobody votes yet");
   deepStrictEqual(answer(2, [2]), [], "what was asked for before the loss does not count");
   deepStrictEqual(asked(40, [2]), [2, -1]);
   answer(2, [2]);
-  strictEqual(scrub.walked, 1);
+  strictEqual(scrub.merged, 1);
   strictEqual(asked(80, [2]), undefined, "done with all who are there: without haste");
   deepStrictEqual(asked(100, [2, 3]), [3, -1]);
   answer(3, [2, 3]);
-  strictEqual(scrub.walked, 2);
+  strictEqual(scrub.merged, 2);
   strictEqual(asked(1_000, [2, 3]), undefined);
   deepStrictEqual(asked(1_100, [2, 3])?.[1], -1);
 });

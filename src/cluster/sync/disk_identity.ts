@@ -12,9 +12,9 @@ import type { NodeId } from "../wire/messages.ts";
 /** Keys of the durable facts. */
 export const FACT = {
   diskId: "diskId",
-  starts: "starts",
+  bootCount: "starts",
   blank: "blank",
-  generation: "generation",
+  diskGeneration: "generation",
   /** `<own disk> <the member's disk>`: the member was blank when it answered this disk. */
   blankPeer: (id: NodeId) => `blankPeer:${id}`,
   peer: (id: NodeId) => `peer:${id}`,
@@ -27,11 +27,11 @@ export interface DiskIdentity {
   /** 16 hex digits. */
   readonly diskId: string;
   /** This start included. */
-  readonly starts: number;
+  readonly bootCount: number;
   /** The slots here are not complete: neither propose nor vote. */
   readonly blank: boolean;
   /** Its place among this member's disks, from 1 up; 0 while it is blank. */
-  readonly generation: number;
+  readonly diskGeneration: number;
 }
 
 /** The identity of this start, and the facts that must be durable before the first message leaves. */
@@ -42,11 +42,11 @@ export function startIdentity(
   const diskId = facts.get(FACT.diskId) ?? newDiskId(random);
   const identity = {
     diskId,
-    starts: Number(facts.get(FACT.starts) ?? 0) + 1,
+    bootCount: Number(facts.get(FACT.bootCount) ?? 0) + 1,
     blank: facts.get(FACT.blank) !== "no",
-    generation: Number(facts.get(FACT.generation) ?? 0),
+    diskGeneration: Number(facts.get(FACT.diskGeneration) ?? 0),
   };
-  return { identity, writes: [[FACT.diskId, diskId], [FACT.starts, String(identity.starts)]] };
+  return { identity, writes: [[FACT.diskId, diskId], [FACT.bootCount, String(identity.bootCount)]] };
 }
 
 /** A new random disk id. */
@@ -59,8 +59,8 @@ export function newDiskId(random: () => number): string {
 /** What is known of another member's disk. */
 export interface PeerDisk {
   readonly diskId: string;
-  readonly starts: number;
-  readonly generation: number;
+  readonly bootCount: number;
+  readonly diskGeneration: number;
 }
 
 /** A disk with the process that runs on it, 0: any. */
@@ -78,20 +78,20 @@ export class PeerDisks {
     this.#write = write;
     for (const [key, value] of facts) {
       const [, id] = /^peer:(\d+)$/.exec(key) ?? [];
-      const [diskId, starts, generation = 0, incarnation = 0] = value.split(" ");
-      if (!id || !diskId || !starts) continue;
+      const [diskId, bootCount, diskGeneration = 0, incarnation = 0] = value.split(" ");
+      if (!id || !diskId || !bootCount) continue;
       this.#known.set(Number(id), {
         diskId,
-        starts: Number(starts),
-        generation: Number(generation),
+        bootCount: Number(bootCount),
+        diskGeneration: Number(diskGeneration),
         incarnation: Number(incarnation),
       });
     }
   }
 
   /** The highest generation that a member's disks had; 0: none. */
-  generation(id: NodeId): number {
-    return this.#known.get(id)?.generation ?? 0;
+  diskGeneration(id: NodeId): number {
+    return this.#known.get(id)?.diskGeneration ?? 0;
   }
 
   /** Notes what a member says of its disk, and returns whether it is to be believed. `incarnation`: 0 when not known. */
@@ -100,28 +100,30 @@ export class PeerDisks {
     if (known !== undefined && !isPlausible(known, disk, synced, incarnation)) return false;
     const next: KnownDisk = {
       diskId: disk.diskId,
-      starts: disk.starts,
-      generation: Math.max(known?.generation ?? 0, disk.generation),
+      bootCount: disk.bootCount,
+      diskGeneration: Math.max(known?.diskGeneration ?? 0, disk.diskGeneration),
       incarnation: incarnation || (isSameStart(known, disk) ? known.incarnation : 0),
     };
-    if (isSameStart(known, disk) && known.generation === next.generation && known.incarnation === next.incarnation) {
+    if (
+      isSameStart(known, disk) && known.diskGeneration === next.diskGeneration && known.incarnation === next.incarnation
+    ) {
       return true;
     }
     this.#known.set(id, next);
-    this.#write([FACT.peer(id), `${next.diskId} ${next.starts} ${next.generation} ${next.incarnation}`]);
+    this.#write([FACT.peer(id), `${next.diskId} ${next.bootCount} ${next.diskGeneration} ${next.incarnation}`]);
     return true;
   }
 }
 
 function isSameStart(known: KnownDisk | undefined, disk: PeerDisk): known is KnownDisk {
-  return known?.diskId === disk.diskId && known.starts === disk.starts;
+  return known?.diskId === disk.diskId && known.bootCount === disk.bootCount;
 }
 
 function isPlausible(known: KnownDisk, disk: PeerDisk, synced: boolean, incarnation: number): boolean {
   // Another disk is either still blank, or one that joined later.
-  if (known.diskId !== disk.diskId) return !synced || disk.generation > known.generation;
+  if (known.diskId !== disk.diskId) return !synced || disk.diskGeneration > known.diskGeneration;
   // A late datagram of an earlier process must not turn the count back.
-  if (disk.starts !== known.starts) return disk.starts > known.starts;
+  if (disk.bootCount !== known.bootCount) return disk.bootCount > known.bootCount;
   // Two processes of one start: a copy of the disk.
   return incarnation === 0 || known.incarnation === 0 || incarnation === known.incarnation;
 }

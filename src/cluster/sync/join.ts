@@ -7,7 +7,7 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { LeaseRow } from "../../lease/agreement/slot.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { HelloAnswer, NodeId, SlotPage } from "../wire/messages.ts";
-import { type PageRequest, Pull, sourcesNeeded } from "./snapshot_pull.ts";
+import { type PageRequest, SnapshotPull, sourcesNeeded } from "./snapshot_pull.ts";
 
 const HELLO_MS = 500;
 
@@ -19,7 +19,7 @@ export class Join {
   readonly #startedMs: number;
   readonly #bootstrap: boolean;
   readonly #others: readonly NodeId[];
-  readonly #pull: Pull;
+  readonly #pull: SnapshotPull;
   /** Disks of the other members that were blank. */
   readonly #blankOthers: Map<NodeId, string>;
   /** Members that answered that they have slots. */
@@ -40,11 +40,11 @@ export class Join {
     this.#others = options.others;
     this.#bootstrap = options.bootstrap ?? false;
     this.#blankOthers = new Map(options.blankOthers ?? []);
-    this.#pull = new Pull("join", sourcesNeeded(options.others.length + 1));
+    this.#pull = new SnapshotPull("join", sourcesNeeded(options.others.length + 1));
   }
 
   /** How far the pull is, and who was found blank: for the status. */
-  get progress(): Pull["progress"] & { readonly blank: readonly NodeId[] } {
+  get progress(): SnapshotPull["progress"] & { readonly blank: readonly NodeId[] } {
     return { ...this.#pull.progress, blank: [...this.#blankOthers.keys()] };
   }
 

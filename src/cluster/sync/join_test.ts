@@ -7,13 +7,20 @@ import { Join } from "./join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 
 const at = (ms: number) => ({ wallMs: 1_700_000_000_000 + ms, monotonicMs: ms });
-const TIME = { late: 1_700_000_000_000, early: 1_700_000_000_000 };
+const TIME = { latest: 1_700_000_000_000, earliest: 1_700_000_000_000 };
 const READY = CLUSTER_LIMITS.blankWaitMs;
 
 function row(address: number, octet: number, clock: number): LeaseRow {
   const client = clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
   const version = { clock, node: 1, incarnation: 7 };
-  const slot = { state: "bound", client, version, hold: TIME.early + 60_000, cv: NO_VERSION, sole: true } as const;
+  const slot = {
+    state: "bound",
+    client,
+    version,
+    lockedUntil: TIME.earliest + 60_000,
+    committedVersion: NO_VERSION,
+    singleVersion: true,
+  } as const;
   return { address, slot, detail: NO_DETAIL };
 }
 
@@ -42,7 +49,7 @@ Deno.test("join: the detail is that of the client who stands in the slot, not th
   const ended = row(10, 2, 4);
   const other = {
     ...ended,
-    slot: { ...ended.slot, state: "released", hold: 0 } as const,
+    slot: { ...ended.slot, state: "released", lockedUntil: 0 } as const,
     detail: { ...NO_DETAIL, hostname: "other", lastSeen: 2 },
   };
   join.receive(1, { type: "syncChunk", rows: [mine], more: false }, at(READY), TIME);
@@ -85,13 +92,13 @@ Deno.test("join: --bootstrap: a majority of blank members forms the cluster, unl
 Deno.test("identity: a new disk is blank and has a name of its own; starts are counted", () => {
   let digit = 0;
   const { identity, writes } = startIdentity(new Map(), () => (digit++ % 16) / 16);
-  deepStrictEqual(identity, { diskId: "0123456789abcdef", starts: 1, blank: true, generation: 0 });
+  deepStrictEqual(identity, { diskId: "0123456789abcdef", bootCount: 1, blank: true, diskGeneration: 0 });
   const facts = new Map([...writes, [FACT.blank, "no"] as const]);
-  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...identity, starts: 2, blank: false });
+  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...identity, bootCount: 2, blank: false });
 });
 
 /** A disk as its owner speaks of it. */
-const disk = (diskId: string, starts: number, generation = 1) => ({ diskId, starts, generation });
+const disk = (diskId: string, bootCount: number, diskGeneration = 1) => ({ diskId, bootCount, diskGeneration });
 
 Deno.test("identity: case 20: a disk whose starts went back, or an earlier one, is not believed", () => {
   const written: [string, string][] = [];
@@ -100,7 +107,7 @@ Deno.test("identity: case 20: a disk whose starts went back, or an earlier one, 
   strictEqual(peers.seen(2, disk("aa", 4), true), false, "a restored snapshot");
   strictEqual(peers.seen(2, disk("bb", 1), true), false, "a clone");
   strictEqual(peers.seen(2, disk("bb", 1, 0), false), true, "a new disk that joins");
-  strictEqual(peers.generation(2), 1, "which is the next one after this");
+  strictEqual(peers.diskGeneration(2), 1, "which is the next one after this");
   strictEqual(peers.seen(2, disk("bb", 1, 2), true), true);
   strictEqual(peers.seen(2, disk("aa", 6), true), false, "the former disk is back");
   const again = new PeerDisks(new Map(written), () => {});

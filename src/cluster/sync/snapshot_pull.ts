@@ -45,7 +45,7 @@ export function unionRows(other: LeaseRow, row: LeaseRow, time: Bounds): LeaseRo
 }
 
 /** One pull. */
-export class Pull {
+export class SnapshotPull {
   readonly #purpose: SyncPage["purpose"];
   readonly #needed: number;
   readonly #sources = new Map<NodeId, Source>();

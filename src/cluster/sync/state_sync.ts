@@ -6,17 +6,25 @@
 
 import type { AgreementRules } from "../../lease/agreement/rule.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
-import type { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseRow } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
 import { type DiskIdentity, FACT, newDiskId, type PeerDisk, PeerDisks } from "./disk_identity.ts";
 import { Join } from "./join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
-import type { ClusterMessage, Distrust, Hello, HelloAnswer, NodeId, SyncChunk, SyncRequest } from "../wire/messages.ts";
-import { type PageRequest, Pull, sourcesNeeded, unionRows } from "./snapshot_pull.ts";
+import type {
+  ClusterMessage,
+  Hello,
+  HelloAnswer,
+  NodeId,
+  StaleIdentity,
+  SyncChunk,
+  SyncRequest,
+} from "../wire/messages.ts";
+import { type PageRequest, SnapshotPull, sourcesNeeded, unionRows } from "./snapshot_pull.ts";
 import type { ReplicaPorts } from "../replication/replica.ts";
-import { Scrub, scrubbed } from "./anti_entropy.ts";
+import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 
 /** Some 75 KB: one round trip each, so a million leases take two thousand of them. */
 const CHUNK_ROWS = 500;
@@ -24,7 +32,7 @@ const CHUNK_ROWS = 500;
 /** How a node stands with its slots. */
 export type SlotState =
   | { readonly kind: "joining"; readonly progress: Join["progress"] }
-  | { readonly kind: "settling"; readonly progress: Pull["progress"] }
+  | { readonly kind: "settling"; readonly progress: SnapshotPull["progress"] }
   | { readonly kind: "complete" };
 
 /** Who is who, read at every use. */
@@ -34,13 +42,13 @@ export interface MemberView {
   readonly others: readonly NodeId[];
 }
 
-export interface CompletenessOptions {
+export interface StateSyncOptions {
   readonly identity: DiskIdentity;
   readonly facts: ReadonlyMap<string, string>;
   readonly members: MemberView;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  readonly mint: VersionMint;
+  readonly mint: HybridClock;
   readonly rules: AgreementRules;
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
@@ -55,15 +63,15 @@ export interface CompletenessOptions {
   /** The disk was blank and is complete now. `formed`: no member had anything. */
   readonly joined: (formed: boolean) => void;
   /** This node starts as blank as a new disk: what it proposed counts no more. */
-  readonly forgot: (now: Instant) => void;
+  readonly fenced: (now: Instant) => void;
   readonly now: Instant;
 }
 
 /** One member's slots as a whole. */
-export class Completeness {
-  readonly #options: CompletenessOptions;
+export class StateSync {
+  readonly #options: StateSyncOptions;
   readonly #peers: PeerDisks;
-  readonly #scrub = new Scrub();
+  readonly #antiEntropy = new AntiEntropy();
   /** Members that said they vote, by their last heartbeat in this epoch. */
   readonly #voters = new Set<NodeId>();
   /** Disks that were blank when they answered this one: those it may have formed the cluster with. */
@@ -71,15 +79,15 @@ export class Completeness {
   #identity: DiskIdentity;
   #settledEpoch: number;
   #join: Join | undefined;
-  #settle: Pull | undefined;
+  #settle: SnapshotPull | undefined;
   /** The union is on its way to disk. */
   #finishing = false;
   #startedMs: number;
   /** Highest generation of this member's disks that others remember, for the next one. */
-  #former = 0;
+  #formerGeneration = 0;
   #caughtUp = false;
 
-  constructor(options: CompletenessOptions) {
+  constructor(options: StateSyncOptions) {
     this.#options = options;
     const { identity, facts, ports, now } = options;
     this.#identity = identity;
@@ -93,7 +101,7 @@ export class Completeness {
     if (identity.blank) this.#startJoin();
     else {
       this.#startSettle();
-      this.#scrub.hurry();
+      this.#antiEntropy.expedite();
     }
   }
 
@@ -128,8 +136,13 @@ export class Completeness {
   heard(from: NodeId, incarnation: number, disk: PeerDisk & { readonly synced: boolean }): boolean {
     if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
       this.#voters.delete(from);
-      const { diskId, starts } = disk;
-      this.#options.ports.send(from, { type: "distrust", diskId, starts, generation: this.#peers.generation(from) });
+      const { diskId, bootCount } = disk;
+      this.#options.ports.send(from, {
+        type: "staleIdentity",
+        diskId,
+        bootCount,
+        diskGeneration: this.#peers.diskGeneration(from),
+      });
       return false;
     }
     if (disk.synced) this.#voters.add(from);
@@ -145,13 +158,14 @@ export class Completeness {
     if (this.#caughtUp || !this.synced) return this.synced;
     const needed = sourcesNeeded(this.#options.members.others.length + 1);
     const enough = Math.min(needed, this.#options.members.others.length);
-    this.#caughtUp = this.#scrub.walked >= enough || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.catchUpMs;
+    this.#caughtUp = this.#antiEntropy.merged >= enough ||
+      now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.catchUpMs;
     return this.#caughtUp;
   }
 
   /** Records of others were given up: look for them in the others' slots. */
   hurry(): void {
-    this.#scrub.hurry();
+    this.#antiEntropy.expedite();
   }
 
   /** Another membership holds. */
@@ -163,20 +177,20 @@ export class Completeness {
   }
 
   /** Becomes as blank as a new disk (case 20, and a member that was away for a whole epoch). */
-  forget(now: Instant): void {
+  fence(now: Instant): void {
     const { random } = this.#options;
-    this.#identity = { diskId: newDiskId(random), starts: this.#identity.starts, blank: true, generation: 0 };
+    this.#identity = { diskId: newDiskId(random), bootCount: this.#identity.bootCount, blank: true, diskGeneration: 0 };
     this.#formation.clear();
     this.#settle = undefined;
     this.#finishing = false;
     this.#startedMs = now.monotonicMs;
     this.#startJoin();
     const facts: [string, string][] = [[FACT.diskId, this.#identity.diskId], [FACT.blank, "yes"], [
-      FACT.generation,
+      FACT.diskGeneration,
       "0",
     ]];
     this.#options.ports.persist({ facts }, () => {});
-    this.#options.forgot(now);
+    this.#options.fenced(now);
   }
 
   /** Lets time pass. */
@@ -194,7 +208,7 @@ export class Completeness {
       for (const request of this.#settle.tick(now, voters)) this.#ask(request);
       return this.#finishSettle(now);
     }
-    const request = this.#scrub.tick(now, voters);
+    const request = this.#antiEntropy.tick(now, voters);
     if (request !== undefined) this.#ask(request);
   }
 
@@ -210,8 +224,8 @@ export class Completeness {
       case "helloAnswer":
         this.#helloAnswered(from, message);
         return true;
-      case "distrust":
-        this.#distrusted(message, now);
+      case "staleIdentity":
+        this.#staleIdentity(message, now);
         return true;
       default:
         return false;
@@ -240,12 +254,12 @@ export class Completeness {
 
   #startSettle(): void {
     const { members } = this.#options;
-    this.#settle = this.settled ? undefined : new Pull("settle", settleSources(members));
+    this.#settle = this.settled ? undefined : new SnapshotPull("settle", settleSources(members));
   }
 
   #ask({ to, page }: PageRequest): void {
-    const { diskId, starts } = this.#identity;
-    this.#options.ports.send(to, { type: "syncRequest", ...page, diskId, starts });
+    const { diskId, bootCount } = this.#identity;
+    this.#options.ports.send(to, { type: "syncRequest", ...page, diskId, bootCount });
   }
 
   #serve(from: NodeId, request: SyncRequest, now: Instant): void {
@@ -253,10 +267,10 @@ export class Completeness {
     // No anchor: don't sync. What is not on this disk yet must not be on another's first, so the answer waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // Whoever lets a disk join has seen it join, even if no heartbeat of it came through meanwhile.
-    if (request.purpose === "join") this.#peers.seen(from, { ...request, generation: 0 }, false);
+    if (request.purpose === "join") this.#peers.seen(from, { ...request, diskGeneration: 0 }, false);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
-    const generation = this.#peers.generation(from);
-    const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, generation };
+    const diskGeneration = this.#peers.diskGeneration(from);
+    const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, diskGeneration };
     ports.persist({}, () => ports.send(from, chunk));
   }
 
@@ -264,7 +278,7 @@ export class Completeness {
     const time = this.#options.clock.bounds(now);
     if (time === undefined) return;
     if (this.#join !== undefined) {
-      this.#former = Math.max(this.#former, chunk.generation);
+      this.#formerGeneration = Math.max(this.#formerGeneration, chunk.diskGeneration);
       for (const output of this.#join.receive(from, chunk, now, time)) if (output.kind === "request") this.#ask(output);
       return this.#finishJoin();
     }
@@ -273,16 +287,16 @@ export class Completeness {
       if (request !== undefined) this.#ask(request);
       return this.#finishSettle(now);
     }
-    this.#scrubRows(this.#scrub.receive(from, chunk, [...this.#voters]), time);
+    this.#mergeRows(this.#antiEntropy.receive(from, chunk, [...this.#voters]), time);
   }
 
-  #scrubRows(theirs: readonly LeaseRow[], time: Bounds): void {
+  #mergeRows(theirs: readonly LeaseRow[], time: Bounds): void {
     const { table, mint, limits, rules } = this.#options;
     const rows: LeaseRow[] = [];
     for (const { address, slot: other, detail: theirDetail } of theirs) {
       mint.observe(other.version);
       const own = table.get(address);
-      const slot = scrubbed(own, other, time, { rules, maxLeaseMs: limits.maxLeaseMs });
+      const slot = mergeSlot(own, other, time, { rules, maxLeaseMs: limits.maxLeaseMs });
       if (slot === undefined) continue;
       // The own client's older version tells what is committed, and nothing newer about the client.
       const detail = compareVersions(slot.version, own.version) === 0 ? table.detail(address) : theirDetail;
@@ -308,11 +322,11 @@ export class Completeness {
   }
 
   /** Somebody remembers this node otherwise: it forgot something, so it starts as blank as a new disk. */
-  #distrusted(message: Distrust, now: Instant): void {
-    const { diskId, starts } = this.#identity;
-    if (!this.synced || message.diskId !== diskId || message.starts !== starts) return;
-    this.#former = Math.max(this.#former, message.generation);
-    this.forget(now);
+  #staleIdentity(message: StaleIdentity, now: Instant): void {
+    const { diskId, bootCount } = this.#identity;
+    if (!this.synced || message.diskId !== diskId || message.bootCount !== bootCount) return;
+    this.#formerGeneration = Math.max(this.#formerGeneration, message.diskGeneration);
+    this.fence(now);
   }
 
   /** Complete slots become durable together with the fact that they are; only then does this node vote. */
@@ -325,17 +339,17 @@ export class Completeness {
     if (rows === undefined || (!formed && !learned())) return;
     const { epoch } = members;
     this.#finishing = true;
-    const generation = this.#former + 1;
+    const diskGeneration = this.#formerGeneration + 1;
     const facts: [string, string][] = [
       [FACT.blank, "no"],
-      [FACT.generation, String(generation)],
+      [FACT.diskGeneration, String(diskGeneration)],
       [FACT.settled, String(epoch)],
     ];
     this.#store(rows, [...facts, ...joining()], () => {
       if (this.#join !== join) return;
       this.#join = undefined;
       this.#finishing = false;
-      this.#identity = { ...this.#identity, blank: false, generation };
+      this.#identity = { ...this.#identity, blank: false, diskGeneration };
       this.#settledEpoch = epoch;
       joined(formed);
     });

@@ -5,7 +5,7 @@ import { Election, type ElectionNotice } from "../leadership/election.ts";
 import { VOTE_FACT } from "../leadership/vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
-import { Presence } from "../leadership/failure_detector.ts";
+import { FailureDetector } from "../leadership/failure_detector.ts";
 
 export const TICK_MS = 20;
 
@@ -28,7 +28,7 @@ export interface Process {
   readonly incarnation: number;
   readonly startedMs: number;
   readonly election: Election;
-  readonly presence: Presence;
+  readonly presence: FailureDetector;
   running: boolean;
   nextHeartbeatMs: number;
   nextStatusMs: number;
@@ -99,7 +99,7 @@ export class Network {
       incarnation,
       startedMs: this.ms,
       election: new Election({ self: id, members, stored: disk.get(VOTE_FACT), ports }),
-      presence: new Presence({ self: id, incarnation, members, ports: { notice: () => {} }, now: at(this.ms) }),
+      presence: new FailureDetector({ self: id, incarnation, members, ports: { notice: () => {} }, now: at(this.ms) }),
       running: true,
       nextHeartbeatMs: this.ms,
       nextStatusMs: Infinity,
@@ -157,7 +157,7 @@ export class Network {
   #tick(process: Process): void {
     const { election, presence } = process;
     presence.tick(at(this.ms));
-    election.tick(at(this.ms), { present: presence.present(at(this.ms)), synced: this.isSynced(process) });
+    election.tick(at(this.ms), { present: presence.live(at(this.ms)), synced: this.isSynced(process) });
     this.#observe(process);
     if (this.ms >= process.nextHeartbeatMs) {
       process.nextHeartbeatMs = this.ms + CLUSTER_LIMITS.heartbeatMs;

@@ -1,7 +1,7 @@
 /** For tests of members: several of them with instant disks, joined by datagrams that arrive at the next tick, in virtual time. */
 
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
-import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseRow } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Range } from "../../net/ipv4.ts";
@@ -31,7 +31,7 @@ interface Datagram {
 }
 
 /** Some machines and what is between them. */
-export class Company {
+export class MemberCluster {
   ms = 0;
   /** Pairs `a>b` that hear nothing. */
   readonly cut = new Set<string>();
@@ -64,7 +64,7 @@ export class Company {
     const { identity, writes } = startIdentity(machine.facts, () => this.random());
     for (const [key, value] of writes) machine.facts.set(key, value);
     const table = new LeaseTable({ pools: this.pools, reserved: [] });
-    const mint = new VersionMint({ node: id, incarnation });
+    const mint = new HybridClock({ node: id, incarnation });
     for (const row of machine.rows.values()) mint.observe(row.slot.version);
     table.load(machine.rows.values());
     const bootMs = this.ms;

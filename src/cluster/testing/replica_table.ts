@@ -5,13 +5,13 @@
 
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
-import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import { type LeaseRow, NO_DETAIL, type Slot, type Writes } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { FACT, startIdentity } from "../sync/disk_identity.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
-import type { Outcome } from "../../lease/agreement/proposer.ts";
+import type { Decision } from "../../lease/agreement/proposer.ts";
 import { Replica } from "../replication/replica.ts";
 
 /** When a test begins: ms since 1970. */
@@ -28,7 +28,7 @@ export function client(octet: number): ClientKey {
 }
 
 /** What a proposal came to, as far as is known. */
-export interface Asked {
+export interface Attempt {
   /** `undecided`, `committed`, or why not. */
   outcome: string;
 }
@@ -54,7 +54,7 @@ interface Seat {
 }
 
 /** The table, with members 1 to `size` that have complete slots and right clocks. */
-export class Tabletop {
+export class ReplicaTable {
   /** Since the start. */
   nowMs = 10_000;
   readonly #size: number;
@@ -105,7 +105,7 @@ export class Tabletop {
       members: { epoch: 1, others },
       table,
       clock,
-      mint: new VersionMint({ node: id, incarnation }),
+      mint: new HybridClock({ node: id, incarnation }),
       limits: LIMITS,
       facts: new Map(facts),
       bootstrap: false,
@@ -119,7 +119,7 @@ export class Tabletop {
       learned: () => true,
       joining: () => [],
       joined: () => {},
-      forgot: () => {},
+      fenced: () => {},
       now: this.#now,
     });
     this.#seats.set(id, { rows: kept, facts, pending, running: { incarnation, table, clock, replica } });
@@ -140,12 +140,12 @@ export class Tabletop {
   }
 
   /** A client asks a member for an address. */
-  request(id: NodeId, of: ClientKey, options: { address?: Ipv4; xid?: number; leaseMs?: number } = {}): Asked {
+  request(id: NodeId, of: ClientKey, options: { address?: Ipv4; xid?: number; leaseMs?: number } = {}): Attempt {
     this.nowMs += 2;
     const { replica } = this.#seat(id).running;
     const { address = X, xid = this.nowMs, leaseMs = LEASE_MS } = options;
-    const asked: Asked = { outcome: "undecided" };
-    replica.propose({ address, client: of, xid, leaseMs, detail: NO_DETAIL }, this.#now, (outcome: Outcome) => {
+    const asked: Attempt = { outcome: "undecided" };
+    replica.propose({ address, client: of, xid, leaseMs, detail: NO_DETAIL }, this.#now, (outcome: Decision) => {
       if (asked.outcome !== "undecided") throw new Error("Decided twice");
       asked.outcome = outcome.committed ? "committed" : outcome.reason;
     });

@@ -124,11 +124,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
       answers: readAnswers(fields, envelope),
     }),
   },
-  repair: {
+  retransmit: {
     code: 8,
     write: ({ incarnation, missing }) => [incarnation, missing.first, missing.last],
     read: (fields) => ({
-      type: "repair",
+      type: "retransmit",
       incarnation: fields.uint("incarnation", UINT32),
       missing: readSequences(fields),
     }),
@@ -178,22 +178,22 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   syncRequest: {
     code: 13,
-    write: ({ purpose, after, diskId, starts }) => [PURPOSES.indexOf(purpose), after + 1, diskId, starts],
+    write: ({ purpose, after, diskId, bootCount }) => [PURPOSES.indexOf(purpose), after + 1, diskId, bootCount],
     read: (fields) => ({
       type: "syncRequest",
       purpose: fields.choice("purpose", PURPOSES),
       after: fields.uint("after", UINT32 + 1) - 1,
       diskId: readDiskId(fields),
-      starts: fields.uint("starts", UINT53),
+      bootCount: fields.uint("starts", UINT53),
     }),
   },
   syncChunk: {
     code: 14,
-    write: ({ rows, more, generation }, envelope) => {
+    write: ({ rows, more, diskGeneration }, envelope) => {
       const base = baseAt(envelope, rows[0]?.slot.version);
       const strings = stringWriter.clear();
       const written = rows.map((row) => writeRow(row, base, strings));
-      return [base.ms, strings.bytes, written, more, generation];
+      return [base.ms, strings.bytes, written, more, diskGeneration];
     },
     read: (fields, envelope) => {
       const base = { sender: envelope, ms: fields.uint("base", UINT53) };
@@ -204,7 +204,7 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
         type: "syncChunk",
         rows,
         more: fields.boolean("more"),
-        generation: fields.uint("generation", UINT32),
+        diskGeneration: fields.uint("generation", UINT32),
       };
     },
   },
@@ -223,14 +223,14 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
       blank: fields.boolean("blank"),
     }),
   },
-  distrust: {
+  staleIdentity: {
     code: 17,
-    write: ({ diskId, starts, generation }) => [diskId, starts, generation],
+    write: ({ diskId, bootCount, diskGeneration }) => [diskId, bootCount, diskGeneration],
     read: (fields) => ({
-      type: "distrust",
+      type: "staleIdentity",
       diskId: readDiskId(fields),
-      starts: fields.uint("starts", UINT53),
-      generation: fields.uint("generation", UINT32),
+      bootCount: fields.uint("starts", UINT53),
+      diskGeneration: fields.uint("generation", UINT32),
     }),
   },
   membership: {
@@ -255,11 +255,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   slotAnswer: {
     code: 20,
-    write: ({ query, contradicts }) => [query, contradicts],
+    write: ({ query, deniesLease }) => [query, deniesLease],
     read: (fields) => ({
       type: "slotAnswer",
       query: fields.uint("query", UINT53),
-      contradicts: fields.boolean("contradicts"),
+      deniesLease: fields.boolean("contradicts"),
     }),
   },
   configPush: {
@@ -413,8 +413,8 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     (batch.ready ? FLAG.ready : 0) | (batch.synced ? FLAG.synced : 0) | (batch.settled ? FLAG.settled : 0) |
     (batch.complete ? FLAG.complete : 0),
     batch.diskId,
-    batch.starts,
-    batch.generation,
+    batch.bootCount,
+    batch.diskGeneration,
     batch.revision,
   ];
 }
@@ -442,8 +442,8 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     settled: (flags & FLAG.settled) !== 0,
     complete: (flags & FLAG.complete) !== 0,
     diskId: readDiskId(fields),
-    starts: fields.uint("starts", UINT53),
-    generation: fields.uint("generation", UINT32),
+    bootCount: fields.uint("starts", UINT53),
+    diskGeneration: fields.uint("generation", UINT32),
     revision: fields.uint("revision", UINT53),
   };
 }

@@ -190,8 +190,8 @@ Deno.test("codec: fields have their limits", () => {
   strictEqual(field(record({ version: { ...one.record.version, clock: WIRE_LIMITS.clockMax + 1 } })), "version");
   strictEqual(field(record({ version: { clock: 5, node: 0, incarnation: 1 } })), "version");
   strictEqual(field(record({ version: { clock: 5, node: 1, incarnation: 2 ** 32 } })), "version");
-  strictEqual(field(record({ hold: -1 })), "hold");
-  strictEqual(field(record({ hold: Infinity })), "hold");
+  strictEqual(field(record({ lockedUntil: -1 })), "hold");
+  strictEqual(field(record({ lockedUntil: Infinity })), "hold");
   strictEqual(field({ ...batch, diskId: "0123456789ABCDEF" }), "diskId");
   strictEqual(field({ ...batch, first: 0 }), "first");
   strictEqual(field({ ...batch, committed: [{ first: 5, last: 4 }] }), "last");

@@ -94,9 +94,9 @@ export interface LeaseBatch {
   /** Random, made with the database: 16 hex digits. */
   readonly diskId: string;
   /** Counts the starts of this disk's owner (case 20). */
-  readonly starts: number;
+  readonly bootCount: number;
   /** The place of this disk among those its owner had; 0 while it is blank. */
-  readonly generation: number;
+  readonly diskGeneration: number;
   /** Newest configuration the sender has on disk. */
   readonly revision: number;
   /** The sender has everything of this epoch (membership step 4). */
@@ -115,8 +115,8 @@ export interface LeaseAck {
 }
 
 /** Asks the origin to send records of its stream again. */
-export interface Repair {
-  readonly type: "repair";
+export interface Retransmit {
+  readonly type: "retransmit";
   readonly incarnation: number;
   readonly missing: SequenceRange;
 }
@@ -161,7 +161,7 @@ export interface SyncRequest {
   readonly after: Ipv4 | -1;
   /** The sender's disk: whoever serves a join has seen that disk join. */
   readonly diskId: string;
-  readonly starts: number;
+  readonly bootCount: number;
 }
 
 /** What a `SyncRequest` asks for. */
@@ -177,7 +177,7 @@ export interface SlotPage {
 /** A page that somebody asked for. */
 export interface SyncChunk extends SlotPage {
   /** Highest generation of the receiver's disks that the sender remembers. */
-  readonly generation: number;
+  readonly diskGeneration: number;
 }
 
 /** First formation: is your disk blank? Taken in any epoch. */
@@ -198,13 +198,13 @@ export interface HelloAnswer {
 }
 
 /** You are not the member I remember (an earlier disk, or one whose starts went back): join anew if this is you (case 20). */
-export interface Distrust {
-  readonly type: "distrust";
+export interface StaleIdentity {
+  readonly type: "staleIdentity";
   /** The disk that was not believed, and its starts. */
   readonly diskId: string;
-  readonly starts: number;
+  readonly bootCount: number;
   /** Highest generation of the receiver's disks that the sender remembers. */
-  readonly generation: number;
+  readonly diskGeneration: number;
 }
 
 /** A member and where it is. */
@@ -235,7 +235,7 @@ export interface SlotQuery {
 export interface SlotAnswer {
   readonly type: "slotAnswer";
   readonly query: number;
-  readonly contradicts: boolean;
+  readonly deniesLease: boolean;
 }
 
 /** A new `service` section by command, from a member to its leader; sent again until it is answered. */
@@ -286,7 +286,7 @@ export type ClusterMessage =
   | ClusterStatus
   | LeaseBatch
   | LeaseAck
-  | Repair
+  | Retransmit
   | TimeProbe
   | TimeAnswer
   | RangeAllocation
@@ -295,7 +295,7 @@ export type ClusterMessage =
   | SyncChunk
   | Hello
   | HelloAnswer
-  | Distrust
+  | StaleIdentity
   | Membership
   | SlotQuery
   | SlotAnswer

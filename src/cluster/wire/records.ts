@@ -68,25 +68,25 @@ function isClock(value: unknown): value is number {
 export function writeStreamRecord(item: StreamRecord, base: Base, strings: StringWriter): unknown[] {
   const { address, detail } = item;
   if (item.kind === "lock") {
-    const { client, version, hold, cv, sole } = item.record;
+    const { client, version, lockedUntil, committedVersion, singleVersion } = item.record;
     return [
-      sole ? 1 : 0,
+      singleVersion ? 1 : 0,
       address,
       strings.addClient(client),
       writeVersion(version, base),
-      hold - base.ms,
-      writeVersion(cv, base),
+      lockedUntil - base.ms,
+      writeVersion(committedVersion, base),
       ...writeDetail(detail, base, strings),
     ];
   }
-  const { kind, client, version, replaces, cv, until } = item.record;
+  const { kind, client, version, replaces, committedVersion, until } = item.record;
   return [
     KIND_CODE[kind],
     address,
     strings.addClient(client),
     writeVersion(version, base),
     writeVersion(replaces, base),
-    writeVersion(cv, base),
+    writeVersion(committedVersion, base),
     until,
     ...writeDetail(detail, base, strings),
   ];
@@ -111,15 +111,21 @@ export function readStreamRecord(fields: Fields, base: Base, strings: StringRead
   const client = readClient(strings);
   const version = readVersion(fields, "version", base);
   if (kind === "lock" || kind === "soleLock") {
-    const hold = fields.near("hold", base.ms, UINT53);
-    const cv = readVersion(fields, "cv", base);
-    const record: LockRecord = { client, version, hold, cv, sole: kind === "soleLock" };
+    const lockedUntil = fields.near("hold", base.ms, UINT53);
+    const committedVersion = readVersion(fields, "cv", base);
+    const record: LockRecord = {
+      client,
+      version,
+      lockedUntil,
+      committedVersion,
+      singleVersion: kind === "soleLock",
+    };
     return { kind: "lock", address, record, detail: readDetail(fields, base, strings) };
   }
   const replaces = readVersion(fields, "replaces", base);
-  const cv = readVersion(fields, "cv", base);
+  const committedVersion = readVersion(fields, "cv", base);
   const until = fields.uint("until", UINT53);
-  const record: EndRecord = { kind, client, version, replaces, cv, until };
+  const record: EndRecord = { kind, client, version, replaces, committedVersion, until };
   return { kind: "end", address, record, detail: readDetail(fields, base, strings) };
 }
 
@@ -127,12 +133,12 @@ export function readStreamRecord(fields: Fields, base: Base, strings: StringRead
 export function writeRow(row: LeaseRow, base: Base, strings: StringWriter): unknown[] {
   const { address, slot, detail } = row;
   return [
-    2 * SLOT_STATES.indexOf(slot.state) + (slot.sole ? 1 : 0),
+    2 * SLOT_STATES.indexOf(slot.state) + (slot.singleVersion ? 1 : 0),
     address,
     slot.client === undefined ? null : strings.addClient(slot.client),
     writeVersion(slot.version, base),
-    slot.hold - base.ms,
-    writeVersion(slot.ended?.cv ?? slot.cv, base),
+    slot.lockedUntil - base.ms,
+    writeVersion(slot.ended?.committedVersion ?? slot.committedVersion, base),
     ...writeDetail(detail, base, strings),
     ...(slot.ended === undefined ? [] : [writeVersion(slot.ended.replaces, base)]),
   ];
@@ -146,13 +152,24 @@ export function readRow(fields: Fields, base: Base, strings: StringReader): Leas
   // Only what nobody ever held, or what a union blocked, is nobody's.
   if (client === undefined && state !== "free" && state !== "blocked") fields.fail("client");
   const version = readVersion(fields, "version", base);
-  const hold = fields.near("hold", base.ms, UINT53);
-  const cv = readVersion(fields, "cv", base);
+  const lockedUntil = fields.near("hold", base.ms, UINT53);
+  const committedVersion = readVersion(fields, "cv", base);
   const detail = readDetail(fields, base, strings);
-  const slot: Slot = { state, client, version, hold, cv, sole: (code & 1) === 1 };
+  const slot: Slot = {
+    state,
+    client,
+    version,
+    lockedUntil,
+    committedVersion,
+    singleVersion: (code & 1) === 1,
+  };
   if (!isEnded(state)) return { address, slot, detail };
   const replaces = readVersion(fields, "replaces", base);
-  return { address, slot: { ...slot, cv: NO_VERSION, ended: { replaces, cv } }, detail };
+  return {
+    address,
+    slot: { ...slot, committedVersion: NO_VERSION, ended: { replaces, committedVersion } },
+    detail,
+  };
 }
 
 /** Subnet (4 octets) and tag come first. */

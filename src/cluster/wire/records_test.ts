@@ -19,9 +19,9 @@ function row(slot: Partial<Slot>): LeaseRow {
     state: "bound",
     client: CLIENT,
     version: own(7),
-    hold: BASE.ms + 5_000,
-    cv: own(2),
-    sole: true,
+    lockedUntil: BASE.ms + 5_000,
+    committedVersion: own(2),
+    singleVersion: true,
   };
   return { address: 0x0a000102, slot: { ...bound, ...slot }, detail: NO_DETAIL };
 }
@@ -29,10 +29,10 @@ function row(slot: Partial<Slot>): LeaseRow {
 const BOUND = row({});
 const ENDED = row({
   state: "released",
-  hold: 0,
-  cv: NO_VERSION,
-  sole: false,
-  ended: { replaces: own(5), cv: own(2) },
+  lockedUntil: 0,
+  committedVersion: NO_VERSION,
+  singleVersion: false,
+  ended: { replaces: own(5), committedVersion: own(2) },
 });
 
 /** What reads back from a row whose values were changed; the field that is wrong if there is one. */

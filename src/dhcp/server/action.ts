@@ -4,7 +4,7 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import type { Scope } from "./compiled_service.ts";
+import type { LeaseSettings } from "./compiled_service.ts";
 
 /** Why a request gets no answer. */
 export const DROP_REASONS = [
@@ -64,7 +64,7 @@ export type Action =
     readonly client: ClientKey;
     readonly xid: number;
     readonly leaseSeconds: number;
-    readonly scope: Scope;
+    readonly scope: LeaseSettings;
     readonly detail: LeaseDetail;
     readonly reply: Message;
     readonly bytesMax: number;

@@ -32,7 +32,7 @@ function knownAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | un
     requestedAddress !== undefined && table.owns(requestedAddress) ? requestedAddress : undefined,
   ];
   for (const address of candidates) {
-    if (address === undefined || !mayHold(state, query, address, time)) continue;
+    if (address === undefined || !mayLease(state, query, address, time)) continue;
     state.table.take(address, time);
     return address;
   }
@@ -56,7 +56,7 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
  * Whether a client may hold an address: it is the client's reservation, or it lies in a pool, is reserved for nobody and
  * offered to nobody else while it is free, and the client has no reservation it could have instead; and no other client's lock runs on it.
  */
-export function mayHold(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
+export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { policy, table, offers } = state;
   const { client, subnet, reservation } = query;
   const slot = table.get(address);
@@ -65,7 +65,7 @@ export function mayHold(state: ServerState, query: Query, address: Ipv4, time: B
   if (locked && !holds) return false;
   if (reservation?.address === address) return true;
   if (policy.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
-  if (reservation !== undefined && mayHold(state, query, reservation.address, time)) return false;
+  if (reservation !== undefined && mayLease(state, query, reservation.address, time)) return false;
   // An offer to somebody else, made before this node heard of the lease, is no promise.
   if (locked) return true;
   const holder = offers.holder(address);

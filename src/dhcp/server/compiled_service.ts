@@ -8,7 +8,7 @@ import { toHex } from "../../bytes/hex.ts";
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
-import type { ClassConfig, ReservationConfig, ScopeConfig, ServiceConfig, SubnetConfig } from "./config.ts";
+import type { ClassConfig, LeaseSettingsConfig, ReservationConfig, ServiceConfig, SubnetConfig } from "./config.ts";
 
 /** When nothing says otherwise. */
 const DEFAULT_LEASE_SECONDS = 3_600;
@@ -17,7 +17,7 @@ const DEFAULT_LEASE_SECONDS = 3_600;
 export const INFINITE_SECONDS = 0xffffffff;
 
 /** What applies to one lease after inheritance. Times in seconds. */
-export interface Scope {
+export interface LeaseSettings {
   readonly leaseSeconds: number;
   readonly minLeaseSeconds: number;
   readonly maxLeaseSeconds: number;
@@ -34,7 +34,7 @@ export interface Pool {
   /** Its number in the lease table. */
   readonly number: number;
   readonly range: Range;
-  readonly scope: Scope;
+  readonly settings: LeaseSettings;
 }
 
 /** One client's own address. */
@@ -49,7 +49,7 @@ export interface Subnet {
   readonly prefix: Prefix;
   readonly range: Range;
   /** For clients without a lease (DHCPINFORM) and for reserved addresses outside the pools. */
-  readonly scope: Scope;
+  readonly settings: LeaseSettings;
   readonly pools: readonly Pool[];
   readonly config: SubnetConfig;
 }
@@ -63,7 +63,7 @@ export interface Identity {
 const encoder = new TextEncoder();
 
 /** A compiled `service` section. */
-export class Policy {
+export class CompiledService {
   readonly config: ServiceConfig;
   /** By address. */
   readonly #subnets: readonly Subnet[];
@@ -97,7 +97,8 @@ export class Policy {
   /** No lease that anything here gives is longer, in seconds. */
   get maxLeaseSeconds(): number {
     let max = DEFAULT_LEASE_SECONDS;
-    const see = (level: ScopeConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
+    const see = (level: LeaseSettingsConfig) =>
+      max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
     see(this.config);
     this.config.classes.forEach(see);
     for (const subnet of this.config.subnets) {
@@ -135,13 +136,13 @@ export class Policy {
   }
 
   /** What applies to a client at an address (undefined: no address, as for DHCPINFORM). */
-  scopeFor(
+  settingsFor(
     subnet: Subnet,
     options: { pool: Pool | undefined; classes: readonly ClassConfig[]; reservation: Reservation | undefined },
-  ): Scope {
+  ): LeaseSettings {
     const { pool, classes, reservation } = options;
-    if (classes.length === 0 && reservation === undefined) return pool?.scope ?? subnet.scope;
-    const levels: ScopeConfig[] = [this.config, subnet.config];
+    if (classes.length === 0 && reservation === undefined) return pool?.settings ?? subnet.settings;
+    const levels: LeaseSettingsConfig[] = [this.config, subnet.config];
     if (pool !== undefined) levels.push(poolConfig(subnet, pool));
     levels.push(...classes);
     if (reservation !== undefined) levels.push(reservation.config);
@@ -168,7 +169,7 @@ function reservationKey(prefix: Prefix, kind: "id" | "hw", bytes: Uint8Array): s
   return `${prefix.address}/${kind}/${toHex(bytes)}`;
 }
 
-function poolConfig(subnet: Subnet, pool: Pool): ScopeConfig {
+function poolConfig(subnet: Subnet, pool: Pool): LeaseSettingsConfig {
   return subnet.config.pools[subnet.pools.indexOf(pool)] ?? subnet.config;
 }
 
@@ -176,18 +177,18 @@ function compileSubnet(service: ServiceConfig, config: SubnetConfig, firstNumber
   return {
     prefix: config.prefix,
     range: prefixRange(config.prefix),
-    scope: resolve([service, config], config.prefix),
+    settings: resolve([service, config], config.prefix),
     pools: config.pools.map((pool, index) => ({
       number: firstNumber + index,
       range: pool.range,
-      scope: resolve([service, config, pool], config.prefix),
+      settings: resolve([service, config, pool], config.prefix),
     })),
     config,
   };
 }
 
 /** Merges levels, the most specific last. */
-function resolve(levels: readonly ScopeConfig[], prefix: Prefix): Scope {
+function resolve(levels: readonly LeaseSettingsConfig[], prefix: Prefix): LeaseSettings {
   const options: Options = new Map();
   writeOption(options, OPTIONS.subnetMask, netmask(prefix.prefixLength));
   if (prefix.prefixLength < 31) writeOption(options, OPTIONS.broadcastAddress, prefixRange(prefix).last);
@@ -208,7 +209,10 @@ function resolve(levels: readonly ScopeConfig[], prefix: Prefix): Scope {
   };
 }
 
-function last<Key extends keyof ScopeConfig>(levels: readonly ScopeConfig[], key: Key): ScopeConfig[Key] | undefined {
+function last<Key extends keyof LeaseSettingsConfig>(
+  levels: readonly LeaseSettingsConfig[],
+  key: Key,
+): LeaseSettingsConfig[Key] | undefined {
   for (let index = levels.length - 1; index >= 0; index--) {
     const value = levels[index]?.[key];
     if (value !== undefined) return value;

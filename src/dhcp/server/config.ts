@@ -7,7 +7,7 @@ import type { Options } from "../message.ts";
 import type { Ipv4, Prefix, Range } from "../../net/ipv4.ts";
 
 /** What may be said at every level; the most specific level that says something wins. */
-export interface ScopeConfig {
+export interface LeaseSettingsConfig {
   /** Lease time when the client asks for none. All times in whole seconds. */
   readonly leaseSeconds?: number;
   /** Bounds for a time the client asks for (option 51). */
@@ -28,7 +28,7 @@ export interface ScopeConfig {
 }
 
 /** Clients that match get the class's options; it wins over subnet and pool, a reservation wins over it. */
-export interface ClassConfig extends ScopeConfig {
+export interface ClassConfig extends LeaseSettingsConfig {
   readonly name: string;
   /** All that are given must match. */
   readonly match: {
@@ -42,12 +42,12 @@ export interface ClassConfig extends ScopeConfig {
 }
 
 /** Addresses that are given to whoever asks. */
-export interface PoolConfig extends ScopeConfig {
+export interface PoolConfig extends LeaseSettingsConfig {
   readonly range: Range;
 }
 
 /** One client's own address; it may lie inside or outside the pools and is never given to anybody else. */
-export interface ReservationConfig extends ScopeConfig {
+export interface ReservationConfig extends LeaseSettingsConfig {
   /** Exactly one of `hardware` (Ethernet unless `htype` says otherwise) and `clientId` is given. */
   readonly hardware?: Uint8Array;
   readonly clientId?: Uint8Array;
@@ -56,14 +56,14 @@ export interface ReservationConfig extends ScopeConfig {
 }
 
 /** A network with its pools and reservations. */
-export interface SubnetConfig extends ScopeConfig {
+export interface SubnetConfig extends LeaseSettingsConfig {
   readonly prefix: Prefix;
   readonly pools: readonly PoolConfig[];
   readonly reservations: readonly ReservationConfig[];
 }
 
 /** The whole section. Subnets don't overlap; pools don't overlap and lie in their subnet; nor do reservations. */
-export interface ServiceConfig extends ScopeConfig {
+export interface ServiceConfig extends LeaseSettingsConfig {
   readonly revision: number;
   /** How long a declined address rests. */
   readonly declineSeconds: number;

@@ -3,7 +3,7 @@
  * may. Pure; sockets, encoding, counting and logging are its surroundings' business, and so is whether the node serves now.
  */
 
-import type { Decided, EndRequest, Outcome, Proposal } from "../../lease/agreement/proposer.ts";
+import type { Decided, Decision, EndRequest, Proposal } from "../../lease/agreement/proposer.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
@@ -12,13 +12,13 @@ import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
 import type { Action } from "./action.ts";
-import type { Policy } from "./compiled_service.ts";
+import type { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
 import { completeAck } from "./reply.ts";
 import { decide, type ServerState } from "./server.ts";
 
 /** How leases are agreed on: a member of a cluster, or what stands for one in a test. */
-export interface Agreement {
+export interface LeaseAgreement {
   propose(proposal: Proposal, now: Instant, decided: Decided): void;
   end(
     request: EndRequest,
@@ -26,7 +26,7 @@ export interface Agreement {
     durable: (now: Instant) => void,
   ): boolean;
   /** Runs `contradicted` once it is certain that a client holds no lease of an address. */
-  inquire(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
+  denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
   /** These pools lack an address here. */
   want(pools: Iterable<number>): void;
   /** Whether another member that can be reached at an address is there; undefined when none is. */
@@ -40,9 +40,9 @@ type Grant = Extract<Action, { kind: "grant" }>;
 type End = Extract<Action, { kind: "end" }>;
 
 /** What came of requests, for counters and log. */
-export interface ServiceEvents {
+export interface ServerEvents {
   granted(action: Grant): void;
-  failed(action: Grant, reason: Extract<Outcome, { committed: false }>["reason"]): void;
+  failed(action: Grant, reason: Extract<Decision, { committed: false }>["reason"]): void;
   ended(action: End): void;
 }
 
@@ -50,28 +50,30 @@ export interface ServiceEvents {
 export type Answer = (reply: Message, bytesMax: number) => void;
 
 /** The lease table that a configuration wants; for the options see `TableOptions`. */
-export function tableFor(policy: Policy, options: { hashSeed: number; start?: number }): LeaseTable {
+export function tableFor(policy: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
   return new LeaseTable({ ...placesOf(policy), ...options });
 }
 
-function placesOf(policy: Policy): { pools: Range[]; reserved: Ipv4[] } {
+function placesOf(policy: CompiledService): { pools: Range[]; reserved: Ipv4[] } {
   return { pools: policy.pools.map((pool) => pool.range), reserved: policy.reserved };
 }
 
 /** One node's DHCP service. */
-export class Service {
+export class DhcpServer {
   /** The longest lease that the configuration gives, and what a commit may take. */
   readonly limits = { maxLeaseMs: 0 };
-  readonly #agreement: Agreement;
-  readonly #events: ServiceEvents;
+  readonly #agreement: LeaseAgreement;
+  readonly #events: ServerEvents;
   readonly #table: LeaseTable;
-  #policy: Policy;
+  #policy: CompiledService;
   #offers: Offers;
   #pools: readonly Range[] = [];
   #state: ServerState;
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
 
-  constructor(options: { policy: Policy; table: LeaseTable; agreement: Agreement; events: ServiceEvents }) {
+  constructor(
+    options: { policy: CompiledService; table: LeaseTable; agreement: LeaseAgreement; events: ServerEvents },
+  ) {
     this.#agreement = options.agreement;
     this.#events = options.events;
     this.#table = options.table;
@@ -80,7 +82,7 @@ export class Service {
     this.#state = this.#adopt(options.policy);
   }
 
-  get policy(): Policy {
+  get policy(): CompiledService {
     return this.#policy;
   }
 
@@ -102,7 +104,7 @@ export class Service {
         if (action.wanted !== undefined) this.#agreement.want(action.wanted);
         break;
       case "refuse":
-        this.#agreement.inquire(action.address, action.client, now, () => answer(action.reply, action.bytesMax));
+        this.#agreement.denyLease(action.address, action.client, now, () => answer(action.reply, action.bytesMax));
         break;
       case "grant":
         this.#grant(action, now, answer);
@@ -121,7 +123,7 @@ export class Service {
   }
 
   /** Serves another configuration from now on; leases and offers stay. */
-  reconfigure(policy: Policy, now: Instant, time: Bounds | undefined): void {
+  reconfigure(policy: CompiledService, now: Instant, time: Bounds | undefined): void {
     const before = JSON.stringify(placesOf(this.#policy));
     const places = placesOf(policy);
     if (before === JSON.stringify(places)) {
@@ -141,7 +143,7 @@ export class Service {
     this.#state = this.#adopt(policy);
   }
 
-  #adopt(policy: Policy): ServerState {
+  #adopt(policy: CompiledService): ServerState {
     this.#policy = policy;
     this.#pools = policy.pools.map((pool) => pool.range);
     this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;

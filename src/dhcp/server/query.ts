@@ -10,7 +10,7 @@ import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { ClassConfig } from "./config.ts";
 import type { DropReason } from "./action.ts";
-import type { Identity, Policy, Reservation, Subnet } from "./compiled_service.ts";
+import type { CompiledService, Identity, Reservation, Subnet } from "./compiled_service.ts";
 
 /** How a datagram came in. */
 export interface Arrival {
@@ -21,7 +21,7 @@ export interface Arrival {
   /** An address in the network of the interface it came in by. */
   readonly receivedOn: Ipv4;
   /** It came in by an interface with clients of its own, not by the address that relays and routed clients use. */
-  readonly attached: boolean;
+  readonly onLink: boolean;
 }
 
 /** One request, read. */
@@ -40,7 +40,7 @@ export interface Query {
   /** Option 50. */
   readonly requestedAddress: Ipv4 | undefined;
   /** Option 54: the server the client means. */
-  readonly meantServer: Ipv4 | undefined;
+  readonly selectedServer: Ipv4 | undefined;
 }
 
 /** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, nobody sends them. */
@@ -50,7 +50,7 @@ const NO_AGENT: RelayAgentInformation = {};
 const NO_BYTES = new Uint8Array();
 
 /** Reads a decoded message, or says why it gets no answer. */
-export function readQuery(policy: Policy, message: Message, arrival: Arrival): Query | DropReason {
+export function readQuery(policy: CompiledService, message: Message, arrival: Arrival): Query | DropReason {
   if (message.op !== BOOTREQUEST) return "notRequest";
   const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
@@ -82,7 +82,7 @@ export function readQuery(policy: Policy, message: Message, arrival: Arrival): Q
     classes: policy.config.classes.length === 0 ? NO_CLASSES : classesOf(policy, message),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress: requested.kind === "present" ? requested.value : undefined,
-    meantServer: meant.kind === "present" ? meant.value : undefined,
+    selectedServer: meant.kind === "present" ? meant.value : undefined,
   };
 }
 
@@ -120,11 +120,11 @@ function readIdentity(message: Message): Identity | undefined {
  */
 function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
   if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;
-  if (message.ciaddr !== UNSPECIFIED && !arrival.attached) return message.ciaddr;
+  if (message.ciaddr !== UNSPECIFIED && !arrival.onLink) return message.ciaddr;
   return arrival.receivedOn;
 }
 
-function classesOf(policy: Policy, message: Message): readonly ClassConfig[] {
+function classesOf(policy: CompiledService, message: Message): readonly ClassConfig[] {
   return policy.config.classes.filter(({ match }) =>
     (match.vendorClass === undefined || startsWith(message, OPTIONS.vendorClassIdentifier, match.vendorClass)) &&
     (match.userClass === undefined || userClasses(message).includes(match.userClass)) &&

@@ -7,7 +7,7 @@ import { equalBytes } from "../../bytes/equal.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
-import type { Scope } from "./compiled_service.ts";
+import type { LeaseSettings } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
 import { writeTimes } from "./times.ts";
 
@@ -33,7 +33,7 @@ export function replyBytesMax(message: Message): number {
 /** A DHCPOFFER or DHCPACK; `leaseSeconds` undefined for a DHCPINFORM, which gets no address and no times. */
 export function buildReply(
   query: Query,
-  options: { type: number; yiaddr: Ipv4; scope: Scope; leaseSeconds: number | undefined },
+  options: { type: number; yiaddr: Ipv4; scope: LeaseSettings; leaseSeconds: number | undefined },
 ): Message {
   const { type, yiaddr, scope, leaseSeconds } = options;
   const { message } = query;
@@ -103,7 +103,7 @@ function echo(options: Options, message: Message, codes: readonly number[]): voi
   }
 }
 
-function writeParameters(options: Options, query: Query, scope: Scope): void {
+function writeParameters(options: Options, query: Query, scope: LeaseSettings): void {
   const { message } = query;
   const wanted = message.options.get(OPTIONS.parameterRequestList.code);
   if (wanted === undefined) {
@@ -133,7 +133,7 @@ function bootVendorClass(query: Query): Uint8Array | undefined {
 }
 
 /** Options that have a key of their own in the configuration. */
-function bootParameter(scope: Scope, query: Query, code: number): Uint8Array | undefined {
+function bootParameter(scope: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
   if (code === OPTIONS.bootfileName.code) return scope.bootFile;
   if (code === OPTIONS.tftpServerName.code) return scope.serverName;
   if (code === OPTIONS.hostName.code) return encoder.encode(query.reservation?.hostname ?? "");
@@ -148,7 +148,7 @@ function addParameter(options: Options, code: number, value: Uint8Array | undefi
 }
 
 /** Shortens an ACK's times to what is left of the lease after its commit; leaves them when nothing is lost. */
-export function completeAck(reply: Message, scope: Scope, leaseSeconds: number): void {
+export function completeAck(reply: Message, scope: LeaseSettings, leaseSeconds: number): void {
   const read = readOption(reply.options, OPTIONS.addressLeaseTime);
   if (read.kind === "present" && leaseSeconds < read.value) writeTimes(reply.options, scope, leaseSeconds);
 }

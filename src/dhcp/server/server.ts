@@ -15,8 +15,8 @@ import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import type { Action, DropReason } from "./action.ts";
-import { chooseAddress, mayHold } from "./choose.ts";
-import { type Policy, poolAt, type Scope } from "./compiled_service.ts";
+import { chooseAddress, mayLease } from "./choose.ts";
+import { type CompiledService, type LeaseSettings, poolAt } from "./compiled_service.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
 import { buildNak, buildReply, replyBytesMax } from "./reply.ts";
 import { leaseSecondsFor } from "./times.ts";
@@ -27,7 +27,7 @@ const UNPRINTABLE = /\p{Cc}/gu;
 
 /** What the server reads. */
 export interface ServerState {
-  readonly policy: Policy;
+  readonly policy: CompiledService;
   readonly table: LeaseTable;
   readonly offers: Offers;
   /** Whether the other member of the cluster with this address is there; undefined: no member has it. */
@@ -59,7 +59,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const address = chooseAddress(state, query, now, time);
   const wanted = query.subnet.pools.map((pool) => pool.number);
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted };
-  const scope = scopeAt(state, query, address);
+  const scope = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
   if (state.policy.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
     const granted = grant(state, query, address, now);
@@ -85,19 +85,19 @@ function writeRapidCommit(reply: Message): void {
 
 /** RFC 2131 §4.3.2: the four states a REQUEST can come from, told apart by what it carries. */
 function request(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
-  const { message, requestedAddress, meantServer } = query;
-  if (meantServer !== undefined) {
+  const { message, requestedAddress, selectedServer: selectedServer } = query;
+  if (selectedServer !== undefined) {
     // SELECTING: server identifier and requested address, ciaddr zero.
-    const chosen = isForUs(query) ? true : state.isPresent(meantServer);
+    const chosen = isForUs(query) ? true : state.isPresent(selectedServer);
     if (chosen === undefined) {
       state.offers.end(query.client);
       return drop("otherServer");
     }
     // On a link of ours every member hears the client: the one it chose answers.
-    if (!isForUs(query) && chosen && query.arrival.attached) return drop("otherMember");
+    if (!isForUs(query) && chosen && query.arrival.onLink) return drop("otherMember");
     const address = requestedAddress ?? message.ciaddr;
     if (address === UNSPECIFIED) return drop("noAddress");
-    if (mayHold(state, query, address, time)) return grant(state, query, address, now);
+    if (mayLease(state, query, address, time)) return grant(state, query, address, now);
     if (!isForUs(query) && chosen) return drop("otherMember");
     return refuseLease(state, query, address, time, "this address is not available: ask for a new one");
   }
@@ -114,7 +114,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   const locked = isLocked(slot, time);
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
   const reserved = query.reservation?.address === address;
-  if ((own || reserved) && mayHold(state, query, address, time)) return grant(state, query, address, now);
+  if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, address, now);
   if (!state.policy.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
     return drop("notAuthoritative");
   }
@@ -126,7 +126,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   }
   // A renewal comes to the server that gave the lease, or to everybody: what nobody has a record of was lost with a disk.
   const isRenewal = query.message.ciaddr !== UNSPECIFIED;
-  if (isRenewal && state.policy.config.authoritative && mayHold(state, query, address, time)) {
+  if (isRenewal && state.policy.config.authoritative && mayLease(state, query, address, time)) {
     return grant(state, query, address, now);
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
@@ -142,7 +142,9 @@ function refuseLease(state: ServerState, query: Query, address: Ipv4, time: Boun
   const locked = isLocked(slot, time);
   if (locked && slot.state === "bound" && slot.client === query.client) return nak(state, query, text);
   // An undecided proposal of somebody else may yet be aborted.
-  if (locked && slot.state === "bound" && compareVersions(slot.cv, slot.version) !== 0) return drop("undecided");
+  if (locked && slot.state === "bound" && compareVersions(slot.committedVersion, slot.version) !== 0) {
+    return drop("undecided");
+  }
   const { reply, bytesMax } = nak(state, query, text);
   return { kind: "refuse", address, client: query.client, reply, bytesMax };
 }
@@ -166,13 +168,13 @@ function release(state: ServerState, query: Query, now: Instant): Action {
   if (!isForUs(query)) return drop("otherServer");
   if (message.ciaddr === UNSPECIFIED) return drop("noAddress");
   const slot = state.table.get(message.ciaddr);
-  if (slot.state !== "bound" || slot.client !== client || !cameItsWay(state, query)) return drop("notTheirs");
+  if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notTheirs");
   const detail = { ...state.table.detail(message.ciaddr), lastSeen: now.wallMs, expires: now.wallMs };
   return { kind: "end", how: "released", address: message.ciaddr, client, detail };
 }
 
 /** Through the relay and circuit of the lease, or directly from the address itself. */
-function cameItsWay(state: ServerState, query: Query): boolean {
+function sameRelayPath(state: ServerState, query: Query): boolean {
   const { message, arrival } = query;
   if (message.giaddr === UNSPECIFIED) return arrival.from === message.ciaddr;
   return sameRelay(state, query, message.ciaddr);
@@ -186,21 +188,21 @@ function sameRelay(state: ServerState, query: Query, address: Ipv4): boolean {
 
 /** A client that names a server means us, or our name as its relay gave it; one that names none means whoever hears. */
 function isForUs(query: Query): boolean {
-  const { meantServer } = query;
-  return meantServer === undefined || meantServer === query.serverIdentifier ||
-    meantServer === query.arrival.serverIdentifier;
+  const { selectedServer: selectedServer } = query;
+  return selectedServer === undefined || selectedServer === query.serverIdentifier ||
+    selectedServer === query.arrival.serverIdentifier;
 }
 
 /** RFC 2131 §4.3.5: parameters only, to the address the client has. */
 function inform(state: ServerState, query: Query): Action {
   if (query.message.ciaddr === UNSPECIFIED) return drop("noAddress");
-  const scope = scopeAt(state, query, query.message.ciaddr);
+  const scope = settingsAt(state, query, query.message.ciaddr);
   const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, scope, leaseSeconds: undefined });
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
 }
 
 function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): Action {
-  const scope = scopeAt(state, query, address);
+  const scope = settingsAt(state, query, address);
   const leaseSeconds = leaseSecondsOf(query, scope);
   const detail = { ...detailOf(state, query, address, now), expires: now.wallMs + leaseSeconds * 1_000 };
   return {
@@ -216,12 +218,12 @@ function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): A
   };
 }
 
-function scopeAt(state: ServerState, query: Query, address: Ipv4): Scope {
+function settingsAt(state: ServerState, query: Query, address: Ipv4): LeaseSettings {
   const { subnet, classes, reservation } = query;
-  return state.policy.scopeFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
+  return state.policy.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
 }
 
-function leaseSecondsOf(query: Query, scope: Scope): number {
+function leaseSecondsOf(query: Query, scope: LeaseSettings): number {
   const read = readOption(query.message.options, OPTIONS.addressLeaseTime);
   return leaseSecondsFor(scope, read.kind === "present" ? read.value : undefined);
 }
@@ -270,8 +272,8 @@ function nak(state: ServerState, query: Query, text: string): Extract<Action, { 
  * former relay, and udhcpc believes no DHCPNAK of another.
  */
 function serverAsKnown(state: ServerState, query: Query): Ipv4 {
-  const { message, agent, serverIdentifier, meantServer } = query;
-  if (meantServer !== undefined || agent.serverIdentifierOverride === undefined) return serverIdentifier;
+  const { message, agent, serverIdentifier, selectedServer: selectedServer } = query;
+  if (selectedServer !== undefined || agent.serverIdentifierOverride === undefined) return serverIdentifier;
   const known = state.table.detail(message.ciaddr || (query.requestedAddress ?? UNSPECIFIED));
   const same = message.chaddr.length > 0 && equalBytes(known.chaddr, message.chaddr);
   return same && known.giaddr !== UNSPECIFIED ? known.giaddr : serverIdentifier;

@@ -121,11 +121,11 @@ Deno.test("server: without authority nothing is refused aloud", () => {
 Deno.test("server: RENEWING and REBINDING extend the lease; ciaddr is echoed", () => {
   const s = server();
   s.lease(1, relayed);
-  const before = s.table.get(ip("10.77.1.0")).hold;
+  const before = s.table.get(ip("10.77.1.0")).lockedUntil;
   s.wait(1_800);
   const ack = reply(s.handle(clientMessage("REQUEST", 1, { xid: 9, ciaddr: "10.77.1.0" })));
   strictEqual(ack.ciaddr, ip("10.77.1.0"));
-  strictEqual(s.table.get(ip("10.77.1.0")).hold - before, 1_800_000);
+  strictEqual(s.table.get(ip("10.77.1.0")).lockedUntil - before, 1_800_000);
   s.wait(3_200);
   strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, xid: 10, ciaddr: "10.77.1.0" })), "ACK 10.77.1.0");
   strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, ciaddr: "10.77.1.0" })), "NAK");
@@ -282,7 +282,7 @@ Deno.test("server: INIT-REBOOT for a free address by a client that has another o
 Deno.test("server: on a link of its own the link decides, not the address a client brought along", () => {
   const s = server();
   s.lease(1, relayed);
-  const arrival = { receivedOn: ip("10.78.0.1"), attached: true };
+  const arrival = { receivedOn: ip("10.78.0.1"), onLink: true };
   strictEqual(s.say(clientMessage("REQUEST", 1, { ciaddr: "10.77.1.0" }), arrival), "NAK");
 });
 
@@ -336,9 +336,9 @@ Deno.test("server: with its own share used up it offers from another's, and says
 Deno.test("server: a REQUEST for another member's offer is served if it may be, else left to that member while it is there", () => {
   const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.31"])]));
   const other = "10.99.0.12";
-  const ask = (mac: number, requested: string, attached = false) =>
+  const ask = (mac: number, requested: string, onLink = false) =>
     server.say(clientMessage("REQUEST", mac, { giaddr: "10.77.0.1", server: other, requested, xid: mac }), {
-      attached,
+      onLink,
     });
   strictEqual(ask(1, "10.77.1.4"), "otherServer", "no member has this address");
   server.members.set(ip(other), true);

@@ -1,9 +1,9 @@
 /** For tests of the server: clients and a server with an instant disk, joined by function calls. */
 
-import { contradicts } from "../../cluster/replication/nak_quorum.ts";
+import { deniesLease } from "../../cluster/replication/nak_quorum.ts";
 import { Proposer, type ProposerPorts } from "../../lease/agreement/proposer.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
-import { VersionMint } from "../../lease/agreement/hybrid_clock.ts";
+import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parsePrefix, parseRange, type Prefix, type Range } from "../../net/ipv4.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
@@ -11,9 +11,9 @@ import { OPTIONS, writeOption } from "../options/mod.ts";
 import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { Action } from "./action.ts";
 import type { ServiceConfig, SubnetConfig } from "./config.ts";
-import { Policy } from "./compiled_service.ts";
+import { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
-import { type Agreement, Service, type ServiceEvents, tableFor } from "./dhcp_server.ts";
+import { DhcpServer, type LeaseAgreement, type ServerEvents, tableFor } from "./dhcp_server.ts";
 
 /** Reads an address that the test wrote. */
 export function ip(text: string): Ipv4 {
@@ -118,8 +118,8 @@ const TYPE_NAMES = new Map<number, string>(Object.entries(MESSAGE_TYPE).map(([na
 export class SoloService {
   readonly table: LeaseTable;
   readonly proposer: Proposer;
-  readonly agreement: Agreement;
-  readonly service: Service;
+  readonly agreement: LeaseAgreement;
+  readonly service: DhcpServer;
   /** Pools that lacked an address. */
   readonly wanted: number[] = [];
   /** Other members by address, and whether they are there. */
@@ -129,17 +129,17 @@ export class SoloService {
     config: ServiceConfig;
     clock: AnchoredClock;
     persist: ProposerPorts["persist"];
-    events?: Partial<ServiceEvents>;
+    events?: Partial<ServerEvents>;
   }) {
     const { clock, persist, events } = options;
-    const policy = new Policy(options.config);
+    const policy = new CompiledService(options.config);
     this.table = tableFor(policy, { hashSeed: 4711 });
     const limits = { maxLeaseMs: 0 };
     const proposer = new Proposer({
       self: 1,
       table: this.table,
       clock,
-      mint: new VersionMint({ node: 1, incarnation: 1 }),
+      mint: new HybridClock({ node: 1, incarnation: 1 }),
       membership: { size: 1 },
       limits: {
         get maxLeaseMs() {
@@ -155,14 +155,14 @@ export class SoloService {
         proposer.propose(proposal, now, decided);
       },
       end: (request, now, durable) => proposer.end(request, now, durable),
-      inquire: (address, client, now, contradicted) => {
+      denyLease: (address, client, now, contradicted) => {
         const time = clock.bounds(now);
-        if (time !== undefined && contradicts(this.table.get(address), client, time)) contradicted(now);
+        if (time !== undefined && deniesLease(this.table.get(address), client, time)) contradicted(now);
       },
       want: (pools) => this.wanted.push(...pools),
       isPresent: (address) => this.members.get(address),
     };
-    this.service = new Service({
+    this.service = new DhcpServer({
       policy,
       table: this.table,
       agreement: this.agreement,
@@ -195,7 +195,7 @@ export class TestServer {
     return this.#solo.table;
   }
 
-  get policy(): Policy {
+  get policy(): CompiledService {
     return this.#solo.service.policy;
   }
 
@@ -219,7 +219,7 @@ export class TestServer {
   serve(message: Message, arrival: Partial<Arrival> = {}): { action: Action; reply: Message | undefined } {
     const bounds = this.#clock.bounds(this.now);
     if (bounds === undefined) throw new Error("The test's clock has no anchor");
-    const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), attached: false, ...arrival };
+    const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), onLink: false, ...arrival };
     let reply: Message | undefined;
     const action = this.#solo.service.handle(message, full, this.now, bounds, (answer) => reply = answer);
     return { action, reply };

@@ -2,10 +2,10 @@
 
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
-import { INFINITE_SECONDS, type Scope } from "./compiled_service.ts";
+import { INFINITE_SECONDS, type LeaseSettings } from "./compiled_service.ts";
 
 /** The lease time for a client that asked for `requestedSeconds`, or for nothing in particular. */
-export function leaseSecondsFor(scope: Scope, requestedSeconds: number | undefined): number {
+export function leaseSecondsFor(scope: LeaseSettings, requestedSeconds: number | undefined): number {
   if (requestedSeconds === undefined) return scope.leaseSeconds;
   return Math.min(Math.max(requestedSeconds, scope.minLeaseSeconds), scope.maxLeaseSeconds);
 }
@@ -14,7 +14,7 @@ export function leaseSecondsFor(scope: Scope, requestedSeconds: number | undefin
  * Writes options 51, 58 and 59. T1 and T2 are the configured ones when they fit into the lease, else a half and seven
  * eighths of it (RFC 2131 §4.4.5); a lease without end has none.
  */
-export function writeTimes(options: Options, scope: Scope, leaseSeconds: number): void {
+export function writeTimes(options: Options, scope: LeaseSettings, leaseSeconds: number): void {
   let times = lastTimes.get(scope);
   if (times?.leaseSeconds !== leaseSeconds) {
     times = { leaseSeconds, options: encodeTimes(scope, leaseSeconds) };
@@ -24,9 +24,9 @@ export function writeTimes(options: Options, scope: Scope, leaseSeconds: number)
 }
 
 /** Nearly every client of a scope gets the same times: encoded once, not per reply. */
-const lastTimes = new WeakMap<Scope, { readonly leaseSeconds: number; readonly options: Options }>();
+const lastTimes = new WeakMap<LeaseSettings, { readonly leaseSeconds: number; readonly options: Options }>();
 
-function encodeTimes(scope: Scope, leaseSeconds: number): Options {
+function encodeTimes(scope: LeaseSettings, leaseSeconds: number): Options {
   const options: Options = new Map();
   writeOption(options, OPTIONS.addressLeaseTime, leaseSeconds);
   if (leaseSeconds === INFINITE_SECONDS) return options;

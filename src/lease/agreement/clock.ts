@@ -19,9 +19,9 @@ export interface Instant {
 /** What the agreement needs to know of the time: ms since 1970. */
 export interface Bounds {
   /** Not before this, for deciding how long a lock must last. */
-  readonly late: number;
+  readonly latest: number;
   /** Not after this, for deciding whether a lock still lasts. */
-  readonly early: number;
+  readonly earliest: number;
 }
 
 /** Why a clock can't be used now. */
@@ -42,7 +42,7 @@ export class AnchoredClock {
   bounds(now: Instant): Bounds | undefined {
     const anchored = this.#anchoredTime(now);
     if (anchored === undefined) return undefined;
-    return { late: Math.max(now.wallMs, anchored), early: Math.min(now.wallMs, anchored) };
+    return { latest: Math.max(now.wallMs, anchored), earliest: Math.min(now.wallMs, anchored) };
   }
 
   /** Why no proposal may be made now; undefined when one may. */

@@ -3,7 +3,7 @@
 import { TICKS_PER_MS, type Version } from "./version.ts";
 
 /** The version source of one process. */
-export class VersionMint {
+export class HybridClock {
   readonly #node: number;
   readonly #incarnation: number;
   #clock = 0;

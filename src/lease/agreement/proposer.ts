@@ -12,7 +12,7 @@ import { AGREEMENT_RULES, type AgreementRules, type Answer, type EndRecord, type
 import type { ClientKey } from "./client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "./clock.ts";
 import { PROPOSAL_MS } from "./limits.ts";
-import type { VersionMint } from "./hybrid_clock.ts";
+import type { HybridClock } from "./hybrid_clock.ts";
 import type { LeaseDetail, LeaseRow } from "./slot.ts";
 import type { LeaseTable } from "../table/lease_table.ts";
 import { compareVersions, NO_VERSION, type Version } from "./version.ts";
@@ -39,7 +39,7 @@ export interface EndRequest {
 }
 
 /** How a proposal ended. */
-export type Outcome =
+export type Decision =
   /** Durable at a majority; `leaseMs` is T less the time that passed (case 12). */
   | { readonly committed: true; readonly leaseMs: number }
   | {
@@ -57,7 +57,7 @@ export type Outcome =
   };
 
 /** Called once per `propose`. */
-export type Decided = (outcome: Outcome, now: Instant) => void;
+export type Decided = (outcome: Decision, now: Instant) => void;
 
 /** What the proposer needs done. */
 export interface ProposerPorts {
@@ -95,7 +95,7 @@ export class Proposer {
   readonly #self: number;
   readonly #table: LeaseTable;
   readonly #clock: AnchoredClock;
-  readonly #mint: VersionMint;
+  readonly #mint: HybridClock;
   readonly #ports: ProposerPorts;
   readonly #membership: { readonly size: number };
   readonly #limits: { readonly maxLeaseMs: number };
@@ -110,7 +110,7 @@ export class Proposer {
     self: number;
     table: LeaseTable;
     clock: AnchoredClock;
-    mint: VersionMint;
+    mint: HybridClock;
     /** Read at every decision. */
     membership: { readonly size: number };
     /** The longest lease any configuration gives. */
@@ -152,15 +152,21 @@ export class Proposer {
     if ((this.#byAddress.get(address)?.length ?? 0) >= PENDING_PER_ADDRESS_MAX) {
       return decided({ committed: false, reason: "tooManyPending" }, now);
     }
-    this.#attempt(proposal, time.late + proposal.leaseMs, [decided], 1, now);
+    this.#attempt(proposal, time.latest + proposal.leaseMs, [decided], 1, now);
   }
 
-  #attempt(proposal: Proposal, hold: number, waiting: Decided[], attempt: number, now: Instant): void {
+  #attempt(proposal: Proposal, lockedUntil: number, waiting: Decided[], attempt: number, now: Instant): void {
     const { address, client } = proposal;
     const time = this.#clock.bounds(now);
-    const decide = (outcome: Outcome) => waiting.forEach((decided) => decided(outcome, now));
+    const decide = (outcome: Decision) => waiting.forEach((decided) => decided(outcome, now));
     if (time === undefined) return decide({ committed: false, reason: "noAnchor" });
-    const record: LockRecord = { client, version: this.#mint.mint(time.early), hold, cv: NO_VERSION, sole: true };
+    const record: LockRecord = {
+      client,
+      version: this.#mint.mint(time.earliest),
+      lockedUntil,
+      committedVersion: NO_VERSION,
+      singleVersion: true,
+    };
     const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
     if (!answer.ok) return decide({ committed: false, reason: answer.reason });
     this.#table.set(address, slot, proposal.detail);
@@ -203,14 +209,14 @@ export class Proposer {
     if (pending.attempt >= ATTEMPTS_MAX || time === undefined || this.#clock.fault(now) !== undefined) return;
     this.#forget(pending);
     const { proposal, waiting, attempt } = pending;
-    this.#attempt(proposal, time.late + proposal.leaseMs, waiting, attempt + 1, now);
+    this.#attempt(proposal, time.latest + proposal.leaseMs, waiting, attempt + 1, now);
   }
 
   /** Committed, but somebody holds a higher version: the same client and hold once more above it, without another answer. */
   #confirm(committed: Pending, now: Instant): void {
     this.#committed.delete(committed);
     if (committed.attempt >= ATTEMPTS_MAX || this.#clock.fault(now) !== undefined) return;
-    this.#attempt(committed.proposal, committed.record.hold, [], committed.attempt + 1, now);
+    this.#attempt(committed.proposal, committed.record.lockedUntil, [], committed.attempt + 1, now);
   }
 
   /** The membership changed: no proposal of the one before is decided but by an abort. The clients ask again. */
@@ -256,10 +262,10 @@ export class Proposer {
     const record: EndRecord = {
       kind,
       client,
-      version: this.#mint.mint(time.early),
+      version: this.#mint.mint(time.earliest),
       replaces: slot.version,
-      cv: slot.cv,
-      until: kind === "declined" ? time.late + request.restMs : 0,
+      committedVersion: slot.committedVersion,
+      until: kind === "declined" ? time.latest + request.restMs : 0,
     };
     const ended = this.#rules.end(slot, record, time, true);
     if (ended === undefined) return false;
@@ -305,9 +311,9 @@ export class Proposer {
       const record: EndRecord = {
         kind: "aborted",
         client,
-        version: this.#mint.mint(time.early),
+        version: this.#mint.mint(time.earliest),
         replaces: pending.record.version,
-        cv: NO_VERSION,
+        committedVersion: NO_VERSION,
         until: 0,
       };
       const slot = this.#rules.end(this.#table.get(address), record, time, false);

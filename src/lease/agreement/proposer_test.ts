@@ -2,11 +2,11 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
 import { AnchoredClock, type Instant } from "./clock.ts";
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
-import { VersionMint } from "./hybrid_clock.ts";
+import { HybridClock } from "./hybrid_clock.ts";
 import { type LeaseRow, NO_DETAIL } from "./slot.ts";
 import { LeaseTable } from "../table/lease_table.ts";
 import { compareVersions, TICKS_PER_MS } from "./version.ts";
-import { type Outcome, Proposer } from "./proposer.ts";
+import { type Decision, Proposer } from "./proposer.ts";
 
 const ADDRESS = 0x0a000001;
 const START: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 1_000 };
@@ -27,10 +27,10 @@ function node(members = 1) {
   const table = new LeaseTable({ pools: [{ first: ADDRESS, last: ADDRESS + 9 }], reserved: [] });
   const clock = new AnchoredClock();
   clock.anchor(START);
-  const mint = new VersionMint({ node: 1, incarnation: 77 });
+  const mint = new HybridClock({ node: 1, incarnation: 77 });
   const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
   const sent: unknown[] = [];
-  const outcomes: Outcome[] = [];
+  const outcomes: Decision[] = [];
   const proposer = new Proposer({
     self: 1,
     table,
@@ -68,7 +68,7 @@ Deno.test("proposer: alone, the own fsync commits, and the lease is shorter by t
   n.sync(after(30));
   deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_970 }]);
   const slot = n.table.get(ADDRESS);
-  strictEqual(compareVersions(slot.cv, slot.version), 0);
+  strictEqual(compareVersions(slot.committedVersion, slot.version), 0);
   strictEqual(n.proposer.pending, 0);
 });
 
@@ -150,7 +150,10 @@ Deno.test("proposer: a release frees, a decline rests, and neither touches anoth
   strictEqual(durable, false);
   n.sync(after(3));
   strictEqual(durable, true);
-  deepStrictEqual([n.table.get(ADDRESS).state, n.table.get(ADDRESS).hold], ["declined", START.wallMs + 2 + 86_400_000]);
+  deepStrictEqual([n.table.get(ADDRESS).state, n.table.get(ADDRESS).lockedUntil], [
+    "declined",
+    START.wallMs + 2 + 86_400_000,
+  ]);
   n.propose(A, 2, after(4));
   strictEqual(n.outcomes.at(-1)?.committed, false);
 });
@@ -174,12 +177,12 @@ Deno.test("proposer: a stale answer makes a fresh proposal above the version in 
 Deno.test("proposer: nothing is proposed anew by a clock that has jumped since", () => {
   const n = node(3);
   n.propose(A, 1);
-  const { version, hold } = n.table.get(ADDRESS);
+  const { version, lockedUntil } = n.table.get(ADDRESS);
   n.sync(after(1));
   const jumped = { wallMs: after(2).wallMs + 7_200_000, monotonicMs: after(2).monotonicMs };
   const stale = { ok: false, reason: "stale", version: { ...version, clock: version.clock + 5_000, node: 3 } } as const;
   n.proposer.answer(2, ADDRESS, version, stale, jumped);
-  deepStrictEqual([n.table.get(ADDRESS).version, n.table.get(ADDRESS).hold], [version, hold]);
+  deepStrictEqual([n.table.get(ADDRESS).version, n.table.get(ADDRESS).lockedUntil], [version, lockedUntil]);
   n.proposer.answer(3, ADDRESS, version, { ok: true }, jumped);
   strictEqual(n.outcomes.length, 1, "what was proposed before goes on");
   n.proposer.answer(2, ADDRESS, version, stale, jumped);
@@ -200,7 +203,7 @@ Deno.test("proposer: versions do not follow a clock that jumps ahead: the ends t
 Deno.test("proposer: committed and then refused for a higher version: once more above it, without another answer", () => {
   const n = node(3);
   n.propose(A, 1);
-  const { version, hold } = n.table.get(ADDRESS);
+  const { version, lockedUntil } = n.table.get(ADDRESS);
   n.sync(after(1));
   n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
   strictEqual(n.outcomes.length, 1);
@@ -208,7 +211,7 @@ Deno.test("proposer: committed and then refused for a higher version: once more 
   n.proposer.answer(3, ADDRESS, version, { ok: false, reason: "stale", version: inTheWay }, after(3));
   const slot = n.table.get(ADDRESS);
   strictEqual(compareVersions(slot.version, inTheWay) > 0, true);
-  strictEqual(slot.hold, hold);
+  strictEqual(slot.lockedUntil, lockedUntil);
   n.sync(after(4));
   n.proposer.answer(3, ADDRESS, slot.version, { ok: true }, after(5));
   strictEqual(n.outcomes.length, 1);

@@ -15,9 +15,9 @@ export interface LockRecord {
   readonly client: ClientKey;
   readonly version: Version;
   /** Protected until: ms since 1970. */
-  readonly hold: number;
-  readonly cv: Version;
-  readonly sole: boolean;
+  readonly lockedUntil: number;
+  readonly committedVersion: Version;
+  readonly singleVersion: boolean;
 }
 
 /** The end of a lease: `e` in the rule. */
@@ -27,7 +27,7 @@ export interface EndRecord {
   readonly version: Version;
   /** The version the slot had when the end was minted. */
   readonly replaces: Version;
-  readonly cv: Version;
+  readonly committedVersion: Version;
   /** Rest of a declined address: ms since 1970; 0 for the other kinds. */
   readonly until: number;
 }
@@ -40,7 +40,7 @@ export type Answer =
 
 /** Whether a slot's lock may still be in somebody's use. */
 export function isLive(slot: Slot, time: Bounds): boolean {
-  return slot.hold + MARGIN_MS > time.early;
+  return slot.lockedUntil + MARGIN_MS > time.earliest;
 }
 
 /** Whether a slot in this state keeps others out until its hold is over. */
@@ -63,16 +63,19 @@ export function accept(
   time: Bounds,
   maxLeaseMs: number,
 ): { readonly slot: Slot; readonly answer: Answer } {
-  if (record.hold > time.late + maxLeaseMs + 4 * MAX_CLOCK_SKEW_MS) {
+  if (record.lockedUntil > time.latest + maxLeaseMs + 4 * MAX_CLOCK_SKEW_MS) {
     return { slot, answer: { ok: false, reason: "insane", version: slot.version } };
   }
   const own = slot.state === "bound" && slot.client === record.client;
-  if (isLocked(slot, time) && !own && compareVersions(record.cv, slot.version) <= 0) {
+  if (isLocked(slot, time) && !own && compareVersions(record.committedVersion, slot.version) <= 0) {
     return { slot, answer: { ok: false, reason: "conflict", version: slot.version } };
   }
   const order = compareVersions(record.version, slot.version);
   if (order === 0 && own) {
-    return { slot: { ...slot, cv: maxVersion(slot.cv, record.cv) }, answer: ACCEPTED };
+    return {
+      slot: { ...slot, committedVersion: maxVersion(slot.committedVersion, record.committedVersion) },
+      answer: ACCEPTED,
+    };
   }
   if (order <= 0) return { slot, answer: { ok: false, reason: "stale", version: slot.version } };
   if (own && isLive(slot, time)) {
@@ -82,9 +85,9 @@ export function accept(
         state: "bound",
         client: record.client,
         version: record.version,
-        hold: Math.max(slot.hold, record.hold),
-        cv: maxVersion(slot.cv, record.cv),
-        sole: false,
+        lockedUntil: Math.max(slot.lockedUntil, record.lockedUntil),
+        committedVersion: maxVersion(slot.committedVersion, record.committedVersion),
+        singleVersion: false,
       },
       answer: ACCEPTED,
     };
@@ -94,9 +97,9 @@ export function accept(
       state: "bound",
       client: record.client,
       version: record.version,
-      hold: record.hold,
-      cv: record.cv,
-      sole: record.sole,
+      lockedUntil: record.lockedUntil,
+      committedVersion: record.committedVersion,
+      singleVersion: record.singleVersion,
     },
     answer: ACCEPTED,
   };
@@ -110,20 +113,20 @@ const ACCEPTED: Answer = { ok: true };
  */
 export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean): Slot | undefined {
   const own = slot.state === "bound" && slot.client === record.client;
-  const exact = compareVersions(slot.version, record.replaces) === 0 && slot.sole;
+  const exact = compareVersions(slot.version, record.replaces) === 0 && slot.singleVersion;
   const covered = own &&
-    (record.kind === "aborted" ? exact : mine || compareVersions(slot.version, record.cv) <= 0 || exact);
+    (record.kind === "aborted" ? exact : mine || compareVersions(slot.version, record.committedVersion) <= 0 || exact);
   if (!covered && isLive(slot, time)) return undefined;
   if (compareVersions(record.version, slot.version) <= 0) return undefined;
   return {
     state: record.kind,
     client: record.client,
     version: record.version,
-    hold: record.kind === "declined" ? record.until : 0,
-    cv: NO_VERSION,
-    sole: false,
+    lockedUntil: record.kind === "declined" ? record.until : 0,
+    committedVersion: NO_VERSION,
+    singleVersion: false,
     // "Keep e for anti-entropy": `anti_entropy.ts` hands it on.
-    ended: { replaces: record.replaces, cv: record.cv },
+    ended: { replaces: record.replaces, committedVersion: record.committedVersion },
   };
 }
 

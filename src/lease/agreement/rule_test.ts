@@ -17,7 +17,7 @@ function client(octet: number): ClientKey {
 }
 
 function at(ms: number): Bounds {
-  return { late: ms, early: ms };
+  return { latest: ms, earliest: ms };
 }
 
 function version(clock: number, node = 1): Version {
@@ -25,11 +25,26 @@ function version(clock: number, node = 1): Version {
 }
 
 function lock(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): LockRecord {
-  return { client: of, version: version(clock), hold: NOW + 60_000, cv: NO_VERSION, sole: true, ...extra };
+  return {
+    client: of,
+    version: version(clock),
+    lockedUntil: NOW + 60_000,
+    committedVersion: NO_VERSION,
+    singleVersion: true,
+    ...extra,
+  };
 }
 
 function ending(kind: EndRecord["kind"], of: ClientKey, clock: number, extra: Partial<EndRecord> = {}): EndRecord {
-  return { kind, client: of, version: version(clock), replaces: NO_VERSION, cv: NO_VERSION, until: 0, ...extra };
+  return {
+    kind,
+    client: of,
+    version: version(clock),
+    replaces: NO_VERSION,
+    committedVersion: NO_VERSION,
+    until: 0,
+    ...extra,
+  };
 }
 
 function taken(slot: Slot, record: LockRecord, time = at(NOW)): Slot {
@@ -55,13 +70,13 @@ Deno.test("accept: a free slot takes a first client and then keeps a second one 
 Deno.test("accept: case 15: the lock outlasts its hold by three skews and the client's slack", () => {
   strictEqual(MARGIN_MS, 3 * MAX_CLOCK_SKEW_MS + 10_000);
   const slot = taken(FREE_SLOT, lock(A, 1));
-  ok(isLive(slot, at(slot.hold + 3 * MAX_CLOCK_SKEW_MS)));
+  ok(isLive(slot, at(slot.lockedUntil + 3 * MAX_CLOCK_SKEW_MS)));
 });
 
 Deno.test("accept: the early bound decides whether a lock still runs, the late one how far ahead is sane", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
   // The wall clock jumped ahead by hours; the anchor says otherwise (case 13).
-  strictEqual(refusal(slot, lock(B, 2), { late: NOW + 9_000_000, early: NOW }), "conflict");
+  strictEqual(refusal(slot, lock(B, 2), { latest: NOW + 9_000_000, earliest: NOW }), "conflict");
 });
 
 Deno.test("accept: a version is taken once, and an older one never", () => {
@@ -78,39 +93,39 @@ Deno.test("accept: case 3: an older copy of the same client after a newer abort 
 });
 
 Deno.test("accept: case 4: the lock of one client only lengthens", () => {
-  const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { hold: NOW + 10_000 }));
-  strictEqual(slot.hold, NOW + 60_000);
-  strictEqual(slot.sole, false);
+  const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { lockedUntil: NOW + 10_000 }));
+  strictEqual(slot.lockedUntil, NOW + 60_000);
+  strictEqual(slot.singleVersion, false);
   deepStrictEqual(slot.version, version(2));
 });
 
 Deno.test("accept: a lock that ran out starts anew, with a sole version", () => {
   const later = NOW + 60_000 + MARGIN_MS;
-  const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { hold: later + 60_000 }), at(later));
-  strictEqual(slot.sole, true);
+  const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { lockedUntil: later + 60_000 }), at(later));
+  strictEqual(slot.singleVersion, true);
 });
 
 Deno.test("accept: case 21: a hold beyond the longest lease and the skew is insane", () => {
   const edge = NOW + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
-  strictEqual(refusal(FREE_SLOT, lock(A, 1, { hold: edge + 1 })), "insane");
-  taken(FREE_SLOT, lock(A, 1, { hold: edge }));
+  strictEqual(refusal(FREE_SLOT, lock(A, 1, { lockedUntil: edge + 1 })), "insane");
+  taken(FREE_SLOT, lock(A, 1, { lockedUntil: edge }));
 });
 
 Deno.test("accept: cases 2 and 22: a certificate beats locks of lower version only", () => {
   const phantom = taken(FREE_SLOT, lock(A, 5));
-  strictEqual(taken(phantom, lock(B, 7, { cv: version(6), sole: false })).client, B);
-  strictEqual(refusal(phantom, lock(B, 7, { cv: version(5), sole: false })), "conflict");
+  strictEqual(taken(phantom, lock(B, 7, { committedVersion: version(6), singleVersion: false })).client, B);
+  strictEqual(refusal(phantom, lock(B, 7, { committedVersion: version(5), singleVersion: false })), "conflict");
   // Case 2: the stale committed record does not come back over the newer one.
-  strictEqual(refusal(taken(FREE_SLOT, lock(B, 9)), lock(A, 5, { cv: version(5) })), "conflict");
+  strictEqual(refusal(taken(FREE_SLOT, lock(B, 9)), lock(A, 5, { committedVersion: version(5) })), "conflict");
 });
 
 Deno.test("accept: a declined address is nobody's, not the decliner's either", () => {
   const bound = taken(FREE_SLOT, lock(A, 1));
   const slot = end(bound, ending("declined", A, 2, { replaces: version(1), until: NOW + 90_000 }), at(NOW), true);
   ok(slot);
-  strictEqual(slot.hold, NOW + 90_000);
+  strictEqual(slot.lockedUntil, NOW + 90_000);
   strictEqual(refusal(slot, lock(A, 3)), "conflict");
-  strictEqual(taken(slot, lock(A, 3, { hold: NOW + 200_000 }), at(NOW + 90_000 + MARGIN_MS)).client, A);
+  strictEqual(taken(slot, lock(A, 3, { lockedUntil: NOW + 200_000 }), at(NOW + 90_000 + MARGIN_MS)).client, A);
 });
 
 Deno.test("end: an ended slot keeps what its record said, until somebody takes it", () => {
@@ -118,14 +133,14 @@ Deno.test("end: an ended slot keeps what its record said, until somebody takes i
   for (const kind of ["released", "declined", "aborted"] as const) {
     const record = ending(kind, A, 5, {
       replaces: version(1),
-      cv: version(1, 2),
+      committedVersion: version(1, 2),
       until: kind === "declined" ? NOW : 0,
     });
     const slot = end(bound, record, at(NOW), kind !== "aborted");
     ok(slot);
-    deepStrictEqual(slot.ended, { replaces: version(1), cv: version(1, 2) });
-    deepStrictEqual(slot.cv, NO_VERSION);
-    strictEqual("ended" in taken(slot, lock(B, 6, { hold: NOW + MARGIN_MS }), at(NOW + MARGIN_MS)), false);
+    deepStrictEqual(slot.ended, { replaces: version(1), committedVersion: version(1, 2) });
+    deepStrictEqual(slot.committedVersion, NO_VERSION);
+    strictEqual("ended" in taken(slot, lock(B, 6, { lockedUntil: NOW + MARGIN_MS }), at(NOW + MARGIN_MS)), false);
   }
 });
 
@@ -143,23 +158,26 @@ Deno.test("end: case 1: an abort leaves a lock alone that is made of more than t
 });
 
 Deno.test("end: an abort is never covered by being one's own or by a certificate", () => {
-  const slot = taken(FREE_SLOT, lock(A, 1, { sole: false }));
+  const slot = taken(FREE_SLOT, lock(A, 1, { singleVersion: false }));
   strictEqual(
-    end(slot, ending("aborted", A, 3, { replaces: version(1), cv: version(2) }), at(NOW), true),
+    end(slot, ending("aborted", A, 3, { replaces: version(1), committedVersion: version(2) }), at(NOW), true),
     undefined,
   );
 });
 
 Deno.test("end: case 6: a release ends what is known committed or matches exactly, not a merged re-request", () => {
   const merged = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 5));
-  const release = ending("released", A, 9, { replaces: version(1), cv: version(1) });
+  const release = ending("released", A, 9, { replaces: version(1), committedVersion: version(1) });
   strictEqual(end(merged, release, at(NOW), false), undefined);
-  strictEqual(end(merged, { ...release, cv: version(5) }, at(NOW), false)?.state, "released");
-  strictEqual(end(taken(FREE_SLOT, lock(A, 1)), { ...release, cv: NO_VERSION }, at(NOW), false)?.state, "released");
+  strictEqual(end(merged, { ...release, committedVersion: version(5) }, at(NOW), false)?.state, "released");
+  strictEqual(
+    end(taken(FREE_SLOT, lock(A, 1)), { ...release, committedVersion: NO_VERSION }, at(NOW), false)?.state,
+    "released",
+  );
 });
 
 Deno.test("end: another client's running lock is not ended, an older record ends nothing", () => {
   const slot = taken(FREE_SLOT, lock(A, 5));
-  strictEqual(end(slot, ending("released", B, 9, { cv: version(8) }), at(NOW), false), undefined);
+  strictEqual(end(slot, ending("released", B, 9, { committedVersion: version(8) }), at(NOW), false), undefined);
   strictEqual(end(slot, ending("released", A, 4), at(NOW), true), undefined);
 });

@@ -26,7 +26,7 @@ export interface Ended {
   /** The version the slot had when the end was minted. */
   readonly replaces: Version;
   /** The newest version of the client known to be committed then. */
-  readonly cv: Version;
+  readonly committedVersion: Version;
 }
 
 /** The lease agreement's part of a slot. Immutable: a change makes a new one. */
@@ -37,11 +37,11 @@ export interface Slot {
   /** Highest version accepted here. Only rises. */
   readonly version: Version;
   /** Protected until: ms since 1970, by the anchored clock. */
-  readonly hold: number;
+  readonly lockedUntil: number;
   /** Newest version of this client known to be accepted by a majority; NO_VERSION: none. */
-  readonly cv: Version;
+  readonly committedVersion: Version;
   /** The lock consists of `version` only. */
-  readonly sole: boolean;
+  readonly singleVersion: boolean;
   /** In the states that {@link isEnded} names, and only there; `cv` is NO_VERSION then. */
   readonly ended?: Ended;
 }
@@ -51,9 +51,9 @@ export const FREE_SLOT: Slot = {
   state: "free",
   client: undefined,
   version: NO_VERSION,
-  hold: 0,
-  cv: NO_VERSION,
-  sole: false,
+  lockedUntil: 0,
+  committedVersion: NO_VERSION,
+  singleVersion: false,
 };
 
 /** What DHCP remembers about a lease beside the agreement. Empty byte strings and text mean absent. */

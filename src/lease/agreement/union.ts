@@ -16,34 +16,43 @@ export function unionSlots(a: Slot, b: Slot, time: Bounds): Slot {
   // A declined slot keeps what its end record said when it is raised: that names the versions it ends, all of them lower, and
   // stays true; the record's own version only says what comes after it.
   const raised = (slot: Slot): Slot =>
-    compareVersions(slot.version, version) === 0 ? slot : { ...slot, version, sole: false };
+    compareVersions(slot.version, version) === 0 ? slot : { ...slot, version, singleVersion: false };
   if (a.state === "bound" && b.state === "bound" && a.client === b.client) {
     return {
       state: "bound",
       client: a.client,
       version,
-      hold: Math.max(a.hold, b.hold),
-      cv: maxVersion(a.cv, b.cv),
-      sole: false,
+      lockedUntil: Math.max(a.lockedUntil, b.lockedUntil),
+      committedVersion: maxVersion(a.committedVersion, b.committedVersion),
+      singleVersion: false,
     };
   }
-  if (compareVersions(a.cv, b.version) > 0) return raised(a);
-  if (compareVersions(b.cv, a.version) > 0) return raised(b);
+  if (compareVersions(a.committedVersion, b.version) > 0) return raised(a);
+  if (compareVersions(b.committedVersion, a.version) > 0) return raised(b);
   if (!isLocked(a, time) && !isLocked(b, time)) return compareVersions(a.version, b.version) > 0 ? a : b;
   if (!isLocked(a, time)) return raised(b);
   if (!isLocked(b, time)) return raised(a);
   const newer = compareVersions(a.version, b.version) > 0 ? a : b;
-  const { client, cv } = newer;
+  const { client, committedVersion } = newer;
   // Nobody's end: a declined slot's record does not stay with it.
-  return { state: "blocked", client, version, hold: Math.max(a.hold, b.hold), cv, sole: false };
+  return {
+    state: "blocked",
+    client,
+    version,
+    lockedUntil: Math.max(a.lockedUntil, b.lockedUntil),
+    committedVersion,
+    singleVersion: false,
+  };
 }
 
 function equalSlots(a: Slot, b: Slot): boolean {
-  return a.state === b.state && a.client === b.client && a.hold === b.hold && a.sole === b.sole &&
-    compareVersions(a.version, b.version) === 0 && compareVersions(a.cv, b.cv) === 0 && equalEnded(a, b);
+  return a.state === b.state && a.client === b.client && a.lockedUntil === b.lockedUntil &&
+    a.singleVersion === b.singleVersion &&
+    compareVersions(a.version, b.version) === 0 && compareVersions(a.committedVersion, b.committedVersion) === 0 &&
+    equalEnded(a, b);
 }
 
 function equalEnded({ ended: a }: Slot, { ended: b }: Slot): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return compareVersions(a.replaces, b.replaces) === 0 && compareVersions(a.cv, b.cv) === 0;
+  return compareVersions(a.replaces, b.replaces) === 0 && compareVersions(a.committedVersion, b.committedVersion) === 0;
 }

@@ -8,7 +8,7 @@ import { unionSlots } from "./union.ts";
 import { compareVersions, NO_VERSION } from "./version.ts";
 
 const NOW = 1_000_000_000;
-const TIME = { late: NOW, early: NOW };
+const TIME = { latest: NOW, earliest: NOW };
 const version = (clock: number) => ({ clock, node: 1, incarnation: 7 });
 
 function client(octet: number): ClientKey {
@@ -24,54 +24,58 @@ function bound(of: ClientKey, clock: number, extra: Partial<Slot> = {}): Slot {
     state: "bound",
     client: of,
     version: version(clock),
-    hold: NOW + 1_000,
-    cv: NO_VERSION,
-    sole: true,
+    lockedUntil: NOW + 1_000,
+    committedVersion: NO_VERSION,
+    singleVersion: true,
     ...extra,
   };
 }
 
 Deno.test("union: one client: the longest hold, the highest version, no longer sole", () => {
-  const union = unionSlots(bound(A, 1, { hold: NOW + 9_000 }), bound(A, 2, { cv: version(2) }), TIME);
-  deepStrictEqual(union, bound(A, 2, { hold: NOW + 9_000, cv: version(2), sole: false }));
+  const union = unionSlots(
+    bound(A, 1, { lockedUntil: NOW + 9_000 }),
+    bound(A, 2, { committedVersion: version(2) }),
+    TIME,
+  );
+  deepStrictEqual(union, bound(A, 2, { lockedUntil: NOW + 9_000, committedVersion: version(2), singleVersion: false }));
   deepStrictEqual(unionSlots(bound(A, 1), bound(A, 1), TIME), bound(A, 1));
 });
 
 Deno.test("union: case 17: two running locks of two clients block the address until the later one ends", () => {
-  const union = unionSlots(bound(A, 5), bound(B, 4, { hold: NOW + 7_000 }), TIME);
+  const union = unionSlots(bound(A, 5), bound(B, 4, { lockedUntil: NOW + 7_000 }), TIME);
   strictEqual(union.state, "blocked");
-  strictEqual(union.hold, NOW + 7_000);
+  strictEqual(union.lockedUntil, NOW + 7_000);
   deepStrictEqual(union.version, version(5));
 });
 
 Deno.test("union: a certificate above the other's version wins, and takes the higher version along", () => {
-  const union = unionSlots(bound(A, 6, { cv: version(6) }), bound(B, 5), TIME);
+  const union = unionSlots(bound(A, 6, { committedVersion: version(6) }), bound(B, 5), TIME);
   strictEqual(union.client, A);
-  const raised = unionSlots(bound(A, 4, { cv: version(6) }), bound(B, 5), TIME);
-  deepStrictEqual([raised.client, raised.version, raised.sole], [A, version(5), false]);
+  const raised = unionSlots(bound(A, 4, { committedVersion: version(6) }), bound(B, 5), TIME);
+  deepStrictEqual([raised.client, raised.version, raised.singleVersion], [A, version(5), false]);
 });
 
 Deno.test("union: a running lock wins over one that ran out or ended", () => {
-  const dead = bound(B, 9, { hold: NOW - MARGIN_MS });
-  deepStrictEqual(unionSlots(bound(A, 5), dead, TIME), bound(A, 5, { version: version(9), sole: false }));
-  const released: Slot = { ...bound(A, 9, { hold: 0, sole: false }), state: "released" };
+  const dead = bound(B, 9, { lockedUntil: NOW - MARGIN_MS });
+  deepStrictEqual(unionSlots(bound(A, 5), dead, TIME), bound(A, 5, { version: version(9), singleVersion: false }));
+  const released: Slot = { ...bound(A, 9, { lockedUntil: 0, singleVersion: false }), state: "released" };
   deepStrictEqual(unionSlots(released, bound(A, 5), TIME).state, "bound");
   deepStrictEqual(unionSlots(FREE_SLOT, released, TIME), released);
 });
 
 Deno.test("union: a declined address keeps what its end record said, whoever's version it takes along", () => {
-  const ended = { replaces: version(3), cv: version(2) };
-  const declined: Slot = { ...bound(A, 4, { sole: false }), state: "declined", ended };
-  const dead = bound(B, 9, { hold: NOW - MARGIN_MS });
+  const ended = { replaces: version(3), committedVersion: version(2) };
+  const declined: Slot = { ...bound(A, 4, { singleVersion: false }), state: "declined", ended };
+  const dead = bound(B, 9, { lockedUntil: NOW - MARGIN_MS });
   deepStrictEqual(unionSlots(dead, declined, TIME), { ...declined, version: version(9) });
   deepStrictEqual(unionSlots(declined, FREE_SLOT, TIME), declined);
-  const other = { ...declined, ended: { ...ended, cv: NO_VERSION } };
+  const other = { ...declined, ended: { ...ended, committedVersion: NO_VERSION } };
   strictEqual(unionSlots(declined, other, TIME).state, "blocked");
 });
 
 Deno.test("union: a blocked address is nobody's end", () => {
-  const ended = { replaces: version(3), cv: version(2) };
-  const declined: Slot = { ...bound(A, 9, { sole: false }), state: "declined", ended };
+  const ended = { replaces: version(3), committedVersion: version(2) };
+  const declined: Slot = { ...bound(A, 9, { singleVersion: false }), state: "declined", ended };
   const union = unionSlots(declined, bound(B, 5), TIME);
   strictEqual(union.state, "blocked");
   strictEqual("ended" in union, false);
@@ -83,9 +87,9 @@ const anySlot: fc.Arbitrary<Slot> = fc.oneof(
     state: fc.constantFrom("bound", "released", "declined", "aborted", "blocked"),
     client: fc.constantFrom(A, B),
     version: fc.integer({ min: 1, max: 9 }).map(version),
-    hold: fc.constantFrom(0, NOW - MARGIN_MS, NOW + 1_000, NOW + 5_000),
-    cv: fc.constant(NO_VERSION),
-    sole: fc.boolean(),
+    lockedUntil: fc.constantFrom(0, NOW - MARGIN_MS, NOW + 1_000, NOW + 5_000),
+    committedVersion: fc.constant(NO_VERSION),
+    singleVersion: fc.boolean(),
   }),
 );
 
@@ -97,6 +101,6 @@ Deno.test("union: without certificates no running lock is ever lost, whatever th
     deepStrictEqual(union.version, versions.at(-1));
     const backwards = [...slots].reverse().reduce((a, b) => unionSlots(a, b, TIME));
     strictEqual(isLocked(backwards, TIME), isLocked(union, TIME));
-    strictEqual(backwards.hold >= union.hold || !isLocked(union, TIME), true);
+    strictEqual(backwards.lockedUntil >= union.lockedUntil || !isLocked(union, TIME), true);
   }));
 });

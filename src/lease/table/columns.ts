@@ -17,7 +17,7 @@ import {
 } from "../agreement/slot.ts";
 import { compareVersions, NO_VERSION, type Version } from "../agreement/version.ts";
 
-const SOLE_BIT = 0x80;
+const SINGLE_VERSION_BIT = 0x80;
 const FREE_CODE = SLOT_STATES.indexOf("free");
 const STATE_CODES = new Map(SLOT_STATES.map((state, code) => [state, code]));
 
@@ -66,7 +66,7 @@ export class SlotColumns {
   #expires: Float64Array;
   readonly #version: VersionColumn;
   /** In an ended slot, which has no certificate, that of its end record. */
-  readonly #cv: VersionColumn;
+  readonly #committedVersion: VersionColumn;
   /** Of ended slots only. */
   readonly #replaces: VersionColumn;
   readonly #records: Arena;
@@ -78,18 +78,18 @@ export class SlotColumns {
     this.#lastSeen = new Float64Array(slots);
     this.#expires = new Float64Array(slots);
     this.#version = new VersionColumn(slots);
-    this.#cv = new VersionColumn(slots);
+    this.#committedVersion = new VersionColumn(slots);
     this.#replaces = new VersionColumn(slots);
     this.#records = new Arena(slots);
   }
 
   /** Whether nobody ever held the slot's address. */
   isFree(index: number): boolean {
-    return ((this.#state[index] as number) & ~SOLE_BIT) === FREE_CODE;
+    return ((this.#state[index] as number) & ~SINGLE_VERSION_BIT) === FREE_CODE;
   }
 
   state(index: number): SlotState {
-    return SLOT_STATES[(this.#state[index] as number) & ~SOLE_BIT] ?? "free";
+    return SLOT_STATES[(this.#state[index] as number) & ~SINGLE_VERSION_BIT] ?? "free";
   }
 
   slot(index: number): Slot {
@@ -98,12 +98,14 @@ export class SlotColumns {
     if (state === "free") return FREE_SLOT;
     const client = recordClient(this.#records.read(index));
     const version = this.#version.get(index);
-    const hold = this.#hold[index] as number;
-    const cv = this.#cv.get(index);
-    const sole = (packed & SOLE_BIT) !== 0;
-    if (!isEnded(state)) return { state, client, version, hold, cv, sole };
-    const ended = { replaces: this.#replaces.get(index), cv };
-    return { state, client, version, hold, cv: NO_VERSION, sole, ended };
+    const lockedUntil = this.#hold[index] as number;
+    const committedVersion = this.#committedVersion.get(index);
+    const singleVersion = (packed & SINGLE_VERSION_BIT) !== 0;
+    if (!isEnded(state)) {
+      return { state, client, version, lockedUntil, committedVersion, singleVersion };
+    }
+    const ended = { replaces: this.#replaces.get(index), committedVersion };
+    return { state, client, version, lockedUntil, committedVersion: NO_VERSION, singleVersion, ended };
   }
 
   detail(index: number): LeaseDetail {
@@ -129,7 +131,7 @@ export class SlotColumns {
     return this.#records.test(index, test);
   }
 
-  hold(index: number): number {
+  lockedUntil(index: number): number {
     return this.#hold[index] as number;
   }
 
@@ -140,16 +142,16 @@ export class SlotColumns {
   /** Sets the certificate of a slot that holds exactly `version`; what ended has none. */
   certify(index: number, version: Version): void {
     if (isEnded(this.state(index))) return;
-    if (compareVersions(this.#version.get(index), version) === 0) this.#cv.set(index, version);
+    if (compareVersions(this.#version.get(index), version) === 0) this.#committedVersion.set(index, version);
   }
 
   set(index: number, slot: Slot, client: ClientKey, detail: LeaseDetail): void {
-    this.#state[index] = (STATE_CODES.get(slot.state) as number) | (slot.sole ? SOLE_BIT : 0);
-    this.#hold[index] = slot.hold;
+    this.#state[index] = (STATE_CODES.get(slot.state) as number) | (slot.singleVersion ? SINGLE_VERSION_BIT : 0);
+    this.#hold[index] = slot.lockedUntil;
     this.#lastSeen[index] = detail.lastSeen;
     this.#expires[index] = detail.expires;
     this.#version.set(index, slot.version);
-    this.#cv.set(index, slot.ended?.cv ?? slot.cv);
+    this.#committedVersion.set(index, slot.ended?.committedVersion ?? slot.committedVersion);
     if (isEnded(slot.state)) this.#replaces.set(index, slot.ended?.replaces ?? NO_VERSION);
     this.#records.write(index, encodeRecord(client, detail));
   }
@@ -163,7 +165,7 @@ export class SlotColumns {
     this.#lastSeen = grown(this.#lastSeen, new Float64Array(slots));
     this.#expires = grown(this.#expires, new Float64Array(slots));
     this.#version.grow(slots);
-    this.#cv.grow(slots);
+    this.#committedVersion.grow(slots);
     this.#replaces.grow(slots);
     this.#records.grow(slots);
   }

@@ -3,20 +3,20 @@
  * slot take constant time.
  */
 
-import { Chain, type Links } from "./linked_list.ts";
+import { LinkedList, type ListLinks } from "./linked_list.ts";
 
 const MS_PER_SECOND = 1_000;
 /** So that a second fits in 32 bits; what is due later than the year 2106 is never due. */
 const SECOND_MAX = 0xffffffff;
 
 /** Slots by the second in which something about them is due. */
-export class Wheel {
-  readonly #links: Links;
-  readonly #buckets = new Map<number, Chain>();
+export class ExpiryWheel {
+  readonly #links: ListLinks;
+  readonly #buckets = new Map<number, LinkedList>();
   /** All seconds up to this one are empty. */
   #done = -Infinity;
 
-  constructor(links: Links) {
+  constructor(links: ListLinks) {
     this.#links = links;
   }
 
@@ -25,7 +25,7 @@ export class Wheel {
     const second = Math.min(Math.max(Math.ceil(dueMs / MS_PER_SECOND), this.#done + 1, 0), SECOND_MAX);
     let bucket = this.#buckets.get(second);
     if (bucket === undefined) {
-      bucket = new Chain(this.#links);
+      bucket = new LinkedList(this.#links);
       this.#buckets.set(second, bucket);
     }
     bucket.append(index);

@@ -4,8 +4,8 @@
  */
 
 import type { Range } from "../../net/ipv4.ts";
-import { Chain, type Links } from "./linked_list.ts";
-import { Lowest } from "./min_tree.ts";
+import { LinkedList, type ListLinks } from "./linked_list.ts";
+import { MinTree } from "./min_tree.ts";
 
 interface Block {
   readonly last: number;
@@ -16,9 +16,9 @@ interface Block {
   /** How many were neither used nor offered nor reserved, and so are in no list. */
   unused: number;
   /** Never used, but offered once and not taken. */
-  readonly returned: Chain;
+  readonly returned: LinkedList;
   /** Once used, in the order in which they ended. */
-  readonly ended: Chain;
+  readonly ended: LinkedList;
   owned: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface FreeBlocksOptions {
   readonly firstIndex: number;
   /** The block that goes first, as a share of all. */
   readonly start: number;
-  readonly links: Links;
+  readonly links: ListLinks;
   /** Whether an index was neither used nor offered nor reserved. */
   readonly isUnused: (index: number) => boolean;
   /** Rises with every address that ends; at least 0. */
@@ -43,7 +43,7 @@ export class FreeBlocks {
   readonly #options: FreeBlocksOptions;
   readonly #shift: number;
   readonly #blocks: readonly Block[];
-  readonly #order: Lowest;
+  readonly #order: MinTree;
   readonly #firstBlock: number;
   /** Free addresses in the owned blocks: every heartbeat asks for them. */
   #freeOwned: number;
@@ -58,13 +58,13 @@ export class FreeBlocks {
     for (let first = firstIndex; first <= lastIndex; first += blockSize) {
       const last = Math.min(lastIndex, first + blockSize - 1);
       const unused = last - first + 1;
-      const lists = { returned: new Chain(links), ended: new Chain(links) };
+      const lists = { returned: new LinkedList(links), ended: new LinkedList(links) };
       blocks.push({ last, cursor: first, top: last, unused, ...lists, owned: true });
     }
     this.#blocks = blocks;
     this.#firstBlock = Math.floor(options.start * blocks.length);
     this.#freeOwned = lastIndex - firstIndex + 1;
-    this.#order = new Lowest(blocks.length);
+    this.#order = new MinTree(blocks.length);
     for (let number = 0; number < blocks.length; number++) this.#rank(number);
   }
 

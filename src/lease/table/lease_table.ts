@@ -10,7 +10,7 @@ import type { ClientKey } from "../agreement/client_key.ts";
 import { ClientIndex } from "./client_index.ts";
 import type { Bounds } from "../agreement/clock.ts";
 import { SlotColumns } from "./columns.ts";
-import { Filing, PLACE } from "./placement.ts";
+import { PLACE, Placement } from "./placement.ts";
 import { Layout } from "./layout.ts";
 import { MARGIN_MS } from "../agreement/limits.ts";
 import type { RecordTest } from "./record.ts";
@@ -41,7 +41,7 @@ export interface TablePlaces {
 /** What {@link LeaseTable.search} looks for. */
 export interface LeaseSearch {
   /** Which states of slots, given when their hold ends. */
-  readonly states: (state: SlotState, hold: number) => boolean;
+  readonly states: (state: SlotState, lockedUntil: number) => boolean;
   readonly range?: Range;
   readonly test?: RecordTest;
 }
@@ -72,7 +72,7 @@ export class LeaseTable {
   #layout: Layout;
   #columns: SlotColumns;
   #clients: ClientIndex;
-  #filing: Filing;
+  #filing: Placement;
   #pools: readonly Range[];
   #ranges: readonly (readonly Range[])[] | undefined;
   #capacity: number;
@@ -92,7 +92,7 @@ export class LeaseTable {
       seed: this.#hashSeed,
     });
     this.#pools = options.pools;
-    this.#filing = new Filing(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
+    this.#filing = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
     for (const address of options.reserved) this.#filing.reserve(this.#ensure(address));
   }
 
@@ -161,7 +161,7 @@ export class LeaseTable {
 
   #isBetter(index: number, than: number): boolean {
     const columns = this.#columns;
-    const byHold = columns.hold(index) - columns.hold(than);
+    const byHold = columns.lockedUntil(index) - columns.lockedUntil(than);
     return byHold > 0 || (byHold === 0 && columns.lastSeen(index) > columns.lastSeen(than));
   }
 
@@ -217,7 +217,7 @@ export class LeaseTable {
 
   /** Moves slots whose lock ran out to the free addresses of their pool. Call it before choosing an address. */
   expire(time: Bounds): void {
-    this.#filing.expire(time.early, (index) => {
+    this.#filing.expire(time.earliest, (index) => {
       const slot = this.#columns.slot(index);
       if (isLocked(slot, time)) this.#file(index, slot);
       else this.#filing.fileEnded(index);
@@ -350,7 +350,7 @@ export class LeaseTable {
         passed++;
         looked = address;
         const index = base + address - first;
-        if (columns.isFree(index) || !states(columns.state(index), columns.hold(index))) continue;
+        if (columns.isFree(index) || !states(columns.state(index), columns.lockedUntil(index))) continue;
         if (test !== undefined && !columns.testRecord(index, test)) continue;
         rows.push({ address, slot: columns.slot(index), detail: columns.detail(index) });
       }
@@ -369,7 +369,7 @@ export class LeaseTable {
       const place = this.#filing.placeOf(index);
       use.addresses += 1;
       const state = this.#columns.state(index);
-      const locked = isLocking(state) && this.#columns.hold(index) + MARGIN_MS > time.early;
+      const locked = isLocking(state) && this.#columns.lockedUntil(index) + MARGIN_MS > time.earliest;
       if (locked && state === "bound") use.bound += 1;
       else if (locked) use.resting += 1;
       else if (place === PLACE.reserved) use.reserved += 1;
@@ -380,7 +380,7 @@ export class LeaseTable {
   }
 
   #file(index: number, slot: Slot): void {
-    if (isLocking(slot.state)) this.#filing.fileByExpiry(index, slot.hold + MARGIN_MS);
+    if (isLocking(slot.state)) this.#filing.fileByExpiry(index, slot.lockedUntil + MARGIN_MS);
     else this.#filing.fileEnded(index);
   }
 

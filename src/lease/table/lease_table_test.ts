@@ -16,17 +16,17 @@ function client(number: number): ClientKey {
   return clientKey({ subnet: SUBNET, tag: CLIENT_TAG.hardware, bytes });
 }
 
-function bound(of: ClientKey, clock: number, hold: number): Slot {
+function bound(of: ClientKey, clock: number, lockedUntil: number): Slot {
   const version = { clock, node: 1, incarnation: 9 };
-  return { state: "bound", client: of, version, hold, cv: NO_VERSION, sole: true };
+  return { state: "bound", client: of, version, lockedUntil, committedVersion: NO_VERSION, singleVersion: true };
 }
 
 function released(of: ClientKey, clock: number): Slot {
   const ended = {
     replaces: { clock: clock / 2, node: 2, incarnation: 8 },
-    cv: { clock: clock / 4, node: 3, incarnation: 7 },
+    committedVersion: { clock: clock / 4, node: 3, incarnation: 7 },
   };
-  return { ...bound(of, clock, 0), state: "released", sole: false, ended };
+  return { ...bound(of, clock, 0), state: "released", singleVersion: false, ended };
 }
 
 function seen(ms: number) {
@@ -34,7 +34,7 @@ function seen(ms: number) {
 }
 
 function at(ms: number) {
-  return { late: ms, early: ms };
+  return { latest: ms, earliest: ms };
 }
 
 const POOL: Range = { first: 0x0a000001, last: 0x0a000004 };
@@ -143,7 +143,7 @@ Deno.test("table: poolUse() counts every address once", () => {
   const table = new LeaseTable({ pools: [{ first: 100, last: 109 }], reserved: [109] });
   table.takeFree(0, at(NOW));
   table.set(101, bound(client(1), 1, NOW + 60_000), seen(NOW));
-  table.set(102, { ...released(client(2), 1), hold: NOW + 60_000, state: "declined" }, seen(NOW));
+  table.set(102, { ...released(client(2), 1), lockedUntil: NOW + 60_000, state: "declined" }, seen(NOW));
   table.set(103, released(client(3), 1), seen(NOW));
   const use = { addresses: 10, bound: 1, resting: 1, offered: 1, reserved: 1, free: 6 };
   deepStrictEqual(table.poolUse(0, at(NOW)), use);
@@ -277,9 +277,9 @@ Deno.test("table: behaves like a plain model under random grants, ends, offers a
         const record = {
           client: of,
           version: { clock: ++clock, node: 1, incarnation: 1 },
-          hold: now + step.seconds * 1000,
-          cv: NO_VERSION,
-          sole: true,
+          lockedUntil: now + step.seconds * 1000,
+          committedVersion: NO_VERSION,
+          singleVersion: true,
         };
         const result = accept(table.get(address), record, at(now), 1e9);
         deepStrictEqual(result, accept(slot, record, at(now), 1e9));
@@ -296,13 +296,13 @@ Deno.test("table: behaves like a plain model under random grants, ends, offers a
         const pool = address < 200 ? 0 : 1;
         const free = addresses.filter((other) => {
           const state = model.slots.get(other) ?? FREE_SLOT;
-          const locked = (state.state === "bound") && state.hold + MARGIN_MS > now;
+          const locked = (state.state === "bound") && state.lockedUntil + MARGIN_MS > now;
           return table.poolOf(other) === pool && !reserved.includes(other) && !offered.has(other) && !locked;
         });
         const chosen = table.takeFree(pool, at(now));
         // Expiry works in whole seconds: an address may become free up to one second late, never early.
         if (chosen === undefined) {
-          ok(free.every((other) => (model.slots.get(other)?.hold ?? 0) + MARGIN_MS > now - 1000));
+          ok(free.every((other) => (model.slots.get(other)?.lockedUntil ?? 0) + MARGIN_MS > now - 1000));
         } else {
           ok(free.includes(chosen), `${chosen} is not among ${free}`);
           const unused = free.filter((other) => !model.slots.has(other));
@@ -415,9 +415,9 @@ Deno.test("table: chooses and counts like a plain model, whatever ranges it is g
         table.expire(at(now));
         model.expire(now);
       } else if (step.kind === "lock") {
-        const hold = now + step.seconds * 1_000;
-        table.set(address, bound(client(address), ++clock, hold), seen(clock));
-        model.lock(address, hold);
+        const lockedUntil = now + step.seconds * 1_000;
+        table.set(address, bound(client(address), ++clock, lockedUntil), seen(clock));
+        model.lock(address, lockedUntil);
       } else if (step.kind === "end") {
         table.set(address, released(client(address), ++clock), seen(clock));
         model.end(address);

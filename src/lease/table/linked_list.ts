@@ -5,7 +5,7 @@ import { assert } from "../../assert.ts";
 const NONE = -1;
 
 /** The links of all slots. */
-export class Links {
+export class ListLinks {
   next: Int32Array;
   previous: Int32Array;
 
@@ -16,7 +16,7 @@ export class Links {
 
   grow(slots: number): void {
     const size = this.next.length;
-    const grown = new Links(slots);
+    const grown = new ListLinks(slots);
     grown.next.set(this.next);
     grown.previous.set(this.previous);
     assert(size <= slots, "Links only grow");
@@ -26,13 +26,13 @@ export class Links {
 }
 
 /** One list. Every operation takes constant time. */
-export class Chain {
-  readonly #links: Links;
+export class LinkedList {
+  readonly #links: ListLinks;
   #head = NONE;
   #tail = NONE;
   #length = 0;
 
-  constructor(links: Links) {
+  constructor(links: ListLinks) {
     this.#links = links;
   }
 

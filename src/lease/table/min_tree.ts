@@ -1,7 +1,7 @@
 /** Which of a few numbered things has the lowest key, kept while keys change: a tournament tree. */
 
 /** Keys by number, `Infinity` for what takes no part. */
-export class Lowest {
+export class MinTree {
   /** The leaves are at `#leaves + number`; every other place holds the lower of the two below it. */
   readonly #keys: Float64Array;
   readonly #leaves: number;

@@ -1,9 +1,9 @@
 import { strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { Lowest } from "./min_tree.ts";
+import { MinTree } from "./min_tree.ts";
 
 Deno.test("lowest: the first of equals, and nothing when nobody takes part", () => {
-  const lowest = new Lowest(3);
+  const lowest = new MinTree(3);
   strictEqual(lowest.first, undefined);
   lowest.set(2, 7);
   lowest.set(1, 7);
@@ -17,7 +17,7 @@ Deno.test("lowest: the first of equals, and nothing when nobody takes part", () 
 Deno.test("lowest: is what a scan finds, however keys change", () => {
   const change = fc.tuple(fc.nat(64), fc.oneof(fc.integer({ min: -5, max: 5 }), fc.constant(Infinity)));
   fc.assert(fc.property(fc.integer({ min: 1, max: 65 }), fc.array(change), (count, changes) => {
-    const lowest = new Lowest(count);
+    const lowest = new MinTree(count);
     const keys = new Array<number>(count).fill(Infinity);
     for (const [number, key] of changes) {
       keys[number % count] = key;

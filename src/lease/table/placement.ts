@@ -6,10 +6,10 @@
 
 import type { Range } from "../../net/ipv4.ts";
 import { blockSizes } from "./blocks.ts";
-import { Links } from "./linked_list.ts";
+import { ListLinks } from "./linked_list.ts";
 import { FreeBlocks } from "./free_blocks.ts";
 import type { Layout } from "./layout.ts";
-import { Wheel } from "./expiry_wheel.ts";
+import { ExpiryWheel } from "./expiry_wheel.ts";
 
 /** Places; `leaving` only while a slot is on its way from one to another. */
 export const PLACE = { unused: 0, expiry: 1, ended: 2, returned: 3, offered: 4, reserved: 5, leaving: 6 } as const;
@@ -17,10 +17,10 @@ export const PLACE = { unused: 0, expiry: 1, ended: 2, returned: 3, offered: 4, 
 export type Place = (typeof PLACE)[keyof typeof PLACE];
 
 /** The places of all slots, by index. Methods take constant time unless they say otherwise. */
-export class Filing {
+export class Placement {
   readonly #layout: Layout;
-  readonly #links: Links;
-  readonly #wheel: Wheel;
+  readonly #links: ListLinks;
+  readonly #wheel: ExpiryWheel;
   readonly #pools: readonly FreeBlocks[];
   #place: Uint8Array;
   /** In place `expiry` the second a slot is filed under, in place `ended` its turn. */
@@ -31,8 +31,8 @@ export class Filing {
   constructor(layout: Layout, pools: readonly Range[], options: { capacity: number; start: number }) {
     const { capacity, start } = options;
     this.#layout = layout;
-    this.#links = new Links(capacity);
-    this.#wheel = new Wheel(this.#links);
+    this.#links = new ListLinks(capacity);
+    this.#wheel = new ExpiryWheel(this.#links);
     this.#place = new Uint8Array(capacity);
     this.#since = new Float64Array(capacity);
     const sizes = blockSizes(pools);

@@ -14,7 +14,7 @@ export interface SiteOptions {
   readonly pool?: string;
   readonly service?: Partial<ServiceConfig>;
   /** The node stands at the gateway and serves both networks itself; there is no relay. */
-  readonly attached?: boolean;
+  readonly onLink?: boolean;
   /** Address of a host in the first network that sends too much to be recorded. */
   readonly unrecorded?: string;
 }
@@ -46,10 +46,10 @@ export async function onSite(
   try {
     const wires = [await topology.capture(LANS[0], options.unrecorded), await topology.capture(LANS[1])] as const;
     const gateway = { namespace: topology.gateway, mac: "", address: "10.99.0.1" };
-    const nodeHost = options.attached ? gateway : await topology.node(1);
+    const nodeHost = options.onLink ? gateway : await topology.node(1);
     const config = nodeConfig(nodeHost, options);
     const node = await programs.startNode(nodeHost.namespace, config);
-    const relay = options.attached ? undefined : await programs.startRelay(topology.gateway, relayConfig([nodeHost]));
+    const relay = options.onLink ? undefined : await programs.startRelay(topology.gateway, relayConfig([nodeHost]));
     const site: Site = {
       topology,
       wires,
@@ -78,7 +78,7 @@ function nodeConfig(host: NodeHost, options: SiteOptions): NodeConfig {
     dhcp: {
       address: host.address,
       port: 67,
-      interfaces: options.attached ? LANS.map((lan) => ({ name: lan.name })) : [],
+      interfaces: options.onLink ? LANS.map((lan) => ({ name: lan.name })) : [],
     },
     cluster: { nodes: [{ id: 1, address: host.address }], port: 6767 },
     http: { address: host.address, port: 8067 },

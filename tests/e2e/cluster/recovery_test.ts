@@ -68,13 +68,13 @@ e2e(
       await site.start();
       await site.relayTo([3, 2, 1]);
       const order = { first: 1, clients: 600, perSecond: 2 * PER_SECOND };
-      const early = await site.clients.run({ ...order, clients: 300, exchanges: 300 });
+      const earliest = await site.clients.run({ ...order, clients: 300, exchanges: 300 });
       const backups = site.members.map((member) => `${member.host.namespace.folder("backup")}/leases.db`);
       for (const [index, member] of site.members.entries()) {
         match(await member.command("backup", backups[index] ?? ""), /leases/);
       }
-      const late = await site.clients.run({ ...order, leases: early.leases, exchanges: 600 });
-      ok(late.leases.length > early.leases.length, "there are leases that no backup has");
+      const latest = await site.clients.run({ ...order, leases: earliest.leases, exchanges: 600 });
+      ok(latest.leases.length > earliest.leases.length, "there are leases that no backup has");
 
       await Promise.all(site.members.map((member) => member.kill()));
       for (const [index, member] of site.members.entries()) {
@@ -87,8 +87,8 @@ e2e(
       took("all nodes serve again", performance.now() - startedMs, FORMED_MS);
 
       // Those whose lease is in no backup too: nobody else has their address, and so they get it.
-      const clients = Math.max(...late.leases.map(({ client }) => client));
-      const back = await site.clients.run({ ...order, clients, leases: late.leases, exchanges: 2 * clients });
+      const clients = Math.max(...latest.leases.map(({ client }) => client));
+      const back = await site.clients.run({ ...order, clients, leases: latest.leases, exchanges: 2 * clients });
       unnoticed("clients come back", back);
       deepStrictEqual(back.moved, 0);
       await site.agrees();

@@ -31,8 +31,8 @@ function formed(order: readonly number[], options: ClusterOptions = {}): Promise
         return ready === false && reason !== null;
       });
     }
-    const early = [...site.watch.snapshot].filter(([id, { ready }]) => id !== last && ready).map(([id]) => id);
-    deepStrictEqual(early, [], "a cluster forms when all its disks are known to be empty");
+    const earliest = [...site.watch.snapshot].filter(([id, { ready }]) => id !== last && ready).map(([id]) => id);
+    deepStrictEqual(earliest, [], "a cluster forms when all its disks are known to be empty");
     await site.serves(FORMED_MS);
     strictEqual(site.leader.id, 3, "the highest id leads");
     await grantsEverywhere(site);

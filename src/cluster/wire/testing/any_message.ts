@@ -71,16 +71,16 @@ function streamRecord(sender: Envelope): fc.Arbitrary<StreamRecord> {
   const lock = record({
     client,
     version: version(sender),
-    hold: wall,
-    cv: version(sender),
-    sole: fc.boolean(),
+    lockedUntil: wall,
+    committedVersion: version(sender),
+    singleVersion: fc.boolean(),
   });
   const end = record({
     kind: fc.constantFrom("released" as const, "declined" as const, "aborted" as const),
     client,
     version: version(sender),
     replaces: version(sender),
-    cv: version(sender),
+    committedVersion: version(sender),
     until: wall,
   });
   return fc.oneof(
@@ -94,13 +94,15 @@ function row(sender: Envelope): fc.Arbitrary<LeaseRow> {
     state: fc.constantFrom(...SLOT_STATES),
     client: fc.option(client, { nil: undefined }),
     version: version(sender),
-    hold: wall,
-    cv: version(sender),
-    sole: fc.boolean(),
+    lockedUntil: wall,
+    committedVersion: version(sender),
+    singleVersion: fc.boolean(),
     replaces: version(sender),
   }).filter(({ state, client }) => client !== undefined || state === "free" || state === "blocked")
-    .map(({ replaces, cv, ...rest }) =>
-      isEnded(rest.state) ? { ...rest, cv: NO_VERSION, ended: { replaces, cv } } : { ...rest, cv }
+    .map(({ replaces, committedVersion, ...rest }) =>
+      isEnded(rest.state)
+        ? { ...rest, committedVersion: NO_VERSION, ended: { replaces, committedVersion } }
+        : { ...rest, committedVersion }
     );
   return record({ address: uint32, slot, detail });
 }
@@ -150,8 +152,8 @@ function arbitraries(sender: Envelope): Arbitraries {
       ready: fc.boolean(),
       synced: fc.boolean(),
       diskId,
-      starts: uint53,
-      generation: uint32,
+      bootCount: uint53,
+      diskGeneration: uint32,
       revision: uint53,
       settled: fc.boolean(),
       complete: fc.boolean(),
@@ -162,7 +164,7 @@ function arbitraries(sender: Envelope): Arbitraries {
       first: positive,
       answers: fc.oneof(some(answer(sender)), some(fc.constant<Answer>({ ok: true }))),
     }),
-    repair: record({ type: fc.constant("repair"), incarnation: uint32, missing: sequences }),
+    retransmit: record({ type: fc.constant("retransmit"), incarnation: uint32, missing: sequences }),
     timeProbe: record({ type: fc.constant("timeProbe"), probe: uint53 }),
     timeAnswer: record({ type: fc.constant("timeAnswer"), probe: uint53, wallMs: uint53 }),
     rangeAllocation: record({
@@ -178,17 +180,17 @@ function arbitraries(sender: Envelope): Arbitraries {
       purpose: fc.constantFrom("join" as const, "repair" as const, "settle" as const),
       after: fc.oneof(uint32, fc.constant(-1 as const)),
       diskId,
-      starts: uint53,
+      bootCount: uint53,
     }),
     syncChunk: record({
       type: fc.constant("syncChunk"),
       rows: some(row(sender)),
       more: fc.boolean(),
-      generation: uint32,
+      diskGeneration: uint32,
     }),
     hello: record({ type: fc.constant("hello"), diskId, blank: fc.boolean() }),
     helloAnswer: record({ type: fc.constant("helloAnswer"), diskId, ownDiskId: diskId, blank: fc.boolean() }),
-    distrust: record({ type: fc.constant("distrust"), diskId, starts: uint53, generation: uint32 }),
+    staleIdentity: record({ type: fc.constant("staleIdentity"), diskId, bootCount: uint53, diskGeneration: uint32 }),
     membership: record({
       type: fc.constant("membership"),
       epoch: positive,
@@ -196,7 +198,7 @@ function arbitraries(sender: Envelope): Arbitraries {
       members: some(record({ id: nodeId, address: uint32 })),
     }),
     slotQuery: record({ type: fc.constant("slotQuery"), query: uint53, address: uint32, client }),
-    slotAnswer: record({ type: fc.constant("slotAnswer"), query: uint53, contradicts: fc.boolean() }),
+    slotAnswer: record({ type: fc.constant("slotAnswer"), query: uint53, deniesLease: fc.boolean() }),
     configPush: record({
       type: fc.constant("configPush"),
       push: uint53,

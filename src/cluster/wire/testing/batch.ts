@@ -17,9 +17,9 @@ function lock(index: number): StreamRecord {
     record: {
       client: clientKey({ subnet: SUBNET, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, ...chaddr) }),
       version: { clock: WALL_MS * 1024 + index, node: ENVELOPE.from, incarnation: ENVELOPE.incarnation },
-      hold: WALL_MS + 3_600_000,
-      cv: NO_VERSION,
-      sole: true,
+      lockedUntil: WALL_MS + 3_600_000,
+      committedVersion: NO_VERSION,
+      singleVersion: true,
     },
     detail: {
       htype: 1,
@@ -46,8 +46,8 @@ export function busyBatch(count: number): LeaseBatch {
     ready: true,
     synced: true,
     diskId: "0123456789abcdef",
-    starts: 1_790_000_000,
-    generation: 1,
+    bootCount: 1_790_000_000,
+    diskGeneration: 1,
     revision: 4,
     settled: true,
     complete: true,
