@@ -15,7 +15,16 @@ import { ensureTools } from "./setup/debian.ts";
 import { TEST_TOOLS } from "./setup/packages.ts";
 
 /** Folders whose tests get no permission at all; the purity lint plugin has the same list. */
-const PURE = ["src/bytes", "src/dhcp", "src/lease", "src/cluster", "src/convert", "relay/forward", "relay/select"];
+const PURE = [
+  "src/bytes",
+  "src/dhcp",
+  "src/lease",
+  "src/cluster",
+  "src/core",
+  "src/convert",
+  "relay/forward",
+  "relay/select",
+];
 const SOURCES = ["src", "node", "relay", "scripts"];
 /** A fixed set of simulator seeds, and every scripted schedule: some seconds. */
 const SIMULATOR = "tests/sim/fixed_test.ts";

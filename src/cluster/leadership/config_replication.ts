@@ -28,6 +28,8 @@ export type ConfigNotice =
   | { readonly kind: "configConflict"; readonly revision: number; readonly from: NodeId }
   /** A member sent a configuration that can't be used here. */
   | { readonly kind: "configRefused"; readonly revision: number; readonly from: NodeId; readonly problem: string }
+  /** The cluster's configuration cannot be used here: the one before is still served. */
+  | { readonly kind: "configUnusable"; readonly problem: string }
   | { readonly kind: "configActivated"; readonly revision: number }
   /** The local file, which was outdated or another text, is what the cluster serves. */
   | { readonly kind: "configAgrees"; readonly revision: number };

@@ -204,6 +204,18 @@ export class Election {
     }
   }
 
+  /** The next monotonic time after `now` at which {@link tick} may have something to decide. */
+  nextDeadline({ monotonicMs }: Instant): number {
+    const { electionMs, takeoverMs } = CLUSTER_LIMITS;
+    const phase = this.#phase;
+    const times = [this.#restUntilMs, this.#abstainUntilMs, this.#following?.untilMs ?? Infinity];
+    if (this.#stableSinceMs !== undefined) times.push(this.#stableSinceMs + takeoverMs);
+    if ("untilMs" in phase) times.push(phase.untilMs);
+    if ("repeatMs" in phase) times.push(phase.repeatMs);
+    if (this.#vote.blank) times.push(Math.max(this.#learnAtMs, monotonicMs + electionMs));
+    return Math.min(...times.filter((ms) => ms > monotonicMs));
+  }
+
   /** Operator's command: leave it to others for a while. Nothing happens on a node that does not lead. */
   stepDown(now: Instant): void {
     if (this.#phase.kind !== "leading") return;

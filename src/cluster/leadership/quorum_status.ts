@@ -69,6 +69,14 @@ export class QuorumStatus {
     this.#say(now);
   }
 
+  /** Monotonic time at which a leader has to repeat its status, or a follower's newest one is too old. */
+  get nextDeadline(): number {
+    const newest = this.#newest;
+    if (newest === undefined || this.#members().length === 1) return Infinity;
+    if (this.#leadership.role === "leader") return newest.atMs + CLUSTER_LIMITS.statusIntervalMs;
+    return this.#had ? newest.atMs + CLUSTER_LIMITS.statusMs + 1 : Infinity;
+  }
+
   /** A leader says who is there when that changed, or when it is time again. After the election's tick. */
   tick(now: Instant, present: readonly NodeId[]): void {
     if (this.#leadership.role === "leader") this.#lead(now, present);

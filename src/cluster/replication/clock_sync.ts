@@ -51,6 +51,11 @@ export class ClockSync {
     return this.#peers;
   }
 
+  /** Monotonic time of the next round of probes. */
+  get nextDeadline(): number {
+    return this.#nextRoundMs;
+  }
+
   /** Probes to send now. */
   tick(now: Instant, others: readonly NodeId[]): { to: NodeId; message: TimeProbe }[] {
     if (now.monotonicMs < this.#nextRoundMs) return [];

@@ -86,6 +86,8 @@ export class StateSync {
   /** Highest generation of this member's disks that others remember, for the next one. */
   #formerGeneration = 0;
   #caughtUp = false;
+  /** The clock had no anchor at the last tick: nothing can be pulled or merged. */
+  #clockless = true;
 
   constructor(options: StateSyncOptions) {
     this.#options = options;
@@ -193,9 +195,16 @@ export class StateSync {
     this.#options.fenced(now);
   }
 
-  /** Lets time pass. */
+  /** Monotonic time at which {@link tick} has a page to ask for; joining and settling follow their answers. */
+  get nextDeadline(): number {
+    const merges = this.#join === undefined && this.#settle === undefined && !this.#clockless;
+    return merges ? this.#antiEntropy.nextDeadline : Infinity;
+  }
+
+  /** Asks for what this node lacks. */
   tick(now: Instant): void {
-    if (this.#options.clock.bounds(now) === undefined) return;
+    this.#clockless = this.#options.clock.bounds(now) === undefined;
+    if (this.#clockless) return;
     const voters = this.#options.members.others.filter((id) => this.#voters.has(id));
     if (this.#join !== undefined) {
       for (const output of this.#join.tick(now, voters)) {

@@ -66,7 +66,7 @@ export interface ProposerPorts {
   /** Sends a record to every other member, on their way to `Proposer.answer`. */
   propagate(address: Ipv4, record: LockRecord | EndRecord, detail: LeaseDetail): void;
   /** A majority has the record; told before the client hears of it. */
-  committed(address: Ipv4, version: Version): void;
+  committed(address: Ipv4, version: Version, now: Instant): void;
 }
 
 /** One proposal, undecided or committed a moment ago. */
@@ -234,7 +234,13 @@ export class Proposer {
     }
   }
 
-  /** Aborts what is older than the proposal time. Call it at least every 100 ms. */
+  /** Monotonic time at which {@link tick} has a proposal to abort; Infinity while none is undecided. */
+  get nextDeadline(): number {
+    for (const { startedMs } of this.#pending) return startedMs + PROPOSAL_MS + 1;
+    return Infinity;
+  }
+
+  /** Aborts what is older than the proposal time. */
   tick(now: Instant): void {
     for (const committed of this.#committed) {
       if (now.monotonicMs - committed.startedMs <= PROPOSAL_MS) break;
@@ -294,7 +300,7 @@ export class Proposer {
     if (this.#membership.size > 1) this.#committed.add(pending);
     // The certificate need not reach the disk with it: losing it costs nothing but speed.
     this.#table.certify(address, pending.record.version);
-    this.#ports.committed(address, pending.record.version);
+    this.#ports.committed(address, pending.record.version, now);
     for (const decided of pending.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
   }
 
