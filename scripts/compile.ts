@@ -5,9 +5,9 @@
  * architecture, `dist/dhcpcluster-node-aarch64` and so on. `--output` names another folder than `dist`.
  *
  * Each program is first bundled into one JavaScript file with its npm packages, so that an executable carries what is
- * imported and nothing else. Whole npm packages would cost 13 MiB more and, because of the data files in the test folder
- * of one of them (bintrees), overflow the stack of `deno compile` from 2.9.0 on. The bundle is not minified: that would
- * save 1 MiB of 92 and make stack traces unreadable.
+ * imported and nothing else. Whole npm packages would cost 13 MiB more and, because of the data files in the test
+ * folder of one of them (bintrees), overflow the stack of `deno compile` from 2.9.0 on. The bundle is not minified:
+ * that would save 1 MiB of 92 and make stack traces unreadable.
  *
  * The bundle is made from a copy of the sources with the commit written into it. The folder receives executables only
  * after all of them were made.

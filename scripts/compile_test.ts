@@ -50,7 +50,7 @@ Deno.test("compile: each program is one bundle without npm packages beside it", 
   match(files["dhcpcluster-node"] ?? "", /new Worker\(new URL\("\.\/worker\.js", import\.meta\.url\)/);
 });
 
-Deno.test("compile: after a failure there is no version, no sum and no executable, and the exit code says so", async () => {
+Deno.test("compile: a failure prints neither version nor sums, leaves no file, and exits with 1", async () => {
   const { code, stdout, stderr, files } = await compileWith(COPY_BUT_RELAY);
   strictEqual(code, 1);
   strictEqual(stdout, "");

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a command line speaks on the console
 /**
- * The reference of all configuration keys, out of the schemas and what `node/keys.ts` and `relay/keys.ts` say of each key: the
- * tables in the operator's guides and the JSON Schemas for editors.
+ * The reference of all configuration keys, out of the schemas and what `node/keys.ts` and `relay/keys.ts` say of each
+ * key: the tables in the operator's guides and the JSON Schemas for editors.
  *
  * usage: deno run -A scripts/reference.ts      after a change of a schema; a test says when it was forgotten
  */

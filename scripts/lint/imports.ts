@@ -1,6 +1,6 @@
 /**
- * The import graph of the repository and its circles. A circle is an error even where only types go round: two files that
- * need each other are one idea in two places, and neither can be read or moved alone.
+ * The import graph of the repository and its circles. A circle is an error even where only types go round: two files
+ * that need each other are one idea in two places, and neither can be read or moved alone.
  */
 
 /** Files by path, each with the files it imports; data and packages are left out. */
