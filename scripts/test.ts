@@ -221,7 +221,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   Deno.chdir(new URL("..", import.meta.url));
-  // Whoever ends this process must not leave its children running; in a terminal they hear Ctrl-C themselves.
+  // SIGTERM must not leave children running; in a terminal they get Ctrl-C themselves.
   Deno.addSignalListener("SIGTERM", () => {
     for (const child of running) child.kill("SIGTERM");
     Deno.exit(143);
