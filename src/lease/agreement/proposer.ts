@@ -13,6 +13,7 @@ import type { ClientKey } from "./client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "./clock.ts";
 import { PROPOSAL_MS } from "./limits.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
+import { quorumOf } from "./quorum.ts";
 import type { LeaseDetail, LeaseRow } from "./slot.ts";
 import type { LeaseTable } from "../table/lease_table.ts";
 import { compareVersions, NO_VERSION, type Version } from "./version.ts";
@@ -283,7 +284,7 @@ export class Proposer {
     if (!this.#pending.has(pending)) return;
     pending.accepted.add(member);
     const elapsedMs = now.monotonicMs - pending.startedMs;
-    if (pending.accepted.size < Math.floor(this.#membership.size / 2) + 1 || elapsedMs > PROPOSAL_MS) return;
+    if (pending.accepted.size < quorumOf(this.#membership.size) || elapsedMs > PROPOSAL_MS) return;
     const { address, client, leaseMs } = pending.proposal;
     const slot = this.#table.get(address);
     // The own slot is one of the majority's: if it is no longer this client's, there is no majority. Silence is always safe.
