@@ -22,7 +22,7 @@ export function isEnded(state: SlotState): state is EndedState {
 }
 
 /** The fields of an end record that its slot does not have, so that anti-entropy can repeat the record unchanged. */
-export interface Ended {
+interface Ended {
   /** The version the slot had when the end was minted. */
   readonly replaces: Version;
   /** The newest version of the client that was known to be committed then. */

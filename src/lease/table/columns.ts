@@ -61,7 +61,7 @@ function grown<Column extends { set(from: Column): void }>(from: Column, to: Col
 export class SlotColumns {
   #slots: number;
   #state: Uint8Array;
-  #hold: Float64Array;
+  #lockedUntil: Float64Array;
   #lastSeen: Float64Array;
   #expires: Float64Array;
   readonly #version: VersionColumn;
@@ -74,7 +74,7 @@ export class SlotColumns {
   constructor(slots: number) {
     this.#slots = slots;
     this.#state = new Uint8Array(slots);
-    this.#hold = new Float64Array(slots);
+    this.#lockedUntil = new Float64Array(slots);
     this.#lastSeen = new Float64Array(slots);
     this.#expires = new Float64Array(slots);
     this.#version = new VersionColumn(slots);
@@ -98,7 +98,7 @@ export class SlotColumns {
     if (state === "free") return FREE_SLOT;
     const client = recordClient(this.#records.read(index));
     const version = this.#version.get(index);
-    const lockedUntil = this.#hold[index] as number;
+    const lockedUntil = this.#lockedUntil[index] as number;
     const committedVersion = this.#committedVersion.get(index);
     const singleVersion = (packed & SINGLE_VERSION_BIT) !== 0;
     if (!isEnded(state)) {
@@ -132,7 +132,7 @@ export class SlotColumns {
   }
 
   lockedUntil(index: number): number {
-    return this.#hold[index] as number;
+    return this.#lockedUntil[index] as number;
   }
 
   lastSeen(index: number): number {
@@ -147,7 +147,7 @@ export class SlotColumns {
 
   set(index: number, slot: Slot, client: ClientKey, detail: LeaseDetail): void {
     this.#state[index] = (STATE_CODES.get(slot.state) as number) | (slot.singleVersion ? SINGLE_VERSION_BIT : 0);
-    this.#hold[index] = slot.lockedUntil;
+    this.#lockedUntil[index] = slot.lockedUntil;
     this.#lastSeen[index] = detail.lastSeen;
     this.#expires[index] = detail.expires;
     this.#version.set(index, slot.version);
@@ -161,7 +161,7 @@ export class SlotColumns {
     if (slots <= this.#slots) return;
     this.#slots = slots;
     this.#state = grown(this.#state, new Uint8Array(slots));
-    this.#hold = grown(this.#hold, new Float64Array(slots));
+    this.#lockedUntil = grown(this.#lockedUntil, new Float64Array(slots));
     this.#lastSeen = grown(this.#lastSeen, new Float64Array(slots));
     this.#expires = grown(this.#expires, new Float64Array(slots));
     this.#version.grow(slots);

@@ -23,7 +23,7 @@ interface Block {
 }
 
 /** What {@link FreeBlocks} works on. */
-export interface FreeBlocksOptions {
+interface FreeBlocksOptions {
   readonly pool: Range;
   /** A power of two. */
   readonly blockSize: number;
@@ -80,7 +80,7 @@ export class FreeBlocks {
    * An index of a block that somebody else owns, as far from what its owner takes next as can be; undefined when none is free.
    * O(blocks).
    */
-  get other(): number | undefined {
+  get unowned(): number | undefined {
     const others = this.#blocks.filter((block) => !block.owned);
     let richest: Block | undefined;
     for (const block of others) if (block.unused >= Math.max(1, richest?.unused ?? 0)) richest = block;

@@ -31,7 +31,7 @@ export interface PoolUse {
 }
 
 /** Which addresses a table is about. */
-export interface TablePlaces {
+interface TableAddresses {
   /** Not overlapping; a pool's number is its place in the list. */
   readonly pools: readonly Range[];
   /** Addresses kept for one client each: never chosen by `takeFree`. */
@@ -47,7 +47,7 @@ export interface LeaseSearch {
 }
 
 /** What it found. */
-export interface Found {
+interface SearchResult {
   readonly rows: readonly LeaseRow[];
   /** The last address that was looked at. */
   readonly after: number;
@@ -55,7 +55,7 @@ export interface Found {
 }
 
 /** What the table is built for. */
-export interface TableOptions extends TablePlaces {
+export interface TableOptions extends TableAddresses {
   /** Random, so that nobody outside can choose identifiers that collide in the index. */
   readonly hashSeed?: number;
   /**
@@ -72,7 +72,7 @@ export class LeaseTable {
   #layout: Layout;
   #columns: SlotColumns;
   #clients: ClientIndex;
-  #filing: Placement;
+  #placement: Placement;
   #pools: readonly Range[];
   #ranges: readonly (readonly Range[])[] | undefined;
   #capacity: number;
@@ -92,22 +92,22 @@ export class LeaseTable {
       seed: this.#hashSeed,
     });
     this.#pools = options.pools;
-    this.#filing = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
-    for (const address of options.reserved) this.#filing.reserve(this.#ensure(address));
+    this.#placement = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
+    for (const address of options.reserved) this.#placement.reserve(this.#ensure(address));
   }
 
   /**
    * Takes other pools and reserved addresses; every slot that was used stays, and is filed anew. Offers no longer stand: the
    * caller takes those again that it keeps. Ranges stay what they are until {@link setRanges}. O(n log n).
    */
-  reconfigure(places: TablePlaces): void {
+  reconfigure(places: TableAddresses): void {
     const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed, start: this.#start });
     next.load(this.rows());
     this.#layout = next.#layout;
     this.#columns = next.#columns;
     this.#clients = next.#clients;
-    this.#filing = next.#filing;
-    this.#filing.setRanges(this.#ranges);
+    this.#placement = next.#placement;
+    this.#placement.setRanges(this.#ranges);
     this.#pools = next.#pools;
     this.#capacity = next.#capacity;
   }
@@ -150,7 +150,7 @@ export class LeaseTable {
   }
 
   /** Every address that a client's lock stands on. */
-  boundTo(client: ClientKey): Ipv4[] {
+  addressesBoundBy(client: ClientKey): Ipv4[] {
     const addresses: Ipv4[] = [];
     this.#clients.candidates(client, (index) => {
       const mine = this.#columns.state(index) === "bound" && this.#columns.hasClient(index, client);
@@ -177,7 +177,7 @@ export class LeaseTable {
       this.#columns.set(index, slot, client, detail);
       this.#clients.add(client, index);
     } else this.#columns.set(index, slot, client, detail);
-    if (!this.#loading) this.#file(index, slot);
+    if (!this.#loading) this.#placeSlot(index, slot);
   }
 
   /** Notes that a majority has `version` on disk, if the slot still holds that version (case 11). */
@@ -208,19 +208,19 @@ export class LeaseTable {
     for (let index = 0; index < this.#layout.size; index++) {
       if (this.#columns.isFree(index)) continue;
       const slot = this.#columns.slot(index);
-      if (isLocking(slot.state)) this.#file(index, slot);
-      else if (this.#filing.placeOf(index) !== PLACE.offered) ended.push(index);
+      if (isLocking(slot.state)) this.#placeSlot(index, slot);
+      else if (this.#placement.placeOf(index) !== PLACE.offered) ended.push(index);
     }
     ended.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
-    for (const index of ended) this.#filing.fileEnded(index);
+    for (const index of ended) this.#placement.placeEnded(index);
   }
 
   /** Moves slots whose lock ran out to the free addresses of their pool. Call it before choosing an address. */
   expire(time: Bounds): void {
-    this.#filing.expire(time.earliest, (index) => {
+    this.#placement.expire(time.earliest, (index) => {
       const slot = this.#columns.slot(index);
-      if (isLocked(slot, time)) this.#file(index, slot);
-      else this.#filing.fileEnded(index);
+      if (isLocked(slot, time)) this.#placeSlot(index, slot);
+      else this.#placement.placeEnded(index);
     });
   }
 
@@ -228,7 +228,7 @@ export class LeaseTable {
   isAvailable(address: Ipv4, time: Bounds): boolean {
     const index = this.#layout.indexOf(address);
     if (index === undefined) return false;
-    const place = this.#filing.placeOf(index);
+    const place = this.#placement.placeOf(index);
     if (place === PLACE.offered || place === PLACE.reserved) return false;
     return !isLocked(this.#columns.slot(index), time);
   }
@@ -239,24 +239,24 @@ export class LeaseTable {
    */
   setRanges(ranges: readonly (readonly Range[])[] | undefined): void {
     this.#ranges = ranges;
-    this.#filing.setRanges(ranges);
+    this.#placement.setRanges(ranges);
   }
 
   /** Whether an address lies in this node's ranges. Without ranges every address does, with them none outside the pools. */
   owns(address: Ipv4): boolean {
     if (this.#ranges === undefined) return true;
     const index = this.#layout.indexOf(address);
-    return index !== undefined && (this.#filing.owns(index) ?? false);
+    return index !== undefined && (this.#placement.owns(index) ?? false);
   }
 
   /** How many addresses are free in the blocks that lie wholly within a range of one pool, whoever owns them. */
   freeIn(range: Range): number {
-    return this.#filing.freeIn(range);
+    return this.#placement.freeIn(range);
   }
 
   /** How many addresses of a pool {@link takeFree} could give. */
   freeOwned(pool: number): number {
-    return this.#filing.freeOwned(pool);
+    return this.#placement.freeOwned(pool);
   }
 
   /**
@@ -265,22 +265,22 @@ export class LeaseTable {
    * tree over the pool's blocks.
    */
   takeFree(pool: number, time: Bounds): Ipv4 | undefined {
-    return this.#offer(this.#filing.next(pool), time);
+    return this.#offer(this.#placement.next(pool), time);
   }
 
   /**
    * The same in the ranges of others, for when the own ones are exhausted: another node may give the address to somebody else
    * meanwhile, which costs one of the two clients a retransmission. O(blocks of the pool).
    */
-  takeOther(pool: number, time: Bounds): Ipv4 | undefined {
-    return this.#offer(this.#filing.other(pool), time);
+  takeUnowned(pool: number, time: Bounds): Ipv4 | undefined {
+    return this.#offer(this.#placement.unowned(pool), time);
   }
 
   #offer(index: number | undefined, time: Bounds): Ipv4 | undefined {
     if (index === undefined) return undefined;
     // A lock that seemed over may be running again when the clock's early bound fell back: keep the order, wait.
     if (isLocked(this.#columns.slot(index), time)) return undefined;
-    this.#filing.offer(index);
+    this.#placement.offer(index);
     return this.#layout.addressOf(index);
   }
 
@@ -291,20 +291,20 @@ export class LeaseTable {
   take(address: Ipv4, time: Bounds): void {
     const index = this.#layout.indexOf(address);
     if (index === undefined) return;
-    const isFiledByExpiry = this.#filing.placeOf(index) === PLACE.expiry;
+    const isFiledByExpiry = this.#placement.placeOf(index) === PLACE.expiry;
     if (isFiledByExpiry && isLocked(this.#columns.slot(index), time)) return;
-    this.#filing.offer(index);
+    this.#placement.offer(index);
   }
 
   /**
    * Puts an offered address back; nothing happens when it has been granted meanwhile. One that was used before goes to the
    * end of the line: its last holder may still be around.
    */
-  giveBack(address: Ipv4): void {
+  endOffer(address: Ipv4): void {
     const index = this.#layout.indexOf(address);
-    if (index === undefined || this.#filing.placeOf(index) !== PLACE.offered) return;
-    if (this.#columns.isFree(index)) this.#filing.fileReturned(index);
-    else this.#filing.fileEnded(index);
+    if (index === undefined || this.#placement.placeOf(index) !== PLACE.offered) return;
+    if (this.#columns.isFree(index)) this.#placement.placeReturned(index);
+    else this.#placement.placeEnded(index);
   }
 
   /** Every slot that was used, by index; the order is that of the pools. O(n). */
@@ -337,7 +337,11 @@ export class LeaseTable {
    * Used slots above an address that a search finds, by address, until `limit` are found or `passedMax` addresses were looked
    * at: whoever has other things to do goes on from `after` later. `isDone`: there is nothing above it. About 30 ns an address.
    */
-  search(after: number, search: LeaseSearch, bounds: { readonly limit: number; readonly passedMax: number }): Found {
+  search(
+    after: number,
+    search: LeaseSearch,
+    bounds: { readonly limit: number; readonly passedMax: number },
+  ): SearchResult {
     const { range, states, test } = search;
     const columns = this.#columns;
     const rows: LeaseRow[] = [];
@@ -366,7 +370,7 @@ export class LeaseTable {
     if (range === undefined) return use;
     const first = this.#layout.indexOf(range.first) as number;
     for (let index = first; index <= first + range.last - range.first; index++) {
-      const place = this.#filing.placeOf(index);
+      const place = this.#placement.placeOf(index);
       use.addresses += 1;
       const state = this.#columns.state(index);
       const locked = isLocking(state) && this.#columns.lockedUntil(index) + MARGIN_MS > time.earliest;
@@ -379,9 +383,9 @@ export class LeaseTable {
     return use;
   }
 
-  #file(index: number, slot: Slot): void {
-    if (isLocking(slot.state)) this.#filing.fileByExpiry(index, slot.lockedUntil + MARGIN_MS);
-    else this.#filing.fileEnded(index);
+  #placeSlot(index: number, slot: Slot): void {
+    if (isLocking(slot.state)) this.#placement.placeLocked(index, slot.lockedUntil + MARGIN_MS);
+    else this.#placement.placeEnded(index);
   }
 
   #ensure(address: Ipv4): number {
@@ -389,7 +393,7 @@ export class LeaseTable {
     if (index < this.#capacity) return index;
     this.#capacity = Math.ceil(this.#capacity * 1.5) + 64;
     this.#columns.grow(this.#capacity);
-    this.#filing.grow(this.#capacity);
+    this.#placement.grow(this.#capacity);
     return index;
   }
 }

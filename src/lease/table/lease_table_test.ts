@@ -81,10 +81,10 @@ Deno.test("table: an offer that is given back is chosen next; one that was grant
   const table = new LeaseTable({ pools: [POOL], reserved: [] });
   const offered = table.takeFree(0, at(NOW)) as number;
   strictEqual(table.isAvailable(offered, at(NOW)), false);
-  table.giveBack(offered);
+  table.endOffer(offered);
   strictEqual(table.takeFree(0, at(NOW)), offered);
   table.set(offered, bound(client(1), 1, NOW + 60_000), seen(NOW));
-  table.giveBack(offered);
+  table.endOffer(offered);
   strictEqual(table.takeFree(0, at(NOW)), offered + 1);
 });
 
@@ -220,15 +220,15 @@ Deno.test("table: with its own ranges exhausted, it takes from others' blocks wh
   const table = new LeaseTable({ pools: [{ first: 100, last: 131 }], reserved: [131] });
   table.setRanges([[{ first: 100, last: 101 }]]);
   deepStrictEqual([0, 1, 2].map(() => table.takeFree(0, at(NOW))), [100, 101, undefined]);
-  const others = [0, 1, 2].map(() => table.takeOther(0, at(NOW)));
+  const others = [0, 1, 2].map(() => table.takeUnowned(0, at(NOW)));
   strictEqual(new Set(others).size, 3);
   for (const address of others) ok(address !== undefined && address > 101 && address < 131 && !table.owns(address));
   // The owner of everything else takes them in order, and never one that was offered here.
   let taken = 0;
-  while (table.takeOther(0, at(NOW)) !== undefined) taken += 1;
+  while (table.takeUnowned(0, at(NOW)) !== undefined) taken += 1;
   strictEqual(taken, 26, "all but the own, the first three and the reserved one");
   table.setRanges(undefined);
-  strictEqual(table.takeOther(0, at(NOW)), undefined);
+  strictEqual(table.takeUnowned(0, at(NOW)), undefined);
 });
 
 Deno.test("table: another start chooses from another part of the pool first, and all of it in the end", () => {
@@ -310,7 +310,7 @@ Deno.test("table: behaves like a plain model under random grants, ends, offers a
           offered.add(chosen);
         }
       } else if (step.kind === "giveBack") {
-        table.giveBack(address);
+        table.endOffer(address);
         offered.delete(address);
       }
       for (const other of addresses) deepStrictEqual(table.get(other), model.slots.get(other) ?? FREE_SLOT);
@@ -422,7 +422,7 @@ Deno.test("table: chooses and counts like a plain model, whatever ranges it is g
         table.set(address, released(client(address), ++clock), seen(clock));
         model.end(address);
       } else if (step.kind === "giveBack") {
-        table.giveBack(address);
+        table.endOffer(address);
         model.giveBack(address);
       } else if (step.kind === "take") {
         const expected = model.free[0];

@@ -11,7 +11,7 @@ import type { LeaseTable } from "./lease_table.ts";
 export const OFFER_MS = 15_000;
 
 /** Past this many the oldest goes: a flood of invented clients must not eat the memory. */
-export const OFFERS_MAX = 65_536;
+const OFFERS_MAX = 65_536;
 
 interface Offer {
   readonly address: Ipv4;
@@ -80,7 +80,7 @@ export class Offers {
   #withdraw(client: ClientKey, address: Ipv4): void {
     if (this.#byAddress.get(address) !== client) return;
     this.#byAddress.delete(address);
-    this.#table.giveBack(address);
+    this.#table.endOffer(address);
   }
 
   #endOldest(): void {

@@ -59,14 +59,14 @@ export class Placement {
   }
 
   /** Files a slot whose lock runs until `dueMs`. */
-  fileByExpiry(index: number, dueMs: number): void {
+  placeLocked(index: number, dueMs: number): void {
     if (!this.#leave(index)) return;
     this.#since[index] = this.#wheel.add(index, dueMs);
     this.#place[index] = PLACE.expiry;
   }
 
   /** Files a slot that was used and may be given away, behind all others. */
-  fileEnded(index: number): void {
+  placeEnded(index: number): void {
     if (!this.#leave(index)) return;
     this.#since[index] = this.#turn++;
     this.#place[index] = PLACE.ended;
@@ -74,7 +74,7 @@ export class Placement {
   }
 
   /** Files a slot that was offered and never used. */
-  fileReturned(index: number): void {
+  placeReturned(index: number): void {
     if (!this.#leave(index)) return;
     this.#place[index] = PLACE.returned;
     this.#blocksAt(index)?.addReturned(index);
@@ -99,8 +99,8 @@ export class Placement {
   }
 
   /** A free slot of a pool in somebody else's blocks. */
-  other(pool: number): number | undefined {
-    return this.#pools[pool]?.other;
+  unowned(pool: number): number | undefined {
+    return this.#pools[pool]?.unowned;
   }
 
   /** See `LeaseTable.setRanges`. */

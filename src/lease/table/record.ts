@@ -11,7 +11,7 @@ const HEADER_OCTETS = 10;
 const STRING_OCTETS_MAX = 255;
 
 /** The parts of a detail that {@link encodeRecord} keeps. */
-export type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
+type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -112,7 +112,7 @@ export function recordDetail(record: Uint8Array): RecordDetail {
 export type RecordTest = (bytes: Uint8Array, start: number, end: number) => boolean;
 
 /** What a record is looked through for; both must hold when both are given. */
-export interface RecordSearch {
+interface RecordSearch {
   /** The first octets of the hardware address, or of the client identifier. */
   readonly client?: Uint8Array;
   /** A part of the host name; upper and lower case are the same (RFC 1035 §2.3.3). */
