@@ -1,9 +1,9 @@
 /**
  * The anchored clock (README.md, CLOCK): wall time that a step of the machine's clock does not move.
  *
- * The anchor is the difference between wall and monotonic time at a moment when a quorum agreed on the time. From then on
- * `earliest` and `latest` bracket the true time even if the wall clock jumps. The caller decides when a quorum agrees; a
- * node alone is its own quorum.
+ * The anchor is the difference between wall and monotonic time at a moment when a quorum agreed on the time. From then
+ * on `earliest` and `latest` bracket the true time even if the wall clock jumps. The caller decides when a quorum
+ * agrees; a node alone is its own quorum.
  */
 
 import { ANCHOR_LIFETIME_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";

@@ -5,7 +5,9 @@ import { assert } from "../../assert.ts";
 /** S: right clocks are within half of this of true time. */
 export const MAX_CLOCK_SKEW_MS = 5_000;
 
-/** MARGIN: how long a lock still runs after `lockedUntil`: the skew between three clocks, and the client's own slack. */
+/**
+ * MARGIN: how long a lock still runs after `lockedUntil`: the skew between three clocks, and the client's own slack.
+ */
 export const MARGIN_MS = 3 * MAX_CLOCK_SKEW_MS + 10_000;
 
 /** P: a proposal that has no quorum by then is aborted. */

@@ -1,7 +1,7 @@
 /**
- * Grants and ends leases (README.md, propose and end): mints a version, takes its own slot, and decides exactly once, when
- * a quorum has the record on disk or the proposal time is over. A standalone node is a cluster of one: its own fsync is
- * the quorum.
+ * Grants and ends leases (README.md, propose and end): mints a version, takes its own slot, and decides exactly once,
+ * when a quorum has the record on disk or the proposal time is over. A standalone node is a cluster of one: its own
+ * fsync is the quorum.
  *
  * What a slot accepts is decided in `rule.ts`; which address and lease time to propose, and what to tell the client, by
  * the DHCP server.
@@ -261,8 +261,8 @@ export class Proposer {
   }
 
   /**
-   * Ends a lease. False when this node's own slot is not bound by the client; `durable` runs once the end is on this node's
-   * disk.
+   * Ends a lease. False when this node's own slot is not bound by the client; `durable` runs once the end is on this
+   * node's disk.
    */
   end(
     request: EndRequest,

@@ -212,7 +212,7 @@ Deno.test("proposer: after a jump ahead, the versions of end records stay near t
   strictEqual(version.clock, after(PROPOSAL_MS + 1).wallMs * TICKS_PER_MS);
 });
 
-Deno.test("proposer: a committed proposal that is stale for one voter is proposed again, without another answer", () => {
+Deno.test("proposer: a committed proposal that is stale for a voter is proposed again, not answered again", () => {
   const n = node(3);
   n.propose(A, 1);
   const { version, lockedUntil } = n.table.get(ADDRESS);

@@ -11,7 +11,7 @@ Deno.test("quorumOf() makes any two quorums share a voter, and no smaller number
   }
 });
 
-Deno.test("unionSources() reads from a voter of every quorum that counted the lost disk, and no smaller number does", () => {
+Deno.test("unionSources() overlaps every quorum that counted the lost disk, and no smaller number does", () => {
   for (const voters of SIZES.filter((size) => size > 1)) {
     const others = voters - 1;
     const left = quorumOf(voters) - 1;

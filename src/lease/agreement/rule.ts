@@ -54,8 +54,8 @@ export function isLocked(slot: Slot, time: Bounds): boolean {
 }
 
 /**
- * Accepts a record into a slot, or rejects it. `maxLeaseMs` bounds how far ahead `lockedUntil` may lie, so that a record
- * from a wrong clock does not block an address for longer than a lease (case 21).
+ * Accepts a record into a slot, or rejects it. `maxLeaseMs` bounds how far ahead `lockedUntil` may lie, so that a
+ * record from a wrong clock does not block an address for longer than a lease (case 21).
  */
 export function accept(
   slot: Slot,

@@ -59,7 +59,7 @@ function refusal(slot: Slot, record: LockRecord, time = at(NOW)): string {
   return result.answer.ok ? "accepted" : result.answer.reason;
 }
 
-Deno.test("accept: a free slot takes a client and rejects a second one until lockedUntil and the margin are over", () => {
+Deno.test("accept: a slot rejects a second client until lockedUntil and the margin are over", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
   deepStrictEqual(slot, { ...lock(A, 1), state: "bound" });
   strictEqual(refusal(slot, lock(B, 2)), "conflict");

@@ -1,6 +1,6 @@
 /**
- * What several nodes' slots of one address say together (README.md, union): for a learner, and for every member when the
- * membership changes. Never weaker than any of them: two locks that cannot be resolved block the address.
+ * What several nodes' slots of one address say together (README.md, union): for a learner, and for every member when
+ * the membership changes. Never weaker than any of them: two locks that cannot be resolved block the address.
  */
 
 import { isLocked } from "./rule.ts";
@@ -8,12 +8,15 @@ import type { Bounds } from "./clock.ts";
 import { FREE_SLOT, type Slot } from "./slot.ts";
 import { compareVersions, maxVersion } from "./version.ts";
 
-/** The union of two slots of one address. Commutative, associative and idempotent up to the client of a blocked slot. */
+/**
+ * The union of two slots of one address. Commutative, associative and idempotent up to the client of a blocked slot.
+ */
 export function unionSlots(a: Slot, b: Slot, time: Bounds): Slot {
   if (a === FREE_SLOT || a.state === "free") return b;
   if (b.state === "free" || equalSlots(a, b)) return a;
   const version = maxVersion(a.version, b.version);
-  // A raised declined slot keeps the fields of its end record: they name the versions that it ended, which are all lower.
+  // A raised declined slot keeps the fields of its end record: they name the versions that it ended, which are all
+  // lower.
   const raised = (slot: Slot): Slot =>
     compareVersions(slot.version, version) === 0 ? slot : { ...slot, version, singleVersion: false };
   if (a.state === "bound" && b.state === "bound" && a.client === b.client) {

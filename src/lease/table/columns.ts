@@ -1,6 +1,6 @@
 /**
- * Slots in columns: a typed array per field instead of an object per address, so that a million leases fit in the memory
- * of a router. Knows nothing of addresses or of what a change means.
+ * Slots in columns: a typed array per field instead of an object per address, so that a million leases fit in the
+ * memory of a router. It does not know addresses, nor which change of a slot is allowed.
  */
 
 import { Arena } from "./arena.ts";
@@ -21,7 +21,7 @@ const SINGLE_VERSION_BIT = 0x80;
 const FREE_CODE = SLOT_STATES.indexOf("free");
 const STATE_CODES = new Map(SLOT_STATES.map((state, code) => [state, code]));
 
-/** Versions in columns. */
+/** A column of versions. */
 class VersionColumn {
   #clock: Float64Array;
   #node: Uint8Array;
@@ -65,7 +65,7 @@ export class SlotColumns {
   #lastSeen: Float64Array;
   #expires: Float64Array;
   readonly #version: VersionColumn;
-  /** In an ended slot, which has no certificate, that of its end record. */
+  /** Of an ended slot, which has no certificate: `committedVersion` of its end record. */
   readonly #committedVersion: VersionColumn;
   /** Of ended slots only. */
   readonly #replaces: VersionColumn;
@@ -83,7 +83,7 @@ export class SlotColumns {
     this.#records = new Arena(slots);
   }
 
-  /** Whether nobody ever held the slot's address. */
+  /** Whether the slot's address was never leased. */
   isFree(index: number): boolean {
     return ((this.#state[index] as number) & ~SINGLE_VERSION_BIT) === FREE_CODE;
   }
@@ -126,7 +126,7 @@ export class SlotColumns {
     return recordClient(this.#records.read(index));
   }
 
-  /** Whether what is remembered of a slot's client passes; see `recordTest`. */
+  /** Whether a slot's record passes a test; see `recordTest`. */
   testRecord(index: number, test: RecordTest): boolean {
     return this.#records.test(index, test);
   }
@@ -139,7 +139,7 @@ export class SlotColumns {
     return this.#lastSeen[index] as number;
   }
 
-  /** Sets the certificate of a slot that holds exactly `version`; what ended has none. */
+  /** Sets the certificate of a slot at exactly `version`. An ended slot has no certificate. */
   certify(index: number, version: Version): void {
     if (isEnded(this.state(index))) return;
     if (compareVersions(this.#version.get(index), version) === 0) this.#committedVersion.set(index, version);
