@@ -6,6 +6,7 @@
  * Decides only the order in which the parts hear of things; each decision is one part's own (see README.md).
  */
 
+import { quorumOf } from "../lease/agreement/quorum.ts";
 import type { ClientKey } from "../lease/agreement/client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "../lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../lease/agreement/limits.ts";
@@ -363,7 +364,7 @@ export class Member {
     const fault = this.#options.clock.fault(now);
     // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
     const present = this.#failures.live(now);
-    const isMinority = 2 * present.length <= this.#membership.ids.length;
+    const isMinority = present.length < quorumOf(this.#membership.ids.length);
     if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };

@@ -12,6 +12,7 @@
  * to a part: the member (`src/cluster`) or the server (`src/dhcp/server`).
  */
 
+import { quorumOf } from "../lease/agreement/quorum.ts";
 import { startIdentity } from "../cluster/sync/disk_identity.ts";
 import { CONFIG_FACTS, type Configuration } from "../cluster/leadership/config_replication.ts";
 import { Member } from "../cluster/member.ts";
@@ -318,7 +319,7 @@ export class NodeCore<Source> {
     const { member } = this;
     if (member.role !== "leader") return;
     const ready = member.peers(now).filter(({ live, said }) => live && said?.ready === true).length;
-    if (2 * (ready + 1) > member.membership.members.length) member.stepDown(now);
+    if (ready + 1 >= quorumOf(member.membership.members.length)) member.stepDown(now);
   }
 }
 

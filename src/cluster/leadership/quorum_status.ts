@@ -4,6 +4,7 @@
  * each time.
  */
 
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { Role } from "./election.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -100,7 +101,7 @@ export class QuorumStatus {
     const { term } = this.#leadership;
     const members = this.#members();
     const there = members.filter((id) => present.includes(id) || id === this.#self);
-    const majority = there.length >= Math.floor(members.length / 2) + 1;
+    const majority = there.length >= quorumOf(members.length);
     const before = this.#newest;
     const isDue = before === undefined || before.from !== this.#self || before.term !== term ||
       before.majority !== majority || before.present.join() !== there.join() ||
