@@ -137,7 +137,7 @@ export class NodeCore<Source> {
       bootstrap: options.bootstrap,
       table: this.table,
       clock: this.clock,
-      mint: this.#versions,
+      versions: this.#versions,
       limits: maxLeaseMs === undefined ? this.server.limits : { maxLeaseMs },
       facts,
       pools: () => this.server.pools,
@@ -150,7 +150,7 @@ export class NodeCore<Source> {
       revise: options.revise,
       able: () => this.#listening && !this.#stopping && !this.#drained && this.#storeFailure === undefined,
       random: options.random,
-      ports: this.#effects,
+      effects: this.#effects,
       ...(mutations.safeguards === undefined ? {} : { safeguards: mutations.safeguards }),
       now: options.now,
     });
