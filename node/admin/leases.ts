@@ -19,7 +19,8 @@ import {
   type Range,
 } from "../../src/net/ipv4.ts";
 import { type Route, route } from "../../src/http/routes.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** How a lease stands, for people. */
 export const LEASE_STATES = ["bound", "expired", "released", "declined", "blocked", "aborted"] as const;

@@ -19,7 +19,8 @@ import {
 } from "../../src/net/ipv4.ts";
 import { readOctets } from "./leases.ts";
 import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** What came of an operation. */
 export type Result<Done extends object = object> =
