@@ -1,12 +1,12 @@
 // deno-lint-ignore-file no-console -- a measurement speaks on the console
 /**
- * How many leases per second one node grants, next to one Kea in the same run: perfdhcp plays a relay with many clients, on
- * a virtual wire between two network namespaces. For each server the highest rate is searched at which at most one
- * exchange in a hundred fails; the servers take turns.
+ * How many leases per second one node grants, next to one Kea in the same run: perfdhcp plays a relay with many
+ * clients, on a virtual wire between two network namespaces. For each server the highest rate is searched at which at
+ * most one exchange in a hundred fails; the servers take turns.
  *
- * The node has each lease fsynced before its DHCPACK; Kea's memfile backend is written without fsync. perfdhcp takes the
- * system's default receive buffer, which is raised while this runs (`roomy_buffers.ts`): else losses would tell how seldom
- * perfdhcp was scheduled, and not what the server can do.
+ * The node has each lease fsynced before its DHCPACK; Kea's memfile backend is written without fsync. perfdhcp takes
+ * the system's default receive buffer, which is raised while this runs (`roomy_buffers.ts`): else losses would tell how
+ * seldom perfdhcp was scheduled, and not what the server can do.
  *
  * usage (root, Debian packages kea-dhcp4-server and kea-admin): deno run -A scripts/bench/perfdhcp.ts [--rounds N]
  */

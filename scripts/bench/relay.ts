@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- a measurement speaks on the console
 /**
  * What a relay costs: our relay and ISC dhcrelay, in turns, in front of the same Kea, on virtual wires between three
- * network namespaces. How much an exchange (DISCOVER to ACK) takes longer than without any relay, one at a time; how many
- * exchanges pass per second, many at a time; and with `--minutes N` how much memory our relay takes under 100,000
+ * network namespaces. How much an exchange (DISCOVER to ACK) takes longer than without any relay, one at a time; how
+ * many exchanges pass per second, many at a time; and with `--minutes N` how much memory our relay takes under 100,000
  * transactions a minute.
  *
  * ```text

@@ -1,7 +1,7 @@
 /**
- * Programs that take the system's default receive buffer, which holds fewer than a hundred datagrams, lose some whenever
- * they are not scheduled for a moment. So that a measurement tells what they can do, and not how busy the machine was,
- * the default is raised while it runs, for all of them alike.
+ * Programs that take the system's default receive buffer, which holds fewer than a hundred datagrams, lose some
+ * whenever they are not scheduled for a moment. So that a measurement tells what they can do, and not how busy the
+ * machine was, the default is raised while it runs, for all of them alike.
  */
 
 const RECEIVE_DEFAULT = "/proc/sys/net/core/rmem_default";

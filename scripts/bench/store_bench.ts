@@ -1,7 +1,7 @@
 /**
- * How fast the node's store is on this machine's disk: `deno bench -A scripts/bench/store_bench.ts`. The targets: 20,000
- * rows on stable storage within 500 ms (40,000 a second), a million loaded within 3 s, and a single row about as fast as
- * one fsync.
+ * How fast the node's store is on this machine's disk: `deno bench -A scripts/bench/store_bench.ts`. The targets:
+ * 20,000 rows on stable storage within 500 ms (40,000 a second), a million loaded within 3 s, and a single row about as
+ * fast as one fsync.
  *
  * The database is made under the working directory's `dist` when TMPDIR is not set, since /tmp is often no disk at all.
  */

@@ -1,4 +1,7 @@
-/** The dashboards in a real browser, in front of three nodes and a relay on loopback. Screenshots go to `coverage/dashboard`. */
+/**
+ * The dashboards in a real browser, in front of three nodes and a relay on loopback. Screenshots go to
+ * `coverage/dashboard`.
+ */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";

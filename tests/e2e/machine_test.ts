@@ -1,4 +1,7 @@
-/** On clean Debians, installed as README.md says and run by systemd: a client is served, and what fails is started again. */
+/**
+ * On clean Debians, installed as README.md says and run by systemd: a client is served, and what fails is started
+ * again.
+ */
 
 import { doesNotMatch, match, strictEqual } from "node:assert/strict";
 import { lifecycle } from "./cases/lifecycle.ts";

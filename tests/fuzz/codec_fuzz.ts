@@ -7,8 +7,8 @@
  * - what decodes encodes to a datagram that decodes to the same message, and encodes to the same octets again; with
  *   little room too, but for what the encoder says it omitted.
  *
- * `deno run tests/fuzz/codec_fuzz.ts [seed] [count] [first]`. Every datagram has its own generator, seeded with the run's
- * seed and its index: a failure prints the command that repeats that one datagram.
+ * `deno run tests/fuzz/codec_fuzz.ts [seed] [count] [first]`. Every datagram has its own generator, seeded with the
+ * run's seed and its index: a failure prints the command that repeats that one datagram.
  */
 
 import { toHex } from "../../src/bytes/hex.ts";

@@ -1,4 +1,7 @@
-/** Clients behind a relay, as load: DISCOVER, OFFER, REQUEST, ACK, one exchange after the other, a number of them in flight. */
+/**
+ * Clients behind a relay, as load: DISCOVER, OFFER, REQUEST, ACK, one exchange after the other, a number of them in
+ * flight.
+ */
 
 import { decode } from "../../../src/dhcp/decode.ts";
 import { encode } from "../../../src/dhcp/encode.ts";

@@ -9,7 +9,9 @@ export const ELECTED_MS = 2_000;
 export const REASSIGNED_MS = 10_000;
 /** From a node's start until it serves. */
 export const RETURNED_MS = 5_000;
-/** The same with an empty disk, which must not ask for anything in its first four seconds (lease agreement, case 18). */
+/**
+ * The same with an empty disk, which must not ask for anything in its first four seconds (lease agreement, case 18).
+ */
 export const REPLACED_MS = 10_000;
 /** From SIGTERM to the end under load; proposals that nobody answers would take two seconds and more. */
 export const STOPPED_MS = 1_700;

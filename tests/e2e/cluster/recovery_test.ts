@@ -1,4 +1,7 @@
-/** What an operator does to a whole cluster: bring in the leases of another server, and bring everything back from backups. */
+/**
+ * What an operator does to a whole cluster: bring in the leases of another server, and bring everything back from
+ * backups.
+ */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { toHex } from "../../../src/bytes/hex.ts";

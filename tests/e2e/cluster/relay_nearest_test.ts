@@ -10,7 +10,9 @@ import { e2e } from "../register.ts";
 /** A first measurement that was wrong, on a busy machine, takes twenty good ones to be put right. */
 const MEASURED_MS = 40 * PROBE_MS;
 const TURNS_AWAY_MS = 5 * PROBE_MS;
-/** How long near-equal nodes are watched: five minutes by the bar, which a run by hand gives as an environment variable. */
+/**
+ * How long near-equal nodes are watched: five minutes by the bar, which a run by hand gives as an environment variable.
+ */
 const WATCHED_SECONDS = Number(Deno.env.get("DHCPCLUSTER_WATCHED_SECONDS") ?? 15);
 
 e2e(

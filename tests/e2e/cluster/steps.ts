@@ -4,7 +4,9 @@ import type { ClientLoad } from "../load/client_load.ts";
 import { RETURNED_MS, took } from "./bars.ts";
 import type { ClusterSite } from "./site.ts";
 
-/** Exchanges per second under which nodes come and go: far below what they can, so that waiting is the fault's doing. */
+/**
+ * Exchanges per second under which nodes come and go: far below what they can, so that waiting is the fault's doing.
+ */
 export const PER_SECOND = 100;
 /** More than get a lease in a test, so that half of the exchanges are new ones. */
 export const CLIENTS = 4_000;

@@ -59,8 +59,8 @@ export class ClusterWatch {
   }
 
   /**
-   * Waits until something holds and returns how many milliseconds after `sinceMs` (since the epoch) it first did, to the
-   * length of a look.
+   * Waits until something holds and returns how many milliseconds after `sinceMs` (since the epoch) it first did, to
+   * the length of a look.
    */
   async after(
     sinceMs: number,

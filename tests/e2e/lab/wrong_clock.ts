@@ -1,6 +1,6 @@
 /**
- * A wall clock that is wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks that
- * count from the boot, and those have to stay right here.
+ * A wall clock that is wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks
+ * that count from the boot, and those have to stay right here.
  */
 
 import { exists } from "../../../src/cli/files.ts";

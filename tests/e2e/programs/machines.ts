@@ -1,6 +1,6 @@
 /**
- * The compiled programs on clean Debians, each on one of its own, installed by the commands in README.md and run by systemd
- * with the units that come with them.
+ * The compiled programs on clean Debians, each on one of its own, installed by the commands in README.md and run by
+ * systemd with the units that come with them.
  */
 
 import { ok } from "node:assert/strict";

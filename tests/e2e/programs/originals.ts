@@ -1,6 +1,6 @@
 /**
- * The servers that people switch from, attached to the first client network at the gateway: Kea, ISC dhcpd and dnsmasq with
- * configurations that say the same, each in its own words.
+ * The servers that people switch from, attached to the first client network at the gateway: Kea, ISC dhcpd and dnsmasq
+ * with configurations that say the same, each in its own words.
  */
 
 import type { Namespace } from "../lab/lab.ts";
