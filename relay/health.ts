@@ -9,7 +9,7 @@ import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.
 import type { Relay } from "./relay.ts";
 import type { Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
-import type { SocketTrouble } from "./sockets/relay_sockets.ts";
+import type { SocketErrors } from "./sockets/relay_sockets.ts";
 
 /** Where the answers come from: the parts as they are now. */
 export interface HealthParts {
@@ -17,7 +17,7 @@ export interface HealthParts {
     readonly resolved: Resolved;
     readonly tracker: NodeTracker;
     readonly relay: Pick<Relay, "counts" | "forwarder">;
-    readonly sockets: { troubleOf(link: number): SocketTrouble };
+    readonly sockets: { errorsOf(link: number): SocketErrors };
   };
   /** Milliseconds of a clock that does not go back. */
   readonly now: () => number;
@@ -37,8 +37,8 @@ export function relayHealth(parts: HealthParts): HealthSource {
 
 function readiness({ service: { tracker, resolved }, now }: HealthParts): Readiness {
   const nowMs = now();
-  if (resolved.absent.length === resolved.links.length) {
-    return { ready: false, reason: resolved.absent.map(({ message }) => message).join("; ") };
+  if (resolved.unusable.length === resolved.links.length) {
+    return { ready: false, reason: resolved.unusable.map(({ message }) => message).join("; ") };
   }
   if (tracker.ready(nowMs)) return { ready: true };
   const reachable = tracker.states(nowMs).filter((node) => node.reachable);
@@ -90,11 +90,11 @@ function nodesStatus({ service: { tracker, resolved }, now }: HealthParts): obje
 
 function interfacesStatus({ service: { resolved, relay, sockets } }: HealthParts): object[] {
   return resolved.links.map(({ interface: { name, gateways, trusted } }, index) => {
-    const { receiveDrops, sendErrors } = sockets.troubleOf(index);
+    const { receiveDrops, sendErrors } = sockets.errorsOf(index);
     return {
       name,
       up: gateways.length > 0,
-      reason: resolved.absent.find((absence) => absence.name === name)?.message ?? null,
+      reason: resolved.unusable.find((absence) => absence.name === name)?.message ?? null,
       giaddr: gateways[0] === undefined ? null : formatIpv4(gateways[0].giaddr),
       giaddrs: gateways.map(({ giaddr }) => formatIpv4(giaddr)),
       trusted,
@@ -138,7 +138,7 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     labels: ["interface"],
     read: perInterface(value),
   });
-  const trouble = (index: number) => service.sockets.troubleOf(index);
+  const trouble = (index: number) => service.sockets.errorsOf(index);
   return [
     {
       kind: "counter",

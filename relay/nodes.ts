@@ -24,7 +24,7 @@ export class NodeLog {
   }
 
   add(event: TrackerEvent): void {
-    if (this.#limited.admit(keyOf(event))) say(this.#limited.log, event);
+    if (this.#limited.admit(keyOf(event))) write(this.#limited.log, event);
   }
 
   /** Says what has not been said, and stops. */
@@ -37,7 +37,7 @@ function keyOf(event: TrackerEvent): string {
   return event.kind === "chosen" ? "requests go to another node" : `changes of node ${event.id}`;
 }
 
-function say(log: Logger, event: TrackerEvent): void {
+function write(log: Logger, event: TrackerEvent): void {
   switch (event.kind) {
     case "chosen": {
       const { id, instead, reason } = event;
@@ -54,7 +54,7 @@ function say(log: Logger, event: TrackerEvent): void {
     case "grade": {
       const { id, fault } = event;
       if (fault === undefined) log.info("node {id} is ready", { id });
-      else if (event.grade === "doubtful") log.info("node {id} is ready: {fault}", { id, fault });
+      else if (event.grade === "probation") log.info("node {id} is ready: {fault}", { id, fault });
       else log.warn("node {id}: {fault}", { id, fault });
       break;
     }

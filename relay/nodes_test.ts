@@ -9,7 +9,7 @@ Deno.test("NodeLog: a node that comes and goes gets a few lines, then a number; 
   const log = new NodeLog({ info: keep, warn: keep } as unknown as Logger, () => 1_000);
   for (let i = 0; i < 100; i++) log.add({ kind: "grade", id: 3, grade: "suspect", fault: "unanswered" });
   strictEqual(lines.length, LOG_LIMITS_DEFAULT.linesMax);
-  log.add({ kind: "grade", id: 2, grade: "good", fault: undefined });
+  log.add({ kind: "grade", id: 2, grade: "healthy", fault: undefined });
   log.add({ kind: "chosen", id: 2, instead: 3, reason: "unanswered" });
   deepStrictEqual(lines.slice(LOG_LIMITS_DEFAULT.linesMax), [
     "node {id} is ready",

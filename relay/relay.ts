@@ -71,17 +71,17 @@ export class Relay {
 
   /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void {
-    this.#do(this.forwarder.request(bytes, { link, from, unicast }, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.request(bytes, { link, from, unicast }, this.#parts.now()), { bytes, from });
   }
 
   /** From anywhere else. */
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
-    this.#do(this.forwarder.reply(bytes, link, from, port, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.reply(bytes, link, from, port, this.#parts.now()), { bytes, from });
   }
 
   /** A DHCP server's message, overheard on a client link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
-    this.#do(this.forwarder.overheard(link, from, mac, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.overheard(link, from, mac, this.#parts.now()), { bytes, from });
   }
 
   /** Forgets its deadlines; it must not be given anything afterwards. */
@@ -90,7 +90,7 @@ export class Relay {
     clearTimeout(this.#timer);
   }
 
-  #do(effects: readonly Effect[], datagram: Datagram | undefined): void {
+  #perform(effects: readonly Effect[], datagram: Datagram | undefined): void {
     let sent = false;
     for (const effect of effects) {
       switch (effect.kind) {
@@ -122,7 +122,7 @@ export class Relay {
     const { address, port } = config.nodes[send.node] as ForwardNode;
     if (outlet.sendUpstream(send.gateway.giaddr, send.bytes, address, port)) return true;
     let sent = false;
-    for (const effect of this.forwarder.refused(send, now())) {
+    for (const effect of this.forwarder.sendFailed(send, now())) {
       if (effect.kind === "send" && this.#send(effect.send)) sent = true;
     }
     return sent;
@@ -152,7 +152,7 @@ export class Relay {
     this.#timerMs = nextMs;
     this.#timer = setTimeout(() => {
       this.#timerMs = Infinity;
-      this.#do(this.forwarder.tick(this.#parts.now()), undefined);
+      this.#perform(this.forwarder.tick(this.#parts.now()), undefined);
     }, Math.max(0, nextMs - this.#parts.now()));
   }
 }

@@ -11,7 +11,7 @@ import { option82For } from "./forward/option82.ts";
 import type { Link, Medium } from "./sockets/plan.ts";
 
 /** An interface of the file that can't be used now. */
-export interface Absence {
+export interface UnusableInterface {
   readonly name: string;
   /** One line that says what to do. */
   readonly message: string;
@@ -23,7 +23,7 @@ export interface Resolved {
   /** One per interface of `forward`, in the same order. */
   readonly links: readonly Link[];
   /** Those of them that have no gateways, and why. */
-  readonly absent: readonly Absence[];
+  readonly unusable: readonly UnusableInterface[];
 }
 
 /** Looks the interfaces up with `find`. */
@@ -31,18 +31,18 @@ export function resolveConfig(
   config: RelayConfig,
   find: (name: string) => NetworkInterface | undefined,
 ): Resolved {
-  const absent: Absence[] = [];
+  const unusable: UnusableInterface[] = [];
   const links = config.relay.interfaces.map((wanted, index): Link => {
     const found = find(wanted.name);
     const gateways = found === undefined ? [] : gatewaysOf(config, wanted, found);
     if (gateways.length === 0) {
-      absent.push({ name: wanted.name, message: explainAbsence(wanted.name, index, found !== undefined) });
+      unusable.push({ name: wanted.name, message: explainUnusable(wanted.name, index, found !== undefined) });
     }
     return { interface: toForward(wanted, gateways), index: found?.index ?? -1, medium: mediumOf(found) };
   });
   return {
     links,
-    absent,
+    unusable,
     forward: {
       interfaces: links.map((link) => link.interface),
       nodes: config.nodes.map(({ id, address, port }) => ({ id, address, port })),
@@ -70,7 +70,7 @@ function toForward(wanted: RelayInterface, gateways: readonly Gateway[]): Forwar
 }
 
 /** The address and subnet that a gateway stands for. */
-interface Foothold {
+interface GatewayAddress {
   readonly giaddr: Ipv4;
   readonly local: Ipv4;
   readonly subnet: Prefix | undefined;
@@ -81,7 +81,7 @@ function gatewaysOf(config: RelayConfig, wanted: RelayInterface, found: NetworkI
   const remoteId = wanted.remoteId ?? relay.remoteId ?? found.mac;
   const { subscriberId } = wanted;
   const { relayId } = relay;
-  return footholds(wanted, found).map(({ giaddr, local, subnet }) => ({
+  return gatewayAddresses(wanted, found).map(({ giaddr, local, subnet }) => ({
     device: wanted.name,
     giaddr,
     local,
@@ -98,7 +98,7 @@ function gatewaysOf(config: RelayConfig, wanted: RelayInterface, found: NetworkI
 }
 
 /** The primary one first, then one for each further subnet of the interface. */
-function footholds({ address, secondary }: RelayInterface, { addresses }: NetworkInterface): Foothold[] {
+function gatewayAddresses({ address, secondary }: RelayInterface, { addresses }: NetworkInterface): GatewayAddress[] {
   const own = addresses.find((candidate) => candidate.address === address) ?? addresses[0];
   const giaddr = address ?? own?.address;
   if (giaddr === undefined) return [];
@@ -138,7 +138,7 @@ function mediumOf(found: NetworkInterface | undefined): Medium {
   return found.mac.every((octet) => octet === 0) ? "loopback" : "ethernet";
 }
 
-function explainAbsence(name: string, index: number, exists: boolean): string {
+function explainUnusable(name: string, index: number, exists: boolean): string {
   const place = `relay.interfaces[${index}]`;
   if (!exists) {
     return `Cannot relay for ${name}: there is no such interface. Create it or correct ${place}.name ` +

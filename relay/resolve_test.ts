@@ -30,7 +30,7 @@ function resolve(relay: string) {
 }
 
 Deno.test("resolveConfig() takes the first address, the name as circuit id and the MAC as remote id", () => {
-  const { forward, links, absent } = resolve(
+  const { forward, links, unusable } = resolve(
     "interfaces: [{ name: lan0 }], linkSelection: false, serverIdentifierOverride: false",
   );
   const [gateway] = forward.interfaces[0]?.gateways ?? [];
@@ -40,7 +40,7 @@ Deno.test("resolveConfig() takes the first address, the name as circuit id and t
     Uint8Array.of(1, 4, 0x6c, 0x61, 0x6e, 0x30, 2, 6, 2, 255, 0, 0, 0, 1),
   );
   deepStrictEqual(forward.nodes, [{ id: 1, address: ip("10.99.0.11"), port: 67 }]);
-  deepStrictEqual([links[0]?.medium, links[0]?.index, absent], ["ethernet", 2, []]);
+  deepStrictEqual([links[0]?.medium, links[0]?.index, unusable], ["ethernet", 2, []]);
 });
 
 Deno.test("resolveConfig() prefers what the file says to what the machine has", () => {
@@ -85,14 +85,14 @@ Deno.test("resolveConfig() knows the loopback device by its empty hardware addre
 });
 
 Deno.test("resolveConfig() says what to do about an interface that is missing or has no address", () => {
-  const { absent, links } = resolve("interfaces: [{ name: lan0 }, { name: lan9 }, { name: lan1 }]");
-  deepStrictEqual(absent.map(({ name }) => name), ["lan9", "lan1"]);
+  const { unusable, links } = resolve("interfaces: [{ name: lan0 }, { name: lan9 }, { name: lan1 }]");
+  deepStrictEqual(unusable.map(({ name }) => name), ["lan9", "lan1"]);
   strictEqual(
-    absent[0]?.message,
+    unusable[0]?.message,
     "Cannot relay for lan9: there is no such interface. Create it or correct relay.interfaces[1].name " +
       "(`ip link` shows what there is).",
   );
-  match(absent[1]?.message ?? "", /it has no IPv4 address\. Give it one .* set relay\.interfaces\[2\]\.address/);
+  match(unusable[1]?.message ?? "", /it has no IPv4 address\. Give it one .* set relay\.interfaces\[2\]\.address/);
   deepStrictEqual(links.map(describeLink), [
     "lan0 (giaddr 10.77.0.1 and 10.78.0.1)",
     "lan9 (not there yet)",

@@ -60,7 +60,7 @@ Deno.test("service: an interface that changes its address, goes and comes back i
   try {
     deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
     machine.lan1 = ethernet(3, "10.79.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan1", 2), ["any/10.79.0.1:67 to 10.99.0.11:67"]);
     match(
       lines.at(-1) ?? "",
@@ -68,13 +68,13 @@ Deno.test("service: an interface that changes its address, goes and comes back i
     );
 
     delete machine.lan1;
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     strictEqual([...opener.open].some((name) => name.startsWith("lan1/")), false);
     match(lines.at(-1) ?? "", /Cannot relay for lan1: there is no such interface/);
     deepStrictEqual(discover("lan0", 3), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
 
     machine.lan1 = ethernet(9, "10.78.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan1", 4), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
   } finally {
     await service.close();
@@ -90,7 +90,7 @@ Deno.test("service: an answer arrives although the interface's address has chang
     discover("lan0");
     const reply = datagram({ op: 2, type: 2, xid: 1, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: 0x8000 });
     machine.lan0 = ethernet(2, "10.77.0.1", "10.78.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     opener.handlers.get("any/10.77.0.1:67")?.(reply, ip("10.99.0.11"), 67);
     strictEqual(opener.log.at(-1), "lan0/10.77.0.1:67 to 255.255.255.255:68");
   } finally {
@@ -105,12 +105,12 @@ Deno.test("service: a change that the system refuses leaves everything as it was
   try {
     machine.lan0 = ethernet(2, "10.78.0.1");
     opener.refuse = "any/10.78.0.1:67";
-    await service.lookAtInterfaces();
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
+    await service.checkInterfaces();
     strictEqual(lines.filter((line) => line.includes("Cannot open any/10.78.0.1:67")).length, 1);
     deepStrictEqual(discover("lan0"), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
     opener.refuse = undefined;
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan0", 2), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
   } finally {
     await service.close();
@@ -145,7 +145,7 @@ Deno.test("service: with some of its interfaces it starts and waits for the othe
   try {
     match(lines.join(""), /Cannot relay for lan1: there is no such interface/);
     machine.lan1 = ethernet(3, "10.78.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
   } finally {
     await service.close();

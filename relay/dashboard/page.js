@@ -70,10 +70,10 @@ function judge({ ready, reason, nodes, interfaces, rogueServers }) {
   verdict(!ready ? "bad" : problems.length > 0 ? "warn" : "good", headline, line, problems);
 }
 
-const GRADES = { good: "good", doubtful: "warn", suspect: "bad", notReady: "warn", unreachable: "bad" };
+const GRADES = { healthy: "good", probation: "warn", suspect: "bad", notReady: "warn", unreachable: "bad" };
 const WORDS = {
-  good: "good",
-  doubtful: "doubtful",
+  healthy: "healthy",
+  probation: "probation",
   suspect: "suspect",
   notReady: "not ready",
   unreachable: "unreachable",

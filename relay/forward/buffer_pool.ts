@@ -11,11 +11,11 @@ export class BufferPool {
 
   /** A room of {@link FORWARD.roomBytes}, with anything in it. */
   take(): Uint8Array {
-    return this.#free.pop() ?? new Uint8Array(FORWARD.roomBytes);
+    return this.#free.pop() ?? new Uint8Array(FORWARD.bufferBytes);
   }
 
   /** The room may be used again; nothing may refer to it. */
-  giveBack(room: Uint8Array): void {
-    if (this.#free.length < FORWARD.roomsFreeMax) this.#free.push(room);
+  release(room: Uint8Array): void {
+    if (this.#free.length < FORWARD.buffersFreeMax) this.#free.push(room);
   }
 }

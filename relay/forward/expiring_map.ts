@@ -8,10 +8,10 @@ import { assert } from "../../src/assert.ts";
 /** How long and how many. */
 export interface ExpiringMapOptions<Value> {
   /** Entries live for at least this after they were last touched, and at most twice as long, while there is room. */
-  readonly rememberMs: number;
+  readonly ttlMs: number;
   readonly entriesMax: number;
   /** Hears of each entry that is forgotten. */
-  readonly forgotten?: (value: Value) => void;
+  readonly onEvict?: (value: Value) => void;
 }
 
 /**
@@ -27,14 +27,14 @@ export interface ExpiringMapOptions<Value> {
  * ```
  */
 export class ExpiringMap<Value> {
-  readonly #memory: ExpiringMapOptions<Value>;
+  readonly #options: ExpiringMapOptions<Value>;
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
-  #turnedAtMs = 0;
+  #rotatedAtMs = 0;
 
   constructor(memory: ExpiringMapOptions<Value>) {
     assert(memory.entriesMax >= 2, "There are two generations");
-    this.#memory = memory;
+    this.#options = memory;
   }
 
   get size(): number {
@@ -43,7 +43,7 @@ export class ExpiringMap<Value> {
 
   /** Looks an entry up, and so touches it. */
   get(key: string, nowMs: number): Value | undefined {
-    this.turn(nowMs);
+    this.expire(nowMs);
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
@@ -54,7 +54,7 @@ export class ExpiringMap<Value> {
   }
 
   set(key: string, value: Value, nowMs: number): void {
-    this.turn(nowMs);
+    this.expire(nowMs);
     this.#old.delete(key);
     this.#put(key, value, nowMs);
   }
@@ -65,23 +65,23 @@ export class ExpiringMap<Value> {
   }
 
   /** Forgets what is due. Every other call does so as well. */
-  turn(nowMs: number): void {
-    const elapsedMs = nowMs - this.#turnedAtMs;
-    if (elapsedMs < this.#memory.rememberMs) return;
-    this.#forgetOld(nowMs);
-    if (elapsedMs >= 2 * this.#memory.rememberMs) this.#forgetOld(nowMs);
+  expire(nowMs: number): void {
+    const elapsedMs = nowMs - this.#rotatedAtMs;
+    if (elapsedMs < this.#options.ttlMs) return;
+    this.#evictOld(nowMs);
+    if (elapsedMs >= 2 * this.#options.ttlMs) this.#evictOld(nowMs);
   }
 
   #put(key: string, value: Value, nowMs: number): void {
-    if (this.#young.size >= this.#memory.entriesMax / 2 && !this.#young.has(key)) this.#forgetOld(nowMs);
+    if (this.#young.size >= this.#options.entriesMax / 2 && !this.#young.has(key)) this.#evictOld(nowMs);
     this.#young.set(key, value);
   }
 
-  #forgetOld(nowMs: number): void {
-    const { forgotten } = this.#memory;
-    if (forgotten !== undefined) { for (const value of this.#old.values()) forgotten(value); }
+  #evictOld(nowMs: number): void {
+    const { onEvict } = this.#options;
+    if (onEvict !== undefined) { for (const value of this.#old.values()) onEvict(value); }
     this.#old = this.#young;
     this.#young = new Map();
-    this.#turnedAtMs = nowMs;
+    this.#rotatedAtMs = nowMs;
   }
 }

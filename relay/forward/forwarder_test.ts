@@ -167,7 +167,7 @@ Deno.test("a suspect is tried with a copy of a DISCOVER; it is not used before i
   scene.client("DISCOVER");
   scene.wait(SELECT.hedgeMsMax + 5);
   scene.node(2, "OFFER");
-  scene.wait(SELECT.trialMs);
+  scene.wait(SELECT.trialBackoffMs);
   deepStrictEqual(scene.client("REQUEST", { xid: 2, client: 2 }), ["REQUEST → 2"]);
   scene.node(2, "ACK", { xid: 2, client: 2 });
   deepStrictEqual(scene.client("DISCOVER", { xid: 3, client: 3 }), ["DISCOVER → 2", "DISCOVER → 1"]);
@@ -213,7 +213,7 @@ Deno.test("what is answered by all that were asked is forgotten, but for the off
   scene.client("DISCOVER");
   scene.node(1, "OFFER");
   strictEqual(scene.forwarder.transactions, 0);
-  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
+  scene.tracker.beaten(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
 });
 
@@ -241,7 +241,7 @@ Deno.test("a REQUEST whose node has become ill goes to the best one as well", ()
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.node(1, "OFFER");
-  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
+  scene.tracker.beaten(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
 });
 
@@ -322,7 +322,7 @@ Deno.test("a datagram that the system will not take goes to the next node at onc
   const effects = scene.forwarder.request(datagram(), { link: 0, from: 0, unicast: false }, scene.nowMs);
   const [first] = effects;
   if (first?.kind !== "send") throw new Error("It sends first");
-  const [second] = scene.forwarder.refused(first.send, scene.nowMs);
+  const [second] = scene.forwarder.sendFailed(first.send, scene.nowMs);
   strictEqual(second?.kind === "send" && second.send.node, 1);
 });
 

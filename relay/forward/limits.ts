@@ -5,13 +5,13 @@ import { SELECT } from "../select/limits.ts";
 
 export const FORWARD = {
   /** A transaction is remembered for at least this after its last message, while there is room. */
-  rememberMs: 10_000,
+  ttlMs: 10_000,
   /** Transactions remembered at most; under a flood the oldest go earlier. */
   transactionsMax: 65_536,
   /** Clients whose last offer is remembered, and clients whose rate is watched, at most; likewise. */
   clientsMax: 65_536,
   /** After so long without an answer a node has left a request unanswered. */
-  verdictMs: 250,
+  answerTimeoutMs: 250,
   /** A DHCPNAK waits at most so long for another node that was asked as well. */
   nakHoldMs: 250,
   /**
@@ -20,26 +20,26 @@ export const FORWARD = {
    * nodes are slow since they have too much to do, copies would make it worse.
    */
   hedges: { perSecond: 20, burst: 4_000 },
-  hedgesPerAnswer: 1 / 4,
+  hedgeBudgetPerAnswer: 1 / 4,
   /** An interface's next address is tried when a client has repeated itself so often without an answer. */
-  attemptsPerGateway: 3,
+  retransmissionsPerGateway: 3,
   /** Questions to nodes that a transaction remembers. */
-  askedMax: 16,
+  attemptsMax: 16,
   /** Octets kept ready for each datagram that goes up; for longer ones memory is made when they come. */
-  roomBytes: 640,
-  roomsFreeMax: 4_096,
+  bufferBytes: 640,
+  buffersFreeMax: 4_096,
   /** Deadlines are kept to this. */
   tickMs: 5,
   /** A tick that comes later than this shows that the relay was not running: nobody is to blame for the silence. */
-  oversleptMs: 40,
+  stallMs: 40,
   /** DHCP servers on client links that are told apart. */
   roguesMax: 64,
 } as const;
 
-assert(FORWARD.verdictMs >= SELECT.hedgeMsMax, "The next node is asked before the first one is given up");
+assert(FORWARD.answerTimeoutMs >= SELECT.hedgeMsMax, "The next node is asked before the first one is given up");
 assert(
   FORWARD.nakHoldMs + SELECT.hedgeMsMax < 1_000,
   "RFC 2131 §4.1: a client waits for seconds; a DHCPNAK that was held back must reach it before it repeats itself",
 );
-assert(FORWARD.rememberMs > 8_000, "RFC 2131 §4.1: a client repeats itself within 4 s, then within 8 s");
-assert(FORWARD.tickMs < FORWARD.oversleptMs, "Ordinary lateness is no sleep");
+assert(FORWARD.ttlMs > 8_000, "RFC 2131 §4.1: a client repeats itself within 4 s, then within 8 s");
+assert(FORWARD.tickMs < FORWARD.stallMs, "Ordinary lateness is no sleep");

@@ -26,7 +26,7 @@ export class RateLimit {
     this.#intervalMs = 1000 / perSecond;
     this.#toleranceMs = (burst - 1) * this.#intervalMs;
     // Later a key has its whole burst again, like one that was never seen.
-    this.#expectedMs = new ExpiringMap({ rememberMs: burst * this.#intervalMs, entriesMax: keysMax });
+    this.#expectedMs = new ExpiringMap({ ttlMs: burst * this.#intervalMs, entriesMax: keysMax });
   }
 
   /** Whether one more message of this key is within its rate. */

@@ -48,19 +48,19 @@ export function requestFault(config: ForwardConfig, from: ForwardInterface, byte
 
 /**
  * Which of an interface's addresses a client belongs to: the one in whose subnet its address is, or the one it asks
- * for; else the primary one, and the next when the nodes have nothing for it there (`attempt` counts its repetitions).
+ * for; else the primary one, and the next when the nodes have nothing for it there (`retransmissions` counts its repetitions).
  * Undefined while the interface has none.
  */
 export function gatewayFor(
   { gateways }: ForwardInterface,
   bytes: Uint8Array,
   glance: Glance,
-  attempt: number,
+  retransmissions: number,
 ): Gateway | undefined {
   if (gateways.length === 1) return gateways[0];
   const address = readUint32(bytes, AT.ciaddr) || glance.requestedAddress;
   const own = address === UNSPECIFIED ? undefined : gateways.find((gateway) => isBehind(gateway, address));
-  return own ?? gateways[Math.floor(attempt / FORWARD.attemptsPerGateway) % gateways.length];
+  return own ?? gateways[Math.floor(retransmissions / FORWARD.retransmissionsPerGateway) % gateways.length];
 }
 
 function isBehind({ subnet }: Gateway, address: Ipv4): boolean {

@@ -127,12 +127,12 @@ for (const [option82, outcome, options] of POLICIES) {
 
 Deno.test("request: an interface with two subnets: the client's own, the one it asks for, then each in turn", () => {
   const lan = clientInterface("lan0", ["10.77.0.1", "10.78.0.1"]);
-  const giaddr = (fields: DatagramFields, attempt: number) => {
+  const giaddr = (fields: DatagramFields, retransmissions: number) => {
     const bytes = datagram(fields);
-    return gatewayFor(lan, bytes, glanceAt(bytes), attempt)?.giaddr;
+    return gatewayFor(lan, bytes, glanceAt(bytes), retransmissions)?.giaddr;
   };
   const [primary, secondary] = [ip("10.77.0.1"), ip("10.78.0.1")];
-  deepStrictEqual([0, 1, 2, 3, 4, 5, 6].map((attempt) => giaddr({}, attempt)), [
+  deepStrictEqual([0, 1, 2, 3, 4, 5, 6].map((retransmissions) => giaddr({}, retransmissions)), [
     ...[primary, primary, primary],
     ...[secondary, secondary, secondary],
     primary,

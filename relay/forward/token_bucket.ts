@@ -26,7 +26,7 @@ export class TokenBucket {
   /** Takes a token, if there is one. */
   take(nowMs: number): boolean {
     const { perSecond } = this.#rate;
-    this.earn(Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
+    this.refill(Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
     this.#filledAtMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens--;
@@ -34,7 +34,7 @@ export class TokenBucket {
   }
 
   /** Adds tokens, or a part of one, as long as there is room. */
-  earn(tokens: number): void {
+  refill(tokens: number): void {
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);
   }
 }

@@ -61,7 +61,7 @@ export interface Transaction {
   messageType: number;
   round: number;
   /** How often the client has repeated that message. */
-  attempt: number;
+  retransmissions: number;
   /** The last message as it went up; forgotten once it has been answered. */
   bytes: Uint8Array | undefined;
   /** The memory that is in; given back with it. */

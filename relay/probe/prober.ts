@@ -27,7 +27,7 @@ export interface ProberOptions {
   readonly intervalMs: number;
   /** An answer that takes longer counts as none. */
   readonly timeoutMs: number;
-  readonly witness: ProbeSink;
+  readonly sink: ProbeSink;
   /** Undefined: ping is not wanted. */
   readonly ping: Pinger | undefined;
   readonly askHealth: (url: string, timeoutMs: number, ending: AbortSignal) => Promise<HealthResult>;
@@ -70,14 +70,14 @@ export class Prober {
   }
 
   async #round(index: number, { address, health }: ProbeTarget): Promise<void> {
-    const { witness, askHealth, timeoutMs, now } = this.#options;
+    const { sink, askHealth, timeoutMs, now } = this.#options;
     await Promise.all([
-      this.#ping(address).then((result) => this.#tell(() => witness.pinged(index, result))),
+      this.#ping(address).then((result) => this.#tell(() => sink.pinged(index, result))),
       askHealth(health, timeoutMs, this.#ending.signal)
-        .then((result) => this.#tell(() => witness.healthAsked(index, result, now()))),
+        .then((result) => this.#tell(() => sink.healthAsked(index, result, now()))),
     ]);
     this.#asking.delete(index);
-    this.#tell(() => witness.roundEnded(index, now()));
+    this.#tell(() => sink.roundEnded(index, now()));
   }
 
   async #ping(address: Ipv4): Promise<PingResult> {

@@ -18,11 +18,11 @@ async function told(
     lines.push(line);
     if (lines.length === count) enough.resolve();
   };
-  const measurer = new Prober({
+  const prober = new Prober({
     nodes: [{ address: 1, health: "one" }, { address: 2, health: "two" }],
     intervalMs: 5,
     timeoutMs: 5,
-    witness: {
+    sink: {
       pinged: (index, result) => tell(`${index} ping ${result.kind}`),
       healthAsked: (index, result) => tell(`${index} health ${result.kind}`),
       roundEnded: (index) => tell(`${index} ended`),
@@ -32,7 +32,7 @@ async function told(
     now: options.now ?? (() => 0),
   });
   await enough.promise;
-  measurer.close();
+  prober.close();
   return lines.slice(0, count);
 }
 

@@ -13,12 +13,12 @@ function first(...candidates: Candidate[]) {
 }
 
 const CASES: [what: string, candidates: Candidate[], order: number[], fanOut: number][] = [
-  ["the nearest of the good nodes", [candidate(40), candidate(2), candidate(10)], [1, 2, 0], 1],
+  ["the nearest of the healthy nodes", [candidate(40), candidate(2), candidate(10)], [1, 2, 0], 1],
   ["the first in the file of those that are as near", [candidate(10.5), candidate(10)], [0, 1], 1],
   [
-    "a far node that is good before a near one that is doubtful",
+    "a far healthy node before a near one on probation",
     [
-      candidate(2, { grade: "doubtful" }),
+      candidate(2, { grade: "probation" }),
       candidate(40),
     ],
     [1, 0],
@@ -26,16 +26,19 @@ const CASES: [what: string, candidates: Candidate[], order: number[], fanOut: nu
   ],
   ["a far node of the own site before a near one", [candidate(2), candidate(40, { local: true })], [1, 0], 1],
   [
-    "a good node before one of the own site that is not",
+    "a healthy node before one of the own site that is not",
     [
       candidate(2),
-      candidate(1, { local: true, grade: "doubtful" }),
+      candidate(1, { local: true, grade: "probation" }),
     ],
     [0, 1],
     1,
   ],
   ["a node without a measurement after all others", [candidate(undefined), candidate(90)], [1, 0], 1],
-  ["a doubtful node when none is good", [candidate(2, { grade: "notReady" }), candidate(9, { grade: "doubtful" })], [
+  ["a node on probation when none is healthy", [
+    candidate(2, { grade: "notReady" }),
+    candidate(9, { grade: "probation" }),
+  ], [
     1,
     0,
   ], 1],
@@ -78,7 +81,7 @@ Deno.test("choose: a better grade acts at once, a better distance only at the en
   const [near, far] = [candidate(2, { samples: 60 }), candidate(40, { samples: 60 })];
   strictEqual(chooser.choose([near, far], ROUND).order[0], 0);
   strictEqual(chooser.choose([{ ...near, grade: "suspect" }, far], BETWEEN).order[0], 1);
-  for (let round = 1; round < SELECT.marginRoundsMax; round++) {
+  for (let round = 1; round < SELECT.hysteresisRoundsMax; round++) {
     strictEqual(chooser.choose([near, far], ROUND).order[0], 1, `round ${round}`);
     strictEqual(chooser.choose([near, far], BETWEEN).order[0], 1);
   }

@@ -29,9 +29,9 @@ export type HealthResult =
 /** How much a node is worth sending to, best first; the order of {@link GRADES}. */
 export type Grade =
   /** Can serve, and has proven it. */
-  | "good"
+  | "healthy"
   /** Can serve, but failed not long ago, or loses probes. */
-  | "doubtful"
+  | "probation"
   /** Says that it can serve, yet leaves requests unanswered. */
   | "suspect"
   /** Is there, but says that it can't serve. */
@@ -39,7 +39,7 @@ export type Grade =
   /** Gives no sign of life. */
   | "unreachable";
 
-export const GRADES: readonly Grade[] = ["good", "doubtful", "suspect", "notReady", "unreachable"];
+export const GRADES: readonly Grade[] = ["healthy", "probation", "suspect", "notReady", "unreachable"];
 
 /** What the distance of a node was measured with. */
 export type RttSource = "icmp" | "http" | "dhcp";
@@ -47,14 +47,14 @@ export type RttSource = "icmp" | "http" | "dhcp";
 interface Suspicion {
   readonly sinceMs: number;
   nextTrialMs: number;
-  trialDelayMs: number;
+  backoffMs: number;
 }
 
 /** Feeds on results, in the order in which they come; all times are of one clock that does not go back. */
 export class NodeEvidence {
   readonly icmp = new RttEstimator();
   readonly http = new RttEstimator();
-  readonly dhcp = new RttEstimator({ few: false });
+  readonly dhcp = new RttEstimator({ sparse: false });
   readonly icmpLoss = new LossWindow();
   readonly httpLoss = new LossWindow();
   #icmpImpossible: string | undefined;
@@ -63,12 +63,12 @@ export class NodeEvidence {
   #saidReady = false;
   #saidReason: string | undefined;
   #answeredAtMs = Number.NEGATIVE_INFINITY;
-  #quietRequests = 0;
+  #unansweredInARow = 0;
   #suspicion: Suspicion | undefined;
   #suspectedAtMs = Number.NEGATIVE_INFINITY;
   #relapses = 0;
   /** Good probes that are still missing; 0 for a node that has never failed. */
-  #missing = 0;
+  #probesMissing = 0;
   #lossy = false;
 
   pinged(result: PingResult): void {
@@ -93,17 +93,17 @@ export class NodeEvidence {
 
   /** Both witnesses have been asked: what they said counts as one probe. */
   roundEnded(nowMs: number): void {
-    this.#judgeLoss();
-    if (!this.ready(nowMs)) this.#missing = this.#neededProbes();
-    else if (this.#suspicion === undefined && this.#missing > 0) this.#missing--;
+    this.#updateLoss();
+    if (!this.ready(nowMs)) this.#probesMissing = this.#requiredProbes();
+    else if (this.#suspicion === undefined && this.#probesMissing > 0) this.#probesMissing--;
   }
 
   /** It answered a request; `answerMs`: after how long, where that can be told. */
   answered(answerMs: number | undefined, nowMs: number): void {
     this.#answeredAtMs = nowMs;
-    this.#quietRequests = 0;
+    this.#unansweredInARow = 0;
     if (answerMs !== undefined) this.dhcp.add(answerMs);
-    if (this.#suspicion !== undefined) this.#acquit();
+    if (this.#suspicion !== undefined) this.#clearSuspicion();
   }
 
   /**
@@ -112,19 +112,19 @@ export class NodeEvidence {
    */
   unanswered(askedAtMs: number, nowMs: number): boolean {
     if (this.#answeredSince(askedAtMs)) return false;
-    this.#quietRequests++;
-    return this.#quietRequests >= SELECT.quietRequests && this.overtaken(askedAtMs, nowMs);
+    this.#unansweredInARow++;
+    return this.#unansweredInARow >= SELECT.unansweredMax && this.beaten(askedAtMs, nowMs);
   }
 
   /** It left one unanswered which another node has answered. Says whether that makes it suspect now. */
-  overtaken(askedAtMs: number, nowMs: number): boolean {
+  beaten(askedAtMs: number, nowMs: number): boolean {
     if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return false;
     if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
     this.#relapses++;
     this.#suspectedAtMs = nowMs;
-    const trialDelayMs = SELECT.trialMs;
-    this.#suspicion = { sinceMs: nowMs, nextTrialMs: nowMs + trialDelayMs, trialDelayMs };
-    this.#missing = this.#neededProbes();
+    const backoffMs = SELECT.trialBackoffMs;
+    this.#suspicion = { sinceMs: nowMs, nextTrialMs: nowMs + backoffMs, backoffMs };
+    this.#probesMissing = this.#requiredProbes();
     return true;
   }
 
@@ -132,25 +132,25 @@ export class NodeEvidence {
   takeTrial(nowMs: number): boolean {
     const suspicion = this.#suspicion;
     if (suspicion === undefined || nowMs < suspicion.nextTrialMs || !this.ready(nowMs)) return false;
-    suspicion.trialDelayMs = Math.min(2 * suspicion.trialDelayMs, SELECT.trialMsMax);
-    suspicion.nextTrialMs = nowMs + suspicion.trialDelayMs;
+    suspicion.backoffMs = Math.min(2 * suspicion.backoffMs, SELECT.trialBackoffMsMax);
+    suspicion.nextTrialMs = nowMs + suspicion.backoffMs;
     return true;
   }
 
   /** Lets suspicion end that nobody could confirm. */
   expire(nowMs: number): void {
-    if (this.#suspicion !== undefined && nowMs - this.#suspicion.sinceMs >= SELECT.suspectMsMax) this.#acquit();
+    if (this.#suspicion !== undefined && nowMs - this.#suspicion.sinceMs >= SELECT.suspectMsMax) this.#clearSuspicion();
   }
 
   ready(nowMs: number): boolean {
     const health = this.#health;
-    if (health === undefined || this.#healthImpossible !== undefined) return this.#vouched(nowMs);
-    if (health.kind === "refused" || this.httpLoss.silentRun >= SELECT.silentProbes) return false;
+    if (health === undefined || this.#healthImpossible !== undefined) return this.#answeredRecently(nowMs);
+    if (health.kind === "refused" || this.httpLoss.lostInARow >= SELECT.silentProbes) return false;
     return this.#saidReady;
   }
 
   reachable(nowMs: number): boolean {
-    return this.#heardByPing() || this.#heardByHttp() || this.#vouched(nowMs);
+    return this.#heardByPing() || this.#heardByHttp() || this.#answeredRecently(nowMs);
   }
 
   get suspect(): boolean {
@@ -160,7 +160,7 @@ export class NodeEvidence {
   grade(nowMs: number): Grade {
     if (!this.ready(nowMs)) return this.reachable(nowMs) ? "notReady" : "unreachable";
     if (this.#suspicion !== undefined) return "suspect";
-    return this.#missing > 0 || this.#lossy ? "doubtful" : "good";
+    return this.#probesMissing > 0 || this.#lossy ? "probation" : "healthy";
   }
 
   /** What its distance is taken from: ping unless that does not get through. */
@@ -193,14 +193,16 @@ export class NodeEvidence {
     return Math.min(SELECT.hedgeMsMax, Math.max(SELECT.hedgeMsMin, wanted));
   }
 
-  /** What keeps it from being good, for people. */
+  /** What keeps it from being healthy, for people. */
   fault(nowMs: number): string | undefined {
     switch (this.grade(nowMs)) {
-      case "good":
+      case "healthy":
         return undefined;
-      case "doubtful":
-        return this.#missing > 0
-          ? `back, but ${this.#missing} good ${this.#missing === 1 ? "probe" : "probes"} short of being trusted`
+      case "probation":
+        return this.#probesMissing > 0
+          ? `back, but ${this.#probesMissing} good ${
+            this.#probesMissing === 1 ? "probe" : "probes"
+          } short of being trusted`
           : `${Math.round(100 * this.loss)} % of the probes are lost`;
       case "suspect":
         return `DHCP requests are left unanswered since ${Math.round((nowMs - this.#suspectedAtMs) / 1000)} s`;
@@ -224,12 +226,12 @@ export class NodeEvidence {
     return this.#saidReason ?? "it does not say why";
   }
 
-  #acquit(): void {
+  #clearSuspicion(): void {
     this.#suspicion = undefined;
-    this.#missing = this.#neededProbes();
+    this.#probesMissing = this.#requiredProbes();
   }
 
-  #neededProbes(): number {
+  #requiredProbes(): number {
     return Math.min(SELECT.goodProbesMax, SELECT.goodProbes * 2 ** Math.max(0, this.#relapses - 1));
   }
 
@@ -237,28 +239,28 @@ export class NodeEvidence {
     return this.rttSource === "icmp" ? this.icmpLoss : this.httpLoss;
   }
 
-  #judgeLoss(): void {
+  #updateLoss(): void {
     // Of the whole window, however few probes there were yet: one lost out of two says nothing.
     const share = this.#lossWindow.lost / SELECT.lossWindow;
     this.#lossy = share > (this.#lossy ? SELECT.lossyUntil : SELECT.lossyAbove);
   }
 
-  #vouched(nowMs: number): boolean {
+  #answeredRecently(nowMs: number): boolean {
     return nowMs - this.#answeredAtMs < SELECT.answerValidMs;
   }
 
   #heardByPing(): boolean {
     return this.#icmpImpossible === undefined && this.icmpLoss.everAnswered &&
-      this.icmpLoss.silentRun < SELECT.silentProbes;
+      this.icmpLoss.lostInARow < SELECT.silentProbes;
   }
 
   #heardByHttp(): boolean {
     return this.#healthImpossible === undefined && this.#health?.kind !== "refused" && this.httpLoss.everAnswered &&
-      this.httpLoss.silentRun < SELECT.silentProbes;
+      this.httpLoss.lostInARow < SELECT.silentProbes;
   }
 
   #icmpFiltered(): boolean {
     if (this.#icmpImpossible !== undefined) return true;
-    return this.icmpLoss.silentRun >= SELECT.filteredPings && this.#heardByHttp();
+    return this.icmpLoss.lostInARow >= SELECT.filteredPings && this.#heardByHttp();
   }
 }

@@ -28,13 +28,13 @@ export const SELECT = {
   /** A silence of so many probes was an outage: what comes after it is counted anew. */
   outageProbes: 4,
   /** A node must be nearer than the chosen one by all of these: milliseconds, share, sum of both deviations. */
-  marginMs: 0.5,
-  marginShare: 0.2,
-  marginDeviations: 1,
+  hysteresisMs: 0.5,
+  hysteresisShare: 0.2,
+  hysteresisDeviations: 1,
   /** And for so many rounds of probes in a row: the more samples speak for the chosen one, the more rounds. */
-  marginRoundsMin: 1,
-  marginRoundsMax: 20,
-  marginRoundsPerSample: 1 / 2,
+  hysteresisRoundsMin: 1,
+  hysteresisRoundsMax: 20,
+  hysteresisRoundsPerSample: 1 / 2,
   /** Probes in a row without an answer after which a node is not there any more. One may get lost on the way. */
   silentProbes: 2,
   /** Pings in a row without an answer, while the node answers otherwise, after which ICMP counts as filtered. */
@@ -46,10 +46,10 @@ export const SELECT = {
   /** After so long without suspicion the count starts anew. */
   relapseMs: 300_000,
   /** Unanswered requests in a row that make a node suspect though no other node answered them either. */
-  quietRequests: 3,
+  unansweredMax: 3,
   /** A suspect gets a copy of a DHCPDISCOVER after this, then after twice as long each time, up to the second. */
-  trialMs: 1_000,
-  trialMsMax: 30_000,
+  trialBackoffMs: 1_000,
+  trialBackoffMsMax: 30_000,
   /** A suspect that could not be tried is given another chance after this. */
   suspectMsMax: 60_000,
   /**
@@ -69,12 +69,12 @@ assert(SELECT.lossyUntil < SELECT.lossyAbove, "A node may not be lossy and not l
 assert(SELECT.lossyAbove * SELECT.lossWindow > SELECT.silentProbes, "A short silence does not make a node lossy");
 assert(SELECT.silentProbes < SELECT.outageProbes, "An outage is longer than what may be chance");
 assert(
-  SELECT.shiftSamples + SELECT.marginRoundsMin <= 4,
+  SELECT.shiftSamples + SELECT.hysteresisRoundsMin <= 4,
   "A node that became slow is left within five intervals, wherever in the first one that begins",
 );
 assert(
-  Math.floor(SELECT.shiftSamples * SELECT.marginRoundsPerSample) <= SELECT.marginRoundsMin,
+  Math.floor(SELECT.shiftSamples * SELECT.hysteresisRoundsPerSample) <= SELECT.hysteresisRoundsMin,
   "After a change the past does not speak for a node",
 );
-assert(SELECT.trialMsMax < SELECT.suspectMsMax, "A suspect is tried before it is simply given another chance");
+assert(SELECT.trialBackoffMsMax < SELECT.suspectMsMax, "A suspect is tried before it is simply given another chance");
 assert(SELECT.hedgeMsMin < SELECT.hedgeMsMax, "The hedging delay has room to adapt");

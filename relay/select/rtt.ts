@@ -27,13 +27,13 @@ export class RttEstimator {
   #samples = 0;
   /** The last samples, oldest first. */
   readonly #recent: number[] = [];
-  readonly #few: boolean;
+  readonly #sparse: boolean;
   /** The average has been begun, and is only followed from now on. */
   #begun = false;
 
   /** `few`: samples are probes, and not so many that the average follows by itself. */
-  constructor({ few = true }: { readonly few?: boolean } = {}) {
-    this.#few = few;
+  constructor({ sparse = true }: { readonly sparse?: boolean } = {}) {
+    this.#sparse = sparse;
   }
 
   /** Samples taken since the start, or since the path changed. */
@@ -62,15 +62,15 @@ export class RttEstimator {
       this.#deviationMs = sampleMs / 2;
     } else {
       this.#jitterMs += (Math.abs(sampleMs - this.#lastMs) - this.#jitterMs) * SELECT.jitterGain;
-      this.#follow(sampleMs);
+      this.#preferredNode(sampleMs);
     }
     this.#samples++;
     this.#lastMs = sampleMs;
-    if (!this.#few) return;
+    if (!this.#sparse) return;
     this.#recent.push(sampleMs);
     if (this.#recent.length > SELECT.shiftWindow) this.#recent.shift();
     if (!this.#begun) this.#begin();
-    this.#noticeShift();
+    this.#detectShift();
   }
 
   /** From the median of the samples so far; of two in the middle the lower one, as delays are wrong to one side only. */
@@ -82,14 +82,14 @@ export class RttEstimator {
     this.#begun = this.#recent.length >= SELECT.medianSamples;
   }
 
-  #follow(sampleMs: number): void {
+  #preferredNode(sampleMs: number): void {
     // RFC 6298 §2.3: the deviation first, from the average before this sample.
     this.#deviationMs += (Math.abs(this.#smoothedMs - sampleMs) - this.#deviationMs) * SELECT.deviationGain;
     this.#smoothedMs += (sampleMs - this.#smoothedMs) * SELECT.rttGain;
   }
 
   /** Starts anew from the last few samples when all of them lie beyond what came before. */
-  #noticeShift(): void {
+  #detectShift(): void {
     const before = this.#recent.slice(0, -SELECT.shiftSamples);
     const run = this.#recent.slice(-SELECT.shiftSamples);
     if (before.length < SELECT.shiftSamplesBefore || !isShift(before, run)) return;

@@ -14,9 +14,9 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** A good node at a distance. */
+/** A healthy node at a distance. */
 export function candidate(distanceMs: number | undefined, changes: Partial<Candidate> = {}): Candidate {
-  return { grade: "good", local: false, distanceMs, deviationMs: 0, samples: 30, ...changes };
+  return { grade: "healthy", local: false, distanceMs, deviationMs: 0, samples: 30, ...changes };
 }
 
 /** A node that is measured. */

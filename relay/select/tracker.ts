@@ -3,7 +3,7 @@
  * the order in which they are to be asked. Who probes, how, and how often is the business of `../measure/`.
  */
 
-import { type Candidate, type Choice, Chooser, isClearlyNearer, marginMs } from "./choose.ts";
+import { type Candidate, type Choice, Chooser, hysteresisMs, isClearlyNearer } from "./choose.ts";
 import { type Grade, type HealthResult, NodeEvidence, type PingResult, type RttSource } from "./evidence.ts";
 
 /** What the configuration says of a node, as far as the choice depends on it. */
@@ -44,7 +44,7 @@ export interface NodeState {
   readonly chosen: boolean;
   readonly suspect: boolean;
   readonly grade: Grade;
-  /** What keeps it from being good; null when nothing does. */
+  /** What keeps it from being healthy; null when nothing does. */
   readonly fault: string | null;
   /** Why it is chosen or not. */
   readonly reason: string;
@@ -102,13 +102,13 @@ export class NodeTracker {
   /** `earlier` is a tracker whose knowledge of the same nodes goes on, such as the one before a reload. */
   constructor(
     nodes: readonly TrackedNode[],
-    { onEvent = () => {}, earlier = () => undefined }: {
+    { onEvent = () => {}, previous = () => undefined }: {
       readonly onEvent?: (event: TrackerEvent) => void;
-      readonly earlier?: (id: number) => { evidence: NodeEvidence; traffic: NodeTraffic } | undefined;
+      readonly previous?: (id: number) => { evidence: NodeEvidence; traffic: NodeTraffic } | undefined;
     } = {},
   ) {
     this.#entries = nodes.map((node) => {
-      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = earlier(node.id) ?? {};
+      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = previous(node.id) ?? {};
       return { node, evidence, traffic, grade: "unreachable", noPing: undefined, measured: false };
     });
     this.#onEvent = onEvent;
@@ -173,7 +173,7 @@ export class NodeTracker {
   answered(index: number, answerMs: number | undefined, nowMs: number): void {
     const { evidence, grade } = this.#at(index);
     evidence.answered(answerMs, nowMs);
-    if (grade !== "good" && grade !== "doubtful") this.#update(nowMs, false);
+    if (grade !== "healthy" && grade !== "probation") this.#update(nowMs, false);
   }
 
   /** A node has had its time for a request that it was sent at `askedAtMs`, and did not answer. */
@@ -184,8 +184,8 @@ export class NodeTracker {
   }
 
   /** Another node has answered a request for which this one has had its time. */
-  overtaken(index: number, askedAtMs: number, nowMs: number): void {
-    if (this.#at(index).evidence.overtaken(askedAtMs, nowMs)) this.#update(nowMs, false);
+  beaten(index: number, askedAtMs: number, nowMs: number): void {
+    if (this.#at(index).evidence.beaten(askedAtMs, nowMs)) this.#update(nowMs, false);
   }
 
   /** A suspect that is to be tried with a copy of a request now; -1: none. */
@@ -237,7 +237,7 @@ export class NodeTracker {
     const left = before.fanOut === 1 ? before.order[0] : undefined;
     if (left === chosen) return;
     const old = left === undefined ? undefined : this.#at(left);
-    if (old !== undefined && old.grade !== "good") old.traffic.failovers++;
+    if (old !== undefined && old.grade !== "healthy") old.traffic.failovers++;
     this.#onEvent({
       kind: "chosen",
       id: this.#at(chosen).node.id,
@@ -279,7 +279,7 @@ export class NodeTracker {
     const compared = `${this.#distance(index)}, node ${chosen.node.id} ${this.#distance(best)}`;
     if ((own.distanceMs ?? Infinity) >= (theirs.distanceMs ?? Infinity)) return `farther: ${compared}`;
     if (isClearlyNearer(own, theirs)) return `nearer, but not for long enough yet: ${compared}`;
-    return `not nearer by the margin of ${formatMs(marginMs(own, theirs))}: ${compared}`;
+    return `not nearer by the margin of ${formatMs(hysteresisMs(own, theirs))}: ${compared}`;
   }
 
   #distance(index: number): string {

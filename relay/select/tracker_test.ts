@@ -49,7 +49,7 @@ Deno.test("tracker: before anything is known every node is asked and none is rea
   match(scene.reason(0), /^no node is ready: all 2 that may still serve are asked/);
 });
 
-Deno.test("tracker: the nearest serves, is lost, comes back, and serves again when it has been good for a while", () => {
+Deno.test("tracker: the nearest serves, is lost, comes back, and serves again when it has been healthy for a while", () => {
   const scene = new Scene(node(1), node(2), node(3)).second("2 10 40", 20);
   deepStrictEqual(scene.chosen, [1]);
   scene.second("- 10 40", 2);
@@ -86,7 +86,7 @@ Deno.test("tracker: a weight makes a node nearer than it is, a site comes before
 
 Deno.test("tracker: suspicion moves the choice at once, an answer to a trial starts the way back", () => {
   const scene = new Scene(node(1), node(2)).second("2 10", 20);
-  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
+  scene.tracker.beaten(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.chosen, [2]);
   strictEqual(scene.tracker.takeTrial(scene.nowMs + 100), -1);
   strictEqual(scene.tracker.takeTrial(scene.nowMs + 1000), 0);
@@ -113,20 +113,20 @@ Deno.test("tracker: the log hears of every change once", () => {
     return event.kind === "chosen" ? `${event.instead ?? "none"} → ${event.id}` : `${event.id} ${event.reason}`;
   });
   deepStrictEqual(told, [
-    "1 good",
+    "1 healthy",
     "none → 1",
-    "2 good",
+    "2 healthy",
     "1 notReady",
     "1 → 2",
-    "1 doubtful",
-    "1 good",
+    "1 probation",
+    "1 healthy",
     "2 → 1",
   ]);
 });
 
 Deno.test("tracker: the next tracker knows what this one knew", () => {
   const scene = new Scene(node(1), node(2)).second("10 2", 5);
-  const next = new NodeTracker([node(2), node(3)], { earlier: (id) => scene.tracker.knowledgeOf(id) });
+  const next = new NodeTracker([node(2), node(3)], { previous: (id) => scene.tracker.knowledgeOf(id) });
   next.roundEnded(0, scene.nowMs);
   deepStrictEqual([next.order, next.fanOut], [[0, 1], 1]);
 });

@@ -31,7 +31,7 @@ export interface SocketHandlers {
 }
 
 /** What went wrong on the sockets of an interface. */
-export interface SocketTrouble {
+export interface SocketErrors {
   /** What the system lost on the way in, because the relay was too slow. */
   readonly receiveDrops: number;
   /** What the system would not send, and why the last one was refused. */
@@ -67,7 +67,7 @@ export class RelaySockets implements Outlet {
    * Opens what these interfaces need, then closes what they do not need any more; what stays misses nothing. Rejects
    * with a `SocketError` and changes nothing when a socket can't be opened.
    */
-  async adapt(links: readonly Link[]): Promise<void> {
+  async reconcile(links: readonly Link[]): Promise<void> {
     const plans = planSockets(links, this.#ports);
     const fresh: Opened[] = [];
     try {
@@ -124,7 +124,7 @@ export class RelaySockets implements Outlet {
   }
 
   /** What went wrong on the sockets that are open now. */
-  troubleOf(link: number): SocketTrouble {
+  errorsOf(link: number): SocketErrors {
     const own = [...this.#open.values()].filter(({ plan }) => plan.link === link);
     return {
       receiveDrops: own.reduce((sum, { kind, socket }) => sum + (kind === "udp" ? socket.dropped ?? 0 : 0), 0),

@@ -27,7 +27,7 @@ async function wired(links: readonly Link[], opener = new FakeOpener(), ports: P
     reply: (link, _bytes, from, port) => void seen.push(`reply ${link} ${formatIpv4(from)}:${port}`),
     overheard: (link, _bytes, from) => void seen.push(`overheard ${link} ${formatIpv4(from)}`),
   });
-  await sockets.adapt(links);
+  await sockets.reconcile(links);
   return { sockets, opener, seen };
 }
 
@@ -118,11 +118,11 @@ Deno.test("loopback: one socket, and nothing ever leaves for the address a clien
 });
 
 for (
-  const refused of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/10.77.0.1:67", "lan1/packets", "any/10.78.0.1:67"]
+  const sendFailed of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/10.77.0.1:67", "lan1/packets", "any/10.78.0.1:67"]
 ) {
-  Deno.test(`adapt() leaves nothing open when ${refused} is refused`, async () => {
-    const opener = new FakeOpener(refused);
-    await rejects(wired([LAN0, LAN1], opener), { name: "SocketError", message: `Cannot open ${refused}` });
+  Deno.test(`adapt() leaves nothing open when ${sendFailed} is refused`, async () => {
+    const opener = new FakeOpener(sendFailed);
+    await rejects(wired([LAN0, LAN1], opener), { name: "SocketError", message: `Cannot open ${sendFailed}` });
     deepStrictEqual([...opener.open], []);
   });
 }
@@ -131,7 +131,7 @@ Deno.test("adapt(): what stays is not touched, what comes is opened, what goes i
   const { sockets, opener, seen } = await wired([LAN0, LAN1]);
   const before = new Set(opener.open);
   const gone: Link = { ...LAN1, interface: { ...LAN1.interface, gateways: [] } };
-  await sockets.adapt([LAN0, gone]);
+  await sockets.reconcile([LAN0, gone]);
   deepStrictEqual([...before].filter((name) => !opener.open.has(name)).toSorted(), [
     "any/10.78.0.1:67",
     "lan0/10.78.0.1:67",
@@ -142,7 +142,7 @@ Deno.test("adapt(): what stays is not touched, what comes is opened, what goes i
   ]);
   strictEqual(sockets.sendUpstream(GATEWAY1.giaddr, BYTES, ip("10.99.0.11"), 67), false);
   strictEqual(sockets.deliver(GATEWAY1, BYTES, { kind: "broadcast", port: 68 }), false);
-  await sockets.adapt([LAN1, LAN0]);
+  await sockets.reconcile([LAN1, LAN0]);
   deepStrictEqual(new Set(opener.open), before);
   opener.handlers.get("lan0/10.77.0.1:67")?.(BYTES, CLIENT, 68);
   deepStrictEqual(seen, ["request 1 10.77.1.9 unicast"]);
@@ -152,7 +152,7 @@ Deno.test("adapt() keeps what is open when something new can't be opened", async
   const { sockets, opener } = await wired([LAN0]);
   const before = [...opener.open];
   opener.refuse = "lan1/packets";
-  await rejects(sockets.adapt([LAN0, LAN1]));
+  await rejects(sockets.reconcile([LAN0, LAN1]));
   deepStrictEqual([...opener.open], before);
   strictEqual(sockets.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 }), true);
 });
