@@ -3,7 +3,7 @@ import type { Logger } from "@logtape/logtape";
 import { LOG_LIMITS_DEFAULT } from "../src/log/limiter.ts";
 import { NodeLog } from "./nodes.ts";
 
-Deno.test("NodeLog: a node that comes and goes gets a few lines, then a number; another one is not silenced by it", () => {
+Deno.test("NodeLog: a flapping node gets a few lines, then a count; other nodes are still logged", () => {
   const lines: string[] = [];
   const keep = (template: string) => void lines.push(template);
   const log = new NodeLog({ info: keep, warn: keep } as unknown as Logger, () => 1_000);

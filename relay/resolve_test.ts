@@ -45,7 +45,8 @@ Deno.test("resolveConfig() takes the first address, the name as circuit id and t
 
 Deno.test("resolveConfig() prefers what the file says to what the machine has", () => {
   const { forward } = resolve(
-    'interfaces: [{ name: lan1, address: 10.78.0.1, circuitId: "0x09", subscriberId: "0x05" }], remoteId: "0x0708", relayId: "0x06"',
+    'interfaces: [{ name: lan1, address: 10.78.0.1, circuitId: "0x09", subscriberId: "0x05" }], ' +
+      'remoteId: "0x0708", relayId: "0x06"',
   );
   const [gateway] = forward.interfaces[0]?.gateways ?? [];
   strictEqual(gateway?.giaddr, ip("10.78.0.1"));
@@ -78,29 +79,29 @@ Deno.test("resolveConfig() knows the loopback device by its empty hardware addre
   const [lo] = resolve("interfaces: [{ name: lo }]").links;
   strictEqual(lo && describeLink(lo), "lo (giaddr 127.0.0.1, loopback: for tests and demonstrations only)");
   strictEqual(resolve("interfaces: [{ name: tun0 }]").links[0]?.medium, "other");
-  // It has every address of its network, though it shows only one: clients belong to the subnet of giaddr.
+  // It owns every address of its network, although it lists only one: clients belong to the subnet of giaddr.
   const [gateway, ...further] = resolve("interfaces: [{ name: lo, address: 127.77.0.1 }]").forward.interfaces[0]
     ?.gateways ?? [];
   deepStrictEqual([gateway?.giaddr, gateway?.local, further], [ip("127.77.0.1"), ip("127.77.0.1"), []]);
 });
 
-Deno.test("resolveConfig() says what to do about an interface that is missing or has no address", () => {
+Deno.test("resolveConfig() tells the operator what to do about an interface that is missing or has no address", () => {
   const { unusable, links } = resolve("interfaces: [{ name: lan0 }, { name: lan9 }, { name: lan1 }]");
   deepStrictEqual(unusable.map(({ name }) => name), ["lan9", "lan1"]);
   strictEqual(
     unusable[0]?.message,
     "Cannot relay for lan9: there is no such interface. Create it or correct relay.interfaces[1].name " +
-      "(`ip link` shows what there is).",
+      "(`ip link` lists the interfaces).",
   );
   match(unusable[1]?.message ?? "", /it has no IPv4 address\. Give it one .* set relay\.interfaces\[2\]\.address/);
   deepStrictEqual(links.map(describeLink), [
     "lan0 (giaddr 10.77.0.1 and 10.78.0.1)",
-    "lan9 (not there yet)",
-    "lan1 (not there yet)",
+    "lan9 (down)",
+    "lan1 (down)",
   ]);
 });
 
-Deno.test("sameLinks() sees an interface that was made anew, and one whose address changed", () => {
+Deno.test("sameLinks() detects an interface that was created again, and one whose address changed", () => {
   const given = config("interfaces: [{ name: lan0 }]");
   const seen = (changes: Partial<NetworkInterface>) =>
     resolveConfig(

@@ -12,7 +12,7 @@ function config(
   interfaces: string,
   nodes = "{ id: 1, address: 10.99.0.11, health: http://127.0.0.1:9/ }",
 ): RelayConfig {
-  // Nobody measures anything here: port 9 is one that is never asked.
+  // No probes here: fetch blocks port 9.
   const probe = "probe: { interval: 60s, timeout: 10ms, ping: false }";
   const loaded = loadConfig(
     `relay: { interfaces: [${interfaces}] }\nnodes: [${nodes}]\n${probe}\n`,
@@ -31,7 +31,7 @@ function ethernet(index: number, ...addresses: string[]): Omit<NetworkInterface,
   };
 }
 
-/** A machine whose interfaces come and go, and a relay on it. */
+/** A machine whose interfaces change, and a relay on it. */
 async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInterface, "name">>) {
   const lines: string[] = [];
   configureLog({ level: "info", format: "text" }, { colours: false, journal: true, write: (line) => lines.push(line) });
@@ -64,7 +64,7 @@ Deno.test("service: an interface that changes its address, goes and comes back i
     deepStrictEqual(discover("lan1", 2), ["any/10.79.0.1:67 to 10.99.0.11:67"]);
     match(
       lines.at(-1) ?? "",
-      /the interfaces have changed: relaying for lan0 \(giaddr 10.77.0.1\), lan1 \(giaddr 10.79/,
+      /interfaces changed: relaying for lan0 \(giaddr 10.77.0.1\), lan1 \(giaddr 10.79/,
     );
 
     delete machine.lan1;
@@ -138,7 +138,7 @@ Deno.test("service: a reload changes nodes and interfaces; answers to what was a
   }
 });
 
-Deno.test("service: with some of its interfaces it starts and waits for the others, with none it does not", async () => {
+Deno.test("service: starts with some of its interfaces and waits for the others; with none it fails", async () => {
   const { service, lines, machine, discover } = await scene(config("{ name: lan0 }, { name: lan1 }"), {
     lan0: ethernet(2, "10.77.0.1"),
   });

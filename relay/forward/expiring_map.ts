@@ -1,21 +1,22 @@
 /**
- * A map that forgets: what was not touched for a while goes, and under pressure the oldest go earlier. Two generations
- * instead of a clock per entry: a look costs no more than in a map, and an end is put to half of all at a time.
+ * A map whose entries expire: entries not used for a while are evicted, and earlier when the map is full. Two
+ * generations replace a timestamp per entry: lookups cost as much as in a plain map, and half of all entries are
+ * evicted at a time.
  */
 
 import { assert } from "../../src/assert.ts";
 
-/** How long and how many. */
+/** Lifetime and capacity. */
 export interface ExpiringMapOptions<Value> {
-  /** Entries live for at least this after they were last touched, and at most twice as long, while there is room. */
+  /** Entries live between this and twice this after their last use, while there is room. */
   readonly ttlMs: number;
   readonly entriesMax: number;
-  /** Hears of each entry that is forgotten. */
+  /** Called for each evicted entry. */
   readonly onEvict?: (value: Value) => void;
 }
 
 /**
- * The map.
+ * The map; times are milliseconds of the caller's monotonic clock.
  *
  * @example
  * ```ts
@@ -41,7 +42,7 @@ export class ExpiringMap<Value> {
     return this.#young.size + this.#old.size;
   }
 
-  /** Looks an entry up, and so touches it. */
+  /** Looks an entry up, which counts as use. */
   get(key: string, nowMs: number): Value | undefined {
     this.expire(nowMs);
     const young = this.#young.get(key);
@@ -59,12 +60,12 @@ export class ExpiringMap<Value> {
     this.#put(key, value, nowMs);
   }
 
-  /** Forgets one entry, without a word to {@link ExpiringMapOptions.forgotten}. */
+  /** Removes one entry without calling {@link ExpiringMapOptions.onEvict}. */
   delete(key: string): void {
     if (!this.#young.delete(key)) this.#old.delete(key);
   }
 
-  /** Forgets what is due. Every other call does so as well. */
+  /** Evicts expired entries. `get` and `set` do so as well. */
   expire(nowMs: number): void {
     const elapsedMs = nowMs - this.#rotatedAtMs;
     if (elapsedMs < this.#options.ttlMs) return;

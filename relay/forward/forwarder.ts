@@ -1,8 +1,8 @@
 /**
- * The forwarding core: takes what comes from clients and nodes, with the time as an argument, and says what to send.
- * A transaction sticks to its node; a DHCPREQUEST follows its offer; a node that keeps silent is backed up by the next
- * best one; one answer goes to the client. How messages change on their way is `request.ts`'s and `reply.ts`'s
- * business, which node is best that of `../select/`, sockets and clocks that of the driver.
+ * The forwarding core: messages of clients and nodes in, with the time as an argument; effects out. A transaction stays
+ * with its node; a DHCPREQUEST follows its offer; hedging sends a request of a silent node to the next best one as
+ * well; the client gets one answer. `request.ts` and `reply.ts` change the messages, `../select/` orders the nodes, and
+ * the driver (`../relay.ts`) owns sockets and clock.
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
@@ -25,17 +25,17 @@ import { BufferPool } from "./buffer_pool.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { type Attempt, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
 
-/** What the driver is to do. */
+/** What the driver must do. */
 export type Effect =
   | { readonly kind: "send"; readonly send: Send }
   | { readonly kind: "deliver"; readonly delivery: Delivery }
-  /** A request went up by the sends before this, if the system took one of them. */
+  /** The preceding sends relayed a request, if the kernel accepted at least one of them. */
   | { readonly kind: "relayed"; readonly link: number; readonly outcome: Outcome }
   | { readonly kind: "dropped"; readonly link: number; readonly outcome: DropReason }
-  /** A DHCP server that was not known came to light. */
+  /** A new rogue DHCP server was detected. */
   | { readonly kind: "rogue"; readonly rogue: Rogue };
 
-/** Where a datagram came in. */
+/** How a datagram arrived. */
 export interface Arrival {
   /** Index of the interface. */
   readonly link: number;
@@ -44,15 +44,15 @@ export interface Arrival {
   readonly unicast: boolean;
 }
 
-/** Most of a node's identifiers that can be learned; a node has one per network it serves. */
+/** Most server identifiers that are learned; a node has one per network that it serves. */
 const IDENTIFIERS_MAX = 1_024;
 
-/** Why a node is asked: the counter that it goes into. */
+/** The kind of an attempt: the counter that it increments. */
 type AttemptKind = keyof Pick<NodeTraffic, "requests" | "hedges" | "trials">;
 
 /**
- * The core. Its times are milliseconds of one clock that does not go back. What effects refer to is valid until the next
- * call, and what it is given need not stay longer.
+ * The core. Times are milliseconds of one monotonic clock. Bytes in effects are valid until the next call; bytes passed
+ * in are not kept.
  */
 export class Forwarder {
   readonly rogues = new Rogues();
@@ -60,15 +60,16 @@ export class Forwarder {
   readonly #tracker: NodeTracker;
   readonly #admission: Admission;
   readonly #transactions: ExpiringMap<Transaction>;
-  /** Which node last made a client an offer; for clients that change their xid with the DHCPREQUEST. */
+  /** The node of each client's last offer, for clients whose DHCPREQUEST has a new xid. */
   readonly #offers: ExpiringMap<number>;
   readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
   readonly #hedgeBudget: TokenBucket;
   readonly #buffers = new BufferPool();
-  /** For the reply that goes down next. */
+  /** Buffer for the next reply. */
   readonly #scratch = new Uint8Array(DATAGRAM_BYTES_MAX);
-  /** Server identifiers that belong to nodes, as they call themselves. */
+  /** Server identifiers of nodes, configured and learned. */
   readonly #identifiers = new Set<Ipv4>();
+  /** The relay itself was stalled: the next tick still has to process its deadlines. */
   #stalled = false;
 
   constructor(config: ForwardConfig, tracker: NodeTracker, nowMs: number) {
@@ -86,23 +87,23 @@ export class Forwarder {
     this.#learnIdentifiers(config);
   }
 
-  /** The same interfaces and nodes in the same order, but with other addresses, as the machine's have changed. */
+  /** The machine's addresses have changed: the same interfaces and nodes in the same order, with new addresses. */
   interfacesChanged(config: ForwardConfig): void {
     this.#config = config;
     this.#learnIdentifiers(config);
   }
 
-  /** Whether a reply belongs to a transaction that is remembered. */
+  /** Whether a reply belongs to a known transaction. */
   knows(reply: Uint8Array, nowMs: number): boolean {
     return replyFault(reply) === undefined && typeof this.#transactionOf(reply, nowMs) !== "string";
   }
 
-  /** How many transactions are remembered. */
+  /** Number of transactions in memory. */
   get transactions(): number {
     return this.#transactions.size;
   }
 
-  /** When {@link tick} is to be called next; undefined: after the next message. */
+  /** The next deadline, when {@link tick} is due; undefined: none. */
   get nextMs(): number | undefined {
     return this.#deadlines.nextMs;
   }
@@ -139,9 +140,9 @@ export class Forwarder {
     const rogue = foreign && !unicast && glance.messageType === MESSAGE_TYPE.REQUEST
       ? this.#sightRogue(link, chosen, "request", nowMs)
       : [];
-    // RFC 2131 §4.3.2: a DHCPREQUEST that names another server is news for ours, and not answered.
+    // RFC 2131 §4.3.2: a DHCPREQUEST that selects another server informs the nodes, and is not answered.
     if (foreign || !expectsAnswer(glance.messageType)) {
-      // It is sent before anything else can come into the room.
+      // The datagram is sent before the buffer can be taken again.
       this.#buffers.release(buffer);
       const nodes = this.#nodesFor(this.#preferredNode(known, glance, client, nowMs));
       const sends = nodes.map((node): Effect => {
@@ -172,7 +173,7 @@ export class Forwarder {
     return [...sends, { kind: "relayed", link, outcome: relayed.outcome }];
   }
 
-  /** A datagram that reached an upstream socket; `link` is the interface that the socket was opened for. */
+  /** A datagram received on an upstream socket; `link` is the interface of the socket. */
   reply(bytes: Uint8Array, link: number, from: Ipv4, port: number, nowMs: number): Effect[] {
     const fault = replyFault(bytes);
     if (fault !== undefined) return [drop(link, fault)];
@@ -205,18 +206,18 @@ export class Forwarder {
     return this.#sightRogue(link, server, "reply", nowMs, mac);
   }
 
-  /** The system would not take a datagram: the next node is asked at once. */
+  /** The kernel refused a datagram: the request is hedged at once. */
   sendFailed({ transaction, node }: Send, nowMs: number): Effect[] {
     if (transaction === undefined || !transaction.waiting) return [];
     for (const attempt of transaction.attempts) if (attempt.node === node) attempt.hedged = true;
     return this.#hedge(transaction, nowMs);
   }
 
-  /** Does what is due. */
+  /** Processes the deadlines that are due. */
   tick(nowMs: number): Effect[] {
     const { nextMs } = this.#deadlines;
     if (nextMs === undefined) return [];
-    // The relay itself was kept from running. Answers may have come meanwhile: they are read before anybody is blamed.
+    // The relay itself was stalled. Answers may be waiting in the sockets: read them before a node is blamed.
     if (nowMs - nextMs > FORWARD.stallMs && !this.#stalled) {
       this.#stalled = true;
       this.#deadlines.postpone(nowMs - nextMs + 2 * FORWARD.tickMs);
@@ -227,7 +228,7 @@ export class Forwarder {
     return this.#deadlines.takeDue(nowMs).flatMap((transaction) => this.#onDeadline(transaction, nowMs));
   }
 
-  /** Looks at what a deadline was set for. */
+  /** Processes a due deadline of a transaction. */
   #onDeadline(transaction: Transaction, nowMs: number): Effect[] {
     const effects: Effect[] = [];
     const { nak } = transaction;
@@ -238,7 +239,7 @@ export class Forwarder {
     return effects;
   }
 
-  /** Sets the next deadline of a transaction, if there is anything left to wait for. */
+  /** Sets the next deadline of a transaction, if it needs one. */
   #schedule(transaction: Transaction, nowMs: number): void {
     let nextMs = transaction.waiting ? transaction.hedgeAtMs : Infinity;
     if (transaction.nak !== undefined) nextMs = Math.min(nextMs, transaction.nak.untilMs);
@@ -248,7 +249,7 @@ export class Forwarder {
     if (nextMs < Infinity) this.#deadlines.add(transaction, Math.max(nextMs, nowMs + FORWARD.tickMs));
   }
 
-  /** A node that has had its time and did not answer has left a request unanswered. */
+  /** Expires an attempt that got no answer in time. */
   #expire(attempt: Attempt, nowMs: number): void {
     if (attempt.answered || attempt.expired || nowMs - attempt.atMs < FORWARD.answerTimeoutMs) return;
     attempt.expired = true;
@@ -257,7 +258,7 @@ export class Forwarder {
     if (attempt.beaten) this.#tracker.beaten(attempt.node, attempt.atMs, nowMs);
   }
 
-  /** The first message of its kind in a transaction. */
+  /** A new message of the client: the chosen node or the transaction's node gets it. */
   #firstRound(transaction: Transaction, glance: Glance & { readonly client: string }, nowMs: number): Effect[] {
     this.#beginRound(transaction);
     const preferred = this.#preferredNode(transaction, glance, glance.client, nowMs);
@@ -270,7 +271,7 @@ export class Forwarder {
     return effects;
   }
 
-  /** The client repeats itself: its node may be ill, or a datagram was lost; the next best one is asked as well. */
+  /** A retransmission: the node may have failed, or a datagram was lost. The next best node gets it as well. */
   #retransmit(transaction: Transaction, nowMs: number): Effect[] {
     const before = transaction.attempts.filter(({ round }) => round === transaction.round).map(({ node }) => node);
     this.#beginRound(transaction);
@@ -291,7 +292,7 @@ export class Forwarder {
     if (transaction.attempts.length > FORWARD.attemptsMax) transaction.attempts.splice(0, FORWARD.attemptsMax / 2);
   }
 
-  /** Backs a silent node up by the next best one that has not been asked and gives a sign of life. */
+  /** Hedging: sends the request of a silent node to the next best reachable node without an attempt in this round. */
   #hedge(transaction: Transaction, nowMs: number): Effect[] {
     transaction.hedgeAtMs = Infinity;
     if (transaction.chained || transaction.bytes === undefined) return [];
@@ -300,7 +301,7 @@ export class Forwarder {
       this.#tracker.gradeOf(node) !== "unreachable" && !attempts.some((attempt) => attempt.node === node)
     );
     if (next === undefined || !this.#hedgeBudget.take(nowMs)) {
-      // There is nobody left to send it to.
+      // No node or no budget is left.
       this.#releaseBuffer(transaction);
       return [];
     }
@@ -313,10 +314,10 @@ export class Forwarder {
   #attempt(transaction: Transaction, node: number, kind: AttemptKind, nowMs: number): Effect {
     const { link, gateway, round, messageType } = transaction;
     this.#tracker.traffic(node)[kind]++;
-    // A node need not answer a DHCPREQUEST that is meant for another one.
+    // A node may ignore a DHCPREQUEST that selects another node.
     const accountable = messageType !== MESSAGE_TYPE.REQUEST ||
       (kind === "requests" && (transaction.node < 0 || transaction.node === node));
-    // Of a chained transaction no answer is seen: there is nothing to be judged.
+    // Answers to chained requests do not pass through this relay: nothing can expire.
     const expired = transaction.chained;
     transaction.attempts.push({
       node,
@@ -332,7 +333,7 @@ export class Forwarder {
     return { kind: "send", send: { link, gateway, node, bytes: transaction.bytes as Uint8Array, transaction } };
   }
 
-  /** The node that a message should go to by its history; -1: any. */
+  /** The node that a message should go to because of its transaction, server identifier or offer; -1: any. */
   #preferredNode(transaction: Transaction | undefined, glance: Glance, client: string, nowMs: number): number {
     if (transaction !== undefined && transaction.node >= 0) return transaction.node;
     const { messageType, serverIdentifier } = glance;
@@ -341,7 +342,7 @@ export class Forwarder {
     return messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
   }
 
-  /** Whom to ask: the node a transaction sticks to, and the best one as well if that one has lost its health. */
+  /** The nodes to send to: the preferred one, and the best one as well if the preferred one is suspect or worse. */
   #nodesFor(preferred: number): readonly number[] {
     const { order, fanOut } = this.#tracker;
     if (preferred < 0) return order.slice(0, fanOut);
@@ -354,12 +355,12 @@ export class Forwarder {
     return GRADES.indexOf(this.#tracker.gradeOf(node));
   }
 
-  /** Marks the node's part in the transaction as done, and tells what its answer says about it. */
+  /** Records a node's answer in its attempts and in the tracker. */
   #recordAnswer(transaction: Transaction, node: number, fits: boolean, nowMs: number): void {
     let answerMs: number | undefined;
     for (const attempt of transaction.attempts) {
       if (attempt.node !== node || (attempt.round === transaction.round && !fits)) continue;
-      // A second answer, or one to a message that the client has repeated: from when to measure is not known.
+      // Karn's algorithm (RFC 6298 §3): no sample from a second answer, or from the answer to a retransmission.
       if (!attempt.answered && attempt.round === transaction.round && transaction.retransmissions === 0) {
         answerMs = nowMs - attempt.atMs;
       }
@@ -371,14 +372,14 @@ export class Forwarder {
     this.#tracker.answered(node, answerMs, nowMs);
   }
 
-  /** A DHCPNAK: if other nodes were asked as well, one of them may know better. */
+  /** A DHCPNAK: held while another node may still answer with a DHCPACK. */
   #receiveNak(transaction: Transaction, delivery: Delivery, nowMs: number): Effect[] {
     const others = transaction.attempts.some(({ node, round, answered }) =>
       node !== delivery.node && round === transaction.round && !answered
     );
     const held = transaction.nak;
     if (others && held === undefined) {
-      // What it is in is used again by the next datagram.
+      // A copy: the scratch buffer is used again by the next reply.
       const kept = { ...delivery, bytes: delivery.bytes.slice() };
       transaction.nak = { delivery: kept, untilMs: nowMs + FORWARD.nakHoldMs };
       this.#schedule(transaction, nowMs);
@@ -394,9 +395,9 @@ export class Forwarder {
     return [...overruled, this.#deliver(transaction, delivery, nowMs)];
   }
 
-  /** The one answer. Later ones are counted, and what the silent nodes are to be held against is noted. */
+  /** Delivers the round's one answer, and marks the outstanding attempts as beaten. */
   #deliver(transaction: Transaction, delivery: Delivery, nowMs: number): Effect {
-    // Whether the node that was asked first, and nobody else, was asked and has answered in its time.
+    // Whether the first node answered in time, without a hedge.
     let isPlain = transaction.retransmissions === 0 && nowMs < transaction.hedgeAtMs &&
       transaction.hedgeAtMs < Infinity;
     for (const attempt of transaction.attempts) {
@@ -410,7 +411,7 @@ export class Forwarder {
     this.#close(transaction);
     this.#tracker.traffic(delivery.node).delivered++;
     if (isPlain) this.#hedgeBudget.refill(FORWARD.hedgeBudgetPerAnswer);
-    // Nobody else has a say in it. A DHCPREQUEST finds its way by the offer that is remembered.
+    // All attempts are answered: delete the transaction. A DHCPREQUEST finds its node by the stored offer.
     if (transaction.attempts.every(({ answered }) => answered)) {
       this.#transactions.delete(transaction.key);
       transaction.attempts = [];
@@ -436,7 +437,7 @@ export class Forwarder {
     transaction.bytes = undefined;
   }
 
-  /** The transaction that a reply belongs to, by its giaddr, chaddr and xid. */
+  /** The transaction of a reply, by giaddr, chaddr and xid. */
   #transactionOf(bytes: Uint8Array, nowMs: number): Transaction | DropReason {
     const giaddr = readUint32(bytes, AT.giaddr);
     let own = false;
@@ -450,7 +451,7 @@ export class Forwarder {
     return own ? "replyUnasked" : "replyGiaddr";
   }
 
-  /** The server that a client has chosen; not said when it renews, as then it need not be (RFC 2131 §4.3.2). */
+  /** The server that a DHCPREQUEST selects; absent when the client renews (RFC 2131 §4.3.2). */
   #selectedServer({ messageType, serverIdentifier }: Glance): Ipv4 {
     return messageType === MESSAGE_TYPE.REQUEST ? serverIdentifier : UNSPECIFIED;
   }

@@ -1,6 +1,6 @@
 /**
- * What a relay must know of a message, read where it lies. It does not decode the rest: that is for the two ends, and
- * a relay passes on what it does not understand.
+ * Reads the fixed header of a message in place. A relay does not decode the rest: it forwards what it does not
+ * understand.
  */
 
 import { AT, END, MAGIC_COOKIE, PAD } from "../../src/dhcp/layout.ts";
@@ -11,7 +11,7 @@ import { DATAGRAM_BYTES_MAX } from "./config.ts";
 /** RFC 2131 §2: `chaddr` has 16 octets. */
 const HLEN_MAX = 16;
 
-/** What is wrong with the fixed part. */
+/** The fault of a header. */
 export type HeaderFault = "length" | "op" | "cookie" | "hlen";
 
 /** Reads a big-endian 32-bit field. */
@@ -20,14 +20,14 @@ export function readUint32(bytes: Uint8Array, offset: number): number {
     byteAt(bytes, offset + 3)) >>> 0;
 }
 
-/** The octet at an offset that the caller knows to lie inside. */
+/** The octet at an offset that the caller has checked. */
 export function byteAt(bytes: Uint8Array, offset: number): number {
   return bytes[offset] as number;
 }
 
 /**
- * What both directions check before they look closer; undefined when nothing is wrong. After it, every field of
- * the fixed part may be read without a further look at the length.
+ * The checks common to requests and replies; undefined when there is no fault. After it, every field of the fixed
+ * header may be read without a check of the length.
  *
  * @example
  * ```ts
@@ -60,8 +60,8 @@ export interface Glance {
 }
 
 /**
- * A glance at the options field of a message whose header has been checked. Options that don't fit together end it;
- * whoever needs the whole field to be sound checks that. Nobody writes these options into `file` or `sname`.
+ * A glance at the options field of a message whose header has been checked. A malformed option ends it. These
+ * options never occur in `file` or `sname`.
  */
 export function glanceAt(bytes: Uint8Array): Glance {
   let messageType = 0;

@@ -1,6 +1,6 @@
 /**
- * One message on its way up: what makes it a relayed one, or the name under which it is dropped. Whose turn it is to
- * answer it is the business of `forwarder.ts`.
+ * One request: its faults, and its relayed form with giaddr, hops and option 82. `forwarder.ts` decides which node gets
+ * it.
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
@@ -12,15 +12,15 @@ import { byteAt, type Glance, type HeaderFault, headerFault, readUint32 } from "
 import { FORWARD } from "./limits.ts";
 import type { DropReason, Outcome } from "./outcomes.ts";
 
-/** What is taken out of the answer again: nothing, all of option 82, or what this relay appended to another's. */
+/** What is removed from the answer: nothing, all of option 82, or the sub-options appended by this relay. */
 export type Removal = "nothing" | "all" | "appended";
 
-/** A message that goes up. `bytes` is a new datagram: the one that came in stays as it was. */
+/** A relayed request. `bytes` is a new datagram; the received one is not modified. */
 export interface Relayed {
   readonly outcome: Outcome;
   readonly bytes: Uint8Array;
   readonly removal: Removal;
-  /** Answers go to the relay that was first, and not through this one. */
+  /** Answers go to the relay closer to the client, and not through this one. */
   readonly chained: boolean;
 }
 
@@ -31,25 +31,24 @@ const FAULTS: Record<HeaderFault, DropReason> = {
   hlen: "requestHlen",
 };
 
-/** What is wrong with a datagram from a client interface, before anybody looks into its options. */
+/** The fault of a datagram received on a client interface, as far as its header shows. */
 export function requestFault(config: ForwardConfig, from: ForwardInterface, bytes: Uint8Array): DropReason | undefined {
   const fault = headerFault(bytes);
   if (fault !== undefined) return FAULTS[fault];
-  // Clients have no business answering clients, and nodes answer to the upstream socket.
+  // Only rogue servers reply on a client link; nodes reply to the upstream socket.
   if (byteAt(bytes, AT.op) === BOOTREPLY) return "replyFromClientSide";
   const hops = byteAt(bytes, AT.hops);
   if (hops > config.hopsMax || hops >= HOPS_LIMIT) return "requestHops";
   const giaddr = readUint32(bytes, AT.giaddr);
   if (giaddr === UNSPECIFIED) return undefined;
-  // RFC 3046 §2.1.1: whoever claims to come through this relay lies.
+  // RFC 3046 §2.1.1: a request with this relay's own giaddr is spoofed.
   if (config.interfaces.some(({ gateways }) => gateways.some((own) => own.giaddr === giaddr))) return "giaddrSpoofed";
   return from.trusted ? undefined : "giaddrUntrusted";
 }
 
 /**
- * Which of an interface's addresses a client belongs to: the one in whose subnet its address is, or the one it asks
- * for; else the primary one, and the next when the nodes have nothing for it there (`retransmissions` counts its repetitions).
- * Undefined while the interface has none.
+ * The gateway for a client: the one in whose subnet its address or requested address is; otherwise the primary one, and
+ * after unanswered retransmissions the next. Undefined while the interface has none.
  */
 export function gatewayFor(
   { gateways }: ForwardInterface,
@@ -68,7 +67,7 @@ function isBehind({ subnet }: Gateway, address: Ipv4): boolean {
 }
 
 /**
- * Makes a sound message a relayed one. `unicast`: it was sent to the relay's own address, and no broadcast. `into`: room
+ * Relays a request whose header has been checked. `unicast`: it was sent to the relay's own address. `into`: a buffer
  * for the result.
  */
 export function relayRequest(
@@ -79,7 +78,7 @@ export function relayRequest(
 ): Relayed | DropReason {
   const hops = byteAt(bytes, AT.hops) + 1;
   const giaddr = readUint32(bytes, AT.giaddr);
-  // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 stay as they are.
+  // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 are kept.
   if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr, into });
   const header = { hops, giaddr: gateway.giaddr, into };
   const information = unicast ? gateway.information.unicast : gateway.information.broadcast;
@@ -117,7 +116,7 @@ function applyPolicy({ option82 }: ForwardInterface, bytes: Uint8Array, patch: P
   return typeof patched === "string" ? "requestOptions" : { outcome, bytes: patched, removal, chained: false };
 }
 
-/** Forwards a copy with nothing changed but the header. RFC 1542 §4.1.1: one more hop. */
+/** Relays a copy in which only the header changes. RFC 1542 §4.1.1: one more hop. */
 function patchHeader(outcome: Outcome, bytes: Uint8Array, patch: Omit<Patch, "information">): Relayed | DropReason {
   const { hops, giaddr, into } = patch;
   const patched = appendRelayAgentInformation(bytes, { hops, giaddr, into, bytesMax: DATAGRAM_BYTES_MAX });

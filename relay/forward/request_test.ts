@@ -18,7 +18,7 @@ const LAN0_OPTION_82 = [
 ];
 const FOREIGN_OPTION_82 = [82, 3, 1, 1, 9];
 
-/** What becomes of a datagram: the outcome, and the datagram that goes up. */
+/** The outcome of a request, and the relayed datagram. */
 function relay(
   bytes: Uint8Array,
   on: ForwardInterface = LAN0,
@@ -38,7 +38,7 @@ function relayed(bytes: Uint8Array, on: ForwardInterface = LAN0, unicast = false
   return result.bytes;
 }
 
-Deno.test("request: a broadcast DISCOVER goes up with giaddr, one hop more and option 82 last", () => {
+Deno.test("request: a broadcast DISCOVER is relayed with giaddr, one hop more and option 82 last", () => {
   const discover = datagram({ type: 1, options: [55, 2, 1, 3] });
   const expected = datagram({
     type: 1,
@@ -62,7 +62,7 @@ Deno.test("request: a renewal by unicast is marked as such (RFC 5010)", () => {
   deepStrictEqual(relayed(renewal, LAN0, true), expected);
 });
 
-Deno.test("request: the datagram that came in stays as it was", () => {
+Deno.test("request: the received datagram is not modified", () => {
   for (const on of [LAN0, LAN1]) {
     const bytes = datagram({ options: on.trusted ? FOREIGN_OPTION_82 : [] });
     const before = bytes.slice();
@@ -125,7 +125,7 @@ for (const [option82, outcome, options] of POLICIES) {
   });
 }
 
-Deno.test("request: an interface with two subnets: the client's own, the one it asks for, then each in turn", () => {
+Deno.test("request: an interface with two subnets: the client's own, the requested one, then each in turn", () => {
   const lan = clientInterface("lan0", ["10.77.0.1", "10.78.0.1"]);
   const giaddr = (fields: DatagramFields, retransmissions: number) => {
     const bytes = datagram(fields);
@@ -166,7 +166,7 @@ const anyOption = fc.tuple(
   fc.uint8Array({ maxLength: 40 }),
 ).map(([code, value]) => [code, value.length, ...value]);
 
-Deno.test("request: whatever a client sends, only hops, giaddr and option 82 differ afterwards", () => {
+Deno.test("request: whatever a client sends, only hops, giaddr and option 82 change", () => {
   const header = fc.uint8Array({ minLength: AT.cookie, maxLength: AT.cookie });
   const options = fc.array(anyOption, { maxLength: 12 });
   fc.assert(fc.property(header, options, fc.nat(60), fc.boolean(), (random, parts, padding, unicast) => {
@@ -192,7 +192,7 @@ Deno.test("request: whatever a client sends, only hops, giaddr and option 82 dif
   }));
 });
 
-Deno.test("request: what a codec makes of the message is the same afterwards, option 82 apart", () => {
+Deno.test("request: the message decodes to the same afterwards, except for option 82", () => {
   const bytes = datagram({ type: 3, options: [50, 4, 10, 77, 1, 9, 61, 3, 1, 2, 3, 55, 2, 1, 3], ciaddr: "10.77.1.9" });
   const before = decode(bytes);
   const after = decode(relayed(bytes, LAN0, true));

@@ -53,7 +53,7 @@ const CASES: [what: string, candidates: Candidate[], order: number[], fanOut: nu
     2,
   ],
   [
-    "everybody when nobody gives a sign of life",
+    "all nodes when none is reachable",
     [
       candidate(undefined, { grade: "unreachable" }),
       candidate(undefined, { grade: "unreachable" }),
@@ -76,7 +76,7 @@ for (const [what, candidates, order, fanOut] of CASES) {
   Deno.test(`choose: ${what}`, () => deepStrictEqual(first(...candidates), { order, fanOut }));
 }
 
-Deno.test("choose: a better grade acts at once, a better distance only at the end of rounds, and several of them", () => {
+Deno.test("choose: a better grade acts at once, a better distance only after several rounds", () => {
   const chooser = new Chooser();
   const [near, far] = [candidate(2, { samples: 60 }), candidate(40, { samples: 60 })];
   strictEqual(chooser.choose([near, far], ROUND).order[0], 0);
@@ -96,7 +96,7 @@ const anyCandidate = fc.record({
   samples: fc.nat(100),
 });
 
-Deno.test("choose: whatever happened before, the chosen node has the best grade, and all nodes stand in the order", () => {
+Deno.test("choose: after any history the chosen node has the best grade, and the order contains all nodes", () => {
   const sequence = fc.integer({ min: 1, max: 6 }).chain((nodes) =>
     fc.array(fc.tuple(fc.array(anyCandidate, { minLength: nodes, maxLength: nodes }), fc.boolean()), { minLength: 1 })
   );
@@ -112,7 +112,7 @@ Deno.test("choose: whatever happened before, the chosen node has the best grade,
   }));
 });
 
-Deno.test("choose: two nodes within a tenth of each other, under jitter: not one switch in five minutes", () => {
+Deno.test("choose: hysteresis: nodes within a tenth of each other do not switch in five minutes of jitter", () => {
   const scene = fc.record({
     seed: fc.nat(),
     baseMs: fc.double({ min: 0.05, max: 200, noNaN: true }),

@@ -1,47 +1,46 @@
 /**
- * What is known of one node, and what follows from it: how far it is, whether it can serve, and whether it is to be
- * trusted with a client. Three witnesses speak: ping, the health URL, and real traffic. Who asks them and how often is
- * the business of the drivers; which node is chosen is that of `choose.ts`.
+ * The failure detector of one node: from ping, the health URL and real traffic it derives the node's distance (RTT) and
+ * grade. `../probe/` decides when to probe, `choose.ts` which node is chosen.
  */
 
 import { SELECT } from "./limits.ts";
 import { LossWindow } from "./loss.ts";
 import { RttEstimator } from "./rtt.ts";
 
-/** What an ICMP echo request brought. */
+/** Result of an ICMP echo request. */
 export type PingResult =
   | { readonly kind: "answered"; readonly rttMs: number }
   | { readonly kind: "silent" }
-  /** None could be sent: no ping program, or no permission for it. */
+  /** It could not be sent: no ping program, or no permission for it. */
   | { readonly kind: "impossible"; readonly reason: string };
 
-/** What a request to the health URL brought. */
+/** Result of a request to the health URL. */
 export type HealthResult =
-  /** The URL answered: whether with success, after how long, and what the node said. */
+  /** The URL answered; `reason` is the node's own explanation. */
   | { readonly kind: "answered"; readonly ready: boolean; readonly rttMs: number; readonly reason?: string }
-  /** No answer in time. */
+  /** No answer within the timeout. */
   | { readonly kind: "silent" }
-  /** Its host says that nothing listens there. */
+  /** Connection refused. */
   | { readonly kind: "refused" }
-  /** It could not be asked, which says nothing about the node: such as a name that does not resolve. */
+  /** The request failed in a way that says nothing about the node, such as a name that does not resolve. */
   | { readonly kind: "impossible"; readonly reason: string };
 
-/** How much a node is worth sending to, best first; the order of {@link GRADES}. */
+/** A node's grade, best first; same order as {@link GRADES}. */
 export type Grade =
-  /** Can serve, and has proven it. */
+  /** Ready, and no recent failure. */
   | "healthy"
-  /** Can serve, but failed not long ago, or loses probes. */
+  /** Ready, but failed recently or loses probes. */
   | "probation"
-  /** Says that it can serve, yet leaves requests unanswered. */
+  /** Reports ready, but leaves requests unanswered. */
   | "suspect"
-  /** Is there, but says that it can't serve. */
+  /** Answers, but reports not ready. */
   | "notReady"
-  /** Gives no sign of life. */
+  /** Answers neither ping nor HTTP nor DHCP. */
   | "unreachable";
 
 export const GRADES: readonly Grade[] = ["healthy", "probation", "suspect", "notReady", "unreachable"];
 
-/** What the distance of a node was measured with. */
+/** The source of a node's round-trip time. */
 export type RttSource = "icmp" | "http" | "dhcp";
 
 interface Suspicion {
@@ -50,7 +49,7 @@ interface Suspicion {
   backoffMs: number;
 }
 
-/** Feeds on results, in the order in which they come; all times are of one clock that does not go back. */
+/** Fed with results in the order of their arrival; all times are of one monotonic clock. */
 export class NodeEvidence {
   readonly icmp = new RttEstimator();
   readonly http = new RttEstimator();
@@ -67,7 +66,7 @@ export class NodeEvidence {
   #suspicion: Suspicion | undefined;
   #suspectedAtMs = Number.NEGATIVE_INFINITY;
   #relapses = 0;
-  /** Good probes that are still missing; 0 for a node that has never failed. */
+  /** Good probes still needed to leave probation; 0 for a node that has never failed. */
   #probesMissing = 0;
   #lossy = false;
 
@@ -81,7 +80,7 @@ export class NodeEvidence {
   healthAsked(result: HealthResult): void {
     this.#healthImpossible = result.kind === "impossible" ? result.reason : undefined;
     if (result.kind === "impossible") return;
-    // A URL that never answers says nothing about DHCP: there are servers without one.
+    // A URL that has never answered says nothing: some DHCP servers have no health URL.
     if (this.#health === undefined && result.kind !== "answered") return;
     this.#health = result;
     this.httpLoss.add(result.kind === "answered");
@@ -91,14 +90,14 @@ export class NodeEvidence {
     this.#saidReason = result.reason;
   }
 
-  /** Both witnesses have been asked: what they said counts as one probe. */
+  /** Ping and health URL have both been reported; together they count as one probe. */
   roundEnded(nowMs: number): void {
     this.#updateLoss();
     if (!this.ready(nowMs)) this.#probesMissing = this.#requiredProbes();
     else if (this.#suspicion === undefined && this.#probesMissing > 0) this.#probesMissing--;
   }
 
-  /** It answered a request; `answerMs`: after how long, where that can be told. */
+  /** It answered a request after `answerMs`; undefined when that is ambiguous. */
   answered(answerMs: number | undefined, nowMs: number): void {
     this.#answeredAtMs = nowMs;
     this.#unansweredInARow = 0;
@@ -107,8 +106,8 @@ export class NodeEvidence {
   }
 
   /**
-   * It left a request unanswered that it was sent at `askedAtMs`, which may have deserved no answer. Says whether that
-   * makes it suspect now.
+   * A request sent at `askedAtMs` expired without an answer; it may be one that deserves none. Returns whether the node
+   * becomes suspect.
    */
   unanswered(askedAtMs: number, nowMs: number): boolean {
     if (this.#answeredSince(askedAtMs)) return false;
@@ -116,7 +115,7 @@ export class NodeEvidence {
     return this.#unansweredInARow >= SELECT.unansweredMax && this.beaten(askedAtMs, nowMs);
   }
 
-  /** It left one unanswered which another node has answered. Says whether that makes it suspect now. */
+  /** Another node answered a request that this one left unanswered. Returns whether the node becomes suspect. */
   beaten(askedAtMs: number, nowMs: number): boolean {
     if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return false;
     if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
@@ -128,7 +127,7 @@ export class NodeEvidence {
     return true;
   }
 
-  /** Whether a suspect should be tried with a copy of a request now; if so, the next time is later. */
+  /** Whether a suspect gets a trial (a copy of a request) now; each trial doubles the backoff. */
   takeTrial(nowMs: number): boolean {
     const suspicion = this.#suspicion;
     if (suspicion === undefined || nowMs < suspicion.nextTrialMs || !this.ready(nowMs)) return false;
@@ -137,7 +136,7 @@ export class NodeEvidence {
     return true;
   }
 
-  /** Lets suspicion end that nobody could confirm. */
+  /** Ends a suspicion that no trial has confirmed. */
   expire(nowMs: number): void {
     if (this.#suspicion !== undefined && nowMs - this.#suspicion.sinceMs >= SELECT.suspectMsMax) this.#clearSuspicion();
   }
@@ -163,17 +162,17 @@ export class NodeEvidence {
     return this.#probesMissing > 0 || this.#lossy ? "probation" : "healthy";
   }
 
-  /** What its distance is taken from: ping unless that does not get through. */
+  /** Source of the RTT: ping, unless ICMP is filtered or ping cannot run. */
   get rttSource(): RttSource | undefined {
     if (this.icmp.samples > 0 && !this.#icmpFiltered()) return "icmp";
     if (this.http.samples > 0) return "http";
     return this.dhcp.samples > 0 ? "dhcp" : undefined;
   }
 
-  /** Why the distance is not taken from ping; undefined when it is. */
+  /** Why ping is not the source; undefined when it is. */
   get noPing(): string | undefined {
     if (this.#icmpImpossible !== undefined) return this.#icmpImpossible;
-    return this.#icmpFiltered() ? "ping gets no answer though the node is there: ICMP is filtered" : undefined;
+    return this.#icmpFiltered() ? "ping gets no answer although the node answers HTTP: ICMP is filtered" : undefined;
   }
 
   get rtt(): RttEstimator {
@@ -185,7 +184,7 @@ export class NodeEvidence {
     return this.#lossWindow.share;
   }
 
-  /** After how long without an answer the next node is asked as well. */
+  /** The hedging delay: after this long without an answer the next node gets the request as well. */
   get hedgeDelayMs(): number {
     const { smoothedMs, deviationMs } = this.dhcp;
     if (smoothedMs === undefined || deviationMs === undefined) return SELECT.hedgeMsMax;
@@ -193,34 +192,34 @@ export class NodeEvidence {
     return Math.min(SELECT.hedgeMsMax, Math.max(SELECT.hedgeMsMin, wanted));
   }
 
-  /** What keeps it from being healthy, for people. */
+  /** Why it is not healthy, for operators; undefined when it is. */
   fault(nowMs: number): string | undefined {
     switch (this.grade(nowMs)) {
       case "healthy":
         return undefined;
       case "probation":
         return this.#probesMissing > 0
-          ? `back, but ${this.#probesMissing} good ${
-            this.#probesMissing === 1 ? "probe" : "probes"
-          } short of being trusted`
-          : `${Math.round(100 * this.loss)} % of the probes are lost`;
+          ? `on probation: ${this.#probesMissing} more good ${this.#probesMissing === 1 ? "probe" : "probes"} needed`
+          : `on probation: ${Math.round(100 * this.loss)} % of the probes are lost`;
       case "suspect":
-        return `DHCP requests are left unanswered since ${Math.round((nowMs - this.#suspectedAtMs) / 1000)} s`;
+        return `DHCP requests unanswered for ${Math.round((nowMs - this.#suspectedAtMs) / 1000)} s`;
       case "notReady":
         return `not ready: ${this.#unreadiness()}`;
       case "unreachable":
-        return "no sign of life: neither ping nor HTTP nor DHCP is answered";
+        return "unreachable: answers neither ping nor HTTP nor DHCP";
     }
   }
 
-  /** Who has answered anything since is busy, or a datagram was lost; it is there. */
+  /** A node that answered anything since is alive: it is busy, or a datagram was lost. */
   #answeredSince(askedAtMs: number): boolean {
     return this.#answeredAtMs > askedAtMs;
   }
 
   #unreadiness(): string {
-    if (this.#healthImpossible !== undefined) return `its health can't be asked: ${this.#healthImpossible}`;
-    if (this.#health === undefined) return "its health URL never answered, nor did it serve lately";
+    if (this.#healthImpossible !== undefined) return `its health URL cannot be requested: ${this.#healthImpossible}`;
+    if (this.#health === undefined) {
+      return "its health URL has never answered, and it has answered no DHCP request recently";
+    }
     if (this.#health.kind === "refused") return "nothing listens at its health URL";
     if (this.#health.kind === "silent") return "its health URL does not answer any more";
     return this.#saidReason ?? "it does not say why";
@@ -240,7 +239,7 @@ export class NodeEvidence {
   }
 
   #updateLoss(): void {
-    // Of the whole window, however few probes there were yet: one lost out of two says nothing.
+    // Relative to the full window even when it is not full yet: one lost probe out of two says nothing.
     const share = this.#lossWindow.lost / SELECT.lossWindow;
     this.#lossy = share > (this.#lossy ? SELECT.lossyUntil : SELECT.lossyAbove);
   }

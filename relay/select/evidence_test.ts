@@ -47,8 +47,15 @@ const FAULTS: [what: string, ping: PingResult, health: HealthResult, rounds: num
   ["says that it is not ready", PONG, NOT_READY, 1, "notReady", /not ready: no majority/],
   ["refuses the connection", PONG, REFUSED, 1, "notReady", /nothing listens at its health URL/],
   ["does not answer HTTP twice", PONG, SILENT, 2, "notReady", /its health URL does not answer any more/],
-  ["answers nothing twice", LOST, SILENT, 2, "unreachable", /no sign of life/],
-  ["has a name that does not resolve", PONG, UNRESOLVED, 1, "notReady", /can't be asked: its name does not resolve/],
+  ["answers nothing twice", LOST, SILENT, 2, "unreachable", /unreachable: answers neither ping/],
+  [
+    "has a name that does not resolve",
+    PONG,
+    UNRESOLVED,
+    1,
+    "notReady",
+    /cannot be requested: its name does not resolve/,
+  ],
 ];
 for (const [what, ping, health, rounds, grade, fault] of FAULTS) {
   Deno.test(`a node that ${what} is ${grade}, and healthy again after three good probes`, () => {
@@ -57,7 +64,7 @@ for (const [what, ping, health, rounds, grade, fault] of FAULTS) {
     match(scene.fault ?? "", fault);
     for (let probe = 1; probe < SELECT.goodProbes; probe++) {
       strictEqual(scene.round(PONG, READY).grade, "probation");
-      match(scene.fault ?? "", /back, but \d good probes? short of being trusted/);
+      match(scene.fault ?? "", /on probation: \d more good probes? needed/);
     }
     strictEqual(scene.round(PONG, READY).grade, "healthy");
   });
@@ -75,11 +82,11 @@ Deno.test("a node without HTTP is ready while it serves", () => {
   strictEqual(scene.round(PONG, SILENT, 10).grade, "notReady");
 });
 
-Deno.test("a request that another node had to answer makes a node suspect at once", () => {
+Deno.test("a request that another node answered first makes a node suspect at once", () => {
   const scene = healthy();
   strictEqual(scene.node.beaten(scene.nowMs, scene.nowMs), true);
   strictEqual(scene.grade, "suspect");
-  match(scene.fault ?? "", /left unanswered/);
+  match(scene.fault ?? "", /DHCP requests unanswered for/);
   strictEqual(scene.node.beaten(scene.nowMs, scene.nowMs), false);
 });
 
@@ -93,7 +100,7 @@ Deno.test("a node that has answered anything since is busy, and not suspect", ()
   strictEqual(scene.node.beaten(scene.nowMs + 11, scene.nowMs + 270), true);
 });
 
-Deno.test("requests that nobody answers make a node suspect only when there are several in a row", () => {
+Deno.test("requests that no node answers make a node suspect only when there are several in a row", () => {
   const scene = healthy();
   strictEqual(scene.node.unanswered(scene.nowMs, scene.nowMs), false);
   scene.node.answered(3, scene.nowMs);
@@ -103,7 +110,7 @@ Deno.test("requests that nobody answers make a node suspect only when there are 
   strictEqual(scene.node.unanswered(scene.nowMs, scene.nowMs), true);
 });
 
-Deno.test("a suspect is tried now and then, more and more seldom; its answer and good probes clear it", () => {
+Deno.test("trials of a suspect back off exponentially; its answer and good probes clear it", () => {
   const scene = healthy();
   scene.node.beaten(scene.nowMs, scene.nowMs);
   const trials: number[] = [];
@@ -115,7 +122,7 @@ Deno.test("a suspect is tried now and then, more and more seldom; its answer and
   strictEqual(scene.round(PONG, READY, SELECT.goodProbes).grade, "healthy");
 });
 
-Deno.test("a suspect that nobody tries gets another chance", () => {
+Deno.test("a suspicion ends by itself when no trial is possible", () => {
   const scene = healthy();
   scene.node.beaten(scene.nowMs, scene.nowMs);
   scene.node.expire(scene.nowMs + SELECT.suspectMsMax);
@@ -162,7 +169,7 @@ Deno.test("a node that loses many probes is on probation until it loses few", ()
   strictEqual(scene.grade, "healthy");
 });
 
-Deno.test("an outage is not held against a node as loss once it is back", () => {
+Deno.test("an outage does not count as loss once the node is back", () => {
   const scene = healthy().round(LOST, SILENT, 60).round(PONG, READY, SELECT.goodProbes);
   deepStrictEqual([scene.grade, scene.node.loss], ["healthy", 0]);
 });

@@ -1,4 +1,4 @@
-/** How many of the last probes got no answer. */
+/** Probe loss. */
 
 import { SELECT } from "./limits.ts";
 
@@ -36,7 +36,7 @@ export class LossWindow {
     return this.#answered.length === 0 ? 0 : this.lost / this.#answered.length;
   }
 
-  /** Probes without an answer since the last one that had one. */
+  /** Lost probes in a row, up to now. */
   get lostInARow(): number {
     return this.#lostInARow;
   }

@@ -1,4 +1,4 @@
-/** What the tests of the choice have in common: chance that can be repeated, and nodes that behave as told. */
+/** Shared by the tests of the choice: seeded random numbers and nodes with given samples. */
 
 import type { Candidate } from "./choose.ts";
 import { RttEstimator } from "./rtt.ts";
@@ -19,7 +19,7 @@ export function candidate(distanceMs: number | undefined, changes: Partial<Candi
   return { grade: "healthy", local: false, distanceMs, deviationMs: 0, samples: 30, ...changes };
 }
 
-/** A node that is measured. */
+/** A node whose RTT comes from samples. */
 export class MeasuredNode {
   readonly #rtt = new RttEstimator();
 

@@ -47,7 +47,7 @@ Deno.test("ethernet: each way to a client has its socket", async () => {
   ]);
 });
 
-Deno.test("ethernet: what arrives is told apart by its socket", async () => {
+Deno.test("ethernet: the socket tells requests from replies", async () => {
   const { opener, seen } = await wired([LAN0, LAN1]);
   const client = ip("10.78.1.9");
   opener.handlers.get("lan1/0.0.0.0:67")?.(BYTES, 0, 68);
@@ -92,14 +92,14 @@ Deno.test("ethernet: interfaces with one giaddr share the upstream socket, read 
   deepStrictEqual(opener.log, ["lan1/10.78.0.1:67 to 10.77.1.9:68"]);
 });
 
-Deno.test("ethernet: an interface with two addresses listens on both, and answers from the one it was asked at", async () => {
+Deno.test("ethernet: an interface with two addresses listens on both, and replies from the right one", async () => {
   const { sockets, opener } = await wired([ethernet("lan0", 2, "10.77.0.1", "10.78.0.1")]);
   sockets.deliver(gateway("lan0", "10.78.0.1"), BYTES, { kind: "ip", to: CLIENT, port: 68 });
   sockets.sendUpstream(ip("10.78.0.1"), BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(opener.log, ["lan0/10.78.0.1:67 to 10.77.1.9:68", "any/10.78.0.1:67 to 10.99.0.11:67"]);
 });
 
-Deno.test("other links: who has no address yet is reached by broadcast", async () => {
+Deno.test("other links: clients without an address are reached by broadcast", async () => {
   const { sockets, opener } = await wired([{ ...LAN0, medium: "other" }]);
   sockets.deliver(GATEWAY0, BYTES, { kind: "link", to: CLIENT, mac: CLIENT_MAC, port: 68 });
   deepStrictEqual(opener.log, ["lan0/10.77.0.1:67 to 255.255.255.255:68"]);
@@ -120,14 +120,14 @@ Deno.test("loopback: one socket, and nothing ever leaves for the address a clien
 for (
   const sendFailed of ["lan1/0.0.0.0:67", "lan1/10.78.0.1:67", "lan1/10.77.0.1:67", "lan1/packets", "any/10.78.0.1:67"]
 ) {
-  Deno.test(`adapt() leaves nothing open when ${sendFailed} is refused`, async () => {
+  Deno.test(`reconcile() leaves nothing open when ${sendFailed} is refused`, async () => {
     const opener = new FakeOpener(sendFailed);
     await rejects(wired([LAN0, LAN1], opener), { name: "SocketError", message: `Cannot open ${sendFailed}` });
     deepStrictEqual([...opener.open], []);
   });
 }
 
-Deno.test("adapt(): what stays is not touched, what comes is opened, what goes is closed", async () => {
+Deno.test("reconcile(): sockets that stay are not touched, new ones are opened, old ones are closed", async () => {
   const { sockets, opener, seen } = await wired([LAN0, LAN1]);
   const before = new Set(opener.open);
   const gone: Link = { ...LAN1, interface: { ...LAN1.interface, gateways: [] } };
@@ -148,7 +148,7 @@ Deno.test("adapt(): what stays is not touched, what comes is opened, what goes i
   deepStrictEqual(seen, ["request 1 10.77.1.9 unicast"]);
 });
 
-Deno.test("adapt() keeps what is open when something new can't be opened", async () => {
+Deno.test("reconcile() keeps what is open when something new cannot be opened", async () => {
   const { sockets, opener } = await wired([LAN0]);
   const before = [...opener.open];
   opener.refuse = "lan1/packets";
@@ -157,7 +157,7 @@ Deno.test("adapt() keeps what is open when something new can't be opened", async
   strictEqual(sockets.deliver(GATEWAY0, BYTES, { kind: "broadcast", port: 68 }), true);
 });
 
-Deno.test("closing the wires closes every socket", async () => {
+Deno.test("close() closes every socket", async () => {
   const { sockets, opener } = await wired([LAN0, LAN1, LO]);
   strictEqual(opener.open.size, 11);
   sockets.close();
