@@ -1,7 +1,7 @@
 /** Admission control: rate limits per interface and client, and a limit on open transactions per circuit. */
 
 import { toHex } from "../../src/bytes/hex.ts";
-import { readRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
+import { type OptionScan, readRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
 import type { ForwardInterface, ForwardLimits } from "./config.ts";
 import { FORWARD } from "./limits.ts";
 import { RateLimit } from "./rate_limit.ts";
@@ -48,9 +48,9 @@ export class Admission {
 }
 
 /** The circuit of a message: the interface, or the switch port named by a trusted device (RFC 3046 §3.1). */
-export function circuitOf(from: ForwardInterface, bytes: Uint8Array): string {
+export function circuitOf(from: ForwardInterface, bytes: Uint8Array, options: OptionScan): string {
   if (!from.trusted) return from.name;
-  const information = readRelayAgentInformation(bytes);
+  const information = readRelayAgentInformation(bytes, options);
   const circuitId = information.kind === "present" ? information.value.circuitId : undefined;
   return circuitId === undefined ? from.name : `${from.name}/${toHex(circuitId)}`;
 }

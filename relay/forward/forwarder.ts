@@ -7,6 +7,7 @@
 
 import { AT } from "../../src/dhcp/layout.ts";
 import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { type OptionScan, scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { GRADES } from "../select/evidence.ts";
 import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
@@ -14,7 +15,7 @@ import { Admission, circuitOf } from "./admission.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ExpiringMap } from "./expiring_map.ts";
-import { type Glance, glanceAt, readUint32 } from "./header.ts";
+import { readUint32 } from "./header.ts";
 import { clientKey, transactionKey } from "./transaction_key.ts";
 import { FORWARD } from "./limits.ts";
 import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./reply.ts";
@@ -120,31 +121,31 @@ export class Forwarder {
     const client = clientKey(bytes, link);
     if (!this.#admission.admitsClient(client, nowMs)) return [drop(link, "requestClientRate")];
 
-    const glance = glanceAt(bytes);
+    const options = scanOptions(bytes);
     const key = transactionKey(bytes, link);
     const known = this.#transactions.get(key, nowMs);
-    const retransmissions = known !== undefined && known.messageType === glance.messageType
+    const retransmissions = known !== undefined && known.messageType === options.messageType
       ? known.retransmissions + 1
       : 0;
-    const gateway = gatewayFor(entrance, bytes, glance, retransmissions);
+    const gateway = gatewayFor(entrance, bytes, options, retransmissions);
     if (gateway === undefined) return [drop(link, "requestUnsent")];
     const buffer = this.#buffers.take();
-    const relayed = relayRequest(entrance, gateway, bytes, { unicast, into: buffer });
+    const relayed = relayRequest(entrance, gateway, bytes, { options, unicast, into: buffer });
     if (typeof relayed === "string") {
       this.#buffers.release(buffer);
       return [drop(link, relayed)];
     }
 
-    const chosen = this.#selectedServer(glance);
+    const chosen = this.#selectedServer(options);
     const foreign = chosen !== UNSPECIFIED && !this.#isKnownServer(entrance, chosen);
-    const rogue = foreign && !unicast && glance.messageType === MESSAGE_TYPE.REQUEST
+    const rogue = foreign && !unicast && options.messageType === MESSAGE_TYPE.REQUEST
       ? this.#sightRogue(link, chosen, "request", nowMs)
       : [];
     // RFC 2131 §4.3.2: a DHCPREQUEST that selects another server informs the nodes, and is not answered.
-    if (foreign || !expectsAnswer(glance.messageType)) {
+    if (foreign || !expectsAnswer(options.messageType)) {
       // The datagram is sent before the buffer can be taken again.
       this.#buffers.release(buffer);
-      const nodes = this.#nodesFor(this.#preferredNode(known, glance, client, nowMs));
+      const nodes = this.#nodesFor(this.#preferredNode(known, options, client, nowMs));
       const sends = nodes.map((node): Effect => {
         this.#tracker.traffic(node).requests++;
         return { kind: "send", send: { link, gateway, node, bytes: relayed.bytes, transaction: undefined } };
@@ -153,7 +154,7 @@ export class Forwarder {
     }
 
     const transaction = known ??
-      newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes), relayed });
+      newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes, options), relayed });
     if (!this.#open(transaction)) {
       this.#buffers.release(buffer);
       return [drop(link, "requestCircuitFull")];
@@ -163,12 +164,12 @@ export class Forwarder {
     transaction.buffer = buffer;
     transaction.gateway = gateway;
     transaction.removal = relayed.removal;
-    transaction.messageType = glance.messageType;
+    transaction.messageType = options.messageType;
     transaction.retransmissions = retransmissions;
     this.#transactions.set(key, transaction, nowMs);
     const sends = retransmissions > 0
       ? this.#retransmit(transaction, nowMs)
-      : this.#firstRound(transaction, { ...glance, client }, nowMs);
+      : this.#firstRound(transaction, options, nowMs);
     if (transaction.chained) this.#releaseBuffer(transaction);
     return [...sends, { kind: "relayed", link, outcome: relayed.outcome }];
   }
@@ -183,8 +184,14 @@ export class Forwarder {
     if (typeof found === "string") return [drop(link, found)];
     if (!found.attempts.some((attempt) => attempt.node === node)) return [drop(found.link, "replyUnasked")];
 
-    const { messageType, serverIdentifier } = glanceAt(bytes);
-    const stripped = stripReply(bytes, { removal: found.removal, gateway: found.gateway, into: this.#scratch });
+    const options = scanOptions(bytes);
+    const { messageType, serverIdentifier } = options;
+    const stripped = stripReply(bytes, {
+      options,
+      removal: found.removal,
+      gateway: found.gateway,
+      into: this.#scratch,
+    });
     if (stripped === "malformed") return [drop(found.link, "replyOptions")];
     const fits = isAnswer(found.messageType, messageType);
     this.#recordAnswer(found, node, fits, nowMs);
@@ -259,13 +266,13 @@ export class Forwarder {
   }
 
   /** A new message of the client: the chosen node or the transaction's node gets it. */
-  #firstRound(transaction: Transaction, glance: Glance & { readonly client: string }, nowMs: number): Effect[] {
+  #firstRound(transaction: Transaction, options: OptionScan, nowMs: number): Effect[] {
     this.#beginRound(transaction);
-    const preferred = this.#preferredNode(transaction, glance, glance.client, nowMs);
+    const preferred = this.#preferredNode(transaction, options, transaction.client, nowMs);
     const nodes = this.#nodesFor(preferred);
     transaction.node = nodes.length === 1 ? nodes[0] as number : preferred;
     const effects = nodes.map((node) => this.#attempt(transaction, node, "requests", nowMs));
-    const trial = glance.messageType === MESSAGE_TYPE.DISCOVER ? this.#tracker.takeTrial(nowMs) : -1;
+    const trial = options.messageType === MESSAGE_TYPE.DISCOVER ? this.#tracker.takeTrial(nowMs) : -1;
     if (trial >= 0 && !nodes.includes(trial)) effects.push(this.#attempt(transaction, trial, "trials", nowMs));
     this.#schedule(transaction, nowMs);
     return effects;
@@ -334,9 +341,13 @@ export class Forwarder {
   }
 
   /** The node that a message should go to because of its transaction, server identifier or offer; -1: any. */
-  #preferredNode(transaction: Transaction | undefined, glance: Glance, client: string, nowMs: number): number {
+  #preferredNode(
+    transaction: Transaction | undefined,
+    { messageType, serverIdentifier }: OptionScan,
+    client: string,
+    nowMs: number,
+  ): number {
     if (transaction !== undefined && transaction.node >= 0) return transaction.node;
-    const { messageType, serverIdentifier } = glance;
     const named = this.#config.nodes.findIndex(({ address }) => address === serverIdentifier);
     if (named >= 0) return named;
     return messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
@@ -452,7 +463,7 @@ export class Forwarder {
   }
 
   /** The server that a DHCPREQUEST selects; absent when the client renews (RFC 2131 §4.3.2). */
-  #selectedServer({ messageType, serverIdentifier }: Glance): Ipv4 {
+  #selectedServer({ messageType, serverIdentifier }: OptionScan): Ipv4 {
     return messageType === MESSAGE_TYPE.REQUEST ? serverIdentifier : UNSPECIFIED;
   }
 

@@ -3,13 +3,13 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { SELECT } from "../select/limits.ts";
 import { NodeTracker } from "../select/tracker.ts";
 import { clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
 import type { ForwardConfig } from "./config.ts";
 import { type Effect, Forwarder } from "./forwarder.ts";
-import { glanceAt } from "./header.ts";
 import { FORWARD } from "./limits.ts";
 
 const { DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE, INFORM } = MESSAGE_TYPE;
@@ -66,11 +66,11 @@ class Scene {
     return effects.flatMap((effect) => {
       switch (effect.kind) {
         case "send": {
-          const type = names.get(glanceAt(effect.send.bytes).messageType) ?? "BOOTP";
+          const type = names.get(scanOptions(effect.send.bytes).messageType) ?? "BOOTP";
           return [`${type} → ${this.config.nodes[effect.send.node]?.id}`];
         }
         case "deliver":
-          return [`${names.get(glanceAt(effect.delivery.bytes).messageType) ?? "BOOTP"} to client`];
+          return [`${names.get(scanOptions(effect.delivery.bytes).messageType) ?? "BOOTP"} to client`];
         case "dropped":
           return [effect.outcome];
         case "rogue":

@@ -9,6 +9,7 @@ import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREQUEST } from "../../src/dhcp/message.ts";
 import {
   appendRelayAgentInformation,
+  type OptionScan,
   relayAgentInformationIn,
   removeRelayAgentInformation,
 } from "../../src/dhcp/relay_agent.ts";
@@ -52,12 +53,17 @@ export function nodeAt(config: ForwardConfig, address: Ipv4, port: number): numb
  */
 export function stripReply(
   bytes: Uint8Array,
-  { removal, gateway, into }: { readonly removal: Removal; readonly gateway: Gateway; readonly into?: Uint8Array },
+  { options, removal, gateway, into }: {
+    readonly options: OptionScan;
+    readonly removal: Removal;
+    readonly gateway: Gateway;
+    readonly into?: Uint8Array;
+  },
 ): Uint8Array | "malformed" {
   if (removal === "nothing") return bytes;
-  const stripped = removeRelayAgentInformation(bytes, into);
+  const stripped = removeRelayAgentInformation(bytes, into, options);
   if (removal === "all" || stripped === "malformed" || stripped === bytes) return stripped;
-  const value = relayAgentInformationIn(bytes);
+  const value = relayAgentInformationIn(bytes, options);
   const others = value.kind === "present" ? withoutSuffix(value.value, gateway.information) : undefined;
   if (others === undefined) return stripped;
   const kept = appendRelayAgentInformation(stripped, {

@@ -2,6 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { AT } from "../../src/dhcp/layout.ts";
 import { BROADCAST_FLAG, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { NodeTracker } from "../select/tracker.ts";
 import {
   CLIENT_MAC,
@@ -16,7 +17,7 @@ import {
 } from "../testing/messages.ts";
 import type { ForwardConfig } from "./config.ts";
 import { Forwarder } from "./forwarder.ts";
-import { byteAt, glanceAt } from "./header.ts";
+import { byteAt } from "./header.ts";
 import { relayRequest } from "./request.ts";
 
 const NODE = ip("10.99.0.12");
@@ -62,10 +63,10 @@ function deliver(
   bytes: Uint8Array,
   from = NODE,
   port = 67,
-  forwarder = asked(glanceAt(bytes).messageType === MESSAGE_TYPE.OFFER ? 1 : 3, CONFIG, {}, bytes[AT.hlen]),
+  forwarder = asked(scanOptions(bytes).messageType === MESSAGE_TYPE.OFFER ? 1 : 3, CONFIG, {}, bytes[AT.hlen]),
 ): Delivered {
   // A DHCPNAK is held because both nodes were asked: the other one agrees.
-  if (glanceAt(bytes).messageType === MESSAGE_TYPE.NAK) forwarder.reply(bytes, 0, ip("10.99.0.11"), 67, 1);
+  if (scanOptions(bytes).messageType === MESSAGE_TYPE.NAK) forwarder.reply(bytes, 0, ip("10.99.0.11"), 67, 1);
   for (const effect of forwarder.reply(bytes, 0, from, port, 1)) {
     if (effect.kind === "deliver") {
       const { outcome, node, link, destination, bytes } = effect.delivery;
@@ -179,7 +180,8 @@ const anyOption = fc.tuple(
 
 Deno.test("reply: everything but the echoed option 82 reaches the client unchanged", () => {
   fc.assert(fc.property(fc.array(anyOption, { maxLength: 10 }), fc.nat(300), (parts, padding) => {
-    const request = relayRequest(LAN0, GATEWAY0, datagram(), { unicast: false });
+    const discover = datagram();
+    const request = relayRequest(LAN0, GATEWAY0, discover, { options: scanOptions(discover), unicast: false });
     if (typeof request === "string") throw new Error(request);
     const echoed = [...request.bytes.subarray(243, 243 + 2 + byteAt(request.bytes, 244))];
     const options = parts.flat();

@@ -5,10 +5,14 @@
 
 import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREPLY } from "../../src/dhcp/message.ts";
-import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
+import {
+  appendRelayAgentInformation,
+  type OptionScan,
+  removeRelayAgentInformation,
+} from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, prefixContains, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface, type Gateway, HOPS_LIMIT } from "./config.ts";
-import { byteAt, type Glance, type HeaderFault, headerFault, readUint32 } from "./header.ts";
+import { byteAt, type HeaderFault, headerFault, readUint32 } from "./header.ts";
 import { FORWARD } from "./limits.ts";
 import type { DropReason, Outcome } from "./outcomes.ts";
 
@@ -53,11 +57,11 @@ export function requestFault(config: ForwardConfig, from: ForwardInterface, byte
 export function gatewayFor(
   { gateways }: ForwardInterface,
   bytes: Uint8Array,
-  glance: Glance,
+  { requestedAddress }: OptionScan,
   retransmissions: number,
 ): Gateway | undefined {
   if (gateways.length === 1) return gateways[0];
-  const address = readUint32(bytes, AT.ciaddr) || glance.requestedAddress;
+  const address = readUint32(bytes, AT.ciaddr) || requestedAddress;
   const own = address === UNSPECIFIED ? undefined : gateways.find((gateway) => isBehind(gateway, address));
   return own ?? gateways[Math.floor(retransmissions / FORWARD.retransmissionsPerGateway) % gateways.length];
 }
@@ -74,15 +78,19 @@ export function relayRequest(
   from: ForwardInterface,
   gateway: Gateway,
   bytes: Uint8Array,
-  { unicast, into }: { readonly unicast: boolean; readonly into?: Uint8Array },
+  { options, unicast, into }: {
+    readonly options: OptionScan;
+    readonly unicast: boolean;
+    readonly into?: Uint8Array;
+  },
 ): Relayed | DropReason {
   const hops = byteAt(bytes, AT.hops) + 1;
   const giaddr = readUint32(bytes, AT.giaddr);
   // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 are kept.
-  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr, into });
-  const header = { hops, giaddr: gateway.giaddr, into };
+  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr, into, options });
+  const header = { hops, giaddr: gateway.giaddr, into, options };
   const information = unicast ? gateway.information.unicast : gateway.information.broadcast;
-  const patched = appendRelayAgentInformation(bytes, { ...header, information });
+  const patched = appendRelayAgentInformation(bytes, { ...header, information }, options);
   switch (patched) {
     case "malformed":
       return "requestOptions";
@@ -100,6 +108,7 @@ interface Patch {
   readonly giaddr: Ipv4;
   readonly into: Uint8Array | undefined;
   readonly information: Uint8Array;
+  readonly options: OptionScan;
 }
 
 /** A trusted device has added option 82 already. */
@@ -109,17 +118,19 @@ function applyPolicy({ option82 }: ForwardInterface, bytes: Uint8Array, patch: P
   if (option82 === "forward") return patchHeader("relayedKeepingInformation", bytes, patch);
   const [base, outcome, removal] = option82 === "append"
     ? [bytes, "relayedAppendingInformation", "appended"] as const
-    : [removeRelayAgentInformation(bytes), "relayedReplacingInformation", "all"] as const;
+    : [removeRelayAgentInformation(bytes, undefined, patch.options), "relayedReplacingInformation", "all"] as const;
   if (base === "malformed") return "requestOptions";
-  const patched = appendRelayAgentInformation(base, { ...patch, join: option82 === "append" });
+  // Without its option 82 the message is another datagram, to be scanned again.
+  const options = base === bytes ? patch.options : undefined;
+  const patched = appendRelayAgentInformation(base, { ...patch, join: option82 === "append" }, options);
   if (patched === "tooLong") return patchHeader("relayedKeepingInformation", bytes, patch);
   return typeof patched === "string" ? "requestOptions" : { outcome, bytes: patched, removal, chained: false };
 }
 
 /** Relays a copy in which only the header changes. RFC 1542 §4.1.1: one more hop. */
 function patchHeader(outcome: Outcome, bytes: Uint8Array, patch: Omit<Patch, "information">): Relayed | DropReason {
-  const { hops, giaddr, into } = patch;
-  const patched = appendRelayAgentInformation(bytes, { hops, giaddr, into, bytesMax: DATAGRAM_BYTES_MAX });
+  const { hops, giaddr, into, options } = patch;
+  const patched = appendRelayAgentInformation(bytes, { hops, giaddr, into, bytesMax: DATAGRAM_BYTES_MAX }, options);
   if (typeof patched === "string") return "requestOptions";
   return { outcome, bytes: patched, removal: "nothing", chained: outcome === "relayedChained" };
 }

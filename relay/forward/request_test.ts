@@ -2,10 +2,11 @@ import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/st
 import fc from "fast-check";
 import { decode } from "../../src/dhcp/decode.ts";
 import { AT } from "../../src/dhcp/layout.ts";
+import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { clientInterface, CONFIG, datagram, type DatagramFields, ip, LAN0, LAN1 } from "../testing/messages.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "./config.ts";
 import { HOPS_LIMIT } from "./config.ts";
-import { glanceAt, readUint32 } from "./header.ts";
+import { readUint32 } from "./header.ts";
 import { gatewayFor, relayRequest, requestFault } from "./request.ts";
 
 const LAN0_OPTION_82 = [
@@ -27,7 +28,7 @@ function relay(
 ): { outcome: string; bytes?: Uint8Array } {
   const fault = requestFault(config, on, bytes);
   if (fault !== undefined) return { outcome: fault };
-  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, { unicast });
+  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, { options: scanOptions(bytes), unicast });
   return typeof result === "string" ? { outcome: result } : { outcome: result.outcome, bytes: result.bytes };
 }
 
@@ -129,7 +130,7 @@ Deno.test("request: an interface with two subnets: the client's own, the request
   const lan = clientInterface("lan0", ["10.77.0.1", "10.78.0.1"]);
   const giaddr = (fields: DatagramFields, retransmissions: number) => {
     const bytes = datagram(fields);
-    return gatewayFor(lan, bytes, glanceAt(bytes), retransmissions)?.giaddr;
+    return gatewayFor(lan, bytes, scanOptions(bytes), retransmissions)?.giaddr;
   };
   const [primary, secondary] = [ip("10.77.0.1"), ip("10.78.0.1")];
   deepStrictEqual([0, 1, 2, 3, 4, 5, 6].map((retransmissions) => giaddr({}, retransmissions)), [
