@@ -1,6 +1,6 @@
 /**
- * relay.yaml: its schema and how its values must relate. What the machine's interfaces add (addresses, hardware
- * addresses) is looked up by whoever starts the relay.
+ * relay.yaml: its schema and how its values must relate. `resolve.ts` adds what comes from the machine's interfaces
+ * (addresses, hardware addresses).
  */
 
 import type { z } from "zod";
@@ -18,13 +18,13 @@ import { type ForwardLimits, type Option82Policy, OPTION_82_POLICIES, type Rate 
 /** A client-facing interface. */
 export interface RelayInterface {
   readonly name: string;
-  /** The `giaddr` it puts in; undefined: the interface's first IPv4 address. */
+  /** Its `giaddr`; undefined: the interface's first IPv4 address. */
   readonly address?: Ipv4;
-  /** Those of its other subnets; undefined: the interface's other IPv4 addresses. */
+  /** The `giaddr`s of its other subnets; undefined: the interface's other IPv4 addresses. */
   readonly secondary?: readonly Ipv4[];
-  /** Whether packets may come with giaddr or option 82 already in them (RFC 3046 §2.1.1). */
+  /** Whether requests may already carry giaddr or option 82 (RFC 3046 §2.1.1). */
   readonly trusted: boolean;
-  /** What to do with option 82 that is in them. */
+  /** What to do with an option 82 that a request already carries. */
   readonly option82: Option82Policy;
   /** RFC 3046 §3.1; undefined: the interface's name. */
   readonly circuitId?: Uint8Array;
@@ -32,30 +32,30 @@ export interface RelayInterface {
   readonly remoteId?: Uint8Array;
   /** RFC 3993; undefined: none. */
   readonly subscriberId?: Uint8Array;
-  /** DHCP servers on the link that are no rogues. */
+  /** Legitimate DHCP servers on the link. */
   readonly knownServers: readonly Ipv4[];
 }
 
-/** A node that requests may be forwarded to. */
+/** A node that requests are forwarded to. */
 export interface RelayNode {
   readonly id: number;
   readonly address: Ipv4;
   readonly port: number;
-  /** The URL that answers 200 while the node can serve. */
+  /** Answers 200 while the node can serve. */
   readonly health: string;
-  /** What its round-trip time is divided by when nodes are compared. */
+  /** Divisor of its round-trip time when nodes are compared. */
   readonly weight: number;
-  /** Where it stands; nodes of the relay's own site go first. */
+  /** Its site; nodes of the relay's own site are preferred. */
   readonly site?: string;
 }
 
-/** Everything relay.yaml says, defaults filled in. */
+/** The contents of relay.yaml, defaults filled in. */
 export interface RelayConfig {
   readonly relay: {
-    /** Where the relay stands. */
+    /** The relay's site. */
     readonly site?: string;
     readonly interfaces: readonly RelayInterface[];
-    /** Requests that passed more relays than this are dropped. */
+    /** Requests with more hops than this are dropped. */
     readonly hopsMax: number;
     /** RFC 3046 §3.2; undefined: the interface's hardware address. */
     readonly remoteId?: Uint8Array;
@@ -66,9 +66,9 @@ export interface RelayConfig {
     readonly linkSelection: boolean;
     /** Add the server identifier override sub-option (RFC 5107), so that renewals come back through the relay. */
     readonly serverIdentifierOverride: boolean;
-    /** Where clients and nodes send to the relay. */
+    /** UDP port of the relay. */
     readonly port: number;
-    /** Where clients listen. */
+    /** UDP port of clients. */
     readonly clientPort: number;
   };
   readonly nodes: readonly RelayNode[];
@@ -77,7 +77,7 @@ export interface RelayConfig {
   readonly log: LogConfig;
 }
 
-/** RFC 1542 §4.1.1: never above 16; the default should be 4. */
+/** RFC 1542 §4.1.1: at most 16, default 4. */
 export const HOPS_MAX_DEFAULT = 4;
 const HOPS_LIMIT = 16;
 
@@ -85,10 +85,10 @@ export const HTTP_PORT_DEFAULT = 8068;
 const NODE_HTTP_PORT_DEFAULT = 8067;
 const NODES_MAX = 255;
 
-/** RFC 3046 §2.0: all sub-options together have 255 octets; four of these and those of fixed size fit. */
+/** RFC 3046 §2.0: all sub-options together have at most 255 octets: four of these and the fixed-size ones. */
 const AGENT_ID_OCTETS_MAX = 56;
 
-/** Generous: a boot storm of a thousand clients passes, and so does all that a relay can forward. */
+/** Generous: a boot storm of a thousand clients passes, and any rate that the relay can forward. */
 export const LIMITS_DEFAULT: ForwardLimits = {
   client: { perSecond: 10, burst: 30 },
   interface: { perSecond: 50_000, burst: 50_000 },
@@ -99,7 +99,7 @@ assert(
   4 * (2 + AGENT_ID_OCTETS_MAX) + 2 * (2 + 4) + (2 + 1) <= 255,
   "RFC 3046 §2.0: the length of option 82 is one octet",
 );
-assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients passes");
+assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients must pass");
 
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
 const NODE_ADDRESS = hostAddress();
@@ -134,7 +134,7 @@ const interfaceSchema = mapping({
   ...defined({ address, secondary, circuitId, remoteId, subscriberId }),
 }));
 
-/** So many per second, and so many at once. */
+/** A rate and its burst. */
 function rate(fallback: Rate): Field<Rate> {
   return mapping({
     perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).default(fallback.perSecond),
@@ -196,7 +196,7 @@ export function checkRelay(root: unknown, report: Report): void {
     {
       key: "circuitId",
       read: ({ circuitId }) => readOnly(CIRCUIT_ID, circuitId)?.join("."),
-      remedy: "nodes tell interfaces apart by it, so give each its own",
+      remedy: "nodes tell interfaces apart by it; give each interface its own",
     },
   ]);
   checkTrust(interfaces, report);
@@ -216,7 +216,7 @@ export function checkRelay(root: unknown, report: Report): void {
   checkProbe(asMapping(file.probe), report);
 }
 
-/** Without trust option 82 is dropped, whatever the policy would be. */
+/** On untrusted interfaces requests with option 82 are dropped, whatever the policy. */
 function checkTrust(interfaces: unknown, report: Report): void {
   for (const [index, entry] of asList(interfaces).entries()) {
     const { trusted, option82 } = asMapping(entry);
@@ -229,12 +229,14 @@ function checkTrust(interfaces: unknown, report: Report): void {
   }
 }
 
-/** A site that no node is in is a slip of the pen, or a preference that can't do anything. */
+/** A relay site without nodes is a typing error, or a preference without effect. */
 function checkSites(file: Mapping, report: Report): void {
   const own = readOnly(SITE, asMapping(file.relay).site);
   if (own === undefined) return;
   const sites = asList(file.nodes).map((node) => readOnly(SITE, asMapping(node).site));
-  if (!sites.includes(own)) report(["relay", "site"], "is the site of no node; give it to one, or remove it here");
+  if (!sites.includes(own)) {
+    report(["relay", "site"], "is not the site of any node; set it on a node, or remove it here");
+  }
 }
 
 function checkProbe(probe: Mapping, report: Report): void {
@@ -252,10 +254,10 @@ function formatMs(ms: number): string {
   return ms % 1000 === 0 ? formatSeconds(ms / 1000) : `${ms}ms`;
 }
 
-/** A key whose values have to differ between the entries of a list. */
+/** A key whose values must be unique within a list. */
 interface UniqueKey {
   readonly key: string;
-  /** What is compared; undefined: nothing. */
+  /** The value to compare; undefined: skipped. */
   readonly read: (entry: Mapping) => string | number | undefined;
   readonly remedy: string;
 }

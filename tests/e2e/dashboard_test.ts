@@ -187,7 +187,7 @@ e2e(
 
       const relay = await open(browser, site.relayUrl, 1_280, false);
       await says(relay.page, "verdict", /Requests go to node \d/);
-      await says(relay.page, "nodes", /127\.99\.0\.11\s+good[^]*127\.99\.0\.13\s+good/);
+      await says(relay.page, "nodes", /127\.99\.0\.11\s+healthy[^]*127\.99\.0\.13\s+healthy/);
       const phone = await open(browser, site.url(1), 390, true);
       await says(phone.page, "verdict", /3 of 3 nodes serve/);
 
