@@ -1,6 +1,7 @@
 /** The commands as a user gives them: processes that ask a running node. */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import denoJson from "../../deno.json" with { type: "json" };
 import { completion, SHELLS } from "../../src/cli/completion.ts";
 import { withNode } from "../testing/running.ts";
 import { COMMANDS, PROGRAM } from "./commands.ts";
@@ -204,4 +205,52 @@ Deno.test("completion: the scripts parse, and bash completes commands, groups an
   deepStrictEqual((await complete("config", "pu"))[0], "push");
   deepStrictEqual(await complete("leases", "--host"), ["--hostname"]);
   deepStrictEqual(await complete("config", "push", "x.yaml", "--ur"), ["--url"]);
+});
+
+Deno.test("init: on a terminal it asks, with the permissions of the program, refuses bad answers, and can be cancelled", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-init-" });
+  const files = `--output ${folder}/node.yaml --key ${folder}/key --state ${folder}/state`;
+  const permissions = denoJson.tasks.node.command.split(/\s+/).slice(2, -1).join(" ");
+  const flags = "--address 10.99.0.12 --nodes 1=10.99.0.12 --pool 10.1.0.10-10.1.0.99 --router 10.1.0.1 --dns 10.1.0.1";
+  /** Types each text after the prompt that it answers has been shown. */
+  const type = async (answers: readonly (readonly [prompt: string, keys: string])[]) => {
+    const command = `stty rows 40 cols 200; ${Deno.execPath()} run ${permissions} ${MAIN} init ${files} ${flags}`;
+    const child = new Deno.Command("script", {
+      args: ["--quiet", "--return", "--flush", "--command", command, "/dev/null"],
+      env: { TERM: "xterm", NO_COLOR: "1" },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    let shown = "";
+    let next = 0;
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      shown += text;
+      const [prompt, keys] = answers[next] ?? [];
+      if (prompt === undefined || !shown.includes(prompt)) continue;
+      shown = "";
+      next++;
+      await writer.write(new TextEncoder().encode(keys));
+    }
+    return { code: (await child.status).code, shown };
+  };
+  const clear = "\u0015";
+  try {
+    const cancelled = await type([["Network of the clients", "\u0003"]]);
+    strictEqual(cancelled.code, 130, cancelled.shown);
+    match(cancelled.shown, /Cancelled: nothing was written/);
+    const made = await type([
+      ["Network of the clients", `${clear}10.1.0.0/33\r`],
+      ['"10.1.0.0/33" is not a network', `${clear}10.1.0.0/24\r`],
+      ["Domain name", "example.net\r"],
+      ["How long a lease lasts", "\r"],
+    ]);
+    strictEqual(made.code, 0, made.shown);
+    const text = await Deno.readTextFile(`${folder}/node.yaml`);
+    match(text, /subnet: 10\.1\.0\.0\/24\n/);
+    match(text, /domain-name: "example\.net"/);
+    match(text, /leaseTime: 1h\n/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

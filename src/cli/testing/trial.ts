@@ -17,7 +17,7 @@ export const CONFINED: Outcomes = {
   open: "done",
   shell: "NotCapable",
   library: "NotCapable",
-  environment: "NotCapable",
+  environment: "hidden",
 };
 
 /** `rereads` is what `confine()` gets. `compiled`: as an executable, as `deno task compile` makes them. */
@@ -45,6 +45,7 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
   return `
     import { confine } from "./confine.ts";
     const outcome = (action) => { try { action(); return "done"; } catch (error) { return error.name; } };
+    const visible = (variable) => { try { return Deno.env.get(variable) !== undefined; } catch { return false; } };
     const own = ${program === "node" ? `Deno.openSync(${JSON.stringify(`${folder}/own`)}, ${OPEN})` : "Deno.stderr"};
     confine(${JSON.stringify(rereads)});
     console.log(JSON.stringify({
@@ -56,7 +57,7 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
       shell: outcome(() => new Deno.Command("sh", { args: ["-c", "true"] }).outputSync()),
       library: outcome(() => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {})),
       ping: outcome(() => new Deno.Command("ping", { args: ["-V"], stdout: "null" }).outputSync()),
-      environment: outcome(() => Deno.env.get("HOME")),
+      environment: visible("HOME") ? "visible" : "hidden",
     }));`;
 }
 
