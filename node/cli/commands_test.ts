@@ -205,6 +205,8 @@ Deno.test("completion: the scripts parse, and bash completes commands, groups an
   deepStrictEqual((await complete("config", "pu"))[0], "push");
   deepStrictEqual(await complete("leases", "--host"), ["--hostname"]);
   deepStrictEqual(await complete("config", "push", "x.yaml", "--ur"), ["--url"]);
+  deepStrictEqual((await complete("members", "")).slice(0, 2).sort(), ["--config", "--help"], "options of a command …");
+  deepStrictEqual((await complete("members", "a"))[0], "add", "… that is a group, too, and its second words");
 });
 
 Deno.test("init: on a terminal it asks, with the permissions of the program, refuses bad answers, and can be cancelled", async () => {
@@ -253,4 +255,18 @@ Deno.test("init: on a terminal it asks, with the permissions of the program, ref
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("completion: no case of the bash script and no line of the fish script is there twice", () => {
+  const program = { ...PROGRAM, commands: COMMANDS, running: ["--config"] };
+  const [outer = "", inner = ""] = completion("bash", program).split('case "${command%% *}" in');
+  for (const cases of [outer, inner]) {
+    const labels = cases.match(/^ +"[^"]*"(?=\))/gm) ?? [];
+    ok(labels.length > 10);
+    deepStrictEqual(labels, [...new Set(labels)]);
+  }
+  const lines = completion("fish", program).trim().split("\n");
+  deepStrictEqual(lines, [...new Set(lines)]);
+  const firsts = lines.flatMap((line) => / -n 'not .*' -a (\S+)/.exec(line)?.[1] ?? []);
+  deepStrictEqual(firsts, [...new Set(firsts)]);
 });

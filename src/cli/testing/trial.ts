@@ -57,12 +57,18 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
       shell: outcome(() => new Deno.Command("sh", { args: ["-c", "true"] }).outputSync()),
       library: outcome(() => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {})),
       ping: outcome(() => new Deno.Command("ping", { args: ["-V"], stdout: "null" }).outputSync()),
-      environment: visible("HOME") ? "visible" : "hidden",
+      environment: visible("CONFINE_CANARY") ? "visible" : "hidden",
     }));`;
 }
 
 async function output(command: string, ...args: string[]): Promise<string> {
-  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+  const child = new Deno.Command(command, {
+    args,
+    env: { CONFINE_CANARY: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
   const { success, stdout, stderr } = await child.output();
   if (!success) throw new Error(`${command} ${args[0] ?? ""}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
