@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console -- a command line speaks on the console
 /**
- * Puts the files of the dashboards into modules, so that the executables carry them and need no permission to read them.
+ * Puts the files of the dashboards into modules, so that the executables carry them and need no permission to read
+ * them.
  *
  * usage: deno run -A scripts/embed.ts      after a change of a dashboard; a test says when it was forgotten
  */

@@ -3,6 +3,7 @@
  * to do; what it needs of the other nodes is the cluster's business.
  */
 
+import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
 import { parseSource } from "../../src/config/source.ts";
@@ -91,15 +92,9 @@ export class Operations {
     const { revision = 0 } = read;
     const warnings = this.#losses(read);
     if (!Number.isSafeInteger(revision) || revision < 0) return refused("revision must be a whole number, or left out");
-    const { member } = this.#node.parts;
-    const now = readClocks();
-    return await new Promise((resolve) =>
-      member.push(
-        { text: JSON.stringify(read), revision, checkOnly },
-        now,
-        (result) => resolve(result.ok ? { ...result, warnings } : result),
-      )
-    );
+    const request = { text: JSON.stringify(read), revision, checkOnly };
+    const result = await this.#node.command<"push">({ kind: "push", request });
+    return result.ok ? { ...result, warnings } : result;
   }
 
   /** What is served now and would not be any more, where somebody may miss it: it may have been left out by mistake. */
@@ -179,7 +174,7 @@ export class Operations {
   async release(text: string): Promise<Result> {
     const address = parseIpv4(text);
     if (address === undefined) return refused(`"${text}" is not an IPv4 address`);
-    const { member, service } = this.#node.parts;
+    const { service } = this.#node.parts;
     const slot = service.table.get(address);
     const now = readClocks();
     if (slot.state !== "bound" || slot.client === undefined || slot.lockedUntil <= now.wallMs) {
@@ -189,12 +184,13 @@ export class Operations {
     const { client } = slot;
     const unwritable = this.#unwritable();
     if (unwritable !== undefined) return unavailable(unwritable);
-    const result = await withinPatience<Result>((resolve) => {
-      const request = { kind: "released", address, client, restMs: 0, detail } as const;
-      const ended = member.end(request, now, () => resolve({ ok: true }));
-      this.#node.flush();
-      if (!ended) resolve(unavailable("this node's clock or slots don't allow it now: try again, or on another node"));
-    }, unavailable("it was not written down in time: /readyz tells why"));
+    const request = { kind: "released", address, client, restMs: 0, detail } as const;
+    const ended = await withinPatience<boolean | "late">(this.#node.command<"end">({ kind: "end", request }), "late");
+    const result: Result = ended === "late"
+      ? unavailable("it was not written down in time: /readyz tells why")
+      : ended
+      ? { ok: true }
+      : unavailable("this node's clock or slots don't allow it now: try again, or on another node");
     if (result.ok) this.#note(`the lease of ${text} is ended`);
     return result;
   }
@@ -219,14 +215,14 @@ export class Operations {
     if (leader !== undefined && leader > this.#node.config.node.id) {
       return refused(`node ${leader} leads, and the highest id wins: give the command there, or drain it`);
     }
-    return member.forceElection(readClocks())
+    return this.#node.operate((member, now) => member.forceElection(now))
       ? { ok: true }
       : unavailable("this node can't lead now: /readyz says why; give the command on another node");
   }
 
   /** Leaves leading to others for a while. */
   stepDown(): Result {
-    this.#node.parts.member.stepDown(readClocks());
+    this.#node.operate((member, now) => member.stepDown(now));
     return { ok: true };
   }
 
@@ -242,10 +238,10 @@ export class Operations {
     }
     const added = change.kind === "add" ? await this.#newcomer(change.id, change.address) : undefined;
     if (typeof added === "string") return refused(added);
-    const result = member.change(
-      added === undefined ? { kind: "remove", id: change.id } : { kind: "add", member: added },
-      readClocks(),
-    );
+    const asked = added === undefined
+      ? { kind: "remove", id: change.id } as const
+      : { kind: "add", member: added } as const;
+    const result = this.#node.operate((member, now) => member.change(asked, now));
     if (result.ok) {
       const what = change.kind === "add"
         ? `node ${change.id} (${change.address}) is added`
@@ -327,17 +323,17 @@ export class Operations {
     }
   }
 
-  #propose(address: Ipv4, client: ClientKey, leaseMs: number, detail: LeaseDetail): Promise<string | undefined> {
-    return withinPatience((resolve: (reason: string | undefined) => void) => {
-      const xid = Math.floor(Math.random() * 2 ** 32);
-      const proposal = { address, client, xid, leaseMs: Math.floor(leaseMs), detail };
-      this.#node.parts.member.propose(
-        proposal,
-        readClocks(),
-        (outcome) => resolve(outcome.committed ? undefined : outcome.reason),
-      );
-      this.#node.flush();
-    }, "timeout");
+  async #propose(
+    address: Ipv4,
+    client: ClientKey,
+    leaseMs: number,
+    detail: LeaseDetail,
+  ): Promise<string | undefined> {
+    const xid = Math.floor(Math.random() * 2 ** 32);
+    const proposal = { address, client, xid, leaseMs: Math.floor(leaseMs), detail };
+    const late = { committed: false, reason: "timeout" } as const;
+    const decision = await withinPatience<Decision>(this.#node.command<"propose">({ kind: "propose", proposal }), late);
+    return decision.committed ? undefined : decision.reason;
   }
 
   async #change(edit: (service: Service) => string | undefined): Promise<Result<{ revision: number }>> {
@@ -402,14 +398,12 @@ function readService(given: unknown): Service | string {
 /** How long a command waits for a disk or for other nodes: three proposals one after the other. */
 const PATIENCE_MS = 10_000;
 
-/** What `start` resolves with, or `late` when that takes too long: a disk that hangs calls nobody back. */
-async function withinPatience<T>(start: (resolve: (value: T) => void) => void, latest: T): Promise<T> {
+/** What a command resolves with, or `late` when that takes too long: a disk that hangs completes nothing. */
+async function withinPatience<T>(result: Promise<T>, late: T): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<T>((resolve) => timer = setTimeout(() => resolve(late), PATIENCE_MS));
   try {
-    return await new Promise<T>((resolve) => {
-      timer = setTimeout(() => resolve(latest), PATIENCE_MS);
-      start(resolve);
-    });
+    return await Promise.race([result, patience]);
   } finally {
     clearTimeout(timer);
   }

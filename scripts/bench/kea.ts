@@ -7,7 +7,7 @@ import { until } from "../../tests/e2e/lab/wait.ts";
 const READY_MS = 15_000;
 
 /** What it serves. */
-export interface KeaOptions {
+interface KeaOptions {
   readonly subnet: string;
   readonly pool: { readonly first: string; readonly last: string };
   /** Of its own, as each start begins with no leases. */

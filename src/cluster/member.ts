@@ -6,6 +6,7 @@
  * Decides only the order in which the parts hear of things; each decision is one part's own (see README.md).
  */
 
+import { quorumOf } from "../lease/agreement/quorum.ts";
 import type { ClientKey } from "../lease/agreement/client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "../lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../lease/agreement/limits.ts";
@@ -24,6 +25,7 @@ import {
 import { Election, type ElectionNotice, type Role } from "./leadership/election.ts";
 import { VOTE_FACT } from "./leadership/vote.ts";
 import type { DiskIdentity } from "./sync/disk_identity.ts";
+import { CLUSTER_LIMITS } from "./limits.ts";
 import { NakQuorum } from "./replication/nak_quorum.ts";
 import {
   type ChangeResult,
@@ -128,6 +130,16 @@ type PeerFacts =
   & Pick<LeaseBatch, "ready" | "synced" | "settled" | "revision" | "free" | "seen">
   & { readonly incarnation: number; readonly first: number };
 
+/** Messages that change nothing a tick decides on; heartbeats do so by what they say. */
+const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
+  "leaseBatch",
+  "leaseAck",
+  "retransmit",
+  "timeProbe",
+  "slotQuery",
+  "slotAnswer",
+]);
+
 /** One member. */
 export class Member {
   readonly #options: MemberOptions;
@@ -146,7 +158,8 @@ export class Member {
   readonly #leadership: Leadership;
   #election: Election;
 
-  constructor(options: MemberOptions) {
+  constructor(given: MemberOptions) {
+    const options = { ...given, ports: this.#watched(given.ports) };
     this.#options = options;
     const { self, facts, table, clock, identity, ports, now } = options;
     const notice = (notice: MemberNotice) => ports.notice(notice);
@@ -255,6 +268,9 @@ export class Member {
 
   /** As of the last tick, for the heartbeats. */
   #ready = false;
+  /** Something happened on which a part decides at its next tick. */
+  #due = true;
+  #tickedMs = 0;
 
   get role(): Role | "standalone" {
     return this.#alone ? "standalone" : this.#leadership.role;
@@ -348,7 +364,7 @@ export class Member {
     const fault = this.#options.clock.fault(now);
     // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
     const present = this.#failures.live(now);
-    const isMinority = 2 * present.length <= this.#membership.ids.length;
+    const isMinority = present.length < quorumOf(this.#membership.ids.length);
     if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
@@ -387,21 +403,24 @@ export class Member {
 
   /** A client wanted an address of these pools and this node has none left: its leader hears of it. */
   want(pools: Iterable<number>): void {
-    for (const pool of pools) this.#holder.want(pool);
+    for (const pool of pools) this.#due = this.#holder.want(pool) || this.#due;
   }
 
   /** The `service` section of the local file, valid, at the start and after each change. */
   offer(configuration: Configuration): void {
     this.#configs.offer(configuration);
+    this.#due = true;
   }
 
   /** Has every member check a configuration, and serves it if nobody objects; see `config_push.ts`. */
   push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
     this.#pushes.push(request, now, done);
+    this.#due = true;
   }
 
   /** Adds or removes a member, on the leader. */
   change(change: MembershipChange, now: Instant): ChangeResult {
+    this.#due = true;
     const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasQuorum(now));
     return this.#membership.change(change, { leads, term: this.term, lacking: this.#lacking(now) });
   }
@@ -409,20 +428,37 @@ export class Member {
   /** Operator's command: leave leading to others for a while. */
   stepDown(now: Instant): void {
     this.#election.stepDown(now);
+    this.#due = true;
   }
 
   /** Operator's command: elect anew. False when this node can't lead. */
   forceElection(now: Instant): boolean {
+    this.#due = true;
     return this.#election.forceElection(now);
   }
 
-  /** Sends what was proposed; to be called at the end of every burst of input, and a millisecond later while {@link unsent}. */
+  /** Sends what was proposed, in one batch per millisecond. To be called at the end of every burst of input. */
   flush(now: Instant): void {
     this.#replica.flush(now);
   }
 
-  /** Lets time pass: at least every 20 ms. */
+  /** Monotonic time at which {@link tick} or {@link flush} has something to do; not after `now` when one has already. */
+  nextDeadline(now: Instant): number {
+    if (this.#due) return now.monotonicMs;
+    const ticking = Math.min(
+      this.#failures.nextDeadline,
+      this.#election.nextDeadline(now),
+      this.#status.nextDeadline,
+      this.#replica.nextDeadline,
+      this.#tickedMs + CLUSTER_LIMITS.housekeepingMs,
+    );
+    return Math.min(Math.max(ticking, this.#tickedMs + CLUSTER_LIMITS.tickMinMs), this.#replica.flushDeadline);
+  }
+
+  /** Runs what is due. */
   tick(now: Instant): void {
+    this.#due = false;
+    this.#tickedMs = now.monotonicMs;
     const membership = this.#membership;
     this.#failures.tick(now);
     const present = this.#failures.live(now);
@@ -445,6 +481,7 @@ export class Member {
   receive(envelope: Envelope, message: ClusterMessage, now: Instant): void {
     const { from, incarnation } = envelope;
     const membership = this.#membership;
+    this.#due ||= !TICKLESS.has(message.type) || !this.#failures.isLive(from, now);
     if (from === this.#options.self) return void this.#failures.heard(from, incarnation, now);
     // Who is no member yet may have been told of by a later membership than this node's.
     if (message.type === "membership") return membership.receive(message, !this.synced);
@@ -499,9 +536,25 @@ export class Member {
     // A batch that is due says these; the others say nothing of them.
     const free = batch.free.length > 0 || !same ? batch.free : before.free;
     const seen = batch.seen.length > 0 || !same ? batch.seen : before.seen;
+    this.#due ||= !same || before.ready !== ready || before.synced !== synced || before.settled !== settled ||
+      before.revision !== revision;
     this.#peers.set(from, { ready, synced, settled, revision, free, seen, incarnation, first });
     this.#configs.heard(from, revision);
     this.#membership.heard(from, batch);
+  }
+
+  /** Facts that became durable (a vote, a configuration, complete slots) are something to decide on. */
+  #watched(ports: MemberPorts): MemberPorts {
+    return {
+      ...bound(ports),
+      notice: (notice) => ports.notice(notice),
+      members: (members) => ports.members(members),
+      persist: (writes, durable) =>
+        ports.persist(writes, (at) => {
+          durable(at);
+          if (writes.facts !== undefined && writes.facts.length > 0) this.#due = true;
+        }),
+    };
   }
 
   #newElection(stored: string | undefined): Election {

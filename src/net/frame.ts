@@ -36,7 +36,7 @@ const TIME_TO_LIVE = 64;
 assert(FRAME_HEADER_OCTETS === 42, "Ethernet II, IPv4 without options and UDP have 42 octets of headers");
 
 /** Why a frame was not a sound UDP datagram. */
-export type FrameError =
+type FrameError =
   | "truncated"
   | "not IPv4"
   | "IPv4 header length"

@@ -11,7 +11,7 @@ import type { PacketSocket } from "./packet.ts";
 import { SocketError, type UdpOptions, type UdpSocket } from "./udp.ts";
 
 /** Which implementation sockets get; with a fallback, why, in a few words for the log. */
-export type SocketImplementation =
+type SocketImplementation =
   | { readonly kind: "linux" }
   | { readonly kind: "dgram"; readonly reason: string };
 

@@ -25,7 +25,7 @@ import {
 } from "../../src/dhcp/relay_agent.ts";
 
 /** What a run saw. A run in which nothing decoded, or no kind of error occurred, has tested nothing. */
-export interface FuzzResult {
+interface FuzzResult {
   readonly decoded: number;
   readonly overloaded: number;
   readonly omitting: number;
@@ -33,7 +33,7 @@ export interface FuzzResult {
 }
 
 /** A run is its seed and how many datagrams; `first` skips to one of them. */
-export interface FuzzRun {
+interface FuzzRun {
   readonly seed: number;
   readonly count: number;
   readonly first?: number;

@@ -1,20 +1,18 @@
 /**
- * A node in the simulator: a disk and a clock that outlive processes, and a process made of the product's own cores (member of
- * the cluster and DHCP server) that can crash, pause and start again. What `node/` is to them in the product.
+ * A node in the simulator: a disk and a clock that outlive processes, and a process made of the product's own core that can
+ * crash, pause and start again. The driver that `node/node.ts` is in the product.
  */
 
-import { CONFIG_FACTS, type Configuration } from "../../src/cluster/leadership/config_replication.ts";
-import { startIdentity } from "../../src/cluster/sync/disk_identity.ts";
-import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
-import { Member } from "../../src/cluster/member.ts";
+import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";
+import type { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
 import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
-import { DhcpServer, type LeaseAgreement, tableFor } from "../../src/dhcp/server/dhcp_server.ts";
-import { AnchoredClock, type Instant } from "../../src/lease/agreement/clock.ts";
-import { HybridClock } from "../../src/lease/agreement/hybrid_clock.ts";
+import type { Command, CommandResult, NodeEffect, NodeEvent } from "../../src/core/effects.ts";
+import { NodeCore } from "../../src/core/node_core.ts";
+import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
@@ -25,20 +23,25 @@ import type { Promised } from "./promises.ts";
 import { BELIEVED_MS, SimWallClock } from "./wall_clock.ts";
 import { formatRow } from "./format.ts";
 
-/** More seldom than the node program: an election takes a little longer. And more so while nothing happens. */
-const TICK_MS = 50;
-const CALM_TICK_MS = 100;
 /** Shorter than what rounding may cost. */
 const ROUNDING_MS = 1;
 
-/** One running process. */
+/** One process. */
 interface Process {
   readonly incarnation: number;
   readonly bootMs: number;
-  readonly member: Member;
-  readonly service: DhcpServer;
-  readonly table: LeaseTable;
-  readonly clock: AnchoredClock;
+  readonly core: NodeCore<Request>;
+  storeFailure: string | undefined;
+  /** Time of the planned tick; Infinity while none is planned. */
+  wakeMs: number;
+}
+
+/** A client's message that waits for its answer. */
+interface Request {
+  readonly message: Message;
+  /** Whether the client still waits. */
+  readonly awaits: () => boolean;
+  readonly answer: Reply;
 }
 
 /** An acknowledgement that may leave, with what it promises. */
@@ -54,15 +57,14 @@ export class SimNode {
   fileMembers: readonly NodeId[];
   readonly #cluster: SimCluster;
   #process: Process | undefined;
-  #starting = false;
-  #starts = 0;
   #pausedUntilMs = 0;
   /** What came while the process was paused. */
   #waiting: (() => void)[] = [];
   /** Who can be sent to and heard from. */
   #peers: ReadonlySet<NodeId> = new Set();
-  #flushing = false;
   #checked: AllottedRanges | undefined;
+  readonly #results = new Map<number, (result: unknown) => void>();
+  #token = 0;
 
   constructor(
     id: NodeId,
@@ -82,12 +84,17 @@ export class SimNode {
   }
 
   get running(): boolean {
-    return this.#process !== undefined || this.#starting;
+    return this.#process !== undefined;
+  }
+
+  /** The core of a process whose start is durable. */
+  get #core(): NodeCore<Request> | undefined {
+    return this.#process?.core.started ? this.#process.core : undefined;
   }
 
   /** The running process's member of the cluster. */
   get member(): Member | undefined {
-    return this.#process?.member;
+    return this.#core?.member;
   }
 
   /** The running process's. */
@@ -96,17 +103,17 @@ export class SimNode {
   }
 
   get table(): LeaseTable | undefined {
-    return this.#process?.table;
+    return this.#core?.table;
   }
 
   /** The anchored clock's reading. */
   get time() {
-    return this.#process?.clock.bounds(this.now());
+    return this.#core?.clock.bounds(this.now());
   }
 
   /** Whether it serves. */
   get ready(): boolean {
-    return this.#process !== undefined && this.disk.works && this.#process.member.unready(this.now()) === undefined;
+    return this.#core !== undefined && this.disk.works && this.#core.notReady(this.now()) === undefined;
   }
 
   /** Both clocks of this machine now. */
@@ -118,30 +125,49 @@ export class SimNode {
   /** Starts a process from what the disk has. */
   start(): void {
     if (this.running) return;
-    this.#starting = true;
-    const start = ++this.#starts;
-    const { world, prng } = this.#cluster;
+    const { world, prng, tampering } = this.#cluster;
     const incarnation = prng.int(1, 0xffffffff);
-    const { identity, writes } = startIdentity(this.disk.facts, () => prng.next());
-    const image = this.disk.image();
-    const bootMs = world.nowMs;
-    // Nothing is said before it is durable that this start happened.
-    this.disk.write({ facts: writes }, () => {
-      if (start !== this.#starts || !this.#starting) return;
-      this.#starting = false;
-      this.#cluster.log?.(`node ${this.id} starts${identity.blank ? " blank" : ""}`);
-      this.#run(incarnation, bootMs, identity, image);
+    const { rows, facts } = this.disk.image();
+    const { agedMs = 0 } = tampering;
+    const core = new NodeCore<Request>({
+      self: this.id,
+      incarnation,
+      hashSeed: 0,
+      facts,
+      nodes: this.fileMembers.map(addressOf),
+      bootstrap: false,
+      file: this.file,
+      fileService: policyOf(this.file.text),
+      compile: (text) =>
+        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: policyOf(text) },
+      revise: (text) => text,
+      random: () => prng.next(),
+      mutations: {
+        clock: tampering.clock?.(this),
+        versionIncarnation: tampering.incarnation?.(incarnation),
+        maxLeaseMs: tampering.maxLeaseMs,
+        safeguards: tampering.safeguards,
+        servesUnready: tampering.servesUnready,
+        agreement: (agreement) => tampering.agreement?.(this, agreement) ?? agreement,
+      },
+      now: { wallMs: this.clock.wallMs, monotonicMs: -agedMs },
     });
+    this.#process = { incarnation, bootMs: world.nowMs, core, storeFailure: undefined, wakeMs: Infinity };
+    this.#setPeers(core.member.membership.members);
+    this.#checked = undefined;
+    this.#cluster.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
+    core.beginLoad();
+    for (const row of rows.values()) core.load(row);
+    core.loaded();
+    this.#receive({ kind: "listening" });
   }
 
   /** The process is gone at once; the disk keeps what it had synced, and perhaps more. */
   crash(): void {
     this.disk.crash();
     this.#process = undefined;
-    this.#starting = false;
     this.#waiting = [];
     this.#pausedUntilMs = 0;
-    this.#flushing = false;
     this.#cluster.log?.(`node ${this.id} crashes`);
   }
 
@@ -157,7 +183,7 @@ export class SimNode {
   /** An operator gives it another file and has it read. */
   reload(file: Configuration): void {
     this.file = file;
-    this.#resume(() => this.#process?.member.offer(file));
+    this.#resume(() => this.#receive({ kind: "file", configuration: file }));
   }
 
   receive(envelope: Envelope, message: ClusterMessage): void {
@@ -165,8 +191,7 @@ export class SimNode {
     this.#resume(() => {
       const { tampering } = this.#cluster;
       const arriving = tampering.arriving?.({ cluster: this.#cluster, to: this, envelope, message }) ?? [message];
-      for (const arrived of arriving) this.#process?.member.receive(envelope, arrived, this.now());
-      this.#flush();
+      for (const arrived of arriving) this.#receive({ kind: "message", envelope, message: arrived });
     });
   }
 
@@ -176,94 +201,105 @@ export class SimNode {
    */
   serve(message: Message, awaits: () => boolean, answer: Reply): void {
     this.#resume(() => {
-      const process = this.#process;
-      const now = this.now();
-      const time = process?.clock.bounds(now);
-      if (process === undefined || time === undefined) return;
-      if (!this.ready && this.#cluster.tampering.servesUnready !== true) return;
       const { address } = addressOf(this.id);
       const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, onLink: false };
-      process.service.handle(
-        message,
-        arrival,
-        now,
-        time,
-        (reply) => answer(reply, this.#promise(process, message, reply, awaits())),
-      );
-      this.#flush();
+      this.#receive({ kind: "request", message, arrival, source: { message, awaits, answer } });
     });
   }
 
-  #run(
-    incarnation: number,
-    bootMs: number,
-    identity: ReturnType<typeof startIdentity>["identity"],
-    { rows, facts }: ReturnType<SimDisk["image"]>,
+  /** An operator's command, and effects that it had at once. */
+  command<Result>(run: (core: NodeCore<unknown>, now: Instant) => Result): Result | undefined {
+    const core = this.#core;
+    if (core === undefined) return undefined;
+    const result = run(core, this.now());
+    this.#perform();
+    return result;
+  }
+
+  /** An operator's command whose result comes later. */
+  ask<Kind extends Command["kind"]>(
+    command: Extract<Command, { kind: Kind }>,
+    done: (result: CommandResult[Kind]) => void,
   ): void {
-    const { prng, tampering } = this.#cluster;
-    const policy = policyOf(this.#initialText(facts));
-    const table = tableFor(policy, { hashSeed: 0 });
-    const mint = new HybridClock({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
-    for (const row of rows.values()) mint.observe(row.slot.version);
-    table.load(rows.values());
-    const clock = tampering.clock?.(this) ?? new AnchoredClock();
-    const agreement: LeaseAgreement = {
-      propose: (proposal, now, decided) => member.propose(proposal, now, decided),
-      end: (request, now, durable) => member.end(request, now, durable),
-      denyLease: (address, client, now, contradicted) => member.denyLease(address, client, now, contradicted),
-      want: (pools) => member.want(pools),
-      isPresent: (address, now) => member.isLive(address, now),
-    };
-    const service: DhcpServer = new DhcpServer({
-      policy,
-      table,
-      agreement: tampering.agreement?.(this, agreement) ?? agreement,
-      events: { granted: () => {}, failed: () => {}, ended: () => {} },
+    if (this.#core === undefined) return;
+    const token = ++this.#token;
+    this.#results.set(token, done as (result: unknown) => void);
+    this.#receive({ kind: "command", token, command });
+  }
+
+  /** The driver loop: an event goes in, what follows is done. */
+  #receive(event: NodeEvent<Request>): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    const failure = this.disk.works ? undefined : "a commit failed";
+    if (failure !== process.storeFailure) {
+      process.storeFailure = failure;
+      process.core.receive({ kind: "store", failure }, this.now());
+    }
+    process.core.receive(event, this.now());
+    this.#perform();
+  }
+
+  #perform(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    const { core } = process;
+    const now = this.now();
+    if (core.nextDeadline(now) <= now.monotonicMs) {
+      core.tick(now);
+      this.#check(process);
+    }
+    for (const effect of core.takeEffects(now)) this.#do(process, effect);
+    this.#plan(process);
+  }
+
+  #do(process: Process, effect: NodeEffect<Request>): void {
+    const { member } = process.core;
+    switch (effect.kind) {
+      case "send":
+        return this.#send(member.envelope(), effect.to, effect.message);
+      case "broadcast": {
+        const envelope = member.envelope();
+        for (const to of this.#peers) if (to !== this.id) this.#send(envelope, to, effect.message);
+        return;
+      }
+      case "persist": {
+        const { token } = effect;
+        return this.disk.write(
+          effect.writes,
+          () => this.#resume(() => this.#process === process && this.#receive({ kind: "persisted", token })),
+        );
+      }
+      case "members":
+        return this.#setPeers(effect.members);
+      case "reply": {
+        const { message, awaits, answer } = effect.source;
+        return answer(effect.reply, this.#promise(member, message, effect.reply, awaits()));
+      }
+      case "notice":
+        return this.#cluster.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
+      case "result": {
+        const done = this.#results.get(effect.token);
+        this.#results.delete(effect.token);
+        return done?.(effect.result);
+      }
+    }
+  }
+
+  /** Plans the next tick, if none is planned that comes early enough. */
+  #plan(process: Process): void {
+    const now = this.now();
+    const deadlineMs = process.core.nextDeadline(now);
+    if (deadlineMs >= process.wakeMs || deadlineMs === Infinity) return;
+    process.wakeMs = deadlineMs;
+    this.#cluster.world.after(deadlineMs - now.monotonicMs, () => {
+      if (this.#process !== process || process.wakeMs !== deadlineMs) return;
+      this.#resume(() => {
+        if (this.#process !== process) return;
+        process.wakeMs = Infinity;
+        this.#perform();
+      });
     });
-    const { maxLeaseMs, agedMs = 0 } = tampering;
-    const member: Member = new Member({
-      self: this.id,
-      incarnation,
-      identity,
-      nodes: this.fileMembers.map(addressOf),
-      bootstrap: false,
-      table,
-      clock,
-      mint,
-      limits: maxLeaseMs === undefined ? service.limits : { maxLeaseMs },
-      facts,
-      pools: () => service.pools,
-      activate: (_revision, text) => {
-        const now = this.now();
-        service.reconfigure(policyOf(text), now, clock.bounds(now));
-      },
-      validate: (text) => isMistake(text) ? "it is a mistake" : undefined,
-      revise: (text) => text,
-      able: () => this.disk.works,
-      random: () => prng.next(),
-      ports: {
-        send: (to, message) => this.#send(member.envelope(), to, message),
-        broadcast: (message) => {
-          const envelope = member.envelope();
-          for (const to of this.#peers) if (to !== this.id) this.#send(envelope, to, message);
-        },
-        persist: (writes, durable) =>
-          this.disk.write(writes, () =>
-            this.#resume(() => {
-              durable(this.now());
-              this.#flush();
-            })),
-        notice: (notice) => this.#cluster.log?.(`node ${this.id}: ${JSON.stringify(notice)}`),
-        members: (members) => this.#setPeers(members),
-      },
-      ...(tampering.safeguards === undefined ? {} : { safeguards: tampering.safeguards }),
-      now: { wallMs: this.clock.wallMs, monotonicMs: this.#cluster.world.nowMs - bootMs - agedMs },
-    });
-    member.offer(this.file);
-    this.#setPeers(member.membership.members);
-    const process = { incarnation, bootMs, member, service, table, clock };
-    this.#process = process;
-    this.#tick(process);
   }
 
   #logRows(addresses: Iterable<number>): void {
@@ -273,19 +309,12 @@ export class SimNode {
     }
   }
 
-  /** What this disk knows to be newer than the file, else the file. */
-  #initialText(facts: ReadonlyMap<string, string>): string {
-    const stored = facts.get(CONFIG_FACTS.text);
-    const isNewer = stored !== undefined && Number(facts.get(CONFIG_FACTS.revision)) > this.file.revision;
-    return isNewer ? stored : this.file.text;
-  }
-
   #setPeers(members: readonly MemberAddress[]): void {
     this.#peers = new Set(members.map(({ id }) => id));
   }
 
   /** Checks what an acknowledgement promises, before it leaves. */
-  #promise({ member }: Process, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
+  #promise(member: Member, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
     const seconds = readOption(reply.options, OPTIONS.addressLeaseTime);
     const isAck = reply.options.get(OPTIONS.messageType.code)?.[0] === 5;
     if (!isAck || seconds.kind !== "present") return undefined;
@@ -299,35 +328,7 @@ export class SimNode {
     );
   }
 
-  #flush(): void {
-    const process = this.#process;
-    if (process === undefined) return;
-    process.member.flush(this.now());
-    if (!process.member.unsent || this.#flushing) return;
-    this.#flushing = true;
-    this.#cluster.world.after(CLUSTER_LIMITS.batchMs, () => {
-      if (this.#process !== process) return;
-      this.#resume(() => {
-        this.#flushing = false;
-        this.#flush();
-      });
-    });
-  }
-
-  #tick(process: Process): void {
-    if (this.#process !== process) return;
-    this.#resume(() => {
-      if (this.#process !== process) return;
-      const { member, service, clock } = process;
-      const now = this.now();
-      member.tick(now);
-      service.tick(now, clock.bounds(now));
-      this.#check(process);
-      this.#cluster.world.after(this.#cluster.calm ? CALM_TICK_MS : TICK_MS, () => this.#tick(process));
-    });
-  }
-
-  #check({ member, incarnation }: Process): void {
+  #check({ core: { member }, incarnation }: Process): void {
     const { leaders } = this.#cluster.checkers;
     if (member.role === "leader") leaders.leads(`node ${this.id} (${incarnation})`, member.term);
     const { ranges } = member;

@@ -67,14 +67,14 @@ export class Operator {
   /** Whatever comes of it, {@link rest} has the file. What no node can serve must be refused. */
   #pushByCommand(): void {
     const { prng, log } = this.#cluster;
-    const member = prng.pick(this.#nodes.filter(({ id, member }) => this.members.has(id) && member !== undefined));
-    if (member?.member === undefined) return;
+    const node = prng.pick(this.#nodes.filter(({ id, member }) => this.members.has(id) && member !== undefined));
+    if (node === undefined) return;
     const isMistaken = prng.chance(0.3);
     const { revision } = this.#file;
     const text = isMistaken ? MISTAKE : this.#file.text;
-    log?.(`command on node ${member.id}: configuration ${revision}${isMistaken ? ", mistaken" : ""}`);
-    member.member.push({ text, revision, checkOnly: false }, member.now(), (result) => {
-      log?.(`command on node ${member.id}: ${JSON.stringify(result)}`);
+    log?.(`command on node ${node.id}: configuration ${revision}${isMistaken ? ", mistaken" : ""}`);
+    node.ask<"push">({ kind: "push", request: { text, revision, checkOnly: false } }, (result) => {
+      log?.(`command on node ${node.id}: ${JSON.stringify(result)}`);
       if (result.ok && isMistaken) throw new Error("a configuration that nobody can serve was taken");
     });
   }
@@ -147,8 +147,8 @@ export class Operator {
     for (const node of this.#nodes) {
       const { member } = node;
       if (member === undefined || (member.role !== "leader" && member.role !== "standalone")) continue;
-      if (change.kind === "remove" && change.id === node.id) member.stepDown(node.now());
-      else member.change(change, node.now());
+      if (change.kind === "remove" && change.id === node.id) node.command((core, now) => core.stepDown(now));
+      else node.command((core, now) => core.member.change(change, now));
     }
   }
 }

@@ -93,6 +93,7 @@ function committedThrough(stage: ScriptedCluster): void {
   stage.client(C).request(1, Y);
   stage.run(1_000);
   stage.lose(records([1], [2]));
+  stage.lose(packets([1], [2], "syncChunk"));
   stage.run(8_000);
 }
 
@@ -258,7 +259,7 @@ function twoChangesAtOnce(stage: ScriptedCluster): void {
   stage.run(100);
   for (const id of [1, 2]) {
     const leader = stage.ids.map((id) => stage.node(id)).find(({ member }) => member?.role === "leader");
-    const result = leader?.member?.change({ kind: "remove", id }, leader.now());
+    const result = leader?.command((core, now) => core.member.change({ kind: "remove", id }, now));
     stage.run(1_000);
     if (result?.ok === true) stage.node(id).crash();
   }

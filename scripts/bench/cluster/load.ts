@@ -17,7 +17,7 @@ export interface LoadResult {
   readonly refused: number;
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly relay: string;
   readonly port: number;
   /** Clients take turns with these nodes. */

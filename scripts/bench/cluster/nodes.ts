@@ -6,7 +6,7 @@ import type { nodeStatus } from "../../../node/admin/status.ts";
 import { type RunningProgram, startProgram } from "../../demo/programs.ts";
 
 /** One node. */
-export interface BenchNode {
+interface BenchNode {
   readonly id: number;
   readonly address: string;
   readonly program: RunningProgram;

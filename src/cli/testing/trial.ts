@@ -1,4 +1,4 @@
-/** Tries what a program may do once it is confined, in a process of its own with the permissions of the program's task. */
+/** Tries what a confined program may do, in a process of its own with the permissions of the program's task. */
 
 import denoJson from "../../../deno.json" with { type: "json" };
 
@@ -31,11 +31,16 @@ export async function tryConfined(
     const script = `${folder}/try.ts`;
     await Deno.copyFile(MODULE, `${folder}/confine.ts`);
     await Deno.writeTextFile(script, trial(program, rereads, folder));
+    // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed ping.
+    await Deno.mkdir(`${folder}/bin`);
+    await Deno.writeTextFile(`${folder}/bin/ping`, "#!/bin/sh\n", { mode: 0o755 });
+    const env = { PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };
     const permissions = denoJson.tasks[program].command.split(/\s+/).slice(2, -1);
-    if (!compiled) return JSON.parse(await output(Deno.execPath(), "run", ...permissions, "--no-check", script));
+    if (!compiled) return JSON.parse(await output(Deno.execPath(), ["run", ...permissions, "--no-check", script], env));
     const compiler = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
-    await output(compiler, "compile", "--no-check", "--quiet", ...permissions, "--output", `${folder}/try`, script);
-    return JSON.parse(await output(`${folder}/try`));
+    const options = ["--no-check", "--quiet", ...permissions, "--output", `${folder}/try`];
+    await output(compiler, ["compile", ...options, script], {});
+    return JSON.parse(await output(`${folder}/try`, [], env));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -61,10 +66,10 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
     }));`;
 }
 
-async function output(command: string, ...args: string[]): Promise<string> {
+async function output(command: string, args: string[], env: Record<string, string>): Promise<string> {
   const child = new Deno.Command(command, {
     args,
-    env: { CONFINE_CANARY: "1" },
+    env: { ...env, CONFINE_CANARY: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

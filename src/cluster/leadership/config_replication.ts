@@ -6,6 +6,7 @@
  * Two texts with one revision are an operator's mistake: it is said, and the leader's holds.
  */
 
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { FactPorts } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -28,6 +29,8 @@ export type ConfigNotice =
   | { readonly kind: "configConflict"; readonly revision: number; readonly from: NodeId }
   /** A member sent a configuration that can't be used here. */
   | { readonly kind: "configRefused"; readonly revision: number; readonly from: NodeId; readonly problem: string }
+  /** The cluster's configuration cannot be used here: the one before is still served. */
+  | { readonly kind: "configUnusable"; readonly problem: string }
   | { readonly kind: "configActivated"; readonly revision: number }
   /** The local file, which was outdated or another text, is what the cluster serves. */
   | { readonly kind: "configAgrees"; readonly revision: number };
@@ -114,7 +117,7 @@ export class ConfigReplication {
     const active = this.#active;
     if (active === undefined || !this.#confirmed) return false;
     const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > active.revision);
-    return newer.length < this.#majority;
+    return newer.length < this.#quorum;
   }
 
   /** The local file, at the start and after each change. It must be valid. */
@@ -220,7 +223,7 @@ export class ConfigReplication {
     if (durable === undefined || durable === this.#active) return;
     const members = this.#members();
     const having = members.filter((id) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision);
-    if (having.length < this.#majority) return;
+    if (having.length < this.#quorum) return;
     const before = this.#active;
     this.#active = durable;
     if (before?.revision === durable.revision && before.text === durable.text) return;
@@ -238,8 +241,8 @@ export class ConfigReplication {
     this.#confirmed = leads || (leaders !== undefined && leaders <= active.revision);
   }
 
-  get #majority(): number {
-    return Math.floor(this.#members().length / 2) + 1;
+  get #quorum(): number {
+    return quorumOf(this.#members().length);
   }
 
   /** Says what is wrong with the file once something is served, and that it is right again. */

@@ -16,6 +16,7 @@
  *   and votes above the highest answer of as many others as a sync needs: every majority contains one of them.
  */
 
+import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { type FactPorts, Vote } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -204,6 +205,18 @@ export class Election {
     }
   }
 
+  /** The next monotonic time after `now` at which {@link tick} may have something to decide. */
+  nextDeadline({ monotonicMs }: Instant): number {
+    const { electionMs, takeoverMs } = CLUSTER_LIMITS;
+    const phase = this.#phase;
+    const times = [this.#restUntilMs, this.#abstainUntilMs, this.#following?.untilMs ?? Infinity];
+    if (this.#stableSinceMs !== undefined) times.push(this.#stableSinceMs + takeoverMs);
+    if ("untilMs" in phase) times.push(phase.untilMs);
+    if ("repeatMs" in phase) times.push(phase.repeatMs);
+    if (this.#vote.blank) times.push(Math.max(this.#learnAtMs, monotonicMs + electionMs));
+    return Math.min(...times.filter((ms) => ms > monotonicMs));
+  }
+
   /** Operator's command: leave it to others for a while. Nothing happens on a node that does not lead. */
   stepDown(now: Instant): void {
     if (this.#phase.kind !== "leading") return;
@@ -223,8 +236,8 @@ export class Election {
     return true;
   }
 
-  get #majority(): number {
-    return Math.floor(this.#members().length / 2) + 1;
+  get #quorum(): number {
+    return quorumOf(this.#members().length);
   }
 
   get #alone(): boolean {
@@ -232,7 +245,7 @@ export class Election {
   }
 
   #seesQuorum(): boolean {
-    return this.#members().filter((id) => this.#present.has(id)).length >= this.#majority;
+    return this.#members().filter((id) => this.#present.has(id)).length >= this.#quorum;
   }
 
   #canLead(ms: number): boolean {
@@ -319,7 +332,7 @@ export class Election {
     const widthMs = CLUSTER_LIMITS.electionMs * 2 ** Math.min(this.#failures, BACKOFF_MAX);
     this.#failures += 1;
     this.#restUntilMs = ms + Math.floor(this.#ports.random() * widthMs);
-    this.#ports.notice({ kind: "electionFailed", term, accepted, needed: this.#majority });
+    this.#ports.notice({ kind: "electionFailed", term, accepted, needed: this.#quorum });
   }
 
   #stepDown(reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command"): void {
@@ -388,7 +401,7 @@ export class Election {
     const phase = this.#phase;
     if (phase.kind !== "gathering" || phase.term !== term || now.monotonicMs > phase.untilMs) return;
     phase.accepted.add(from);
-    if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#majority) return;
+    if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#quorum) return;
     this.#phase = { kind: "leading", term };
     this.#becomeFollower(this.#self, term, true, Infinity);
   }
@@ -434,7 +447,7 @@ export class Election {
     if (!this.#mayLearn || this.#learnAtMs === Infinity) return;
     const members = this.#members();
     const answers = members.filter((id) => id !== this.#self && this.#learned.has(id));
-    if (answers.length >= Math.ceil(members.length / 2)) {
+    if (answers.length >= unionSources(members.length)) {
       const term = Math.max(...answers.map((id) => this.#learned.get(id) ?? 0), this.#vote.highest);
       this.#learnAtMs = Infinity;
       this.#vote.give({ term, leader: 0 }, () => {});

@@ -96,6 +96,15 @@ export class FailureDetector {
     return true;
   }
 
+  /** Monotonic time at which the next member counts as lost if it stays silent. */
+  get nextDeadline(): number {
+    let deadlineMs = Infinity;
+    for (const [id, { live, lastSeenMs }] of this.#peers) {
+      if (live && id !== this.#self) deadlineMs = Math.min(deadlineMs, lastSeenMs + CLUSTER_LIMITS.suspectMs + 1);
+    }
+    return deadlineMs;
+  }
+
   /** Takes note of silence. */
   tick(now: Instant): void {
     const members = this.#members();

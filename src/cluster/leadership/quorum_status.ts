@@ -4,6 +4,7 @@
  * each time.
  */
 
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { Role } from "./election.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -69,6 +70,14 @@ export class QuorumStatus {
     this.#say(now);
   }
 
+  /** Monotonic time at which a leader has to repeat its status, or a follower's newest one is too old. */
+  get nextDeadline(): number {
+    const newest = this.#newest;
+    if (newest === undefined || this.#members().length === 1) return Infinity;
+    if (this.#leadership.role === "leader") return newest.atMs + CLUSTER_LIMITS.statusIntervalMs;
+    return this.#had ? newest.atMs + CLUSTER_LIMITS.statusMs + 1 : Infinity;
+  }
+
   /** A leader says who is there when that changed, or when it is time again. After the election's tick. */
   tick(now: Instant, present: readonly NodeId[]): void {
     if (this.#leadership.role === "leader") this.#lead(now, present);
@@ -92,7 +101,7 @@ export class QuorumStatus {
     const { term } = this.#leadership;
     const members = this.#members();
     const there = members.filter((id) => present.includes(id) || id === this.#self);
-    const majority = there.length >= Math.floor(members.length / 2) + 1;
+    const majority = there.length >= quorumOf(members.length);
     const before = this.#newest;
     const isDue = before === undefined || before.from !== this.#self || before.term !== term ||
       before.majority !== majority || before.present.join() !== there.join() ||

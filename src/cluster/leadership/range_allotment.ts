@@ -77,9 +77,11 @@ export class RangeAllotment {
     return wanted;
   }
 
-  /** Somebody asked for an address of a pool and this node has none left. */
-  want(pool: number): void {
+  /** A client wants an address of a pool in which this node has none left. Returns whether that is news. */
+  want(pool: number): boolean {
+    const isNews = !this.#wanted.has(pool);
     this.#wanted.add(pool);
+    return isNews;
   }
 
   /** Takes an allocation from the leader; everything else is ignored. */

@@ -6,6 +6,7 @@
  * No answer in time is no contradiction: the client stays without one, and asks again.
  */
 
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import { isLive, isLocked } from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
@@ -94,7 +95,7 @@ export class NakQuorum {
     if (open === undefined || !answer.deniesLease || !others.includes(from)) return;
     open.contradicting.add(from);
     // This node's own slot is one of the majority's.
-    if (open.contradicting.size + 1 < Math.floor((others.length + 1) / 2) + 1) return;
+    if (open.contradicting.size + 1 < quorumOf(others.length + 1)) return;
     this.#open.delete(answer.query);
     const time = this.#clock.bounds(now);
     if (now.monotonicMs - open.startedMs > PROPOSAL_MS || time === undefined) return;

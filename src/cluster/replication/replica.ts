@@ -65,6 +65,9 @@ export interface HeartbeatFacts {
   readonly complete: boolean;
 }
 
+/** Commit notes wait this long for a batch of records that carries them. */
+const NEWS_MS = 20;
+
 /** Certificates reach the disk in the background. */
 const CERTIFY_INTERVAL_MS = 1_000;
 
@@ -139,6 +142,8 @@ export class Replica {
   readonly #trusted = new Map<NodeId, number>();
   #saidMs = -Infinity;
   #batchMs = -Infinity;
+  /** Commit notes leave at this time at the latest. */
+  #newsMs = Infinity;
   #certifiedMs = 0;
 
   constructor(options: ReplicaOptions) {
@@ -163,7 +168,7 @@ export class Replica {
       ports: {
         persist: (row, durable) => ports.persist({ rows: [row] }, durable),
         propagate: (address, record, detail) => this.#propagate(address, record, detail),
-        committed: (address, version) => this.#committed(address, version),
+        committed: (address, version, now) => this.#committed(address, version, now),
       },
     });
     this.#completeness = new StateSync({
@@ -258,7 +263,26 @@ export class Replica {
     if (this.#outgoing.full || now.monotonicMs - this.#batchMs >= CLUSTER_LIMITS.batchMs) this.#send(now, false);
   }
 
-  /** Lets time pass: at least every 20 ms. */
+  /** Monotonic time at which {@link tick} has something to do. */
+  get nextDeadline(): number {
+    const alone = this.#alone;
+    return Math.min(
+      this.#proposer.nextDeadline,
+      this.#anchor.nextDeadline,
+      this.#incoming.nextDeadline,
+      this.#newsMs,
+      alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
+      alone ? Infinity : this.#completeness.nextDeadline,
+      this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
+    );
+  }
+
+  /** Monotonic time at which {@link flush} has a batch to send. */
+  get flushDeadline(): number {
+    return this.#outgoing.unsent ? this.#batchMs + CLUSTER_LIMITS.batchMs : Infinity;
+  }
+
+  /** Runs what is due. */
   tick(now: Instant): void {
     const { ports, members } = this.#options;
     this.#proposer.tick(now);
@@ -268,7 +292,7 @@ export class Replica {
       ports.send(origin, { type: "retransmit", incarnation, missing });
     }
     const due = now.monotonicMs - this.#saidMs >= CLUSTER_LIMITS.heartbeatMs;
-    if (this.#outgoing.waiting || due) this.#send(now, due);
+    if (due || this.#outgoing.unsent || now.monotonicMs >= this.#newsMs) this.#send(now, due);
     if (this.synced && this.#incoming.lost) {
       this.#incoming.clearLost();
       this.#completeness.hurry();
@@ -334,19 +358,21 @@ export class Replica {
     }
   }
 
-  #committed(address: Ipv4, version: Version): void {
+  #committed(address: Ipv4, version: Version, now: Instant): void {
     if (this.#alone) return;
     this.#uncertified.add(address);
     const sequence = this.#sequences.get(version.clock);
     if (sequence === undefined) return;
     this.#sequences.delete(version.clock);
     this.#outgoing.note(sequence);
+    this.#newsMs = Math.min(this.#newsMs, now.monotonicMs + NEWS_MS);
   }
 
   #send(now: Instant, heartbeat: boolean): void {
     if (this.#alone) return;
     if (heartbeat) this.#saidMs = now.monotonicMs;
     this.#batchMs = now.monotonicMs;
+    this.#newsMs = Infinity;
     let tells = heartbeat;
     for (const batch of this.#outgoing.take(heartbeat)) {
       if (batch.records.length === 0) this.counters.heartbeats += 1;

@@ -4,6 +4,7 @@
  * proposal (case 10).
  */
 
+import { unionSources } from "../../lease/agreement/quorum.ts";
 import type { AgreementRules } from "../../lease/agreement/rule.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
@@ -22,7 +23,7 @@ import type {
   SyncChunk,
   SyncRequest,
 } from "../wire/messages.ts";
-import { type PageRequest, SnapshotPull, sourcesNeeded, unionRows } from "./snapshot_pull.ts";
+import { type PageRequest, SnapshotPull, unionRows } from "./snapshot_pull.ts";
 import type { ReplicaPorts } from "../replication/replica.ts";
 import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 
@@ -86,6 +87,8 @@ export class StateSync {
   /** Highest generation of this member's disks that others remember, for the next one. */
   #formerGeneration = 0;
   #caughtUp = false;
+  /** The clock had no anchor at the last tick: nothing can be pulled or merged. */
+  #clockless = true;
 
   constructor(options: StateSyncOptions) {
     this.#options = options;
@@ -156,7 +159,7 @@ export class StateSync {
    */
   caughtUp(now: Instant): boolean {
     if (this.#caughtUp || !this.synced) return this.synced;
-    const needed = sourcesNeeded(this.#options.members.others.length + 1);
+    const needed = unionSources(this.#options.members.others.length + 1);
     const enough = Math.min(needed, this.#options.members.others.length);
     this.#caughtUp = this.#antiEntropy.merged >= enough ||
       now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.catchUpMs;
@@ -193,9 +196,16 @@ export class StateSync {
     this.#options.fenced(now);
   }
 
-  /** Lets time pass. */
+  /** Monotonic time at which {@link tick} has a page to ask for; joining and settling follow their answers. */
+  get nextDeadline(): number {
+    const merges = this.#join === undefined && this.#settle === undefined && !this.#clockless;
+    return merges ? this.#antiEntropy.nextDeadline : Infinity;
+  }
+
+  /** Asks for what this node lacks. */
   tick(now: Instant): void {
-    if (this.#options.clock.bounds(now) === undefined) return;
+    this.#clockless = this.#options.clock.bounds(now) === undefined;
+    if (this.#clockless) return;
     const voters = this.#options.members.others.filter((id) => this.#voters.has(id));
     if (this.#join !== undefined) {
       for (const output of this.#join.tick(now, voters)) {
@@ -382,5 +392,5 @@ export class StateSync {
 
 /** A node alone has nobody to take anything from. */
 function settleSources({ others }: MemberView): number {
-  return others.length === 0 ? 0 : sourcesNeeded(others.length + 1);
+  return others.length === 0 ? 0 : unionSources(others.length + 1);
 }

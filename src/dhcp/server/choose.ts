@@ -46,7 +46,7 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
   }
   // This node's share is used up until its leader gives it more: better at somebody else's cost than no answer.
   for (const pool of query.subnet.pools) {
-    const address = state.table.takeOther(pool.number, time);
+    const address = state.table.takeUnowned(pool.number, time);
     if (address !== undefined) return address;
   }
   return undefined;

@@ -47,7 +47,7 @@ export const ARPHRD_ETHER = 1;
 export const ARPHRD_LOOPBACK = 772;
 
 /** IFNAMSIZ, the final NUL included. */
-export const INTERFACE_NAME_BYTES = 16;
+const INTERFACE_NAME_BYTES = 16;
 
 /** `struct epoll_event` in 32-bit words: packed on x86_64 only (`EPOLL_PACKED` in the kernel's headers). */
 export const EPOLL_EVENT = Deno.build.arch === "x86_64"

@@ -48,7 +48,7 @@ type Declared = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
  * The functions of libc that the sockets use. Deno's types want a bigint for `usize`, but a number works as well and
  * need not be allocated.
  */
-export type Libc = { readonly [K in keyof Declared]: Lenient<Declared[K]> };
+type Libc = { readonly [K in keyof Declared]: Lenient<Declared[K]> };
 
 /** Where Debian, Fedora and their kin keep the library; tried when only such paths are permitted. */
 const PATHS = [

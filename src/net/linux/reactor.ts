@@ -41,7 +41,7 @@ function created(fd: number, what: string): number {
 }
 
 /** Waits and dispatches. It keeps the process alive while it has sources. */
-export class Reactor {
+class Reactor {
   readonly #epoll = created(libc().epoll_create1(EPOLL_CLOEXEC), "an epoll set");
   readonly #wake = created(libc().eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "an eventfd");
   readonly #sources = new Map<number, Source>();

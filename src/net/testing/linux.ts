@@ -120,7 +120,7 @@ export async function withNamespaces(
 }
 
 /** One end of a wire. */
-export interface WireEnd {
+interface WireEnd {
   readonly namespace: Namespace;
   readonly device: string;
   /** `address/length`; none when left out. */

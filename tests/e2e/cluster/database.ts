@@ -5,7 +5,7 @@
 import { DatabaseSync } from "node:sqlite";
 
 /** A slot, but for what a node may know later than another. */
-export interface StoredLease {
+interface StoredLease {
   readonly address: string;
   readonly state: string;
   readonly chaddr: string;

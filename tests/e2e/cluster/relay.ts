@@ -6,7 +6,7 @@ import { LANS, type NodeHost } from "../lab/topology.ts";
 import { httpGet, ours } from "../programs/ours.ts";
 
 /** A node as the relay's `/status` shows it, as far as the tests look at it. */
-export interface RelayedNode {
+interface RelayedNode {
   readonly id: number;
   readonly ready: boolean;
   readonly reachable: boolean;

@@ -12,7 +12,7 @@ export interface Facts {
 }
 
 /** Something that is wrong in the cluster. */
-export interface ClusterProblem {
+interface ClusterProblem {
   readonly kind: string;
   readonly node?: number | null;
   readonly address?: string | null;

@@ -6,7 +6,7 @@
 import type { Namespace } from "./lab.ts";
 
 /** Packets that are dropped; what is left out matches everything. */
-export interface Drop {
+interface Drop {
   /** As the machine sees it. */
   readonly direction?: "in" | "out";
   /** Addresses at the other end. What goes out to a multicast group has none: drop it where it comes in. */

@@ -37,7 +37,7 @@ export function machineObstacle(): string | undefined {
 }
 
 /** How a machine is set up before it boots. */
-export interface MachineOptions {
+interface MachineOptions {
   readonly image: string;
   /** Folders and files of this machine that are seen, read-only, in the new one: here, and there. */
   readonly mounts: Readonly<Record<string, string>>;

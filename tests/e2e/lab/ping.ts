@@ -2,7 +2,7 @@
 
 import type { Namespace } from "./lab.ts";
 
-export interface PingOptions {
+interface PingOptions {
   readonly count: number;
   /** Between two packets; 200 ms when left out. */
   readonly intervalMs?: number;

@@ -20,7 +20,7 @@ import { Capture } from "./capture.ts";
 import { Lab, type Namespace } from "./lab.ts";
 
 /** A client network. */
-export interface Lan {
+interface Lan {
   /** The bridge in the switch and the gateway's interface are both called so. */
   readonly name: string;
   /** For `${network}.1` and the like. */
@@ -36,7 +36,7 @@ export const LANS: readonly [Lan, Lan] = [
 ];
 
 /** How a machine is connected to a bridge of the switch. */
-export interface Cable {
+interface Cable {
   /** The machine's own end. */
   readonly device: string;
   readonly bridge: string;

@@ -44,7 +44,7 @@ export async function httpGet(namespace: Namespace, url: string): Promise<HttpAn
 }
 
 /** How a node is started. */
-export interface NodeSpawn {
+interface NodeSpawn {
   readonly env?: Readonly<Record<string, string>>;
   /** A folder with other executables than the tests' own. */
   readonly dist?: string | undefined;

@@ -4,7 +4,7 @@ import type { Process } from "../../lab/process.ts";
 import type { Host } from "../../lab/topology.ts";
 
 /** Clients `first` … `first + clients - 1` each get a lease; `wishes` are the addresses they ask for, in turn. */
-export interface AcquireOrder {
+interface AcquireOrder {
   readonly first: number;
   readonly clients: number;
   readonly wishes?: readonly string[];
@@ -13,7 +13,7 @@ export interface AcquireOrder {
 }
 
 /** Clients ask whether their remembered leases still hold. */
-export interface ConfirmOrder {
+interface ConfirmOrder {
   readonly leases: readonly SwarmLease[];
   readonly inFlight: number;
   readonly giveUpMs: number;
