@@ -1,6 +1,6 @@
 /**
- * The node over HTTP: one app for the network, where commands need a token, and one for the Unix socket, where they don't. What
- * it can be asked is in the route files of this folder, and described at `/openapi.json`.
+ * The node over HTTP: one app for the network, where commands need a token, and one for the Unix socket, where they
+ * don't. What it can be asked is in the route files of this folder, and described at `/openapi.json`.
  */
 
 import type { Hono, MiddlewareHandler } from "hono";

@@ -21,7 +21,7 @@ async function command(...args: string[]): Promise<{ code: number; out: string; 
 }
 
 Deno.test("commands: a running node is looked at and operated", () =>
-  withNode(async ({ file, directory, url, ask }) => {
+  withNode(async ({ file, directory, url, send }) => {
     const config = ["--config", file];
     const lease = (address: string, last: number) => ({
       address,
@@ -29,7 +29,7 @@ Deno.test("commands: a running node is looked at and operated", () =>
       hostname: "evil\u001b[2J",
       expires: new Date(Date.now() + 3_600_000).toISOString(),
     });
-    await ask({
+    await send({
       method: "POST",
       path: "/leases/import",
       body: { leases: [lease("10.77.1.1", 1), lease("10.77.1.2", 2)] },
@@ -110,23 +110,23 @@ Deno.test("backup and restore: a node alone goes on with its leases; a copy is m
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-backup-" });
   const copy = `${folder}/leases.db`;
   try {
-    await withNode(async ({ file, ask }) => {
+    await withNode(async ({ file, send }) => {
       const lease = {
         address: "10.77.1.1",
         client: { chaddr: "02:00:00:00:00:01" },
         expires: new Date(Date.now() + 3_600_000).toISOString(),
       };
-      await ask({ method: "POST", path: "/leases/import", body: { leases: [lease] } });
+      await send({ method: "POST", path: "/leases/import", body: { leases: [lease] } });
       match((await command("backup", copy, "--config", file)).out, /: 1 leases/);
       match((await command("backup", copy, "--config", file)).err, /is not written over/);
       match((await command("restore", copy, "--config", file)).err, /goes into an empty state directory/);
       strictEqual(((await Deno.stat(copy)).mode ?? 0) & 0o777, 0o600);
     });
     await Deno.writeTextFile(`${folder}/junk`, "no database, but long enough to be taken for one".repeat(100));
-    await withNode(async ({ ask }) => {
-      const { body } = await ask({ path: "/leases" });
+    await withNode(async ({ send }) => {
+      const { body } = await send({ path: "/leases" });
       deepStrictEqual((body as { leases: { address: string }[] }).leases.map(({ address }) => address), ["10.77.1.1"]);
-      strictEqual((await ask({ path: "/readyz" })).status, 200);
+      strictEqual((await send({ path: "/readyz" })).status, 200);
     }, {
       before: async (file) => {
         strictEqual((await command("restore", `${folder}/junk`, "--config", file)).code, 1);

@@ -4,7 +4,7 @@ import { ok } from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { checkNode, nodeSchema } from "../config.ts";
 import { Node } from "../node.ts";
-import { type Ask, askLocally } from "../admin/local_socket.ts";
+import { type AdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 /** What its token file has in it. */
 export const TOKEN = "0123456789abcdef0123";
@@ -16,7 +16,7 @@ export interface Running {
   /** Its configuration. */
   readonly file: string;
   /** Over the Unix socket. */
-  readonly ask: Ask;
+  readonly send: AdminClient;
 }
 
 /** Starts one, and removes everything afterwards. `token`: with a token file. `before` runs when
@@ -49,18 +49,18 @@ export async function withNode(
   ok(loaded.ok);
   const node = await Node.start({ config: loaded.value, root: loaded.root });
   try {
-    const ask = askLocally(`${directory}/state`);
-    await ready(ask);
-    await test({ node, url: `http://127.0.0.1:${port + 1}`, directory, file, ask });
+    const send = localAdminClient(`${directory}/state`);
+    await ready(send);
+    await test({ node, url: `http://127.0.0.1:${port + 1}`, directory, file, send });
   } finally {
     await node.stop();
     await Deno.remove(directory, { recursive: true });
   }
 }
 
-async function ready(ask: Ask): Promise<void> {
+async function ready(send: AdminClient): Promise<void> {
   const deadline = Date.now() + 10_000;
-  while ((await ask({ path: "/readyz" })).status !== 200) {
+  while ((await send({ path: "/readyz" })).status !== 200) {
     ok(Date.now() < deadline, "the node never got ready");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

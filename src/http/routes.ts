@@ -2,10 +2,10 @@
  * Routes as a table. Each route declares its parameters, query, body and response as zod schemas; the app validates
  * requests with them, and `openapi.ts` makes the OpenAPI document from them.
  *
- * Not `hono-openapi` 1.3.3 or `@hono/zod-openapi` 1.6.3, both tried on Deno 2.6 and 2.9. They read a JSON body only under
- * a JSON content type: `curl -d '{"drain":false}'` sends another one, and the first library then takes the body as `{}`,
- * which drains the node, while the second answers 415. Both replace the reason of a JSON syntax error by "Malformed
- * JSON in request body", and neither takes the YAML that `PUT /config` accepts.
+ * Not `hono-openapi` 1.3.3 or `@hono/zod-openapi` 1.6.3, both tried on Deno 2.6 and 2.9. They read a JSON body only
+ * under a JSON content type: `curl -d '{"drain":false}'` sends another one, and the first library then takes the body
+ * as `{}`, which drains the node, while the second answers 415. Both replace the reason of a JSON syntax error by
+ * "Malformed JSON in request body", and neither takes the YAML that `PUT /config` accepts.
  */
 
 import type { Context, Hono, MiddlewareHandler } from "hono";
@@ -16,14 +16,17 @@ import { z } from "zod";
 export type Access = "read" | "operate";
 
 /** What a handler is given: what the schemas made of the request. */
-export interface Call<Params, Query, Body> {
+export interface RouteInput<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
 }
 
 /** What a handler answers: JSON under a status, or a response of its own. */
-export type Answer = Response | { readonly status?: 200 | 202 | 400 | 404 | 409 | 422 | 503; readonly body: object };
+export type RouteResult = Response | {
+  readonly status?: 200 | 202 | 400 | 404 | 409 | 422 | 503;
+  readonly body: object;
+};
 
 /** One route. */
 export interface Route<
@@ -41,10 +44,10 @@ export interface Route<
   readonly query?: Query;
   readonly body?: Body;
   /** What a success looks like; undefined where it is no JSON. */
-  readonly answer?: z.ZodType;
+  readonly response?: z.ZodType;
   readonly handle: (
-    call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
-  ) => Answer | Promise<Answer>;
+    call: RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ) => RouteResult | Promise<RouteResult>;
 }
 
 /** Makes a route of a specification, with the types that its schemas say. */
@@ -57,7 +60,7 @@ export function route<
 }
 
 /** What went wrong, in every answer that is no success. */
-export const PROBLEM = z.object({
+export const ERROR_BODY = z.object({
   error: z.string().describe("What is wrong and what to do, in one line."),
   problems: z.array(z.string()).optional().describe("Every single reason."),
 });
@@ -76,7 +79,7 @@ export function mount(app: Hono, routes: readonly Route[], guard: MiddlewareHand
     if (route.access === "operate") app.on(method, route.path, guard);
     if (route.body !== undefined) app.on(method, route.path, limit);
     app.on(method, route.path, async (context) => {
-      const read = await readCall(route, context);
+      const read = await readInput(route, context);
       if (!read.ok) return context.json({ error: read.error, problems: read.problems }, 400);
       const answer = await route.handle(read.call as never);
       return answer instanceof Response ? answer : context.json(answer.body, answer.status ?? 200);
@@ -92,11 +95,11 @@ export function mount(app: Hono, routes: readonly Route[], guard: MiddlewareHand
   }
 }
 
-type Read =
-  | { readonly ok: true; readonly call: Call<unknown, unknown, unknown> }
+type ReadInput =
+  | { readonly ok: true; readonly call: RouteInput<unknown, unknown, unknown> }
   | { readonly ok: false; readonly error: string; readonly problems: readonly string[] };
 
-async function readCall(route: Route, context: Context): Promise<Read> {
+async function readInput(route: Route, context: Context): Promise<ReadInput> {
   const problems: string[] = [];
   const check = (schema: z.ZodType | undefined, where: string, value: unknown): unknown => {
     if (schema === undefined) return undefined;

@@ -31,7 +31,8 @@ export async function tryConfined(
     const script = `${folder}/try.ts`;
     await Deno.copyFile(MODULE, `${folder}/confine.ts`);
     await Deno.writeTextFile(script, trial(program, rereads, folder));
-    // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed ping.
+    // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed
+    // ping.
     await Deno.mkdir(`${folder}/bin`);
     await Deno.writeTextFile(`${folder}/bin/ping`, "#!/bin/sh\n", { mode: 0o755 });
     const env = { PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };
