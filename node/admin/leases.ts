@@ -1,4 +1,6 @@
-/** `GET /leases`: who has which address, by address, page by page. A page that finds little lets DHCP go on in between. */
+/**
+ * `GET /leases`: who has which address, by address, page by page. A page that finds little lets DHCP go on in between.
+ */
 
 import { z } from "zod";
 import { toHex } from "../../src/bytes/hex.ts";
@@ -202,7 +204,7 @@ export function leaseRoutes(node: Node): Route[] {
     access: "read",
     summary: "Leases by address, page by page.",
     query: LEASES_QUERY,
-    answer: LEASES,
+    response: LEASES,
     handle: async ({ query }) => ({ body: await findLeases(node, query) }),
   })];
 }

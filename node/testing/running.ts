@@ -5,7 +5,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { checkNode, nodeSchema } from "../config.ts";
 import type { Node } from "../node.ts";
 import { RunningNode } from "../running_node.ts";
-import { type Ask, askLocally } from "../admin/local_socket.ts";
+import { type AdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 /** What its token file has in it. */
 export const TOKEN = "0123456789abcdef0123";
@@ -18,7 +18,7 @@ export interface Running {
   /** Its configuration. */
   readonly file: string;
   /** Over the Unix socket. */
-  readonly ask: Ask;
+  readonly send: AdminClient;
 }
 
 /** Starts one, and removes everything afterwards. `token`: with a token file. `before` runs when
@@ -51,15 +51,15 @@ export async function withNode(
   ok(loaded.ok);
   const running = await RunningNode.start({ config: loaded.value, root: loaded.root });
   try {
-    const ask = askLocally(`${directory}/state`);
-    await ready(ask);
+    const send = localAdminClient(`${directory}/state`);
+    await ready(send);
     await test({
       node: running.node,
       reload: (config, root) => running.reload(config, root),
       url: `http://127.0.0.1:${port + 1}`,
       directory,
       file,
-      ask,
+      send,
     });
   } finally {
     await running.stop();
@@ -67,9 +67,9 @@ export async function withNode(
   }
 }
 
-async function ready(ask: Ask): Promise<void> {
+async function ready(send: AdminClient): Promise<void> {
   const deadline = Date.now() + 10_000;
-  while ((await ask({ path: "/readyz" })).status !== 200) {
+  while ((await send({ path: "/readyz" })).status !== 200) {
     ok(Date.now() < deadline, "the node never got ready");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

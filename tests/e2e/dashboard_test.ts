@@ -6,7 +6,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { makeKeyFile } from "../../node/cluster/cluster_key.ts";
-import { askLocally } from "../../node/admin/local_socket.ts";
+import { localAdminClient } from "../../node/admin/local_socket.ts";
 import { chooseNetwork, type DemoNetwork, type DemoNode, nodeYaml, relayYaml } from "../../scripts/demo/network.ts";
 import { type RunningProgram, startProgram } from "../../scripts/demo/programs.ts";
 import { until } from "./lab/wait.ts";
@@ -68,7 +68,7 @@ class Site {
       hostname: index === 7 ? HOSTILE : `host-${index}`,
       expires,
     }));
-    const { status } = await askLocally(`${this.folder}/state1`)({
+    const { status } = await localAdminClient(`${this.folder}/state1`)({
       method: "POST",
       path: "/leases/import",
       body: { leases },
