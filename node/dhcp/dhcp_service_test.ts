@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
 import type { Message } from "../../src/dhcp/message.ts";
-import type { ServiceConfig } from "../../src/dhcp/server/config.ts";
+import type { ServiceConfig } from "../../src/config/service_schema.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import {
   clientMessage,

@@ -185,7 +185,7 @@ async function foresee(
   nowMs: number,
 ): Promise<(leases: readonly ForeignLease[]) => Promise<readonly Verdict[]>> {
   const { service } = bodyOf<{ service: unknown }>(await ask({ path: "/config" }));
-  const policy = new CompiledService(serviceSchema().parse(service));
+  const policy = new CompiledService(serviceSchema.parse(service));
   const limits = { policy, maxLeaseMs: policy.maxLeaseSeconds * 1_000, nowMs };
   const held = new Map<Ipv4, { client: ClientKey; endMs: number }>();
   for await (const { address, client, expires } of allLeases<Known>(ask, "bound")) {

@@ -6,14 +6,14 @@
 import { formatSeconds } from "./duration.ts";
 import { readOnly } from "./field.ts";
 import type { Path, Report } from "./issue.ts";
-import { TIME_FIELDS } from "./service_schema.ts";
+import { LEASE_SETTINGS } from "./service_schema.ts";
 
-type TimeName = keyof typeof TIME_FIELDS;
+type TimeName = Extract<keyof typeof LEASE_SETTINGS, `${string}Time`>;
 
 /** Times in seconds; a wrong one counts as not given, as the schema already says what is wrong with it. */
 export type Times = { readonly [Name in TimeName]?: number };
 
-const NAMES = Object.keys(TIME_FIELDS) as TimeName[];
+const NAMES = Object.keys(LEASE_SETTINGS).filter((name): name is TimeName => name.endsWith("Time"));
 
 /** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease time. */
 const SHARE_OF_LEASE: { readonly [Name in TimeName]?: { readonly share: number; readonly text: string } } = {
@@ -32,7 +32,7 @@ const RULES: readonly { readonly low: TimeName; readonly high: TimeName; readonl
 export function readTimes(scope: Readonly<Record<string, unknown>>): Times {
   const times: { [Name in TimeName]?: number } = {};
   for (const name of NAMES) {
-    const value = readOnly(TIME_FIELDS[name], scope[name]);
+    const value = readOnly(LEASE_SETTINGS[name], scope[name]);
     if (value !== undefined) times[name] = value;
   }
   return times;

@@ -38,7 +38,7 @@ export function writeService(draft: Draft, file: string): string {
 
 /** What our own validation says of a text that {@link writeService} made; nothing when it is valid. */
 export function validateService(text: string): readonly ConfigIssue[] {
-  const schema = mapping({ service: serviceSchema() });
+  const schema = mapping({ service: serviceSchema });
   const result = loadConfig(text, schema, (root, report) => checkService(asMapping(root).service, report));
   return result.ok ? [] : result.issues;
 }

@@ -8,7 +8,7 @@ import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
-import type { ClassConfig } from "./config.ts";
+import type { ClassConfig } from "../../config/service_schema.ts";
 import type { DropReason } from "./action.ts";
 import type { CompiledService, Identity, Reservation, Subnet } from "./compiled_service.ts";
 

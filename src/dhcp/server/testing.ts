@@ -10,7 +10,7 @@ import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { Action } from "./action.ts";
-import type { ServiceConfig, SubnetConfig } from "./config.ts";
+import type { ServiceConfig, SubnetConfig } from "../../config/service_schema.ts";
 import { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
 import { DhcpServer, type LeaseAgreement, type ServerEvents, tableFor } from "./dhcp_server.ts";
