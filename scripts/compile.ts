@@ -39,7 +39,7 @@ async function stage(commit: string): Promise<string> {
     for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${path}`)) {
       if (isDirectory) {
         if (name !== "testing") await copy(`${path}/${name}`);
-      } else if (/\.(?:ts|js)$/.test(name) && !/_(?:test|bench)(?:_data)?\.ts$/.test(name)) {
+      } else if (/\.(?:ts|js|css|html)$/.test(name) && !/_(?:test|bench)(?:_data)?\.ts$/.test(name)) {
         await Deno.copyFile(`${ROOT}${path}/${name}`, `${folder}/${path}/${name}`);
       }
     }
@@ -47,7 +47,9 @@ async function stage(commit: string): Promise<string> {
   for (const path of SOURCES) await copy(path);
   await Deno.writeTextFile(`${folder}/src/cli/commit.ts`, `export const COMMIT: string = ${JSON.stringify(commit)};\n`);
   const { version, imports } = denoJson;
-  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ version, imports: runtimeOnly(imports) }, null, 2));
+  // Importing text is stable since Deno 2.9; an older DENO_COMPILE wants it said.
+  const config = { version, imports: runtimeOnly(imports), unstable: ["raw-imports"] };
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config, null, 2));
   await Deno.copyFile(`${ROOT}deno.lock`, `${folder}/deno.lock`);
   return folder;
 }

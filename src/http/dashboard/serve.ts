@@ -1,9 +1,15 @@
-/** Serves a dashboard: a few files, nothing from elsewhere, nothing inline. */
+/**
+ * Serves a dashboard: a few files, nothing from elsewhere, nothing inline. The files are imported as text, so that the
+ * executables carry them and need no permission to read them.
+ */
 
 import type { Hono } from "hono";
-import { FILES as COMMON } from "./common.ts";
+import COMMON_STYLE from "./assets/common.css" with { type: "text" };
+import COMMON_SCRIPT from "./assets/common.js" with { type: "text" };
 
-/** Only this page's own files run, and nobody shows it within another page. */
+const COMMON = { "/assets/common.css": COMMON_STYLE, "/assets/common.js": COMMON_SCRIPT };
+
+/** Only this page's own files run, and no other page may frame it. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -23,7 +29,9 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Adds the files to an app, by the names under which they are served. */
 export function serveDashboard(app: Hono, files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries({ ...COMMON, ...files })) {
+  for (const [name, source] of Object.entries({ ...COMMON, ...files })) {
+    // Sources import each other by their places in the repository; they are served from one folder.
+    const text = source.replaceAll(/from "[^"]*\/(\w+\.js)"/g, 'from "./$1"');
     const type = TYPES[name === "/" ? "html" : name.slice(name.lastIndexOf(".") + 1)] ?? "text/plain";
     const etag = tagOf(text);
     app.get(name, (context) => {
