@@ -63,7 +63,7 @@ export interface NodeStart {
 interface Parts {
   readonly store: Store;
   readonly table: LeaseTable;
-  readonly policy: CompiledService;
+  readonly compiled: CompiledService;
   readonly incarnation: number;
   readonly writes: readonly (readonly [string, string])[];
   readonly starts: number;
@@ -105,11 +105,11 @@ export class Node {
     const { identity, writes } = startIdentity(store.facts, Math.random);
     const starts = nextStarts(Number(store.facts.get(RUN_FACT) ?? 0), Date.now());
     this.#text = serviceText(start.root);
-    const policy = new CompiledService(this.#initialService(store));
-    const table = tableFor(policy, { hashSeed, start: ((identity.bootCount - 1) * GOLDEN_RATIO) % 1 });
+    const compiled = new CompiledService(this.#initialService(store));
+    const table = tableFor(compiled, { hashSeed, start: ((identity.bootCount - 1) * GOLDEN_RATIO) % 1 });
     this.#mint = new HybridClock({ node: config.node.id, incarnation });
     this.#service = new DhcpService({
-      policy,
+      compiled,
       table,
       agreement: {
         propose: (proposal, now, decided) => {
@@ -142,7 +142,7 @@ export class Node {
     this.#parts = {
       store,
       table,
-      policy,
+      compiled,
       incarnation,
       starts,
       writes: [...writes, [RUN_FACT, String(starts)]],
@@ -370,7 +370,7 @@ export class Node {
   }
 
   #activate(text: string): void {
-    if (text === this.#text && this.#service.policy === this.#parts.policy) return;
+    if (text === this.#text && this.#service.compiled === this.#parts.compiled) return;
     const read = readServiceText(text, this.config);
     if (!read.ok) {
       this.#log.error("Kept the running configuration, as that of the cluster can't be used: {problem}", read);

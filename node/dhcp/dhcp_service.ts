@@ -33,7 +33,7 @@ export interface LeaseEvent {
 
 /** What the service needs from its surroundings. */
 export interface DhcpServiceOptions {
-  readonly policy: CompiledService;
+  readonly compiled: CompiledService;
   readonly table: LeaseTable;
   readonly agreement: LeaseAgreement;
   readonly clock: AnchoredClock;
@@ -57,7 +57,7 @@ export class DhcpService {
   readonly #service: DhcpServer;
   #use:
     | {
-      readonly policy: CompiledService;
+      readonly compiled: CompiledService;
       readonly atMs: number;
       readonly validMs: number;
       readonly uses: readonly { pool: Pool; use: PoolUse }[];
@@ -66,16 +66,16 @@ export class DhcpService {
 
   constructor(options: DhcpServiceOptions) {
     this.#options = options;
-    const { policy, table, agreement } = options;
-    this.#service = new DhcpServer({ policy, table, agreement, events: this.#events() });
+    const { compiled, table, agreement } = options;
+    this.#service = new DhcpServer({ compiled, table, agreement, events: this.#events() });
   }
 
   get table(): LeaseTable {
     return this.#options.table;
   }
 
-  get policy(): CompiledService {
-    return this.#service.policy;
+  get compiled(): CompiledService {
+    return this.#service.compiled;
   }
 
   /** See `Service.pools`. */
@@ -97,13 +97,13 @@ export class DhcpService {
     const at = now();
     const known = this.#use;
     const age = at.monotonicMs - (known?.atMs ?? -Infinity);
-    if (known !== undefined && known.policy === this.policy && age < known.validMs) return known.uses;
+    if (known !== undefined && known.compiled === this.compiled && age < known.validMs) return known.uses;
     const time = clock.bounds(at);
     if (time === undefined) return [];
-    const uses = this.policy.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
+    const uses = this.compiled.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
     const addresses = uses.reduce((sum, { use }) => sum + use.addresses, 0);
     const validMs = addresses > COUNTED_AT_ONCE ? USE_VALID_MS : 0;
-    this.#use = { policy: this.policy, atMs: at.monotonicMs, validMs, uses };
+    this.#use = { compiled: this.compiled, atMs: at.monotonicMs, validMs, uses };
     return uses;
   }
 
@@ -130,9 +130,9 @@ export class DhcpService {
   }
 
   /** Serves another configuration from now on. */
-  reconfigure(policy: CompiledService): void {
+  reconfigure(compiled: CompiledService): void {
     const now = this.#options.now();
-    this.#service.reconfigure(policy, now, this.#options.clock.bounds(now));
+    this.#service.reconfigure(compiled, now, this.#options.clock.bounds(now));
   }
 
   #handle(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {

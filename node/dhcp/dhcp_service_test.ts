@@ -37,7 +37,7 @@ function started(config: ServiceConfig = NETWORK) {
   const solo = new SoloService({ config, clock, persist: (row, durable) => void writes.push({ row, durable }) });
   const { proposer } = solo;
   const dhcp = new DhcpService({
-    policy: solo.service.policy,
+    compiled: solo.service.compiled,
     table: solo.table,
     agreement: solo.agreement,
     clock,
@@ -125,7 +125,7 @@ Deno.test("service: a reload keeps what is pending and the leases", () => {
   s.say("REQUEST", 1, REQUEST);
   s.dhcp.reconfigure(new CompiledService(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 })));
   s.say("DISCOVER", 2);
-  strictEqual(s.dhcp.policy.config.revision, 2);
+  strictEqual(s.dhcp.compiled.config.revision, 2);
   s.sync();
   deepStrictEqual(s.sent, ["OFFER 10.77.2.0", "ACK 10.77.1.0"]);
   strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");

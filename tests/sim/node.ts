@@ -18,7 +18,7 @@ import { HybridClock } from "../../src/lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
-import { isMistake, policyOf } from "./configurations.ts";
+import { compiledOf, isMistake } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
 import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
@@ -201,8 +201,8 @@ export class SimNode {
     { rows, facts }: ReturnType<SimDisk["image"]>,
   ): void {
     const { prng, tampering } = this.#cluster;
-    const policy = policyOf(this.#initialText(facts));
-    const table = tableFor(policy, { hashSeed: 0 });
+    const compiled = compiledOf(this.#initialText(facts));
+    const table = tableFor(compiled, { hashSeed: 0 });
     const mint = new HybridClock({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
     for (const row of rows.values()) mint.observe(row.slot.version);
     table.load(rows.values());
@@ -215,7 +215,7 @@ export class SimNode {
       isPresent: (address, now) => member.isLive(address, now),
     };
     const service: DhcpServer = new DhcpServer({
-      policy,
+      compiled,
       table,
       agreement: tampering.agreement?.(this, agreement) ?? agreement,
       events: { granted: () => {}, failed: () => {}, ended: () => {} },
@@ -235,7 +235,7 @@ export class SimNode {
       pools: () => service.pools,
       activate: (_revision, text) => {
         const now = this.now();
-        service.reconfigure(policyOf(text), now, clock.bounds(now));
+        service.reconfigure(compiledOf(text), now, clock.bounds(now));
       },
       validate: (text) => isMistake(text) ? "it is a mistake" : undefined,
       revise: (text) => text,

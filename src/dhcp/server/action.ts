@@ -33,7 +33,7 @@ export const DROP_REASONS = [
   /** No address is free for this client. */
   "exhausted",
   /** A DECLINE or RELEASE of an address that is not this client's, or that came another way than its lease. */
-  "notTheirs",
+  "notOwner",
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -64,7 +64,7 @@ export type Action =
     readonly client: ClientKey;
     readonly xid: number;
     readonly leaseSeconds: number;
-    readonly scope: LeaseSettings;
+    readonly settings: LeaseSettings;
     readonly detail: LeaseDetail;
     readonly reply: Message;
     readonly bytesMax: number;

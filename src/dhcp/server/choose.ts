@@ -57,14 +57,14 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
  * offered to nobody else while it is free, and the client has no reservation it could have instead; and no other client's lock runs on it.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
-  const { policy, table, offers } = state;
+  const { compiled, table, offers } = state;
   const { client, subnet, reservation } = query;
   const slot = table.get(address);
   const holds = slot.state === "bound" && slot.client === client;
   const locked = isLocked(slot, time);
   if (locked && !holds) return false;
   if (reservation?.address === address) return true;
-  if (policy.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
+  if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
   if (reservation !== undefined && mayLease(state, query, reservation.address, time)) return false;
   // An offer to somebody else, made before this node heard of the lease, is no promise.
   if (locked) return true;

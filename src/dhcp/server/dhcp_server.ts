@@ -50,12 +50,12 @@ export interface ServerEvents {
 export type Answer = (reply: Message, bytesMax: number) => void;
 
 /** The lease table that a configuration wants; for the options see `TableOptions`. */
-export function tableFor(policy: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
-  return new LeaseTable({ ...placesOf(policy), ...options });
+export function tableFor(compiled: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
+  return new LeaseTable({ ...placesOf(compiled), ...options });
 }
 
-function placesOf(policy: CompiledService): { pools: Range[]; reserved: Ipv4[] } {
-  return { pools: policy.pools.map((pool) => pool.range), reserved: policy.reserved };
+function placesOf(compiled: CompiledService): { pools: Range[]; reserved: Ipv4[] } {
+  return { pools: compiled.pools.map((pool) => pool.range), reserved: compiled.reserved };
 }
 
 /** One node's DHCP service. */
@@ -65,25 +65,25 @@ export class DhcpServer {
   readonly #agreement: LeaseAgreement;
   readonly #events: ServerEvents;
   readonly #table: LeaseTable;
-  #policy: CompiledService;
+  #compiled: CompiledService;
   #offers: Offers;
   #pools: readonly Range[] = [];
   #state: ServerState;
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
 
   constructor(
-    options: { policy: CompiledService; table: LeaseTable; agreement: LeaseAgreement; events: ServerEvents },
+    options: { compiled: CompiledService; table: LeaseTable; agreement: LeaseAgreement; events: ServerEvents },
   ) {
     this.#agreement = options.agreement;
     this.#events = options.events;
     this.#table = options.table;
-    this.#policy = options.policy;
+    this.#compiled = options.compiled;
     this.#offers = new Offers(options.table);
-    this.#state = this.#adopt(options.policy);
+    this.#state = this.#adopt(options.compiled);
   }
 
-  get policy(): CompiledService {
-    return this.#policy;
+  get compiled(): CompiledService {
+    return this.#compiled;
   }
 
   /** Ranges of the pools by number; another array after every change of them. */
@@ -123,13 +123,13 @@ export class DhcpServer {
   }
 
   /** Serves another configuration from now on; leases and offers stay. */
-  reconfigure(policy: CompiledService, now: Instant, time: Bounds | undefined): void {
-    const before = JSON.stringify(placesOf(this.#policy));
-    const places = placesOf(policy);
+  reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
+    const before = JSON.stringify(placesOf(this.#compiled));
+    const places = placesOf(compiled);
     if (before === JSON.stringify(places)) {
-      this.#policy = policy;
-      this.#state = { ...this.#state, policy };
-      this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
+      this.#compiled = compiled;
+      this.#state = { ...this.#state, compiled };
+      this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
       return;
     }
     const offers = this.#offers.entries();
@@ -140,15 +140,15 @@ export class DhcpServer {
       this.#table.take(address, time);
       this.#offers.add(client, address, until - OFFER_MS);
     }
-    this.#state = this.#adopt(policy);
+    this.#state = this.#adopt(compiled);
   }
 
-  #adopt(policy: CompiledService): ServerState {
-    this.#policy = policy;
-    this.#pools = policy.pools.map((pool) => pool.range);
-    this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
+  #adopt(compiled: CompiledService): ServerState {
+    this.#compiled = compiled;
+    this.#pools = compiled.pools.map((pool) => pool.range);
+    this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
     return {
-      policy,
+      compiled,
       table: this.#table,
       offers: this.#offers,
       isPresent: (address) => this.#agreement.isPresent(address, this.#nowMs),
@@ -156,14 +156,14 @@ export class DhcpServer {
   }
 
   #grant(action: Grant, now: Instant, answer: Answer): void {
-    const { address, client, leaseSeconds, reply, scope, bytesMax } = action;
+    const { address, client, leaseSeconds, reply, settings, bytesMax } = action;
     // The lock outlasts what the client is told by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
       if (!outcome.committed) return this.#events.failed(action, outcome.reason);
       this.#offers.end(client);
       this.#endFormer(client, address, at);
-      completeAck(reply, scope, Math.floor(outcome.leaseMs / 1_000));
+      completeAck(reply, settings, Math.floor(outcome.leaseMs / 1_000));
       answer(reply, bytesMax);
       this.#events.granted(action);
     });
@@ -185,7 +185,7 @@ export class DhcpServer {
   #end(action: End, now: Instant): void {
     const { how, address, client, detail } = action;
     this.#offers.end(client);
-    const restMs = this.#policy.config.declineSeconds * 1_000;
+    const restMs = this.#compiled.config.declineSeconds * 1_000;
     const ended = this.#agreement.end({ kind: how, address, client, restMs, detail }, now, () => {});
     if (ended) this.#events.ended(action);
   }

@@ -50,7 +50,7 @@ const NO_AGENT: RelayAgentInformation = {};
 const NO_BYTES = new Uint8Array();
 
 /** Reads a decoded message, or says why it gets no answer. */
-export function readQuery(policy: CompiledService, message: Message, arrival: Arrival): Query | DropReason {
+export function readQuery(compiled: CompiledService, message: Message, arrival: Arrival): Query | DropReason {
   if (message.op !== BOOTREQUEST) return "notRequest";
   const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
@@ -61,9 +61,9 @@ export function readQuery(policy: CompiledService, message: Message, arrival: Ar
   if (agent === undefined) return "malformedOption";
   const identity = readIdentity(message);
   if (identity === undefined) return "noIdentity";
-  const subnet = policy.subnetOf(subnetHint(message, agent, arrival));
+  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
   if (subnet === undefined) return "noSubnet";
-  const reservation = policy.reservationFor(subnet, identity);
+  const reservation = compiled.reservationFor(subnet, identity);
   // Reserved by hardware: firmware, installer and system of one machine are one client, whatever identifiers they send.
   const clientId = reservation?.config.hardware === undefined ? identity.clientId : undefined;
   return {
@@ -79,7 +79,7 @@ export function readQuery(policy: CompiledService, message: Message, arrival: Ar
       bytes: clientId ?? identity.hardware,
     }),
     reservation,
-    classes: policy.config.classes.length === 0 ? NO_CLASSES : classesOf(policy, message),
+    classes: compiled.config.classes.length === 0 ? NO_CLASSES : classesOf(compiled, message),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress: requested.kind === "present" ? requested.value : undefined,
     selectedServer: meant.kind === "present" ? meant.value : undefined,
@@ -124,8 +124,8 @@ function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arr
   return arrival.receivedOn;
 }
 
-function classesOf(policy: CompiledService, message: Message): readonly ClassConfig[] {
-  return policy.config.classes.filter(({ match }) =>
+function classesOf(compiled: CompiledService, message: Message): readonly ClassConfig[] {
+  return compiled.config.classes.filter(({ match }) =>
     (match.vendorClass === undefined || startsWith(message, OPTIONS.vendorClassIdentifier, match.vendorClass)) &&
     (match.userClass === undefined || userClasses(message).includes(match.userClass)) &&
     (match.architecture === undefined || architectures(message).some((code) => match.architecture?.includes(code)))

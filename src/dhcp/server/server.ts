@@ -27,7 +27,7 @@ const UNPRINTABLE = /\p{Cc}/gu;
 
 /** What the server reads. */
 export interface ServerState {
-  readonly policy: CompiledService;
+  readonly compiled: CompiledService;
   readonly table: LeaseTable;
   readonly offers: Offers;
   /** Whether the other member of the cluster with this address is there; undefined: no member has it. */
@@ -36,7 +36,7 @@ export interface ServerState {
 
 /** Decides about one message. `time` is the anchored clock's reading of `now`. */
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
-  const query = readQuery(state.policy, message, arrival);
+  const query = readQuery(state.compiled, message, arrival);
   if (typeof query === "string") return drop(query);
   switch (query.type) {
     case MESSAGE_TYPE.DISCOVER:
@@ -59,15 +59,15 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const address = chooseAddress(state, query, now, time);
   const wanted = query.subnet.pools.map((pool) => pool.number);
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted };
-  const scope = settingsAt(state, query, address);
+  const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
-  if (state.policy.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
+  if (state.compiled.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
     const granted = grant(state, query, address, now);
     if (granted.kind === "grant") writeRapidCommit(granted.reply);
     return granted;
   }
-  const leaseSeconds = leaseSecondsOf(query, scope);
-  const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, scope, leaseSeconds });
+  const leaseSeconds = leaseSecondsOf(query, settings);
+  const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, settings, leaseSeconds });
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
   // A new client's address from somebody else's ranges: there is none left in the own ones.
   const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
@@ -115,7 +115,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
   const reserved = query.reservation?.address === address;
   if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, address, now);
-  if (!state.policy.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
+  if (!state.compiled.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
     return drop("notAuthoritative");
   }
   if (locked && !own) return refuseLease(state, query, address, time, "this address is in use by another client");
@@ -126,7 +126,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   }
   // A renewal comes to the server that gave the lease, or to everybody: what nobody has a record of was lost with a disk.
   const isRenewal = query.message.ciaddr !== UNSPECIFIED;
-  if (isRenewal && state.policy.config.authoritative && mayLease(state, query, address, time)) {
+  if (isRenewal && state.compiled.config.authoritative && mayLease(state, query, address, time)) {
     return grant(state, query, address, now);
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
@@ -156,7 +156,7 @@ function decline(state: ServerState, query: Query, now: Instant): Action {
   if (requestedAddress === undefined) return drop("noAddress");
   const slot = state.table.get(requestedAddress);
   if (slot.state !== "bound" || slot.client !== client || !sameRelay(state, query, requestedAddress)) {
-    return drop("notTheirs");
+    return drop("notOwner");
   }
   const detail = { ...detailOf(state, query, requestedAddress, now), expires: 0 };
   return { kind: "end", how: "declined", address: requestedAddress, client, detail };
@@ -168,7 +168,7 @@ function release(state: ServerState, query: Query, now: Instant): Action {
   if (!isForUs(query)) return drop("otherServer");
   if (message.ciaddr === UNSPECIFIED) return drop("noAddress");
   const slot = state.table.get(message.ciaddr);
-  if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notTheirs");
+  if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notOwner");
   const detail = { ...state.table.detail(message.ciaddr), lastSeen: now.wallMs, expires: now.wallMs };
   return { kind: "end", how: "released", address: message.ciaddr, client, detail };
 }
@@ -196,14 +196,14 @@ function isForUs(query: Query): boolean {
 /** RFC 2131 §4.3.5: parameters only, to the address the client has. */
 function inform(state: ServerState, query: Query): Action {
   if (query.message.ciaddr === UNSPECIFIED) return drop("noAddress");
-  const scope = settingsAt(state, query, query.message.ciaddr);
-  const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, scope, leaseSeconds: undefined });
+  const settings = settingsAt(state, query, query.message.ciaddr);
+  const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, settings, leaseSeconds: undefined });
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
 }
 
 function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): Action {
-  const scope = settingsAt(state, query, address);
-  const leaseSeconds = leaseSecondsOf(query, scope);
+  const settings = settingsAt(state, query, address);
+  const leaseSeconds = leaseSecondsOf(query, settings);
   const detail = { ...detailOf(state, query, address, now), expires: now.wallMs + leaseSeconds * 1_000 };
   return {
     kind: "grant",
@@ -211,21 +211,21 @@ function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): A
     client: query.client,
     xid: query.message.xid,
     leaseSeconds,
-    scope,
+    settings,
     detail,
-    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, scope, leaseSeconds }),
+    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, settings, leaseSeconds }),
     bytesMax: replyBytesMax(query.message),
   };
 }
 
 function settingsAt(state: ServerState, query: Query, address: Ipv4): LeaseSettings {
   const { subnet, classes, reservation } = query;
-  return state.policy.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
+  return state.compiled.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
 }
 
-function leaseSecondsOf(query: Query, scope: LeaseSettings): number {
+function leaseSecondsOf(query: Query, settings: LeaseSettings): number {
   const read = readOption(query.message.options, OPTIONS.addressLeaseTime);
-  return leaseSecondsFor(scope, read.kind === "present" ? read.value : undefined);
+  return leaseSecondsFor(settings, read.kind === "present" ? read.value : undefined);
 }
 
 function detailOf(state: ServerState, query: Query, address: Ipv4, now: Instant): LeaseDetail {
@@ -259,7 +259,7 @@ function hostnameOf(message: Message): string {
 }
 
 function refuse(state: ServerState, query: Query, text: string): Action {
-  return state.policy.config.authoritative ? nak(state, query, text) : drop("notAuthoritative");
+  return state.compiled.config.authoritative ? nak(state, query, text) : drop("notAuthoritative");
 }
 
 function nak(state: ServerState, query: Query, text: string): Extract<Action, { kind: "reply" }> {

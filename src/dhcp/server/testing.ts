@@ -132,8 +132,8 @@ export class SoloService {
     events?: Partial<ServerEvents>;
   }) {
     const { clock, persist, events } = options;
-    const policy = new CompiledService(options.config);
-    this.table = tableFor(policy, { hashSeed: 4711 });
+    const compiled = new CompiledService(options.config);
+    this.table = tableFor(compiled, { hashSeed: 4711 });
     const limits = { maxLeaseMs: 0 };
     const proposer = new Proposer({
       self: 1,
@@ -163,7 +163,7 @@ export class SoloService {
       isPresent: (address) => this.members.get(address),
     };
     this.service = new DhcpServer({
-      policy,
+      compiled,
       table: this.table,
       agreement: this.agreement,
       events: { granted: () => {}, failed: () => {}, ended: () => {}, ...events },
@@ -195,8 +195,8 @@ export class TestServer {
     return this.#solo.table;
   }
 
-  get policy(): CompiledService {
-    return this.#solo.service.policy;
+  get compiled(): CompiledService {
+    return this.#solo.service.compiled;
   }
 
   /** Other members of the cluster by address, and whether they are there. */
