@@ -128,7 +128,7 @@ export class Node {
         },
         denyLease: (address, client, now, contradicted) => this.#member.denyLease(address, client, now, contradicted),
         want: (pools) => this.#member.want(pools),
-        isPresent: (address, now) => this.#member.isLive(address, now),
+        isLive: (address, now) => this.#member.isLive(address, now),
       },
       clock: this.#clock,
       counters: this.counters,

@@ -212,7 +212,7 @@ export class SimNode {
       end: (request, now, durable) => member.end(request, now, durable),
       denyLease: (address, client, now, contradicted) => member.denyLease(address, client, now, contradicted),
       want: (pools) => member.want(pools),
-      isPresent: (address, now) => member.isLive(address, now),
+      isLive: (address, now) => member.isLive(address, now),
     };
     const service: DhcpServer = new DhcpServer({
       compiled,

@@ -1,7 +1,7 @@
 /**
- * The `service` section as the server uses it: subnets found by address, reservations by client, and for every lease the
- * one scope that holds after inheritance (service, subnet, pool, class, reservation; the most specific that says something
- * wins). Compiled once per configuration; answering a client only looks things up.
+ * The `service` section as the server uses it: subnets by address, reservations by client, and the settings of a lease
+ * after inheritance (service, subnet, pool, class, reservation; the most specific one that sets a key wins). Compiled
+ * once per configuration; answering a client only looks up.
  */
 
 import { toHex } from "../../bytes/hex.ts";

@@ -1,6 +1,6 @@
 /**
- * The DHCP server of one node, decisions carried out: proposes leases, ends them, asks before it refuses, and answers when it
- * may. Pure; sockets, encoding, counting and logging are its surroundings' business, and so is whether the node serves now.
+ * The DHCP server of one node: performs the decisions of `server.ts`. It proposes and ends leases, asks the majority before
+ * a DHCPNAK, and answers when a reply may leave. Pure; sockets, encoding, metrics and readiness are its caller's.
  */
 
 import type { Decided, Decision, EndRequest, Proposal } from "../../lease/agreement/proposer.ts";
@@ -15,9 +15,10 @@ import type { Action } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
 import { completeAck } from "./reply.ts";
-import { decide, type ServerState } from "./server.ts";
+import { decide } from "./server.ts";
+import type { ServerState } from "./state.ts";
 
-/** How leases are agreed on: a member of a cluster, or what stands for one in a test. */
+/** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
   propose(proposal: Proposal, now: Instant, decided: Decided): void;
   end(
@@ -29,8 +30,8 @@ export interface LeaseAgreement {
   denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
   /** These pools lack an address here. */
   want(pools: Iterable<number>): void;
-  /** Whether another member that can be reached at an address is there; undefined when none is. */
-  isPresent(address: Ipv4, now: Instant): boolean | undefined;
+  /** Whether the other member with this address is live; undefined: no member has it. */
+  isLive(address: Ipv4, now: Instant): boolean | undefined;
 }
 
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
@@ -39,7 +40,7 @@ const LATE_MS = 120_000;
 type Grant = Extract<Action, { kind: "grant" }>;
 type End = Extract<Action, { kind: "end" }>;
 
-/** What came of requests, for counters and log. */
+/** Outcomes of requests, for metrics and log. */
 export interface ServerEvents {
   granted(action: Grant): void;
   failed(action: Grant, reason: Extract<Decision, { committed: false }>["reason"]): void;
@@ -49,7 +50,7 @@ export interface ServerEvents {
 /** Sends a reply of at most so many octets. */
 export type Answer = (reply: Message, bytesMax: number) => void;
 
-/** The lease table that a configuration wants; for the options see `TableOptions`. */
+/** The lease table for a configuration; for the options see `TableOptions`. */
 export function tableFor(compiled: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
   return new LeaseTable({ ...placesOf(compiled), ...options });
 }
@@ -116,7 +117,7 @@ export class DhcpServer {
     return action;
   }
 
-  /** Lets time pass: about ten times a second. */
+  /** Expires leases and offers; called about ten times a second. */
   tick(now: Instant, time: Bounds | undefined): void {
     if (time !== undefined) this.#table.expire(time);
     this.#offers.expire(now.monotonicMs);
@@ -151,13 +152,13 @@ export class DhcpServer {
       compiled,
       table: this.#table,
       offers: this.#offers,
-      isPresent: (address) => this.#agreement.isPresent(address, this.#nowMs),
+      isLive: (address) => this.#agreement.isLive(address, this.#nowMs),
     };
   }
 
   #grant(action: Grant, now: Instant, answer: Answer): void {
     const { address, client, leaseSeconds, reply, settings, bytesMax } = action;
-    // The lock outlasts what the client is told by the time a commit may take, so that the client gets the full time.
+    // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
       if (!outcome.committed) return this.#events.failed(action, outcome.reason);

@@ -1,38 +1,28 @@
 /**
- * The DHCP server of RFC 2131 §4.3, pure: a decoded message and the time in, one decision out. It reads leases and offers
- * and notes new offers; granting and ending leases is left to whoever carries the decision out, because a DHCPACK may leave
- * only after a majority has the lease on disk.
+ * The DHCP server of RFC 2131 §4.3, pure: a decoded message and the time in, one decision out. It reads leases and
+ * offers, and notes new offers. `dhcp_server.ts` grants and ends leases, as a DHCPACK may leave only after a majority has
+ * the lease on disk. Every DHCPNAK is decided in `nak.ts`.
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
 import { isLocked } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
-import type { Offers } from "../../lease/table/offers.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
-import type { LeaseTable } from "../../lease/table/lease_table.ts";
-import { compareVersions } from "../../lease/agreement/version.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
-import type { Action, DropReason } from "./action.ts";
+import { type Action, drop } from "./action.ts";
 import { chooseAddress, mayLease } from "./choose.ts";
-import { type CompiledService, type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
-import { buildNak, buildReply, replyBytesMax } from "./reply.ts";
+import { buildReply, replyBytesMax } from "./reply.ts";
+import type { ServerState } from "./state.ts";
 import { leaseSecondsFor } from "./times.ts";
 
 const NO_BYTES = new Uint8Array();
 const HOSTNAME_OCTETS_MAX = 255;
 const UNPRINTABLE = /\p{Cc}/gu;
-
-/** What the server reads. */
-export interface ServerState {
-  readonly compiled: CompiledService;
-  readonly table: LeaseTable;
-  readonly offers: Offers;
-  /** Whether the other member of the cluster with this address is there; undefined: no member has it. */
-  isPresent(address: Ipv4): boolean | undefined;
-}
 
 /** Decides about one message. `time` is the anchored clock's reading of `now`. */
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
@@ -69,7 +59,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const leaseSeconds = leaseSecondsOf(query, settings);
   const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, settings, leaseSeconds });
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
-  // A new client's address from somebody else's ranges: there is none left in the own ones.
+  // The address lies in another member's range: this node's own ranges have none left.
   const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
   return isForeign && query.reservation === undefined ? { ...offer, wanted } : offer;
 }
@@ -85,21 +75,21 @@ function writeRapidCommit(reply: Message): void {
 
 /** RFC 2131 §4.3.2: the four states a REQUEST can come from, told apart by what it carries. */
 function request(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
-  const { message, requestedAddress, selectedServer: selectedServer } = query;
+  const { message, requestedAddress, selectedServer } = query;
   if (selectedServer !== undefined) {
     // SELECTING: server identifier and requested address, ciaddr zero.
-    const chosen = isForUs(query) ? true : state.isPresent(selectedServer);
+    const chosen = isForUs(query) ? true : state.isLive(selectedServer);
     if (chosen === undefined) {
       state.offers.end(query.client);
       return drop("otherServer");
     }
-    // On a link of ours every member hears the client: the one it chose answers.
+    // On an attached link every member hears the client: the selected one answers.
     if (!isForUs(query) && chosen && query.arrival.onLink) return drop("otherMember");
     const address = requestedAddress ?? message.ciaddr;
     if (address === UNSPECIFIED) return drop("noAddress");
     if (mayLease(state, query, address, time)) return grant(state, query, address, now);
     if (!isForUs(query) && chosen) return drop("otherMember");
-    return refuseLease(state, query, address, time, "this address is not available: ask for a new one");
+    return nakByMajority(state, query, address, time, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
   const address = message.ciaddr !== UNSPECIFIED ? message.ciaddr : requestedAddress;
@@ -109,7 +99,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
 
 /** A client asks for an address it believes to hold. */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
-  if (!rangeContains(query.subnet.range, address)) return refuse(state, query, "this address is of another network");
+  if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query);
   const slot = state.table.get(address);
   const locked = isLocked(slot, time);
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
@@ -118,13 +108,13 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   if (!state.compiled.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
     return drop("notAuthoritative");
   }
-  if (locked && !own) return refuseLease(state, query, address, time, "this address is in use by another client");
-  if (own) return refuseLease(state, query, address, time, "this address is kept for another use");
+  if (locked && !own) return nakByMajority(state, query, address, time, "this address is in use by another client");
+  if (own) return nakByMajority(state, query, address, time, "this address is kept for another use");
   // RFC 2131 §4.3.2: "if the server has a record of this client and the requested address is incorrect": DHCPNAK.
   if (state.table.find(query.client) !== undefined) {
-    return refuseLease(state, query, address, time, "this is not the address you had");
+    return nakByMajority(state, query, address, time, "this is not the address you had");
   }
-  // A renewal comes to the server that gave the lease, or to everybody: what nobody has a record of was lost with a disk.
+  // A renewal goes to the server that gave the lease, or to all: a lease without a record was lost with a disk.
   const isRenewal = query.message.ciaddr !== UNSPECIFIED;
   if (isRenewal && state.compiled.config.authoritative && mayLease(state, query, address, time)) {
     return grant(state, query, address, now);
@@ -133,23 +123,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   return drop("noRecord");
 }
 
-/**
- * Lease agreement: "NAK only if the committed records of a majority contradict the client". Where the client's own lease runs,
- * only the configuration speaks against it, and that is the same everywhere.
- */
-function refuseLease(state: ServerState, query: Query, address: Ipv4, time: Bounds, text: string): Action {
-  const slot = state.table.get(address);
-  const locked = isLocked(slot, time);
-  if (locked && slot.state === "bound" && slot.client === query.client) return nak(state, query, text);
-  // An undecided proposal of somebody else may yet be aborted.
-  if (locked && slot.state === "bound" && compareVersions(slot.committedVersion, slot.version) !== 0) {
-    return drop("undecided");
-  }
-  const { reply, bytesMax } = nak(state, query, text);
-  return { kind: "refuse", address, client: query.client, reply, bytesMax };
-}
-
-/** RFC 2131 §4.3.3. Easily forged as well, and it takes an address out of use: it must come the way the lease went. */
+/** RFC 2131 §4.3.3. Easily forged, and it takes an address out of use: it must come through the relay of the lease. */
 function decline(state: ServerState, query: Query, now: Instant): Action {
   const { requestedAddress, client } = query;
   if (!isForUs(query)) return drop("otherServer");
@@ -162,7 +136,7 @@ function decline(state: ServerState, query: Query, now: Instant): Action {
   return { kind: "end", how: "declined", address: requestedAddress, client, detail };
 }
 
-/** RFC 2131 §4.3.4. A release is easily forged: it must come the way the lease went. */
+/** RFC 2131 §4.3.4. Easily forged: it must come through the relay of the lease. */
 function release(state: ServerState, query: Query, now: Instant): Action {
   const { message, client } = query;
   if (!isForUs(query)) return drop("otherServer");
@@ -186,9 +160,9 @@ function sameRelay(state: ServerState, query: Query, address: Ipv4): boolean {
   return known.giaddr === query.message.giaddr && equalBytes(known.circuitId, query.agent.circuitId ?? NO_BYTES);
 }
 
-/** A client that names a server means us, or our name as its relay gave it; one that names none means whoever hears. */
+/** The client selected no server, or this one by its own identifier or the one that its relay put in. */
 function isForUs(query: Query): boolean {
-  const { selectedServer: selectedServer } = query;
+  const { selectedServer } = query;
   return selectedServer === undefined || selectedServer === query.serverIdentifier ||
     selectedServer === query.arrival.serverIdentifier;
 }
@@ -256,29 +230,4 @@ function hostnameOf(message: Message): string {
   // What was no UTF-8 has become longer; cut at a character.
   const { read } = encoder.encodeInto(text, new Uint8Array(HOSTNAME_OCTETS_MAX));
   return text.slice(0, read);
-}
-
-function refuse(state: ServerState, query: Query, text: string): Action {
-  return state.compiled.config.authoritative ? nak(state, query, text) : drop("notAuthoritative");
-}
-
-function nak(state: ServerState, query: Query, text: string): Extract<Action, { kind: "reply" }> {
-  const reply = buildNak(query, text, serverAsKnown(state, query));
-  return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
-}
-
-/**
- * The server identifier that the client knows. Where relays override it (RFC 5107), a client that moved knows the one of its
- * former relay, and udhcpc believes no DHCPNAK of another.
- */
-function serverAsKnown(state: ServerState, query: Query): Ipv4 {
-  const { message, agent, serverIdentifier, selectedServer: selectedServer } = query;
-  if (selectedServer !== undefined || agent.serverIdentifierOverride === undefined) return serverIdentifier;
-  const known = state.table.detail(message.ciaddr || (query.requestedAddress ?? UNSPECIFIED));
-  const same = message.chaddr.length > 0 && equalBytes(known.chaddr, message.chaddr);
-  return same && known.giaddr !== UNSPECIFIED ? known.giaddr : serverIdentifier;
-}
-
-function drop(reason: DropReason): Action {
-  return { kind: "drop", reason };
 }

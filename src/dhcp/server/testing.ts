@@ -160,7 +160,7 @@ export class SoloService {
         if (time !== undefined && deniesLease(this.table.get(address), client, time)) contradicted(now);
       },
       want: (pools) => this.wanted.push(...pools),
-      isPresent: (address) => this.members.get(address),
+      isLive: (address) => this.members.get(address),
     };
     this.service = new DhcpServer({
       compiled,
