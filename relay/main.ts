@@ -18,7 +18,8 @@ import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
-import { FILES } from "./dashboard/files.ts";
+import PAGE from "./dashboard/index.html" with { type: "text" };
+import SCRIPT from "./dashboard/page.js" with { type: "text" };
 import { relayHealth } from "./health.ts";
 import { systemPing } from "./probe/ping.ts";
 import { describeLink } from "./resolve.ts";
@@ -70,7 +71,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
         failed: (path, error) => log.error("GET {path} failed: {error}", { path, error }),
       });
       app.get("/events", () => events.open());
-      serveDashboard(app, FILES);
+      serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
       return serveHttp(app, config.http);
     } catch (error) {
       await service.close();

@@ -193,7 +193,7 @@ function instant(ms: number): string | null {
 }
 
 function subnetOf(node: Node, address: Ipv4): string | null {
-  const subnet = node.parts.service.policy.subnets.find(({ prefix }) => prefixContains(prefix, address));
+  const subnet = node.parts.service.compiled.subnets.find(({ prefix }) => prefixContains(prefix, address));
   return subnet === undefined ? null : formatPrefix(subnet.prefix);
 }
 

@@ -52,7 +52,7 @@ export function nodeMetrics(node: Node): Metric[] {
       help: "Addresses of each pool that this node can give from its own share.",
       labels: ["pool"],
       read: () =>
-        node.parts.service.policy.pools.map(({ number, range }) => ({
+        node.parts.service.compiled.pools.map(({ number, range }) => ({
           labels: { pool: formatRange(range) },
           value: node.parts.service.table.freeOwned(number),
         })),

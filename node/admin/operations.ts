@@ -266,7 +266,7 @@ export class Operations {
     const { member, transport, service } = this.#node.parts;
     const address = parseIpv4(text);
     if (address === undefined) return `"${text}" is not an IPv4 address`;
-    const pool = service.policy.pools.find(({ range }) => rangeContains(range, address));
+    const pool = service.compiled.pools.find(({ range }) => rangeContains(range, address));
     if (pool !== undefined) return `${text} lies in the pool ${formatRange(pool.range)}: clients would be given it`;
     if (member.role !== "leader" || member.membership.members.some((known) => known.id === id)) return { id, address };
     const problem = await transport?.unreachable({ id, address });
@@ -309,7 +309,7 @@ export class Operations {
     const { service } = this.#node.parts;
     const now = readClocks();
     const { maxLeaseMs } = service.limits;
-    const judged = judgeImport(lease, { policy: service.policy, maxLeaseMs, nowMs: now.wallMs });
+    const judged = judgeImport(lease, { compiled: service.compiled, maxLeaseMs, nowMs: now.wallMs });
     if ("outcome" in judged) return judged;
     const unwritable = this.#unwritable();
     if (unwritable !== undefined) return { outcome: "refused", problem: unwritable };
@@ -351,9 +351,9 @@ export class Operations {
 
   /** The place of a subnet in the configuration's list. */
   #subnetIndex(address: Ipv4): number | undefined {
-    const { policy } = this.#node.parts.service;
-    const subnet = policy.subnetOf(address);
-    const index = subnet === undefined ? -1 : policy.config.subnets.indexOf(subnet.config);
+    const { compiled } = this.#node.parts.service;
+    const subnet = compiled.subnetOf(address);
+    const index = subnet === undefined ? -1 : compiled.config.subnets.indexOf(subnet.config);
     return index < 0 ? undefined : index;
   }
 

@@ -27,7 +27,7 @@ export function nodeStatus(node: Node) {
     uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
     revision: member.configuration?.revision ?? null,
     leases: { stored: service.table.size, pending: member.pending },
-    subnets: service.policy.subnets.map((subnet) => ({
+    subnets: service.compiled.subnets.map((subnet) => ({
       subnet: formatPrefix(subnet.prefix),
       pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
         .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),

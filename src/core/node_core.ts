@@ -116,10 +116,10 @@ export class NodeCore<Source> {
       end: (request, now, durable) => this.member.end(request, now, durable),
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
-      isPresent: (address, now) => this.member.isLive(address, now),
+      isLive: (address, now) => this.member.isLive(address, now),
     };
     this.server = new DhcpServer({
-      policy: initial.service,
+      compiled: initial.service,
       table: this.table,
       agreement: mutations.agreement?.(agreement) ?? agreement,
       events: {

@@ -61,12 +61,12 @@ export function speaksAgainst({ addresses, reservation }: Variant, client: numbe
 }
 
 /** Compiled once for all runs. */
-const policies = new Map<string, CompiledService>();
+const compiledServices = new Map<string, CompiledService>();
 
-export function policyOf(text: string): CompiledService {
-  let policy = policies.get(text);
-  if (policy === undefined) policies.set(text, policy = compile(variantOf(text)));
-  return policy;
+export function compiledOf(text: string): CompiledService {
+  let compiled = compiledServices.get(text);
+  if (compiled === undefined) compiledServices.set(text, compiled = compile(variantOf(text)));
+  return compiled;
 }
 
 function compile({ addresses, leaseSeconds, reservation }: Variant): CompiledService {

@@ -16,7 +16,7 @@ import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { SimCluster } from "./cluster.ts";
-import { isMistake, policyOf } from "./configurations.ts";
+import { compiledOf, isMistake } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
 import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
@@ -137,9 +137,9 @@ export class SimNode {
       nodes: this.fileMembers.map(addressOf),
       bootstrap: false,
       file: this.file,
-      fileService: policyOf(this.file.text),
+      fileService: compiledOf(this.file.text),
       compile: (text) =>
-        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: policyOf(text) },
+        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: compiledOf(text) },
       revise: (text) => text,
       random: () => prng.next(),
       mutations: {
