@@ -1,6 +1,6 @@
 /**
  * Machines with an operating system of their own: a clean Debian that boots systemd in a namespace of the laboratory.
- * All of them share one image, which nobody can change: what a machine writes is in its memory.
+ * All of them share one image, which is read-only: what a machine writes is in memory.
  */
 
 import { exists } from "../../../src/cli/files.ts";
