@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- a command line speaks on the console
+// deno-lint-ignore-file no-console -- a command prints to the console
 /**
  * What replication costs: clusters of 3, 5 and 9 nodes as real processes on loopback under load, and what their
  * counters say of batches and acknowledgements. Rates are of this machine with everything on it; the ratios are what

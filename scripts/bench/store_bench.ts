@@ -12,10 +12,10 @@ import { sampleRow } from "../../node/store/testing/rows.ts";
 const FIRST = 0x0a000000;
 const LEASES = 1_000_000;
 const ROWS = 20_000;
-/** What the packet loop takes at once. */
+/** Rows that the packet loop writes at a time. */
 const BATCH = 64;
 
-/** Every round writes something else: SQLite does not write a page that stays the same. */
+/** Every round writes other content: SQLite does not write an unchanged page. */
 let round = 0;
 
 let sink = 0;
@@ -88,7 +88,7 @@ Deno.bench({
   fn: async (bench) => {
     const store = await (large ??= openLarge());
     const salt = ++round;
-    // Renewals come in no order: with a prime step each touches another page.
+    // Renewals come in random order: with a prime step each writes another page.
     const rows = Array.from({ length: ROWS }, (_, index) => sampleRow(FIRST + ((index + salt) * 7_919) % LEASES, salt));
     bench.start();
     await write(store, rows);

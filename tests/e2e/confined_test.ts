@@ -5,7 +5,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { CONFINED, tryConfined } from "../../src/cli/testing/trial.ts";
 
-// Only where executables can be made.
+// Only where executables can be compiled.
 const ignore = (Deno.env.get("DHCPCLUSTER_DIST") ?? "") === "";
 
 Deno.test({

@@ -20,7 +20,7 @@ function ipv4(text: string): Ipv4 {
 
 const CLIENT_MAC = Uint8Array.of(2, 0, 0, 0, 0, 9);
 const RELAY_MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
-const EVERYBODY = Uint8Array.of(255, 255, 255, 255, 255, 255);
+const BROADCAST_MAC = Uint8Array.of(255, 255, 255, 255, 255, 255);
 const RELAY = ipv4("10.77.0.1");
 const CLIENT = ipv4("10.77.0.9");
 /** Leased to the client, not yet on its interface. */
@@ -115,7 +115,7 @@ rootTest("a reply reaches a client that has no address, without ARP", async (sce
   strictEqual(relay.send(payload, { ...REPLY, destinationMac: CLIENT_MAC }), true);
   await until(() => packets.length > 0, "the reply");
   deepStrictEqual(packets, [{ payload, addressing: { ...REPLY, sourceMac: RELAY_MAC, destinationMac: CLIENT_MAC } }]);
-  strictEqual(scene.relay.ip("neigh show to 10.77.1.1"), "", "nobody asked who has the address");
+  strictEqual(scene.relay.ip("neigh show to 10.77.1.1"), "", "no ARP request was sent for the address");
 });
 
 rootTest("the kernel's own UDP takes the frames, with and without a payload, odd and even", async (scene) => {
@@ -138,7 +138,7 @@ rootTest("a broadcast reaches the client's ordinary socket", async (scene) => {
   const receiver = scene.udp("client", { port: 68, device: "eth0" });
   const received: number[] = [];
   receiver.receive((bytes) => received.push(bytes.length));
-  scene.packet("relay").send(new Uint8Array(300), { ...REPLY, destination: BROADCAST, destinationMac: EVERYBODY });
+  scene.packet("relay").send(new Uint8Array(300), { ...REPLY, destination: BROADCAST, destinationMac: BROADCAST_MAC });
   await until(() => received.length > 0, "the broadcast");
   deepStrictEqual(received, [300]);
 });
