@@ -13,7 +13,7 @@ import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { StatusFeed } from "../src/http/status_feed.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
-import { findInterface } from "../src/net/interfaces.ts";
+import { listInterfaces } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
@@ -31,7 +31,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   const now = () => performance.now();
   const opener = { openUdp, openPacket };
   waitForDatagramsFirst();
-  const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
+  const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
   const health = relayHealth({ service, now, startedMs: Date.now() });
   const events = new StatusFeed(() => health.status());
   const http = await listen();

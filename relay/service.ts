@@ -33,7 +33,7 @@ export class NoInterfaceError extends Error {
 export interface ServiceHost {
   readonly log: Logger;
   readonly opener: SocketOpener;
-  readonly findInterface: (name: string) => NetworkInterface | undefined;
+  readonly listInterfaces: () => readonly NetworkInterface[];
   readonly ping: Pinger;
   /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -75,7 +75,7 @@ export class RelayService implements SocketHandlers {
 
   /** Opens the sockets. Rejects when no interface is usable, or a socket cannot be opened. */
   static async start(config: RelayConfig, host: ServiceHost): Promise<RelayService> {
-    const resolved = resolveConfig(config, host.findInterface);
+    const resolved = resolveConfig(config, host.listInterfaces());
     requireUsable(resolved);
     const service = new RelayService(config, resolved, host);
     try {
@@ -108,7 +108,7 @@ export class RelayService implements SocketHandlers {
   /** Switches to another configuration and keeps the state of unchanged nodes. Rejects with the old one in use. */
   reload(config: RelayConfig): Promise<void> {
     return this.#change(async () => {
-      const resolved = resolveConfig(config, this.#host.findInterface);
+      const resolved = resolveConfig(config, this.#host.listInterfaces());
       requireUsable(resolved);
       await this.sockets.reconcile(resolved.links);
       const before = this.#parts;
@@ -199,8 +199,8 @@ export class RelayService implements SocketHandlers {
   }
 
   async #reconcile(): Promise<void> {
-    const { log, findInterface } = this.#host;
-    const resolved = resolveConfig(this.#parts.config, findInterface);
+    const { log, listInterfaces } = this.#host;
+    const resolved = resolveConfig(this.#parts.config, listInterfaces());
     if (sameLinks(resolved, this.#resolved)) return;
     try {
       await this.sockets.reconcile(resolved.links);
