@@ -59,11 +59,6 @@ export class Relay {
     this.counts = parts.counts ?? parts.config.interfaces.map(zeroCounts);
   }
 
-  /** Whether a reply belongs to one of this relay's transactions. */
-  knows(reply: Uint8Array): boolean {
-    return this.forwarder.knows(reply, this.#parts.now());
-  }
-
   /** The same interfaces in the same order, with new addresses. */
   interfacesChanged(config: ForwardConfig): void {
     this.forwarder.interfacesChanged(config);
@@ -81,7 +76,7 @@ export class Relay {
 
   /** A DHCP server's message, overheard on a client link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
-    this.#perform(this.forwarder.overheard(link, from, mac, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.overheard(bytes, { link, from, mac }, this.#parts.now()), { bytes, from });
   }
 
   /** Stops the timer; nothing may be passed in afterwards. */

@@ -138,8 +138,8 @@ export class RelayService implements SocketHandlers {
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
     const { relay } = this.#parts;
     const previous = this.#previous;
-    const asker = previous !== undefined && !relay.knows(bytes) && previous.knows(bytes) ? previous : relay;
-    asker.reply(link, bytes, from, port);
+    const isForPrevious = previous !== undefined && relay.forwarder.defers(bytes, previous.forwarder, this.#host.now());
+    (isForPrevious ? previous : relay).reply(link, bytes, from, port);
   }
 
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
@@ -168,7 +168,7 @@ export class RelayService implements SocketHandlers {
     const { now, ping } = this.#host;
     const tracker = new NodeTracker(trackedNodes(config), {
       onEvent: (event) => this.#nodes.add(event),
-      previous: (id) => isSameNode(id, config, before?.config) ? before?.tracker.knowledgeOf(id) : undefined,
+      previous: before?.tracker,
     });
     const names = config.relay.interfaces.map(({ name }) => name);
     const relay = new Relay({
@@ -228,12 +228,6 @@ export class RelayService implements SocketHandlers {
       ...(mac === undefined ? {} : { mac: toHex(mac, ":") }),
     });
   }
-}
-
-/** A node with a new address is another node. */
-function isSameNode(id: number, config: RelayConfig, before: RelayConfig | undefined): boolean {
-  const [one, other] = [config, before].map((either) => either?.nodes.find((node) => node.id === id));
-  return one?.address === other?.address && one?.port === other?.port && one?.health === other?.health;
 }
 
 /** A configuration without any usable interface is probably wrong. */
