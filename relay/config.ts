@@ -254,6 +254,21 @@ function formatMs(ms: number): string {
   return ms % 1000 === 0 ? formatSeconds(ms / 1000) : `${ms}ms`;
 }
 
+/**
+ * The configuration after a reload: bound addresses and ports stay those of `running`; `fixed` names the keys that the file
+ * changes nevertheless.
+ */
+export function keepBound(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
+  const { port, clientPort } = running.relay;
+  const fixed = [
+    ...(wanted.relay.port === port ? [] : ["relay.port"]),
+    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
+    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
+    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
+  ];
+  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
+}
+
 /** A key whose values must be unique within a list. */
 interface UniqueKey {
   readonly key: string;

@@ -16,7 +16,7 @@ import { configureLog, logger } from "../src/log/configure.ts";
 import { listInterfaces } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
-import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { checkRelay, keepBound, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
 import { FILES } from "./dashboard/files.ts";
 import { relayHealth } from "./health.ts";
@@ -87,7 +87,7 @@ async function reload(service: RelayService, file: string, log: Logger): Promise
     log.error("SIGHUP: the configuration has not changed");
     return;
   }
-  const { value, fixed } = withFixed(loaded.value, service.config);
+  const { value, fixed } = keepBound(loaded.value, service.config);
   try {
     await service.reload(value);
   } catch (error) {
@@ -102,18 +102,6 @@ async function reload(service: RelayService, file: string, log: Logger): Promise
   log.info("SIGHUP: configuration reloaded; relaying for {links}", {
     links: service.resolved.links.map(describeLink).join(", "),
   });
-}
-
-/** Bound addresses and ports cannot change; `fixed` names the keys that the file changes nevertheless. */
-function withFixed(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
-  const { port, clientPort } = running.relay;
-  const fixed = [
-    ...(wanted.relay.port === port ? [] : ["relay.port"]),
-    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
-    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
-    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
-  ];
-  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
 }
 
 async function run(args: readonly string[]): Promise<number | undefined> {
