@@ -37,7 +37,7 @@ export interface RelayInterface {
 }
 
 /** A node that requests are forwarded to. */
-export interface RelayNode {
+interface RelayNode {
   readonly id: number;
   readonly address: Ipv4;
   readonly port: number;
@@ -78,10 +78,10 @@ export interface RelayConfig {
 }
 
 /** RFC 1542 §4.1.1: at most 16, default 4. */
-export const HOPS_MAX_DEFAULT = 4;
+const HOPS_MAX_DEFAULT = 4;
 const HOPS_LIMIT = 16;
 
-export const HTTP_PORT_DEFAULT = 8068;
+const HTTP_PORT_DEFAULT = 8068;
 const NODE_HTTP_PORT_DEFAULT = 8067;
 const NODES_MAX = 255;
 

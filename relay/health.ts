@@ -12,7 +12,7 @@ import type { NodeState, NodeTracker } from "./select/tracker.ts";
 import type { SocketErrors } from "./sockets/relay_sockets.ts";
 
 /** The parts to read from. */
-export interface HealthParts {
+interface HealthParts {
   readonly service: {
     readonly resolved: Resolved;
     readonly tracker: NodeTracker;

@@ -22,7 +22,7 @@ export interface Outlet {
 }
 
 /** Dependencies of a relay. */
-export interface RelayParts {
+interface RelayParts {
   readonly config: ForwardConfig;
   readonly outlet: Outlet;
   readonly tracker: NodeTracker;
@@ -37,7 +37,7 @@ export interface RelayParts {
 }
 
 /** A received datagram, for the log. */
-export interface Datagram {
+interface Datagram {
   readonly bytes: Uint8Array;
   readonly from: Ipv4;
 }

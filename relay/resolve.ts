@@ -11,7 +11,7 @@ import { option82For } from "./forward/option82.ts";
 import type { Link, Medium } from "./sockets/plan.ts";
 
 /** A configured interface that cannot be used at present. */
-export interface UnusableInterface {
+interface UnusableInterface {
   readonly name: string;
   /** One line that tells the operator what to do. */
   readonly message: string;

@@ -30,7 +30,7 @@ export class NoInterfaceError extends Error {
 }
 
 /** Dependencies of the service. */
-export interface ServiceHost {
+interface ServiceHost {
   readonly log: Logger;
   readonly opener: SocketOpener;
   readonly listInterfaces: () => readonly NetworkInterface[];

@@ -7,7 +7,7 @@
 import { assert } from "../../src/assert.ts";
 
 /** Lifetime and capacity. */
-export interface ExpiringMapOptions<Value> {
+interface ExpiringMapOptions<Value> {
   /** Entries live between this and twice this after their last use, while there is room. */
   readonly ttlMs: number;
   readonly entriesMax: number;

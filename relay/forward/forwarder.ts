@@ -37,7 +37,7 @@ export type Effect =
   | { readonly kind: "rogue"; readonly rogue: Rogue };
 
 /** How a datagram arrived. */
-export interface Arrival {
+interface Arrival {
   /** Index of the interface. */
   readonly link: number;
   readonly from: Ipv4;
