@@ -209,6 +209,21 @@ function formatMs(ms: number): string {
 }
 
 /** A key whose values have to differ between the entries of a list. */
+/**
+ * The configuration after a reload: bound addresses and ports stay those of `running`; `fixed` names the keys that the
+ * file changes nevertheless.
+ */
+export function keepBound(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
+  const { port, clientPort } = running.relay;
+  const fixed = [
+    ...(wanted.relay.port === port ? [] : ["relay.port"]),
+    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
+    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
+    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
+  ];
+  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
+}
+
 interface UniqueKey {
   readonly key: string;
   /** What is compared; undefined: nothing. */

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { formatIssues } from "../src/config/issue.ts";
 import { loadConfig, loadConfigFile } from "../src/config/load.ts";
-import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { checkRelay, keepBound, type RelayConfig, relaySchema } from "./config.ts";
 
 const SMALL = ["relay: { interfaces: [{ name: lan0 }] }", "nodes: [{ id: 1, address: 10.99.0.11 }]"];
 
@@ -156,6 +156,14 @@ Deno.test("the relay's site must be the site of a node", () => {
     'f:1:46: relay.site: "berlin" is not the site of any node; set it on a node, or remove it here',
   ]);
   deepStrictEqual(issuesOf(relay, "nodes: [{ id: 1, address: 10.99.0.11, site: berlin }]"), []);
+});
+
+Deno.test("keepBound() keeps bound ports and addresses at a reload, and names what the file changes", () => {
+  const running = load(SMALL);
+  const wanted = load(["relay: { interfaces: [{ name: lan1 }], port: 6700 }", SMALL[1] as string, "http: { port: 1 }"]);
+  const { value, fixed } = keepBound(wanted, running);
+  deepStrictEqual(fixed, ["relay.port", "http.port"]);
+  deepStrictEqual(value, { ...wanted, relay: { ...wanted.relay, port: 67 }, http: running.http });
 });
 
 Deno.test("a relay needs interfaces and nodes", () => {

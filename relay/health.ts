@@ -12,7 +12,7 @@ import type { NodeState, NodeTracker } from "./select/tracker.ts";
 import type { SocketErrors } from "./sockets/relay_sockets.ts";
 
 /** The parts to read from. */
-export interface HealthParts {
+interface HealthParts {
   readonly service: {
     readonly resolved: Resolved;
     readonly tracker: NodeTracker;
@@ -36,16 +36,11 @@ export function relayHealth(parts: HealthParts): HealthSource {
 }
 
 function readiness({ service: { tracker, resolved }, now }: HealthParts): Readiness {
-  const nowMs = now();
   if (resolved.unusable.length === resolved.links.length) {
     return { ready: false, reason: resolved.unusable.map(({ message }) => message).join("; ") };
   }
-  if (tracker.ready(nowMs)) return { ready: true };
-  const reachable = tracker.states(nowMs).filter((node) => node.reachable);
-  const reason = reachable.length === 0
-    ? "no node answers: check the nodes' health URLs and the network to them"
-    : `no node is ready: ${reachable.map(({ id, fault }) => `node ${id}: ${fault}`).join("; ")}`;
-  return { ready: false, reason };
+  const reason = tracker.unreadiness(now());
+  return reason === undefined ? { ready: true } : { ready: false, reason };
 }
 
 function status(parts: HealthParts): object {

@@ -13,10 +13,10 @@ import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { StatusFeed } from "../src/http/status_feed.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
-import { findInterface } from "../src/net/interfaces.ts";
+import { listInterfaces } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
-import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { checkRelay, keepBound, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
 import PAGE from "./dashboard/index.html" with { type: "text" };
 import SCRIPT from "./dashboard/page.js" with { type: "text" };
@@ -32,7 +32,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   const now = () => performance.now();
   const opener = { openUdp, openPacket };
   waitForDatagramsFirst();
-  const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
+  const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
   const health = relayHealth({ service, now, startedMs: Date.now() });
   const events = new StatusFeed(() => health.status());
   const http = await listen();
@@ -88,7 +88,7 @@ async function reload(service: RelayService, file: string, log: Logger): Promise
     log.error("SIGHUP: the configuration has not changed");
     return;
   }
-  const { value, fixed } = withFixed(loaded.value, service.config);
+  const { value, fixed } = keepBound(loaded.value, service.config);
   try {
     await service.reload(value);
   } catch (error) {
@@ -103,18 +103,6 @@ async function reload(service: RelayService, file: string, log: Logger): Promise
   log.info("SIGHUP: configuration reloaded; relaying for {links}", {
     links: service.resolved.links.map(describeLink).join(", "),
   });
-}
-
-/** Bound addresses and ports cannot change; `fixed` names the keys that the file changes nevertheless. */
-function withFixed(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
-  const { port, clientPort } = running.relay;
-  const fixed = [
-    ...(wanted.relay.port === port ? [] : ["relay.port"]),
-    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
-    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
-    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
-  ];
-  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
 }
 
 async function run(args: readonly string[]): Promise<number | undefined> {

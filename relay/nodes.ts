@@ -8,7 +8,12 @@ import type { TrackedNode, TrackerEvent } from "./select/tracker.ts";
 
 /** The properties of each node that the choice depends on. */
 export function trackedNodes({ relay, nodes }: RelayConfig): TrackedNode[] {
-  return nodes.map(({ id, weight, site }) => ({ id, weight, local: site !== undefined && site === relay.site }));
+  return nodes.map(({ id, address, port, health, weight, site }) => ({
+    id,
+    endpoint: `${address}:${port} ${health}`,
+    weight,
+    local: site !== undefined && site === relay.site,
+  }));
 }
 
 /**

@@ -22,7 +22,7 @@ export interface Outlet {
 }
 
 /** Dependencies of a relay. */
-export interface RelayParts {
+interface RelayParts {
   readonly config: ForwardConfig;
   readonly outlet: Outlet;
   readonly tracker: NodeTracker;
@@ -37,7 +37,7 @@ export interface RelayParts {
 }
 
 /** A received datagram, for the log. */
-export interface Datagram {
+interface Datagram {
   readonly bytes: Uint8Array;
   readonly from: Ipv4;
 }
@@ -59,11 +59,6 @@ export class Relay {
     this.counts = parts.counts ?? parts.config.interfaces.map(zeroCounts);
   }
 
-  /** Whether a reply belongs to one of this relay's transactions. */
-  knows(reply: Uint8Array): boolean {
-    return this.forwarder.knows(reply, this.#parts.now());
-  }
-
   /** The same interfaces in the same order, with new addresses. */
   interfacesChanged(config: ForwardConfig): void {
     this.forwarder.interfacesChanged(config);
@@ -81,7 +76,7 @@ export class Relay {
 
   /** A DHCP server's message, overheard on a client link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
-    this.#perform(this.forwarder.overheard(link, from, mac, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.overheard(bytes, { link, from, mac }, this.#parts.now()), { bytes, from });
   }
 
   /** Stops the timer; nothing may be passed in afterwards. */

@@ -11,7 +11,7 @@ import { option82For } from "./forward/option82.ts";
 import type { Link, Medium } from "./sockets/plan.ts";
 
 /** A configured interface that cannot be used at present. */
-export interface UnusableInterface {
+interface UnusableInterface {
   readonly name: string;
   /** One line that tells the operator what to do. */
   readonly message: string;
@@ -26,14 +26,14 @@ export interface Resolved {
   readonly unusable: readonly UnusableInterface[];
 }
 
-/** Resolves the configuration; `find` looks up an interface. */
+/** Resolves the configuration on a machine with these interfaces. */
 export function resolveConfig(
   config: RelayConfig,
-  find: (name: string) => NetworkInterface | undefined,
+  interfaces: readonly NetworkInterface[],
 ): Resolved {
   const unusable: UnusableInterface[] = [];
   const links = config.relay.interfaces.map((wanted, index): Link => {
-    const found = find(wanted.name);
+    const found = interfaces.find(({ name }) => name === wanted.name);
     const gateways = found === undefined ? [] : gatewaysOf(config, wanted, found);
     if (gateways.length === 0) {
       unusable.push({ name: wanted.name, message: explainUnusable(wanted.name, index, found !== undefined) });

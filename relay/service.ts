@@ -30,10 +30,10 @@ export class NoInterfaceError extends Error {
 }
 
 /** Dependencies of the service. */
-export interface ServiceHost {
+interface ServiceHost {
   readonly log: Logger;
   readonly opener: SocketOpener;
-  readonly findInterface: (name: string) => NetworkInterface | undefined;
+  readonly listInterfaces: () => readonly NetworkInterface[];
   readonly ping: Pinger;
   /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -75,7 +75,7 @@ export class RelayService implements SocketHandlers {
 
   /** Opens the sockets. Rejects when no interface is usable, or a socket cannot be opened. */
   static async start(config: RelayConfig, host: ServiceHost): Promise<RelayService> {
-    const resolved = resolveConfig(config, host.findInterface);
+    const resolved = resolveConfig(config, host.listInterfaces());
     requireUsable(resolved);
     const service = new RelayService(config, resolved, host);
     try {
@@ -108,7 +108,7 @@ export class RelayService implements SocketHandlers {
   /** Switches to another configuration and keeps the state of unchanged nodes. Rejects with the old one in use. */
   reload(config: RelayConfig): Promise<void> {
     return this.#change(async () => {
-      const resolved = resolveConfig(config, this.#host.findInterface);
+      const resolved = resolveConfig(config, this.#host.listInterfaces());
       requireUsable(resolved);
       await this.sockets.reconcile(resolved.links);
       const before = this.#parts;
@@ -138,8 +138,8 @@ export class RelayService implements SocketHandlers {
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
     const { relay } = this.#parts;
     const previous = this.#previous;
-    const asker = previous !== undefined && !relay.knows(bytes) && previous.knows(bytes) ? previous : relay;
-    asker.reply(link, bytes, from, port);
+    const isForPrevious = previous !== undefined && relay.forwarder.defers(bytes, previous.forwarder, this.#host.now());
+    (isForPrevious ? previous : relay).reply(link, bytes, from, port);
   }
 
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
@@ -168,7 +168,7 @@ export class RelayService implements SocketHandlers {
     const { now, ping } = this.#host;
     const tracker = new NodeTracker(trackedNodes(config), {
       onEvent: (event) => this.#nodes.add(event),
-      previous: (id) => isSameNode(id, config, before?.config) ? before?.tracker.knowledgeOf(id) : undefined,
+      previous: before?.tracker,
     });
     const names = config.relay.interfaces.map(({ name }) => name);
     const relay = new Relay({
@@ -199,8 +199,8 @@ export class RelayService implements SocketHandlers {
   }
 
   async #reconcile(): Promise<void> {
-    const { log, findInterface } = this.#host;
-    const resolved = resolveConfig(this.#parts.config, findInterface);
+    const { log, listInterfaces } = this.#host;
+    const resolved = resolveConfig(this.#parts.config, listInterfaces());
     if (sameLinks(resolved, this.#resolved)) return;
     try {
       await this.sockets.reconcile(resolved.links);
@@ -228,12 +228,6 @@ export class RelayService implements SocketHandlers {
       ...(mac === undefined ? {} : { mac: toHex(mac, ":") }),
     });
   }
-}
-
-/** A node with a new address is another node. */
-function isSameNode(id: number, config: RelayConfig, before: RelayConfig | undefined): boolean {
-  const [one, other] = [config, before].map((either) => either?.nodes.find((node) => node.id === id));
-  return one?.address === other?.address && one?.port === other?.port && one?.health === other?.health;
 }
 
 /** A configuration without any usable interface is probably wrong. */

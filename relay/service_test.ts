@@ -39,7 +39,7 @@ async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInte
   const service = await RelayService.start(file, {
     log: logger("relay"),
     opener,
-    findInterface: (name) => machine[name] === undefined ? undefined : { name, ...machine[name] },
+    listInterfaces: () => Object.entries(machine).map(([name, rest]) => ({ name, ...rest })),
     ping: () => Promise.resolve({ kind: "silent" }),
     now: () => performance.now(),
   });

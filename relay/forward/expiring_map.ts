@@ -7,7 +7,7 @@
 import { assert } from "../../src/assert.ts";
 
 /** Lifetime and capacity. */
-export interface ExpiringMapOptions<Value> {
+interface ExpiringMapOptions<Value> {
   /** Entries live between this and twice this after their last use, while there is room. */
   readonly ttlMs: number;
   readonly entriesMax: number;
@@ -21,7 +21,7 @@ export interface ExpiringMapOptions<Value> {
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
- * const map = new ExpiringMap<number>({ rememberMs: 1000, entriesMax: 100 });
+ * const map = new ExpiringMap<number>({ ttlMs: 1000, entriesMax: 100 });
  * map.set("a", 1, 0);
  * strictEqual(map.get("a", 900), 1);
  * strictEqual(map.get("a", 5000), undefined);

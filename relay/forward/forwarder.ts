@@ -6,7 +6,7 @@
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
-import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { BOOTREPLY, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { type OptionScan, scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { GRADES } from "../select/evidence.ts";
@@ -37,7 +37,7 @@ export type Effect =
   | { readonly kind: "rogue"; readonly rogue: Rogue };
 
 /** How a datagram arrived. */
-export interface Arrival {
+interface Arrival {
   /** Index of the interface. */
   readonly link: number;
   readonly from: Ipv4;
@@ -94,8 +94,12 @@ export class Forwarder {
     this.#learnIdentifiers(config);
   }
 
-  /** Whether a reply belongs to a known transaction. */
-  knows(reply: Uint8Array, nowMs: number): boolean {
+  /** Whether a reply belongs to a transaction of `previous`, the core that this one replaced at a reload. */
+  defers(reply: Uint8Array, previous: Forwarder, nowMs: number): boolean {
+    return !this.#knows(reply, nowMs) && previous.#knows(reply, nowMs);
+  }
+
+  #knows(reply: Uint8Array, nowMs: number): boolean {
     return replyFault(reply) === undefined && typeof this.#transactionOf(reply, nowMs) !== "string";
   }
 
@@ -208,9 +212,14 @@ export class Forwarder {
       : this.#receiveAnswer(found, delivery, messageType, nowMs);
   }
 
-  /** A DHCP server's message to clients, overheard on a client link. */
-  overheard(link: number, server: Ipv4, mac: Uint8Array, nowMs: number): Effect[] {
-    return this.#sightRogue(link, server, "reply", nowMs, mac);
+  /** A datagram to the clients' port, overheard on a client link: a reply gives a rogue server away. */
+  overheard(
+    bytes: Uint8Array,
+    { link, from, mac }: Omit<Arrival, "unicast"> & { readonly mac: Uint8Array },
+    nowMs: number,
+  ): Effect[] {
+    const isReply = bytes.length >= AT.options && bytes[AT.op] === BOOTREPLY;
+    return isReply ? this.#sightRogue(link, from, "reply", nowMs, mac) : [];
   }
 
   /** The kernel refused a datagram: the request is hedged at once. */

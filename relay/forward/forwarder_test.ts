@@ -7,7 +7,7 @@ import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { SELECT } from "../select/limits.ts";
 import { NodeTracker } from "../select/tracker.ts";
-import { clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
+import { CLIENT_MAC, clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
 import type { ForwardConfig } from "./config.ts";
 import { type Effect, Forwarder } from "./forwarder.ts";
 import { FORWARD } from "./limits.ts";
@@ -255,6 +255,16 @@ Deno.test("a late OFFER is not taken for the answer to a REQUEST", () => {
   deepStrictEqual(scene.node(2, "ACK"), ["ACK to client"]);
 });
 
+Deno.test("a reload: a reply to a transaction of the previous core is left to that core, any other is not", () => {
+  const before = new Scene();
+  const after = new Scene();
+  before.client("DISCOVER", { xid: 1 });
+  after.client("DISCOVER", { xid: 2 });
+  const defers = (xid: number) =>
+    after.forwarder.defers(datagram({ op: 2, type: 2, xid, giaddr: "10.77.0.1" }), before.forwarder, after.nowMs);
+  deepStrictEqual([1, 2, 3].map(defers), [true, false, false]);
+});
+
 Deno.test("a NAK of the only node asked goes to the client at once", () => {
   const scene = new Scene();
   scene.client("REQUEST");
@@ -402,9 +412,14 @@ Deno.test("rogues: a server selected by a client, and one overheard, are reporte
   deepStrictEqual(takes([10, 77, 0, 5], 4), ["REQUEST → 1"]);
   deepStrictEqual(takes([10, 77, 0, 1], 5), ["REQUEST → 1"]);
   deepStrictEqual(takes([10, 99, 0, 12], 6), ["REQUEST → 2"]);
-  const mac = Uint8Array.of(2, 0, 0, 0, 0, 66);
-  deepStrictEqual(scene.forwarder.overheard(0, ip("10.77.0.66"), mac, scene.nowMs), []);
-  deepStrictEqual(scene.forwarder.overheard(0, ip("10.77.0.67"), mac, scene.nowMs).length, 1);
+  const overheard = (op: number, from: string) =>
+    scene.forwarder.overheard(datagram({ op }), { link: 0, from: ip(from), mac: CLIENT_MAC }, scene.nowMs);
+  deepStrictEqual(overheard(2, "10.77.0.66"), []);
+  deepStrictEqual(overheard(2, "10.77.0.67").length, 1);
+  deepStrictEqual(overheard(1, "10.77.0.68"), []);
+  const short = datagram({ op: 2 }).subarray(0, 239);
+  const arrival = { link: 0, from: ip("10.77.0.68"), mac: CLIENT_MAC };
+  deepStrictEqual(scene.forwarder.overheard(short, arrival, scene.nowMs), []);
   const told = scene.forwarder.rogues.list().map((
     { server, replies, requests },
   ) => [formatIpv4(server), replies, requests]);

@@ -12,7 +12,7 @@ import type { Ipv4 } from "../../src/net/ipv4.ts";
 import type { Gateway } from "./config.ts";
 
 /** The sub-options of option 82. */
-export interface Option82Options {
+interface Option82Options {
   /** Identifies the interface to this relay and to the server (RFC 3046 §3.1). */
   readonly circuitId: Uint8Array;
   /** Globally unique id of this relay or of the interface (RFC 3046 §3.2). */

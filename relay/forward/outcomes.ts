@@ -4,7 +4,7 @@
  */
 
 /** One outcome. */
-export interface OutcomeSpec {
+interface OutcomeSpec {
   /** Direction of the datagram. */
   readonly path: "request" | "reply";
   /** Whether it was forwarded. */

@@ -28,7 +28,7 @@ export interface Rogue {
 }
 
 /** One detection. */
-export interface RogueSighting {
+interface RogueSighting {
   readonly link: number;
   readonly server: Ipv4;
   readonly evidence: RogueEvidence;

@@ -36,7 +36,7 @@ export const systemPing: Pinger = async (address, timeoutMs) => {
 };
 
 /** The package's reading of ping's output. */
-export interface PingAnswer {
+interface PingAnswer {
   readonly alive: boolean;
   readonly time: number | "unknown";
   readonly output: string;

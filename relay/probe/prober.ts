@@ -8,13 +8,13 @@ import type { HealthResult, PingResult } from "../select/evidence.ts";
 import type { Pinger } from "./ping.ts";
 
 /** A node to probe. */
-export interface ProbeTarget {
+interface ProbeTarget {
   readonly address: Ipv4;
   readonly health: string;
 }
 
 /** Takes the results; nodes are given by index. */
-export interface ProbeSink {
+interface ProbeSink {
   pinged(index: number, result: PingResult): void;
   healthAsked(index: number, result: HealthResult, nowMs: number): void;
   /** Both results have been passed. */
@@ -22,7 +22,7 @@ export interface ProbeSink {
 }
 
 /** Options of a prober. */
-export interface ProberOptions {
+interface ProberOptions {
   readonly nodes: readonly ProbeTarget[];
   readonly intervalMs: number;
   /** A later answer counts as none. */

@@ -11,7 +11,7 @@ import { SELECT } from "./limits.ts";
  * const loss = new LossWindow();
  * for (const answered of [true, false, true, true]) loss.add(answered);
  * strictEqual(loss.share, 0.25);
- * strictEqual(loss.silentRun, 0);
+ * strictEqual(loss.lostInARow, 0);
  * ```
  */
 export class LossWindow {

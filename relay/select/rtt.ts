@@ -13,7 +13,7 @@ import { SELECT } from "./limits.ts";
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
- * const rtt = new RttEstimator({ few: false });
+ * const rtt = new RttEstimator({ sparse: false });
  * rtt.add(10);
  * rtt.add(18);
  * strictEqual(rtt.smoothedMs, 11);

@@ -9,6 +9,8 @@ import { type Grade, type HealthResult, NodeEvidence, type PingResult, type RttS
 /** A node's configuration, as far as the choice depends on it. */
 export interface TrackedNode {
   readonly id: number;
+  /** Where it is reached and probed; with another endpoint it is another node, even under the same id. */
+  readonly endpoint?: string;
   /** Divisor of the round-trip time: a node of weight 2 counts as half as far away. */
   readonly weight: number;
   /** In the relay's own site: preferred over all others while it can serve. */
@@ -99,25 +101,23 @@ export class NodeTracker {
   readonly #chooser = new Chooser();
   #choice: Choice;
 
-  /** `earlier` is a tracker whose knowledge of the same nodes goes on, such as the one before a reload. */
+  /** `previous`: the tracker before a reload; its state of unchanged nodes is kept. */
   constructor(
     nodes: readonly TrackedNode[],
-    { onEvent = () => {}, previous = () => undefined }: {
+    { onEvent = () => {}, previous }: {
       readonly onEvent?: (event: TrackerEvent) => void;
-      readonly previous?: (id: number) => { evidence: NodeEvidence; traffic: NodeTraffic } | undefined;
+      readonly previous?: NodeTracker | undefined;
     } = {},
   ) {
     this.#entries = nodes.map((node) => {
-      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = previous(node.id) ?? {};
+      const known = previous === undefined
+        ? undefined
+        : previous.#entries.find((entry) => isSameNode(entry.node, node));
+      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = known ?? {};
       return { node, evidence, traffic, grade: "unreachable", noPing: undefined, measured: false };
     });
     this.#onEvent = onEvent;
     this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded: true });
-  }
-
-  /** What is known of a node, for the tracker that comes after this one. */
-  knowledgeOf(id: number): { evidence: NodeEvidence; traffic: NodeTraffic } | undefined {
-    return this.#entries.find(({ node }) => node.id === id);
   }
 
   /** Indexes of all nodes, best first. */
@@ -142,6 +142,16 @@ export class NodeTracker {
   /** Whether some node can serve. */
   ready(nowMs: number): boolean {
     return this.#entries.some(({ evidence }) => evidence.ready(nowMs));
+  }
+
+  /** Why no node can serve; undefined while one can. */
+  unreadiness(nowMs: number): string | undefined {
+    if (this.ready(nowMs)) return undefined;
+    const reachable = this.#entries.filter(({ evidence }) => evidence.reachable(nowMs));
+    if (reachable.length === 0) return "no node answers: check the nodes' health URLs and the network to them";
+    return `no node is ready: ${
+      reachable.map(({ node, evidence }) => `node ${node.id}: ${evidence.fault(nowMs)}`).join("; ")
+    }`;
   }
 
   traffic(index: number): NodeTraffic {
@@ -295,6 +305,10 @@ export class NodeTracker {
   #at(index: number): Entry {
     return this.#entries[index] as Entry;
   }
+}
+
+function isSameNode(one: TrackedNode, other: TrackedNode): boolean {
+  return one.id === other.id && one.endpoint === other.endpoint;
 }
 
 function zeroTraffic(): NodeTraffic {

@@ -46,6 +46,7 @@ Deno.test("tracker: before anything is known every node is asked and none is rea
   const scene = new Scene(node(1), node(2));
   deepStrictEqual(scene.chosen, [1, 2]);
   strictEqual(scene.tracker.ready(0), false);
+  match(scene.tracker.unreadiness(0) ?? "", /^no node answers/);
   match(scene.reason(0), /^no node is ready: requests go to all 2 that may still serve/);
 });
 
@@ -124,9 +125,11 @@ Deno.test("tracker: every change is reported once", () => {
   ]);
 });
 
-Deno.test("tracker: the next tracker knows what this one knew", () => {
-  const scene = new Scene(node(1), node(2)).second("10 2", 5);
-  const next = new NodeTracker([node(2), node(3)], { previous: (id) => scene.tracker.knowledgeOf(id) });
+Deno.test("tracker: the state of an unchanged node survives a reload, that of a moved one does not", () => {
+  const scene = new Scene(node(1), node(2, { endpoint: "a" })).second("10 2", 5);
+  const next = new NodeTracker([node(2, { endpoint: "a" }), node(3)], { previous: scene.tracker });
   next.roundEnded(0, scene.nowMs);
   deepStrictEqual([next.order, next.fanOut], [[0, 1], 1]);
+  const moved = new NodeTracker([node(1), node(2, { endpoint: "b" })], { previous: scene.tracker });
+  deepStrictEqual(moved.states(scene.nowMs).map(({ ready }) => ready), [true, false]);
 });

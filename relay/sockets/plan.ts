@@ -68,7 +68,7 @@ export type SocketPlan =
  * Kernel receive buffer per socket: about 3,000 datagrams of 300 octets with the kernel's overhead, or 0.1 s at the
  * intended rate.
  */
-export const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** The sockets for these interfaces; interfaces without an address need none. */
 export function planSockets(links: readonly Link[], ports: Ports): SocketPlan[] {

@@ -26,7 +26,7 @@ export interface SocketHandlers {
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void;
   /** From upstream, to the interface's giaddr. */
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void;
-  /** A DHCP server's message to a client, received on the client's own link. */
+  /** A datagram to the clients' port, overheard on the clients' own link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void;
 }
 
@@ -164,9 +164,7 @@ export class RelaySockets implements Outlet {
     const handlers = this.#handlers;
     if (opened.kind === "packets") {
       opened.socket.receive(this.#ports.client, (payload, { source, sourceMac }) => {
-        if (payload.length >= AT.options && payload[AT.op] === BOOTREPLY) {
-          handlers.overheard(opened.plan.link, payload, source, sourceMac);
-        }
+        handlers.overheard(opened.plan.link, payload, source, sourceMac);
       });
       return;
     }

