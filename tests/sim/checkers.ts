@@ -1,4 +1,7 @@
-/** All checks after every step, in true time and without the product's code; `convergence.ts` has those after the faults. */
+/**
+ * All checks after every step, against the disks and the clients in true time. `convergence.ts` has the checks after
+ * the faults.
+ */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import { ClientLedger } from "./client_ledger.ts";

@@ -1,6 +1,6 @@
 /**
- * The leases as the clients know them: (a) no address is held by two clients, (i) no client is refused an address that it
- * holds.
+ * The leases as the clients know them: (a) no address is held by two clients, (i) no client is refused an address that
+ * it holds.
  */
 
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";

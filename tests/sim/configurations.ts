@@ -1,6 +1,6 @@
 /**
- * The configurations of a run: two LANs with small pools, so that a free address is leased again soon. A text stands for
- * a `service` section; a push changes pools, times or a reservation.
+ * The configurations of a run: two LANs with small pools, so that a free address is leased again soon. A text stands
+ * for a `service` section; a push changes pools, times or a reservation.
  */
 
 import type { Message } from "../../src/dhcp/message.ts";

@@ -2,9 +2,9 @@
  * What must hold some time after the last fault: (f) all tables are equal, (g) every node serves and every client has a
  * lease, (h) every address is in use, or open on every node.
  *
- * Two slots are equal when they lock the address for the same client, version and time, or when neither locks it: it is open
- * then, and an ended lease cannot come back, as versions only rise. Lease details and commit certificates may reach a member
- * later: no decision depends on them.
+ * Two slots are equal when they lock the address for the same client, version and time, or when neither locks it: it is
+ * open then, and an ended lease cannot come back, as versions only rise. Lease details and commit certificates may
+ * reach a member later: no decision depends on them.
  */
 
 import { isLocked } from "../../src/lease/agreement/rule.ts";

@@ -1,6 +1,6 @@
 /**
- * A disk: durable rows and facts, and pending writes. A crash keeps a prefix of the pending writes, as a journal does. A
- * watcher is called for all that becomes durable.
+ * A disk: durable rows and facts, and pending writes. A crash keeps a prefix of the pending writes, as a journal does.
+ * A watcher is called for all that becomes durable.
  */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";

@@ -156,8 +156,8 @@ export class Faults {
   }
 
   /**
-   * Restores an old copy of the disk. Only members that know a later start of the node can detect that, so the copy must be
-   * from before a start that all other members have on their disks.
+   * Restores an old copy of the disk. Only members that know a later start of the node can detect that, so the copy
+   * must be from before a start that all other members have on their disks.
    */
   #restore(node: SimNode): void {
     const { events, prng } = this.#cluster;

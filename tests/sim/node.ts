@@ -1,6 +1,6 @@
 /**
- * A node in the simulator, and the driver of its `NodeCore`, as `node/node.ts` is in the product. The disk and the clock
- * outlive the process, which can crash, pause and start again.
+ * A node in the simulator, and the driver of its `NodeCore`, as `node/node.ts` is in the product. The disk and the
+ * clock outlive the process, which can crash, pause and start again.
  */
 
 import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";

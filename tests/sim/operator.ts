@@ -1,6 +1,6 @@
 /**
- * The operator: pushes configurations, and adds, removes and replaces members by command, step by step as documented. Works
- * during faults, and finishes a change that it began after they are over.
+ * The operator: pushes configurations, and adds, removes and replaces members by command, step by step as documented.
+ * Works during faults, and finishes a change that it began after they are over.
  */
 
 import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";

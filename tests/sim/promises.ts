@@ -1,10 +1,10 @@
 /**
- * Compares the promises to clients with the disks: (d) an acknowledgement leaves a node only while the disks of a quorum lock
- * the address for the client until the promised end, and (b) they keep this lock until the lease ends.
+ * Compares the promises to clients with the disks: (d) an acknowledgement leaves a node only while the disks of a
+ * quorum lock the address for the client until the promised end, and (b) they keep this lock until the lease ends.
  *
- * A disk that is blank or a stale copy does not vote before it has joined: until then the row of the disk that it replaces
- * counts, unless it took a newer one. A blocked address counts as locked: no other client gets it. A lease that is shortened
- * ends early only after the client has received the shorter time.
+ * A disk that is blank or a stale copy does not vote before it has joined: until then the row of the disk that it
+ * replaces counts, unless it took a newer one. A blocked address counts as locked: no other client gets it. A lease
+ * that is shortened ends early only after the client has received the shorter time.
  */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";

@@ -1,6 +1,6 @@
 /**
- * Sabotages: each removes one safeguard, and random runs must notice it, or their success proves nothing. The cases that
- * random runs seldom reach are in `schedules.ts`.
+ * Sabotages: each removes one safeguard, and random runs must notice it, or their success proves nothing. The cases
+ * that random runs seldom reach are in `schedules.ts`.
  */
 
 import * as mutations from "./mutations.ts";

@@ -34,7 +34,9 @@ export interface ScenarioResult {
 
 const CLIENTS = 8;
 const FAULTS_MS = 60_000;
-/** Locks of clients that left, and blocked addresses, expire within this; a lease and its margin take less than half. */
+/**
+ * Locks of clients that left, and blocked addresses, expire within this; a lease and its margin take less than half.
+ */
 const CONVERGENCE_MS = 180_000;
 const POLL_MS = 500;
 const ENCODES_CHANCE = 0.05;

@@ -1,6 +1,6 @@
 /**
- * Schedules for cases that random runs seldom reach. Each is performed twice: with all safeguards, when no check may fail,
- * and without the safeguard that it is about, when one of the named checks must fail.
+ * Schedules for cases that random runs seldom reach. Each is performed twice: with all safeguards, when no check may
+ * fail, and without the safeguard that it is about, when one of the named checks must fail.
  */
 
 import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
@@ -27,7 +27,9 @@ const A = 1;
 const B = 2;
 const C = 3;
 
-/** Case 6: A releases through node 1, whose clock is ahead; before the release arrives, A gets a lease through node 2. */
+/**
+ * Case 6: A releases through node 1, whose clock is ahead; before the release arrives, A gets a lease through node 2.
+ */
 function releaseMeetsNextRequest(cluster: ScriptedCluster): void {
   const a = cluster.client(A);
   a.request(1, X);
@@ -80,7 +82,9 @@ function answerToFormerProcess(cluster: ScriptedCluster): void {
   cluster.run(3_000);
 }
 
-/** Case 11: A's request is undecided on nodes 1 and 2, which missed B's lease; a later record of node 1 is committed. */
+/**
+ * Case 11: A's request is undecided on nodes 1 and 2, which missed B's lease; a later record of node 1 is committed.
+ */
 function committedThrough(cluster: ScriptedCluster): void {
   cluster.lose(records([3, 4, 5], [1, 2]));
   cluster.lose(packets([3, 4, 5], [1, 2], "syncChunk"));
@@ -98,8 +102,8 @@ function committedThrough(cluster: ScriptedCluster): void {
 }
 
 /**
- * Case 15: the lease is granted by the slowest clock that a right one still agrees with, and checked later by the fastest
- * one. Its client uses the address for longer than the lease. Node 3 has missed the record.
+ * Case 15: the lease is granted by the slowest clock that a right one still agrees with, and checked later by the
+ * fastest one. Its client uses the address for longer than the lease. Node 3 has missed the record.
  */
 function slowThenFast(cluster: ScriptedCluster): void {
   cluster.node(1).clock.set(-7_350);
@@ -119,7 +123,9 @@ function slowThenFast(cluster: ScriptedCluster): void {
   }
 }
 
-/** Case 16: A's lease has ended and B has the address, which node 3 missed; node 3's clock steps back, and A asks it. */
+/**
+ * Case 16: A's lease has ended and B has the address, which node 3 missed; node 3's clock steps back, and A asks it.
+ */
 function confirmedAlone(cluster: ScriptedCluster): void {
   cluster.client(A).request(1, X);
   cluster.run(60_000);
@@ -172,7 +178,9 @@ function acceptOfLostDisk(cluster: ScriptedCluster): void {
   cluster.run(1_000);
 }
 
-/** Case 19: node 1 loses its disk and its clock steps back by the elapsed time: the same version for the same client. */
+/**
+ * Case 19: node 1 loses its disk and its clock steps back by the elapsed time: the same version for the same client.
+ */
 function versionTwice(cluster: ScriptedCluster): void {
   const aheadMs = 4_900;
   cluster.node(1).clock.set(aheadMs);

@@ -1,7 +1,7 @@
 /**
- * A cluster for scripted schedules: the same nodes and checkers as in a random run, and no faults but those of the script.
- * A message and a disk sync take a millisecond each. The script holds or loses packets, sets clocks, stops machines and
- * replaces disks.
+ * A cluster for scripted schedules: the same nodes and checkers as in a random run, and no faults but those of the
+ * script. A message and a disk sync take a millisecond each. The script holds or loses packets, sets clocks, stops
+ * machines and replaces disks.
  */
 
 import type { ClusterMessage, NodeId } from "../../src/cluster/wire/messages.ts";

@@ -19,7 +19,9 @@ export function violated(run: () => void, checks: readonly Check[]): boolean {
   }
 }
 
-/** Runs seeds; returns the sum of their results. The first violation is thrown with the command that repeats its seed. */
+/**
+ * Runs seeds; returns the sum of their results. The first violation is thrown with the command that repeats its seed.
+ */
 export function runSeeds(from: number, seeds: number, nodes?: number): ScenarioResult {
   const sum = { acknowledgements: 0, faults: 0, convergedMs: 0 };
   for (let seed = from; seed < from + seeds; seed++) {

@@ -1,6 +1,6 @@
 /**
- * The wall clock of one machine, as an offset from true time. A right clock has a constant offset of less than half of the
- * skew; a wrong one jumps or drifts until it is corrected.
+ * The wall clock of one machine, as an offset from true time. A right clock has a constant offset of less than half of
+ * the skew; a wrong one jumps or drifts until it is corrected.
  */
 
 import { MAX_CLOCK_SKEW_MS } from "../../src/lease/agreement/limits.ts";
