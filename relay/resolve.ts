@@ -4,7 +4,7 @@
  */
 
 import { formatIpv4, type Ipv4, type Prefix, prefixContains, prefixOf } from "../src/net/ipv4.ts";
-import type { InterfaceAddress, NetworkInterface } from "../src/net/interfaces.ts";
+import type { InterfaceAddress, NetworkInterface } from "../src/net/network_interface.ts";
 import type { RelayConfig, RelayInterface } from "./config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "./forward/config.ts";
 import { option82For } from "./forward/option82.ts";

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { loadConfig } from "../src/config/load.ts";
-import type { NetworkInterface } from "../src/net/interfaces.ts";
+import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { describeLink, resolveConfig, sameLinks } from "./resolve.ts";

@@ -5,7 +5,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { toHex } from "../src/bytes/hex.ts";
-import type { NetworkInterface } from "../src/net/interfaces.ts";
+import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import type { RelayConfig } from "./config.ts";
 import { DropLog } from "./drops.ts";

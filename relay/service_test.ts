@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import { loadConfig } from "../src/config/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
-import type { NetworkInterface } from "../src/net/interfaces.ts";
+import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { RelayService } from "./service.ts";

@@ -4,25 +4,10 @@
  */
 
 import { fromHex } from "../bytes/hex.ts";
-import { type Ipv4, parseIpv4 } from "./ipv4.ts";
+import { parseIpv4 } from "./ipv4.ts";
 import { linuxInterfaces } from "./linux/interfaces.ts";
 import { libcUnavailable } from "./linux/libc.ts";
-
-/** An address of an interface. */
-export interface InterfaceAddress {
-  readonly address: Ipv4;
-  readonly prefixLength: number;
-}
-
-/** An interface and its IPv4 addresses, the primary one first. */
-export interface NetworkInterface {
-  readonly name: string;
-  /** The system's interface index; 0 without libc. */
-  readonly index: number;
-  /** Hardware address; six zeros for loopback, empty when this kind of interface has none. */
-  readonly mac: Uint8Array;
-  readonly addresses: readonly InterfaceAddress[];
-}
+import type { InterfaceAddress, NetworkInterface } from "./network_interface.ts";
 
 function portableInterfaces(): NetworkInterface[] {
   const found = new Map<string, { mac: Uint8Array; addresses: InterfaceAddress[] }>();

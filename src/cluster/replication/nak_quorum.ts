@@ -8,24 +8,13 @@
 
 import type { Effects, MemberContext } from "../context.ts";
 import { quorumOf } from "../../lease/agreement/quorum.ts";
-import { isLive, isLocked } from "../../lease/agreement/rule.ts";
+import { deniesLease } from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
-import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
+import type { AnchoredClock, Instant } from "../../lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
-import type { Slot } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
-import { compareVersions } from "../../lease/agreement/version.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { NodeId, SlotAnswer, SlotQuery } from "../wire/messages.ts";
-
-/**
- * Whether a slot says that a client holds no running lease here. An undecided proposal of somebody else says nothing, nor
- * does a blocked address: whose it is could not be told from the slots that it was made of.
- */
-export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
-  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
-  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
-}
 
 interface Open {
   readonly address: Ipv4;

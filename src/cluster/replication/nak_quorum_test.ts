@@ -6,7 +6,8 @@ import { MARGIN_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { FREE_SLOT, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { NO_VERSION } from "../../lease/agreement/version.ts";
-import { deniesLease, NakQuorum } from "./nak_quorum.ts";
+import { deniesLease } from "../../lease/agreement/rule.ts";
+import { NakQuorum } from "./nak_quorum.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 
 const START = 1_700_000_000_000;

@@ -3,7 +3,7 @@
  * no permission besides that for libc.
  */
 
-import type { NetworkInterface } from "../interfaces.ts";
+import type { NetworkInterface } from "../network_interface.ts";
 import type { Ipv4 } from "../ipv4.ts";
 import { AF_INET, AF_PACKET } from "./abi.ts";
 import { lastRefusal } from "./socket.ts";
