@@ -1,4 +1,6 @@
-/** `GET /leases`: who has which address, by address, page by page. A page that finds little lets DHCP go on in between. */
+/**
+ * `GET /leases`: who has which address, by address, page by page. A page that finds little lets DHCP go on in between.
+ */
 
 import { z } from "zod";
 import { toHex } from "../../src/bytes/hex.ts";
@@ -19,7 +21,8 @@ import {
   type Range,
 } from "../../src/net/ipv4.ts";
 import { type Route, route } from "../../src/http/routes.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** How a lease stands, for people. */
 export const LEASE_STATES = ["bound", "expired", "released", "declined", "blocked", "aborted"] as const;
@@ -190,7 +193,7 @@ function instant(ms: number): string | null {
 }
 
 function subnetOf(node: Node, address: Ipv4): string | null {
-  const subnet = node.parts.service.policy.subnets.find(({ prefix }) => prefixContains(prefix, address));
+  const subnet = node.parts.service.compiled.subnets.find(({ prefix }) => prefixContains(prefix, address));
   return subnet === undefined ? null : formatPrefix(subnet.prefix);
 }
 
@@ -201,7 +204,7 @@ export function leaseRoutes(node: Node): Route[] {
     access: "read",
     summary: "Leases by address, page by page.",
     query: LEASES_QUERY,
-    answer: LEASES,
+    response: LEASES,
     handle: async ({ query }) => ({ body: await findLeases(node, query) }),
   })];
 }

@@ -1,6 +1,6 @@
 /**
- * What an operator may have a running node do. Every operation either is carried out or says why not, in lines that tell what
- * to do; what it needs of the other nodes is the cluster's business.
+ * What an operator may have a running node do. Every operation either is carried out or says why not, in lines that
+ * tell what to do; what it needs of the other nodes is the cluster's business.
  */
 
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
@@ -19,10 +19,11 @@ import {
 } from "../../src/net/ipv4.ts";
 import { readOctets } from "./leases.ts";
 import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** What came of an operation. */
-export type Result<Done extends object = object> =
+export type OperationResult<Done extends object = object> =
   | ({ readonly ok: true } & Done)
   | {
     readonly ok: false;
@@ -40,7 +41,7 @@ export interface ReservationInput {
 }
 
 /** What became of one of them. */
-export interface Imported {
+export interface ImportResult {
   readonly address: string;
   readonly outcome: "imported" | "known" | "expired" | "refused";
   readonly problem?: string;
@@ -73,20 +74,20 @@ export class Operations {
   }
 
   /** The `service` section that is served. */
-  configuration(): Result<{ revision: number; service: Service }> {
+  configuration(): OperationResult<{ revision: number; service: Service }> {
     const active = this.#node.parts.member.configuration;
     if (active === undefined) return unavailable("this node does not know yet which configuration the cluster serves");
     return { ok: true, revision: active.revision, service: JSON.parse(active.text) };
   }
 
   /**
-   * Has every member check a `service` section, and serves it when nobody objects. Its `revision` is the next one when it has
-   * none. A string is YAML, of the section alone or under `service:`.
+   * Has every member check a `service` section, and serves it when nobody objects. Its `revision` is the next one when
+   * it has none. A string is YAML, of the section alone or under `service:`.
    */
   async push(
     given: unknown,
     { checkOnly = false }: { readonly checkOnly?: boolean } = {},
-  ): Promise<Result<Pushed>> {
+  ): Promise<OperationResult<Pushed>> {
     const read = readService(given);
     if (typeof read === "string") return refused(read);
     const { revision = 0 } = read;
@@ -128,7 +129,9 @@ export class Operations {
   }
 
   /** Keeps an address for a client: a push of the next revision. */
-  async reserve(reservation: ReservationInput): Promise<Result<{ revision: number; warnings: readonly string[] }>> {
+  async reserve(
+    reservation: ReservationInput,
+  ): Promise<OperationResult<{ revision: number; warnings: readonly string[] }>> {
     const address = parseIpv4(reservation.address);
     if (address === undefined) return refused(`"${reservation.address}" is not an IPv4 address`);
     if (reservation.hardware === undefined && reservation.clientId === undefined) {
@@ -153,7 +156,7 @@ export class Operations {
   }
 
   /** Takes a reservation out: a push of the next revision. */
-  async unreserve(address: string): Promise<Result<{ revision: number }>> {
+  async unreserve(address: string): Promise<OperationResult<{ revision: number }>> {
     const wanted = parseIpv4(address);
     if (wanted === undefined) return refused(`"${address}" is not an IPv4 address`);
     let found = false;
@@ -170,8 +173,11 @@ export class Operations {
     return found || changed.ok ? changed : { ok: false, kind: "notFound", problems: [`${address} is not reserved`] };
   }
 
-  /** Ends a lease as its client's DHCPRELEASE would. The client is not told: it has no business there until it asks again. */
-  async release(text: string): Promise<Result> {
+  /**
+   * Ends a lease as its client's DHCPRELEASE would. The client is not told: it has no business there until it asks
+   * again.
+   */
+  async release(text: string): Promise<OperationResult> {
     const address = parseIpv4(text);
     if (address === undefined) return refused(`"${text}" is not an IPv4 address`);
     const { service } = this.#node.parts;
@@ -186,7 +192,7 @@ export class Operations {
     if (unwritable !== undefined) return unavailable(unwritable);
     const request = { kind: "released", address, client, restMs: 0, detail } as const;
     const ended = await withinPatience<boolean | "late">(this.#node.command<"end">({ kind: "end", request }), "late");
-    const result: Result = ended === "late"
+    const result: OperationResult = ended === "late"
       ? unavailable("it was not written down in time: /readyz tells why")
       : ended
       ? { ok: true }
@@ -196,19 +202,17 @@ export class Operations {
   }
 
   /**
-   * Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. `others`: how many
-   * members serve beside it, as far as it knows.
+   * Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. `others`:
+   * how many members serve beside it, as far as it knows.
    */
-  drain(on: boolean): Result<{ others: number }> {
+  drain(on: boolean): OperationResult<{ others: number }> {
     this.#node.drain(on);
-    const others = this.#node.parts.member.peers(readClocks()).filter(({ live: present, said }) =>
-      present && said?.ready
-    );
+    const others = this.#node.parts.member.peers(readClocks()).filter(({ live, said }) => live && said?.ready);
     return { ok: true, others: others.length };
   }
 
   /** Starts an election. */
-  elect(): Result {
+  elect(): OperationResult {
     const { member } = this.#node.parts;
     if (member.role === "standalone") return refused("this node is alone: there is nobody to elect");
     const { leader } = member;
@@ -221,7 +225,7 @@ export class Operations {
   }
 
   /** Leaves leading to others for a while. */
-  stepDown(): Result {
+  stepDown(): OperationResult {
     this.#node.operate((member, now) => member.stepDown(now));
     return { ok: true };
   }
@@ -231,7 +235,7 @@ export class Operations {
     change:
       | { readonly kind: "add"; readonly id: number; readonly address: string }
       | { readonly kind: "remove"; readonly id: number },
-  ): Promise<Result<{ epoch: number }>> {
+  ): Promise<OperationResult<{ epoch: number }>> {
     const { member, transport } = this.#node.parts;
     if (transport === undefined) {
       return refused("this node has no cluster.keyFile: make one, name it in its file, and restart it");
@@ -255,14 +259,14 @@ export class Operations {
   }
 
   /**
-   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases, and a
-   * member that is not where the command says would count against the majority for good.
+   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases,
+   * and a member that is not where the command says would count against the majority for good.
    */
   async #newcomer(id: number, text: string): Promise<{ id: number; address: Ipv4 } | string> {
     const { member, transport, service } = this.#node.parts;
     const address = parseIpv4(text);
     if (address === undefined) return `"${text}" is not an IPv4 address`;
-    const pool = service.policy.pools.find(({ range }) => rangeContains(range, address));
+    const pool = service.compiled.pools.find(({ range }) => rangeContains(range, address));
     if (pool !== undefined) return `${text} lies in the pool ${formatRange(pool.range)}: clients would be given it`;
     if (member.role !== "leader" || member.membership.members.some((known) => known.id === id)) return { id, address };
     const problem = await transport?.unreachable({ id, address });
@@ -286,8 +290,8 @@ export class Operations {
    * Takes leases that another server gave, each like a grant: a majority has it on disk. One that is known, or runs for
    * somebody else here, stays as it is.
    */
-  async importLeases(leases: readonly ImportedLease[]): Promise<Imported[]> {
-    const outcomes: Imported[] = new Array(leases.length);
+  async importLeases(leases: readonly ImportedLease[]): Promise<ImportResult[]> {
+    const outcomes: ImportResult[] = new Array(leases.length);
     let next = 0;
     const worker = async () => {
       for (let index = next++; index < leases.length; index = next++) {
@@ -301,11 +305,11 @@ export class Operations {
     return outcomes;
   }
 
-  async #import(lease: ImportedLease): Promise<Omit<Imported, "address">> {
+  async #import(lease: ImportedLease): Promise<Omit<ImportResult, "address">> {
     const { service } = this.#node.parts;
     const now = readClocks();
     const { maxLeaseMs } = service.limits;
-    const judged = judgeImport(lease, { policy: service.policy, maxLeaseMs, nowMs: now.wallMs });
+    const judged = judgeImport(lease, { compiled: service.compiled, maxLeaseMs, nowMs: now.wallMs });
     if ("outcome" in judged) return judged;
     const unwritable = this.#unwritable();
     if (unwritable !== undefined) return { outcome: "refused", problem: unwritable };
@@ -336,7 +340,7 @@ export class Operations {
     return decision.committed ? undefined : decision.reason;
   }
 
-  async #change(edit: (service: Service) => string | undefined): Promise<Result<{ revision: number }>> {
+  async #change(edit: (service: Service) => string | undefined): Promise<OperationResult<{ revision: number }>> {
     const current = this.configuration();
     if (!current.ok) return current;
     const service = structuredClone(current.service);
@@ -347,9 +351,9 @@ export class Operations {
 
   /** The place of a subnet in the configuration's list. */
   #subnetIndex(address: Ipv4): number | undefined {
-    const { policy } = this.#node.parts.service;
-    const subnet = policy.subnetOf(address);
-    const index = subnet === undefined ? -1 : policy.config.subnets.indexOf(subnet.config);
+    const { compiled } = this.#node.parts.service;
+    const subnet = compiled.subnetOf(address);
+    const index = subnet === undefined ? -1 : compiled.config.subnets.indexOf(subnet.config);
     return index < 0 ? undefined : index;
   }
 
@@ -409,10 +413,10 @@ async function withinPatience<T>(result: Promise<T>, late: T): Promise<T> {
   }
 }
 
-function refused<Done extends object>(...problems: string[]): Result<Done> {
+function refused<Done extends object>(...problems: string[]): OperationResult<Done> {
   return { ok: false, kind: "refused", problems };
 }
 
-function unavailable<Done extends object>(...problems: string[]): Result<Done> {
+function unavailable<Done extends object>(...problems: string[]): OperationResult<Done> {
   return { ok: false, kind: "unavailable", problems };
 }

@@ -116,10 +116,10 @@ export class NodeCore<Source> {
       end: (request, now, durable) => this.member.end(request, now, durable),
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
-      isPresent: (address, now) => this.member.isLive(address, now),
+      isLive: (address, now) => this.member.isLive(address, now),
     };
     this.server = new DhcpServer({
-      policy: initial.service,
+      compiled: initial.service,
       table: this.table,
       agreement: mutations.agreement?.(agreement) ?? agreement,
       events: {
@@ -137,7 +137,7 @@ export class NodeCore<Source> {
       bootstrap: options.bootstrap,
       table: this.table,
       clock: this.clock,
-      mint: this.#versions,
+      versions: this.#versions,
       limits: maxLeaseMs === undefined ? this.server.limits : { maxLeaseMs },
       facts,
       pools: () => this.server.pools,
@@ -150,7 +150,7 @@ export class NodeCore<Source> {
       revise: options.revise,
       able: () => this.#listening && !this.#stopping && !this.#drained && this.#storeFailure === undefined,
       random: options.random,
-      ports: this.#effects,
+      effects: this.#effects,
       ...(mutations.safeguards === undefined ? {} : { safeguards: mutations.safeguards }),
       now: options.now,
     });

@@ -1,6 +1,6 @@
 /**
- * The machine's network interfaces: through libc where it can be called, else what `Deno.networkInterfaces()` knows,
- * which takes the permission `--allow-sys=networkInterfaces` and leaves out interfaces that have no address.
+ * The machine's network interfaces: through libc where it can be called, else from `Deno.networkInterfaces()`, which
+ * takes the permission `--allow-sys=networkInterfaces` and leaves out interfaces without an address.
  */
 
 import { fromHex } from "../bytes/hex.ts";
@@ -17,7 +17,7 @@ export interface InterfaceAddress {
 /** An interface and its IPv4 addresses, the primary one first. */
 export interface NetworkInterface {
   readonly name: string;
-  /** The system's number for it; 0 where libc can't be asked. */
+  /** The system's interface index; 0 without libc. */
   readonly index: number;
   /** Hardware address; six zeros for loopback, empty when this kind of interface has none. */
   readonly mac: Uint8Array;

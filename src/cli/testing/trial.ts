@@ -17,7 +17,7 @@ export const CONFINED: Outcomes = {
   open: "done",
   shell: "NotCapable",
   library: "NotCapable",
-  environment: "NotCapable",
+  environment: "hidden",
 };
 
 /** `rereads` is what `confine()` gets. `compiled`: as an executable, as `deno task compile` makes them. */
@@ -31,7 +31,8 @@ export async function tryConfined(
     const script = `${folder}/try.ts`;
     await Deno.copyFile(MODULE, `${folder}/confine.ts`);
     await Deno.writeTextFile(script, trial(program, rereads, folder));
-    // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed ping.
+    // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed
+    // ping.
     await Deno.mkdir(`${folder}/bin`);
     await Deno.writeTextFile(`${folder}/bin/ping`, "#!/bin/sh\n", { mode: 0o755 });
     const env = { PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };
@@ -50,6 +51,7 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
   return `
     import { confine } from "./confine.ts";
     const outcome = (action) => { try { action(); return "done"; } catch (error) { return error.name; } };
+    const visible = (variable) => { try { return Deno.env.get(variable) !== undefined; } catch { return false; } };
     const own = ${program === "node" ? `Deno.openSync(${JSON.stringify(`${folder}/own`)}, ${OPEN})` : "Deno.stderr"};
     confine(${JSON.stringify(rereads)});
     console.log(JSON.stringify({
@@ -61,12 +63,18 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
       shell: outcome(() => new Deno.Command("sh", { args: ["-c", "true"] }).outputSync()),
       library: outcome(() => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {})),
       ping: outcome(() => new Deno.Command("ping", { args: ["-V"], stdout: "null" }).outputSync()),
-      environment: outcome(() => Deno.env.get("HOME")),
+      environment: visible("CONFINE_CANARY") ? "visible" : "hidden",
     }));`;
 }
 
 async function output(command: string, args: string[], env: Record<string, string>): Promise<string> {
-  const child = new Deno.Command(command, { args, env, stdin: "null", stdout: "piped", stderr: "piped" });
+  const child = new Deno.Command(command, {
+    args,
+    env: { ...env, CONFINE_CANARY: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
   const { success, stdout, stderr } = await child.output();
   if (!success) throw new Error(`${command} ${args[0] ?? ""}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);

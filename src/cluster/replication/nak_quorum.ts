@@ -6,6 +6,7 @@
  * No answer in time is no contradiction: the client stays without one, and asks again.
  */
 
+import type { Effects, MemberContext } from "../context.ts";
 import { quorumOf } from "../../lease/agreement/quorum.ts";
 import { isLive, isLocked } from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
@@ -26,11 +27,6 @@ export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolea
   return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
 }
 
-export interface NakQuorumPorts {
-  broadcast(message: SlotQuery): void;
-  send(to: NodeId, message: SlotAnswer): void;
-}
-
 interface Open {
   readonly address: Ipv4;
   readonly client: ClientKey;
@@ -47,26 +43,18 @@ export class NakQuorum {
   readonly #table: LeaseTable;
   readonly #clock: AnchoredClock;
   readonly #members: { readonly others: readonly NodeId[] };
-  readonly #ports: NakQuorumPorts;
+  readonly #effects: Effects;
   /** In the order in which they were asked. */
   readonly #open = new Map<number, Open>();
   #next: number;
 
-  constructor(options: {
-    table: LeaseTable;
-    clock: AnchoredClock;
-    /** Read at every use. */
-    members: { readonly others: readonly NodeId[] };
-    /** Uniform in [0, 1). */
-    random: () => number;
-    ports: NakQuorumPorts;
-  }) {
+  constructor(context: MemberContext, { table, clock }: { table: LeaseTable; clock: AnchoredClock }) {
     // Answers to an earlier process of this node must not pass for answers to this one.
-    this.#next = Math.floor(options.random() * 2 ** 40);
-    this.#table = options.table;
-    this.#clock = options.clock;
-    this.#members = options.members;
-    this.#ports = options.ports;
+    this.#next = Math.floor(context.random() * 2 ** 40);
+    this.#table = table;
+    this.#clock = clock;
+    this.#members = context.membership;
+    this.#effects = context.effects;
   }
 
   /** Asks about one client and address; `contradicted` runs at most once, perhaps before this returns. */
@@ -77,7 +65,7 @@ export class NakQuorum {
     if (this.#open.size >= OPEN_MAX) return;
     const query = this.#next++;
     this.#open.set(query, { address, client, startedMs: now.monotonicMs, contradicting: new Set(), contradicted });
-    this.#ports.broadcast({ type: "slotQuery", query, address, client });
+    this.#effects.broadcast({ type: "slotQuery", query, address, client });
   }
 
   /** Answers a member; without a clock, nothing can be said. Only a node with complete slots may be asked. */
@@ -85,7 +73,7 @@ export class NakQuorum {
     const time = this.#clock.bounds(now);
     if (time === undefined) return;
     const slot = this.#table.get(address);
-    this.#ports.send(from, { type: "slotAnswer", query, deniesLease: deniesLease(slot, client, time) });
+    this.#effects.send(from, { type: "slotAnswer", query, deniesLease: deniesLease(slot, client, time) });
   }
 
   /** Takes a member's answer. */
