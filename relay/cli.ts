@@ -87,19 +87,8 @@ export function describeRelay(status: RelayStatus): string {
     String(node.failovers),
     printable(node.reason),
   ]);
-  const headers = [
-    "id",
-    "address",
-    "grade",
-    "chosen",
-    "round trip",
-    "loss",
-    "requests",
-    "hedges",
-    "failovers",
-    "reason",
-  ];
   const numbers = ["round trip", "loss", "requests", "hedges", "failovers"];
+  const headers = ["id", "address", "grade", "chosen", ...numbers, "reason"];
   return [
     status.ready ? "Relaying: a node can serve" : `No node can serve: ${printable(status.reason ?? "")}`,
     ...status.interfaces.map(({ name, up, giaddrs }) => `${name}: ${up ? giaddrs.join(", ") : "down"}`),

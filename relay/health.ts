@@ -167,40 +167,20 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     node("ready", "1 while the node can serve.", ({ ready }) => Number(ready)),
     node("reachable", "1 while the node answers ping, HTTP or DHCP.", ({ reachable }) => Number(reachable)),
     node("chosen", "1 while requests go to the node.", ({ chosen }) => Number(chosen)),
-    node(
-      "suspect",
-      "1 while the node is suspect: it leaves DHCP requests unanswered.",
-      ({ suspect }) => Number(suspect),
-    ),
+    node("suspect", "1 while the node leaves DHCP requests unanswered.", ({ suspect }) => Number(suspect)),
     node("rtt_seconds", "Smoothed round-trip time.", ({ rttMs }) => seconds(rttMs)),
-    node(
-      "rtt_deviation_seconds",
-      "Smoothed deviation of the round-trip time (RFC 6298).",
-      ({ deviationMs }) => seconds(deviationMs),
-    ),
+    node("rtt_deviation_seconds", "Smoothed RTT deviation (RFC 6298).", ({ deviationMs }) => seconds(deviationMs)),
     node("rtt_jitter_seconds", "Jitter (RFC 3550).", ({ jitterMs }) => seconds(jitterMs)),
     node("loss_ratio", "Share of the last 20 probes that were lost.", ({ loss }) => loss),
     node("answer_seconds", "Smoothed time from a request to the node's answer.", ({ answerMs }) => seconds(answerMs)),
     node("requests_total", "Requests sent to the node first.", ({ traffic }) => traffic.requests),
-    node(
-      "hedges_total",
-      "Hedges: requests sent to it because another node was silent.",
-      ({ traffic }) => traffic.hedges,
-    ),
-    node(
-      "trials_total",
-      "Trials: copies sent to see whether a suspect answers again.",
-      ({ traffic }) => traffic.trials,
-    ),
+    node("hedges_total", "Hedges: sent to it because another node was silent.", ({ traffic }) => traffic.hedges),
+    node("trials_total", "Trials: copies of requests sent to a suspect.", ({ traffic }) => traffic.trials),
     node("answers_total", "Answers of the node.", ({ traffic }) => traffic.answers),
     node("late_answers_total", "Answers after the request had been hedged.", ({ traffic }) => traffic.late),
     node("unanswered_total", "Requests without an answer within 250 ms.", ({ traffic }) => traffic.unanswered),
     node("delivered_total", "Answers of the node delivered to clients.", ({ traffic }) => traffic.delivered),
-    node(
-      "failovers_total",
-      "Failovers: how often the node lost the choice because it was not healthy.",
-      ({ traffic }) => traffic.failovers,
-    ),
+    node("failovers_total", "Failovers: it lost the choice, not healthy.", ({ traffic }) => traffic.failovers),
   ];
 }
 

@@ -9,7 +9,7 @@ import { openUdp } from "../src/net/open.ts";
 import type { UdpSocket } from "../src/net/udp.ts";
 import { datagram, ip } from "./testing/messages.ts";
 
-// Every run has addresses of its own, so that the fixed ports never meet.
+// Each run has its own addresses, so that the fixed ports do not collide.
 const HOST = `127.${64 + (Deno.pid >> 16) % 64}.${(Deno.pid >> 8) & 255}.${Deno.pid & 255}`;
 const RELAY_PORT = 10067;
 const CLIENT_PORT = 10068;

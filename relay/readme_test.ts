@@ -14,7 +14,7 @@ const ROWS = README.split("\n").filter((line) => line.startsWith("| ")).map((lin
   line.split("|").slice(1, -1).map((cell) => cell.trim())
 );
 
-Deno.test("README.md lists every outcome as the table has it", () => {
+Deno.test("README.md lists every outcome of the table", () => {
   const documented = ROWS.filter(([, path, result]) => /^(request|reply)$/.test(path ?? "") && result !== undefined);
   const expected = Object.entries(OUTCOMES).map((
     [name, { path, result, help }],

@@ -57,7 +57,7 @@ Deno.test("relay: while no node is known to be ready, all get requests; the firs
   core.close();
 });
 
-Deno.test("relay: a request goes up with its interface's giaddr, a reply down through the interface it was for", () => {
+Deno.test("relay: a request has its interface's giaddr, and the reply is delivered through that interface", () => {
   const { core, up, down, chooseFirst } = relay();
   chooseFirst();
   core.request(1, datagram(), 0, false);

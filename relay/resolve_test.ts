@@ -43,7 +43,7 @@ Deno.test("resolveConfig() takes the first address, the name as circuit id and t
   deepStrictEqual([links[0]?.medium, links[0]?.index, unusable], ["ethernet", 2, []]);
 });
 
-Deno.test("resolveConfig() prefers what the file says to what the machine has", () => {
+Deno.test("resolveConfig() prefers values of the file to those of the machine", () => {
   const { forward } = resolve(
     'interfaces: [{ name: lan1, address: 10.78.0.1, circuitId: "0x09", subscriberId: "0x05" }], ' +
       'remoteId: "0x0708", relayId: "0x06"',
@@ -75,7 +75,7 @@ Deno.test("resolveConfig() makes a gateway of each subnet of an interface, or of
   ]);
 });
 
-Deno.test("resolveConfig() knows the loopback device by its empty hardware address, and what has none", () => {
+Deno.test("resolveConfig() detects the loopback device, and interfaces without hardware address", () => {
   const [lo] = resolve("interfaces: [{ name: lo }]").links;
   strictEqual(lo && describeLink(lo), "lo (giaddr 127.0.0.1, loopback: for tests and demonstrations only)");
   strictEqual(resolve("interfaces: [{ name: tun0 }]").links[0]?.medium, "other");

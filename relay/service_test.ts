@@ -52,7 +52,7 @@ async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInte
   return { service, opener, machine, lines, discover };
 }
 
-Deno.test("service: an interface that changes its address, goes and comes back is followed", async () => {
+Deno.test("service: adapts to an interface that changes its address, disappears and comes back", async () => {
   const { service, machine, discover, lines, opener } = await scene(config("{ name: lan0 }, { name: lan1 }"), {
     lan0: ethernet(2, "10.77.0.1"),
     lan1: ethernet(3, "10.78.0.1"),
@@ -98,7 +98,7 @@ Deno.test("service: an answer arrives although the interface's address has chang
   }
 });
 
-Deno.test("service: a change that the system refuses leaves everything as it was, and is tried again", async () => {
+Deno.test("service: a change that the kernel refuses has no effect, and is tried again", async () => {
   const { service, machine, discover, opener, lines } = await scene(config("{ name: lan0 }"), {
     lan0: ethernet(2, "10.77.0.1"),
   });
@@ -117,7 +117,7 @@ Deno.test("service: a change that the system refuses leaves everything as it was
   }
 });
 
-Deno.test("service: a reload changes nodes and interfaces; answers to what was asked before still arrive", async () => {
+Deno.test("service: a reload changes nodes and interfaces; open transactions are still answered", async () => {
   const { service, discover, opener } = await scene(config("{ name: lan0 }"), {
     lan0: ethernet(2, "10.77.0.1"),
     lan1: ethernet(3, "10.78.0.1"),

@@ -65,7 +65,7 @@ export interface ForwardConfig {
   readonly interfaces: readonly ForwardInterface[];
   /** In the order of the configuration file; effects refer to them by index. */
   readonly nodes: readonly ForwardNode[];
-  /** Requests with more hops than this are dropped (RFC 1542 §4.1.1); the count goes out one higher. */
+  /** Requests with more hops than this are dropped (RFC 1542 §4.1.1); the relay adds one. */
   readonly hopsMax: number;
   readonly limits: ForwardLimits;
 }

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { ExpiringMap } from "./expiring_map.ts";
 
-Deno.test("generations: what is touched stays, what is not goes, and is heard of once", () => {
+Deno.test("expiring map: used entries stay, unused ones are evicted, each reported once", () => {
   const onEvict: string[] = [];
   const map = new ExpiringMap<string>({
     ttlMs: 100,
@@ -18,7 +18,7 @@ Deno.test("generations: what is touched stays, what is not goes, and is heard of
   strictEqual(map.get("kept", 400), undefined);
 });
 
-Deno.test("generations: an entry lives for as long as promised, and at most twice as long", () => {
+Deno.test("expiring map: an entry lives for its lifetime, and at most twice as long", () => {
   fc.assert(fc.property(fc.nat(1000), fc.nat(1000), (setMs, laterMs) => {
     const map = new ExpiringMap<number>({ ttlMs: 100, entriesMax: 10 });
     map.set("other", 0, 0);

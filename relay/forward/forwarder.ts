@@ -45,6 +45,9 @@ interface Arrival {
   readonly unicast: boolean;
 }
 
+/** Where a datagram was overheard, and the hardware address of its sender. */
+type Overheard = Omit<Arrival, "unicast"> & { readonly mac: Uint8Array };
+
 /** Most server identifiers that are learned; a node has one per network that it serves. */
 const IDENTIFIERS_MAX = 1_024;
 
@@ -190,8 +193,7 @@ export class Forwarder {
 
     const options = scanOptions(bytes);
     const { messageType, serverIdentifier } = options;
-    const stripped = stripReply(bytes, {
-      options,
+    const stripped = stripReply(bytes, options, {
       removal: found.removal,
       gateway: found.gateway,
       into: this.#scratch,
@@ -213,11 +215,7 @@ export class Forwarder {
   }
 
   /** A datagram to the clients' port, overheard on a client link: a reply gives a rogue server away. */
-  overheard(
-    bytes: Uint8Array,
-    { link, from, mac }: Omit<Arrival, "unicast"> & { readonly mac: Uint8Array },
-    nowMs: number,
-  ): Effect[] {
+  overheard(bytes: Uint8Array, { link, from, mac }: Overheard, nowMs: number): Effect[] {
     const isReply = bytes.length >= AT.options && bytes[AT.op] === BOOTREPLY;
     return isReply ? this.#sightRogue(link, from, "reply", nowMs, mac) : [];
   }
@@ -350,16 +348,11 @@ export class Forwarder {
   }
 
   /** The node that a message should go to because of its transaction, server identifier or offer; -1: any. */
-  #preferredNode(
-    transaction: Transaction | undefined,
-    { messageType, serverIdentifier }: OptionScan,
-    client: string,
-    nowMs: number,
-  ): number {
+  #preferredNode(transaction: Transaction | undefined, options: OptionScan, client: string, nowMs: number): number {
     if (transaction !== undefined && transaction.node >= 0) return transaction.node;
-    const named = this.#config.nodes.findIndex(({ address }) => address === serverIdentifier);
+    const named = this.#config.nodes.findIndex(({ address }) => address === options.serverIdentifier);
     if (named >= 0) return named;
-    return messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
+    return options.messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
   }
 
   /** The nodes to send to: the preferred one, and the best one as well if the preferred one is suspect or worse. */

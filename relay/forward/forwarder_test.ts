@@ -464,7 +464,7 @@ Deno.test("whatever nodes do, a client gets at most one answer to each message, 
   );
 });
 
-Deno.test("every node is asked at most once per message of a client", () => {
+Deno.test("every node gets a message of a client at most once", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom("DISCOVER", "REQUEST"), { minLength: 1, maxLength: 5 }), (words) => {
       const scene = new Scene();

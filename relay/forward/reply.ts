@@ -53,12 +53,8 @@ export function nodeAt(config: ForwardConfig, address: Ipv4, port: number): numb
  */
 export function stripReply(
   bytes: Uint8Array,
-  { options, removal, gateway, into }: {
-    readonly options: OptionScan;
-    readonly removal: Removal;
-    readonly gateway: Gateway;
-    readonly into?: Uint8Array;
-  },
+  options: OptionScan,
+  { removal, gateway, into }: { readonly removal: Removal; readonly gateway: Gateway; readonly into?: Uint8Array },
 ): Uint8Array | "malformed" {
   if (removal === "nothing") return bytes;
   const stripped = removeRelayAgentInformation(bytes, into, options);

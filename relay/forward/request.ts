@@ -78,11 +78,7 @@ export function relayRequest(
   from: ForwardInterface,
   gateway: Gateway,
   bytes: Uint8Array,
-  { options, unicast, into }: {
-    readonly options: OptionScan;
-    readonly unicast: boolean;
-    readonly into?: Uint8Array;
-  },
+  { options, unicast, into }: { readonly options: OptionScan; readonly unicast: boolean; readonly into?: Uint8Array },
 ): Relayed | DropReason {
   const hops = byteAt(bytes, AT.hops) + 1;
   const giaddr = readUint32(bytes, AT.giaddr);

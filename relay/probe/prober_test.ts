@@ -77,6 +77,6 @@ Deno.test("prober: a ping that cannot be run is not tried every time, but again 
   ok(runs > 4);
 });
 
-Deno.test("prober: without ping every round says so", async () => {
+Deno.test("prober: without ping every round reports that", async () => {
   ok((await told(6, {})).includes("0 ping impossible"));
 });

@@ -59,7 +59,7 @@ export class Chooser {
   ): Choice {
     if (!settled) this.#chosen = -1;
     const order = candidates.map((_, index) => index).sort((a, b) => compare(candidates, a, b));
-    const best = this.#applyHysteresis(candidates, order, roundEnded);
+    const best = this.#hysteresis(candidates, order, roundEnded);
     if (best === undefined) return { order, fanOut: 0 };
     this.#chosen = best;
     const { grade } = candidates[best] as Candidate;
@@ -68,11 +68,7 @@ export class Chooser {
     return { order: [best, ...order.filter((index) => index !== best)], fanOut };
   }
 
-  #applyHysteresis(
-    candidates: readonly Candidate[],
-    order: readonly number[],
-    roundEnded: boolean,
-  ): number | undefined {
+  #hysteresis(candidates: readonly Candidate[], order: readonly number[], roundEnded: boolean): number | undefined {
     const [nearest] = order;
     const current = candidates[this.#chosen];
     const challenger = nearest === undefined ? undefined : candidates[nearest];
@@ -129,9 +125,7 @@ export function isClearlyNearer(one: Candidate, other: Candidate): boolean {
   return other.distanceMs - one.distanceMs > hysteresisMs(one, other);
 }
 
-/**
- * The hysteresis: by how much `one` must be nearer than `other`, the chosen node. Grows with distance and deviation.
- */
+/** The hysteresis: how much nearer `one` must be than `other`, the chosen node. Grows with distance and deviation. */
 export function hysteresisMs(one: Candidate, other: Candidate): number {
   return Math.max(
     SELECT.hysteresisMs,

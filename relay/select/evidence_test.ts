@@ -11,7 +11,7 @@ const SILENT: HealthResult = { kind: "silent" };
 const REFUSED: HealthResult = { kind: "refused" };
 const UNRESOLVED: HealthResult = { kind: "impossible", reason: "its name does not resolve" };
 
-/** A node whose rounds come every second. */
+/** A node with one probe round per second. */
 class Scene {
   readonly node = new NodeEvidence();
   nowMs = 0;
@@ -139,7 +139,7 @@ Deno.test("a node that becomes suspect again and again needs more good probes ea
   deepStrictEqual(needed, [3, 6, 12, 24, 24]);
 });
 
-Deno.test("distance: by ping; by HTTP where ICMP is filtered or ping can't be run, and the node says so", () => {
+Deno.test("distance: by ping; by HTTP where ICMP is filtered or ping cannot run, with the reason", () => {
   const scene = healthy();
   deepStrictEqual([scene.node.rttSource, scene.node.noPing], ["icmp", undefined]);
   scene.round(LOST, READY, SELECT.filteredPings);

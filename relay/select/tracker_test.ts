@@ -42,7 +42,7 @@ class Scene {
   }
 }
 
-Deno.test("tracker: before anything is known every node is asked and none is ready", () => {
+Deno.test("tracker: before the first probe every node gets requests and none is ready", () => {
   const scene = new Scene(node(1), node(2));
   deepStrictEqual(scene.chosen, [1, 2]);
   strictEqual(scene.tracker.ready(0), false);
@@ -64,7 +64,7 @@ Deno.test("tracker: the nearest serves, fails, comes back, and serves again afte
   strictEqual(scene.tracker.traffic(1).failovers, 0);
 });
 
-Deno.test("tracker: each node says why it is chosen or not", () => {
+Deno.test("tracker: each node has a reason why it is chosen or not", () => {
   const scene = new Scene(node(1), node(2), node(3), node(4)).second("2 2.1 10 x2", 10);
   match(scene.reason(0), /^2\.00 ms: no ready node is clearly nearer$/);
   match(scene.reason(1), /^farther: 2\.10 ms, node 1 2\.00 ms$/);
@@ -76,7 +76,7 @@ Deno.test("tracker: each node says why it is chosen or not", () => {
   deepStrictEqual(scene.chosen, [1]);
 });
 
-Deno.test("tracker: a weight makes a node nearer than it is, a site comes before any distance", () => {
+Deno.test("tracker: a weight divides the distance, and the own site is preferred at any distance", () => {
   const weighed = new Scene(node(1), node(2, { weight: 10 })).second("2 10", 9);
   deepStrictEqual(weighed.chosen, [2]);
   match(weighed.reason(1), /at weight 10/);
