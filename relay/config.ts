@@ -1,6 +1,6 @@
 /**
- * relay.yaml: its schema and how its values must relate. What the machine's interfaces add (addresses, hardware
- * addresses) is looked up by whoever starts the relay.
+ * relay.yaml: its schema and how its values must relate. `resolve.ts` adds what the machine's interfaces
+ * know (addresses, hardware addresses).
  */
 
 import { assert } from "../src/assert.ts";
@@ -185,7 +185,7 @@ function checkTrust(interfaces: unknown, report: Report): void {
   }
 }
 
-/** A site that no node is in is a slip of the pen, or a preference that can't do anything. */
+/** A site without nodes is a typing error, or has no effect. */
 function checkSites(file: Mapping, report: Report): void {
   const own = readOnly(SITE, asMapping(file.relay).site);
   if (own === undefined) return;

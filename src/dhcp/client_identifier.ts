@@ -1,6 +1,6 @@
 /**
- * Client identifiers (option 61, RFC 2132 §9.14, RFC 4361) for people and for validation. As a lease's owner an
- * identifier stays what it is on the wire: opaque bytes that are equal or not.
+ * Client identifiers (option 61, RFC 2132 §9.14, RFC 4361) as text, and their validation. Leases compare
+ * identifiers as they are on the wire: opaque bytes.
  */
 
 import { toHex } from "../bytes/hex.ts";
@@ -13,7 +13,7 @@ export const CLIENT_IDENTIFIER_BYTES_MIN = 2;
 const TYPE_IAID_DUID = 255;
 const IAID_BYTES = 4;
 
-/** What a DUID is made of (RFC 8415 §11, RFC 6355 §4). */
+/** The parts of a DUID (RFC 8415 §11, RFC 6355 §4). */
 export type Duid =
   | { readonly kind: "llt"; readonly htype: number; readonly seconds: number; readonly address: Uint8Array }
   | { readonly kind: "en"; readonly enterprise: number; readonly identifier: Uint8Array }
@@ -21,7 +21,7 @@ export type Duid =
   | { readonly kind: "uuid"; readonly uuid: Uint8Array }
   | { readonly kind: "other"; readonly bytes: Uint8Array };
 
-/** What a client identifier is made of. */
+/** The parts of a client identifier. */
 export type ClientIdentifier =
   /** A hardware address with its type, as in `htype` and `chaddr`. */
   | { readonly kind: "hardware"; readonly htype: number; readonly address: Uint8Array }
@@ -50,7 +50,7 @@ export function isClientIdentifier(bytes: Uint8Array): boolean {
 }
 
 /**
- * Takes an identifier apart; undefined when it is too short to be one. Byte strings in the result are views.
+ * Parses an identifier; undefined when it is too short to be one. Byte strings in the result are views.
  *
  * @example
  * ```ts
@@ -94,7 +94,7 @@ function isPlainText(bytes: Uint8Array): boolean {
 }
 
 /**
- * An identifier for people. Its bytes in hex are what configuration takes (`clientId`).
+ * An identifier as text for operators. Configuration takes its bytes in hex (`clientId`).
  *
  * @example
  * ```ts

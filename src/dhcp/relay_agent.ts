@@ -1,7 +1,7 @@
 /**
- * Option 82 in a datagram: found, appended and removed with every other octet left as it came, since a relay may not
- * decode and encode again what is not its own (RFC 1542 §4.1.1, RFC 3046 §2.1). Whether to do any of it is the relay's
- * decision; what the sub-options say is `relay_agent_information.ts`'s business.
+ * Option 82 in a datagram: found, appended and removed with every other octet unchanged, since a relay must not decode
+ * and encode again what is not its own (RFC 1542 §4.1.1, RFC 3046 §2.1). The relay decides when;
+ * `relay_agent_information.ts` has the sub-options.
  *
  * Only the options field counts: relays leave `file` and `sname` alone even when these carry options (RFC 3046 §2.1).
  */
@@ -17,7 +17,7 @@ import { type RelayAgentInformation, relayAgentInformation } from "./relay_agent
 export type PatchFault =
   /** Not a DHCP message, or an option runs past its end. */
   | "malformed"
-  /** RFC 3046 §2.1: there is an option 82 already; no second one may join it. */
+  /** RFC 3046 §2.1: the datagram has an option 82 already; a second one is not allowed. */
   | "alreadyPresent"
   /** RFC 3046 §2.1: with option 82 the message would exceed the limit; it goes without, or not at all. */
   | "tooLong";
@@ -28,7 +28,7 @@ export interface RelayPatch {
   readonly hops: number;
   /** The value of option 82; without it only the header changes. */
   readonly information?: Uint8Array;
-  /** Let it join an option 82 that is there already, as further parts of its value (RFC 3396); not RFC 3046's way. */
+  /** Append to an existing option 82, as further parts of its value (RFC 3396); RFC 3046 does not allow it. */
   readonly join?: boolean;
   /** Room for the result; a new array is made where it is left out or too small. */
   readonly into?: Uint8Array | undefined;
@@ -62,7 +62,7 @@ export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPa
 
   const bytes = roomFor(length, into);
   bytes.set(datagram);
-  // Room that was used before is not empty.
+  // The reused buffer holds stale bytes.
   bytes.fill(0, datagram.length);
   bytes[AT.hops] = patch.hops;
   putIpv4(bytes, AT.giaddr, patch.giaddr);
@@ -119,7 +119,7 @@ export function readRelayAgentInformation(datagram: Uint8Array): OptionRead<Rela
   return value.kind === "present" ? relayAgentInformation.decode(value.value, RELAY_AGENT_INFORMATION) : value;
 }
 
-/** The same without a look at the sub-options. */
+/** The same without decoding the sub-options. */
 export function relayAgentInformationIn(datagram: Uint8Array): OptionRead<Uint8Array> {
   const fields = scan(datagram);
   if (fields === undefined) return { kind: "malformed", error: NOT_DHCP };
@@ -138,7 +138,7 @@ export function relayAgentInformationIn(datagram: Uint8Array): OptionRead<Uint8A
 
 const NOT_DHCP: DecodeError = { kind: "badValue", field: "options", offset: AT.options };
 
-/** What a walk over the options field found. */
+/** Result of a scan of the options field. */
 interface Fields {
   /** Where the last option ends, pads behind it not counted: a new one goes there. */
   readonly end: number;

@@ -1,6 +1,6 @@
 /**
- * `dhcpd.conf` as a tree (dhcpd.conf(5)): statements that end with a semicolon, declarations with a block. What the words
- * mean is up to who reads the tree.
+ * `dhcpd.conf` as a tree (dhcpd.conf(5)): statements that end with a semicolon, declarations with a block. The reader
+ * of the tree interprets the words.
  */
 
 import { IscSyntaxError, Lexer, type Token } from "./lexer.ts";

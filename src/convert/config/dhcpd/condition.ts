@@ -1,4 +1,4 @@
-/** dhcpd's conditions (dhcp-eval(5)), as far as they are conditions that our classes can express. */
+/** dhcpd's conditions (dhcp-eval(5)), as far as our classes can express them. */
 
 import { colonOctets } from "../../isc/lexer.ts";
 import type { Token } from "../../isc/lexer.ts";
@@ -11,7 +11,7 @@ export type ConditionResult = { readonly ok: true; readonly condition: Condition
   readonly reason: string;
 };
 
-/** Finds the code of an option by its name; undefined when nobody defined it. */
+/** Finds the code of an option by its name; undefined when it is not defined. */
 export type CodeOf = (name: string) => number | undefined;
 
 class Unknown extends Error {}

@@ -1,4 +1,4 @@
-/** Values kept as they are: opaque to this server, or a format of somebody else's. */
+/** Values kept as bytes: opaque to this server, or in a vendor's format. */
 
 import { fromHex, toHex } from "../../../bytes/hex.ts";
 import { type Codec, malformed, present } from "../codec.ts";
