@@ -15,7 +15,7 @@ const ROOT = new URL("../", import.meta.url).pathname;
 const SCHEMAS = { node: nodeSchema, relay: relaySchema } as const;
 
 /** A configuration key as its schema describes it. */
-export interface Key {
+interface Key {
   /** Such as `service.subnets[].pools`. */
   readonly path: string;
   /** Its default as a file would write it, or a word: {@link NO_DEFAULT}. */

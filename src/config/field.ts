@@ -9,7 +9,7 @@ import { valueAt } from "./plain.ts";
 import { suggestion } from "./suggest.ts";
 
 /** What a field wants: `noun` with its article, and an example of it. */
-export interface Wanted {
+interface Wanted {
   readonly noun: string;
   readonly example: string;
 }

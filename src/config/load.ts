@@ -26,7 +26,7 @@ import { parseSource } from "./source.ts";
 export type Check = (root: unknown, report: Report) => void;
 
 /** The problems of plain values. */
-export function findProblems<T>(
+function findProblems<T>(
   root: unknown,
   schema: z.ZodType<T>,
   check?: Check,
@@ -60,7 +60,7 @@ export function checkConfig<T>(root: unknown, schema: z.ZodType<T>, check?: Chec
 }
 
 /** A file's configuration and what it was made of, or what to print. */
-export type LoadedFile<T> =
+type LoadedFile<T> =
   | { readonly ok: true; readonly value: T; readonly root: unknown }
   | { readonly ok: false; readonly message: string };
 

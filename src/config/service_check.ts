@@ -22,10 +22,10 @@ import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service_sche
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** All pools together. The lease table keeps every pool address in memory and on every node's disk. */
-export const POOL_ADDRESSES_MAX = 4_000_000;
+const POOL_ADDRESSES_MAX = 4_000_000;
 
 /** Where the section is in its file, and the addresses in use that no pool may contain. */
-export interface ServiceContext {
+interface ServiceContext {
   readonly path: Path;
   readonly taken: readonly TakenAddress[];
 }

@@ -8,14 +8,14 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument,
 import { type ConfigIssue, describe, formatPath, type Path, type Problem, quote } from "./issue.ts";
 
 /** A file that could be read as YAML. */
-export interface ConfigSource {
+interface ConfigSource {
   /** Plain values: null, booleans, numbers, text, arrays, objects. */
   readonly value: unknown;
   /** Finds the position of a problem and puts the value found in front of its message. */
   locate(problem: Problem): ConfigIssue;
 }
 
-export interface ParsedSource {
+interface ParsedSource {
   /** Undefined when the text is no YAML at all and values would be guesses. */
   readonly source: ConfigSource | undefined;
   readonly issues: readonly ConfigIssue[];

@@ -22,7 +22,7 @@ export type ClientDestination =
   | { readonly kind: "link"; readonly to: Ipv4; readonly mac: Uint8Array; readonly port: number };
 
 /** The above, or the relay. */
-export type ReplyDestination = ClientDestination | {
+type ReplyDestination = ClientDestination | {
   readonly kind: "relay";
   readonly to: Ipv4;
   readonly port: number;

@@ -23,7 +23,7 @@ import type { Message, Options } from "./message.ts";
 import { putIpv4 } from "./options/values/ipv4.ts";
 
 /** How large the datagram may become. */
-export interface EncodeOptions {
+interface EncodeOptions {
   /**
    * Octets the client accepts: option 57 less 28 for the IPv4 and UDP headers. Never below, and by default, the
    * {@link CLIENT_BYTES_MIN} that every client has to accept. Option 82 does not count: the relay removes it before

@@ -32,7 +32,7 @@ export function parseCondition(take: (word: "and" | "or") => boolean, term: () =
 }
 
 /** One or more classes (or means several), each with how it differs; or why there is none. */
-export type Matches =
+type Matches =
   | { readonly ok: true; readonly matches: readonly DraftMatch[]; readonly remarks: readonly string[] }
   | { readonly ok: false; readonly reason: string };
 

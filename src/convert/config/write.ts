@@ -125,7 +125,7 @@ class Writer {
 }
 
 /** A value in YAML on one line. */
-export function flow(value: unknown): string {
+function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
     const pairs = Object.entries(value).filter(([, one]) => one !== undefined);

@@ -14,7 +14,7 @@ export interface Statement {
   readonly line: number;
 }
 
-export type StatementsResult = { readonly ok: true; readonly statements: readonly Statement[] } | {
+type StatementsResult = { readonly ok: true; readonly statements: readonly Statement[] } | {
   readonly ok: false;
   readonly line: number;
   readonly message: string;

@@ -93,7 +93,7 @@ export interface KeaSubnet {
 }
 
 /** A row for Kea, or the reason why there is none. */
-export type KeaRow = { readonly ok: true; readonly row: string } | { readonly ok: false; readonly reason: string };
+type KeaRow = { readonly ok: true; readonly row: string } | { readonly ok: false; readonly reason: string };
 
 /**
  * A lease as a row of Kea's file. `nowSeconds` stands for the client's last transaction, so that the valid lifetime is

@@ -41,7 +41,7 @@ export interface Unusable extends Place {
 }
 
 /** The result of reading. `records` is the sum of the numbers after it: every record is accounted for. */
-export interface LeaseTotals {
+interface LeaseTotals {
   /** Records of all kinds that were seen. */
   readonly records: number;
   /** One for each address that has a lease. */

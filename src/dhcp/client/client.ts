@@ -9,7 +9,7 @@ import { BOOTREPLY, BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf, type
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 
 /** RFC 2131 figure 5, less the states in which a client only waits for its own interface. */
-export type ClientState = "init" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
+type ClientState = "init" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
 
 /** A lease as the client sees it. Times in the clock given to `step`, milliseconds. */
 export interface ClientLease {

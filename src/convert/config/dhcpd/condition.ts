@@ -6,13 +6,13 @@ import { isMark } from "../../isc/statements.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
 import { type Condition, parseCondition } from "../matches.ts";
 
-export type ConditionResult = { readonly ok: true; readonly condition: Condition } | {
+type ConditionResult = { readonly ok: true; readonly condition: Condition } | {
   readonly ok: false;
   readonly reason: string;
 };
 
 /** Finds the code of an option by its name; undefined when it is not defined. */
-export type CodeOf = (name: string) => number | undefined;
+type CodeOf = (name: string) => number | undefined;
 
 class Unknown extends Error {}
 

@@ -9,7 +9,7 @@ import { type Encoded, encodeWords, registryType, type ValueKind, type ValueType
 import { own } from "../../own.ts";
 
 /** An option of the universe `dhcp`, or of a vendor's. */
-export interface DhcpdOption {
+interface DhcpdOption {
   /** `dhcp`, or what stands before the dot. */
   readonly space: string;
   readonly code: number;

@@ -15,7 +15,7 @@ const IPV6 = needless("DHCPv6 and router advertisements are not served; keep dns
 const DNS = needless("it is about DNS; keep dnsmasq for it, without its dhcp- lines");
 
 /** By name. */
-export const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
+const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
   "conf-file": ELSEWHERE,
   "conf-dir": ELSEWHERE,
   "conf-script": ELSEWHERE,

@@ -12,7 +12,7 @@ const CLIENT_CLASS = lost(
 const QUEUES = needless("the node bounds its own queues");
 
 /** For the outermost keys of `Dhcp4`. */
-export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
+const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
   "interfaces-config": needless("set dhcp.address and dhcp.interfaces in node.yaml"),
   "lease-database": needless("nodes keep leases in node.stateDir; dhcpcluster-node import takes over Kea's lease file"),
   "hosts-database": HOSTS,
@@ -54,7 +54,7 @@ export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
 };
 
 /** For keys that several levels have. */
-export const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
+const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
   "reservation-mode": needless("reservations of a subnet count, inside and outside its pools"),
   "reservations-global": needless("reservations stand in their subnets here"),
   "reservations-in-subnet": needless("reservations of a subnet count"),

@@ -6,7 +6,7 @@ import { latin1Bytes } from "../../leases/lease.ts";
 import { type Condition, parseCondition } from "../matches.ts";
 
 /** The condition, or why no class here can express it. */
-export type TestResult = { readonly ok: true; readonly condition: Condition } | {
+type TestResult = { readonly ok: true; readonly condition: Condition } | {
   readonly ok: false;
   readonly reason: string;
 };

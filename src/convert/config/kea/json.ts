@@ -24,7 +24,7 @@ interface JsonInclude {
   readonly line: number;
 }
 
-export type JsonResult =
+type JsonResult =
   | { readonly ok: true; readonly root: JsonNode; readonly includes: readonly JsonInclude[] }
   | { readonly ok: false; readonly line: number; readonly message: string };
 

@@ -4,7 +4,7 @@ import { fromHex, toHex } from "../../../bytes/hex.ts";
 import { type Codec, malformed, present } from "../codec.ts";
 
 /** How long the option's definition lets it be. */
-export interface BytesBounds {
+interface BytesBounds {
   readonly min?: number;
   readonly max?: number;
 }

@@ -18,7 +18,7 @@ const DOT = 46;
 const BACKSLASH = 92;
 
 /** What options allow. */
-export interface DomainNamesRules {
+interface DomainNamesRules {
   /** Whether the encoder compresses. */
   readonly compress: boolean;
   /** How many names the option may carry. */
