@@ -1,6 +1,6 @@
 /**
- * node.yaml: its schema and how its values must relate. The `service` section is in `src/config/service_schema.ts`. Files it
- * names, such as `keyFile`, are opened by whoever uses them.
+ * node.yaml: its schema and how its values must relate. The `service` section is in `src/config/service_schema.ts`.
+ * Files that it names, such as `keyFile`, are opened where they are used.
  */
 
 import { type ServiceConfig, serviceSchema } from "../src/config/service_schema.ts";
@@ -57,7 +57,7 @@ export const nodeSchema = mapping({
   http: mapping({
     ...httpShape(8067, "health, metrics, API and dashboard"),
     tokenFile: filePath().describe(
-      "file with a token, readable by its owner only: commands over the network need it, and are refused without the file",
+      "file with a token, readable by its owner only: commands over the network need it; no file: none is accepted",
     ).exactOptional(),
   }).prefault({}),
   log: logSection,
@@ -104,8 +104,8 @@ function checkMembers(cluster: Mapping, self: number | undefined, report: Report
 }
 
 /**
- * The `service` section of a file's plain values as text, made the same way everywhere: it is compared, and distributed.
- * Keys are sorted, for their order means nothing.
+ * The `service` section of a file's plain values as text, made the same way everywhere: it is compared, and
+ * distributed. Keys are sorted, for their order means nothing.
  */
 export function serviceText(root: unknown): string {
   return JSON.stringify(
@@ -149,8 +149,8 @@ export function readServiceText(
 }
 
 /**
- * What is wrong with the text of a file that has nothing but a `service` section, as `config convert` writes it and `config push`
- * takes it; undefined when it has other sections. A push makes up for a revision that is missing.
+ * What is wrong with the text of a file that has nothing but a `service` section, as `config convert` writes it and
+ * `config push` takes it; undefined when it has other sections. A push makes up for a revision that is missing.
  */
 export function serviceFileIssues(text: string): readonly ConfigIssue[] | undefined {
   const root = parseSource(text).source?.value;

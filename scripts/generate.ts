@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a command line speaks on the console
 /**
- * Writes every file that is made from others: the JSON Schemas for editors and the tables in the operator's guides, from
- * the schemas of `node/config.ts` and `relay/config.ts`; and `node/OPTIONS.md`, from the option registry.
+ * Writes every file that is made from others: the JSON Schemas for editors and the tables in the operator's guides,
+ * from the schemas of `node/config.ts` and `relay/config.ts`; and `node/OPTIONS.md`, from the option registry.
  *
  * usage: deno run -A scripts/generate.ts      after a change of one of these; a test fails until it was done
  */
@@ -15,7 +15,7 @@ const ROOT = new URL("../", import.meta.url).pathname;
 const SCHEMAS = { node: nodeSchema, relay: relaySchema } as const;
 
 /** A configuration key as its schema describes it. */
-export interface Key {
+interface Key {
   /** Such as `service.subnets[].pools`. */
   readonly path: string;
   /** Its default as a file would write it, or a word: {@link NO_DEFAULT}. */
@@ -26,8 +26,8 @@ export interface Key {
 const NO_DEFAULT = ["required", "none", "see below"];
 
 /**
- * All keys of a schema, in its order; a key that several places share (same field, same description) once, at the first.
- * Throws when a key has no description; a mapping needs none.
+ * All keys of a schema, in its order; a key that several places share (same field, same description) once, at the
+ * first. Throws when a key has no description; a mapping needs none.
  */
 export function keysOf(schema: z.ZodType): readonly Key[] {
   const keys: Key[] = [];

@@ -15,7 +15,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export const INFINITE_SECONDS = 0xffffffff;
 
 /** Times that fit in an option and are not {@link INFINITE_SECONDS}. */
-export const DURATION_SECONDS_MAX = 0xfffffffe;
+const DURATION_SECONDS_MAX = 0xfffffffe;
 
 /**
  * Reads text with units, largest first and each at most once, or undefined when it has another form.

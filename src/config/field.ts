@@ -1,6 +1,6 @@
 /**
- * Building blocks of schemas: a field reads one value and says what it wanted when it can't. The messages are
- * predicates; `source.ts` puts the value found in front of them ("10.0.0.256" is not an IPv4 address; …).
+ * Building blocks of schemas: a field reads one value, or says what it wants. Messages are predicates; `source.ts` puts
+ * the value found in front of them ("10.0.0.256" is not an IPv4 address; …).
  */
 
 import { z } from "zod";
@@ -9,7 +9,7 @@ import { valueAt } from "./plain.ts";
 import { suggestion } from "./suggest.ts";
 
 /** What a field wants: `noun` with its article, and an example of it. */
-export interface Wanted {
+interface Wanted {
   readonly noun: string;
   readonly example: string;
 }
@@ -109,7 +109,7 @@ export function text(
 }
 
 /**
- * A mapping with these keys and no others. An unknown key is reported together with the known one it is nearest to.
+ * A mapping with these keys and no others. An unknown key is reported with the nearest known one.
  */
 export function mapping<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   const known = Object.keys(shape);
@@ -142,7 +142,7 @@ export function readOnly<T>(field: Field<T>, input: unknown): T | undefined {
   return result.success ? result.data : undefined;
 }
 
-/** An object without the keys whose value is undefined: "not said" and "said to be undefined" are the same to YAML. */
+/** An object without the keys whose value is undefined: YAML does not know the difference. */
 export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as ReturnType<
     typeof defined<T>

@@ -1,12 +1,12 @@
-/** Reads a configuration file: bounded, and every way it can fail is one line that says what to do. */
+/** Reads a configuration file of bounded size; every failure is one line that says what to do. */
 
 /** A hundred thousand reservations fit in this. */
-export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
+const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
 
 /** The file's text, or why there is none (a whole sentence without the file's name). */
-export type FileText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
+type FileText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
 
-/** Reads a text file of at most `bytesMax` bytes. Never throws for what the file is like. */
+/** Reads a text file of at most `bytesMax` bytes. Never throws, whatever the file. */
 export async function readConfigFile(path: string, bytesMax = CONFIG_BYTES_MAX): Promise<FileText> {
   try {
     using file = await Deno.open(path, { read: true });

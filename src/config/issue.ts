@@ -1,12 +1,12 @@
 /**
  * What is wrong with a configuration, and how it is shown. A problem names the path and what to do; a position turns
- * it into an issue. Finding problems is the schema's business, finding positions `source.ts`'s.
+ * it into an issue. Schemas and checks find problems; `source.ts` finds positions.
  */
 
 /** Keys and list indices from the root of the file. */
 export type Path = readonly (string | number)[];
 
-/** Something wrong at a path, before anybody looked up where that is in the file. */
+/** Something wrong at a path, without its position in the file. */
 export interface Problem {
   readonly path: Path;
   /**
@@ -18,12 +18,12 @@ export interface Problem {
   readonly about: "value" | "key" | "place";
 }
 
-/** Tells a checker's findings; paths count from where the checker was called. */
+/** Reports a finding of a check; paths count from where the check was called. */
 export type Report = (path: Path, message: string, about?: Problem["about"]) => void;
 
 /** A problem with its position. `line` and `column` count from 1; 0 when the whole file is meant. */
 export interface ConfigIssue {
-  /** As people write it: `service.subnets[0].pools[1]`; empty for the whole file. */
+  /** As operators write it: `service.subnets[0].pools[1]`; empty for the whole file. */
   readonly path: string;
   readonly line: number;
   readonly column: number;
@@ -87,7 +87,7 @@ export function quote(text: string): string {
   );
 }
 
-/** How a value found in a file is called in a message. */
+/** A value found in a file, as messages name it. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return "nothing";
   if (typeof value === "string") return quote(value);

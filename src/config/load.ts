@@ -1,6 +1,6 @@
 /**
  * From a file to a checked configuration: text, YAML, schema (what each value is), check (how values relate). Every
- * problem of a file is found in one go, and each comes with line and column.
+ * problem of a file is found in one run, each with line and column.
  */
 
 import type { z } from "zod";
@@ -19,14 +19,14 @@ import { valueAt } from "./plain.ts";
 import { parseSource } from "./source.ts";
 
 /**
- * Says how the values of a file must relate. It gets the file's plain values, not the schema's result: with one value
- * wrong there is no result, yet the relations between the others still hold or not. It reads what it needs through
- * the same fields as the schema and passes over what is wrong in itself.
+ * Checks how the values of a file relate. It gets the file's plain values, not the schema's result: one wrong value
+ * leaves no result, but the relations between the others can still be checked. It reads values through the same fields
+ * as the schema and skips those that are wrong by themselves.
  */
 export type Check = (root: unknown, report: Report) => void;
 
-/** Problems of plain values, wherever they came from. */
-export function findProblems<T>(
+/** The problems of plain values. */
+function findProblems<T>(
   root: unknown,
   schema: z.ZodType<T>,
   check?: Check,
@@ -37,7 +37,7 @@ export function findProblems<T>(
   return { value: result.success ? result.data : undefined, problems };
 }
 
-/** Reads and checks the text of a configuration file. Never throws for what the text is like. */
+/** Reads and checks the text of a configuration file. Never throws, whatever the text. */
 export function loadConfig<T>(text: string, schema: z.ZodType<T>, check?: Check): ConfigResult<T> {
   const { source, issues } = parseSource(text);
   if (source === undefined) return { ok: false, issues };
@@ -60,7 +60,7 @@ export function checkConfig<T>(root: unknown, schema: z.ZodType<T>, check?: Chec
 }
 
 /** A file's configuration and what it was made of, or what to print. */
-export type LoadedFile<T> =
+type LoadedFile<T> =
   | { readonly ok: true; readonly value: T; readonly root: unknown }
   | { readonly ok: false; readonly message: string };
 

@@ -1,6 +1,6 @@
 /**
- * The `options` mapping: DHCP options by registry name, or by code. What a name means, how its value is written and
- * which options the server keeps to itself is the registry's business (`src/dhcp/options`).
+ * The `options` mapping: DHCP options by registry name, or by code. Names, the form of values and the options that
+ * can't be configured are in the registry (`src/dhcp/options`).
  */
 
 import { z } from "zod";

@@ -1,8 +1,8 @@
-/** What may occur once in a file: remembers where each value stood first. */
+/** Values that may occur once in a file: remembers the first place of each. */
 
 import { formatPath, type Path, type Report } from "./issue.ts";
 
-/** Values that have to differ. */
+/** A set of values that must differ. */
 export class Unique<Key> {
   readonly #first = new Map<Key, Path>();
   readonly #report: Report;
@@ -14,7 +14,7 @@ export class Unique<Key> {
     this.#remedy = remedy;
   }
 
-  /** Reports the place if the value stood somewhere before. A value that is undefined is passed over. */
+  /** Reports the place if the value occurred before. Undefined is skipped. */
   add(key: Key | undefined, path: Path): void {
     if (key === undefined) return;
     const earlier = this.#first.get(key);

@@ -1,4 +1,4 @@
-/** Plain values of a file whose shape nobody has checked: looking into them without stumbling. */
+/** Reading plain values of a file whose shape is not checked yet. Never throws. */
 
 import type { Path } from "./issue.ts";
 
@@ -15,7 +15,7 @@ export function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** What stands at a path in plain values; a path that goes on inside a scalar ends at it. */
+/** The value at a path; a path that goes on inside a scalar ends at it. */
 export function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const step of path) {

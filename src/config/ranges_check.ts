@@ -7,7 +7,7 @@ import { formatPath, type Path, type Report } from "./issue.ts";
 /** A range and where it stands in the file. */
 export interface PlacedRange {
   readonly range: Range;
-  /** The range as it is told in messages about others. */
+  /** The range in messages about other ranges. */
   readonly text: string;
   readonly path: Path;
 }
@@ -32,7 +32,7 @@ export function checkSubnetPrefix(prefix: Prefix, path: Path, report: Report): v
   else if (first < 0x01000000) report(path, "holds addresses of 0.0.0.0/8, which no host can have; narrow it");
 }
 
-/** A pool must lie in its subnet and leave out what no client may have. */
+/** A pool must lie in its subnet and leave out its network and broadcast addresses. */
 export function checkPoolRange(range: Range, prefix: Prefix, path: Path, report: Report): void {
   if (!prefixContains(prefix, range.first) || !prefixContains(prefix, range.last)) {
     const subnet = formatPrefix(prefix);
@@ -55,7 +55,7 @@ export function checkReservedAddress(address: Ipv4, prefix: Prefix, path: Path, 
 
 /**
  * Reports every range that overlaps another, at the one that stands later in the file. Ranges are given in file order
- * and compared in address order, so that a hundred thousand are no matter.
+ * and compared in address order, so that a hundred thousand take no noticeable time.
  */
 export function checkOverlaps(ranges: readonly PlacedRange[], report: Report): void {
   const order = new Map(ranges.map((entry, index) => [entry, index]));

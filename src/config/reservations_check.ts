@@ -11,7 +11,7 @@ import { CLIENT_ID, HARDWARE, RESERVED_ADDRESS } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** What the reservations of a subnet are checked against; a value that is wrong by itself is undefined. */
-export interface CheckedSubnet {
+interface CheckedSubnet {
   readonly prefix: Prefix | undefined;
   readonly times: Times;
   /** A reserved address within a pool inherits from it. */

@@ -4,8 +4,8 @@ import { mapping, oneOf } from "./field.ts";
 import { listenAddress, port } from "./fields.ts";
 
 /** Both as the file may write them; `info` and more by default. */
-export const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
-export const LOG_FORMATS = ["text", "json"] as const;
+const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
+const LOG_FORMATS = ["text", "json"] as const;
 
 /** Keys of `http`. The default address is the loopback: the operator decides who may see leases. */
 export function httpShape(defaultPort: number, served: string) {

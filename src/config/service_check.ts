@@ -1,7 +1,7 @@
 /**
- * How the values of the `service` section must relate: subnets, pools, reservations and classes to each other. What
- * each value is by itself is `service.ts`'s business; a value that is wrong by itself is passed over here, so that
- * one mistake does not hide another.
+ * How the values of the `service` section must relate: subnets, pools, reservations and classes to each other. Each
+ * value by itself is checked in `service_schema.ts`; a value that is wrong by itself is skipped here, so that one
+ * mistake does not hide another.
  */
 
 import { formatIpv4, formatPrefix, formatRange, prefixRange, type Range } from "../net/ipv4.ts";
@@ -22,10 +22,10 @@ import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service_sche
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** All pools together. The lease table keeps every pool address in memory and on every node's disk. */
-export const POOL_ADDRESSES_MAX = 4_000_000;
+const POOL_ADDRESSES_MAX = 4_000_000;
 
-/** Where the section stands in its file, and which addresses no pool may contain because something else has them. */
-export interface ServiceContext {
+/** Where the section is in its file, and the addresses in use that no pool may contain. */
+interface ServiceContext {
   readonly path: Path;
   readonly taken: readonly TakenAddress[];
 }
@@ -39,7 +39,7 @@ export function checkService(
   new ServiceCheck(report, context).run(asMapping(root));
 }
 
-/** What one run over the section collects on its way. */
+/** One run over the section. */
 class ServiceCheck {
   readonly #report: Report;
   readonly #context: ServiceContext;

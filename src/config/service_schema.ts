@@ -1,6 +1,6 @@
 /**
- * The `service` section: its keys, their defaults and what operators read of them. The types of the program are what it
- * becomes: a new key is one line here. How the values of different keys must relate is in `service_check.ts`.
+ * The `service` section: its keys, their defaults and their documentation. Types are derived, so a new key is one line.
+ * How the values of different keys must relate is in `service_check.ts`.
  */
 
 import { z } from "zod";
@@ -29,7 +29,8 @@ const LEASE_TIME = seconds({ infinite: true })
 export const LEASE_SETTINGS = {
   leaseTime: LEASE_TIME.exactOptional(),
   minLeaseTime: seconds()
-    .describe("the shortest that a client may ask for; without it and the next a client has no say").exactOptional(),
+    .describe("the shortest that a client may ask for; without it and the next, clients get `leaseTime`")
+    .exactOptional(),
   maxLeaseTime: seconds({ infinite: true }).describe("the longest that a client may ask for").exactOptional(),
   renewTime: seconds()
     .describe("T1 (RFC 2131 §4.4.5); clients take half of the lease time without it").exactOptional(),
@@ -98,7 +99,7 @@ const classSchema = mapping({
   ...LEASE_SETTINGS,
 }).transform(inSeconds);
 
-/** Far enough from where numbers end for every change to get the next one. */
+/** Far below the largest exact integer, so that a next revision always exists. */
 const REVISION_MAX = 10 ** 15;
 
 /** The schema of the whole section. */
@@ -109,7 +110,7 @@ export const serviceSchema = mapping({
   leaseTime: LEASE_TIME.prefault(formatSeconds(LEASE_SECONDS_DEFAULT)),
   declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
   authoritative: flag().describe(
-    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases that no node has a record of; " +
+    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases without a record; " +
       "`false`: stay silent",
   ).prefault(true),
   rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
@@ -117,7 +118,7 @@ export const serviceSchema = mapping({
   subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
 }).transform(inSeconds);
 
-/** The whole section. Subnets don't overlap; pools don't overlap and lie in their subnet; nor do reservations. */
+/** The whole section. After the check, subnets and pools don't overlap, and pools lie in their subnet. */
 export type ServiceConfig = Config<typeof serviceSchema>;
 export type SubnetConfig = ServiceConfig["subnets"][number];
 export type ReservationConfig = SubnetConfig["reservations"][number];

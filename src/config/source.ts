@@ -1,6 +1,6 @@
 /**
- * A YAML file as plain values that remember where they stand. Decides what YAML we take (1.2 core, unique keys, no
- * tags, few aliases); what the values mean is the schema's business.
+ * A YAML file as plain values that remember where they stand. Accepts YAML 1.2 core with unique keys, without
+ * tags, with few aliases. What the values mean is in the schema.
  */
 
 import process from "node:process";
@@ -8,20 +8,20 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument,
 import { type ConfigIssue, describe, formatPath, type Path, type Problem, quote } from "./issue.ts";
 
 /** A file that could be read as YAML. */
-export interface ConfigSource {
+interface ConfigSource {
   /** Plain values: null, booleans, numbers, text, arrays, objects. */
   readonly value: unknown;
   /** Finds the position of a problem and puts the value found in front of its message. */
   locate(problem: Problem): ConfigIssue;
 }
 
-export interface ParsedSource {
+interface ParsedSource {
   /** Undefined when the text is no YAML at all and values would be guesses. */
   readonly source: ConfigSource | undefined;
   readonly issues: readonly ConfigIssue[];
 }
 
-/** Aliases may multiply values so often: enough to share a few options, far too few for a "billion laughs". */
+/** How often aliases may repeat values: enough to share a few options, too few for a "billion laughs" attack. */
 const ALIASES_MAX = 100;
 
 /** Reads YAML text. Never throws. */
@@ -149,7 +149,7 @@ function firstAlias(contents: Node): number {
   return offset;
 }
 
-/** The parser's findings in an operator's words. */
+/** The parser's findings as messages to operators. */
 function explainYaml(error: YAMLError, text: string): string {
   const found = text.slice(error.pos[0], error.pos[1]).split("\n", 1)[0] ?? "";
   switch (error.code) {

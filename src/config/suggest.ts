@@ -55,7 +55,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** What to say of a word that is not known: the nearest one, else all of them when they are few. */
+/** The hint for an unknown word: the nearest known one, else all of them when they are few. */
 export function suggestion(word: string, known: readonly string[]): string {
   const near = nearest(word, known);
   if (near !== undefined) return `did you mean "${near}"?`;

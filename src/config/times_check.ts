@@ -1,6 +1,6 @@
 /**
- * How the times of a level (service, subnet, pool, class, reservation) relate, inherited ones included: min ≤ lease ≤ max
- * and T1 < T2 < lease time (RFC 2131 §4.4.5). A relation is reported at the level that breaks it, not again below.
+ * How the times of a level (service, subnet, pool, class, reservation) relate, inherited ones included: min ≤ lease ≤
+ * max and T1 < T2 < lease time (RFC 2131 §4.4.5). A relation is reported at the level that breaks it, not again below.
  */
 
 import { formatSeconds } from "./duration.ts";

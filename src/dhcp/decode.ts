@@ -1,8 +1,8 @@
 /**
  * Datagram to {@link Message} (RFC 2131 §2, RFC 2132 §2 and §9.3, RFC 3396 §7).
  *
- * Decides what is a DHCP message at all and joins what belongs together; what an option's value means is left to the
- * registry. Byte strings in the result are views of the datagram: copy what is kept for long.
+ * Decides whether a datagram is a DHCP message, and joins the parts of options; the registry decodes option
+ * values. Byte strings in the result are views of the datagram: copy what is kept for long.
  */
 
 import { AT, END, FIELD_BYTES, MAGIC_COOKIE, OVERLOAD, OVERLOAD_FILE, OVERLOAD_SNAME, PAD } from "./layout.ts";
@@ -19,7 +19,7 @@ const MESSAGE_TYPE_CODE = 53;
  *   zeros is an unused vendor area, hence BOOTP as well.
  * - The options field, `file` and `sname` are read in this order, and the parts of an option joined (RFC 3396 §7);
  *   option 52 itself has then done its work and is not in the result.
- * - Options without an End are accepted: nothing is ambiguous about them, and senders that forget it exist.
+ * - Options without an End are accepted: they are unambiguous, and some senders omit it.
  * - Octets after End mean nothing (RFC 2132 §3.2).
  *
  * @example
@@ -104,7 +104,7 @@ class Walk {
     this.#options = options;
   }
 
-  /** Reads the options field and whatever option 52 says it continues in; returns the value of option 52, or 0. */
+  /** Reads the options field and the fields that option 52 names; returns the value of option 52, or 0. */
   optionsField(): number {
     this.#field(AT.options, this.#bytes.length);
     let overload = 0;

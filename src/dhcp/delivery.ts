@@ -1,6 +1,6 @@
 /**
- * Where a reply goes (RFC 2131 §4.1): decided here once, for the server that answers and for the relay that passes the
- * answer on. Getting it there (ARP, frames, broadcast sockets) is the driver's business.
+ * Where a reply goes (RFC 2131 §4.1): decided once, for the server that answers and for the relay that forwards.
+ * Sending (ARP, frames, broadcast sockets) is left to the driver.
  */
 
 import { type Ipv4, UNSPECIFIED } from "../net/ipv4.ts";
@@ -22,7 +22,7 @@ export type ClientDestination =
   | { readonly kind: "link"; readonly to: Ipv4; readonly mac: Uint8Array; readonly port: number };
 
 /** The above, or the relay. */
-export type ReplyDestination = ClientDestination | {
+type ReplyDestination = ClientDestination | {
   readonly kind: "relay";
   readonly to: Ipv4;
   readonly port: number;
@@ -32,7 +32,7 @@ export type ReplyDestination = ClientDestination | {
 const ETHERNET = 1;
 const ETHERNET_ADDRESS_BYTES = 6;
 
-const EVERYBODY: ClientDestination = { kind: "broadcast", port: CLIENT_PORT };
+const BROADCAST: ClientDestination = { kind: "broadcast", port: CLIENT_PORT };
 
 /**
  * The server's choice. RFC 2131 §4.1:
@@ -70,14 +70,14 @@ export function replyDestination(reply: Reply): ReplyDestination {
  */
 export function clientDestination(reply: Reply): ClientDestination {
   const { ciaddr, yiaddr, chaddr } = reply;
-  if (reply.messageType === MESSAGE_TYPE.NAK) return EVERYBODY;
+  if (reply.messageType === MESSAGE_TYPE.NAK) return BROADCAST;
   if (ciaddr !== UNSPECIFIED) return { kind: "ip", to: ciaddr, port: CLIENT_PORT };
-  if ((reply.flags & BROADCAST_FLAG) !== 0) return EVERYBODY;
-  if (yiaddr === UNSPECIFIED || !isEthernetUnicast(reply.htype, chaddr)) return EVERYBODY;
+  if ((reply.flags & BROADCAST_FLAG) !== 0) return BROADCAST;
+  if (yiaddr === UNSPECIFIED || !isEthernetUnicast(reply.htype, chaddr)) return BROADCAST;
   return { kind: "link", to: yiaddr, mac: chaddr, port: CLIENT_PORT };
 }
 
-/** Whether a frame to this address reaches one station; a client that claims a group address has made it up. */
+/** Whether a frame to this address reaches one station; a client cannot own a group address. */
 function isEthernetUnicast(htype: number, chaddr: Uint8Array): boolean {
   return htype === ETHERNET && chaddr.length === ETHERNET_ADDRESS_BYTES && ((chaddr[0] as number) & 1) === 0 &&
     chaddr.some((octet) => octet !== 0);

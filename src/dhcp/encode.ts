@@ -1,8 +1,8 @@
 /**
  * {@link Message} to datagram (RFC 2131 §2, RFC 2132 §9.3, RFC 3396 §7).
  *
- * Decides where each option goes when there is little room; which options a message has, and in which order, is its
- * author's decision.
+ * Decides in which field each option goes when space is short; which options a message has, and their order, is the
+ * caller's decision.
  */
 
 import { assert } from "../assert.ts";
@@ -23,16 +23,16 @@ import type { Message, Options } from "./message.ts";
 import { putIpv4 } from "./options/values/ipv4.ts";
 
 /** How large the datagram may become. */
-export interface EncodeOptions {
+interface EncodeOptions {
   /**
    * Octets the client accepts: option 57 less 28 for the IPv4 and UDP headers. Never below, and by default, the
    * {@link CLIENT_BYTES_MIN} that every client has to accept. Option 82 does not count: the relay removes it before
-   * the client sees the message, and what it took to reach the server it may take on the way back.
+   * the client gets the message.
    */
   readonly bytesMax?: number;
 }
 
-/** What became of a message. */
+/** An encoded message. */
 export interface Encoded {
   /** Never written again. A view into a block shared with other messages: copy what is kept for long. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -51,7 +51,7 @@ const ESSENTIAL: readonly number[] = [53, 54, 51, 61];
  *
  * When the options exceed `bytesMax`, `file` and `sname` take some of them if they are empty (RFC 2132 §9.3). Message
  * type, server identifier, lease time and client identifier are then placed first; each of the others, in order,
- * wherever there is room for it, so that one that is too large does not keep out smaller ones behind it. An option is
+ * wherever there is room for it, so that a large one does not displace smaller ones after it. An option is
  * split only if it has more than 255 octets: clients older than RFC 3396 misread the others. The rest is `omitted`.
  *
  * Throws on a message that no datagram can express, such as a `chaddr` of 17 octets.
@@ -144,7 +144,7 @@ function putHeader(bytes: Uint8Array, message: Message): void {
   putIpv4(bytes, AT.cookie, MAGIC_COOKIE);
 }
 
-// Most values have four octets; set() takes longer than that to get going.
+// Most values have four octets, for which set() is slower than a loop.
 function putBytes(bytes: Uint8Array, offset: number, from: Uint8Array, start: number, end: number): void {
   if (end - start > 48) {
     bytes.set(from.subarray(start, end), offset);
@@ -179,7 +179,7 @@ function putPart(
   return offset + 2 + length;
 }
 
-/** A field that takes options, as far as it is filled; one octet is kept for its End. */
+/** A field that takes options, and how far it is filled; one octet is kept for its End. */
 interface Space {
   readonly overload: number;
   offset: number;

@@ -1,6 +1,6 @@
 /**
- * Where the fields of a DHCP message lie (RFC 2131 §2, figure 1). Decoder, encoder and relay patches all take their
- * offsets from here; what the fields mean is `message.ts`'s business.
+ * Where the fields of a DHCP message lie (RFC 2131 §2, figure 1). Decoder, encoder and relay patches take their
+ * offsets from here; `message.ts` says what the fields mean.
  */
 
 import { assert } from "../assert.ts";
@@ -66,7 +66,7 @@ export const BOOTP_BYTES_MIN = 300;
 
 /**
  * RFC 2131 §2: every client accepts an options field of 312 octets, which makes a message of 548 octets and an IP
- * datagram of 576. More takes the client's word for it (option 57).
+ * datagram of 576. More only if the client says so (option 57).
  */
 export const CLIENT_BYTES_MIN = 548;
 

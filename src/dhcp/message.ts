@@ -1,6 +1,6 @@
 /**
  * The DHCP message as the rest of the code sees it (RFC 2131 §2). `decode.ts` and `encode.ts` translate it to and from
- * datagrams; what an option's bytes mean is the registry's business (`options/`).
+ * datagrams; option values are decoded by the registry (`options/`).
  */
 
 import type { Ipv4 } from "../net/ipv4.ts";
@@ -84,7 +84,7 @@ export interface DecodeError {
   readonly offset: number;
 }
 
-/** What decoding returns: hostile bytes are an ordinary value, never an exception. */
+/** What decoding returns: malformed input is a value, never an exception. */
 export type Decoded<T> = { readonly ok: true; readonly value: T } | {
   readonly ok: false;
   readonly error: DecodeError;

@@ -1,6 +1,6 @@
 /**
  * Relay agent information, the value of option 82 (RFC 3046 §2.0): sub-options that relays add for servers and for
- * themselves. Where the option lies in a datagram, and putting it in or taking it out, is `relay_agent.ts`'s business.
+ * themselves. `relay_agent.ts` finds, appends and removes the option in a datagram.
  */
 
 import { toHex } from "../bytes/hex.ts";
@@ -12,7 +12,7 @@ import { type Codec, present } from "./options/codec.ts";
 import { ipv4At, putIpv4 } from "./options/values/ipv4.ts";
 
 /** Sub-option codes. */
-export const SUB_OPTION = {
+const SUB_OPTION = {
   /** RFC 3046 §3.1. */
   circuitId: 1,
   /** RFC 3046 §3.2. */
@@ -98,7 +98,7 @@ function assign(information: Writable, others: Map<number, Uint8Array>, code: nu
 }
 
 /**
- * Takes the value of option 82 apart. There is neither pad nor end among sub-options (RFC 3046 §2.0). Of a sub-option
+ * Decodes the value of option 82. Sub-options have neither pad nor end (RFC 3046 §2.0). Of a sub-option
  * that occurs twice the first one counts. Error offsets count from the start of the value.
  *
  * @example

@@ -55,7 +55,7 @@ Deno.test("append: the packets of all clients decode to what they were, and opti
   }
 });
 
-Deno.test("append: joins an option 82 that is there only when told to", () => {
+Deno.test("append: extends an existing option 82 only when asked to", () => {
   const before = datagram("350101 5203 010109 ff");
   strictEqual(appendRelayAgentInformation(before, PATCH), "alreadyPresent");
   const joined = bytesOf(appendRelayAgentInformation(before, { ...PATCH, join: true }));
@@ -66,7 +66,7 @@ Deno.test("append: joins an option 82 that is there only when told to", () => {
   });
 });
 
-Deno.test("append and remove: into room that was used before, the result is the same, and nothing of it is left", () => {
+Deno.test("append and remove: a reused buffer gives the same result, without stale bytes", () => {
   const room = new Uint8Array(600).fill(0xaa);
   const before = datagram("350101 ff 0000");
   const appended = bytesOf(appendRelayAgentInformation(before, { ...PATCH, into: room }));

@@ -1,12 +1,12 @@
 /**
- * A `service` section in the making: the same shape for every server that is converted from, each value with the line it
- * came from. `settle.ts` makes the values fit each other, `write.ts` writes them down.
+ * An intermediate `service` section: the same shape for every source format, each value with the line it came from.
+ * `settle.ts` makes the values consistent, `write.ts` writes them.
  */
 
 import type { Ipv4, Prefix, Range } from "../../net/ipv4.ts";
 import type { Place } from "../leases/lease.ts";
 
-/** A value and the line that says so; the line of 0 stands for what the other server does unless told otherwise. */
+/** A value and its line; line 0 is a default of the other server. */
 export interface Said<T> {
   readonly value: T;
   readonly place: Place;
@@ -71,7 +71,7 @@ export interface Draft extends DraftSettings {
   readonly subnets: DraftSubnet[];
 }
 
-/** A level that says nothing yet. */
+/** A level without settings. */
 export function emptySettings(): DraftSettings {
   return { options: new Map() };
 }
@@ -82,7 +82,7 @@ export function emptyDraft(): Draft {
 
 const FIELDS = [...TIMES, "nextServer", "serverName", "bootFile"] as const;
 
-/** Adds what a level around says to what it says itself, which wins. */
+/** Adds the settings of an outer level; own ones win. */
 export function inherit(settings: DraftSettings, around: DraftSettings): void {
   for (const field of FIELDS) {
     const value = around[field];
@@ -91,7 +91,7 @@ export function inherit(settings: DraftSettings, around: DraftSettings): void {
   for (const [code, value] of around.options) if (!settings.options.has(code)) settings.options.set(code, value);
 }
 
-/** Whether a level says anything. */
+/** Whether a level has no settings. */
 export function saysNothing(settings: DraftSettings): boolean {
   return settings.options.size === 0 && FIELDS.every((field) => settings[field] === undefined);
 }

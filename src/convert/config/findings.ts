@@ -1,10 +1,10 @@
-/** What a conversion has to tell beside the configuration it makes. */
+/** What a conversion reports beside the configuration. */
 
 import { excerpt, type Place } from "../leases/lease.ts";
 
 /**
- * `lost`: not carried over. `changed`: carried over, but it means something else in places. `needless`: not carried over, and
- * nothing is missing without it.
+ * `lost`: not carried over. `changed`: carried over, with another meaning in some cases. `needless`: not carried over
+ * and not needed.
  */
 export type FindingKind = "lost" | "changed" | "needless";
 
@@ -43,9 +43,10 @@ export interface Advice {
   readonly advice: string;
 }
 
-/** Of a pool that only some clients may have: open to all, it would give addresses to those who were kept out. */
+/** For a pool that only some clients may use: open to all, it would serve excluded clients. */
 export const LEFT_OUT =
-  "left out, as it is for some clients only and pools here are for all; put it in if all may have it, or make a subnet of its own";
+  "left out, as it is for some clients only and pools here are for all; put it in if all may have it, or make a " +
+  "separate subnet";
 
 export const lost = (advice: string): Advice => ({ kind: "lost", advice });
 export const needless = (advice: string): Advice => ({ kind: "needless", advice });

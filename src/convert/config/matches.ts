@@ -1,11 +1,11 @@
 /**
- * What the conditions of other servers come to as `match` of our classes. A condition is first read into terms joined by
- * and/or; only forms that mean the same here are translated.
+ * The conditions of other servers as `match` of our classes. A condition is first parsed into terms joined by and/or;
+ * only forms that mean the same here are translated.
  */
 
 import type { DraftMatch } from "./draft.ts";
 
-/** The options a class here can look at. */
+/** The options that a class here can match. */
 export const MATCHED_OPTIONS = { vendorClass: 60, userClass: 77, architecture: 93 } as const;
 
 /** A condition: an option (from its start, or whole) equals octets; or several joined. */
@@ -20,7 +20,7 @@ export type Condition =
   | { readonly kind: "exists"; readonly code: number }
   | { readonly kind: "and" | "or"; readonly terms: readonly Condition[] };
 
-/** Terms joined by and/or, of which `and` binds tighter. `take` takes the word if it comes next, `term` what stands between. */
+/** Terms joined by and/or; `and` binds tighter. `take` consumes the word if it comes next, `term` reads one term. */
 export function parseCondition(take: (word: "and" | "or") => boolean, term: () => Condition): Condition {
   const joined = (kind: "and" | "or", part: () => Condition): Condition => {
     const first = part();
@@ -31,8 +31,8 @@ export function parseCondition(take: (word: "and" | "or") => boolean, term: () =
   return joined("or", () => joined("and", term));
 }
 
-/** One or more classes (or means several), each with what is not quite the same; or why there is none. */
-export type Matches =
+/** One or more classes (or means several), each with how it differs; or why there is none. */
+type Matches =
   | { readonly ok: true; readonly matches: readonly DraftMatch[]; readonly remarks: readonly string[] }
   | { readonly ok: false; readonly reason: string };
 
@@ -51,7 +51,7 @@ function translate(condition: Condition, remarks: Set<string>): DraftMatch[] | s
     case "equals":
       return equals(condition, remarks);
     case "exists":
-      return `classes here compare an option with a value and can't ask whether option ${condition.code} is there`;
+      return `classes here compare an option with a value and can't test whether option ${condition.code} is present`;
     case "or": {
       const all: DraftMatch[] = [];
       for (const term of condition.terms) {
@@ -69,7 +69,7 @@ function translate(condition: Condition, remarks: Set<string>): DraftMatch[] | s
 function and(terms: readonly Condition[], remarks: Set<string>): DraftMatch[] | string {
   let all: DraftMatch[] = [{}];
   for (const term of terms) {
-    // `exists x and x = …`: the first half says nothing new.
+    // `exists x and x = …`: the first half is redundant.
     if (term.kind === "exists" && terms.some((other) => other.kind === "equals" && other.code === term.code)) continue;
     const matches = translate(term, remarks);
     if (typeof matches === "string") return matches;

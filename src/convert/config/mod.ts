@@ -1,4 +1,4 @@
-/** Configurations of other servers as our `service` section: from the text of a file to YAML and what to know about it. */
+/** Configurations of other servers as our `service` section: from the text of a file to YAML and findings. */
 
 import type { ConfigIssue } from "../../config/issue.ts";
 import { convertDnsmasq } from "./dnsmasq/convert.ts";
@@ -15,7 +15,7 @@ import { validateService, writeService } from "./write.ts";
 export const CONFIG_FORMATS = ["kea", "dhcpd", "dnsmasq"] as const;
 export type ConfigFormat = typeof CONFIG_FORMATS[number];
 
-/** What converting came to, unless the file can't be read as what it should be. */
+/** The result, or why the file can't be read in this format. */
 export type Conversion =
   | {
     readonly ok: true;
@@ -28,7 +28,7 @@ export type Conversion =
   }
   | { readonly ok: false; readonly line: number; readonly message: string };
 
-/** Converts the text of a file, one character per octet. Never throws for what the text is like. */
+/** Converts the text of a file, one character per octet. Never throws, whatever the text. */
 export function convertConfig(format: ConfigFormat, text: string, file: string): Conversion {
   const findings = new Findings();
   const draft = read(format, text, file, findings);

@@ -1,6 +1,6 @@
 /**
- * DHCP options on their way from one configuration to the other: as octets. Each server's words become octets by the kind
- * of value they are; the octets become what our configuration writes by the registry.
+ * DHCP options between two configurations, as octets. Words of the source are encoded by the type of the option there;
+ * the registry decodes the octets into the form of our configuration.
  */
 
 import { fromHex, toHex } from "../../bytes/hex.ts";
@@ -128,7 +128,7 @@ function encodeKind(kind: ValueKind, words: readonly string[]): Encoded {
       const numeric = addresses(words);
       if (numeric.ok) return bytesOf([1, ...numeric.bytes]);
       const named = encodeKind("names", words);
-      // RFC 3361 §3.1: uncompressed, as not everybody counts pointers from the same octet.
+      // RFC 3361 §3.1: uncompressed, as clients count pointers from different octets.
       return named.ok ? bytesOf([0, ...writeNames(words.map((name) => parseName(name) ?? ""), false)]) : named;
     }
     case "slpAgents":
@@ -191,7 +191,7 @@ export function encapsulateOptions(options: ReadonlyMap<number, Uint8Array>): Ui
 /** What to do about it. */
 export const TOO_LONG = "a sub-option is longer than 255 octets; shorten it";
 
-/** Options that our configuration says by a key of its own, in seconds. */
+/** Options that have a key of their own in our configuration, in seconds. */
 const TIME_OPTIONS = { 51: "leaseTime", 58: "renewTime", 59: "rebindTime" } as const;
 
 /** Sets an option of a level, or reports why not. A later statement replaces an earlier one. */
@@ -240,7 +240,7 @@ export function configuredValue(spec: OptionSpec, bytes: Uint8Array): unknown {
   return undefined;
 }
 
-/** The form that people write, as far as the octets have one; whether it says the same is the caller's to check. */
+/** The readable form of the octets, if there is one; the caller checks that it means the same. */
 function plainValue(spec: OptionSpec, bytes: Uint8Array): unknown {
   const { shape } = spec.codec;
   const read = spec.codec.decode(bytes, spec.code);

@@ -1,4 +1,4 @@
-/** Classes win over subnets and pools here; where the other server has it the other way round, that has to be told. */
+/** Here classes win over subnets and pools; reports where the other server has the reverse order. */
 
 import type { Draft, DraftClass, DraftSettings } from "./draft.ts";
 import type { Findings } from "./findings.ts";

@@ -1,6 +1,6 @@
 /**
- * Makes the parts of a draft fit each other the way the other server would take them: bounds of lease times, T1 and T2,
- * addresses of a subnet that no client may have, reservations that stand twice. Whatever it changes, it tells.
+ * Makes the parts of a draft consistent, as the other server would read them: bounds of lease times, T1 and T2, network
+ * and broadcast addresses, duplicate reservations. Reports every change.
  */
 
 import { toHex } from "../../bytes/hex.ts";
@@ -11,7 +11,7 @@ import type { Draft, DraftReservation, DraftSettings, DraftSubnet } from "./draf
 import type { Findings } from "./findings.ts";
 import { setOption } from "./options.ts";
 
-/** Changes a draft until its parts fit. */
+/** Makes the parts of a draft consistent. */
 export function settle(draft: Draft, findings: Findings): void {
   dropUnusableSubnets(draft, findings);
   mergeSubnets(draft, findings);
@@ -84,7 +84,7 @@ function dropUnusableSubnets(draft: Draft, findings: Findings): void {
   draft.subnets.splice(0, draft.subnets.length, ...kept);
 }
 
-/** Seconds that hold at a level. */
+/** Effective times of a level, in seconds. */
 interface Times {
   readonly lease?: number;
   readonly min?: number;
@@ -137,7 +137,7 @@ function settleTimes(settings: DraftSettings, around: Times, where: Place, findi
   return { lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
 }
 
-/** Only a lease and its longest time may be without end: as a bound below, the longest time with an end is as good. */
+/** Only leaseTime and maxLeaseTime may be infinite: the others get the longest finite time. */
 function finiteTimes(settings: DraftSettings): void {
   for (const key of ["minLeaseTime", "renewTime", "rebindTime"] as const) {
     const said = settings[key];
@@ -242,7 +242,7 @@ function settleReservations(subnet: DraftSubnet, findings: Findings): void {
   subnet.reservations.splice(0, subnet.reservations.length, ...kept);
 }
 
-/** Names of classes have to differ. */
+/** Names of classes must differ. */
 function nameClasses(draft: Draft): void {
   const taken = new Set<string>();
   for (const [index, one] of draft.classes.entries()) {

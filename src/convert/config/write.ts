@@ -1,6 +1,6 @@
 /**
- * A settled draft as a `service` section in YAML, with a comment at every value that names the line it came from; and our
- * own validation of it.
+ * A settled draft as a `service` section in YAML, with the line of its origin as a comment at every value; and the
+ * validation of the section.
  */
 
 import { toHex } from "../../bytes/hex.ts";
@@ -36,7 +36,7 @@ export function writeService(draft: Draft, file: string): string {
   return writer.text;
 }
 
-/** What our own validation says of a text that {@link writeService} made; nothing when it is valid. */
+/** Validates the text that {@link writeService} made; empty when it is valid. */
 export function validateService(text: string): readonly ConfigIssue[] {
   const schema = mapping({ service: serviceSchema });
   const result = loadConfig(text, schema, (root, report) => checkService(asMapping(root).service, report));
@@ -125,7 +125,7 @@ class Writer {
 }
 
 /** A value in YAML on one line. */
-export function flow(value: unknown): string {
+function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
     const pairs = Object.entries(value).filter(([, one]) => one !== undefined);
@@ -134,7 +134,7 @@ export function flow(value: unknown): string {
   return typeof value === "string" ? text(value) : String(value);
 }
 
-/** Words that YAML or our fields would take for something else than text. */
+/** Words that YAML or our fields would not read as text. */
 const NOT_PLAIN = /^(?:true|false|null|yes|no|on|off|y|n|infinite|\.inf|\.nan)$/i;
 
 function text(value: string): string {

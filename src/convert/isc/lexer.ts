@@ -1,6 +1,6 @@
 /**
  * The words of ISC dhcpd's files (`common/conflex.c`): configuration and leases share them. Text comes with one
- * character per octet, so that what a string holds survives whatever encoding the file is in.
+ * character per octet, so that strings survive any encoding of the file.
  */
 
 /** A word (names, numbers, addresses, hexadecimal octets with colons), a string in quotes, or one character. */

@@ -1,6 +1,6 @@
 /**
- * `dhcpd.conf` as a tree (dhcpd.conf(5)): statements that end with a semicolon, declarations with a block. What the words
- * mean is up to who reads the tree.
+ * `dhcpd.conf` as a tree (dhcpd.conf(5)): statements that end with a semicolon, declarations with a block. The reader
+ * of the tree interprets the words.
  */
 
 import { IscSyntaxError, Lexer, type Token } from "./lexer.ts";
@@ -14,7 +14,7 @@ export interface Statement {
   readonly line: number;
 }
 
-export type StatementsResult = { readonly ok: true; readonly statements: readonly Statement[] } | {
+type StatementsResult = { readonly ok: true; readonly statements: readonly Statement[] } | {
   readonly ok: false;
   readonly line: number;
   readonly message: string;

@@ -1,6 +1,6 @@
 /**
  * ISC `dhcpd.leases` (dhcpd.leases(5)): declarations appended one after the other, of which the last one for an address
- * counts. A declaration that can't be read costs only itself: reading goes on at the next line that starts one.
+ * counts. A declaration that can't be read is reported; reading continues at the next line that starts one.
  */
 
 import { parseIpv4 } from "../../net/ipv4.ts";
@@ -20,7 +20,7 @@ import {
 import { utcSeconds } from "./time.ts";
 import { own } from "../own.ts";
 
-/** Declarations that are about something else than IPv4 leases. */
+/** Declarations that are not IPv4 leases. */
 const OTHER = new Set([
   ...["server-duid", "authoring-byte-order", "failover", "ia-na", "ia-ta", "ia-pd", "class", "subclass", "group"],
   "zone",
@@ -30,7 +30,7 @@ const OTHER = new Set([
 /** Where a declaration can start again after one that was broken. */
 const RESTART = /\n(?=(?:lease|host|failover|server-duid|ia-na|ia-ta|ia-pd)\s)/g;
 
-/** Reads the text of a file, one character per octet. Never throws for what the text is like. */
+/** Reads the text of a file, one character per octet. Never throws, whatever the text. */
 export function readDhcpdLeases(text: string, file: string): LeaseReading {
   const found = new LeaseCollector();
   let lexer = new Lexer(text);
@@ -119,7 +119,7 @@ function need(lexer: Lexer, head: Token): Token {
   throw new IscSyntaxError(head.line, "the file ends within it; the last write may have been cut off");
 }
 
-/** What the statements of one declaration say. */
+/** The statements of one declaration. */
 interface Said {
   state: string | undefined;
   abandoned: boolean;
@@ -156,7 +156,7 @@ function readLease(lexer: Lexer, head: Token, text: string, file: string, found:
   if (state === undefined) return refuse(`its binding state "${said.state}" is unknown`);
   const anonymous = said.identifier.length === 0 && said.chaddr.length === 0;
   if (state === "ended" && anonymous) return found.free(address);
-  // An abandoned address may have no client: somebody else answered a ping.
+  // An abandoned address may have no client: another host answered a ping.
   const problem = state === "declined" && anonymous ? undefined : identityProblem(said.identifier, said.chaddr);
   if (problem !== undefined) return refuse(problem);
   if (state === "bound" && !said.hasEnd) return refuse("it does not say when it ends");
@@ -280,8 +280,8 @@ function hardwareType(name: string): number {
 }
 
 /**
- * `never`, `epoch 1700000000`, or `4 2024/02/29 23:59:59`, in UTC unless an offset in the form of dhcpd's own parser follows
- * (seconds or ±hhmm are both in use; dhcpd writes none). Undefined means never.
+ * `never`, `epoch 1700000000`, or `4 2024/02/29 23:59:59`, in UTC unless an offset follows (seconds or ±hhmm; dhcpd
+ * itself writes none). Undefined means never.
  */
 function readTime(words: readonly Token[]): number | undefined {
   const line = words[0]?.line ?? 0;

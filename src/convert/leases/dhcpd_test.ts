@@ -83,7 +83,7 @@ Deno.test("dhcpd.leases: every binding state of failover is known, others are re
   strictEqual(unusable[0]?.line, 41);
 });
 
-Deno.test("dhcpd.leases: addresses that failover balanced and nobody ever had are free", () => {
+Deno.test("dhcpd.leases: addresses that failover balanced and no client ever had are free", () => {
   const text = lease("10.0.0.1", ["starts 4 2024/02/29 22:00:00;", "binding state backup;"]);
   deepStrictEqual(readDhcpdLeases(text, "f").totals, {
     ...{ records: 1, leases: 0, superseded: 0, free: 1, other: 0, unusable: 0 },
@@ -123,7 +123,7 @@ Deno.test("dhcpd.leases: hosts made through OMAPI are pointed out", () => {
   strictEqual(unusable[0]?.text, "host x { dynamic; fixed-address 10.0.0.9; }");
 });
 
-Deno.test("dhcpd.leases: whatever a file is like, it is read without an exception and every record is accounted for", () => {
+Deno.test("dhcpd.leases: any file is read without an exception, and every record is accounted for", () => {
   const valid = HEAD + lease("10.0.0.1", ACTIVE) + lease("10.0.0.2", ["binding state free;"]);
   const pieces = valid.split(/(?<=[\s;{}"])/);
   const mixed = fc.array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: "binary", maxLength: 5 })), {

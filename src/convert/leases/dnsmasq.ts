@@ -17,10 +17,10 @@ import {
 
 const ETHERNET = 1;
 
-/** 1980: no clock that is right says less, and no lease is longer. */
+/** 1980: before every possible expiry, and more seconds than any lease has. */
 const CLOCK_SECONDS_MIN = 315_532_800;
 
-/** Reads the text of a file, one character per octet. Never throws for what the text is like. */
+/** Reads the text of a file, one character per octet. Never throws, whatever the text. */
 export function readDnsmasqLeases(text: string, file: string): LeaseReading {
   const found = new LeaseCollector();
   let version6 = false;

@@ -37,7 +37,7 @@ Deno.test("dnsmasq leases: lines that can't be used are reported with line and r
   match(readDnsmasqLeases("43200 02:00:00:00:00:01 10.0.0.1 * *", "f").unusable[0]?.reason ?? "", /without a clock/);
 });
 
-Deno.test("dnsmasq leases: whatever a file is like, it is read without an exception and every line is accounted for", () => {
+Deno.test("dnsmasq leases: any file is read without an exception, and every line is accounted for", () => {
   const pieces = FILE.split(/(?<=\s)/);
   fc.assert(
     fc.property(

@@ -1,13 +1,13 @@
 /**
- * Leases for other programs: CSV (RFC 4180) for spreadsheets and scripts, and Kea's `kea-leases4.csv`. Rows are made one by
- * one, so that a million leases need no memory.
+ * Leases for other programs: CSV (RFC 4180) for spreadsheets and scripts, and Kea's `kea-leases4.csv`. Rows are made
+ * one by one, so memory does not grow with the number of leases.
  */
 
 import { fromHex, toHex } from "../../bytes/hex.ts";
 import { parseIpv4, type Prefix, prefixContains } from "../../net/ipv4.ts";
 import { isoSeconds } from "./time.ts";
 
-/** A lease as the HTTP API tells it; times in ISO 8601, bytes in hexadecimal. */
+/** A lease as the HTTP API returns it; times in ISO 8601, bytes in hexadecimal. */
 export interface ApiLease {
   readonly address: string;
   readonly subnet: string | null;
@@ -18,7 +18,7 @@ export interface ApiLease {
     readonly chaddr: string | null;
   };
   readonly hostname: string | null;
-  /** Null: the client was never told. */
+  /** Null: the client was not told an expiry. */
   readonly expires: string | null;
   readonly circuitId: string | null;
   readonly remoteId: string | null;
@@ -34,7 +34,7 @@ const COLUMNS = [
 /** RFC 4180 §2: a header, and lines that end with CR LF. */
 export const CSV_HEADER = `${COLUMNS.join(",")}\r\n`;
 
-/** What the API says of a lease without end. */
+/** The value of a lease without end in the API. */
 const FOREVER = "9999-12-31T23:59:59.000Z";
 
 /** A lease as one line of CSV, its end included. An empty value is absent; a lease without end has `never`. */
@@ -93,11 +93,11 @@ export interface KeaSubnet {
 }
 
 /** A row for Kea, or the reason why there is none. */
-export type KeaRow = { readonly ok: true; readonly row: string } | { readonly ok: false; readonly reason: string };
+type KeaRow = { readonly ok: true; readonly row: string } | { readonly ok: false; readonly reason: string };
 
 /**
- * A lease as a row of Kea's file. `nowSeconds` is taken for the client's last transaction, so that the valid lifetime is what
- * is left of the lease.
+ * A lease as a row of Kea's file. `nowSeconds` stands for the client's last transaction, so that the valid lifetime is
+ * the remaining time.
  */
 export function keaRow(lease: ApiLease, subnets: readonly KeaSubnet[], nowSeconds: number): KeaRow {
   const declined = lease.state === "declined";
@@ -130,7 +130,7 @@ export function keaRow(lease: ApiLease, subnets: readonly KeaSubnet[], nowSecond
   return { ok: true, row: `${values.join(",")}\n` };
 }
 
-/** Kea's CSV has no quotes: a comma is written as its code, and what a host name can't have is left out. */
+/** Kea's CSV has no quotes: a comma is written as its code; characters that host names can't have are omitted. */
 function keaText(text: string): string {
   return text.replaceAll(/[^\x21-\x7e]/g, "").replaceAll(/[,&]/g, (one) => `&#x${one.charCodeAt(0).toString(16)}`);
 }

@@ -1,6 +1,6 @@
 /**
- * Kea's `kea-leases4.csv` (memfile): a header that names the columns, then rows appended one after the other, of which the
- * last one for an address counts. Kea's CSV has no quotes; a comma or line end within a value is written `&#x2c`.
+ * Kea's `kea-leases4.csv` (memfile): a header that names the columns, then appended rows; the last row of an address
+ * counts. Kea's CSV has no quotes; a comma or line end within a value is written `&#x2c`.
  */
 
 import { fromHex, toHex } from "../../bytes/hex.ts";
@@ -17,7 +17,7 @@ import {
   usableIdentifier,
 } from "./lease.ts";
 
-/** What a row can't do without; schema versions differ in the others. */
+/** Required columns; schema versions differ in the others. */
 const REQUIRED = ["address", "hwaddr", "client_id", "valid_lifetime", "expire"] as const;
 
 /** RFC 2131 §3.3: option 51 of a lease without end. */
@@ -25,8 +25,8 @@ const INFINITE_SECONDS = 0xffffffff;
 const ETHERNET = 1;
 
 /**
- * The files that Kea reads for one lease file, in its order: the lease file cleanup (LFC) leaves older rows in companions,
- * and a finished clean-up replaces both inputs.
+ * The files that Kea reads for one lease file, in its order: the lease file cleanup (LFC) leaves older rows in other
+ * files, and a finished cleanup replaces both inputs.
  */
 export function keaLeaseFiles(file: string, exists: (file: string) => boolean): string[] {
   const completed = `${file}.completed`;
@@ -34,7 +34,7 @@ export function keaLeaseFiles(file: string, exists: (file: string) => boolean): 
   return [...older, file];
 }
 
-/** Reads the texts of one or more files, the oldest first, one character per octet. Never throws for what they are like. */
+/** Reads the texts of one or more files, the oldest first, one character per octet. Never throws. */
 export function readKeaLeases(files: readonly { readonly file: string; readonly text: string }[]): LeaseReading {
   const found = new LeaseCollector();
   for (const { file, text } of files) readFile(file, text, found);
@@ -74,7 +74,7 @@ function readRow(
   const values = row.split(",");
   const value = (name: string) => unescape(values[columns.get(name) ?? -1] ?? "");
   const refuse = (reason: string) => found.unusable(place, row, reason);
-  // Kea itself gives up on a row that was cut off in the middle, but for columns that a newer schema added at the end.
+  // Kea rejects a truncated row, except for columns that a newer schema added at the end.
   if (values.length < columns.size && REQUIRED.some((name) => (columns.get(name) ?? 0) >= values.length)) {
     return refuse(`it has ${values.length} values where the header names ${columns.size}`);
   }

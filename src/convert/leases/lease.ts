@@ -1,6 +1,6 @@
 /**
- * What the lease files of other servers come to: leases, and for every part of a file that gives none the reason. The
- * readers of the formats stand beside this file; what to do with a lease is the node's business.
+ * The leases of other servers' files, and the reason for every part of a file that gives none. The readers of the
+ * formats are beside this file; the node decides what to do with a lease.
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
@@ -15,7 +15,7 @@ export interface Place {
   readonly line: number;
 }
 
-/** A lease as a file tells it. Empty text means absent; octets are in lower-case hexadecimal, as a million leases fit then. */
+/** A lease of a file. Empty text means absent; octets are in lower-case hexadecimal, to save memory. */
 export interface ForeignLease {
   readonly address: Ipv4;
   /** `bound` as the file says; whether it still runs depends on `expires`. */
@@ -40,17 +40,17 @@ export interface Unusable extends Place {
   readonly reason: string;
 }
 
-/** What reading came to. `records` is the sum of the numbers after it, so nothing is lost without a trace. */
-export interface LeaseTotals {
+/** The result of reading. `records` is the sum of the numbers after it: every record is accounted for. */
+interface LeaseTotals {
   /** Records of all kinds that were seen. */
   readonly records: number;
   /** One for each address that has a lease. */
   readonly leases: number;
   /** Earlier records of an address that a later one replaces. */
   readonly superseded: number;
-  /** Addresses that nobody holds: free ones without a client, and leases the server had removed. */
+  /** Addresses without a lease: free ones without a client, and leases that the server removed. */
   readonly free: number;
-  /** Parts that are about something else: DHCPv6, failover, the server itself. */
+  /** Other parts: DHCPv6, failover, the server itself. */
   readonly other: number;
   readonly unusable: number;
 }
@@ -64,7 +64,7 @@ export interface LeaseReading {
 
 const SHOWN_CHARACTERS_MAX = 80;
 
-/** The beginning of a record for a message: one line, nothing that could move a terminal's cursor. */
+/** The beginning of a record for a message: one line, without control characters. */
 export function excerpt(text: string): string {
   const line = text.trimStart().slice(0, 4 * SHOWN_CHARACTERS_MAX).replaceAll(/\s+/g, " ")
     .replaceAll(/[^\x20-\x7e]/g, "?").trimEnd();
@@ -84,12 +84,12 @@ export class LeaseCollector {
     this.#put(lease.address, lease);
   }
 
-  /** An address that nobody holds any more. */
+  /** An address without a lease. */
   free(address: Ipv4): void {
     this.#put(address, undefined);
   }
 
-  /** Something that is no IPv4 lease and was not expected to be one. */
+  /** A part of the format that is no IPv4 lease. */
   other(): void {
     this.#records += 1;
     this.#other += 1;
@@ -142,7 +142,7 @@ export function identityProblem(identifier: string, chaddr: string): string | un
   return undefined;
 }
 
-/** A client identifier shorter than RFC 2132 §9.14 allows is none: the node goes by the hardware address then. */
+/** A client identifier shorter than RFC 2132 §9.14 allows is ignored: the node uses the hardware address. */
 export function usableIdentifier(identifier: string): string {
   return identifier.length / 2 < IDENTIFIER_OCTETS.min ? "" : identifier;
 }

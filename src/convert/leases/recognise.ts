@@ -1,4 +1,4 @@
-/** Which server wrote a lease file, by what it says; and reading it then. */
+/** Recognises the format of a lease file, and reads it. */
 
 import { readDhcpdLeases } from "./dhcpd.ts";
 import { readDnsmasqLeases } from "./dnsmasq.ts";

@@ -1,6 +1,6 @@
 /**
- * A DHCP client (RFC 2131 §4.4), pure: messages and time in, messages out. It drives the demonstration, the load generators
- * and the simulator; it configures no interface and probes no address.
+ * A DHCP client (RFC 2131 §4.4), pure: messages and time in, messages out. The demonstration, the load generators and
+ * the simulator use it; it configures no interface and probes no address.
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
@@ -9,7 +9,7 @@ import { BOOTREPLY, BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf, type
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 
 /** RFC 2131 figure 5, less the states in which a client only waits for its own interface. */
-export type ClientState = "init" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
+type ClientState = "init" | "selecting" | "requesting" | "rebooting" | "bound" | "renewing" | "rebinding";
 
 /** A lease as the client sees it. Times in the clock given to `step`, milliseconds. */
 export interface ClientLease {
@@ -27,18 +27,18 @@ export interface Outgoing {
   readonly to: Ipv4 | undefined;
 }
 
-/** What happened to the client, for whoever watches. */
+/** A transition of the client, for observers. */
 export type ClientEvent =
   | { readonly kind: "offered" | "bound" | "renewed"; readonly address: Ipv4; readonly afterMs: number }
   | { readonly kind: "refused" | "expired" | "released"; readonly address: Ipv4 };
 
-/** Who the client is and how it behaves. */
+/** Identity and behaviour of the client. */
 export interface ClientOptions {
   readonly chaddr: Uint8Array;
   readonly clientId?: Uint8Array;
   readonly hostname?: string;
   readonly rapidCommit?: boolean;
-  /** The lease time to ask for in each request (option 51); undefined: whatever the server gives. */
+  /** The lease time to ask for in each request (option 51); undefined: none. */
   readonly wantedSeconds?: () => number | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -84,7 +84,7 @@ export class DhcpClient {
     return this.#deadlineMs;
   }
 
-  /** Looks for a server. */
+  /** Sends DHCPDISCOVER. */
   start(nowMs: number): Outgoing[] {
     this.#begin("selecting", nowMs);
     return this.#send(nowMs);
@@ -104,7 +104,7 @@ export class DhcpClient {
     return this.#send(nowMs);
   }
 
-  /** Gives the lease back. */
+  /** Sends DHCPRELEASE. */
   release(nowMs: number): Outgoing[] {
     const lease = this.#lease;
     if (lease === undefined) return [];
@@ -116,7 +116,7 @@ export class DhcpClient {
     return [{ message, to: lease.server }];
   }
 
-  /** Tells the server that somebody else has the address. */
+  /** Sends DHCPDECLINE: another host uses the address. */
   decline(nowMs: number): Outgoing[] {
     const lease = this.#lease;
     if (lease === undefined) return [];
@@ -159,7 +159,7 @@ export class DhcpClient {
     return [];
   }
 
-  /** Lets time pass. */
+  /** Retransmits, renews and expires what is due. */
   tick(nowMs: number): Outgoing[] {
     if (this.#deadlineMs === undefined || nowMs < this.#deadlineMs) return [];
     const lease = this.#lease;
@@ -172,7 +172,7 @@ export class DhcpClient {
       return this.renew(nowMs, "rebinding");
     }
     if (this.#state === "bound") return this.renew(nowMs);
-    // RFC 2131 §3.1 step 5: a REQUEST that nobody answers leads back to DISCOVER.
+    // RFC 2131 §3.1 step 5: an unanswered REQUEST leads back to DISCOVER.
     if (this.#state === "requesting" && this.#attempts >= 4) return this.start(nowMs);
     return this.#send(nowMs);
   }

@@ -46,7 +46,7 @@ Deno.test("client: rapid commit takes one exchange", () => {
   deepStrictEqual(w.events, ["bound 10.77.1.0"]);
 });
 
-Deno.test("client: retransmits with growing delays until somebody answers", () => {
+Deno.test("client: retransmits with growing delays until a server answers", () => {
   const w = wire();
   w.lose(true);
   w.exchange(w.client.start(0));

@@ -1,11 +1,11 @@
 /**
- * What the registry asks of a value type: one codec per shape translates between the bytes of an option, a typed value
- * and what people write in configuration and read in logs. The shapes themselves are in `values/`.
+ * What the registry asks of a value type: one codec per shape translates between the bytes of an option, a typed value,
+ * configuration and log text. The shapes themselves are in `values/`.
  */
 
 import type { DecodeError } from "../message.ts";
 
-/** A value that was there: well formed, or not. */
+/** The value of an option that is present: well formed, or not. */
 export type OptionValue<T> =
   | { readonly kind: "present"; readonly value: T }
   /** `error.offset` counts from the start of the option's value, whose parts may lie anywhere in the datagram. */
@@ -27,9 +27,9 @@ export interface Codec<T> {
   decode(bytes: Uint8Array, code: number): OptionValue<T>;
   /** Writes a value; one that no rule allows is the caller's mistake and throws. */
   encode(value: T): Uint8Array;
-  /** Reads what YAML made of a configured value. Never throws. */
+  /** Reads a configured value as YAML gives it. Never throws. */
   parse(input: unknown): Parsed<T>;
-  /** For people: safe to put in a log line whatever the bytes were. */
+  /** As text: safe in a log line, whatever the bytes. */
   format(value: T): string;
 }
 

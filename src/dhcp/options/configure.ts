@@ -1,4 +1,4 @@
-/** Option values as people write them in configuration and read them in logs. */
+/** Option values in configuration and in logs. */
 
 import { toHex } from "../../bytes/hex.ts";
 import { parseHex } from "./values/bytes.ts";
@@ -19,7 +19,7 @@ function show(found: unknown): string {
 }
 
 /**
- * Reads a configured value: whatever YAML made of it, in the option's own form or, for every option, as bytes in hex
+ * Reads a configured value as YAML gives it, in the option's own form or, for every option, as bytes in hex
  * (`"0x…"`). Bytes that are no value of the option's type are refused like any other mistake.
  *
  * @example
@@ -54,7 +54,7 @@ export function parseOptionValue(spec: OptionSpec, input: unknown): ParsedOption
 }
 
 /**
- * An option's value for people, in one line that control characters can't break. Bytes that are no value of the
+ * An option's value as text, on one line, without control characters. Bytes that are no value of the
  * option's type, and options without a row, come out in hex.
  */
 export function formatOption(spec: OptionSpec | undefined, bytes: Uint8Array): string {

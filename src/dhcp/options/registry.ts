@@ -1,8 +1,8 @@
 /**
  * Every option this code knows by name: one table that decoding, encoding, configuration keys, logs and documentation
- * derive from. An option that is not in it travels as bytes.
+ * derive from. An option without a row is handled as bytes.
  *
- * `name` is what Kea's users write; `aliases` are other names for the same thing in Kea and dhcpd. `reserved` says why
+ * `name` is Kea's name; `aliases` are other names for the same thing in Kea and dhcpd. `reserved` says why
  * an option can't be configured and what to do instead.
  */
 
@@ -246,7 +246,7 @@ export const OPTIONS = {
     codec: ipv4List,
   },
 
-  // Everybody else
+  // Other RFCs
   userClass: { name: "user-class", code: 77, rfc: "RFC 3004 §4", codec: userClass, reserved: CLIENT_SENDS },
   slpDirectoryAgent: { name: "slp-directory-agent", code: 78, rfc: "RFC 2610 §3", codec: slpDirectoryAgents },
   slpServiceScope: { name: "slp-service-scope", code: 79, rfc: "RFC 2610 §4", codec: slpServiceScope },
@@ -456,7 +456,7 @@ export const OPTIONS = {
     reserved: "relays and clients send it",
   },
 
-  // Private use (RFC 3942), but spoken widely
+  // Private use (RFC 3942), but widely implemented
   msClasslessStaticRoutes: {
     name: "ms-classless-static-routes",
     code: 249,

@@ -52,8 +52,8 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
 }
 
 /**
- * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it lies
- * in a pool, is not reserved, not offered to another client, and the client has no reservation that is available.
+ * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it
+ * lies in a pool, is not reserved, not offered to another client, and the client has no reservation that is available.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled, table, offers } = state;

@@ -19,7 +19,7 @@ import type {
 /** Option 51's value for a lease without end (RFC 2131 §3.3). */
 export const INFINITE_SECONDS = 0xffffffff;
 
-/** What applies to one lease after inheritance. Times in seconds. */
+/** The settings of one lease after inheritance. Times in seconds. */
 export interface LeaseSettings {
   readonly leaseSeconds: number;
   readonly minLeaseSeconds: number;
@@ -97,7 +97,7 @@ export class CompiledService {
     return [...this.#reserved.keys()];
   }
 
-  /** No lease that anything here gives is longer, in seconds. */
+  /** The longest lease that any level allows, in seconds. */
   get maxLeaseSeconds(): number {
     let max = 0;
     const see = (level: LeaseSettingsConfig) =>

@@ -1,6 +1,7 @@
 /**
- * The DHCP server of one node: performs the decisions of `server.ts`. It proposes and ends leases, asks the majority before
- * a DHCPNAK, and answers when a reply may leave. Pure; sockets, encoding, metrics and readiness are its caller's.
+ * The DHCP server of one node: performs the decisions of `server.ts`. It proposes and ends leases, asks the majority
+ * before a DHCPNAK, and answers when a reply may leave. Pure; sockets, encoding, metrics and readiness are its
+ * caller's.
  */
 
 import type { Decided, Decision, EndRequest, Proposal } from "../../lease/agreement/proposer.ts";
@@ -171,8 +172,8 @@ export class DhcpServer {
   }
 
   /**
-   * A client has one address of a subnet: with another one granted, the former is free. Unless it was heard of lately: then the
-   * request may be a late one, from before the client got the address that it has.
+   * A client has one address of a subnet: with another one granted, the former is free. Unless it was heard of lately:
+   * then the request may be a late one, from before the client got the address that it has.
    */
   #endFormer(client: ClientKey, granted: Ipv4, now: Instant): void {
     for (const address of this.#table.addressesBoundBy(client)) {

@@ -14,8 +14,8 @@ import { buildNak, replyBytesMax } from "./reply.ts";
 import type { ServerState } from "./state.ts";
 
 /**
- * RFC 2131 §4.3.2, INIT-REBOOT: "Server SHOULD send a DHCPNAK message to the client if the requested address is incorrect,
- * or is on the wrong network". A server that is not authoritative stays silent.
+ * RFC 2131 §4.3.2, INIT-REBOOT: "Server SHOULD send a DHCPNAK message to the client if the requested address is
+ * incorrect, or is on the wrong network". A server that is not authoritative stays silent.
  */
 export function nakWrongSubnet(state: ServerState, query: Query): Action {
   if (!state.compiled.config.authoritative) return drop("notAuthoritative");
@@ -23,8 +23,8 @@ export function nakWrongSubnet(state: ServerState, query: Query): Action {
 }
 
 /**
- * Lease agreement: "NAK only if the committed records of a majority contradict the client". Where the client's own lease
- * runs, only the configuration contradicts it, and that is the same on every node: DHCPNAK at once.
+ * Lease agreement: "NAK only if the committed records of a majority contradict the client". Where the client's own
+ * lease runs, only the configuration contradicts it, and that is the same on every node: DHCPNAK at once.
  */
 export function nakByMajority(state: ServerState, query: Query, address: Ipv4, time: Bounds, text: string): Action {
   const slot = state.table.get(address);
@@ -44,8 +44,8 @@ function nak(state: ServerState, query: Query, text: string): Extract<Action, { 
 }
 
 /**
- * The server identifier that the client knows. Where relays override it (RFC 5107), a client that moved knows the one of
- * its former relay, and udhcpc ignores a DHCPNAK with any other.
+ * The server identifier that the client knows. Where relays override it (RFC 5107), a client that moved knows the one
+ * of its former relay, and udhcpc ignores a DHCPNAK with any other.
  */
 function serverAsKnown(state: ServerState, query: Query): Ipv4 {
   const { message, agent, serverIdentifier, selectedServer } = query;

@@ -107,7 +107,7 @@ Deno.test("times: per level, clamped to the bounds, T1 and T2 within the lease",
   strictEqual(endless.lease(1, { giaddr: RELAY }), "ACK 10.77.1.0", "a lease without end is no insane record");
 });
 
-Deno.test("reservations: by hardware address and by client id; the address is nobody else's", () => {
+Deno.test("reservations: by hardware address and by client id; no other client gets the address", () => {
   const server = new TestServer(BASE);
   strictEqual(server.lease(7, { giaddr: RELAY }), "ACK 10.77.0.50");
   strictEqual(server.lease(8, { giaddr: RELAY, clientId: Uint8Array.of(0, 99) }), "ACK 10.77.1.3");
@@ -188,7 +188,7 @@ Deno.test("classes: HTTP boot answers with its vendor class, iPXE by its user cl
   }
 });
 
-Deno.test("reservations: by hardware, all identities of a machine are one client; nothing stored is no obstacle", () => {
+Deno.test("reservations: by hardware, all identities of a machine are one client, whatever is stored", () => {
   const server = new TestServer(BASE);
   strictEqual(server.lease(7, { giaddr: RELAY, clientId: Uint8Array.of(0, 1, 2) }), "ACK 10.77.0.50");
   strictEqual(server.lease(7, { giaddr: RELAY }), "ACK 10.77.0.50");

@@ -1,6 +1,6 @@
 /**
- * What the server reads from one request before it decides: the client's identity, its subnet, its relay. No decision about
- * leases is taken here.
+ * What the server reads from one request before it decides: the client's identity, its subnet, its relay. No decision
+ * about leases is taken here.
  */
 
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
@@ -114,9 +114,9 @@ function readIdentity(message: Message): Identity | undefined {
 }
 
 /**
- * An address in the client's network: link selection (RFC 3527), else giaddr, else the network of the interface (RFC 2131
- * §4.3.1). A routed client that renews by unicast is in the network of its address; a client on an attached link is in
- * the network of that link, whatever address it has.
+ * An address in the client's network: link selection (RFC 3527), else giaddr, else the network of the interface (RFC
+ * 2131 §4.3.1). A routed client that renews by unicast is in the network of its address; a client on an attached link
+ * is in the network of that link, whatever address it has.
  */
 function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
   if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;

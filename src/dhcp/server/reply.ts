@@ -1,6 +1,6 @@
 /**
- * Builds replies: which fields and options a DHCPOFFER, DHCPACK or DHCPNAK carries (RFC 2131 §4.3.1, table 3). What the
- * client asked for comes in its order; what identifies the exchange comes first, what belongs to the relay last.
+ * Builds replies: which fields and options a DHCPOFFER, DHCPACK or DHCPNAK carries (RFC 2131 §4.3.1, table 3).
+ * Requested options come in the client's order, after the type and server identifier; echoed ones come last.
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
@@ -147,7 +147,7 @@ function addParameter(options: Options, code: number, value: Uint8Array | undefi
   options.set(code, value);
 }
 
-/** Shortens an ACK's times to what is left of the lease after its commit; leaves them when nothing is lost. */
+/** Shortens the times of a DHCPACK to what remains of the lease after its commit. */
 export function completeAck(reply: Message, settings: LeaseSettings, leaseSeconds: number): void {
   const read = readOption(reply.options, OPTIONS.addressLeaseTime);
   if (read.kind === "present" && leaseSeconds < read.value) writeTimes(reply.options, settings, leaseSeconds);

@@ -1,7 +1,7 @@
 /**
  * The DHCP server of RFC 2131 §4.3, pure: a decoded message and the time in, one decision out. It reads leases and
- * offers, and notes new offers. `dhcp_server.ts` grants and ends leases, as a DHCPACK may leave only after a majority has
- * the lease on disk. Every DHCPNAK is decided in `nak.ts`.
+ * offers, and notes new offers. `dhcp_server.ts` grants and ends leases, as a DHCPACK may leave only after a majority
+ * has the lease on disk. Every DHCPNAK is decided in `nak.ts`.
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
@@ -97,7 +97,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
   return confirm(state, query, address, now, time);
 }
 
-/** A client asks for an address it believes to hold. */
+/** A client confirms an address that it holds or held (INIT-REBOOT, RENEWING, REBINDING). */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
   if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query);
   const slot = state.table.get(address);
@@ -154,7 +154,7 @@ function sameRelayPath(state: ServerState, query: Query): boolean {
   return sameRelay(state, query, message.ciaddr);
 }
 
-/** Through the relay and circuit that the lease went through; or both directly. */
+/** Through the relay and circuit of the lease; or both without a relay. */
 function sameRelay(state: ServerState, query: Query, address: Ipv4): boolean {
   const known = state.table.detail(address);
   return known.giaddr === query.message.giaddr && equalBytes(known.circuitId, query.agent.circuitId ?? NO_BYTES);
@@ -204,7 +204,7 @@ function leaseSecondsOf(query: Query, settings: LeaseSettings): number {
 
 function detailOf(state: ServerState, query: Query, address: Ipv4, now: Instant): LeaseDetail {
   const { message, agent } = query;
-  // A renewal by unicast says nothing of the relay the client is behind: what is known stays.
+  // A renewal by unicast does not show the client's relay: keep the known one.
   const known = message.giaddr === UNSPECIFIED && state.table.get(address).client === query.client
     ? state.table.detail(address)
     : undefined;
@@ -227,7 +227,7 @@ function hostnameOf(message: Message): string {
   const bytes = message.options.get(OPTIONS.hostName.code);
   if (bytes === undefined) return "";
   const text = decoder.decode(bytes.subarray(0, HOSTNAME_OCTETS_MAX)).replace(UNPRINTABLE, "");
-  // What was no UTF-8 has become longer; cut at a character.
+  // Replacement characters may have made it longer; cut at a character.
   const { read } = encoder.encodeInto(text, new Uint8Array(HOSTNAME_OCTETS_MAX));
   return text.slice(0, read);
 }

@@ -58,7 +58,7 @@ Deno.test("server: an offer keeps its address for its client for a while, then i
   strictEqual(s.say(clientMessage("DISCOVER", 3, relayed)), "OFFER 10.77.1.0");
 });
 
-Deno.test("server: choice: the client's old address, then the requested one, then never used, then longest ended", () => {
+Deno.test("server: choice: the client's old address, the requested one, a never used one, the longest ended", () => {
   const s = server();
   s.lease(1, relayed);
   s.lease(2, relayed);
@@ -131,7 +131,7 @@ Deno.test("server: RENEWING and REBINDING extend the lease; ciaddr is echoed", (
   strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, ciaddr: "10.77.1.0" })), "NAK");
 });
 
-Deno.test("server: a renewal that nobody has a record of is granted where it can be: leases lost with a disk come back", () => {
+Deno.test("server: a renewal without a record is granted if the address is available (lease lost with a disk)", () => {
   const s = server();
   strictEqual(s.say(clientMessage("REQUEST", 3, { ...relayed, ciaddr: "10.77.1.2" })), "ACK 10.77.1.2");
   strictEqual(s.say(clientMessage("REQUEST", 4, { ...relayed, ciaddr: "10.77.1.2" })), "NAK", "it is another's now");
@@ -230,16 +230,16 @@ Deno.test("server: client identifier and option 82 are echoed, option 82 last (R
   }
 });
 
-Deno.test("server: a client is its identifier, not its hardware address; a client id never equals a hardware address", () => {
+Deno.test("server: a client is its identifier; a client identifier never equals a hardware address", () => {
   const s = server();
   strictEqual(s.lease(1, { ...relayed, clientId: Uint8Array.of(0, 65) }), "ACK 10.77.1.0");
   strictEqual(s.lease(2, { ...relayed, clientId: Uint8Array.of(0, 65) }), "ACK 10.77.1.0");
   strictEqual(s.lease(1, relayed), "ACK 10.77.1.1");
   const lookalike = Uint8Array.of(1, 2, 0, 0, 0, 0, 1);
   strictEqual(s.lease(3, { ...relayed, clientId: lookalike }), "ACK 10.77.1.2");
-  const nobody = clientMessage("DISCOVER", 1, relayed);
-  nobody.chaddr = new Uint8Array();
-  strictEqual(s.say(nobody), "noIdentity");
+  const anonymous = clientMessage("DISCOVER", 1, relayed);
+  anonymous.chaddr = new Uint8Array();
+  strictEqual(s.say(anonymous), "noIdentity");
 });
 
 Deno.test("server: what only servers send, and what has no type, is dropped", () => {
@@ -314,7 +314,7 @@ Deno.test("server: a host name that is no UTF-8 is cut to 255 octets", () => {
   strictEqual(new TextEncoder().encode(hostname).length, 255);
 });
 
-Deno.test("server: a client that moved gets its NAK from the server it knows, where relays override the identifier", () => {
+Deno.test("server: a moved client gets its NAK from the server it knows, where relays override the identifier", () => {
   const s = server();
   const behind = (giaddr: string) => ({ giaddr, agent: { serverIdentifierOverride: ip(giaddr) } });
   s.lease(1, { ...behind("10.77.0.1"), server: "10.77.0.1" });
@@ -333,7 +333,7 @@ Deno.test("server: with its own share used up it offers from another's, and says
   deepStrictEqual(server.wanted, [0]);
 });
 
-Deno.test("server: a REQUEST for another member's offer is served if it may be, else left to that member while it is there", () => {
+Deno.test("server: a REQUEST for another member's offer is served if possible, else left to a live member", () => {
   const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.31"])]));
   const other = "10.99.0.12";
   const ask = (mac: number, requested: string, onLink = false) =>
@@ -347,7 +347,7 @@ Deno.test("server: a REQUEST for another member's offer is served if it may be, 
   strictEqual(ask(3, "10.77.1.6", true), "otherMember", "on a link where both hear the client");
   server.members.set(ip(other), false);
   strictEqual(ask(4, "10.77.1.6", true), "ACK 10.77.1.6");
-  strictEqual(ask(5, "10.77.1.5"), "NAK", "nobody else will tell it");
+  strictEqual(ask(5, "10.77.1.5"), "NAK", "no other server will refuse it");
 });
 
 Deno.test("server: a lease that another member granted meanwhile counts more than an offer made here", () => {

@@ -122,7 +122,7 @@ export class SoloService {
   readonly service: DhcpServer;
   /** Pools that lacked an address. */
   readonly wanted: number[] = [];
-  /** Other members by address, and whether they are there. */
+  /** Other members by address, and whether they are live. */
   readonly members = new Map<Ipv4, boolean>();
 
   constructor(options: {
@@ -199,7 +199,7 @@ export class TestServer {
     return this.#solo.service.compiled;
   }
 
-  /** Other members of the cluster by address, and whether they are there. */
+  /** Other members of the cluster by address, and whether they are live. */
   get members(): Map<Ipv4, boolean> {
     return this.#solo.members;
   }
@@ -209,13 +209,13 @@ export class TestServer {
     return this.#solo.wanted;
   }
 
-  /** Lets time pass; the anchor is renewed as a running node would. */
+  /** Advances the clock; the anchor is renewed as in a running node. */
   wait(seconds: number): void {
     this.now = { wallMs: this.now.wallMs + seconds * 1_000, monotonicMs: this.now.monotonicMs + seconds * 1_000 };
     this.#clock.anchor(this.now);
   }
 
-  /** The decision, carried out, and the reply if one left. */
+  /** Performs the decision; returns it, and the reply if one was sent. */
   serve(message: Message, arrival: Partial<Arrival> = {}): { action: Action; reply: Message | undefined } {
     const bounds = this.#clock.bounds(this.now);
     if (bounds === undefined) throw new Error("The test's clock has no anchor");
@@ -225,7 +225,7 @@ export class TestServer {
     return { action, reply };
   }
 
-  /** Carries the decision out. The reply, or why there is none. */
+  /** Performs the decision. The reply, or why there is none. */
   handle(message: Message, arrival: Partial<Arrival> = {}): Message | string {
     this.#outcome = undefined;
     const { action, reply } = this.serve(message, arrival);

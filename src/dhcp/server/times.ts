@@ -4,7 +4,7 @@ import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import { INFINITE_SECONDS, type LeaseSettings } from "./compiled_service.ts";
 
-/** The lease time for a client that asked for `requestedSeconds`, or for nothing in particular. */
+/** The lease time for a client that asked for `requestedSeconds`; undefined: for none. */
 export function leaseSecondsFor(settings: LeaseSettings, requestedSeconds: number | undefined): number {
   if (requestedSeconds === undefined) return settings.leaseSeconds;
   return Math.min(Math.max(requestedSeconds, settings.minLeaseSeconds), settings.maxLeaseSeconds);

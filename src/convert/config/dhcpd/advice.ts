@@ -6,9 +6,9 @@ import { own } from "../../own.ts";
 const DDNS = lost("nodes do not update DNS; let clients do it, or a program that reads /events");
 const OMAPI = needless("the node has its own: dhcpcluster-node and the HTTP API");
 const PING = lost(
-  "nodes ping no address before they offer it; a client that finds it in use declines it, and it rests for declineTime",
+  "nodes do not ping an address before the offer; a client that finds it in use declines it (see declineTime)",
 );
-const FAILOVER = needless("the cluster is what failover is for: every node knows every lease");
+const FAILOVER = needless("the cluster replaces failover: every node knows every lease");
 const LDAP = lost("nodes take their configuration from node.yaml and from the leader only");
 
 /** By the first word. */
@@ -45,7 +45,7 @@ export const STATEMENT_ADVICE: Readonly<Record<string, Advice>> = {
   "ping-timeout-ms": PING,
   "dynamic-bootp-lease-cutoff": lost("BOOTP is not served; reserve addresses and let the devices use DHCP"),
   "dynamic-bootp-lease-length": lost("BOOTP is not served; reserve addresses and let the devices use DHCP"),
-  "boot-unknown-clients": lost("who is no reservation gets an address of a pool; give a subnet no pools to prevent it"),
+  "boot-unknown-clients": lost("clients without a reservation use the pools; give a subnet no pools to prevent it"),
   "get-lease-hostnames": lost("host names come from reservations only"),
   "use-lease-addr-for-default-route": lost("set the option routers"),
   "always-broadcast": needless("replies are broadcast when the client asks for it"),
@@ -95,20 +95,20 @@ const PERMITS: Readonly<Record<string, Advice>> = {
   duplicates: needless("a client is known by its client identifier, or else by its hardware address"),
   declines: needless("a declined address rests for declineTime"),
   leasequery: lost("DHCPLEASEQUERY is not answered; ask GET /leases"),
-  "unknown-clients": needless("who is no reservation gets an address of a pool"),
+  "unknown-clients": needless("clients without a reservation get an address of a pool"),
 };
 
 /** For `allow`, `deny` and `ignore`. */
 export function permitAdvice(verb: string, what: string): Advice {
   if (verb === "allow") {
     return own(PERMITS, what) ??
-      lost("who gets an address of a pool can't be restricted here; make a subnet of its own");
+      lost("pools can't be restricted to some clients here; make a separate subnet");
   }
   if (what === "unknown-clients") {
-    return lost("who is no reservation gets an address of a pool; leave the pools out to serve reservations only");
+    return lost("clients without a reservation use the pools; leave the pools out to serve reservations only");
   }
   if (what === "bootp" || what === "client-updates" || what === "leasequery") {
-    return needless("it is not done here anyway");
+    return needless("nodes do not do this");
   }
-  return lost("clients can't be refused here; keep them away at the switch, or make a subnet of its own");
+  return lost("clients can't be refused here; block them at the switch, or make a separate subnet");
 }

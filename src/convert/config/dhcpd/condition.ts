@@ -1,4 +1,4 @@
-/** dhcpd's conditions (dhcp-eval(5)), as far as they are conditions that our classes can express. */
+/** dhcpd's conditions (dhcp-eval(5)), as far as our classes can express them. */
 
 import { colonOctets } from "../../isc/lexer.ts";
 import type { Token } from "../../isc/lexer.ts";
@@ -6,13 +6,13 @@ import { isMark } from "../../isc/statements.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
 import { type Condition, parseCondition } from "../matches.ts";
 
-export type ConditionResult = { readonly ok: true; readonly condition: Condition } | {
+type ConditionResult = { readonly ok: true; readonly condition: Condition } | {
   readonly ok: false;
   readonly reason: string;
 };
 
-/** Finds the code of an option by its name; undefined when nobody defined it. */
-export type CodeOf = (name: string) => number | undefined;
+/** Finds the code of an option by its name; undefined when it is not defined. */
+type CodeOf = (name: string) => number | undefined;
 
 class Unknown extends Error {}
 

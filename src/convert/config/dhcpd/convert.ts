@@ -31,9 +31,9 @@ export function convertDhcpd(statements: readonly Statement[], file: string, fin
   return new DhcpdConverter(file, findings).run(statements);
 }
 
-/** What the levels around a declaration say. */
+/** What a declaration inherits from the levels around it. */
 interface Around {
-  /** Of groups and shared networks, the innermost first; what the service says is inherited anyway. */
+  /** Groups and shared networks, the innermost first; the service is inherited in any case. */
   readonly levels: readonly DraftSettings[];
   readonly subnet?: DraftSubnet;
   /** Host names come from the declarations' names. */
@@ -81,7 +81,7 @@ class DhcpdConverter {
       remark: `${remark}; true is better where no other server answers`,
     };
     for (const { statement, around } of this.#hosts) this.#host(statement, around);
-    // dhcpd runs the statements of classes from the last to the first, so that the first one wins; here the last one does.
+    // dhcpd runs the statements of classes from the last to the first, so the first one wins; here the last one wins.
     const conditional = this.#classes.filter((one) => one.conditional);
     const declared = this.#classes.filter((one) => !one.conditional).reverse();
     for (const one of [...conditional, ...declared]) {
@@ -107,7 +107,7 @@ class DhcpdConverter {
       ...around,
       useHostNames: named === undefined ? around.useHostNames : /^(?:on|true)$/.test(named.words[1]?.text ?? ""),
     };
-    // What a declaration inherits may stand after it.
+    // Inherited statements may come after a declaration.
     const deferred: Statement[] = [];
     for (let index = 0; index < statements.length; index++) {
       const statement = statements[index] as Statement;
@@ -239,7 +239,8 @@ class DhcpdConverter {
     if (count < 2) return;
     const advice =
       `its ${count} subnets stand side by side here: a client gets an address from the subnet that its relay's ` +
-      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix of them, or enlarge the pools";
+      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix of them, " +
+      "or enlarge the pools";
     this.#findings.changed(this.#place(statement), statementText(statement), advice);
   }
 
@@ -290,7 +291,7 @@ class DhcpdConverter {
     const last = words[1] === undefined ? first : parseIpv4(words[1]);
     if (first === undefined || last === undefined) return this.#unreadable(statement);
     const range: Range = { first: Math.min(first, last), last: Math.max(first, last) };
-    // A pool of a shared network says by its addresses which subnet it belongs to.
+    // In a shared network, the addresses of a pool decide which subnet it belongs to.
     const subnet = within ?? this.#draft.subnets.find(({ prefix }) => prefixContains(prefix, range.first));
     if (subnet === undefined) {
       return this.#lost(statement, "it lies in none of the subnets before it; move it into its subnet");
@@ -335,7 +336,7 @@ class DhcpdConverter {
     const settings = emptySettings();
     this.#level(rest, settings, around);
     for (const outer of around.levels) if (!("prefix" in outer)) inherit(settings, outer);
-    // Without use-host-decl-names the name is dhcpd's own, but for the log.
+    // Without use-host-decl-names, dhcpd uses the name only in its log.
     const hostname = hostnameOf(named?.words[2]?.text ?? "") || (around.useHostNames ? name : "");
     for (const word of fixed) {
       const address = parseIpv4(word.text);
@@ -418,8 +419,8 @@ class DhcpdConverter {
   }
 
   /**
-   * `if … { } elsif … { } else { }`, outside of everything else: classes of which the last one wins, so the first branch
-   * comes last, and what is left over is the service's own.
+   * `if … { } elsif … { } else { }`, outside of everything else: classes, of which the last one wins: the first
+   * branch comes last. What no branch takes is set for the service itself.
    */
   #conditional(chain: readonly Statement[], settings: DraftSettings): void {
     const [head] = chain;

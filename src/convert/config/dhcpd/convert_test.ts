@@ -21,7 +21,7 @@ Deno.test("dhcpd: what could not be carried over is listed with its line", () =>
     const wanted of [
       /^18 lost: an include is not followed/,
       /^29 lost: subclasses by "hardware"/,
-      /^47 lost: who gets an address of a pool/,
+      /^47 lost: pools can't be restricted/,
       /^51 changed: its 2 subnets/,
       /^64 lost: it has no fixed-address/,
       /^65 lost: nodes run no commands/,

@@ -1,4 +1,4 @@
-/** `option` statements of dhcpd.conf: definitions, values of a level, and vendors' spaces with the option that carries them. */
+/** `option` statements of dhcpd.conf: definitions, values of a level, and vendors' spaces. */
 
 import { type Statement, statementText } from "../../isc/statements.ts";
 import type { Place } from "../../leases/lease.ts";
@@ -7,7 +7,7 @@ import type { Findings } from "../findings.ts";
 import { encapsulateOptions, setOption, TOO_LONG } from "../options.ts";
 import { DhcpdOptions, encodeStatement } from "./options.ts";
 
-/** Sub-options, and where the first of them stands. */
+/** Sub-options, and the place of the first. */
 interface Space {
   readonly place: Place;
   readonly options: Map<number, Uint8Array>;

@@ -9,7 +9,7 @@ import { type Encoded, encodeWords, registryType, type ValueKind, type ValueType
 import { own } from "../../own.ts";
 
 /** An option of the universe `dhcp`, or of a vendor's. */
-export interface DhcpdOption {
+interface DhcpdOption {
   /** `dhcp`, or what stands before the dot. */
   readonly space: string;
   readonly code: number;
@@ -42,7 +42,7 @@ export class DhcpdOptions {
     return undefined;
   }
 
-  /** Finds an option: one that the file defines, or one that everybody knows. */
+  /** Finds an option that the file defines, or a standard one. */
   find(name: string): DhcpdOption | undefined {
     const defined = this.#defined.get(name);
     if (defined !== undefined) return defined;
@@ -56,7 +56,7 @@ export class DhcpdOptions {
     return spec && { space, code: spec.code, type: registryType(spec), encapsulate: undefined };
   }
 
-  /** The option of a vendor's space whose value its options make up. */
+  /** The option that carries the options of a vendor's space. */
   encapsulating(space: string): DhcpdOption | undefined {
     return [...this.#defined.values()].find((option) => option.encapsulate === space && option.space === "dhcp");
   }
@@ -119,7 +119,7 @@ function split(words: readonly Token[]): Token[][] {
   return parts.filter((part) => part.length > 0);
 }
 
-/** Encodes what stands behind the option's name, an `=` included. */
+/** Encodes the words after the option's name, an `=` included. */
 export function encodeStatement(option: DhcpdOption, words: readonly Token[]): Encoded {
   const values = isMark(words[0], "=") ? words.slice(1) : words;
   const [kind] = option.type.kinds;
@@ -141,7 +141,7 @@ function hexOctet(octet: number): string {
   return octet.toString(16).padStart(2, "0");
 }
 
-/** dhcpd lets negative numbers pass for unsigned ones and the other way round. */
+/** dhcpd accepts negative numbers for unsigned ones, and the reverse. */
 function wordText(word: Token, kind: ValueKind | undefined): string {
   const bits = /^i(8|16|32)$/.exec(kind ?? "")?.[1];
   const value = Number(word.text);

@@ -7,7 +7,7 @@ const ELSEWHERE = lost("other files are not read; put their lines in its place a
 const ADDRESSES = needless("set dhcp.address and dhcp.interfaces in node.yaml");
 const TFTP = lost("nodes serve no files; keep dnsmasq for TFTP, without its dhcp- lines");
 const TAGS = lost(
-  "clients can be told apart by vendor class, user class and architecture only; reserve addresses for the others",
+  "classes match vendor class, user class and architecture only; reserve addresses for other clients",
 );
 const SCRIPT = lost("nodes run no commands; a program that reads /events can");
 const NAMES = needless("host names come from reservations only, and nodes answer no DNS");
@@ -15,7 +15,7 @@ const IPV6 = needless("DHCPv6 and router advertisements are not served; keep dns
 const DNS = needless("it is about DNS; keep dnsmasq for it, without its dhcp- lines");
 
 /** By name. */
-export const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
+const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
   "conf-file": ELSEWHERE,
   "conf-dir": ELSEWHERE,
   "conf-script": ELSEWHERE,
@@ -37,7 +37,7 @@ export const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
   "dhcp-lease-max": needless("a pool has as many leases as addresses"),
   "dhcp-no-override": needless("boot file and server name stand in fields, and in options when a client asks for them"),
   "dhcp-sequential-ip": needless("nodes give addresses never used first, then the one that ended longest ago"),
-  "no-ping": needless("nodes ping no address before they offer it"),
+  "no-ping": needless("nodes do not ping an address before the offer"),
   "log-dhcp": needless("set log.level to debug in node.yaml"),
   "quiet-dhcp": needless("set log.level in node.yaml"),
   "log-facility": needless("set log in node.yaml"),

@@ -1,6 +1,5 @@
 /**
- * `dnsmasq.conf` as a draft of our `service` section. Tags decide where a value goes: those that a range sets stand for its
- * subnet or pool, those of a host for its reservation, those of a match for a class.
+ * `dnsmasq.conf` as a draft of our `service` section. Tags decide where a value goes (`tags.ts`).
  */
 
 import {
@@ -43,7 +42,7 @@ export function convertDnsmasq(settings: readonly Setting[], file: string, findi
   return new DnsmasqConverter(file, findings).run(settings);
 }
 
-/** Settings in the order in which they have to be read: networks and tags before what hangs on them. */
+/** Settings in the order in which they are read: networks and tags before the values that refer to them. */
 const READERS = ["dhcp-range", "dhcp-host", "dhcp-match", "dhcp-vendorclass", "dhcp-userclass"] as const;
 
 class DnsmasqConverter {
@@ -54,7 +53,7 @@ class DnsmasqConverter {
   /** Sub-options for clients of a vendor class, and for an encapsulating option. */
   readonly #vendors = new Map<string, { place: Place; options: Map<number, Uint8Array> }>();
   readonly #encapsulated = new Map<number, { place: Place; options: Map<number, Uint8Array> }>();
-  /** Options that are set to nothing, so that dnsmasq does not send its own address. */
+  /** Options with an empty value, so that dnsmasq does not send its own address. */
   readonly #suppressed = new Set<number>();
   #answersDns = true;
 
@@ -168,7 +167,7 @@ class DnsmasqConverter {
     for (const tag of tags) this.#tags.ofRange(tag, pool);
   }
 
-  /** A client's wish for a shorter time counts from two minutes on, one for a longer time does not. */
+  /** dnsmasq grants a requested time between two minutes and the configured one. */
   #leaseTime(settings: DraftSettings, lease: { value: number; place: Place }): void {
     settings.leaseTime = lease;
     settings.minLeaseTime = { value: LEASE_SECONDS_MIN, place: { ...lease.place, line: 0 }, remark: "dnsmasq's" };
@@ -395,7 +394,7 @@ class DnsmasqConverter {
       );
     }
     for (const settings of this.#tags.levels(tags, setting) ?? []) {
-      // Of several lines the last one counts, as a whole.
+      // Of several lines the last one replaces the others.
       delete settings.serverName;
       delete settings.nextServer;
       if (file !== "") settings.bootFile = { value: hostnameOf(file), place };
@@ -415,12 +414,12 @@ class DnsmasqConverter {
       return this.#lost(setting, "set the option domain-name of the subnet");
     }
     const settings = subnet ?? this.#draft;
-    // An option says it more strongly than this.
+    // An option takes precedence.
     if (settings.options.has(15)) return;
     setOption(settings, 15, latin1Bytes(name), { place, statement: setting.text, findings: this.#findings });
   }
 
-  /** dnsmasq names itself as router and name server unless it is told otherwise. */
+  /** By default, dnsmasq sends its own address as router and name server. */
   #tellOwnAddresses(subnet: DraftSubnet): void {
     const has = (code: number) =>
       this.#suppressed.has(code) || this.#draft.options.has(code) || subnet.options.has(code) ||

@@ -30,7 +30,7 @@ Deno.test("dnsmasq: what could not be carried over is listed with its line", () 
       /^17 lost: its client is known by its name only/,
       /^18 lost: clients can't be refused/,
       /^20 lost: "02:00:00:\*:00:04"/,
-      /^42 lost: nothing that could be converted sets the tag "eth0"/,
+      /^42 lost: no converted setting sets the tag "eth0"/,
       /^43 lost: other files are not read/,
     ]
   ) ok(findings.some((finding) => wanted.test(finding)), `${wanted} in\n${findings.join("\n")}`);

@@ -6,11 +6,11 @@ export interface Setting {
   readonly name: string;
   /** The parts between the commas, quotes removed; empty without a value. */
   readonly values: readonly string[];
-  /** As it stands in the file. */
+  /** The line as in the file. */
   readonly text: string;
 }
 
-/** Reads a file. Never throws; what is no setting has a name that nobody knows. */
+/** Reads a file. Never throws; a line that is no setting gets an unknown name. */
 export function parseLines(text: string): Setting[] {
   const settings: Setting[] = [];
   for (const [index, raw] of text.split("\n").entries()) {

@@ -7,7 +7,7 @@ import { matchesOf } from "../matches.ts";
 import type { Setting } from "./lines.ts";
 import { encodeGuess, encodeOption, optionCode } from "./options.ts";
 
-/** The tag and what it takes to get it, or why nothing here is the same. */
+/** The tag and its condition, or why no class here can express it. */
 export function matchesOfSetting(
   setting: Setting,
   place: Place,
@@ -44,8 +44,8 @@ function read(
   const code = optionCode(what);
   if (code === undefined) return "its option is unknown";
   if (rest.length === 0) {
-    // iPXE's own option space: whoever sends it is iPXE.
-    if (code !== 175) return `classes here can't ask whether option ${code} is there`;
+    // iPXE's own option space: only iPXE sends it.
+    if (code !== 175) return `classes here can't test whether option ${code} is present`;
     findings.changed(
       place,
       setting.text,

@@ -1,4 +1,4 @@
-/** dnsmasq's options: names, and what a list of values comes to when nobody says of what type they are. */
+/** dnsmasq's options: names, and the encoding of values without a declared type. */
 
 import { fromHex } from "../../../bytes/hex.ts";
 import { optionByKey } from "../../../dhcp/options/mod.ts";

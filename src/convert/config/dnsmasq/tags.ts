@@ -1,6 +1,6 @@
 /**
- * dnsmasq's tags: those that a range sets stand for its subnet or pool, those of a host for its reservation, those of a match
- * for a class. A value with tags goes to the level that its tags stand for.
+ * dnsmasq's tags: a tag of a range means its subnet or pool, a tag of a host its reservation, a tag of a match a class.
+ * A value with tags goes to the level that its tags mean.
  */
 
 import type { Place } from "../../leases/lease.ts";
@@ -23,7 +23,7 @@ export class Tags {
   readonly #draft: Draft;
   readonly #file: string;
   readonly #findings: Findings;
-  /** What a tag of a range stands for. */
+  /** The level that a tag of a range means. */
   readonly #ranges = new Map<string, (DraftPool | DraftSubnet)[]>();
   readonly #hosts = new Map<string, DraftReservation[]>();
   readonly #matches = new Map<string, { place: Place; matches: DraftMatch[] }>();
@@ -55,7 +55,7 @@ export class Tags {
     entry.matches.push(...matches);
   }
 
-  /** The levels that a list of tags stands for; undefined when nothing here does, with the reason reported. */
+  /** The levels that a list of tags means; undefined when there is none, with the reason reported. */
   levels(tags: readonly string[], setting: Setting): readonly DraftSettings[] | undefined {
     const refuse = (advice: string) => {
       this.#findings.lost(this.#place(setting), setting.text, advice);
@@ -75,7 +75,7 @@ export class Tags {
     const unknown = wanted.find((one) => !this.#ranges.has(one) && !this.#hosts.has(one) && !this.#matches.has(one));
     if (unknown !== undefined) {
       return refuse(
-        `nothing that could be converted sets the tag "${unknown}"; set it for the subnet, pool, class or reservation that is meant`,
+        `no converted setting sets the tag "${unknown}"; set it for the intended subnet, pool, class or reservation`,
       );
     }
     if (wanted.every((one) => this.#matches.has(one))) return this.#classOf(wanted, setting);
@@ -122,7 +122,7 @@ export class Tags {
     return classes;
   }
 
-  /** What the last class says wins: those come last that others exclude, and before them those with more tags. */
+  /** The last class wins: those that others exclude come last, before them those with more tags. */
   orderClasses(): void {
     const rank = new Map<DraftClass, number>();
     for (const [key, classes] of this.#classes) {

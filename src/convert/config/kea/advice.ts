@@ -5,14 +5,14 @@ import { own } from "../../own.ts";
 
 const CONTROL = needless("the node has its own: the commands of dhcpcluster-node, and http in node.yaml");
 const DDNS = lost("nodes do not update DNS; let clients do it, or a program that reads /events");
-const HOSTS = lost("reservations stand in the service section, here by hardware address and client identifier only");
+const HOSTS = lost("write reservations into the service section, by hardware address or client identifier");
 const CLIENT_CLASS = lost(
   "here a class gives options and boot files to its clients, but does not choose subnet or pool",
 );
 const QUEUES = needless("the node bounds its own queues");
 
 /** For the outermost keys of `Dhcp4`. */
-export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
+const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
   "interfaces-config": needless("set dhcp.address and dhcp.interfaces in node.yaml"),
   "lease-database": needless("nodes keep leases in node.stateDir; dhcpcluster-node import takes over Kea's lease file"),
   "hosts-database": HOSTS,
@@ -22,8 +22,8 @@ export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
   "host-reservation-identifiers": needless("reservations are found by client identifier, then by hardware address"),
   "control-socket": CONTROL,
   "control-sockets": CONTROL,
-  "hooks-libraries": lost("hooks have no counterpart; the cluster is itself what ha and lease_cmds are for"),
-  "expired-leases-processing": needless("nodes keep ended leases until somebody else needs the address"),
+  "hooks-libraries": lost("hooks have no counterpart; the cluster replaces ha, and dhcpcluster-node lease_cmds"),
+  "expired-leases-processing": needless("nodes keep ended leases until another client needs the address"),
   loggers: needless("set log in node.yaml"),
   "dhcp-ddns": DDNS,
   "ddns-send-updates": DDNS,
@@ -46,7 +46,7 @@ export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
   "statistic-default-sample-count": needless("see /metrics"),
   "statistic-default-sample-age": needless("see /metrics"),
   "dhcp4o6-port": lost("DHCPv4 over DHCPv6 is not served"),
-  compatibility: lost("the node follows the RFCs where Kea can be told not to"),
+  compatibility: lost("nodes always follow the RFCs"),
   "parked-packet-limit": QUEUES,
   "store-extended-info": needless("nodes keep circuit id and remote id with every lease"),
   allocator: needless("nodes give addresses never used first, then the one that ended longest ago"),
@@ -54,7 +54,7 @@ export const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
 };
 
 /** For keys that several levels have. */
-export const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
+const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
   "reservation-mode": needless("reservations of a subnet count, inside and outside its pools"),
   "reservations-global": needless("reservations stand in their subnets here"),
   "reservations-in-subnet": needless("reservations of a subnet count"),
@@ -77,12 +77,12 @@ export const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
   "store-extended-info": needless("nodes keep circuit id and remote id with every lease"),
 };
 
-/** Settings that say what is so here anyway. */
+/** Settings whose meaning is the behaviour here. */
 const AS_HERE = new Set(["match-client-id true", "echo-client-id true", "ddns-send-updates false"]);
 
 /** The advice for a key, whatever the level; `flag` is its value when it is true or false. */
 export function adviceFor(key: string, flag?: boolean): Advice {
-  if (AS_HERE.has(`${key} ${flag}`)) return needless("it is so here anyway");
+  if (AS_HERE.has(`${key} ${flag}`)) return needless("this is the behaviour here");
   if (key.startsWith("ddns-") || key.startsWith("hostname-char-")) return DDNS;
   return own(COMMON_ADVICE, key) ?? own(GLOBAL_ADVICE, key) ?? lost("has no counterpart here");
 }

@@ -102,7 +102,7 @@ class KeaConverter {
       : { value: DEFAULTS.declineProbation, place: { ...place, line: 0 }, remark: "Kea's default" };
     for (const node of this.#nodes.list(service, "shared-networks")) this.#sharedNetwork(node);
     for (const node of this.#nodes.list(service, "subnet4")) this.#subnet(node, emptySettings());
-    // The first class that says something wins with Kea, the last one here.
+    // With Kea the first class that sets a value wins, here the last one.
     const classes = this.#nodes.list(service, "client-classes").flatMap((node) => this.#class(node));
     draft.classes.push(...classes.reverse());
     // Of fields like boot-file-name, Kea takes the class's; of options, the subnet's.
@@ -122,7 +122,7 @@ class KeaConverter {
     const min = this.#nodes.lifetime(map, "min-valid-lifetime");
     const max = this.#nodes.lifetime(map, "max-valid-lifetime");
     if (min !== undefined || max !== undefined) {
-      // Kea takes a missing one for the one that is given.
+      // Kea uses the given one for the missing one.
       const lease = valid ?? min ?? max;
       if (lease !== undefined) {
         Object.assign(settings, { leaseTime: lease, minLeaseTime: min ?? lease, maxLeaseTime: max ?? lease });
@@ -142,7 +142,7 @@ class KeaConverter {
   }
 
   #lifetimes(settings: DraftSettings, valid: NonNullable<DraftSettings["leaseTime"]>): void {
-    // A client's wish counts only within bounds that Kea is given.
+    // Kea grants a requested time only within configured bounds.
     Object.assign(settings, { leaseTime: valid, minLeaseTime: valid, maxLeaseTime: valid });
   }
 
@@ -178,7 +178,7 @@ class KeaConverter {
     this.#others(network, [...SCOPE_KEYS, "name", "subnet4", "authoritative", "relay"]);
   }
 
-  /** Whether an address is refused is one decision for all here. */
+  /** `authoritative` holds for the whole service here. */
   #tellAuthoritative(map: JsonMap): void {
     const node = map.entries.get("authoritative");
     if (node?.kind !== "boolean" || node.value === this.#draft.authoritative?.value) return;
@@ -189,7 +189,8 @@ class KeaConverter {
     const name = this.#nodes.text(network, "name")?.value ?? "";
     const advice =
       `its ${count} subnets stand side by side here: a client gets an address from the subnet that its relay's ` +
-      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix of them, or enlarge the pools";
+      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix of them, " +
+      "or enlarge the pools";
     this.#findings.changed(this.#nodes.place(network), `shared network "${name}"`, advice);
   }
 

@@ -160,7 +160,7 @@ Deno.test("Kea: tests of classes that have no counterpart are said so", () => {
   match(reason("member('KNOWN')"), /other classes/);
   match(reason("option[61].hex == 0x01"), /not at option 61/);
   match(reason("substring(option[60].hex,3,4) == 'x'"), /substring from the start/);
-  match(reason("option[60].exists"), /whether option 60 is there/);
+  match(reason("option[60].exists"), /whether option 60 is present/);
   match(reason("relay4[1].hex == 'a' == 'b' $"), /can't be read/);
 });
 

@@ -38,14 +38,14 @@ const TYPES: Readonly<Record<string, ValueKind>> = {
   fqdn: "names",
 };
 
-/** The type that `type`, `record-types` and `array` name; undefined when there is none of ours for it. */
+/** The type that `type`, `record-types` and `array` name; undefined when no type here corresponds. */
 export function keaType(type: string, recordTypes: string, array: boolean): ValueType | undefined {
   const names = type === "record" ? recordTypes.split(",").map((name) => name.trim()) : [type];
   const kinds = names.map((name) => own(TYPES, name));
   return kinds.every((kind) => kind !== undefined) ? { kinds: kinds as ValueKind[], array } : undefined;
 }
 
-/** What Kea knows and the registry does not, or knows as octets only. */
+/** Options that Kea defines and the registry does not, or as octets only. */
 const MORE: readonly Definition[] = [
   { name: "netinfo-server-address", code: 112, type: { kinds: ["address"], array: true } },
   { name: "netinfo-server-tag", code: 113, type: { kinds: ["text"], array: false } },

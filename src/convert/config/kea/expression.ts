@@ -1,12 +1,12 @@
-/** Kea's class expressions (`test`), as far as they are conditions that our classes can express. */
+/** Kea's class expressions (`test`), as far as our classes can express them. */
 
 import { fromHex } from "../../../bytes/hex.ts";
 import { optionByName } from "../../../dhcp/options/mod.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
 import { type Condition, parseCondition } from "../matches.ts";
 
-/** The condition, or why the expression is none of ours. */
-export type TestResult = { readonly ok: true; readonly condition: Condition } | {
+/** The condition, or why no class here can express it. */
+type TestResult = { readonly ok: true; readonly condition: Condition } | {
   readonly ok: false;
   readonly reason: string;
 };

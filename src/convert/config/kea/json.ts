@@ -1,7 +1,7 @@
 /**
- * JSON as Kea reads it. `jsonc-parser` reads values, `//` and `/* … *\/` comments and trailing commas. Kea's `#` comments
- * and `<?include "file"?>` are blanked before, as the library has neither. Error texts are ours: the library's are codes
- * such as InvalidSymbol. Every value remembers its line.
+ * JSON as Kea reads it. `jsonc-parser` reads values, `//` and `/* … *\/` comments and trailing commas. Kea's `#`
+ * comments and `<?include "file"?>` are blanked before, as the library has neither. Error texts are ours: the library's
+ * are codes such as InvalidSymbol. Every value remembers its line.
  */
 
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
@@ -24,7 +24,7 @@ interface JsonInclude {
   readonly line: number;
 }
 
-export type JsonResult =
+type JsonResult =
   | { readonly ok: true; readonly root: JsonNode; readonly includes: readonly JsonInclude[] }
   | { readonly ok: false; readonly line: number; readonly message: string };
 

@@ -1,4 +1,4 @@
-/** Looking into the values of Kea's configuration without stumbling over what is none of them. */
+/** Typed access to the values of Kea's configuration; reports values of the wrong type. */
 
 import type { Place } from "../../leases/lease.ts";
 import type { Findings } from "../findings.ts";
@@ -58,7 +58,7 @@ export class Nodes {
     return { value: node.value, place: this.place(node) };
   }
 
-  /** Seconds; 0 is as good as none. */
+  /** Seconds; 0 counts as absent. */
   lifetime(map: JsonMap, key: string): Placed<number> | undefined {
     const found = this.number(map, key);
     return found === undefined || found.value === 0 ? undefined : found;

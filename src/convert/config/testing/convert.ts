@@ -7,7 +7,7 @@ import { convertConfig } from "../mod.ts";
 // deno-lint-ignore no-explicit-any -- the tests look into whatever came out
 export type Plain = any;
 
-export interface Converted {
+interface Converted {
   /** The `service` section as YAML reads it. */
   readonly service: Plain;
   readonly yaml: string;

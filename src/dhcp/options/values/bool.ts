@@ -16,7 +16,7 @@ export const bool: Codec<boolean> = {
   format: String,
 };
 
-/** No value at all (RFC 4039 §3): `true` is the only thing it can say. */
+/** No value at all (RFC 4039 §3): its presence means `true`. */
 export const flag: Codec<true> = {
   shape: "empty",
   wanted: "true (leave the option out to say no)",

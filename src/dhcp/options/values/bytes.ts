@@ -1,10 +1,10 @@
-/** Values kept as they are: opaque to this server, or a format of somebody else's. */
+/** Values kept as bytes: opaque to this server, or in a vendor's format. */
 
 import { fromHex, toHex } from "../../../bytes/hex.ts";
 import { type Codec, malformed, present } from "../codec.ts";
 
 /** How long the option's definition lets it be. */
-export interface BytesBounds {
+interface BytesBounds {
   readonly min?: number;
   readonly max?: number;
 }

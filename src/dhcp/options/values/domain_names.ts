@@ -18,7 +18,7 @@ const DOT = 46;
 const BACKSLASH = 92;
 
 /** What options allow. */
-export interface DomainNamesRules {
+interface DomainNamesRules {
   /** Whether the encoder compresses. */
   readonly compress: boolean;
   /** How many names the option may carry. */
@@ -122,7 +122,7 @@ export function writeNames(names: readonly string[], compress: boolean): Uint8Ar
 
 const HOST_LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 
-/** Reads a configured name; stricter than the wire, since a slip of the pen is likelier than an odd label. */
+/** Reads a configured name; stricter than the wire, since a typing error is likelier than an unusual label. */
 export function parseName(input: unknown): string | undefined {
   if (typeof input !== "string") return undefined;
   const name = input.endsWith(".") ? input.slice(0, -1) : input;

@@ -6,7 +6,7 @@ import { labelsOf, readName } from "./domain_names.ts";
 import { decodeText, encodeText, quote } from "./text.ts";
 
 /** RFC 4702 §2.1. */
-export const FQDN_FLAG = {
+const FQDN_FLAG = {
   /** S: the server should do the A record update. */
   serverUpdates: 1,
   /** O: the server overrode the client's S. */

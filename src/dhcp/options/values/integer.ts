@@ -4,7 +4,7 @@ import { assert } from "../../../assert.ts";
 import { type Codec, malformed, present } from "../codec.ts";
 
 /** Bounds that an option's own definition sets. */
-export interface IntegerBounds {
+interface IntegerBounds {
   readonly min?: number;
   readonly max?: number;
 }

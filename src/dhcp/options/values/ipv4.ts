@@ -4,7 +4,7 @@ import { assert } from "../../../assert.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../../net/ipv4.ts";
 import { type Codec, isMapping, malformed, parseItems, present } from "../codec.ts";
 
-/** Reads four octets that the caller knows to be there. */
+/** Reads four octets; the caller has checked the length. */
 export function ipv4At(bytes: Uint8Array, offset: number): Ipv4 {
   return (((bytes[offset] as number) << 24) | ((bytes[offset + 1] as number) << 16) |
     ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number)) >>> 0;
@@ -67,7 +67,7 @@ export const ipv4List: Codec<Ipv4[]> = listOf(1);
 /** RFC 2132 §8.13 and RFC 4388 §6.1 allow none at all. */
 export const ipv4ListOrNone: Codec<Ipv4[]> = listOf(0);
 
-/** Pairs of addresses; `second` says what the second one is: the table decides which words people use for it. */
+/** Pairs of addresses; `second` says what the second one is: as configuration names it. */
 export function ipv4PairList(first: string, second: string): Codec<[Ipv4, Ipv4][]> {
   return {
     shape: `pairs of IPv4 addresses (${first}, ${second})`,

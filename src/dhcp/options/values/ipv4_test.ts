@@ -18,7 +18,7 @@ Deno.test("ipv4List: a multiple of four octets, at least one address", () => {
   throws(() => ipv4List.encode([]));
 });
 
-Deno.test("ipv4List: configuration takes a list, one address, or dhcpd's commas; and names the item that is wrong", () => {
+Deno.test("ipv4List: configuration takes a list, one address, or dhcpd's commas; names the wrong item", () => {
   configures(ipv4List, ["10.77.0.1", "192.0.2.1"], "0a4d0001 c0000201");
   configures(ipv4List, "10.77.0.1", "0a4d0001");
   configures(ipv4List, "10.77.0.1, 192.0.2.1", "0a4d0001 c0000201");

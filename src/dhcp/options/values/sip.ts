@@ -14,7 +14,7 @@ export type SipServers =
   | { readonly kind: "names"; readonly names: string[] }
   | { readonly kind: "addresses"; readonly addresses: Ipv4[] };
 
-// RFC 3361 §3.1 makes receivers understand compression; not everybody counts pointers from the same octet, so none go out.
+// RFC 3361 §3.1 makes receivers understand compression, but clients count pointers from different octets: send none.
 const names = domainNames({ compress: false });
 
 function prefixed(encoding: number, rest: Uint8Array): Uint8Array {
@@ -54,7 +54,7 @@ export const sip: Codec<SipServers> = {
   parse(input) {
     const addresses = ipv4List.parse(input);
     if (addresses.ok) return { ok: true, value: { kind: "addresses", addresses: addresses.value } };
-    // All-numeric names are slips in an address.
+    // A name of digits only is a mistyped address.
     const slip = itemsOf(input).find((item) => typeof item === "string" && /^[\d.]+$/.test(item));
     if (slip !== undefined) return { ok: false, found: input };
     const list = names.parse(input);

@@ -6,7 +6,7 @@ import { ipv4List } from "./ipv4.ts";
 import { text } from "./text.ts";
 
 /** A list that the client must use as it is when `mandatory`, and may add to otherwise. */
-export interface Slp<T> {
+interface Slp<T> {
   readonly mandatory: boolean;
   readonly value: T;
 }
