@@ -74,7 +74,7 @@ function judge(status) {
   const leads = alone
     ? "it serves alone"
     : leader === null
-    ? "nobody leads"
+    ? "no leader"
     : `node ${leader} leads (term ${status.term})`;
   const headline = alone
     ? status.ready ? "This node serves" : "This node does not serve"

@@ -1,4 +1,4 @@
-/** What converting a configuration came to, for people: YAML to keep, and what to know about it. */
+/** Conversion of a configuration: YAML on standard output, findings on standard error. */
 
 import { type ConfigFormat, type Conversion, convertConfig } from "../../src/convert/config/mod.ts";
 import type { FindingKind } from "../../src/convert/config/findings.ts";

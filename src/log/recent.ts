@@ -1,4 +1,4 @@
-/** The last lines of the log at `info` and above, for whoever looks at the program later or follows it over HTTP. */
+/** The last lines of the log at `info` and above, for `/events`. */
 
 import type { LogRecord } from "@logtape/logtape";
 import { jsonFormatter } from "./format.ts";
@@ -35,7 +35,7 @@ export class RecentLog {
     return this.#lines;
   }
 
-  /** Hears of every further line until the returned function is called. */
+  /** Receives every further line until the returned function is called. */
   follow(follow: (line: RecentLine) => void): () => void {
     this.#followers.add(follow);
     return () => void this.#followers.delete(follow);
