@@ -13,7 +13,7 @@ const FILE_BYTES_MAX = 4_096;
 const OTHERS = 0o077;
 
 /** What the file is, and how one is made. */
-export interface PrivateFile {
+interface PrivateFile {
   /** Such as "key file". */
   readonly what: string;
   /** What to do where there is none, as the end of a sentence. */

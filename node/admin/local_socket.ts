@@ -51,7 +51,7 @@ export interface AdminResponse {
 }
 
 /** Request to a node. */
-export interface AdminRequest {
+interface AdminRequest {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   /** Sent as JSON; a string as YAML. */

@@ -31,7 +31,7 @@ export type OperationResult<Done extends object = object> =
   };
 
 /** A reservation as written in the configuration file. */
-export interface ReservationInput {
+interface ReservationInput {
   readonly address: string;
   readonly hardware?: string | undefined;
   readonly clientId?: string | undefined;
@@ -40,7 +40,7 @@ export interface ReservationInput {
 }
 
 /** Result of one imported lease. */
-export interface ImportResult {
+interface ImportResult {
   readonly address: string;
   readonly outcome: "imported" | "known" | "expired" | "refused";
   readonly problem?: string;

@@ -6,7 +6,7 @@ import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
 import { readTokenFile } from "../admin/token.ts";
 import { type AdminClient, type AdminResponse, httpAdminClient, localAdminClient } from "../admin/local_socket.ts";
 
-export const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
+const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
 
 /** Options that select the node. */
 export const ADMIN_OPTIONS: readonly CommandOption[] = [

@@ -31,7 +31,7 @@ const status: CommandSpec = {
 };
 
 /** The state for people. */
-export function describeStatus(status: Status): string {
+function describeStatus(status: Status): string {
   const { cluster, subnets } = status;
   const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
   const lead = status.role === "standalone"
@@ -120,7 +120,7 @@ const leases: CommandSpec = {
 };
 
 /** Leases for people. */
-export function describeLeases(leases: readonly Lease[]): string {
+function describeLeases(leases: readonly Lease[]): string {
   if (leases.length === 0) return "No lease matches.";
   const rows = leases.map(({ address, state, client, hostname, remainingSeconds, expires, node }) => [
     address,
@@ -148,7 +148,7 @@ const ranges: CommandSpec = {
 };
 
 /** Pools and shares for people. */
-export function describeShares({ pools }: Ranges): string {
+function describeShares({ pools }: Ranges): string {
   const blocks = pools.map(({ range, subnet, use, nodes }) =>
     [
       `${range} in ${subnet}: ${use.bound} leased, ${use.free} free, ${use.offered} offered, ` +

@@ -30,7 +30,7 @@ export class ConnectionError extends Error {
 }
 
 /** Runs a task on a connection; after `ms` closes the connection and rejects as `stalled`. */
-export async function withDeadline<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
+async function withDeadline<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
   let stalled = false;
   const timer = setTimeout(() => {
     stalled = true;
@@ -56,7 +56,7 @@ export function closeQuietly(conn: { close(): void }): void {
 }
 
 /** How frames are sealed and opened. */
-export interface FramesOptions {
+interface FramesOptions {
   readonly sealer: Sealer;
   /** Whether this side opened the connection. */
   readonly client: boolean;

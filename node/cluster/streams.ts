@@ -33,7 +33,7 @@ export interface StreamLimits {
   readonly queueBytesMax: number;
 }
 
-export const STREAM_LIMITS: StreamLimits = {
+const STREAM_LIMITS: StreamLimits = {
   connectMs: 3_000,
   stallMs: 10_000,
   idleMs: 30_000,
@@ -43,7 +43,7 @@ export const STREAM_LIMITS: StreamLimits = {
 };
 
 /** Callbacks into the transport. */
-export interface StreamPorts {
+interface StreamPorts {
   addressOf(node: NodeId): Ipv4 | undefined;
   /** A received message, encoded. */
   message(bytes: Uint8Array, from: Ipv4, peer: NodeId): void;

@@ -20,7 +20,7 @@ import { type TransportProblem, TransportProblems } from "./transport_problems.t
 import { type StreamLimits, Streams } from "./streams.ts";
 
 /** A member and its address. */
-export interface Peer {
+interface Peer {
   readonly id: NodeId;
   readonly address: Ipv4;
 }
@@ -50,7 +50,7 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const LOOPBACK_PREFIX = 127;
 
 /** What was sent and received. */
-export interface TransportCounters {
+interface TransportCounters {
   datagramsSent: number;
   /** Datagrams that the system did not accept. */
   datagramsUnsent: number;

@@ -20,7 +20,7 @@ const TRANSPORT_ERRORS = [
 
 export type RefusalKind = SealError | WireError["kind"] | (typeof TRANSPORT_ERRORS)[number];
 
-export const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, ...TRANSPORT_ERRORS];
+const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, ...TRANSPORT_ERRORS];
 
 /** Something wrong that was seen lately. */
 export interface TransportProblem {

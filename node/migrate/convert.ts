@@ -4,7 +4,7 @@ import { type ConfigFormat, type Conversion, convertConfig } from "../../src/con
 import type { FindingKind } from "../../src/convert/config/findings.ts";
 import { readOctetText } from "./files.ts";
 
-export interface ConversionOutput {
+interface ConversionOutput {
   readonly code: 0 | 1;
   /** The section in YAML; empty when there is none. */
   readonly stdout: string;

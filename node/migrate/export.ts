@@ -16,7 +16,7 @@ import { allLeases } from "./import.ts";
 export const EXPORT_FORMATS = ["csv", "kea"] as const;
 export type ExportFormat = typeof EXPORT_FORMATS[number];
 
-export interface ExportOptions {
+interface ExportOptions {
   readonly format: ExportFormat;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -27,7 +27,7 @@ export interface ExportOptions {
 }
 
 /** What was written. */
-export interface ExportReport {
+interface ExportReport {
   readonly leases: number;
   /** Why leases were left out, and how often. */
   readonly omitted: ReadonlyMap<string, number>;

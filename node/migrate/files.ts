@@ -8,7 +8,7 @@ import { readLeases, recogniseLeases } from "../../src/convert/leases/recognise.
 /** About a million leases of dhcpd; what a text of JavaScript can hold is not much more. */
 const FILE_BYTES_MAX = 500 * 1024 * 1024;
 
-export type OctetText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
+type OctetText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
 
 /** Reads a file, or the standard input. Returns errors of the file, never throws them. */
 export async function readOctetText(path: string, bytesMax = FILE_BYTES_MAX): Promise<OctetText> {

@@ -20,7 +20,7 @@ import type { LeaseFile } from "./files.ts";
 const BATCH = 500;
 
 /** Result of one lease. */
-export interface ImportOutcome {
+interface ImportOutcome {
   readonly address: string;
   readonly client: string;
   readonly hostname: string;
@@ -32,7 +32,7 @@ export interface ImportOutcome {
 }
 
 /** Result of an import or a dry run. */
-export interface ImportReport {
+interface ImportReport {
   readonly checkOnly: boolean;
   readonly files: readonly {
     readonly path: string;
@@ -57,7 +57,7 @@ export interface ImportReport {
   };
 }
 
-export interface ImportOptions {
+interface ImportOptions {
   readonly checkOnly?: boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -65,7 +65,7 @@ export interface ImportOptions {
 }
 
 /** Leases that run, of all files; of two for one address, the one that ends later. */
-export function runningLeases(files: readonly LeaseFile[], nowMs: number): {
+function runningLeases(files: readonly LeaseFile[], nowMs: number): {
   readonly leases: readonly ForeignLease[];
   readonly ended: number;
   readonly declined: number;

@@ -23,7 +23,7 @@ export interface ImportedLease {
 }
 
 /** What to propose, or why nothing. */
-export type Judged =
+type Judged =
   | { readonly outcome: "refused"; readonly problem: string }
   | { readonly outcome: "expired" }
   | {

@@ -17,7 +17,7 @@ export const EXIT = {
 } as const;
 
 /** The parsed command line. */
-export type Invocation =
+type Invocation =
   /** Run with this file; `flags`: the given ones of the program's own. */
   | { readonly action: "run"; readonly config: string; readonly flags?: readonly string[] }
   /** Validate this file and exit. */

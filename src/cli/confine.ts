@@ -7,10 +7,10 @@
  */
 
 /** The directories that the tasks in deno.json allow by name. */
-export const PLACES = ["/etc/dhcpcluster", "/var/lib/dhcpcluster"] as const;
+const PLACES = ["/etc/dhcpcluster", "/var/lib/dhcpcluster"] as const;
 
 /** The remaining read permission. */
-export interface Confinement {
+interface Confinement {
   /** Files outside of {@link PLACES} that it has to be able to read again; because of them it may read everything. */
   readonly outside: readonly string[];
 }

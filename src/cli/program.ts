@@ -15,7 +15,7 @@ export interface Given {
 }
 
 /** A program: how to read its configuration and how to start it. */
-export interface ProgramDefinition<Config> extends Program {
+interface ProgramDefinition<Config> extends Program {
   readonly schema: z.ZodType<Config>;
   readonly check?: Check;
   /** Reads the files that a configuration names, for --check; rejects with one line when one is unusable. */

@@ -27,7 +27,7 @@ export interface SignalHost {
 }
 
 /** The real process. */
-export const PROCESS: SignalHost = {
+const PROCESS: SignalHost = {
   listen: (signal, handler) => Deno.addSignalListener(signal, handler),
   after: (delayMs, callback) => Deno.unrefTimer(setTimeout(callback, delayMs)),
   exit: (code) => Deno.exit(code),

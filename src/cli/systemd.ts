@@ -7,7 +7,7 @@ import type { Logger } from "@logtape/logtape";
 import { sendUnixDatagram } from "../net/linux/unix_datagram.ts";
 
 /** What the service manager passed in the environment. */
-export interface NotifyEnvironment {
+interface NotifyEnvironment {
   /** NOTIFY_SOCKET. */
   readonly socket: string | undefined;
   /** WATCHDOG_USEC: the program is restarted when it sends nothing within this time. */

@@ -30,7 +30,7 @@ const FINE_BUCKETS = 120;
 const WINDOW_MS = 5_000;
 
 /** Percentiles of the last five to ten seconds. */
-export interface RecentLatency {
+interface RecentLatency {
   readonly count: number;
   /** Undefined while nothing was observed. */
   readonly p50Ms: number | undefined;

@@ -20,14 +20,14 @@ export interface Sample {
 export type Metric = HistogramMetric | ValueMetric;
 
 /** Durations, whose name ends in `_seconds`. */
-export interface HistogramMetric {
+interface HistogramMetric {
   readonly kind: "histogram";
   readonly name: string;
   readonly help: string;
   readonly read: () => Pick<LatencyHistogram, "counts" | "count" | "sumSeconds">;
 }
 
-export type ValueMetric =
+type ValueMetric =
   & { readonly kind: "counter" | "gauge"; readonly name: string; readonly help: string }
   & (
     | { readonly read: () => number | undefined; readonly label?: never; readonly labels?: never }

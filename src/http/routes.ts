@@ -13,10 +13,10 @@ import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 
 /** `read`: without authorisation. `operate`: changes something or reveals secrets, so it needs the token. */
-export type Access = "read" | "operate";
+type Access = "read" | "operate";
 
 /** The validated input of a handler. */
-export interface RouteInput<Params, Query, Body> {
+interface RouteInput<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;

@@ -3,7 +3,7 @@
 import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
 
 /** A listening server. */
-export interface HttpServer {
+interface HttpServer {
   /** The port it listens on, never 0. */
   readonly port: number;
   /** Stops listening and closes connections; requests in flight get one second. */

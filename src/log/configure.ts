@@ -15,14 +15,14 @@ export interface LogSettings {
 }
 
 /** Where lines go and how they look there; standard error by default. */
-export interface LogOutput extends TextStyle {
+interface LogOutput extends TextStyle {
   write(line: string): void;
 }
 
 const UTF8 = new TextEncoder();
 
 /** Standard error: colours on a terminal, priorities for the journal. */
-export function standardError(): LogOutput {
+function standardError(): LogOutput {
   // Determined once: a running program drops the permissions for it.
   return standard ??= {
     colours: Deno.stderr.isTerminal() && !noColour(),

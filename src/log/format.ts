@@ -43,7 +43,7 @@ const PLAIN = "\x1b[0m";
 const TEXT_CHARACTERS_MAX = 300;
 
 /** One line, with its newline. */
-export type LineFormatter = (record: LogRecord) => string;
+type LineFormatter = (record: LogRecord) => string;
 
 /**
  * Text lines: time, level, category, message, then the properties that the message does not show. Times are UTC.

@@ -6,7 +6,7 @@
 import { assert } from "../assert.ts";
 
 /** Bounds of a {@link LogLimiter}. */
-export interface LogLimits {
+interface LogLimits {
   /** Lines per key and interval. */
   readonly linesMax: number;
   readonly intervalMs: number;
@@ -20,7 +20,7 @@ export const LOG_LIMITS_DEFAULT: LogLimits = { linesMax: 5, intervalMs: 10_000, 
 export const OTHER_KEYS = "other";
 
 /** What was not logged about one key. */
-export interface LogSummary {
+interface LogSummary {
   readonly key: string;
   readonly suppressed: number;
   /** How long that took, from the start of the interval in which it began. */

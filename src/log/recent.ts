@@ -4,7 +4,7 @@ import type { LogRecord } from "@logtape/logtape";
 import { jsonFormatter } from "./format.ts";
 
 /** One line. */
-export interface RecentLine {
+interface RecentLine {
   /** ISO 8601. */
   readonly time: string;
   readonly level: string;
@@ -15,7 +15,7 @@ const LINES_MAX = 100;
 const LEVELS: ReadonlySet<string> = new Set(["info", "warning", "error", "fatal"]);
 
 /** Keeps lines, and passes each on. */
-export class RecentLog {
+class RecentLog {
   readonly #lines: RecentLine[] = [];
   readonly #followers = new Set<(line: RecentLine) => void>();
   readonly #format = jsonFormatter();
