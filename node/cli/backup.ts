@@ -54,8 +54,8 @@ const restore: CommandSpec = {
     call.print(`${target}: ${leases} leases; start the node`);
     if (config.cluster.nodes.length > 1) {
       call.warn(
-        "In a running cluster the other nodes know a later state of this node: it syncs all leases from them before it " +
-          "serves, as with an empty state directory. A backup is needed only when a majority is lost for good.",
+        "In a running cluster the other nodes know a later state of this node: it syncs all leases from them before " +
+          "it serves, as with an empty state directory. A backup is needed only when a majority is lost for good.",
       );
     }
     return EXIT.ok;

@@ -94,9 +94,9 @@ Deno.test("commands: what is wrong is said in a line that helps", async () => {
   strictEqual(typo.code, 2);
   match(typo.err, /Did you mean leases/);
   strictEqual((await command("reserve")).code, 2);
-  const nobody = await command("status", "--url", "http://127.0.0.1:1");
-  strictEqual(nobody.code, 1);
-  match(nobody.err, /^dhcpcluster-node: Cannot reach http:\/\/127\.0\.0\.1:1/);
+  const unreachable = await command("status", "--url", "http://127.0.0.1:1");
+  strictEqual(unreachable.code, 1);
+  match(unreachable.err, /^dhcpcluster-node: Cannot reach http:\/\/127\.0\.0\.1:1/);
   const nofile = await command("status", "--config", "/nonexistent/node.yaml");
   strictEqual(nofile.code, 1);
   match(nofile.err, /\/nonexistent\/node\.yaml/);
@@ -209,7 +209,7 @@ Deno.test("completion: the scripts parse, and bash completes commands, groups an
   deepStrictEqual((await complete("members", "a"))[0], "add", "… that is a group, too, and its second words");
 });
 
-Deno.test("init: on a terminal it asks, with the permissions of the program, refuses bad answers, and can be cancelled", async () => {
+Deno.test("init: on a terminal it asks with the program's permissions and refuses bad answers", async () => {
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-init-" });
   const files = `--output ${folder}/node.yaml --key ${folder}/key --state ${folder}/state`;
   const permissions = denoJson.tasks.node.command.split(/\s+/).slice(2, -1).join(" ");

@@ -99,7 +99,7 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
       return `${who} uses another cluster key: copy the same key file to every node; to replace a key, ` +
         "first add the new one as the second line everywhere";
     case "forged":
-      return `${who} sends messages that its key did not seal: look for a faulty link, or for an attacker who forges them`;
+      return `${who} sends messages that its key did not seal: look for a faulty link or an attacker who forges them`;
     case "replayed":
       return `${who} sends messages again: look for a loop in the network, or for an attacker who replays them`;
     case "stale":
@@ -113,8 +113,8 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
     case "unknownSender":
       return `${who} is not a member of this cluster: add it with dhcpcluster-node members add, or stop it`;
     case "wrongAddress":
-      return `${who} does not send from that node's address: another machine uses its id, or the node moved. Give each ` +
-        "node its own node.id; to move a member, remove it and add it with its new address";
+      return `${who} does not send from that node's address: another machine uses its id, or the node moved. Give ` +
+        "each node its own node.id; to move a member, remove it and add it with its new address";
     case "sealVersion":
     case "wireVersion":
     case "unknownType":

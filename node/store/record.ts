@@ -289,8 +289,8 @@ function assertRow({ address, slot, detail }: LeaseRow, state: number): void {
   }
   if ((ended !== undefined) !== isEnded(slot.state) || (ended !== undefined && committedVersion.clock !== 0)) {
     throw new RangeError(
-      `Cannot store the slot of address ${address} as an ended one has what its end record said and no certificate, and no ` +
-        `other has: ${JSON.stringify(slot)}`,
+      `Cannot store the slot of address ${address}: an ended slot has what its end record said, no certificate, ` +
+        `and no other slot has those: ${JSON.stringify(slot)}`,
     );
   }
 }

@@ -61,7 +61,8 @@ places AS (
 SELECT ${dotted("number")} AS address,
   CASE state ${STATE_NAMES} END AS state,
   ${isoTime("expires")} AS expires,
-  CASE substr(hex(record), 2 * client_at + 7, 2) WHEN '00' THEN 'client id' WHEN '01' THEN 'hardware' END AS client_kind,
+  CASE substr(hex(record), 2 * client_at + 7, 2)
+    WHEN '00' THEN 'client id' WHEN '01' THEN 'hardware' END AS client_kind,
   lower(hex(substr(record, client_at + 5, max(clientLength - 5, 0)))) AS client,
   CAST(substr(record, hostname_at, hostnameLength) AS TEXT) AS hostname,
   htype, lower(hex(substr(record, chaddr_at, chaddrLength))) AS chaddr,
