@@ -3,10 +3,9 @@
  * names, such as `keyFile`, are opened by whoever uses them.
  */
 
-import type { z } from "zod";
-import type { ServiceConfig } from "../src/dhcp/server/config.ts";
+import { type ServiceConfig, serviceSchema } from "../src/config/service_schema.ts";
 import type { Ipv4 } from "../src/net/ipv4.ts";
-import { defined, integer, list, mapping, readOnly } from "../src/config/field.ts";
+import { type Config, integer, list, mapping, readOnly } from "../src/config/field.ts";
 import { filePath, hostAddress, interfaceName, multicastGroup, port } from "../src/config/fields.ts";
 import type { ConfigIssue, Path, Report } from "../src/config/issue.ts";
 import { checkConfig, loadConfig } from "../src/config/load.ts";
@@ -14,54 +13,8 @@ import { parseSource } from "../src/config/source.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import type { TakenAddress } from "../src/config/ranges_check.ts";
-import { type HttpConfig, httpShape, type LogConfig, logSection } from "../src/config/sections.ts";
-import { serviceSchema } from "../src/config/service_schema.ts";
+import { httpShape, logSection } from "../src/config/sections.ts";
 import { checkService } from "../src/config/service_check.ts";
-
-/** A member of the cluster. */
-export interface ClusterNode {
-  /** 1..255: identity and bully priority. */
-  readonly id: number;
-  readonly address: Ipv4;
-}
-
-/** Everything node.yaml says, defaults filled in. */
-export interface NodeConfig {
-  readonly node: {
-    readonly id: number;
-    /** Directory of the database and the identity. */
-    readonly stateDir: string;
-  };
-  readonly dhcp: {
-    /** Where relays reach this node; the server identifier of its answers. */
-    readonly address: Ipv4;
-    readonly port: number;
-    /** Where clients are attached without a relay between. */
-    readonly interfaces: readonly { readonly name: string }[];
-  };
-  readonly cluster: {
-    /** All members, this one too; one = standalone. */
-    readonly nodes: readonly ClusterNode[];
-    readonly port: number;
-    /** Undefined: unicast to each. */
-    readonly multicast: Ipv4 | undefined;
-    /** Undefined only when standalone. */
-    readonly keyFile?: string;
-  };
-  readonly http: HttpConfig & {
-    /** Who has its content may give commands over the network; undefined: nobody. */
-    readonly tokenFile?: string;
-  };
-  readonly log: LogConfig;
-  readonly service: ServiceConfig;
-}
-
-export const DHCP_PORT_DEFAULT = 67;
-export const CLUSTER_PORT_DEFAULT = 6767;
-export const HTTP_PORT_DEFAULT = 8067;
-
-/** 239.255.67.67, of the site-local scope (RFC 2365 §6.1). */
-export const MULTICAST_DEFAULT: Ipv4 = 0xefff4343;
 
 const NODES_MAX = 255;
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
@@ -69,29 +22,50 @@ const NODE_ADDRESS = hostAddress();
 const INTERFACE_NAME = interfaceName();
 
 /** The schema of node.yaml; {@link checkNode} belongs to it. */
-export const nodeSchema: z.ZodType<NodeConfig> = mapping({
-  node: mapping({ id: NODE_ID, stateDir: filePath() }),
+export const nodeSchema = mapping({
+  node: mapping({
+    id: NODE_ID.describe("1 to 255, unique in the cluster: identity, and priority in elections"),
+    stateDir: filePath().describe("directory of the database; made when it is missing"),
+  }),
   dhcp: mapping({
-    address: hostAddress(),
-    port: port().default(DHCP_PORT_DEFAULT),
-    interfaces: list(mapping({ name: INTERFACE_NAME })).default([]),
+    address: hostAddress().describe(
+      "where relays reach this node; also the server identifier (option 54), unless a relay overrides it",
+    ),
+    port: port().describe("UDP port of the node and of the relays it answers").prefault(67),
+    interfaces: list(mapping({
+      name: INTERFACE_NAME.describe(
+        "an interface with clients of its own, without a relay; there the server identifier is the interface's address",
+      ),
+    })).describe("interfaces whose clients this node serves itself").prefault([]),
   }),
   cluster: mapping({
-    nodes: list(mapping({ id: NODE_ID, address: NODE_ADDRESS }), { min: 1, max: NODES_MAX }),
-    port: port().default(CLUSTER_PORT_DEFAULT),
-    multicast: multicastGroup().default(MULTICAST_DEFAULT),
-    keyFile: filePath().optional(),
-  }).transform(({ nodes, port, multicast, keyFile }) => ({
-    nodes,
-    port,
-    multicast: multicast === "off" ? undefined : multicast,
-    ...defined({ keyFile }),
-  })),
-  http: mapping({ ...httpShape(HTTP_PORT_DEFAULT), tokenFile: filePath().optional() }).prefault({})
-    .transform(({ tokenFile, ...http }) => ({ ...http, ...defined({ tokenFile }) })),
-  log: logSection(),
-  service: serviceSchema(),
+    nodes: list(
+      mapping({
+        id: NODE_ID.describe("the member's `node.id`"),
+        address: NODE_ADDRESS.describe("where the other members reach it"),
+      }),
+      { min: 1, max: NODES_MAX },
+    ).describe("all members, this one too; one entry: the node serves alone"),
+    port: port().describe("UDP (unicast and multicast) and TCP between the members").prefault(6767),
+    // 239.255/16 is the site-local scope (RFC 2365 §6.1). Undefined in the program: unicast to each.
+    multicast: multicastGroup().transform((group) => group === "off" ? undefined : group)
+      .describe("group for what all members hear; `off`: to each by unicast").prefault("239.255.67.67"),
+    keyFile: filePath().describe(
+      "key file, the same on every member; needed with more than one, and by a single node before members are added",
+    ).exactOptional(),
+  }),
+  http: mapping({
+    ...httpShape(8067, "health, metrics, API and dashboard"),
+    tokenFile: filePath().describe(
+      "file with a token, readable by its owner only: commands over the network need it, and are refused without the file",
+    ).exactOptional(),
+  }).prefault({}),
+  log: logSection,
+  service: serviceSchema,
 });
+
+/** Everything node.yaml says, defaults filled in. */
+export type NodeConfig = Config<typeof nodeSchema>;
 
 /** How the values of node.yaml must relate. */
 export function checkNode(root: unknown, report: Report): void {
@@ -189,7 +163,7 @@ export function serviceFileIssues(text: string): readonly ConfigIssue[] | undefi
     : result.issues.filter(({ path, message }) => path !== "service.revision" || !message.startsWith("is missing"));
 }
 
-const SERVICE_ONLY: z.ZodType<{ readonly service: ServiceConfig }> = mapping({ service: serviceSchema() });
+const SERVICE_ONLY = mapping({ service: serviceSchema });
 
 /** Addresses of the nodes themselves, which clients must not get. */
 function nodeAddresses(dhcp: Mapping, cluster: Mapping): TakenAddress[] {

@@ -10,23 +10,19 @@ import { NodeCore } from "../src/core/node_core.ts";
 import { explainNotReady } from "../src/core/readiness.ts";
 import { CompiledService } from "../src/dhcp/server/compiled_service.ts";
 import type { Readiness } from "../src/http/health.ts";
-import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
 import type { Instant } from "../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../src/lease/table/lease_table.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
-import { nodeApps } from "./admin/app.ts";
 import { NodeCounters } from "./admin/counters.ts";
-import { EventFeed } from "./admin/events.ts";
-import { listenLocally } from "./admin/local_socket.ts";
 import { OperatorLog } from "./admin/operator_log.ts";
-import { OPEN, readTokenFile, tokenGuard } from "./admin/token.ts";
+import { readClocks } from "./clocks.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { Transport } from "./cluster/transport.ts";
 import { type NodeConfig, readServiceText, reviseServiceText, serviceText } from "./config.ts";
-import { DhcpService, type RequestSource } from "./dhcp/dhcp_service.ts";
+import { DhcpService, type LeaseEvent, type RequestSource } from "./dhcp/dhcp_service.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
 import { openStore, type Store } from "./store/mod.ts";
 
@@ -37,11 +33,6 @@ const ALIVE_MS = 5_000;
 const DRAIN_MS = 3_000;
 /** Key of the fact that keeps nonces from repeating: see `nextStarts`. */
 const RUN_FACT = "run";
-
-/** Both clocks of this machine, in whole milliseconds, as everything that is stored. */
-export function readClocks(): Instant {
-  return { wallMs: Date.now(), monotonicMs: Math.floor(performance.now()) };
-}
 
 /** What a node is started from. */
 export interface NodeStart {
@@ -58,6 +49,10 @@ export class Node {
   readonly counters = new NodeCounters();
   readonly notices = new OperatorLog();
   readonly startedMs = Date.now();
+  /** Is told what happens to leases here. */
+  onLease: (event: LeaseEvent) => void = () => {};
+  /** What uses this node closes before its store does. */
+  onClose: () => Promise<void> = () => Promise.resolve();
   readonly #log = logger("node");
   readonly #limiter = new LogLimiter();
   readonly #store: Store;
@@ -70,16 +65,11 @@ export class Node {
   #commandToken = 0;
   #transport: Transport | undefined;
   #listeners: Listeners | undefined;
-  #local: { close(): Promise<void> } | undefined;
-  #feed: EventFeed | undefined;
-  #http: { readonly port: number; close(): Promise<void> } | undefined;
   #summaries: ReturnType<typeof setInterval> | undefined;
   #pumpScheduled = false;
   #wake: { readonly atMs: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #stopping = false;
   #closed = false;
-  /** What commands over the network have to show; undefined: there are none. */
-  #token: string | undefined;
   #pumpedMs = performance.now();
   #storeFailure: string | undefined;
 
@@ -116,7 +106,7 @@ export class Node {
       limiter: this.#limiter,
       now: readClocks,
       request: (event) => this.receive(event),
-      happened: (event) => this.#feed?.lease(event),
+      happened: (event) => this.onLease(event),
     });
   }
 
@@ -126,7 +116,6 @@ export class Node {
     let node: Node | undefined;
     try {
       node = new Node(start, store);
-      await node.#readToken();
       await node.#load();
       await node.#openTransport();
       await node.#listen();
@@ -179,7 +168,7 @@ export class Node {
   }
 
   async #listen(): Promise<void> {
-    const { dhcp, http, node } = this.config;
+    const { dhcp, node } = this.config;
     this.#summaries = setInterval(() => this.#logSummaries(), SUMMARY_MS);
     this.#listeners = await openListeners(dhcp, {
       datagram: (bytes, arrival, send) => {
@@ -187,35 +176,14 @@ export class Node {
       },
     });
     this.receive({ kind: "listening" });
-    this.#feed = new EventFeed(this);
-    const app = nodeApps(this, this.#feed);
-    this.#http = serveHttp(app(tokenGuard(() => this.#token)), http);
-    this.#listenLocally(app(OPEN));
     const sockets = socketImplementation();
-    const onLink = dhcp.interfaces.map(({ name }) => ` and ${name}`).join("");
-    this.#log.info(
-      "Node {id} serves DHCP on {address}:{port}{attached} ({sockets}), HTTP on {httpAddress}:{httpPort}",
-      {
-        onLink,
-        id: node.id,
-        address: formatIpv4(dhcp.address),
-        port: dhcp.port,
-        sockets: sockets.kind === "linux" ? "libc sockets" : `portable sockets: ${sockets.reason}`,
-        httpAddress: formatIpv4(http.address),
-        httpPort: this.#http.port,
-      },
-    );
-  }
-
-  /** Without its socket a node still serves; the path may be too long for one. */
-  #listenLocally(app: HttpHandler): void {
-    try {
-      this.#local = listenLocally(this.config.node.stateDir, app);
-    } catch (error) {
-      this.#log.warn("No commands to this node, as its socket can't be opened: {error}; shorten node.stateDir", {
-        error: error instanceof Error ? error.message : String(error),
-      });
-    }
+    this.#log.info("Node {id} serves DHCP on {address}:{port}{attached} ({sockets})", {
+      attached: dhcp.interfaces.map(({ name }) => ` and ${name}`).join(""),
+      id: node.id,
+      address: formatIpv4(dhcp.address),
+      port: dhcp.port,
+      sockets: sockets.kind === "linux" ? "libc sockets" : `portable sockets: ${sockets.reason}`,
+    });
   }
 
   /** Whether this node can grant leases now, and if not, why and what to do. */
@@ -243,25 +211,14 @@ export class Node {
     };
   }
 
-  /** The port HTTP is served on; undefined before it is. */
-  get httpPort(): number | undefined {
-    return this.#http?.port;
-  }
-
-  /** Takes over what may change while it runs: the `service` section, keys and token. Rejects when one of their files is bad. */
+  /** Takes over what may change while it runs: the `service` section and keys. Rejects when the key file is bad. */
   async reload(config: NodeConfig, root: unknown): Promise<void> {
-    await this.#readToken();
     this.receive({ kind: "file", configuration: { revision: config.service.revision, text: serviceText(root) } });
     if (this.#transport === undefined || this.config.cluster.keyFile === undefined) return;
     const before = this.#transport.keyIds.join(" ");
     this.#transport.setKeys(await readKeyFile(this.config.cluster.keyFile));
     const after = this.#transport.keyIds;
     if (before !== after.join(" ")) this.#log.info("Keys from now on: {keys} (the first one seals)", { keys: after });
-  }
-
-  async #readToken(): Promise<void> {
-    const { tokenFile } = this.config.http;
-    if (tokenFile !== undefined) this.#token = await readTokenFile(tokenFile);
   }
 
   /** Hands an event to the core; its effects follow at the end of this burst of input. */
@@ -320,9 +277,8 @@ export class Node {
     clearTimeout(this.#wake?.timer);
     this.#closed = true;
     this.#listeners?.close();
-    this.#feed?.close();
     this.#logSummaries(true);
-    await Promise.all([this.#http?.close(), this.#local?.close()]);
+    await this.onClose();
     this.#transport?.close();
     await this.#store.close();
     this.#log.info("stopped");

@@ -1,94 +1,31 @@
 /**
- * relay.yaml: its schema and how its values must relate. What the machine's interfaces add (addresses, hardware
- * addresses) is looked up by whoever starts the relay.
+ * relay.yaml: its schema and how its values must relate. `resolve.ts` adds what comes from the machine's interfaces
+ * (addresses, hardware addresses).
  */
 
-import type { z } from "zod";
 import { assert } from "../src/assert.ts";
-import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
 import { formatSeconds, milliseconds } from "../src/config/duration.ts";
-import { defined, type Field, flag, integer, list, mapping, oneOf, readOnly, text } from "../src/config/field.ts";
+import { type Config, flag, integer, list, mapping, oneOf, readOnly, text } from "../src/config/field.ts";
 import { hostAddress, httpUrl, interfaceName, port, textOrHexBytes } from "../src/config/fields.ts";
 import type { Path, Report } from "../src/config/issue.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
-import { type HttpConfig, httpSection, type LogConfig, logSection } from "../src/config/sections.ts";
-import { type ForwardLimits, type Option82Policy, OPTION_82_POLICIES, type Rate } from "./forward/config.ts";
+import { httpShape, logSection } from "../src/config/sections.ts";
+import { type ForwardLimits, OPTION_82_POLICIES, type Rate } from "./forward/config.ts";
 
-/** A client-facing interface. */
-export interface RelayInterface {
-  readonly name: string;
-  /** The `giaddr` it puts in; undefined: the interface's first IPv4 address. */
-  readonly address?: Ipv4;
-  /** Those of its other subnets; undefined: the interface's other IPv4 addresses. */
-  readonly secondary?: readonly Ipv4[];
-  /** Whether packets may come with giaddr or option 82 already in them (RFC 3046 §2.1.1). */
-  readonly trusted: boolean;
-  /** What to do with option 82 that is in them. */
-  readonly option82: Option82Policy;
-  /** RFC 3046 §3.1; undefined: the interface's name. */
-  readonly circuitId?: Uint8Array;
-  /** RFC 3046 §3.2; undefined: the relay's. */
-  readonly remoteId?: Uint8Array;
-  /** RFC 3993; undefined: none. */
-  readonly subscriberId?: Uint8Array;
-  /** DHCP servers on the link that are no rogues. */
-  readonly knownServers: readonly Ipv4[];
-}
-
-/** A node that requests may be forwarded to. */
-export interface RelayNode {
-  readonly id: number;
-  readonly address: Ipv4;
-  readonly port: number;
-  /** The URL that answers 200 while the node can serve. */
-  readonly health: string;
-  /** What its round-trip time is divided by when nodes are compared. */
-  readonly weight: number;
-  /** Where it stands; nodes of the relay's own site go first. */
-  readonly site?: string;
-}
-
-/** Everything relay.yaml says, defaults filled in. */
-export interface RelayConfig {
-  readonly relay: {
-    /** Where the relay stands. */
-    readonly site?: string;
-    readonly interfaces: readonly RelayInterface[];
-    /** Requests that passed more relays than this are dropped. */
-    readonly hopsMax: number;
-    /** RFC 3046 §3.2; undefined: the interface's hardware address. */
-    readonly remoteId?: Uint8Array;
-    /** RFC 6925; undefined: none. */
-    readonly relayId?: Uint8Array;
-    readonly limits: ForwardLimits;
-    /** Add the link selection sub-option (RFC 3527). */
-    readonly linkSelection: boolean;
-    /** Add the server identifier override sub-option (RFC 5107), so that renewals come back through the relay. */
-    readonly serverIdentifierOverride: boolean;
-    /** Where clients and nodes send to the relay. */
-    readonly port: number;
-    /** Where clients listen. */
-    readonly clientPort: number;
-  };
-  readonly nodes: readonly RelayNode[];
-  readonly probe: { readonly intervalMs: number; readonly timeoutMs: number; readonly ping: boolean };
-  readonly http: HttpConfig;
-  readonly log: LogConfig;
-}
-
-/** RFC 1542 §4.1.1: never above 16; the default should be 4. */
-export const HOPS_MAX_DEFAULT = 4;
+/** RFC 1542 §4.1.1: at most 16, default 4. */
+const HOPS_MAX_DEFAULT = 4;
 const HOPS_LIMIT = 16;
 
-export const HTTP_PORT_DEFAULT = 8068;
+const NODE_PORT_DEFAULT = 67;
 const NODE_HTTP_PORT_DEFAULT = 8067;
 const NODES_MAX = 255;
 
-/** RFC 3046 §2.0: all sub-options together have 255 octets; four of these and those of fixed size fit. */
+/** RFC 3046 §2.0: all sub-options together have at most 255 octets: four of these and the fixed-size ones. */
 const AGENT_ID_OCTETS_MAX = 56;
 
-/** Generous: a boot storm of a thousand clients passes, and so does all that a relay can forward. */
+/** Generous: a boot storm of a thousand clients passes, and any rate that the relay can forward. */
 export const LIMITS_DEFAULT: ForwardLimits = {
   client: { perSecond: 10, burst: 30 },
   interface: { perSecond: 50_000, burst: 50_000 },
@@ -99,14 +36,13 @@ assert(
   4 * (2 + AGENT_ID_OCTETS_MAX) + 2 * (2 + 4) + (2 + 1) <= 255,
   "RFC 3046 §2.0: the length of option 82 is one octet",
 );
-assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients passes");
+assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients must pass");
 
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
 const NODE_ADDRESS = hostAddress();
 const NODE_PORT = port();
 const INTERFACE_NAME = interfaceName();
 const GATEWAY_ADDRESS = hostAddress();
-const CIRCUIT_ID = textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX });
 const AGENT_ID = textOrHexBytes({ octetsMax: AGENT_ID_OCTETS_MAX });
 const OPTION_82 = oneOf(OPTION_82_POLICIES);
 const TRUSTED = flag();
@@ -117,75 +53,95 @@ const OPEN_MAX = 60_000;
 const SITE = text({ octetsMax: 64, noun: "the name of a site", example: "berlin" });
 const PROBE_INTERVAL = milliseconds({ min: 100, max: 60_000 });
 const PROBE_TIMEOUT = milliseconds({ min: 10, max: 60_000 });
-const PROBE_DEFAULT = { intervalMs: 1000, timeoutMs: 500, ping: true } as const;
+const PROBE_DEFAULT = { interval: "1s", timeout: "500ms" } as const;
 
 const interfaceSchema = mapping({
-  name: INTERFACE_NAME,
-  address: GATEWAY_ADDRESS.optional(),
-  secondary: list(GATEWAY_ADDRESS, { max: SECONDARY_MAX }).optional(),
-  trusted: TRUSTED.default(false),
-  option82: OPTION_82.default("forward"),
-  circuitId: CIRCUIT_ID.optional(),
-  remoteId: AGENT_ID.optional(),
-  subscriberId: AGENT_ID.optional(),
-  knownServers: list(hostAddress()).default([]),
-}).transform(({ address, secondary, circuitId, remoteId, subscriberId, ...rest }) => ({
-  ...rest,
-  ...defined({ address, secondary, circuitId, remoteId, subscriberId }),
-}));
+  name: INTERFACE_NAME.describe("name of the interface: physical, bridge, VLAN, veth, any that carries IPv4"),
+  address: GATEWAY_ADDRESS
+    .describe("`giaddr`: its first IPv4 address, or any of this machine that the nodes have a route to")
+    .meta({ fallback: "see below" }).exactOptional(),
+  secondary: list(GATEWAY_ADDRESS, { max: SECONDARY_MAX })
+    .describe("`giaddr`s of further subnets on it (its addresses there); `[]`: none")
+    .meta({ fallback: "see below" }).exactOptional(),
+  // RFC 3046 §2.1.1.
+  trusted: TRUSTED.describe("accept `giaddr` and option 82 set by relays and switches behind it").prefault(false),
+  option82: OPTION_82
+    .describe("policy for a trusted device's option 82: `forward`, `append`, `replace`, `drop`")
+    .prefault("forward"),
+  // RFC 3046 §3.1.
+  circuitId: AGENT_ID
+    .describe("text, or hexadecimal after `0x`, like all ids; at most 56 octets; default: the interface's name")
+    .meta({ fallback: "see below" }).exactOptional(),
+  // RFC 3046 §3.2.
+  remoteId: AGENT_ID.describe("overrides `relay.remoteId` for this interface")
+    .meta({ fallback: "see below" }).exactOptional(),
+  subscriberId: AGENT_ID.describe("subscriber id of the customer behind it (RFC 3993)").exactOptional(),
+  knownServers: list(hostAddress())
+    .describe("legitimate DHCP servers on the link, such as a second relay's address").prefault([]),
+});
 
 /** So many per second, and so many at once. */
-function rate(fallback: Rate): Field<Rate> {
+function rate(fallback: Rate) {
   return mapping({
-    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).default(fallback.perSecond),
-    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).default(fallback.burst),
-  }).default(fallback);
+    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).describe("average rate")
+      .prefault(fallback.perSecond),
+    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).describe("burst").prefault(fallback.burst),
+  }).prefault(fallback);
 }
 
-const limitsSchema = mapping({
-  client: rate(LIMITS_DEFAULT.client),
-  interface: rate(LIMITS_DEFAULT.interface),
-  openPerCircuit: integer({ min: 1, max: OPEN_MAX, example: LIMITS_DEFAULT.openPerCircuit })
-    .default(LIMITS_DEFAULT.openPerCircuit),
-}).default(LIMITS_DEFAULT);
-
 const nodeSchema = mapping({
-  id: NODE_ID,
-  address: NODE_ADDRESS,
-  port: NODE_PORT.default(67),
-  health: httpUrl().optional(),
-  weight: integer({ min: 1, max: WEIGHT_MAX }).default(1),
-  site: SITE.optional(),
-}).transform(({ health, site, ...node }) => ({
+  id: NODE_ID.describe("1 to 255; identifies the node in logs and metrics"),
+  address: NODE_ADDRESS.describe("requests go to it, and replies are accepted only from it"),
+  port: NODE_PORT.describe("its UDP port").prefault(NODE_PORT_DEFAULT),
+  health: httpUrl().describe("requested every `probe.interval`; 200 means ready")
+    .meta({ fallback: `http://ADDRESS:${NODE_HTTP_PORT_DEFAULT}/readyz` }).exactOptional(),
+  weight: integer({ min: 1, max: WEIGHT_MAX })
+    .describe(`1 to ${WEIGHT_MAX}: the node's round-trip time is divided by it`).prefault(1),
+  site: SITE.describe("any name; see `relay.site`").exactOptional(),
+}).transform((node) => ({
   ...node,
-  ...defined({ site }),
-  health: health ?? `http://${formatIpv4(node.address)}:${NODE_HTTP_PORT_DEFAULT}/readyz`,
+  health: node.health ?? `http://${formatIpv4(node.address)}:${NODE_HTTP_PORT_DEFAULT}/readyz`,
 }));
 
 /** The schema of relay.yaml; {@link checkRelay} belongs to it. */
-export const relaySchema: z.ZodType<RelayConfig> = mapping({
+export const relaySchema = mapping({
   relay: mapping({
-    site: SITE.optional(),
-    interfaces: list(interfaceSchema, { min: 1 }),
-    hopsMax: integer({ min: 1, max: HOPS_LIMIT, example: HOPS_MAX_DEFAULT }).default(HOPS_MAX_DEFAULT),
-    remoteId: AGENT_ID.optional(),
-    relayId: AGENT_ID.optional(),
-    limits: limitsSchema,
-    linkSelection: flag().default(true),
-    serverIdentifierOverride: flag().default(true),
-    port: port().default(67),
-    clientPort: port().default(68),
-  }).transform(({ remoteId, relayId, site, ...relay }) => ({ ...relay, ...defined({ remoteId, relayId, site }) })),
-  nodes: list(nodeSchema, { min: 1, max: NODES_MAX }),
+    site: SITE.describe("any name; nodes of the same site are preferred").exactOptional(),
+    interfaces: list(interfaceSchema, { min: 1 }).describe("client-facing interfaces"),
+    hopsMax: integer({ min: 1, max: HOPS_LIMIT, example: HOPS_MAX_DEFAULT })
+      .describe("drop requests with more hops than this; 16 or more are always dropped")
+      .prefault(HOPS_MAX_DEFAULT),
+    remoteId: AGENT_ID.describe("remote id of all interfaces; default: each interface's hardware address")
+      .meta({ fallback: "see below" }).exactOptional(),
+    relayId: AGENT_ID.describe("relay id, independent of the interfaces (RFC 6925)").exactOptional(),
+    limits: mapping({
+      client: rate(LIMITS_DEFAULT.client).describe("messages per hardware address"),
+      interface: rate(LIMITS_DEFAULT.interface).describe("messages per interface"),
+      openPerCircuit: integer({ min: 1, max: OPEN_MAX, example: LIMITS_DEFAULT.openPerCircuit })
+        .describe("unanswered transactions per interface, or per port of a trusted switch")
+        .prefault(LIMITS_DEFAULT.openPerCircuit),
+    }).prefault({}),
+    linkSelection: flag().describe("add the link selection sub-option (RFC 3527)").prefault(true),
+    serverIdentifierOverride: flag()
+      .describe("add the override (RFC 5107) and flags sub-options, so that renewals pass through the relay")
+      .prefault(true),
+    port: port().describe("UDP port of the relay; change it only for tests and demonstrations").prefault(67),
+    clientPort: port().describe("UDP port of clients; change it only for tests and demonstrations").prefault(68),
+  }),
+  nodes: list(nodeSchema, { min: 1, max: NODES_MAX }).describe("the nodes, or other DHCP servers"),
   probe: mapping({
-    interval: PROBE_INTERVAL.default(PROBE_DEFAULT.intervalMs),
-    timeout: PROBE_TIMEOUT.default(PROBE_DEFAULT.timeoutMs),
-    ping: flag().default(PROBE_DEFAULT.ping),
-  }).transform(({ interval, timeout, ping }) => ({ intervalMs: interval, timeoutMs: timeout, ping }))
-    .default(PROBE_DEFAULT),
-  http: httpSection(HTTP_PORT_DEFAULT),
-  log: logSection(),
+    interval: PROBE_INTERVAL.describe("interval between probes of a node").prefault(PROBE_DEFAULT.interval),
+    timeout: PROBE_TIMEOUT.describe("a later answer counts as lost").prefault(PROBE_DEFAULT.timeout),
+    ping: flag().describe("`false`: measure round-trip times by HTTP only").prefault(true),
+  }).transform(({ interval, timeout, ...rest }) => ({ intervalMs: interval, timeoutMs: timeout, ...rest }))
+    .prefault({}),
+  http: mapping(httpShape(8068, "health, metrics and dashboard")).prefault({}),
+  log: logSection,
 });
+
+/** Everything relay.yaml says, defaults filled in. */
+export type RelayConfig = Config<typeof relaySchema>;
+export type RelayInterface = RelayConfig["relay"]["interfaces"][number];
 
 /** How the values of relay.yaml must relate. */
 export function checkRelay(root: unknown, report: Report): void {
@@ -195,8 +151,8 @@ export function checkRelay(root: unknown, report: Report): void {
     { key: "name", read: ({ name }) => readOnly(INTERFACE_NAME, name), remedy: "name each interface once" },
     {
       key: "circuitId",
-      read: ({ circuitId }) => readOnly(CIRCUIT_ID, circuitId)?.join("."),
-      remedy: "nodes tell interfaces apart by it, so give each its own",
+      read: ({ circuitId }) => readOnly(AGENT_ID, circuitId)?.join("."),
+      remedy: "nodes tell interfaces apart by it; give each interface its own",
     },
   ]);
   checkTrust(interfaces, report);
@@ -205,7 +161,7 @@ export function checkRelay(root: unknown, report: Report): void {
     {
       key: "address",
       // Several nodes on one host, as in the demo, differ in their ports.
-      read: ({ address, port = 67 }) => {
+      read: ({ address, port = NODE_PORT_DEFAULT }) => {
         const at = readOnly(NODE_ADDRESS, address);
         return at === undefined ? undefined : `${at}:${readOnly(NODE_PORT, port)}`;
       },
@@ -216,7 +172,7 @@ export function checkRelay(root: unknown, report: Report): void {
   checkProbe(asMapping(file.probe), report);
 }
 
-/** Without trust option 82 is dropped, whatever the policy would be. */
+/** On untrusted interfaces requests with option 82 are dropped, whatever the policy. */
 function checkTrust(interfaces: unknown, report: Report): void {
   for (const [index, entry] of asList(interfaces).entries()) {
     const { trusted, option82 } = asMapping(entry);
@@ -229,17 +185,19 @@ function checkTrust(interfaces: unknown, report: Report): void {
   }
 }
 
-/** A site that no node is in is a slip of the pen, or a preference that can't do anything. */
+/** A relay site without nodes is a typing error, or a preference without effect. */
 function checkSites(file: Mapping, report: Report): void {
   const own = readOnly(SITE, asMapping(file.relay).site);
   if (own === undefined) return;
   const sites = asList(file.nodes).map((node) => readOnly(SITE, asMapping(node).site));
-  if (!sites.includes(own)) report(["relay", "site"], "is the site of no node; give it to one, or remove it here");
+  if (!sites.includes(own)) {
+    report(["relay", "site"], "is not the site of any node; set it on a node, or remove it here");
+  }
 }
 
 function checkProbe(probe: Mapping, report: Report): void {
-  const interval = probe.interval === undefined ? PROBE_DEFAULT.intervalMs : readOnly(PROBE_INTERVAL, probe.interval);
-  const timeout = probe.timeout === undefined ? PROBE_DEFAULT.timeoutMs : readOnly(PROBE_TIMEOUT, probe.timeout);
+  const interval = readOnly(PROBE_INTERVAL, probe.interval ?? PROBE_DEFAULT.interval);
+  const timeout = readOnly(PROBE_TIMEOUT, probe.timeout ?? PROBE_DEFAULT.timeout);
   if (interval === undefined || timeout === undefined || timeout <= interval) return;
   if (probe.timeout !== undefined) {
     report(["probe", "timeout"], `is longer than probe.interval (${formatMs(interval)}); shorten it`);
@@ -252,10 +210,25 @@ function formatMs(ms: number): string {
   return ms % 1000 === 0 ? formatSeconds(ms / 1000) : `${ms}ms`;
 }
 
-/** A key whose values have to differ between the entries of a list. */
+/**
+ * The configuration after a reload: bound addresses and ports stay those of `running`; `fixed` names the keys that the
+ * file changes nevertheless.
+ */
+export function keepBound(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
+  const { port, clientPort } = running.relay;
+  const fixed = [
+    ...(wanted.relay.port === port ? [] : ["relay.port"]),
+    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
+    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
+    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
+  ];
+  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
+}
+
+/** A key whose values must be unique within a list. */
 interface UniqueKey {
   readonly key: string;
-  /** What is compared; undefined: nothing. */
+  /** The value to compare; undefined: skipped. */
   readonly read: (entry: Mapping) => string | number | undefined;
   readonly remedy: string;
 }

@@ -55,7 +55,9 @@ async function stage(folder: string, commit: string): Promise<void> {
   for (const path of SOURCES) await copy(`${ROOT}${path}`, `${folder}/${path}`);
   await Deno.writeTextFile(`${folder}/src/cli/commit.ts`, `export const COMMIT: string = ${JSON.stringify(commit)};\n`);
   const { version, imports } = denoJson;
-  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ version, imports }, null, 2));
+  // Importing text is stable since Deno 2.9; an older DENO_COMPILE wants it said.
+  const config = { version, imports, unstable: ["raw-imports"] };
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config, null, 2));
   await Deno.copyFile(`${ROOT}deno.lock`, `${folder}/deno.lock`);
 }
 

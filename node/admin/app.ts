@@ -12,7 +12,8 @@ import { metricsRegistry } from "../../src/http/metrics.ts";
 import { openApi } from "../../src/http/openapi.ts";
 import { mount, type Route, route } from "../../src/http/routes.ts";
 import { logger } from "../../src/log/configure.ts";
-import { FILES } from "../dashboard/files.ts";
+import PAGE from "../dashboard/index.html" with { type: "text" };
+import SCRIPT from "../dashboard/page.js" with { type: "text" };
 import { nodeMetrics } from "./metrics.ts";
 import type { Node } from "../node.ts";
 import { Operations } from "./operations.ts";
@@ -35,7 +36,7 @@ export function nodeApps(node: Node, feed: EventFeed): (guard: MiddlewareHandler
       failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
     });
     mount(app, routes, guard);
-    serveDashboard(app, FILES);
+    serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
     return app;
   };
 }

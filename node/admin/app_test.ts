@@ -171,13 +171,13 @@ Deno.test("api: a path that there is says which methods it takes", () =>
   }));
 
 Deno.test("api: another token counts from the next reload on", () =>
-  withNode(async ({ node, directory, url }) => {
+  withNode(async ({ node, reload, directory, url }) => {
     const elect = async (token: string) =>
       (await httpAdminClient(url, token)({ method: "POST", path: "/election" })).status;
     strictEqual(await elect(TOKEN), 422, "it is let in, and alone");
     const next = "another-token-of-some-length";
     await Deno.writeTextFile(`${directory}/token`, `${next}\n`);
-    await node.reload(node.config, { service: {} });
+    await reload(node.config, { service: {} });
     strictEqual(await elect(TOKEN), 401);
     strictEqual(await elect(next), 422);
   }));

@@ -17,7 +17,7 @@ export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
   notAuthoritative: "it calls for a DHCPNAK, but service.authoritative is false",
   exhausted: "no address is free in its subnet (or in this node's share of it, for a moment): enlarge its pools, or " +
     "shorten lease times",
-  notTheirs: "the address is not this client's, or the request came another way than its lease; possibly a forgery",
+  notOwner: "the address is not this client's, or the request came another way than its lease; possibly a forgery",
 };
 
 /** Reasons that need an operator's attention. */

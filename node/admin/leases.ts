@@ -21,7 +21,8 @@ import {
   type Range,
 } from "../../src/net/ipv4.ts";
 import { type Route, route } from "../../src/http/routes.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** How a lease stands, for people. */
 export const LEASE_STATES = ["bound", "expired", "released", "declined", "blocked", "aborted"] as const;
@@ -192,7 +193,7 @@ function instant(ms: number): string | null {
 }
 
 function subnetOf(node: Node, address: Ipv4): string | null {
-  const subnet = node.parts.service.policy.subnets.find(({ prefix }) => prefixContains(prefix, address));
+  const subnet = node.parts.service.compiled.subnets.find(({ prefix }) => prefixContains(prefix, address));
   return subnet === undefined ? null : formatPrefix(subnet.prefix);
 }
 

@@ -36,7 +36,7 @@ function millionLeases(): Node {
     });
   }
   table.endLoad();
-  const service = { table, policy: { subnets: [] } };
+  const service = { table, compiled: { subnets: [] } };
   return { parts: { service } } as unknown as Node;
 }
 

@@ -3,7 +3,8 @@
 import { VERSION } from "../../src/cli/version.ts";
 import { type Metric, processMetrics } from "../../src/http/metrics.ts";
 import { formatRange } from "../../src/net/ipv4.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 const REQUEST_TYPES = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"] as const;
 const REPLY_TYPES = ["OFFER", "ACK", "NAK"] as const;
@@ -51,7 +52,7 @@ export function nodeMetrics(node: Node): Metric[] {
       help: "Addresses of each pool that this node can give from its own share.",
       labels: ["pool"],
       read: () =>
-        node.parts.service.policy.pools.map(({ number, range }) => ({
+        node.parts.service.compiled.pools.map(({ number, range }) => ({
           labels: { pool: formatRange(range) },
           value: node.parts.service.table.freeOwned(number),
         })),

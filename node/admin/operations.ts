@@ -19,7 +19,8 @@ import {
 } from "../../src/net/ipv4.ts";
 import { readOctets } from "./leases.ts";
 import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** Result of an operation. */
 export type OperationResult<Done extends object = object> =
@@ -262,7 +263,7 @@ export class Operations {
     const { member, transport, service } = this.#node.parts;
     const address = parseIpv4(text);
     if (address === undefined) return `"${text}" is not an IPv4 address`;
-    const pool = service.policy.pools.find(({ range }) => rangeContains(range, address));
+    const pool = service.compiled.pools.find(({ range }) => rangeContains(range, address));
     if (pool !== undefined) return `${text} lies in the pool ${formatRange(pool.range)}: clients would be given it`;
     if (member.role !== "leader" || member.membership.members.some((known) => known.id === id)) return { id, address };
     const problem = await transport?.unreachable({ id, address });
@@ -305,7 +306,7 @@ export class Operations {
     const { service } = this.#node.parts;
     const now = readClocks();
     const { maxLeaseMs } = service.limits;
-    const judged = judgeImport(lease, { policy: service.policy, maxLeaseMs, nowMs: now.wallMs });
+    const judged = judgeImport(lease, { compiled: service.compiled, maxLeaseMs, nowMs: now.wallMs });
     if ("outcome" in judged) return judged;
     const unwritable = this.#unwritable();
     if (unwritable !== undefined) return { outcome: "refused", problem: unwritable };
@@ -347,9 +348,9 @@ export class Operations {
 
   /** The place of a subnet in the configuration's list. */
   #subnetIndex(address: Ipv4): number | undefined {
-    const { policy } = this.#node.parts.service;
-    const subnet = policy.subnetOf(address);
-    const index = subnet === undefined ? -1 : policy.config.subnets.indexOf(subnet.config);
+    const { compiled } = this.#node.parts.service;
+    const subnet = compiled.subnetOf(address);
+    const index = subnet === undefined ? -1 : compiled.config.subnets.indexOf(subnet.config);
     return index < 0 ? undefined : index;
   }
 

@@ -40,7 +40,7 @@ export function describeRanges(node: Node): z.infer<typeof RANGES> {
   });
   const alone = membership.members.length === 1;
   const pools = service.poolUse().map(({ pool, use }) => {
-    const subnet = service.policy.subnets.find(({ pools }) => pools.includes(pool));
+    const subnet = service.compiled.subnets.find(({ pools }) => pools.includes(pool));
     const division = divisions?.find(({ pool: { first, last } }) =>
       first === pool.range.first && last === pool.range.last
     );

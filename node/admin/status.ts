@@ -4,7 +4,8 @@ import { rangesOf } from "../../src/cluster/leadership/pool_split.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import type { LatencyHistogram } from "../../src/http/histogram.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../src/net/ipv4.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** The whole state as plain values. */
 export function nodeStatus(node: Node) {
@@ -26,7 +27,7 @@ export function nodeStatus(node: Node) {
     uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
     revision: member.configuration?.revision ?? null,
     leases: { stored: service.table.size, pending: member.pending },
-    subnets: service.policy.subnets.map((subnet) => ({
+    subnets: service.compiled.subnets.map((subnet) => ({
       subnet: formatPrefix(subnet.prefix),
       pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
         .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),

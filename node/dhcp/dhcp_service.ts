@@ -64,7 +64,7 @@ export class DhcpService {
   readonly #options: DhcpServiceOptions;
   #use:
     | {
-      readonly policy: CompiledService;
+      readonly compiled: CompiledService;
       readonly atMs: number;
       readonly validMs: number;
       readonly uses: readonly { pool: Pool; use: PoolUse }[];
@@ -79,8 +79,8 @@ export class DhcpService {
     return this.#options.core.table;
   }
 
-  get policy(): CompiledService {
-    return this.#options.core.server.policy;
+  get compiled(): CompiledService {
+    return this.#options.core.server.compiled;
   }
 
   /** See `Service.pools`. */
@@ -103,13 +103,13 @@ export class DhcpService {
     const at = now();
     const known = this.#use;
     const age = at.monotonicMs - (known?.atMs ?? -Infinity);
-    if (known !== undefined && known.policy === this.policy && age < known.validMs) return known.uses;
+    if (known !== undefined && known.compiled === this.compiled && age < known.validMs) return known.uses;
     const time = clock.bounds(at);
     if (time === undefined) return [];
-    const uses = this.policy.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
+    const uses = this.compiled.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
     const addresses = uses.reduce((sum, { use }) => sum + use.addresses, 0);
     const validMs = addresses > COUNTED_AT_ONCE ? USE_VALID_MS : 0;
-    this.#use = { policy: this.policy, atMs: at.monotonicMs, validMs, uses };
+    this.#use = { compiled: this.compiled, atMs: at.monotonicMs, validMs, uses };
     return uses;
   }
 

@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
 import type { Message } from "../../src/dhcp/message.ts";
-import type { ServiceConfig } from "../../src/dhcp/server/config.ts";
+import type { ServiceConfig } from "../../src/config/service_schema.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { clientMessage, ip, type MessageParts, SERVER, service, subnet } from "../../src/dhcp/server/testing.ts";
 import type { NodeEvent } from "../../src/core/effects.ts";
@@ -145,7 +145,7 @@ Deno.test("service: a reload keeps what is pending and the leases", () => {
   s.say("REQUEST", 1, REQUEST);
   s.reconfigure(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 }));
   s.say("DISCOVER", 2);
-  strictEqual(s.dhcp.policy.config.revision, 2);
+  strictEqual(s.dhcp.compiled.config.revision, 2);
   s.sync();
   deepStrictEqual(s.sent, ["OFFER 10.77.2.0", "ACK 10.77.1.0"]);
   strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");

@@ -188,12 +188,12 @@ async function foresee(
   nowMs: number,
 ): Promise<(leases: readonly ForeignLease[]) => Promise<readonly ImportVerdict[]>> {
   const { service } = bodyOf<{ service: unknown }>(await send({ path: "/config" }));
-  const policy = new CompiledService(serviceSchema().parse(service));
-  const limits = { policy, maxLeaseMs: policy.maxLeaseSeconds * 1_000, nowMs };
+  const compiled = new CompiledService(serviceSchema.parse(service));
+  const limits = { compiled, maxLeaseMs: compiled.maxLeaseSeconds * 1_000, nowMs };
   const held = new Map<Ipv4, { client: ClientKey; endMs: number }>();
   for await (const { address, client, expires } of allLeases<Known>(send, "bound")) {
     const octets = parseIpv4(address);
-    const key = octets === undefined ? undefined : keyOf(policy, octets, client);
+    const key = octets === undefined ? undefined : keyOf(compiled, octets, client);
     if (octets === undefined || key === undefined) continue;
     held.set(octets, { client: key, endMs: expires === null ? 0 : Date.parse(expires) });
   }
@@ -210,11 +210,11 @@ async function foresee(
 }
 
 function keyOf(
-  policy: CompiledService,
+  compiled: CompiledService,
   address: Ipv4,
   { identifier, htype, chaddr }: Known["client"],
 ): ClientKey | undefined {
-  const subnet = policy.subnetOf(address)?.prefix.address;
+  const subnet = compiled.subnetOf(address)?.prefix.address;
   if (subnet === undefined) return undefined;
   const octets = fromHex(identifier ?? chaddr) ?? new Uint8Array();
   return identifier === null

@@ -36,8 +36,8 @@ type Judged =
 /** Judges a lease; `maxLeaseMs` is the longest that any lease may run here, `nowMs` counts from 1970. */
 export function judgeImport(
   lease: ImportedLease,
-  { policy, maxLeaseMs, nowMs }: {
-    readonly policy: CompiledService;
+  { compiled, maxLeaseMs, nowMs }: {
+    readonly compiled: CompiledService;
     readonly maxLeaseMs: number;
     readonly nowMs: number;
   },
@@ -45,18 +45,18 @@ export function judgeImport(
   const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
   const address = parseIpv4(lease.address);
   if (address === undefined) return refuse("this is not an IPv4 address");
-  const subnet = policy.subnetOf(address);
+  const subnet = compiled.subnetOf(address);
   if (subnet === undefined) return refuse("no configured subnet has it: add the subnet first");
-  const reserved = policy.reservationAt(address);
+  const reserved = compiled.reservationAt(address);
   const pool = subnet.pools.find(({ range }) => rangeContains(range, address));
   if (pool === undefined && reserved === undefined) return refuse("it lies in no pool of its subnet");
-  const client = clientOf(lease, policy, subnet);
+  const client = clientOf(lease, compiled, subnet);
   if (typeof client === "string") return refuse(client);
   if (reserved !== undefined && client.reservation !== reserved) return refuse("it is reserved for another client");
   const endMs = lease.expires === null ? Infinity : Date.parse(lease.expires);
   if (Number.isNaN(endMs)) return refuse(`"${lease.expires}" is no time`);
   if (endMs <= nowMs) return { outcome: "expired" };
-  const isEndless = endMs === Infinity && policy.maxLeaseSeconds === INFINITE_SECONDS;
+  const isEndless = endMs === Infinity && compiled.maxLeaseSeconds === INFINITE_SECONDS;
   if (endMs - nowMs > maxLeaseMs && !isEndless) {
     return refuse(
       "it runs longer than any lease may here, and its client would still use the address after it is free: " +
@@ -74,7 +74,7 @@ interface ImportedClient {
   readonly reservation: Reservation | undefined;
 }
 
-function clientOf(lease: ImportedLease, policy: CompiledService, subnet: Subnet): ImportedClient | string {
+function clientOf(lease: ImportedLease, compiled: CompiledService, subnet: Subnet): ImportedClient | string {
   const chaddr = lease.chaddr === undefined || lease.chaddr === "" ? new Uint8Array() : readOctets(lease.chaddr);
   if (chaddr === undefined || chaddr.length > 16) return `"${lease.chaddr}" is no hardware address`;
   const { htype = 1, identifier } = lease;
@@ -85,7 +85,7 @@ function clientOf(lease: ImportedLease, policy: CompiledService, subnet: Subnet)
   }
   if (octets === undefined && chaddr.length === 0) return "it names neither a client identifier nor a hardware address";
   const hardware = Uint8Array.of(htype, ...chaddr);
-  const reservation = policy.reservationFor(subnet, { clientId: octets, hardware });
+  const reservation = compiled.reservationFor(subnet, { clientId: octets, hardware });
   // As for its requests: reserved by hardware, a client is known by it whatever identifier it sends.
   const clientId = reservation?.config.hardware === undefined ? octets : undefined;
   const key = clientKey({

@@ -3,7 +3,8 @@
 import { ok } from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { checkNode, nodeSchema } from "../config.ts";
-import { Node } from "../node.ts";
+import type { Node } from "../node.ts";
+import { RunningNode } from "../running_node.ts";
 import { type AdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 /** What its token file has in it. */
@@ -11,6 +12,7 @@ export const TOKEN = "0123456789abcdef0123";
 
 interface Running {
   readonly node: Node;
+  readonly reload: RunningNode["reload"];
   readonly url: string;
   readonly directory: string;
   /** Its configuration. */
@@ -47,13 +49,20 @@ export async function withNode(
   await before(file);
   const loaded = loadConfig(text, nodeSchema, checkNode);
   ok(loaded.ok);
-  const node = await Node.start({ config: loaded.value, root: loaded.root });
+  const running = await RunningNode.start({ config: loaded.value, root: loaded.root });
   try {
     const send = localAdminClient(`${directory}/state`);
     await ready(send);
-    await test({ node, url: `http://127.0.0.1:${port + 1}`, directory, file, send });
+    await test({
+      node: running.node,
+      reload: (config, root) => running.reload(config, root),
+      url: `http://127.0.0.1:${port + 1}`,
+      directory,
+      file,
+      send,
+    });
   } finally {
-    await node.stop();
+    await running.stop();
     await Deno.remove(directory, { recursive: true });
   }
 }

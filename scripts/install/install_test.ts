@@ -27,7 +27,7 @@ Deno.test("install: the examples are valid", async () => {
   ok(gateway.ok, gateway.ok ? "" : gateway.message);
 });
 
-Deno.test("install: systemd finds nothing wrong with the units but that the programs are not there", async () => {
+Deno.test("install: systemd finds nothing wrong with the units except the missing programs", async () => {
   for (const unit of ["dhcpcluster-node.service", "dhcpcluster-relay.service"]) {
     const verified = await run("systemd-analyze", "verify", "--man=no", `${HERE}${unit}`);
     // Without systemd the units are not used.

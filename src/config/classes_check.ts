@@ -5,16 +5,16 @@ import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
-/** A scope whose times a class overrides, and how messages call it. */
-export interface OverriddenScope {
+/** A level (service, subnet, pool) whose times a class overrides, and how messages call it. */
+export interface OverriddenLevel {
   readonly times: Times;
   readonly where: string;
 }
 
-/** Checks `classes` against all the scopes that their clients may be in. */
+/** Checks `classes` against every level that their clients may be in. */
 export function checkClasses(
   classes: unknown,
-  scopes: readonly OverriddenScope[],
+  levels: readonly OverriddenLevel[],
   servicePath: Path,
   report: Report,
 ): void {
@@ -27,14 +27,14 @@ export function checkClasses(
     if (match === definition.match && Object.keys(match).length === 0) {
       report([...path, "match"], "matches nothing; give vendorClass, userClass or architecture", "place");
     }
-    checkClassTimes(readTimes(definition), scopes, path, report);
+    checkClassTimes(readTimes(definition), levels, path, report);
   }
 }
 
-/** The first scope that a class does not fit is enough to act on. */
-function checkClassTimes(times: Times, scopes: readonly OverriddenScope[], path: Path, report: Report): void {
+/** Reports the first level that a class does not fit. */
+function checkClassTimes(times: Times, levels: readonly OverriddenLevel[], path: Path, report: Report): void {
   if (Object.keys(times).length === 0) return;
-  for (const { times: inherited, where } of scopes) {
+  for (const { times: inherited, where } of levels) {
     let conflicts = 0;
     const count: Report = (...finding) => {
       conflicts += 1;

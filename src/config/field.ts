@@ -14,8 +14,20 @@ export interface Wanted {
   readonly example: string;
 }
 
-/** A schema of one value; its input is whatever YAML gave. */
+/**
+ * A schema of one value; its input is whatever YAML gave. What operators read of a key stands with it in the schema:
+ * `.describe("one line")`, and `.prefault(default as a file writes it)`. A default that depends on something else is
+ * shown as `.meta({ fallback })`; `.meta({ short })` is the JSON type that may stand for the whole. The guides' tables
+ * and the JSON Schemas are made of them (`scripts/generate.ts`).
+ */
 export type Field<T> = z.ZodType<T>;
+
+/** What a schema makes of a file; it is not changed afterwards. */
+export type Config<Schema extends z.ZodType> = Immutable<z.output<Schema>>;
+
+type Immutable<T> = T extends object
+  ? T extends Uint8Array | ReadonlyMap<unknown, unknown> ? T : { readonly [Key in keyof T]: Immutable<T[Key]> }
+  : T;
 
 /** What a reader returns: the value, or a predicate that says what is wrong and what to do. */
 export type Reading<T> = { readonly value: T } | { readonly problem: string };
@@ -41,7 +53,7 @@ export function textField<T>(wanted: Wanted, read: (text: string) => T | undefin
     }
     const value = typeof input === "string" ? read(input) : undefined;
     return value === undefined ? { problem: refuse(wanted) } : { value };
-  });
+  }).meta({ type: "string" });
 }
 
 /** A whole number within bounds, both included. */
@@ -56,7 +68,7 @@ export function integer(bounds: { min: number; max: number; example?: number }):
     if (input < min) return { problem: `is too small; write ${wanted.noun}` };
     if (input > max) return { problem: `is too large; write ${wanted.noun}` };
     return { value: input };
-  });
+  }).meta({ type: "integer", minimum: min, maximum: max });
 }
 
 /** true or false; YAML 1.2 takes no other words for them. */
@@ -67,13 +79,13 @@ export function flag(): Field<boolean> {
     if (/^(?:yes|on|y|true)$/.test(word)) return { problem: "is text; write true without quotes" };
     if (/^(?:no|off|n|false)$/.test(word)) return { problem: "is text; write false without quotes" };
     return { problem: "is neither true nor false; write one of them" };
-  });
+  }).meta({ type: "boolean" });
 }
 
 /** One of a few words. */
 export function oneOf<const Word extends string>(words: readonly Word[]): Field<Word> {
   const wanted = { noun: `one of ${words.join(", ")}`, example: words[0] ?? "" };
-  return textField(wanted, (text) => words.find((word) => word === text));
+  return textField(wanted, (text) => words.find((word) => word === text)).meta({ enum: words });
 }
 
 /** Text of at most so many octets of UTF-8, without control characters and not empty; `longer` says what else to do. */
@@ -93,7 +105,7 @@ export function text(
       return { problem: `has ${octets} octets; ${limits.longer ?? "shorten it"} as at most ${limits.octetsMax} fit` };
     }
     return { value: input };
-  });
+  }).meta({ type: "string" });
 }
 
 /**

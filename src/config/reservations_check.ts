@@ -10,8 +10,8 @@ import { checkReservedAddress } from "./ranges_check.ts";
 import { CLIENT_ID, HARDWARE, RESERVED_ADDRESS } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
-/** What the reservations of a subnet are checked against; undefined is what is wrong by itself. */
-export interface SubnetScope {
+/** What the reservations of a subnet are checked against; a value that is wrong by itself is undefined. */
+export interface CheckedSubnet {
   readonly prefix: Prefix | undefined;
   readonly times: Times;
   /** A reserved address within a pool inherits from it. */
@@ -21,15 +21,15 @@ export interface SubnetScope {
 }
 
 /** Checks the `reservations` of a subnet. */
-export function checkReservations(reservations: unknown, scope: SubnetScope, report: Report): void {
+export function checkReservations(reservations: unknown, subnet: CheckedSubnet, report: Report): void {
   const addresses = new Unique(report, "reserve each address once");
   const clients = new Unique(report, "reserve one address for each client");
   for (const [index, entry] of asList(reservations).entries()) {
     const reservation = asMapping(entry);
-    const path = [...scope.path, "reservations", index];
+    const path = [...subnet.path, "reservations", index];
     const address = readOnly(RESERVED_ADDRESS, reservation.address);
-    if (address !== undefined && scope.prefix !== undefined) {
-      checkReservedAddress(address, scope.prefix, [...path, "address"], report);
+    if (address !== undefined && subnet.prefix !== undefined) {
+      checkReservedAddress(address, subnet.prefix, [...path, "address"], report);
     }
     addresses.add(address, [...path, "address"]);
     const hardware = readOnly(HARDWARE, reservation.hardware);
@@ -37,8 +37,8 @@ export function checkReservations(reservations: unknown, scope: SubnetScope, rep
     const clientId = readOnly(CLIENT_ID, reservation.clientId);
     clients.add(clientId && `clientId ${toHex(clientId)}`, [...path, "clientId"]);
     if (entry === reservation) checkOneClient(reservation, path, report);
-    const pool = scope.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));
-    checkTimes(readTimes(reservation), pool?.times ?? scope.times, path, report);
+    const pool = subnet.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));
+    checkTimes(readTimes(reservation), pool?.times ?? subnet.times, path, report);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { formatIpv4, formatPrefix, formatRange, prefixRange, type Range } from "../net/ipv4.ts";
 import { rangeContains, rangeSize } from "../net/ipv4.ts";
-import { checkClasses, type OverriddenScope } from "./classes_check.ts";
+import { checkClasses, type OverriddenLevel } from "./classes_check.ts";
 import { readOnly } from "./field.ts";
 import { formatPath, type Path, type Report } from "./issue.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -43,8 +43,8 @@ export function checkService(
 class ServiceCheck {
   readonly #report: Report;
   readonly #context: ServiceContext;
-  /** Every scope that a class may override. */
-  readonly #scopes: OverriddenScope[] = [];
+  /** Every level that a class may override. */
+  readonly #levels: OverriddenLevel[] = [];
   readonly #subnets: PlacedRange[] = [];
   #poolAddresses = 0;
 
@@ -56,12 +56,12 @@ class ServiceCheck {
   run(service: Mapping): void {
     const { path } = this.#context;
     const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
-    this.#scopes.push({ times, where: "" });
+    this.#levels.push({ times, where: "" });
     for (const [index, entry] of asList(service.subnets).entries()) {
       this.#checkSubnet(asMapping(entry), times, [...path, "subnets", index]);
     }
     checkOverlaps(this.#subnets, this.#report);
-    checkClasses(service.classes, this.#scopes, path, this.#report);
+    checkClasses(service.classes, this.#levels, path, this.#report);
   }
 
   #checkSubnet(subnet: Mapping, inherited: Times, path: Path): void {
@@ -72,22 +72,22 @@ class ServiceCheck {
       this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
     }
     const times = checkTimes(readTimes(subnet), inherited, path, this.#report);
-    this.#scopes.push({ times, where: ` in ${formatPath(path)}` });
+    this.#levels.push({ times, where: ` in ${formatPath(path)}` });
     const pools = readPools(subnet.pools, path);
     const placed: PlacedRange[] = [];
-    const poolScopes = pools.map((pool) => {
-      const { range, path: poolPath } = pool;
+    const checkedPools = pools.map((pool) => {
+      const { range, rangePath } = pool;
       if (range !== undefined) {
-        if (prefix !== undefined) checkPoolRange(range, prefix, poolPath, this.#report);
-        this.#checkContents(range, poolPath);
-        placed.push({ range, text: formatRange(range), path: poolPath });
+        if (prefix !== undefined) checkPoolRange(range, prefix, rangePath, this.#report);
+        this.#checkContents(range, rangePath);
+        placed.push({ range, text: formatRange(range), path: rangePath });
       }
-      const poolTimes = checkTimes(readTimes(pool.scope), times, pool.scopePath, this.#report);
-      this.#scopes.push({ times: poolTimes, where: ` in ${formatPath(pool.scopePath)}` });
+      const poolTimes = checkTimes(readTimes(pool.settings), times, pool.path, this.#report);
+      this.#levels.push({ times: poolTimes, where: ` in ${formatPath(pool.path)}` });
       return { range, times: poolTimes };
     });
     checkOverlaps(placed, this.#report);
-    checkReservations(subnet.reservations, { prefix, times, pools: poolScopes, path }, this.#report);
+    checkReservations(subnet.reservations, { prefix, times, pools: checkedPools, path }, this.#report);
   }
 
   #checkContents(range: Range, path: Path): void {
@@ -104,21 +104,20 @@ class ServiceCheck {
   }
 }
 
-interface Pool {
+interface PoolEntry {
   /** Undefined when it is wrong by itself. */
   readonly range: Range | undefined;
-  /** Where the range stands. */
+  readonly rangePath: Path;
+  readonly settings: Mapping;
   readonly path: Path;
-  readonly scope: Mapping;
-  readonly scopePath: Path;
 }
 
-function readPools(pools: unknown, subnetPath: Path): Pool[] {
+function readPools(pools: unknown, subnetPath: Path): PoolEntry[] {
   return asList(pools).map((entry, index) => {
-    const scopePath = [...subnetPath, "pools", index];
-    const bare = typeof entry === "string";
-    const scope = asMapping(entry);
-    const range = readOnly(POOL_RANGE, bare ? entry : scope.range);
-    return { range, path: bare ? scopePath : [...scopePath, "range"], scope, scopePath };
+    const path = [...subnetPath, "pools", index];
+    const settings = asMapping(entry);
+    const isBare = typeof entry === "string";
+    const range = readOnly(POOL_RANGE, isBare ? entry : settings.range);
+    return { range, rangePath: isBare ? path : [...path, "range"], settings, path };
   });
 }

@@ -31,7 +31,7 @@ Deno.test("a reservation within a pool inherits the pool's times, one outside th
   );
 });
 
-Deno.test("a class is checked against every scope its clients may be in, and told of the first it does not fit", () => {
+Deno.test("a class is checked against every level its clients may be in; the first it does not fit is reported", () => {
   const pool = (third: number) => ({ range: `10.0.${third}.10-10.0.${third}.20`, leaseTime: "10m" });
   const subnet = (third: number) => ({ subnet: `10.0.${third}.0/24`, pools: [pool(third)] });
   const service = {

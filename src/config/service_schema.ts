@@ -1,160 +1,127 @@
 /**
- * The `service` section: what each key is and the {@link ServiceConfig} it becomes. How the values of different keys
- * must relate is in `service_check.ts`.
+ * The `service` section: its keys, their defaults and what operators read of them. The types of the program are what it
+ * becomes: a new key is one line here. How the values of different keys must relate is in `service_check.ts`.
  */
 
 import { z } from "zod";
-import type { ClassConfig, LeaseSettingsConfig, ServiceConfig, SubnetConfig } from "../dhcp/server/config.ts";
-import { seconds } from "./duration.ts";
-import { defined, type Field, flag, integer, list, mapping, text } from "./field.ts";
+import { formatSeconds, seconds } from "./duration.ts";
+import { type Config, flag, integer, list, mapping, text } from "./field.ts";
 import { hardwareAddress, hexBytes, hostAddress, prefix, range } from "./fields.ts";
 import { optionsField } from "./options.ts";
 
 /** The lease time of a file that gives none: an hour. */
 export const LEASE_SECONDS_DEFAULT = 3600;
 
-/** How long a declined address rests when the file does not say: a day. */
-export const DECLINE_SECONDS_DEFAULT = 86_400;
-
 /** RFC 2132 §9.14: a client identifier is an option, so 255 octets at most, and 2 at least. */
 const CLIENT_ID_OCTETS_MAX = 255;
 
-/** The times a scope may give, as fields; `service_check.ts` reads them one by one. */
-export const TIME_FIELDS = {
-  leaseTime: seconds({ infinite: true }),
-  minLeaseTime: seconds(),
-  maxLeaseTime: seconds({ infinite: true }),
-  renewTime: seconds(),
-  rebindTime: seconds(),
-} as const;
-
-/** The other fields that are checked against each other. */
+/** Fields that are checked against each other. */
 export const SUBNET_PREFIX = prefix();
 export const POOL_RANGE = range();
 export const RESERVED_ADDRESS = hostAddress();
 export const HARDWARE = hardwareAddress();
 export const CLIENT_ID = hexBytes({ octetsMax: CLIENT_ID_OCTETS_MAX });
 
-function scopeShape() {
-  return {
-    leaseTime: TIME_FIELDS.leaseTime.optional(),
-    minLeaseTime: TIME_FIELDS.minLeaseTime.optional(),
-    maxLeaseTime: TIME_FIELDS.maxLeaseTime.optional(),
-    renewTime: TIME_FIELDS.renewTime.optional(),
-    rebindTime: TIME_FIELDS.rebindTime.optional(),
-    nextServer: hostAddress().optional(),
-    // RFC 2131 §2: `sname` and `file` end with a null octet.
-    serverName: text({ octetsMax: 63, noun: "a host name", example: "boot.example.net" }).optional(),
-    bootFile: text({
-      octetsMax: 127,
-      noun: "a file name or URL",
-      example: "pxelinux.0",
-      longer: "set the option bootfile-name",
-    }).optional(),
-    options: optionsField().optional(),
-  };
-}
+const LEASE_TIME = seconds({ infinite: true })
+  .describe("how long a lease lasts: seconds, or `90s`, `1h30m`, `7d`, `infinite`");
 
-type ScopeInput = {
-  readonly [Key in keyof ReturnType<typeof scopeShape>]: z.output<ReturnType<typeof scopeShape>[Key]>;
+/** What may be set for service, subnet, pool, class and reservation; the most specific one that sets a key wins. */
+export const LEASE_SETTINGS = {
+  leaseTime: LEASE_TIME.exactOptional(),
+  minLeaseTime: seconds()
+    .describe("the shortest that a client may ask for; without it and the next a client has no say").exactOptional(),
+  maxLeaseTime: seconds({ infinite: true }).describe("the longest that a client may ask for").exactOptional(),
+  renewTime: seconds()
+    .describe("T1 (RFC 2131 §4.4.5); clients take half of the lease time without it").exactOptional(),
+  rebindTime: seconds().describe("T2; clients take seven eighths without it").exactOptional(),
+  nextServer: hostAddress().describe("`siaddr`: where the boot file is").exactOptional(),
+  // RFC 2131 §2: `sname` and `file` end with a null octet.
+  serverName: text({ octetsMax: 63, noun: "a host name", example: "boot.example.net" })
+    .describe("`sname`, or option 66 for a client that asks for it").exactOptional(),
+  bootFile: text({
+    octetsMax: 127,
+    noun: "a file name or URL",
+    example: "pxelinux.0",
+    longer: "set the option bootfile-name",
+  }).describe("`file`, or option 67 for a client that asks for it").exactOptional(),
+  options: optionsField()
+    .describe("options by name ([OPTIONS.md](OPTIONS.md)), or by code with bytes in hexadecimal").prefault({}),
 };
 
-function toScope(input: Partial<ScopeInput>): LeaseSettingsConfig {
-  return {
-    ...defined({
-      leaseSeconds: input.leaseTime,
-      minLeaseSeconds: input.minLeaseTime,
-      maxLeaseSeconds: input.maxLeaseTime,
-      renewSeconds: input.renewTime,
-      rebindSeconds: input.rebindTime,
-      nextServer: input.nextServer,
-      serverName: input.serverName,
-      bootFile: input.bootFile,
-    }),
-    options: input.options ?? new Map(),
-  };
+/** Durations are named by their unit in the program: the file's `leaseTime` is `leaseSeconds`. */
+type InSeconds<T> = { [Key in keyof T as Key extends `${infer Name}Time` ? `${Name}Seconds` : Key]: T[Key] };
+
+function inSeconds<T extends object>(input: T): InSeconds<T> {
+  const entries = Object.entries(input).map(([key, value]) => [key.replace(/Time$/, "Seconds"), value]);
+  return Object.fromEntries(entries) as InSeconds<T>;
 }
 
-/** What may stand where a mapping with one essential key is wanted: that key's value alone. */
-function orBare<T>(key: string, schema: z.ZodType<T>): Field<T> {
-  return z.preprocess((input) => typeof input === "string" ? { [key]: input } : input, schema);
-}
+/** A pool without settings of its own may be written as its range alone. */
+const poolSchema = z.preprocess(
+  (input) => typeof input === "string" ? { range: input } : input,
+  mapping({ range: POOL_RANGE.describe("`first-last`"), ...LEASE_SETTINGS }).transform(inSeconds),
+).meta({ short: "string" });
 
-function poolSchema() {
-  return orBare(
-    "range",
-    mapping({ range: POOL_RANGE, ...scopeShape() })
-      .transform((input) => ({ ...toScope(input), range: input.range })),
-  );
-}
+const reservationSchema = mapping({
+  hardware: HARDWARE.describe('the client\'s hardware address, such as `"02:00:00:00:00:01"`').exactOptional(),
+  clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`').exactOptional(),
+  address: RESERVED_ADDRESS.describe("its address, within the subnet"),
+  hostname: text({ octetsMax: 255, noun: "a host name", example: "printer" })
+    .describe("the name it is given (option 12)").exactOptional(),
+  ...LEASE_SETTINGS,
+}).transform(inSeconds);
 
-function reservationSchema() {
-  return mapping({
-    hardware: HARDWARE.optional(),
-    clientId: CLIENT_ID.optional(),
-    address: RESERVED_ADDRESS,
-    hostname: text({ octetsMax: 255, noun: "a host name", example: "printer" }).optional(),
-    ...scopeShape(),
-  }).transform((input) => ({
-    ...toScope(input),
-    ...defined({ hardware: input.hardware, clientId: input.clientId, hostname: input.hostname }),
-    address: input.address,
-  }));
-}
-
-function subnetSchema(): Field<SubnetConfig> {
-  return mapping({
-    subnet: SUBNET_PREFIX,
-    pools: list(poolSchema()).default([]),
-    reservations: list(reservationSchema()).default([]),
-    ...scopeShape(),
-  }).transform((input) => ({
-    ...toScope(input),
-    prefix: input.subnet,
-    pools: input.pools,
-    reservations: input.reservations,
-  }));
-}
+const subnetSchema = mapping({
+  subnet: SUBNET_PREFIX.describe("the network, such as `10.77.0.0/16`"),
+  pools: list(poolSchema)
+    .describe("addresses to give away: `first-last`, or a mapping with `range` and what is set for it").prefault([]),
+  reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
+  ...LEASE_SETTINGS,
+}).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
 
 /** RFC 4578 §2.1 and the IANA registry: 16 bits; 0 is BIOS, 7 and 9 are UEFI x64, 11 is UEFI ARM64, 16 is HTTP x64. */
 const ARCHITECTURE = integer({ min: 0, max: 65535, example: 7 });
 
-function classSchema(): Field<ClassConfig> {
-  const tag = (example: string) => text({ octetsMax: 255, example });
-  return mapping({
-    name: text({ octetsMax: 64, noun: "a name", example: "uefi" }),
-    match: mapping({
-      vendorClass: tag("PXEClient").optional(),
-      userClass: tag("iPXE").optional(),
-      architecture: z.preprocess(
-        (input) => typeof input === "number" ? [input] : input,
-        list(ARCHITECTURE, { min: 1 }),
-      ).optional(),
-    }),
-    ...scopeShape(),
-  }).transform((input) => ({ ...toScope(input), name: input.name, match: defined(input.match) }));
-}
+const classSchema = mapping({
+  name: text({ octetsMax: 64, noun: "a name", example: "uefi" }).describe("name of the class"),
+  match: mapping({
+    vendorClass: text({ octetsMax: 255, example: "PXEClient" })
+      .describe("beginning of the vendor class identifier (option 60)").exactOptional(),
+    userClass: text({ octetsMax: 255, example: "iPXE" })
+      .describe("a user class (option 77; RFC 3004, or the bare text that iPXE sends)").exactOptional(),
+    architecture: z.preprocess(
+      (input) => typeof input === "number" ? [input] : input,
+      list(ARCHITECTURE, { min: 1 }),
+    ).meta({ short: "integer" })
+      .describe("client system architecture (option 93), a number or a list of them").exactOptional(),
+  }),
+  ...LEASE_SETTINGS,
+}).transform(inSeconds);
 
 /** Far enough from where numbers end for every change to get the next one. */
 const REVISION_MAX = 10 ** 15;
 
 /** The schema of the whole section. */
-export function serviceSchema(): Field<ServiceConfig> {
-  return mapping({
-    revision: integer({ min: 1, max: REVISION_MAX, example: 1 }),
-    declineTime: seconds().default(DECLINE_SECONDS_DEFAULT),
-    authoritative: flag().default(true),
-    rapidCommit: flag().default(false),
-    classes: list(classSchema()).default([]),
-    subnets: list(subnetSchema(), { min: 1 }),
-    ...scopeShape(),
-  }).transform((input) => ({
-    ...toScope({ ...input, leaseTime: input.leaseTime ?? LEASE_SECONDS_DEFAULT }),
-    revision: input.revision,
-    declineSeconds: input.declineTime,
-    authoritative: input.authoritative,
-    rapidCommit: input.rapidCommit,
-    classes: input.classes,
-    subnets: input.subnets,
-  }));
-}
+export const serviceSchema = mapping({
+  revision: integer({ min: 1, max: REVISION_MAX, example: 1 })
+    .describe("number of this configuration: the newest that a majority has is served"),
+  ...LEASE_SETTINGS,
+  leaseTime: LEASE_TIME.prefault(formatSeconds(LEASE_SECONDS_DEFAULT)),
+  declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
+  authoritative: flag().describe(
+    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases that no node has a record of; " +
+      "`false`: stay silent",
+  ).prefault(true),
+  rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
+  classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
+  subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
+}).transform(inSeconds);
+
+/** The whole section. Subnets don't overlap; pools don't overlap and lie in their subnet; nor do reservations. */
+export type ServiceConfig = Config<typeof serviceSchema>;
+export type SubnetConfig = ServiceConfig["subnets"][number];
+export type ReservationConfig = SubnetConfig["reservations"][number];
+/** Clients that match all that is given get the class's settings, over those of subnet and pool. */
+export type ClassConfig = ServiceConfig["classes"][number];
+/** What every level has. */
+export type LeaseSettingsConfig = Omit<SubnetConfig["pools"][number], "range">;

@@ -1,12 +1,12 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import type { ServiceConfig } from "../dhcp/server/config.ts";
+
 import { mapping } from "./field.ts";
 import { formatIssues } from "./issue.ts";
 import { loadConfig } from "./load.ts";
-import { serviceSchema } from "./service_schema.ts";
+import { type ServiceConfig, serviceSchema } from "./service_schema.ts";
 import { checkService } from "./service_check.ts";
 
-const schema = mapping({ service: serviceSchema() });
+const schema = mapping({ service: serviceSchema });
 
 function load(yaml: string): ServiceConfig {
   const result = loadConfig(yaml, schema, check);
@@ -27,7 +27,7 @@ function issuesOf(...lines: string[]): string[] {
 
 const none = new Map<number, Uint8Array>();
 
-Deno.test("serviceSchema() fills in the defaults of a small section", () => {
+Deno.test("serviceSchema fills in the defaults of a small section", () => {
   deepStrictEqual(load("service: { revision: 7, subnets: [{ subnet: 10.0.0.0/24 }] }"), {
     revision: 7,
     leaseSeconds: 3600,
@@ -40,7 +40,7 @@ Deno.test("serviceSchema() fills in the defaults of a small section", () => {
   });
 });
 
-Deno.test("serviceSchema() reads every key at every level", () => {
+Deno.test("serviceSchema reads every key at every level", () => {
   const service = load(`
 service:
   revision: 2

@@ -1,19 +1,19 @@
 /**
- * How the times of a scope relate once it has inherited from the scopes around it: min ≤ lease ≤ max and T1 < T2 <
- * lease time (RFC 2131 §4.4.5). A relation is reported where a scope breaks it, not again in every scope below.
+ * How the times of a level (service, subnet, pool, class, reservation) relate, inherited ones included: min ≤ lease ≤ max
+ * and T1 < T2 < lease time (RFC 2131 §4.4.5). A relation is reported at the level that breaks it, not again below.
  */
 
 import { formatSeconds } from "./duration.ts";
 import { readOnly } from "./field.ts";
 import type { Path, Report } from "./issue.ts";
-import { TIME_FIELDS } from "./service_schema.ts";
+import { LEASE_SETTINGS } from "./service_schema.ts";
 
-type TimeName = keyof typeof TIME_FIELDS;
+type TimeName = Extract<keyof typeof LEASE_SETTINGS, `${string}Time`>;
 
 /** Times in seconds; a wrong one counts as not given, as the schema already says what is wrong with it. */
 export type Times = { readonly [Name in TimeName]?: number };
 
-const NAMES = Object.keys(TIME_FIELDS) as TimeName[];
+const NAMES = Object.keys(LEASE_SETTINGS).filter((name): name is TimeName => name.endsWith("Time"));
 
 /** RFC 2131 §4.4.5: T1 defaults to 0.5 and T2 to 0.875 of the lease time. */
 const SHARE_OF_LEASE: { readonly [Name in TimeName]?: { readonly share: number; readonly text: string } } = {
@@ -28,11 +28,11 @@ const RULES: readonly { readonly low: TimeName; readonly high: TimeName; readonl
   { low: "rebindTime", high: "leaseTime", mayEqual: false },
 ];
 
-/** Reads the times a scope gives itself. */
-export function readTimes(scope: Readonly<Record<string, unknown>>): Times {
+/** Reads the times that a level sets itself. */
+export function readTimes(settings: Readonly<Record<string, unknown>>): Times {
   const times: { [Name in TimeName]?: number } = {};
   for (const name of NAMES) {
-    const value = readOnly(TIME_FIELDS[name], scope[name]);
+    const value = readOnly(LEASE_SETTINGS[name], settings[name]);
     if (value !== undefined) times[name] = value;
   }
   return times;
@@ -58,7 +58,7 @@ function effective(name: TimeName, own: Times, inherited: Times): Effective | un
   return { seconds, text: `${name} (${formatSeconds(Math.floor(seconds))}, ${default_.text})`, derived: true };
 }
 
-/** Checks one scope and returns what the scopes inside it inherit. `where` is added for scopes that apply to others. */
+/** Checks one level and returns what the levels inside it inherit. `where` names the level that a class applies to. */
 export function checkTimes(own: Times, inherited: Times, path: Path, report: Report, where = ""): Times {
   for (const { low, high, mayEqual } of RULES) {
     const lower = effective(low, own, inherited);

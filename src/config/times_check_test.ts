@@ -37,7 +37,7 @@ Deno.test("checkTimes() counts with the defaults of T1 and T2", () => {
   ]);
 });
 
-Deno.test("checkTimes() relates what a scope says to what it inherits, and says nothing twice", () => {
+Deno.test("checkTimes() relates what a level sets to what it inherits, and reports nothing twice", () => {
   const inherited = { leaseTime: 3600, minLeaseTime: 600, renewTime: 1800 };
   deepStrictEqual(findings({}, { ...inherited, maxLeaseTime: 60 }), []);
   deepStrictEqual(findings({ leaseTime: 300 }, inherited), [
@@ -47,7 +47,7 @@ Deno.test("checkTimes() relates what a scope says to what it inherits, and says 
   ]);
 });
 
-Deno.test("checkTimes() returns what the scopes inside inherit", () => {
+Deno.test("checkTimes() returns what the levels inside inherit", () => {
   deepStrictEqual(checkTimes({ leaseTime: 60 }, { leaseTime: 3600, maxLeaseTime: 7200 }, [], () => {}), {
     leaseTime: 60,
     maxLeaseTime: 7200,

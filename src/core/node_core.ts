@@ -1,6 +1,6 @@
 /**
- * A node: one cluster member, its lease table and its DHCP server, as one pure state machine. Events and time go in, effects
- * come out; the node program, the simulator and scripted tests drive the same object:
+ * A node: one cluster member, its lease table and its DHCP server, as one pure state machine. Events and time go in,
+ * effects come out; the node program, the simulator and scripted tests drive the same object:
  *
  * ```text
  * core.receive(event, now);
@@ -8,8 +8,8 @@
  * sleepUntil(core.nextDeadline(now)); // then core.tick(now)
  * ```
  *
- * It decides when this node serves (`readiness.ts`), and what a start, a drain and a stop mean; each other decision belongs
- * to a part: the member (`src/cluster`) or the server (`src/dhcp/server`).
+ * It decides when this node serves (`readiness.ts`), and what a start, a drain and a stop mean; each other decision
+ * belongs to a part: the member (`src/cluster`) or the server (`src/dhcp/server`).
  */
 
 import { quorumOf } from "../lease/agreement/quorum.ts";
@@ -116,10 +116,10 @@ export class NodeCore<Source> {
       end: (request, now, durable) => this.member.end(request, now, durable),
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
-      isPresent: (address, now) => this.member.isLive(address, now),
+      isLive: (address, now) => this.member.isLive(address, now),
     };
     this.server = new DhcpServer({
-      policy: initial.service,
+      compiled: initial.service,
       table: this.table,
       agreement: mutations.agreement?.(agreement) ?? agreement,
       events: {
@@ -137,7 +137,7 @@ export class NodeCore<Source> {
       bootstrap: options.bootstrap,
       table: this.table,
       clock: this.clock,
-      mint: this.#versions,
+      versions: this.#versions,
       limits: maxLeaseMs === undefined ? this.server.limits : { maxLeaseMs },
       facts,
       pools: () => this.server.pools,
@@ -150,7 +150,7 @@ export class NodeCore<Source> {
       revise: options.revise,
       able: () => this.#listening && !this.#stopping && !this.#drained && this.#storeFailure === undefined,
       random: options.random,
-      ports: this.#effects,
+      effects: this.#effects,
       ...(mutations.safeguards === undefined ? {} : { safeguards: mutations.safeguards }),
       now: options.now,
     });
@@ -240,7 +240,7 @@ export class NodeCore<Source> {
     return this.#due ? now.monotonicMs : this.member.nextDeadline(now);
   }
 
-  /** What is to be done, in order. To be called once at the end of a burst of events, so that their records share a batch. */
+  /** What is to be done, in order. Call it once at the end of a burst of events, so that their records share a batch. */
   takeEffects(now: Instant): readonly NodeEffect<Source>[] {
     this.member.flush(now);
     return this.#effects.take();

@@ -1,7 +1,7 @@
 /**
- * Why a node does not serve: one table, in the order in which reasons are looked at. `/readyz`, the metric
- * `requests_unserved` and the documentation derive from it. The reason is for operators and relays; it permits nothing: a
- * grant takes a quorum's answers each time.
+ * Why a node does not serve: one table, in the order in which reasons are looked at. `/readyz` and the metric
+ * `requests_unserved` derive from it. The reason is for operators and relays; it permits nothing: a grant takes a
+ * quorum's answers each time.
  */
 
 import type { Unready } from "../cluster/member.ts";

@@ -1,6 +1,6 @@
 /**
- * A node in the simulator: a disk and a clock that outlive processes, and a process made of the product's own core that can
- * crash, pause and start again. The driver that `node/node.ts` is in the product.
+ * A node in the simulator, and the driver of its `NodeCore`, as `node/node.ts` is in the product. The disk and the
+ * clock outlive the process, which can crash, pause and start again.
  */
 
 import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";
@@ -15,15 +15,14 @@ import { NodeCore } from "../../src/core/node_core.ts";
 import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
-import type { SimCluster } from "./cluster.ts";
-import { isMistake, policyOf } from "./configurations.ts";
+import { compiledOf, identityOf, isMistake } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
-import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
+import type { AnswerClient, RunNode, SimRun } from "./run.ts";
 import { BELIEVED_MS, SimWallClock } from "./wall_clock.ts";
 import { formatRow } from "./format.ts";
 
-/** Shorter than what rounding may cost. */
+/** The most that rounding to whole milliseconds takes off. */
 const ROUNDING_MS = 1;
 
 /** One process. */
@@ -32,22 +31,19 @@ interface Process {
   readonly bootMs: number;
   readonly core: NodeCore<Request>;
   storeFailure: string | undefined;
-  /** Time of the planned tick; Infinity while none is planned. */
+  /** Monotonic time of the planned tick; Infinity while none is planned. */
   wakeMs: number;
 }
 
-/** A client's message that waits for its answer. */
+/** A client's message that waits for its reply. */
 interface Request {
   readonly message: Message;
   /** Whether the client still waits. */
   readonly awaits: () => boolean;
-  readonly answer: Reply;
+  readonly answer: AnswerClient;
 }
 
-/** An acknowledgement that may leave, with what it promises. */
-export type Reply = (reply: Message, promised: Promised | undefined) => void;
-
-export class SimNode {
+export class SimNode implements RunNode {
   readonly id: NodeId;
   readonly disk: SimDisk;
   readonly clock: SimWallClock;
@@ -55,12 +51,12 @@ export class SimNode {
   file: Configuration;
   /** `cluster.nodes` of its file. */
   fileMembers: readonly NodeId[];
-  readonly #cluster: SimCluster;
+  readonly #run: SimRun;
   #process: Process | undefined;
   #pausedUntilMs = 0;
-  /** What came while the process was paused. */
+  /** Input that arrived while the process was paused. */
   #waiting: (() => void)[] = [];
-  /** Who can be sent to and heard from. */
+  /** Members that it sends to and takes messages from. */
   #peers: ReadonlySet<NodeId> = new Set();
   #checked: AllottedRanges | undefined;
   readonly #results = new Map<number, (result: unknown) => void>();
@@ -68,17 +64,17 @@ export class SimNode {
 
   constructor(
     id: NodeId,
-    cluster: SimCluster,
+    run: SimRun,
     options: { file: Configuration; members: readonly NodeId[]; clock?: SimWallClock },
   ) {
     this.id = id;
-    this.#cluster = cluster;
+    this.#run = run;
     this.file = options.file;
     this.fileMembers = options.members;
-    const { world, prng, checkers } = cluster;
-    this.clock = options.clock ?? SimWallClock.right(world, prng);
-    this.disk = new SimDisk(world, prng, (addresses) => {
-      if (cluster.log !== undefined) this.#logRows(addresses ?? []);
+    const { events, prng, checkers } = run;
+    this.clock = options.clock ?? SimWallClock.right(events, prng);
+    this.disk = new SimDisk(events, prng, (addresses) => {
+      if (run.log !== undefined) this.#logRows(addresses ?? []);
       checkers.durable(addresses);
     });
   }
@@ -87,17 +83,15 @@ export class SimNode {
     return this.#process !== undefined;
   }
 
-  /** The core of a process whose start is durable. */
+  /** The core of the process once its start is durable. */
   get #core(): NodeCore<Request> | undefined {
     return this.#process?.core.started ? this.#process.core : undefined;
   }
 
-  /** The running process's member of the cluster. */
   get member(): Member | undefined {
     return this.#core?.member;
   }
 
-  /** The running process's. */
   get incarnation(): number {
     return this.#process?.incarnation ?? 0;
   }
@@ -111,24 +105,24 @@ export class SimNode {
     return this.#core?.clock.bounds(this.now());
   }
 
-  /** Whether it serves. */
+  /** Whether it serves clients. */
   get ready(): boolean {
     return this.#core !== undefined && this.disk.works && this.#core.notReady(this.now()) === undefined;
   }
 
   /** Both clocks of this machine now. */
   now(): Instant {
-    const { nowMs } = this.#cluster.world;
+    const { nowMs } = this.#run.events;
     return { wallMs: this.clock.wallMs, monotonicMs: nowMs - (this.#process?.bootMs ?? nowMs) };
   }
 
-  /** Starts a process from what the disk has. */
+  /** Starts a process from the disk. */
   start(): void {
     if (this.running) return;
-    const { world, prng, tampering } = this.#cluster;
+    const { events, prng, mutation } = this.#run;
     const incarnation = prng.int(1, 0xffffffff);
     const { rows, facts } = this.disk.image();
-    const { agedMs = 0 } = tampering;
+    const { agedMs = 0 } = mutation;
     const core = new NodeCore<Request>({
       self: this.id,
       incarnation,
@@ -137,86 +131,82 @@ export class SimNode {
       nodes: this.fileMembers.map(addressOf),
       bootstrap: false,
       file: this.file,
-      fileService: policyOf(this.file.text),
+      fileService: compiledOf(this.file.text),
       compile: (text) =>
-        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: policyOf(text) },
+        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: compiledOf(text) },
       revise: (text) => text,
       random: () => prng.next(),
       mutations: {
-        clock: tampering.clock?.(this),
-        versionIncarnation: tampering.incarnation?.(incarnation),
-        maxLeaseMs: tampering.maxLeaseMs,
-        safeguards: tampering.safeguards,
-        servesUnready: tampering.servesUnready,
-        agreement: (agreement) => tampering.agreement?.(this, agreement) ?? agreement,
+        clock: mutation.clock?.(this),
+        versionIncarnation: mutation.incarnation?.(incarnation),
+        maxLeaseMs: mutation.maxLeaseMs,
+        safeguards: mutation.safeguards,
+        servesUnready: mutation.servesUnready,
+        agreement: (agreement) => mutation.agreement?.(this, agreement) ?? agreement,
       },
       now: { wallMs: this.clock.wallMs, monotonicMs: -agedMs },
     });
-    this.#process = { incarnation, bootMs: world.nowMs, core, storeFailure: undefined, wakeMs: Infinity };
+    this.#process = { incarnation, bootMs: events.nowMs, core, storeFailure: undefined, wakeMs: Infinity };
     this.#setPeers(core.member.membership.members);
     this.#checked = undefined;
-    this.#cluster.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
+    this.#run.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
     core.beginLoad();
     for (const row of rows.values()) core.load(row);
     core.loaded();
     this.#receive({ kind: "listening" });
   }
 
-  /** The process is gone at once; the disk keeps what it had synced, and perhaps more. */
+  /** Kills the process. The disk keeps all synced writes, and possibly some of the later ones. */
   crash(): void {
     this.disk.crash();
     this.#process = undefined;
     this.#waiting = [];
     this.#pausedUntilMs = 0;
-    this.#cluster.log?.(`node ${this.id} crashes`);
+    this.#run.log?.(`node ${this.id} crashes`);
   }
 
-  /** The process stands still, as under SIGSTOP or on a stalled machine. */
+  /** Suspends the process, as SIGSTOP or a stalled machine does. */
   pause(ms: number): void {
-    this.#pausedUntilMs = this.#cluster.world.nowMs + ms;
-    this.#cluster.log?.(`node ${this.id} pauses for ${ms} ms`);
-    this.#cluster.world.after(ms, () => {
-      for (const waiting of this.#waiting.splice(0)) this.#resume(waiting);
+    this.#pausedUntilMs = this.#run.events.nowMs + ms;
+    this.#run.log?.(`node ${this.id} pauses for ${ms} ms`);
+    this.#run.events.after(ms, () => {
+      for (const waiting of this.#waiting.splice(0)) this.#whenRunning(waiting);
     });
   }
 
-  /** An operator gives it another file and has it read. */
+  /** An operator replaces the file and sends SIGHUP. */
   reload(file: Configuration): void {
     this.file = file;
-    this.#resume(() => this.#receive({ kind: "file", configuration: file }));
+    this.#whenRunning(() => this.#receive({ kind: "file", configuration: file }));
   }
 
   receive(envelope: Envelope, message: ClusterMessage): void {
     if (!this.#peers.has(envelope.from)) return;
-    this.#resume(() => {
-      const { tampering } = this.#cluster;
-      const arriving = tampering.arriving?.({ cluster: this.#cluster, to: this, envelope, message }) ?? [message];
+    this.#whenRunning(() => {
+      const { mutation } = this.#run;
+      const arriving = mutation.arriving?.({ run: this.#run, to: this, envelope, message }) ?? [message];
       for (const arrived of arriving) this.#receive({ kind: "message", envelope, message: arrived });
     });
   }
 
-  /**
-   * Serves a client's message as the node program does; `answer` gets the reply when it may leave. `awaits`: whether the
-   * client still waits for it.
-   */
-  serve(message: Message, awaits: () => boolean, answer: Reply): void {
-    this.#resume(() => {
+  serve(message: Message, awaits: () => boolean, answer: AnswerClient): void {
+    this.#whenRunning(() => {
       const { address } = addressOf(this.id);
       const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, onLink: false };
       this.#receive({ kind: "request", message, arrival, source: { message, awaits, answer } });
     });
   }
 
-  /** An operator's command, and effects that it had at once. */
+  /** An operator's command with an immediate result. */
   command<Result>(run: (core: NodeCore<unknown>, now: Instant) => Result): Result | undefined {
     const core = this.#core;
     if (core === undefined) return undefined;
     const result = run(core, this.now());
-    this.#perform();
+    this.#pump();
     return result;
   }
 
-  /** An operator's command whose result comes later. */
+  /** An operator's command whose result waits for a disk or for other members. */
   ask<Kind extends Command["kind"]>(
     command: Extract<Command, { kind: Kind }>,
     done: (result: CommandResult[Kind]) => void,
@@ -227,7 +217,7 @@ export class SimNode {
     this.#receive({ kind: "command", token, command });
   }
 
-  /** The driver loop: an event goes in, what follows is done. */
+  /** The driver loop: gives an event to the core and performs the effects. */
   #receive(event: NodeEvent<Request>): void {
     const process = this.#process;
     if (process === undefined) return;
@@ -237,10 +227,10 @@ export class SimNode {
       process.core.receive({ kind: "store", failure }, this.now());
     }
     process.core.receive(event, this.now());
-    this.#perform();
+    this.#pump();
   }
 
-  #perform(): void {
+  #pump(): void {
     const process = this.#process;
     if (process === undefined) return;
     const { core } = process;
@@ -249,11 +239,11 @@ export class SimNode {
       core.tick(now);
       this.#check(process);
     }
-    for (const effect of core.takeEffects(now)) this.#do(process, effect);
+    for (const effect of core.takeEffects(now)) this.#perform(process, effect);
     this.#plan(process);
   }
 
-  #do(process: Process, effect: NodeEffect<Request>): void {
+  #perform(process: Process, effect: NodeEffect<Request>): void {
     const { member } = process.core;
     switch (effect.kind) {
       case "send":
@@ -267,17 +257,17 @@ export class SimNode {
         const { token } = effect;
         return this.disk.write(
           effect.writes,
-          () => this.#resume(() => this.#process === process && this.#receive({ kind: "persisted", token })),
+          () => this.#whenRunning(() => this.#process === process && this.#receive({ kind: "persisted", token })),
         );
       }
       case "members":
         return this.#setPeers(effect.members);
       case "reply": {
         const { message, awaits, answer } = effect.source;
-        return answer(effect.reply, this.#promise(member, message, effect.reply, awaits()));
+        return answer(effect.reply, this.#checkPromise(member, message, effect.reply, awaits()));
       }
       case "notice":
-        return this.#cluster.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
+        return this.#run.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
       case "result": {
         const done = this.#results.get(effect.token);
         this.#results.delete(effect.token);
@@ -286,18 +276,18 @@ export class SimNode {
     }
   }
 
-  /** Plans the next tick, if none is planned that comes early enough. */
+  /** Plans the next tick, unless one is planned that is early enough. */
   #plan(process: Process): void {
     const now = this.now();
     const deadlineMs = process.core.nextDeadline(now);
     if (deadlineMs >= process.wakeMs || deadlineMs === Infinity) return;
     process.wakeMs = deadlineMs;
-    this.#cluster.world.after(deadlineMs - now.monotonicMs, () => {
+    this.#run.events.after(deadlineMs - now.monotonicMs, () => {
       if (this.#process !== process || process.wakeMs !== deadlineMs) return;
-      this.#resume(() => {
+      this.#whenRunning(() => {
         if (this.#process !== process) return;
         process.wakeMs = Infinity;
-        this.#perform();
+        this.#pump();
       });
     });
   }
@@ -305,7 +295,7 @@ export class SimNode {
   #logRows(addresses: Iterable<number>): void {
     for (const address of addresses) {
       const row = this.disk.rows.get(address);
-      if (row !== undefined) this.#cluster.log?.(`disk ${this.id}: ${formatRow(row)}`);
+      if (row !== undefined) this.#run.log?.(`disk ${this.id}: ${formatRow(row)}`);
     }
   }
 
@@ -313,15 +303,15 @@ export class SimNode {
     this.#peers = new Set(members.map(({ id }) => id));
   }
 
-  /** Checks what an acknowledgement promises, before it leaves. */
-  #promise(member: Member, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
+  /** Checks the promise of an acknowledgement before it leaves. */
+  #checkPromise(member: Member, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
     const seconds = readOption(reply.options, OPTIONS.addressLeaseTime);
     const isAck = reply.options.get(OPTIONS.messageType.code)?.[0] === 5;
     if (!isAck || seconds.kind !== "present") return undefined;
-    const { checkers } = this.#cluster;
-    // A clock that was right all the time is off by what it always was; of another one only so much is certain.
-    const clockMs = this.clock.steady ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
-    this.#cluster.log?.(`node ${this.id} acknowledges ${formatIpv4(reply.yiaddr)} to ${identityOf(request).name}`);
+    const { checkers } = this.#run;
+    // A clock that was always right has a constant offset; any other clock that is believed is within this bound.
+    const clockMs = this.clock.alwaysRight ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
+    this.#run.log?.(`node ${this.id} acknowledges ${formatIpv4(reply.yiaddr)} to ${identityOf(request).name}`);
     return checkers.promises.leaving(
       { ...identityOf(request), address: reply.yiaddr, leaseMs: seconds.value * 1_000 },
       { members: member.membership.members.map(({ id }) => id), clockMs, isAwaited },
@@ -329,7 +319,7 @@ export class SimNode {
   }
 
   #check({ core: { member }, incarnation }: Process): void {
-    const { leaders } = this.#cluster.checkers;
+    const { leaders } = this.#run.checkers;
     if (member.role === "leader") leaders.leads(`node ${this.id} (${incarnation})`, member.term);
     const { ranges } = member;
     if (ranges === this.#checked) return;
@@ -337,29 +327,29 @@ export class SimNode {
     leaders.allocates(this.id, ranges);
   }
 
-  /** Runs now, or when the pause is over. */
-  #resume(run: () => void): void {
-    if (this.#cluster.world.nowMs < this.#pausedUntilMs) this.#waiting.push(run);
+  /** Runs now, or at the end of the pause. */
+  #whenRunning(run: () => void): void {
+    if (this.#run.events.nowMs < this.#pausedUntilMs) this.#waiting.push(run);
     else run();
   }
 
   #send(envelope: Envelope, to: NodeId, message: ClusterMessage): void {
     if (!this.#peers.has(to)) return;
-    const { links, nodes, tampering } = this.#cluster;
-    tampering.sending?.(this, message);
-    const arriving = this.#cluster.encodes ? recoded(envelope, message) : message;
+    const { links, nodes, mutation } = this.#run;
+    mutation.sending?.(this, message);
+    const arriving = this.#run.encodes ? recoded(envelope, message) : message;
     links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, arriving));
   }
 }
 
-/** A message as it comes out of the codec. */
+/** A message after encoding and decoding. */
 function recoded(envelope: Envelope, message: ClusterMessage): ClusterMessage {
   const decoded = decodeMessage(encodeMessage(envelope, message));
   if (!decoded.ok) throw new Error(`A ${message.type} does not pass the codec: ${JSON.stringify(decoded.error)}`);
   return decoded.message;
 }
 
-/** Where a node is reached. */
+/** A node's id and address. */
 export function addressOf(id: NodeId): MemberAddress {
   return { id, address: 0x0a630000 + id };
 }

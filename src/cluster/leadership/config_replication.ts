@@ -6,12 +6,11 @@
  * Two texts with one revision are an operator's mistake: it is said, and the leader's holds.
  */
 
+import type { Effects, Leadership, MemberContext } from "../context.ts";
 import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import type { FactPorts } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { Config, NodeId } from "../wire/messages.ts";
-import type { Leadership } from "./quorum_status.ts";
 
 /** Keys of the persisted facts; always written together. */
 export const CONFIG_FACTS = { revision: "config:revision", text: "config:text" } as const;
@@ -35,18 +34,12 @@ export type ConfigNotice =
   /** The local file, which was outdated or another text, is what the cluster serves. */
   | { readonly kind: "configAgrees"; readonly revision: number };
 
-export interface ConfigReplicationPorts extends FactPorts {
-  send(to: NodeId, message: Config): void;
-  broadcast(message: Config): void;
-  notice(notice: ConfigNotice): void;
-}
-
 /** The configuration of one node. */
 export class ConfigReplication {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
-  readonly #ports: ConfigReplicationPorts;
+  readonly #effects: Effects<ConfigNotice>;
   readonly #activate: (revision: number, text: string) => void;
   readonly #validate: (text: string) => string | undefined;
   /** Newest one taken, perhaps not on disk yet. */
@@ -66,25 +59,20 @@ export class ConfigReplication {
   #present: readonly NodeId[] = [];
   readonly #said = new Set<string>();
 
-  constructor(options: {
-    self: NodeId;
-    /** All members, this one too; read at every use. */
-    members: () => readonly NodeId[];
-    leadership: Leadership;
+  constructor(context: MemberContext<ConfigNotice>, options: {
     /** What the facts say. */
     stored: Configuration | undefined;
-    ports: ConfigReplicationPorts;
     /** Makes a configuration the one that is served. */
     activate: (revision: number, text: string) => void;
     /** What is wrong with a text; undefined: nothing. */
-    validate?: (text: string) => string | undefined;
+    validate: (text: string) => string | undefined;
   }) {
-    this.#self = options.self;
-    this.#members = options.members;
-    this.#leadership = options.leadership;
-    this.#ports = options.ports;
+    this.#self = context.self;
+    this.#members = () => context.membership.ids;
+    this.#leadership = context.leadership;
+    this.#effects = context.effects;
     this.#activate = options.activate;
-    this.#validate = options.validate ?? (() => undefined);
+    this.#validate = options.validate;
     this.#taken = options.stored;
     this.#durable = options.stored;
   }
@@ -176,7 +164,7 @@ export class ConfigReplication {
         // Also to those that have this revision: only the text tells whether it is the same one.
         this.#distributedTerm = term;
         for (const id of present) this.#sentMs.set(id, now.monotonicMs);
-        if (this.#members().length > 1) this.#ports.broadcast({ type: "config", ...this.#durable });
+        if (this.#members().length > 1) this.#effects.broadcast({ type: "config", ...this.#durable });
         return;
       }
       for (const id of newcomers) this.#send(id, now);
@@ -204,13 +192,13 @@ export class ConfigReplication {
   #send(to: NodeId, now: Instant): void {
     if (this.#durable === undefined) return;
     this.#sentMs.set(to, now.monotonicMs);
-    this.#ports.send(to, { type: "config", ...this.#durable });
+    this.#effects.send(to, { type: "config", ...this.#durable });
   }
 
   #take(configuration: Configuration): void {
     this.#taken = configuration;
     const { revision, text } = configuration;
-    this.#ports.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
+    this.#effects.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
       this.#durable = configuration;
       this.#sentMs.clear();
       this.#decide();
@@ -228,7 +216,7 @@ export class ConfigReplication {
     this.#active = durable;
     if (before?.revision === durable.revision && before.text === durable.text) return;
     this.#activate(durable.revision, durable.text);
-    this.#ports.notice({ kind: "configActivated", revision: durable.revision });
+    this.#effects.notice({ kind: "configActivated", revision: durable.revision });
     this.#judgeFile();
   }
 
@@ -259,7 +247,7 @@ export class ConfigReplication {
     const fault = notice && JSON.stringify(notice);
     if (fault === this.#fileFault) return;
     this.#fileFault = fault;
-    this.#ports.notice(notice ?? { kind: "configAgrees", revision });
+    this.#effects.notice(notice ?? { kind: "configAgrees", revision });
   }
 
   #sayOnce(notice: ConfigNotice): void {
@@ -267,7 +255,7 @@ export class ConfigReplication {
     if (this.#said.has(line)) return;
     if (this.#said.size >= SAID_MAX) this.#said.clear();
     this.#said.add(line);
-    this.#ports.notice(notice);
+    this.#effects.notice(notice);
   }
 }
 

@@ -532,7 +532,7 @@ Deno.test("case 23: one change of the members at a time, each complete before th
     file: [1, 2, 3].map(member),
     facts: new Map(),
     blank: false,
-    ports: {
+    effects: {
       send: () => {},
       broadcast: () => {},
       persist: (_writes, then) => void durable.push(() => then(now)),

@@ -15,7 +15,7 @@ export interface Said<T> {
 }
 
 /** Keys that every level may have; times in seconds. */
-export interface DraftScope {
+export interface DraftSettings {
   leaseTime?: Said<number>;
   minLeaseTime?: Said<number>;
   maxLeaseTime?: Said<number>;
@@ -29,12 +29,12 @@ export interface DraftScope {
 
 export const TIMES = ["leaseTime", "minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const;
 
-export interface DraftPool extends DraftScope {
+export interface DraftPool extends DraftSettings {
   range: Range;
   readonly place: Place;
 }
 
-export interface DraftReservation extends DraftScope {
+export interface DraftReservation extends DraftSettings {
   readonly place: Place;
   readonly address: Ipv4;
   /** One of the two. */
@@ -43,7 +43,7 @@ export interface DraftReservation extends DraftScope {
   hostname?: string;
 }
 
-export interface DraftSubnet extends DraftScope {
+export interface DraftSubnet extends DraftSettings {
   readonly place: Place;
   readonly prefix: Prefix;
   readonly pools: DraftPool[];
@@ -57,13 +57,13 @@ export interface DraftMatch {
   readonly architecture?: readonly number[];
 }
 
-export interface DraftClass extends DraftScope {
+export interface DraftClass extends DraftSettings {
   readonly place: Place;
   readonly name: string;
   readonly match: DraftMatch;
 }
 
-export interface Draft extends DraftScope {
+export interface Draft extends DraftSettings {
   authoritative?: Said<boolean>;
   declineTime?: Said<number>;
   rapidCommit?: Said<boolean>;
@@ -72,26 +72,26 @@ export interface Draft extends DraftScope {
 }
 
 /** A level that says nothing yet. */
-export function emptyScope(): DraftScope {
+export function emptySettings(): DraftSettings {
   return { options: new Map() };
 }
 
 export function emptyDraft(): Draft {
-  return { ...emptyScope(), classes: [], subnets: [] };
+  return { ...emptySettings(), classes: [], subnets: [] };
 }
 
 const FIELDS = [...TIMES, "nextServer", "serverName", "bootFile"] as const;
 
 /** Adds what a level around says to what it says itself, which wins. */
-export function inherit(scope: DraftScope, around: DraftScope): void {
+export function inherit(settings: DraftSettings, around: DraftSettings): void {
   for (const field of FIELDS) {
     const value = around[field];
-    if (scope[field] === undefined && value !== undefined) Object.assign(scope, { [field]: value });
+    if (settings[field] === undefined && value !== undefined) Object.assign(settings, { [field]: value });
   }
-  for (const [code, value] of around.options) if (!scope.options.has(code)) scope.options.set(code, value);
+  for (const [code, value] of around.options) if (!settings.options.has(code)) settings.options.set(code, value);
 }
 
 /** Whether a level says anything. */
-export function saysNothing(scope: DraftScope): boolean {
-  return scope.options.size === 0 && FIELDS.every((field) => scope[field] === undefined);
+export function saysNothing(settings: DraftSettings): boolean {
+  return settings.options.size === 0 && FIELDS.every((field) => settings[field] === undefined);
 }

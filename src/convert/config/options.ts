@@ -8,7 +8,7 @@ import { optionByKey, type OptionSpec, parseOptionValue } from "../../dhcp/optio
 import { labelsOf, parseName, writeNames } from "../../dhcp/options/values/domain_names.ts";
 import { formatIpv4, parseIpv4, parsePrefix, type Prefix } from "../../net/ipv4.ts";
 import { latin1Bytes, type Place } from "../leases/lease.ts";
-import type { DraftScope } from "./draft.ts";
+import type { DraftSettings } from "./draft.ts";
 import type { Findings } from "./findings.ts";
 
 /** Kinds of values that configuration files write as a list of words. */
@@ -196,7 +196,7 @@ const TIME_OPTIONS = { 51: "leaseTime", 58: "renewTime", 59: "rebindTime" } as c
 
 /** Sets an option of a level, or reports why not. A later statement replaces an earlier one. */
 export function setOption(
-  scope: DraftScope,
+  settings: DraftSettings,
   code: number,
   bytes: Uint8Array,
   from: { readonly place: Place; readonly statement: string; readonly findings: Findings },
@@ -207,7 +207,7 @@ export function setOption(
   const time = TIME_OPTIONS[code as keyof typeof TIME_OPTIONS];
   if (time !== undefined && bytes.length === 4) {
     const value = bytes.reduce((sum, octet) => sum * 256 + octet, 0);
-    if (value > 0) scope[time] = { value, place };
+    if (value > 0) settings[time] = { value, place };
     return;
   }
   if (spec.reserved !== undefined) {
@@ -218,7 +218,7 @@ export function setOption(
     const advice = `its value does not fit option ${code} (${spec.name}), which is ${spec.codec.wanted}`;
     return findings.lost(place, statement, bytes.length === 0 ? `option ${code} (${spec.name}) has no value` : advice);
   }
-  scope.options.set(code, { value: bytes, place });
+  settings.options.set(code, { value: bytes, place });
 }
 
 /** The key of an option in our configuration. */

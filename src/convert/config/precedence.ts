@@ -1,6 +1,6 @@
 /** Classes win over subnets and pools here; where the other server has it the other way round, that has to be told. */
 
-import type { Draft, DraftClass, DraftScope } from "./draft.ts";
+import type { Draft, DraftClass, DraftSettings } from "./draft.ts";
 import type { Findings } from "./findings.ts";
 import { optionKey } from "./options.ts";
 
@@ -14,7 +14,7 @@ export function comparePrecedence(
   for (const one of classes) {
     for (const subnet of draft.subnets) {
       const both = said(one, what).filter((key) =>
-        [subnet, ...subnet.pools].some((scope) => said(scope, what).includes(key))
+        [subnet, ...subnet.pools].some((settings) => said(settings, what).includes(key))
       );
       if (both.length === 0) continue;
       const advice =
@@ -25,9 +25,9 @@ export function comparePrecedence(
   }
 }
 
-function said(scope: DraftScope, what: "options" | "everything"): string[] {
-  const options = [...scope.options.keys()].map(optionKey);
+function said(settings: DraftSettings, what: "options" | "everything"): string[] {
+  const options = [...settings.options.keys()].map(optionKey);
   if (what === "options") return options;
-  const fields = (["nextServer", "serverName", "bootFile"] as const).filter((key) => scope[key] !== undefined);
+  const fields = (["nextServer", "serverName", "bootFile"] as const).filter((key) => settings[key] !== undefined);
   return [...fields, ...options];
 }

@@ -7,7 +7,7 @@ import { toHex } from "../../bytes/hex.ts";
 import { formatSeconds, INFINITE_SECONDS } from "../../config/duration.ts";
 import { formatIpv4, formatPrefix, formatRange, prefixContains, prefixRange, rangeContains } from "../../net/ipv4.ts";
 import { isHostAddress, type Place } from "../leases/lease.ts";
-import type { Draft, DraftReservation, DraftScope, DraftSubnet } from "./draft.ts";
+import type { Draft, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
 import type { Findings } from "./findings.ts";
 import { setOption } from "./options.ts";
 
@@ -17,7 +17,7 @@ export function settle(draft: Draft, findings: Findings): void {
   mergeSubnets(draft, findings);
   dropUnusableClasses(draft, findings);
   const levels = draft.subnets.flatMap((subnet) => [subnet, ...subnet.pools, ...subnet.reservations]);
-  for (const scope of [draft, ...draft.classes, ...levels]) settleFields(scope, findings);
+  for (const settings of [draft, ...draft.classes, ...levels]) settleFields(settings, findings);
   const nowhere = { file: "", line: 0 };
   const service = settleTimes(draft, {}, nowhere, findings);
   for (const subnet of draft.subnets) {
@@ -42,20 +42,20 @@ const SERVER_NAME_OCTETS_MAX = 63;
 const BOOT_FILE_OCTETS_MAX = 127;
 const encoder = new TextEncoder();
 
-function settleFields(scope: DraftScope, findings: Findings): void {
-  const { nextServer, serverName, bootFile } = scope;
+function settleFields(settings: DraftSettings, findings: Findings): void {
+  const { nextServer, serverName, bootFile } = settings;
   if (nextServer !== undefined && !isHostAddress(nextServer.value)) {
     findings.lost(nextServer.place, "next server", `${formatIpv4(nextServer.value)} is not the address of a host`);
-    delete scope.nextServer;
+    delete settings.nextServer;
   }
   if (serverName !== undefined && !isText(serverName.value, SERVER_NAME_OCTETS_MAX)) {
     findings.lost(serverName.place, "server name", "its name does not fit the field; set the option tftp-server-name");
-    delete scope.serverName;
+    delete settings.serverName;
   }
   if (bootFile === undefined || isText(bootFile.value, BOOT_FILE_OCTETS_MAX)) return;
-  delete scope.bootFile;
+  delete settings.bootFile;
   const bytes = encoder.encode(bootFile.value);
-  setOption(scope, 67, bytes, { place: bootFile.place, statement: "boot file", findings });
+  setOption(settings, 67, bytes, { place: bootFile.place, statement: "boot file", findings });
 }
 
 function isText(text: string, octetsMax: number): boolean {
@@ -93,55 +93,55 @@ interface Times {
   readonly t2?: number;
 }
 
-function settleTimes(scope: DraftScope, around: Times, where: Place, findings: Findings): Times {
+function settleTimes(settings: DraftSettings, around: Times, where: Place, findings: Findings): Times {
   const placeOf = (key: "leaseTime" | "renewTime" | "rebindTime" | "maxLeaseTime") =>
-    scope[key]?.place ?? scope.leaseTime?.place ?? where;
-  let lease = scope.leaseTime?.value ?? around.lease ?? 3600;
-  const max = scope.maxLeaseTime?.value ?? around.max ?? lease;
+    settings[key]?.place ?? settings.leaseTime?.place ?? where;
+  let lease = settings.leaseTime?.value ?? around.lease ?? 3600;
+  const max = settings.maxLeaseTime?.value ?? around.max ?? lease;
   if (lease > max) {
     const advice =
       `the lease time of ${formatSeconds(lease)} is longer than the longest allowed, ${formatSeconds(max)}; ` +
       "the latter is used";
     findings.changed(placeOf("leaseTime"), "lease time", advice);
-    scope.leaseTime = { value: max, place: placeOf("leaseTime"), remark: "its maximum" };
+    settings.leaseTime = { value: max, place: placeOf("leaseTime"), remark: "its maximum" };
     lease = max;
   }
-  let min = scope.minLeaseTime?.value ?? around.min ?? lease;
+  let min = settings.minLeaseTime?.value ?? around.min ?? lease;
   if (min > lease) {
-    scope.minLeaseTime = { value: lease, place: placeOf("leaseTime"), remark: "not longer than the lease time" };
+    settings.minLeaseTime = { value: lease, place: placeOf("leaseTime"), remark: "not longer than the lease time" };
     min = lease;
   }
-  finiteTimes(scope);
-  let t2 = scope.rebindTime?.value ?? around.t2;
+  finiteTimes(settings);
+  let t2 = settings.rebindTime?.value ?? around.t2;
   if (t2 !== undefined && t2 >= lease) {
     const place = placeOf("rebindTime");
     const value = share(lease, 0.875);
     findings.changed(place, "T2", `T2 of ${formatSeconds(t2)} does not fit a lease time of ${formatSeconds(lease)}`);
-    scope.rebindTime = { value, place, remark: "7/8 of the lease time" };
+    settings.rebindTime = { value, place, remark: "7/8 of the lease time" };
     t2 = value;
   }
-  let t1 = scope.renewTime?.value ?? around.t1;
+  let t1 = settings.renewTime?.value ?? around.t1;
   const latest = t2 ?? lease * 0.875;
   if (t1 !== undefined && t1 >= latest) {
     const place = placeOf("renewTime");
     const value = Math.max(1, Math.min(share(lease, 0.5), Math.ceil(latest) - 1));
     findings.changed(place, "T1", `T1 of ${formatSeconds(t1)} does not fit T2 of ${formatSeconds(Math.floor(latest))}`);
-    scope.renewTime = { value, place, remark: "half of the lease time" };
+    settings.renewTime = { value, place, remark: "half of the lease time" };
     t1 = value;
   }
   // T2 alone, and earlier than half of the lease time: T1 must come before it.
   if (t1 === undefined && t2 !== undefined && t2 <= lease / 2) {
     t1 = Math.max(1, Math.floor(t2 / 2));
-    scope.renewTime = { value: t1, place: placeOf("rebindTime"), remark: "half of T2" };
+    settings.renewTime = { value: t1, place: placeOf("rebindTime"), remark: "half of T2" };
   }
   return { lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
 }
 
 /** Only a lease and its longest time may be without end: as a bound below, the longest time with an end is as good. */
-function finiteTimes(scope: DraftScope): void {
+function finiteTimes(settings: DraftSettings): void {
   for (const key of ["minLeaseTime", "renewTime", "rebindTime"] as const) {
-    const said = scope[key];
-    if (said?.value === INFINITE_SECONDS) scope[key] = { ...said, value: INFINITE_SECONDS - 1 };
+    const said = settings[key];
+    if (said?.value === INFINITE_SECONDS) settings[key] = { ...said, value: INFINITE_SECONDS - 1 };
   }
 }
 
@@ -149,21 +149,21 @@ function share(lease: number, part: number): number {
   return Math.max(1, Math.floor(lease * part));
 }
 
-/** A class applies in every scope: with all five times given, what a scope says can't disagree. */
-function completeTimes(scope: DraftScope): void {
-  const { leaseTime, minLeaseTime, maxLeaseTime, renewTime, rebindTime } = scope;
+/** A class applies at every level: with all five times set, no level's own times can contradict them. */
+function completeTimes(settings: DraftSettings): void {
+  const { leaseTime, minLeaseTime, maxLeaseTime, renewTime, rebindTime } = settings;
   if (leaseTime === undefined) {
-    for (const key of ["minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const) delete scope[key];
+    for (const key of ["minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const) delete settings[key];
     return;
   }
   const { value, place } = leaseTime;
-  scope.minLeaseTime = minLeaseTime !== undefined && minLeaseTime.value <= value ? minLeaseTime : { value, place };
-  scope.maxLeaseTime = maxLeaseTime !== undefined && maxLeaseTime.value >= value ? maxLeaseTime : { value, place };
-  finiteTimes(scope);
+  settings.minLeaseTime = minLeaseTime !== undefined && minLeaseTime.value <= value ? minLeaseTime : { value, place };
+  settings.maxLeaseTime = maxLeaseTime !== undefined && maxLeaseTime.value >= value ? maxLeaseTime : { value, place };
+  finiteTimes(settings);
   if (value === INFINITE_SECONDS) return;
   const t2 = rebindTime !== undefined && rebindTime.value < value ? rebindTime : { value: share(value, 0.875), place };
-  scope.rebindTime = t2;
-  scope.renewTime = renewTime !== undefined && renewTime.value < t2.value
+  settings.rebindTime = t2;
+  settings.renewTime = renewTime !== undefined && renewTime.value < t2.value
     ? renewTime
     : { value: Math.max(1, Math.min(share(value, 0.5), t2.value - 1)), place };
 }

@@ -14,7 +14,7 @@ import { serviceSchema } from "../../config/service_schema.ts";
 import { optionByKey } from "../../dhcp/options/mod.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../net/ipv4.ts";
 import type { Place } from "../leases/lease.ts";
-import type { Draft, DraftClass, DraftPool, DraftReservation, DraftScope, DraftSubnet, Said } from "./draft.ts";
+import type { Draft, DraftClass, DraftPool, DraftReservation, DraftSettings, DraftSubnet, Said } from "./draft.ts";
 import { saysNothing, TIMES } from "./draft.ts";
 import { configuredValue, optionKey } from "./options.ts";
 
@@ -26,7 +26,7 @@ export function writeService(draft: Draft, file: string): string {
   if (draft.authoritative !== undefined) writer.said(1, "authoritative", draft.authoritative, String);
   if (draft.declineTime !== undefined) writer.said(1, "declineTime", draft.declineTime, formatSeconds);
   if (draft.rapidCommit !== undefined) writer.said(1, "rapidCommit", draft.rapidCommit, String);
-  writer.scope(1, draft);
+  writer.settings(1, draft);
   if (draft.classes.length > 0) {
     writer.line(1, "classes:", draft.classes.length > 1 ? "of several that match, what the last one says wins" : "");
     for (const one of draft.classes) writer.class(one);
@@ -38,7 +38,7 @@ export function writeService(draft: Draft, file: string): string {
 
 /** What our own validation says of a text that {@link writeService} made; nothing when it is valid. */
 export function validateService(text: string): readonly ConfigIssue[] {
-  const schema = mapping({ service: serviceSchema() });
+  const schema = mapping({ service: serviceSchema });
   const result = loadConfig(text, schema, (root, report) => checkService(asMapping(root).service, report));
   return result.ok ? [] : result.issues;
 }
@@ -63,17 +63,17 @@ class Writer {
     this.line(depth, `${key}: ${format(said.value)}`, this.#origin(said.place, said.remark));
   }
 
-  scope(depth: number, scope: DraftScope): void {
+  settings(depth: number, settings: DraftSettings): void {
     for (const key of TIMES) {
-      const said = scope[key];
+      const said = settings[key];
       if (said !== undefined) this.said(depth, key, said, formatSeconds);
     }
-    if (scope.nextServer !== undefined) this.said(depth, "nextServer", scope.nextServer, formatIpv4);
-    if (scope.serverName !== undefined) this.said(depth, "serverName", scope.serverName, flow);
-    if (scope.bootFile !== undefined) this.said(depth, "bootFile", scope.bootFile, flow);
-    if (scope.options.size === 0) return;
+    if (settings.nextServer !== undefined) this.said(depth, "nextServer", settings.nextServer, formatIpv4);
+    if (settings.serverName !== undefined) this.said(depth, "serverName", settings.serverName, flow);
+    if (settings.bootFile !== undefined) this.said(depth, "bootFile", settings.bootFile, flow);
+    if (settings.options.size === 0) return;
     this.line(depth, "options:", "");
-    for (const [code, said] of [...scope.options].sort(([a], [b]) => a - b)) {
+    for (const [code, said] of [...settings.options].sort(([a], [b]) => a - b)) {
       const spec = optionByKey(String(code));
       if (spec === undefined) continue;
       this.said(depth + 1, flow(optionKey(code)), said, (bytes) => flow(configuredValue(spec, bytes)));
@@ -83,12 +83,12 @@ class Writer {
   class(one: DraftClass): void {
     this.line(2, `- name: ${flow(one.name)}`, this.#origin(one.place));
     this.line(3, `match: ${flow(one.match)}`, "");
-    this.scope(3, one);
+    this.settings(3, one);
   }
 
   subnet(subnet: DraftSubnet): void {
     this.line(2, `- subnet: ${formatPrefix(subnet.prefix)}`, this.#origin(subnet.place));
-    this.scope(3, subnet);
+    this.settings(3, subnet);
     if (subnet.pools.length > 0) this.line(3, "pools:", "");
     for (const pool of subnet.pools) this.pool(pool);
     if (subnet.reservations.length > 0) this.line(3, "reservations:", "");
@@ -99,7 +99,7 @@ class Writer {
     const range = formatRange(pool.range);
     if (saysNothing(pool)) return this.line(4, `- ${range}`, this.#origin(pool.place));
     this.line(4, `- range: ${range}`, this.#origin(pool.place));
-    this.scope(5, pool);
+    this.settings(5, pool);
   }
 
   reservation(reservation: DraftReservation): void {
@@ -114,7 +114,7 @@ class Writer {
     for (const [index, part] of parts.entries()) {
       this.line(index === 0 ? 4 : 5, `${index === 0 ? "- " : ""}${part}`, index === 0 ? origin : "");
     }
-    this.scope(5, reservation);
+    this.settings(5, reservation);
   }
 
   #origin({ file, line }: Place, remark = ""): string {

@@ -5,7 +5,6 @@ export { OPTIONS, type OptionSpec } from "./registry.ts";
 export { ALL_OPTIONS, nearestOptionName, optionByCode, optionByKey, optionByName } from "./lookup.ts";
 export { readOption, writeOption } from "./access.ts";
 export { formatOption, type ParsedOption, parseOptionValue } from "./configure.ts";
-export { optionTable } from "./document.ts";
 export type { Fqdn } from "./values/fqdn.ts";
 export type { Route } from "./values/routes.ts";
 export type { SipServers } from "./values/sip.ts";

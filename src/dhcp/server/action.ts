@@ -1,4 +1,4 @@
-/** What the server decided about one request. The driver carries it out; nothing has happened yet. */
+/** What the server decided about one request. `dhcp_server.ts` performs it; nothing has happened yet. */
 
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
@@ -18,22 +18,22 @@ export const DROP_REASONS = [
   "noIdentity",
   /** No configured subnet has the client's network. */
   "noSubnet",
-  /** The client chose another server. */
+  /** The client selected another server. */
   "otherServer",
-  /** The client chose another member of the cluster, which is there and will answer. */
+  /** The client selected another member of the cluster, which is live and will answer. */
   "otherMember",
   /** A REQUEST, DECLINE or RELEASE lacks the address it is about. */
   "noAddress",
-  /** RFC 2131 §4.3.2: no record of this client, and nothing that contradicts it. */
+  /** RFC 2131 §4.3.2: no record of this client, and none that contradicts it. */
   "noRecord",
-  /** Another client's lease of that address waits for its majority: neither yes nor no can be said yet. */
+  /** Another client's lease of that address is not committed yet: neither DHCPACK nor DHCPNAK is possible. */
   "undecided",
-  /** It would deserve a DHCPNAK, but this service is not authoritative. */
+  /** A DHCPNAK would be due, but this service is not authoritative. */
   "notAuthoritative",
   /** No address is free for this client. */
   "exhausted",
-  /** A DECLINE or RELEASE of an address that is not this client's, or that came another way than its lease. */
-  "notTheirs",
+  /** A DECLINE or RELEASE of an address that is not this client's, or through another relay than its lease. */
+  "notOwner",
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -64,12 +64,12 @@ export type Action =
     readonly client: ClientKey;
     readonly xid: number;
     readonly leaseSeconds: number;
-    readonly scope: LeaseSettings;
+    readonly settings: LeaseSettings;
     readonly detail: LeaseDetail;
     readonly reply: Message;
     readonly bytesMax: number;
   }
-  /** End the lease. Nobody is answered (RFC 2131 §4.3.3, §4.3.4). */
+  /** End the lease, without a reply (RFC 2131 §4.3.3, §4.3.4). */
   | {
     readonly kind: "end";
     readonly how: "released" | "declined";
@@ -77,3 +77,8 @@ export type Action =
     readonly client: ClientKey;
     readonly detail: LeaseDetail;
   };
+
+/** No answer. */
+export function drop(reason: DropReason): Action {
+  return { kind: "drop", reason };
+}

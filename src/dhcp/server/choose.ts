@@ -1,7 +1,6 @@
 /**
- * Which address a client is offered, and whether it may hold the one it asks for. Order (RFC 2131 §4.3.1): its reservation,
- * what it was just offered, the address it holds or last held, the one it asks for, a never used one, the one that ended
- * longest ago.
+ * Which address a client is offered, and whether it may lease the one it asks for. Order (RFC 2131 §4.3.1): its
+ * reservation, its open offer, its current or last address, the one it asks for, a never used one, the longest expired.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
@@ -9,7 +8,7 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { poolAt } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
-import type { ServerState } from "./server.ts";
+import type { ServerState } from "./state.ts";
 
 /** Chooses an address for a DHCPDISCOVER and notes the offer; undefined when none is free. */
 export function chooseAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
@@ -44,7 +43,7 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
     const address = state.table.takeFree(pool.number, time);
     if (address !== undefined) return address;
   }
-  // This node's share is used up until its leader gives it more: better at somebody else's cost than no answer.
+  // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
   for (const pool of query.subnet.pools) {
     const address = state.table.takeUnowned(pool.number, time);
     if (address !== undefined) return address;
@@ -53,20 +52,20 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
 }
 
 /**
- * Whether a client may hold an address: it is the client's reservation, or it lies in a pool, is reserved for nobody and
- * offered to nobody else while it is free, and the client has no reservation it could have instead; and no other client's lock runs on it.
+ * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it lies
+ * in a pool, is not reserved, not offered to another client, and the client has no reservation that is available.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
-  const { policy, table, offers } = state;
+  const { compiled, table, offers } = state;
   const { client, subnet, reservation } = query;
   const slot = table.get(address);
   const holds = slot.state === "bound" && slot.client === client;
   const locked = isLocked(slot, time);
   if (locked && !holds) return false;
   if (reservation?.address === address) return true;
-  if (policy.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
+  if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
   if (reservation !== undefined && mayLease(state, query, reservation.address, time)) return false;
-  // An offer to somebody else, made before this node heard of the lease, is no promise.
+  // An offer to another client, made before this node heard of the lease, does not count.
   if (locked) return true;
   const holder = offers.holder(address);
   return holder === undefined || holder === client;

@@ -1,17 +1,20 @@
 /**
- * The `service` section as the server uses it: subnets found by address, reservations by client, and for every lease the
- * one scope that holds after inheritance (service, subnet, pool, class, reservation; the most specific that says something
- * wins). Compiled once per configuration; answering a client only looks things up.
+ * The `service` section as the server uses it: subnets by address, reservations by client, and the settings of a lease
+ * after inheritance (service, subnet, pool, class, reservation; the most specific one that sets a key wins). Compiled
+ * once per configuration; answering a client only looks up.
  */
 
 import { toHex } from "../../bytes/hex.ts";
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
-import type { ClassConfig, LeaseSettingsConfig, ReservationConfig, ServiceConfig, SubnetConfig } from "./config.ts";
-
-/** When nothing says otherwise. */
-const DEFAULT_LEASE_SECONDS = 3_600;
+import type {
+  ClassConfig,
+  LeaseSettingsConfig,
+  ReservationConfig,
+  ServiceConfig,
+  SubnetConfig,
+} from "../../config/service_schema.ts";
 
 /** Option 51's value for a lease without end (RFC 2131 §3.3). */
 export const INFINITE_SECONDS = 0xffffffff;
@@ -96,7 +99,7 @@ export class CompiledService {
 
   /** No lease that anything here gives is longer, in seconds. */
   get maxLeaseSeconds(): number {
-    let max = DEFAULT_LEASE_SECONDS;
+    let max = 0;
     const see = (level: LeaseSettingsConfig) =>
       max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
     see(this.config);
@@ -142,7 +145,7 @@ export class CompiledService {
   ): LeaseSettings {
     const { pool, classes, reservation } = options;
     if (classes.length === 0 && reservation === undefined) return pool?.settings ?? subnet.settings;
-    const levels: LeaseSettingsConfig[] = [this.config, subnet.config];
+    const levels: Levels = [this.config, subnet.config];
     if (pool !== undefined) levels.push(poolConfig(subnet, pool));
     levels.push(...classes);
     if (reservation !== undefined) levels.push(reservation.config);
@@ -187,15 +190,17 @@ function compileSubnet(service: ServiceConfig, config: SubnetConfig, firstNumber
   };
 }
 
-/** Merges levels, the most specific last. */
-function resolve(levels: readonly LeaseSettingsConfig[], prefix: Prefix): LeaseSettings {
+/** From the service, which has a lease time, to the most specific. */
+type Levels = [ServiceConfig, ...LeaseSettingsConfig[]];
+
+function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
   const options: Options = new Map();
   writeOption(options, OPTIONS.subnetMask, netmask(prefix.prefixLength));
   if (prefix.prefixLength < 31) writeOption(options, OPTIONS.broadcastAddress, prefixRange(prefix).last);
   for (const level of levels) {
     for (const [code, value] of level.options) options.set(code, value);
   }
-  const leaseSeconds = last(levels, "leaseSeconds") ?? DEFAULT_LEASE_SECONDS;
+  const leaseSeconds = last(levels, "leaseSeconds") ?? levels[0].leaseSeconds;
   return {
     leaseSeconds,
     minLeaseSeconds: last(levels, "minLeaseSeconds") ?? leaseSeconds,

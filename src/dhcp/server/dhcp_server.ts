@@ -1,6 +1,6 @@
 /**
- * The DHCP server of one node, decisions carried out: proposes leases, ends them, asks before it refuses, and answers when it
- * may. Pure; sockets, encoding, counting and logging are its surroundings' business, and so is whether the node serves now.
+ * The DHCP server of one node: performs the decisions of `server.ts`. It proposes and ends leases, asks the majority before
+ * a DHCPNAK, and answers when a reply may leave. Pure; sockets, encoding, metrics and readiness are its caller's.
  */
 
 import type { Decided, Decision, EndRequest, Proposal } from "../../lease/agreement/proposer.ts";
@@ -15,9 +15,10 @@ import type { Action } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
 import { completeAck } from "./reply.ts";
-import { decide, type ServerState } from "./server.ts";
+import { decide } from "./server.ts";
+import type { ServerState } from "./state.ts";
 
-/** How leases are agreed on: a member of a cluster, or what stands for one in a test. */
+/** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
   propose(proposal: Proposal, now: Instant, decided: Decided): void;
   end(
@@ -29,8 +30,8 @@ export interface LeaseAgreement {
   denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
   /** These pools lack an address here. */
   want(pools: Iterable<number>): void;
-  /** Whether another member that can be reached at an address is there; undefined when none is. */
-  isPresent(address: Ipv4, now: Instant): boolean | undefined;
+  /** Whether the other member with this address is live; undefined: no member has it. */
+  isLive(address: Ipv4, now: Instant): boolean | undefined;
 }
 
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
@@ -39,7 +40,7 @@ const LATE_MS = 120_000;
 type Grant = Extract<Action, { kind: "grant" }>;
 type End = Extract<Action, { kind: "end" }>;
 
-/** What came of requests, for counters and log. */
+/** Outcomes of requests, for metrics and log. */
 export interface ServerEvents {
   granted(action: Grant): void;
   failed(action: Grant, reason: Extract<Decision, { committed: false }>["reason"]): void;
@@ -49,13 +50,13 @@ export interface ServerEvents {
 /** Sends a reply of at most so many octets. */
 export type Answer = (reply: Message, bytesMax: number) => void;
 
-/** The lease table that a configuration wants; for the options see `TableOptions`. */
-export function tableFor(policy: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
-  return new LeaseTable({ ...placesOf(policy), ...options });
+/** The lease table for a configuration; for the options see `TableOptions`. */
+export function tableFor(compiled: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
+  return new LeaseTable({ ...placesOf(compiled), ...options });
 }
 
-function placesOf(policy: CompiledService): { pools: Range[]; reserved: Ipv4[] } {
-  return { pools: policy.pools.map((pool) => pool.range), reserved: policy.reserved };
+function placesOf(compiled: CompiledService): { pools: Range[]; reserved: Ipv4[] } {
+  return { pools: compiled.pools.map((pool) => pool.range), reserved: compiled.reserved };
 }
 
 /** One node's DHCP service. */
@@ -65,25 +66,25 @@ export class DhcpServer {
   readonly #agreement: LeaseAgreement;
   readonly #events: ServerEvents;
   readonly #table: LeaseTable;
-  #policy: CompiledService;
+  #compiled: CompiledService;
   #offers: Offers;
   #pools: readonly Range[] = [];
   #state: ServerState;
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
 
   constructor(
-    options: { policy: CompiledService; table: LeaseTable; agreement: LeaseAgreement; events: ServerEvents },
+    options: { compiled: CompiledService; table: LeaseTable; agreement: LeaseAgreement; events: ServerEvents },
   ) {
     this.#agreement = options.agreement;
     this.#events = options.events;
     this.#table = options.table;
-    this.#policy = options.policy;
+    this.#compiled = options.compiled;
     this.#offers = new Offers(options.table);
-    this.#state = this.#adopt(options.policy);
+    this.#state = this.#adopt(options.compiled);
   }
 
-  get policy(): CompiledService {
-    return this.#policy;
+  get compiled(): CompiledService {
+    return this.#compiled;
   }
 
   /** Ranges of the pools by number; another array after every change of them. */
@@ -116,20 +117,20 @@ export class DhcpServer {
     return action;
   }
 
-  /** Lets time pass: about ten times a second. */
+  /** Expires leases and offers; called about ten times a second. */
   tick(now: Instant, time: Bounds | undefined): void {
     if (time !== undefined) this.#table.expire(time);
     this.#offers.expire(now.monotonicMs);
   }
 
   /** Serves another configuration from now on; leases and offers stay. */
-  reconfigure(policy: CompiledService, now: Instant, time: Bounds | undefined): void {
-    const before = JSON.stringify(placesOf(this.#policy));
-    const places = placesOf(policy);
+  reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
+    const before = JSON.stringify(placesOf(this.#compiled));
+    const places = placesOf(compiled);
     if (before === JSON.stringify(places)) {
-      this.#policy = policy;
-      this.#state = { ...this.#state, policy };
-      this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
+      this.#compiled = compiled;
+      this.#state = { ...this.#state, compiled };
+      this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
       return;
     }
     const offers = this.#offers.entries();
@@ -140,30 +141,30 @@ export class DhcpServer {
       this.#table.take(address, time);
       this.#offers.add(client, address, until - OFFER_MS);
     }
-    this.#state = this.#adopt(policy);
+    this.#state = this.#adopt(compiled);
   }
 
-  #adopt(policy: CompiledService): ServerState {
-    this.#policy = policy;
-    this.#pools = policy.pools.map((pool) => pool.range);
-    this.limits.maxLeaseMs = policy.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
+  #adopt(compiled: CompiledService): ServerState {
+    this.#compiled = compiled;
+    this.#pools = compiled.pools.map((pool) => pool.range);
+    this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
     return {
-      policy,
+      compiled,
       table: this.#table,
       offers: this.#offers,
-      isPresent: (address) => this.#agreement.isPresent(address, this.#nowMs),
+      isLive: (address) => this.#agreement.isLive(address, this.#nowMs),
     };
   }
 
   #grant(action: Grant, now: Instant, answer: Answer): void {
-    const { address, client, leaseSeconds, reply, scope, bytesMax } = action;
-    // The lock outlasts what the client is told by the time a commit may take, so that the client gets the full time.
+    const { address, client, leaseSeconds, reply, settings, bytesMax } = action;
+    // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
       if (!outcome.committed) return this.#events.failed(action, outcome.reason);
       this.#offers.end(client);
       this.#endFormer(client, address, at);
-      completeAck(reply, scope, Math.floor(outcome.leaseMs / 1_000));
+      completeAck(reply, settings, Math.floor(outcome.leaseMs / 1_000));
       answer(reply, bytesMax);
       this.#events.granted(action);
     });
@@ -185,7 +186,7 @@ export class DhcpServer {
   #end(action: End, now: Instant): void {
     const { how, address, client, detail } = action;
     this.#offers.end(client);
-    const restMs = this.#policy.config.declineSeconds * 1_000;
+    const restMs = this.#compiled.config.declineSeconds * 1_000;
     const ended = this.#agreement.end({ kind: how, address, client, restMs, detail }, now, () => {});
     if (ended) this.#events.ended(action);
   }

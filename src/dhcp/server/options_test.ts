@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { formatIpv4 } from "../../net/ipv4.ts";
 import type { Message, Options } from "../message.ts";
 import { optionByName, parseOptionValue } from "../options/mod.ts";
-import type { ClassConfig } from "./config.ts";
+import type { ClassConfig } from "../../config/service_schema.ts";
 import { INFINITE_SECONDS } from "./compiled_service.ts";
 import { clientMessage, ip, type MessageParts, SERVER, service, subnet, TestServer } from "./testing.ts";
 

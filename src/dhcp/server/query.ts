@@ -1,6 +1,6 @@
 /**
- * What the server needs to know of one request before deciding anything: who asks, from which network, through which
- * relay. Reading only; no decision about leases is taken here.
+ * What the server reads from one request before it decides: the client's identity, its subnet, its relay. No decision about
+ * leases is taken here.
  */
 
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
@@ -8,7 +8,7 @@ import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
-import type { ClassConfig } from "./config.ts";
+import type { ClassConfig } from "../../config/service_schema.ts";
 import type { DropReason } from "./action.ts";
 import type { CompiledService, Identity, Reservation, Subnet } from "./compiled_service.ts";
 
@@ -20,7 +20,7 @@ export interface Arrival {
   readonly serverIdentifier: Ipv4;
   /** An address in the network of the interface it came in by. */
   readonly receivedOn: Ipv4;
-  /** It came in by an interface with clients of its own, not by the address that relays and routed clients use. */
+  /** Received on an attached link (an interface with clients of its own), not on the address for relays. */
   readonly onLink: boolean;
 }
 
@@ -39,31 +39,31 @@ export interface Query {
   readonly serverIdentifier: Ipv4;
   /** Option 50. */
   readonly requestedAddress: Ipv4 | undefined;
-  /** Option 54: the server the client means. */
+  /** Option 54: the server that the client selected. */
   readonly selectedServer: Ipv4 | undefined;
 }
 
-/** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, nobody sends them. */
+/** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, but no client sends that. */
 const CLIENT_ID_OCTETS = { min: 2, max: 255 };
 const NO_CLASSES: readonly ClassConfig[] = [];
 const NO_AGENT: RelayAgentInformation = {};
 const NO_BYTES = new Uint8Array();
 
-/** Reads a decoded message, or says why it gets no answer. */
-export function readQuery(policy: CompiledService, message: Message, arrival: Arrival): Query | DropReason {
+/** Reads a decoded message, or returns why it gets no answer. */
+export function readQuery(compiled: CompiledService, message: Message, arrival: Arrival): Query | DropReason {
   if (message.op !== BOOTREQUEST) return "notRequest";
   const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
-  const meant = readOption(message.options, OPTIONS.serverIdentifier);
-  if (requested.kind === "malformed" || meant.kind === "malformed") return "malformedOption";
+  const selected = readOption(message.options, OPTIONS.serverIdentifier);
+  if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
   const identity = readIdentity(message);
   if (identity === undefined) return "noIdentity";
-  const subnet = policy.subnetOf(subnetHint(message, agent, arrival));
+  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
   if (subnet === undefined) return "noSubnet";
-  const reservation = policy.reservationFor(subnet, identity);
+  const reservation = compiled.reservationFor(subnet, identity);
   // Reserved by hardware: firmware, installer and system of one machine are one client, whatever identifiers they send.
   const clientId = reservation?.config.hardware === undefined ? identity.clientId : undefined;
   return {
@@ -79,10 +79,10 @@ export function readQuery(policy: CompiledService, message: Message, arrival: Ar
       bytes: clientId ?? identity.hardware,
     }),
     reservation,
-    classes: policy.config.classes.length === 0 ? NO_CLASSES : classesOf(policy, message),
+    classes: compiled.config.classes.length === 0 ? NO_CLASSES : classesOf(compiled, message),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress: requested.kind === "present" ? requested.value : undefined,
-    selectedServer: meant.kind === "present" ? meant.value : undefined,
+    selectedServer: selected.kind === "present" ? selected.value : undefined,
   };
 }
 
@@ -114,9 +114,9 @@ function readIdentity(message: Message): Identity | undefined {
 }
 
 /**
- * An address in the client's network. RFC 3527: link selection, when the relay says it; RFC 2131 §4.3.1: else giaddr, else
- * the network the message came in by. A routed client that renews by unicast is in the network of its address; one on a link
- * of ours is in that link's network, whatever address it brought along.
+ * An address in the client's network: link selection (RFC 3527), else giaddr, else the network of the interface (RFC 2131
+ * §4.3.1). A routed client that renews by unicast is in the network of its address; a client on an attached link is in
+ * the network of that link, whatever address it has.
  */
 function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
   if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;
@@ -124,8 +124,8 @@ function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arr
   return arrival.receivedOn;
 }
 
-function classesOf(policy: CompiledService, message: Message): readonly ClassConfig[] {
-  return policy.config.classes.filter(({ match }) =>
+function classesOf(compiled: CompiledService, message: Message): readonly ClassConfig[] {
+  return compiled.config.classes.filter(({ match }) =>
     (match.vendorClass === undefined || startsWith(message, OPTIONS.vendorClassIdentifier, match.vendorClass)) &&
     (match.userClass === undefined || userClasses(message).includes(match.userClass)) &&
     (match.architecture === undefined || architectures(message).some((code) => match.architecture?.includes(code)))

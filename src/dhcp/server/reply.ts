@@ -33,18 +33,18 @@ export function replyBytesMax(message: Message): number {
 /** A DHCPOFFER or DHCPACK; `leaseSeconds` undefined for a DHCPINFORM, which gets no address and no times. */
 export function buildReply(
   query: Query,
-  options: { type: number; yiaddr: Ipv4; scope: LeaseSettings; leaseSeconds: number | undefined },
+  options: { type: number; yiaddr: Ipv4; settings: LeaseSettings; leaseSeconds: number | undefined },
 ): Message {
-  const { type, yiaddr, scope, leaseSeconds } = options;
+  const { type, yiaddr, settings, leaseSeconds } = options;
   const { message } = query;
   const reply = startReply(query, type);
   reply.ciaddr = type === MESSAGE_TYPE.ACK ? message.ciaddr : UNSPECIFIED;
   reply.yiaddr = yiaddr;
-  reply.siaddr = scope.nextServer;
-  reply.sname = scope.serverName.subarray(0, SNAME_OCTETS_MAX);
-  reply.file = scope.bootFile.length <= FILE_OCTETS_MAX ? scope.bootFile : NO_BYTES;
-  if (leaseSeconds !== undefined) writeTimes(reply.options, scope, leaseSeconds);
-  writeParameters(reply.options, query, scope);
+  reply.siaddr = settings.nextServer;
+  reply.sname = settings.serverName.subarray(0, SNAME_OCTETS_MAX);
+  reply.file = settings.bootFile.length <= FILE_OCTETS_MAX ? settings.bootFile : NO_BYTES;
+  if (leaseSeconds !== undefined) writeTimes(reply.options, settings, leaseSeconds);
+  writeParameters(reply.options, query, settings);
   echo(reply.options, message, ECHOED);
   return reply;
 }
@@ -103,23 +103,23 @@ function echo(options: Options, message: Message, codes: readonly number[]): voi
   }
 }
 
-function writeParameters(options: Options, query: Query, scope: LeaseSettings): void {
+function writeParameters(options: Options, query: Query, settings: LeaseSettings): void {
   const { message } = query;
   const wanted = message.options.get(OPTIONS.parameterRequestList.code);
   if (wanted === undefined) {
-    for (const [code, value] of scope.options) addParameter(options, code, value);
+    for (const [code, value] of settings.options) addParameter(options, code, value);
   } else {
     for (const code of wanted) {
       // RFC 2132 §3.3: the subnet mask comes before the routers.
       if (code === OPTIONS.routers.code && wanted.includes(OPTIONS.subnetMask.code)) {
-        addParameter(options, OPTIONS.subnetMask.code, scope.options.get(OPTIONS.subnetMask.code));
+        addParameter(options, OPTIONS.subnetMask.code, settings.options.get(OPTIONS.subnetMask.code));
       }
-      addParameter(options, code, scope.options.get(code) ?? bootParameter(scope, query, code));
+      addParameter(options, code, settings.options.get(code) ?? bootParameter(settings, query, code));
     }
   }
   // UEFI and PXE firmware ignores an offer that does not name its kind (UEFI 2.10 §24.7; PXE 2.1 §2.2).
   if (query.classes.length === 0) return;
-  const vendorClass = scope.options.get(OPTIONS.vendorClassIdentifier.code) ?? bootVendorClass(query);
+  const vendorClass = settings.options.get(OPTIONS.vendorClassIdentifier.code) ?? bootVendorClass(query);
   addParameter(options, OPTIONS.vendorClassIdentifier.code, vendorClass);
 }
 
@@ -133,9 +133,9 @@ function bootVendorClass(query: Query): Uint8Array | undefined {
 }
 
 /** Options that have a key of their own in the configuration. */
-function bootParameter(scope: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
-  if (code === OPTIONS.bootfileName.code) return scope.bootFile;
-  if (code === OPTIONS.tftpServerName.code) return scope.serverName;
+function bootParameter(settings: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
+  if (code === OPTIONS.bootfileName.code) return settings.bootFile;
+  if (code === OPTIONS.tftpServerName.code) return settings.serverName;
   if (code === OPTIONS.hostName.code) return encoder.encode(query.reservation?.hostname ?? "");
   return undefined;
 }
@@ -148,7 +148,7 @@ function addParameter(options: Options, code: number, value: Uint8Array | undefi
 }
 
 /** Shortens an ACK's times to what is left of the lease after its commit; leaves them when nothing is lost. */
-export function completeAck(reply: Message, scope: LeaseSettings, leaseSeconds: number): void {
+export function completeAck(reply: Message, settings: LeaseSettings, leaseSeconds: number): void {
   const read = readOption(reply.options, OPTIONS.addressLeaseTime);
-  if (read.kind === "present" && leaseSeconds < read.value) writeTimes(reply.options, scope, leaseSeconds);
+  if (read.kind === "present" && leaseSeconds < read.value) writeTimes(reply.options, settings, leaseSeconds);
 }

@@ -1,42 +1,32 @@
 /**
- * The DHCP server of RFC 2131 §4.3, pure: a decoded message and the time in, one decision out. It reads leases and offers
- * and notes new offers; granting and ending leases is left to whoever carries the decision out, because a DHCPACK may leave
- * only after a majority has the lease on disk.
+ * The DHCP server of RFC 2131 §4.3, pure: a decoded message and the time in, one decision out. It reads leases and
+ * offers, and notes new offers. `dhcp_server.ts` grants and ends leases, as a DHCPACK may leave only after a majority has
+ * the lease on disk. Every DHCPNAK is decided in `nak.ts`.
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
 import { isLocked } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
-import type { Offers } from "../../lease/table/offers.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
-import type { LeaseTable } from "../../lease/table/lease_table.ts";
-import { compareVersions } from "../../lease/agreement/version.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
-import type { Action, DropReason } from "./action.ts";
+import { type Action, drop } from "./action.ts";
 import { chooseAddress, mayLease } from "./choose.ts";
-import { type CompiledService, type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
-import { buildNak, buildReply, replyBytesMax } from "./reply.ts";
+import { buildReply, replyBytesMax } from "./reply.ts";
+import type { ServerState } from "./state.ts";
 import { leaseSecondsFor } from "./times.ts";
 
 const NO_BYTES = new Uint8Array();
 const HOSTNAME_OCTETS_MAX = 255;
 const UNPRINTABLE = /\p{Cc}/gu;
 
-/** What the server reads. */
-export interface ServerState {
-  readonly policy: CompiledService;
-  readonly table: LeaseTable;
-  readonly offers: Offers;
-  /** Whether the other member of the cluster with this address is there; undefined: no member has it. */
-  isPresent(address: Ipv4): boolean | undefined;
-}
-
 /** Decides about one message. `time` is the anchored clock's reading of `now`. */
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
-  const query = readQuery(state.policy, message, arrival);
+  const query = readQuery(state.compiled, message, arrival);
   if (typeof query === "string") return drop(query);
   switch (query.type) {
     case MESSAGE_TYPE.DISCOVER:
@@ -59,17 +49,17 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const address = chooseAddress(state, query, now, time);
   const wanted = query.subnet.pools.map((pool) => pool.number);
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted };
-  const scope = settingsAt(state, query, address);
+  const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
-  if (state.policy.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
+  if (state.compiled.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
     const granted = grant(state, query, address, now);
     if (granted.kind === "grant") writeRapidCommit(granted.reply);
     return granted;
   }
-  const leaseSeconds = leaseSecondsOf(query, scope);
-  const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, scope, leaseSeconds });
+  const leaseSeconds = leaseSecondsOf(query, settings);
+  const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, settings, leaseSeconds });
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
-  // A new client's address from somebody else's ranges: there is none left in the own ones.
+  // The address lies in another member's range: this node's own ranges have none left.
   const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
   return isForeign && query.reservation === undefined ? { ...offer, wanted } : offer;
 }
@@ -85,21 +75,21 @@ function writeRapidCommit(reply: Message): void {
 
 /** RFC 2131 §4.3.2: the four states a REQUEST can come from, told apart by what it carries. */
 function request(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
-  const { message, requestedAddress, selectedServer: selectedServer } = query;
+  const { message, requestedAddress, selectedServer } = query;
   if (selectedServer !== undefined) {
     // SELECTING: server identifier and requested address, ciaddr zero.
-    const chosen = isForUs(query) ? true : state.isPresent(selectedServer);
+    const chosen = isForUs(query) ? true : state.isLive(selectedServer);
     if (chosen === undefined) {
       state.offers.end(query.client);
       return drop("otherServer");
     }
-    // On a link of ours every member hears the client: the one it chose answers.
+    // On an attached link every member hears the client: the selected one answers.
     if (!isForUs(query) && chosen && query.arrival.onLink) return drop("otherMember");
     const address = requestedAddress ?? message.ciaddr;
     if (address === UNSPECIFIED) return drop("noAddress");
     if (mayLease(state, query, address, time)) return grant(state, query, address, now);
     if (!isForUs(query) && chosen) return drop("otherMember");
-    return refuseLease(state, query, address, time, "this address is not available: ask for a new one");
+    return nakByMajority(state, query, address, time, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
   const address = message.ciaddr !== UNSPECIFIED ? message.ciaddr : requestedAddress;
@@ -109,66 +99,50 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
 
 /** A client asks for an address it believes to hold. */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
-  if (!rangeContains(query.subnet.range, address)) return refuse(state, query, "this address is of another network");
+  if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query);
   const slot = state.table.get(address);
   const locked = isLocked(slot, time);
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
   const reserved = query.reservation?.address === address;
   if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, address, now);
-  if (!state.policy.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
+  if (!state.compiled.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
     return drop("notAuthoritative");
   }
-  if (locked && !own) return refuseLease(state, query, address, time, "this address is in use by another client");
-  if (own) return refuseLease(state, query, address, time, "this address is kept for another use");
+  if (locked && !own) return nakByMajority(state, query, address, time, "this address is in use by another client");
+  if (own) return nakByMajority(state, query, address, time, "this address is kept for another use");
   // RFC 2131 §4.3.2: "if the server has a record of this client and the requested address is incorrect": DHCPNAK.
   if (state.table.find(query.client) !== undefined) {
-    return refuseLease(state, query, address, time, "this is not the address you had");
+    return nakByMajority(state, query, address, time, "this is not the address you had");
   }
-  // A renewal comes to the server that gave the lease, or to everybody: what nobody has a record of was lost with a disk.
+  // A renewal goes to the server that gave the lease, or to all: a lease without a record was lost with a disk.
   const isRenewal = query.message.ciaddr !== UNSPECIFIED;
-  if (isRenewal && state.policy.config.authoritative && mayLease(state, query, address, time)) {
+  if (isRenewal && state.compiled.config.authoritative && mayLease(state, query, address, time)) {
     return grant(state, query, address, now);
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
 }
 
-/**
- * Lease agreement: "NAK only if the committed records of a majority contradict the client". Where the client's own lease runs,
- * only the configuration speaks against it, and that is the same everywhere.
- */
-function refuseLease(state: ServerState, query: Query, address: Ipv4, time: Bounds, text: string): Action {
-  const slot = state.table.get(address);
-  const locked = isLocked(slot, time);
-  if (locked && slot.state === "bound" && slot.client === query.client) return nak(state, query, text);
-  // An undecided proposal of somebody else may yet be aborted.
-  if (locked && slot.state === "bound" && compareVersions(slot.committedVersion, slot.version) !== 0) {
-    return drop("undecided");
-  }
-  const { reply, bytesMax } = nak(state, query, text);
-  return { kind: "refuse", address, client: query.client, reply, bytesMax };
-}
-
-/** RFC 2131 §4.3.3. Easily forged as well, and it takes an address out of use: it must come the way the lease went. */
+/** RFC 2131 §4.3.3. Easily forged, and it takes an address out of use: it must come through the relay of the lease. */
 function decline(state: ServerState, query: Query, now: Instant): Action {
   const { requestedAddress, client } = query;
   if (!isForUs(query)) return drop("otherServer");
   if (requestedAddress === undefined) return drop("noAddress");
   const slot = state.table.get(requestedAddress);
   if (slot.state !== "bound" || slot.client !== client || !sameRelay(state, query, requestedAddress)) {
-    return drop("notTheirs");
+    return drop("notOwner");
   }
   const detail = { ...detailOf(state, query, requestedAddress, now), expires: 0 };
   return { kind: "end", how: "declined", address: requestedAddress, client, detail };
 }
 
-/** RFC 2131 §4.3.4. A release is easily forged: it must come the way the lease went. */
+/** RFC 2131 §4.3.4. Easily forged: it must come through the relay of the lease. */
 function release(state: ServerState, query: Query, now: Instant): Action {
   const { message, client } = query;
   if (!isForUs(query)) return drop("otherServer");
   if (message.ciaddr === UNSPECIFIED) return drop("noAddress");
   const slot = state.table.get(message.ciaddr);
-  if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notTheirs");
+  if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notOwner");
   const detail = { ...state.table.detail(message.ciaddr), lastSeen: now.wallMs, expires: now.wallMs };
   return { kind: "end", how: "released", address: message.ciaddr, client, detail };
 }
@@ -186,9 +160,9 @@ function sameRelay(state: ServerState, query: Query, address: Ipv4): boolean {
   return known.giaddr === query.message.giaddr && equalBytes(known.circuitId, query.agent.circuitId ?? NO_BYTES);
 }
 
-/** A client that names a server means us, or our name as its relay gave it; one that names none means whoever hears. */
+/** The client selected no server, or this one by its own identifier or the one that its relay put in. */
 function isForUs(query: Query): boolean {
-  const { selectedServer: selectedServer } = query;
+  const { selectedServer } = query;
   return selectedServer === undefined || selectedServer === query.serverIdentifier ||
     selectedServer === query.arrival.serverIdentifier;
 }
@@ -196,14 +170,14 @@ function isForUs(query: Query): boolean {
 /** RFC 2131 §4.3.5: parameters only, to the address the client has. */
 function inform(state: ServerState, query: Query): Action {
   if (query.message.ciaddr === UNSPECIFIED) return drop("noAddress");
-  const scope = settingsAt(state, query, query.message.ciaddr);
-  const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, scope, leaseSeconds: undefined });
+  const settings = settingsAt(state, query, query.message.ciaddr);
+  const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, settings, leaseSeconds: undefined });
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
 }
 
 function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): Action {
-  const scope = settingsAt(state, query, address);
-  const leaseSeconds = leaseSecondsOf(query, scope);
+  const settings = settingsAt(state, query, address);
+  const leaseSeconds = leaseSecondsOf(query, settings);
   const detail = { ...detailOf(state, query, address, now), expires: now.wallMs + leaseSeconds * 1_000 };
   return {
     kind: "grant",
@@ -211,21 +185,21 @@ function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): A
     client: query.client,
     xid: query.message.xid,
     leaseSeconds,
-    scope,
+    settings,
     detail,
-    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, scope, leaseSeconds }),
+    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, settings, leaseSeconds }),
     bytesMax: replyBytesMax(query.message),
   };
 }
 
 function settingsAt(state: ServerState, query: Query, address: Ipv4): LeaseSettings {
   const { subnet, classes, reservation } = query;
-  return state.policy.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
+  return state.compiled.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
 }
 
-function leaseSecondsOf(query: Query, scope: LeaseSettings): number {
+function leaseSecondsOf(query: Query, settings: LeaseSettings): number {
   const read = readOption(query.message.options, OPTIONS.addressLeaseTime);
-  return leaseSecondsFor(scope, read.kind === "present" ? read.value : undefined);
+  return leaseSecondsFor(settings, read.kind === "present" ? read.value : undefined);
 }
 
 function detailOf(state: ServerState, query: Query, address: Ipv4, now: Instant): LeaseDetail {
@@ -256,29 +230,4 @@ function hostnameOf(message: Message): string {
   // What was no UTF-8 has become longer; cut at a character.
   const { read } = encoder.encodeInto(text, new Uint8Array(HOSTNAME_OCTETS_MAX));
   return text.slice(0, read);
-}
-
-function refuse(state: ServerState, query: Query, text: string): Action {
-  return state.policy.config.authoritative ? nak(state, query, text) : drop("notAuthoritative");
-}
-
-function nak(state: ServerState, query: Query, text: string): Extract<Action, { kind: "reply" }> {
-  const reply = buildNak(query, text, serverAsKnown(state, query));
-  return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
-}
-
-/**
- * The server identifier that the client knows. Where relays override it (RFC 5107), a client that moved knows the one of its
- * former relay, and udhcpc believes no DHCPNAK of another.
- */
-function serverAsKnown(state: ServerState, query: Query): Ipv4 {
-  const { message, agent, serverIdentifier, selectedServer: selectedServer } = query;
-  if (selectedServer !== undefined || agent.serverIdentifierOverride === undefined) return serverIdentifier;
-  const known = state.table.detail(message.ciaddr || (query.requestedAddress ?? UNSPECIFIED));
-  const same = message.chaddr.length > 0 && equalBytes(known.chaddr, message.chaddr);
-  return same && known.giaddr !== UNSPECIFIED ? known.giaddr : serverIdentifier;
-}
-
-function drop(reason: DropReason): Action {
-  return { kind: "drop", reason };
 }

@@ -154,7 +154,7 @@ Deno.test("server: a declined address rests, for the decliner too", () => {
   const s = server();
   s.lease(1, relayed);
   const decline = { ...relayed, server: SERVER, requested: "10.77.1.0" };
-  strictEqual(s.say(clientMessage("DECLINE", 2, decline)), "notTheirs");
+  strictEqual(s.say(clientMessage("DECLINE", 2, decline)), "notOwner");
   strictEqual(s.say(clientMessage("DECLINE", 1, decline)), "declined");
   strictEqual(s.lease(1, relayed), "ACK 10.77.1.1");
   strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, requested: "10.77.1.0" })), "NAK");
@@ -170,10 +170,10 @@ Deno.test("server: a release counts only the way the lease came: same relay and 
   const agent = { circuitId: Uint8Array.of(7) };
   s.lease(1, { ...relayed, agent });
   const release = { ciaddr: "10.77.1.0", server: SERVER };
-  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, ...relayed })), "notTheirs");
-  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, giaddr: "10.77.0.2", agent })), "notTheirs");
-  strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.9") }), "notTheirs");
-  strictEqual(s.say(clientMessage("RELEASE", 2, { ...release, ...relayed, agent })), "notTheirs");
+  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, ...relayed })), "notOwner");
+  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, giaddr: "10.77.0.2", agent })), "notOwner");
+  strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.9") }), "notOwner");
+  strictEqual(s.say(clientMessage("RELEASE", 2, { ...release, ...relayed, agent })), "notOwner");
   strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.0") }), "released");
   strictEqual(s.lease(1, { ...relayed, agent }), "ACK 10.77.1.0");
   strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, ...relayed, agent })), "released");
@@ -257,8 +257,8 @@ Deno.test("server: DECLINE counts only through the relay and circuit of the leas
   const agent = { circuitId: Uint8Array.of(7) };
   s.lease(1, { ...relayed, agent });
   const decline = { server: SERVER, requested: "10.77.1.0" };
-  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, ...relayed })), "notTheirs");
-  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, giaddr: "10.77.0.9", agent })), "notTheirs");
+  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, ...relayed })), "notOwner");
+  strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, giaddr: "10.77.0.9", agent })), "notOwner");
   strictEqual(s.say(clientMessage("DECLINE", 1, { ...decline, ...relayed, agent })), "declined");
 });
 

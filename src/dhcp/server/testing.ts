@@ -1,6 +1,6 @@
 /** For tests of the server: clients and a server with an instant disk, joined by function calls. */
 
-import { deniesLease } from "../../cluster/replication/nak_quorum.ts";
+import { deniesLease } from "../../lease/agreement/rule.ts";
 import { Proposer, type ProposerPorts } from "../../lease/agreement/proposer.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
@@ -10,7 +10,7 @@ import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { Action } from "./action.ts";
-import type { ServiceConfig, SubnetConfig } from "./config.ts";
+import type { ServiceConfig, SubnetConfig } from "../../config/service_schema.ts";
 import { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
 import { DhcpServer, type LeaseAgreement, type ServerEvents, tableFor } from "./dhcp_server.ts";
@@ -132,8 +132,8 @@ export class SoloService {
     events?: Partial<ServerEvents>;
   }) {
     const { clock, persist, events } = options;
-    const policy = new CompiledService(options.config);
-    this.table = tableFor(policy, { hashSeed: 4711 });
+    const compiled = new CompiledService(options.config);
+    this.table = tableFor(compiled, { hashSeed: 4711 });
     const limits = { maxLeaseMs: 0 };
     const proposer = new Proposer({
       self: 1,
@@ -160,10 +160,10 @@ export class SoloService {
         if (time !== undefined && deniesLease(this.table.get(address), client, time)) contradicted(now);
       },
       want: (pools) => this.wanted.push(...pools),
-      isPresent: (address) => this.members.get(address),
+      isLive: (address) => this.members.get(address),
     };
     this.service = new DhcpServer({
-      policy,
+      compiled,
       table: this.table,
       agreement: this.agreement,
       events: { granted: () => {}, failed: () => {}, ended: () => {}, ...events },
@@ -195,8 +195,8 @@ export class TestServer {
     return this.#solo.table;
   }
 
-  get policy(): CompiledService {
-    return this.#solo.service.policy;
+  get compiled(): CompiledService {
+    return this.#solo.service.compiled;
   }
 
   /** Other members of the cluster by address, and whether they are there. */

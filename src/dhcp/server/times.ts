@@ -5,32 +5,32 @@ import { OPTIONS, writeOption } from "../options/mod.ts";
 import { INFINITE_SECONDS, type LeaseSettings } from "./compiled_service.ts";
 
 /** The lease time for a client that asked for `requestedSeconds`, or for nothing in particular. */
-export function leaseSecondsFor(scope: LeaseSettings, requestedSeconds: number | undefined): number {
-  if (requestedSeconds === undefined) return scope.leaseSeconds;
-  return Math.min(Math.max(requestedSeconds, scope.minLeaseSeconds), scope.maxLeaseSeconds);
+export function leaseSecondsFor(settings: LeaseSettings, requestedSeconds: number | undefined): number {
+  if (requestedSeconds === undefined) return settings.leaseSeconds;
+  return Math.min(Math.max(requestedSeconds, settings.minLeaseSeconds), settings.maxLeaseSeconds);
 }
 
 /**
  * Writes options 51, 58 and 59. T1 and T2 are the configured ones when they fit into the lease, else a half and seven
  * eighths of it (RFC 2131 §4.4.5); a lease without end has none.
  */
-export function writeTimes(options: Options, scope: LeaseSettings, leaseSeconds: number): void {
-  let times = lastTimes.get(scope);
+export function writeTimes(options: Options, settings: LeaseSettings, leaseSeconds: number): void {
+  let times = lastTimes.get(settings);
   if (times?.leaseSeconds !== leaseSeconds) {
-    times = { leaseSeconds, options: encodeTimes(scope, leaseSeconds) };
-    lastTimes.set(scope, times);
+    times = { leaseSeconds, options: encodeTimes(settings, leaseSeconds) };
+    lastTimes.set(settings, times);
   }
   for (const [code, value] of times.options) options.set(code, value);
 }
 
-/** Nearly every client of a scope gets the same times: encoded once, not per reply. */
+/** Most clients with the same settings get the same times: encoded once, not per reply. */
 const lastTimes = new WeakMap<LeaseSettings, { readonly leaseSeconds: number; readonly options: Options }>();
 
-function encodeTimes(scope: LeaseSettings, leaseSeconds: number): Options {
+function encodeTimes(settings: LeaseSettings, leaseSeconds: number): Options {
   const options: Options = new Map();
   writeOption(options, OPTIONS.addressLeaseTime, leaseSeconds);
   if (leaseSeconds === INFINITE_SECONDS) return options;
-  const { renewSeconds, rebindSeconds } = scope;
+  const { renewSeconds, rebindSeconds } = settings;
   const t2 = rebindSeconds !== undefined && rebindSeconds < leaseSeconds
     ? rebindSeconds
     : Math.floor(leaseSeconds * 0.875);

@@ -1,9 +1,15 @@
-/** Serves a dashboard: a few files. The browser may load nothing from elsewhere and run nothing inline. */
+/**
+ * Serves a dashboard: a few files, nothing from elsewhere, nothing inline. The files are imported as text, so that the
+ * executables carry them and need no permission to read them.
+ */
 
 import type { Hono } from "hono";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
-import { FILES as COMMON } from "./common.ts";
+import COMMON_STYLE from "./assets/common.css" with { type: "text" };
+import COMMON_SCRIPT from "./assets/common.js" with { type: "text" };
+
+const COMMON = { "/assets/common.css": COMMON_STYLE, "/assets/common.js": COMMON_SCRIPT };
 
 /** Only the page's own files run, and no other page may frame it. */
 const CONTENT_SECURITY_POLICY = {
@@ -27,7 +33,9 @@ const TYPES: Readonly<Record<string, string>> = {
 export function serveDashboard(app: Hono, files: Readonly<Record<string, string>>): void {
   // No HSTS: the programs speak plain HTTP, and the header would pin the host for other services behind a TLS proxy.
   const secure = secureHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, strictTransportSecurity: false });
-  for (const [name, text] of Object.entries({ ...COMMON, ...files })) {
+  for (const [name, source] of Object.entries({ ...COMMON, ...files })) {
+    // Sources import each other by their places in the repository; they are served from one folder.
+    const text = source.replaceAll(/from "[^"]*\/(\w+\.js)"/g, 'from "./$1"');
     const type = TYPES[name === "/" ? "html" : name.slice(name.lastIndexOf(".") + 1)] ?? "text/plain";
     app.get(name, secure, etag(), (context) => context.body(text, 200, { "Content-Type": type }));
   }

@@ -8,7 +8,7 @@ function app(page: string): Hono {
   return made;
 }
 
-Deno.test("the pages may load their own files only, and no other page may frame them", async () => {
+Deno.test("the pages may load their own files only, and no page may frame them", async () => {
   for (const path of ["/", "/assets/page.js", "/assets/common.js", "/assets/common.css"]) {
     const { status, headers } = await app("<p>").request(path);
     strictEqual(status, 200);
@@ -24,6 +24,14 @@ Deno.test("files have the content type of their name", async () => {
   strictEqual(await typeOf("/"), "text/html; charset=utf-8");
   strictEqual(await typeOf("/assets/page.js"), "text/javascript; charset=utf-8");
   strictEqual(await typeOf("/assets/common.css"), "text/css; charset=utf-8");
+});
+
+Deno.test("a script imports the common one from the folder they are served from", async () => {
+  const made = new Hono();
+  serveDashboard(made, {
+    "/assets/page.js": 'import {\n  badge,\n} from "../../src/http/dashboard/assets/common.js";\n',
+  });
+  strictEqual(await (await made.request("/assets/page.js")).text(), 'import {\n  badge,\n} from "./common.js";\n');
 });
 
 Deno.test("a file is sent again only when it has changed", async () => {

@@ -131,6 +131,16 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
   };
 }
 
+/**
+ * Whether a slot denies that a client holds a running lease of the address: a quorum of denying slots permits a DHCPNAK.
+ * An undecided proposal of another client denies nothing, and neither does a blocked slot: whose lease it was made of
+ * cannot be told.
+ */
+export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
+  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
+  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
+}
+
 /** The rule as a value: the simulator passes one without a safeguard, to show that the checkers notice. */
 export interface AgreementRules {
   readonly accept: typeof accept;

@@ -8,10 +8,10 @@ import {
   type Draft,
   type DraftMatch,
   type DraftReservation,
-  type DraftScope,
+  type DraftSettings,
   type DraftSubnet,
   emptyDraft,
-  emptyScope,
+  emptySettings,
   inherit,
   saysNothing,
 } from "../draft.ts";
@@ -34,7 +34,7 @@ export function convertDhcpd(statements: readonly Statement[], file: string, fin
 /** What the levels around a declaration say. */
 interface Around {
   /** Of groups and shared networks, the innermost first; what the service says is inherited anyway. */
-  readonly scopes: readonly DraftScope[];
+  readonly levels: readonly DraftSettings[];
   readonly subnet?: DraftSubnet;
   /** Host names come from the declarations' names. */
   readonly useHostNames: boolean;
@@ -45,7 +45,7 @@ interface Class {
   readonly conditional?: boolean;
   readonly name: string;
   readonly place: Place;
-  readonly scope: DraftScope;
+  readonly settings: DraftSettings;
   /** `match option x`: what subclasses are compared with. */
   subclassCode?: number;
   matches: readonly DraftMatch[];
@@ -68,7 +68,7 @@ class DhcpdConverter {
 
   run(statements: readonly Statement[]): Draft {
     const draft = this.#draft;
-    this.#level(statements, draft, { scopes: [], useHostNames: false });
+    this.#level(statements, draft, { levels: [], useHostNames: false });
     const unsaid = { file: this.#file, line: 0 };
     const remark = "dhcpd's default";
     draft.leaseTime ??= { value: DEFAULTS.lease, place: unsaid, remark };
@@ -86,13 +86,13 @@ class DhcpdConverter {
     const declared = this.#classes.filter((one) => !one.conditional).reverse();
     for (const one of [...conditional, ...declared]) {
       if (one.matches.length === 0) continue;
-      if (saysNothing(one.scope)) {
+      if (saysNothing(one.settings)) {
         const advice = "it only marks clients, to choose pools by, which has no counterpart here";
         this.#findings.lost(one.place, `class "${one.name}"`, advice);
         continue;
       }
       const classes = one.matches.map((match) => (
-        { ...one.scope, name: one.name.slice(0, 60) || "class", place: one.place, match }
+        { ...one.settings, name: one.name.slice(0, 60) || "class", place: one.place, match }
       ));
       draft.classes.push(...classes);
       if (one.conditional) comparePrecedence(draft, classes.slice(0, 1), "everything", this.#findings);
@@ -100,8 +100,8 @@ class DhcpdConverter {
     return draft;
   }
 
-  /** Reads the statements of a level: parameters and options into `scope`, declarations into the draft. */
-  #level(statements: readonly Statement[], scope: DraftScope, around: Around): void {
+  /** Reads the statements of a level: parameters and options into `settings`, declarations into the draft. */
+  #level(statements: readonly Statement[], settings: DraftSettings, around: Around): void {
     const named = statements.find(({ words }) => words[0]?.text === "use-host-decl-names");
     const inside: Around = {
       ...around,
@@ -116,16 +116,16 @@ class DhcpdConverter {
         while (/^els(?:e|if)$/.test(statements[index + 1]?.words[0]?.text ?? "")) {
           chain.push(statements[++index] as Statement);
         }
-        this.#conditional(chain, scope);
+        this.#conditional(chain, settings);
       } else if (DECLARATIONS.has(statement.words[0]?.text ?? "") && statement.block !== undefined) {
         deferred.push(statement);
-      } else this.#statement(statement, scope, inside);
+      } else this.#statement(statement, settings, inside);
     }
-    this.#options.finish(scope);
-    for (const statement of deferred) this.#declaration(statement, scope, inside);
+    this.#options.finish(settings);
+    for (const statement of deferred) this.#declaration(statement, settings, inside);
   }
 
-  #statement(statement: Statement, scope: DraftScope, around: Around): void {
+  #statement(statement: Statement, settings: DraftSettings, around: Around): void {
     const { words } = statement;
     const [first, second] = words;
     const place = this.#place(statement);
@@ -139,7 +139,7 @@ class DhcpdConverter {
         const key = ({ d: "leaseTime", a: "maxLeaseTime", i: "minLeaseTime" } as const)[
           first.text.startsWith("d") ? "d" : first.text.startsWith("ma") ? "a" : "i"
         ];
-        scope[key] = { value: seconds, place };
+        settings[key] = { value: seconds, place };
         return;
       }
       case "abandon-lease-time":
@@ -149,14 +149,14 @@ class DhcpdConverter {
       case "next-server": {
         const address = parseIpv4(value);
         if (address === undefined) return this.#lost(statement, "a host name is not looked up; write the address");
-        scope.nextServer = { value: address, place };
+        settings.nextServer = { value: address, place };
         return;
       }
       case "filename":
-        if (value !== "") scope.bootFile = { value: hostnameOf(value), place };
+        if (value !== "") settings.bootFile = { value: hostnameOf(value), place };
         return;
       case "server-name":
-        if (value !== "") scope.serverName = { value: hostnameOf(value), place };
+        if (value !== "") settings.serverName = { value: hostnameOf(value), place };
         return;
       case "authoritative":
         return this.#authoritative(statement, true, around);
@@ -164,9 +164,9 @@ class DhcpdConverter {
         if (value === "authoritative") return this.#authoritative(statement, false, around);
         return this.#lost(statement, "has no counterpart here");
       case "option":
-        return this.#options.read(statement, scope);
+        return this.#options.read(statement, settings);
       case "vendor-option-space":
-        this.#options.vendorSpace(scope, value);
+        this.#options.vendorSpace(settings, value);
         return;
       case "use-host-decl-names":
         return;
@@ -184,7 +184,7 @@ class DhcpdConverter {
       case "subclass":
         return this.#subclass(statement);
       case "range":
-        return this.#range(statement, scope, around.subnet);
+        return this.#range(statement, settings, around.subnet);
       default: {
         const advice = own(STATEMENT_ADVICE, first?.text ?? "");
         const { kind, advice: text } = advice ?? { kind: "lost" as const, advice: "has no counterpart here" };
@@ -195,7 +195,7 @@ class DhcpdConverter {
 
   #authoritative(statement: Statement, value: boolean, around: Around): void {
     const place = this.#place(statement);
-    if (around.subnet === undefined && around.scopes.length === 0) this.#draft.authoritative = { value, place };
+    if (around.subnet === undefined && around.levels.length === 0) this.#draft.authoritative = { value, place };
     else {
       this.#draft.authoritative ??= { value, place };
       this.#findings.changed(place, statementText(statement), "here it holds for all subnets");
@@ -204,7 +204,7 @@ class DhcpdConverter {
 
   // --- declarations ---
 
-  #declaration(statement: Statement, scope: DraftScope, around: Around): void {
+  #declaration(statement: Statement, settings: DraftSettings, around: Around): void {
     const { words, block = [] } = statement;
     switch (words[0]?.text) {
       case "shared-network":
@@ -214,14 +214,14 @@ class DhcpdConverter {
       case "pool":
         return this.#pool(statement, around);
       case "group": {
-        const group = emptyScope();
-        const inner = { ...around, scopes: [group, ...around.scopes] };
+        const group = emptySettings();
+        const inner = { ...around, levels: [group, ...around.levels] };
         return this.#level(block, group, inner);
       }
       case "host":
         this.#hosts.push({
           statement,
-          around: { ...around, scopes: around.subnet === undefined ? around.scopes : [scope, ...around.scopes] },
+          around: { ...around, levels: around.subnet === undefined ? around.levels : [settings, ...around.levels] },
         });
         return;
       case "class":
@@ -232,9 +232,9 @@ class DhcpdConverter {
   }
 
   #sharedNetwork(statement: Statement, around: Around): void {
-    const network = emptyScope();
+    const network = emptySettings();
     const before = this.#draft.subnets.length;
-    this.#level(statement.block ?? [], network, { ...around, scopes: [network, ...around.scopes] });
+    this.#level(statement.block ?? [], network, { ...around, levels: [network, ...around.levels] });
     const count = this.#draft.subnets.length - before;
     if (count < 2) return;
     const advice =
@@ -247,30 +247,36 @@ class DhcpdConverter {
     const [, address, , mask] = statement.words.map((word) => word.text);
     const prefix = prefixOfMask(address ?? "", mask ?? "");
     if (prefix === undefined) return this.#lost(statement, "its address and netmask can't be read");
-    const subnet: DraftSubnet = { ...emptyScope(), place: this.#place(statement), prefix, pools: [], reservations: [] };
+    const subnet: DraftSubnet = {
+      ...emptySettings(),
+      place: this.#place(statement),
+      prefix,
+      pools: [],
+      reservations: [],
+    };
     this.#draft.subnets.push(subnet);
     this.#level(statement.block ?? [], subnet, { ...around, subnet });
-    for (const scope of around.scopes) inherit(subnet, scope);
+    for (const settings of around.levels) inherit(subnet, settings);
   }
 
   #pool(statement: Statement, around: Around): void {
     const { block = [] } = statement;
-    const scope = emptyScope();
+    const settings = emptySettings();
     const ranges = block.filter(({ words }) => words[0]?.text === "range");
     const rest = block.filter(({ words }) => words[0]?.text !== "range");
     const failover = rest.filter(({ words }) => words[0]?.text === "failover");
     for (const one of failover) {
       this.#findings.needless(this.#place(one), statementText(one), STATEMENT_ADVICE.failover?.advice ?? "");
     }
-    this.#level(rest.filter((one) => !failover.includes(one)), scope, around);
+    this.#level(rest.filter((one) => !failover.includes(one)), settings, around);
     const isRestricted = rest.some(restricts);
     for (const one of ranges) {
       if (isRestricted) this.#lost(one, LEFT_OUT);
-      else this.#range(one, scope, around.subnet);
+      else this.#range(one, settings, around.subnet);
     }
   }
 
-  #range(statement: Statement, scope: DraftScope, within: DraftSubnet | undefined): void {
+  #range(statement: Statement, settings: DraftSettings, within: DraftSubnet | undefined): void {
     const words = statement.words.slice(1).map((word) => word.text);
     if (words[0] === "dynamic-bootp") {
       this.#findings.changed(
@@ -289,7 +295,7 @@ class DhcpdConverter {
     if (subnet === undefined) {
       return this.#lost(statement, "it lies in none of the subnets before it; move it into its subnet");
     }
-    const own = "prefix" in scope ? emptyScope() : { ...scope, options: new Map(scope.options) };
+    const own = "prefix" in settings ? emptySettings() : { ...settings, options: new Map(settings.options) };
     subnet.pools.push({ ...own, range, place: this.#place(statement) });
   }
 
@@ -326,9 +332,9 @@ class DhcpdConverter {
     if (hardware !== undefined && (identifier !== undefined || said("uid").length > 0)) {
       this.#findings.changed(place, statementText(statement), "here it is known by its hardware address only");
     }
-    const scope = emptyScope();
-    this.#level(rest, scope, around);
-    for (const outer of around.scopes) if (!("prefix" in outer)) inherit(scope, outer);
+    const settings = emptySettings();
+    this.#level(rest, settings, around);
+    for (const outer of around.levels) if (!("prefix" in outer)) inherit(settings, outer);
     // Without use-host-decl-names the name is dhcpd's own, but for the log.
     const hostname = hostnameOf(named?.words[2]?.text ?? "") || (around.useHostNames ? name : "");
     for (const word of fixed) {
@@ -339,8 +345,8 @@ class DhcpdConverter {
         this.#lost(statement, `${formatIpv4(address)} lies in none of the subnets; add the subnet`);
       } else {
         const reservation: DraftReservation = {
-          ...scope,
-          options: new Map(scope.options),
+          ...settings,
+          options: new Map(settings.options),
           ...identity,
           address,
           place,
@@ -357,10 +363,13 @@ class DhcpdConverter {
     const { words, block = [] } = statement;
     const name = hostnameOf(words[1]?.text ?? "");
     const place = this.#place(statement);
-    const entry: Class = { name, place, scope: emptyScope(), matches: [] };
+    const entry: Class = { name, place, settings: emptySettings(), matches: [] };
     this.#classes.push(entry);
     const match = block.find(({ words: inner }) => inner[0]?.text === "match");
-    this.#level(block.filter((one) => one !== match), entry.scope, { scopes: [entry.scope], useHostNames: false });
+    this.#level(block.filter((one) => one !== match), entry.settings, {
+      levels: [entry.settings],
+      useHostNames: false,
+    });
     if (match === undefined) return this.#lost(statement, "it has no match statement, so nothing puts clients into it");
     const [, kind, option] = match.words;
     if (kind?.text === "if") {
@@ -402,26 +411,26 @@ class DhcpdConverter {
     for (const remark of found.remarks) {
       this.#findings.changed(this.#place(statement), statementText(statement), remark);
     }
-    const scope = emptyScope();
-    this.#level(statement.block ?? [], scope, { scopes: [scope], useHostNames: false });
-    inherit(scope, parent.scope);
-    this.#classes.push({ name: parent.name, place: this.#place(statement), scope, matches: found.matches });
+    const settings = emptySettings();
+    this.#level(statement.block ?? [], settings, { levels: [settings], useHostNames: false });
+    inherit(settings, parent.settings);
+    this.#classes.push({ name: parent.name, place: this.#place(statement), settings, matches: found.matches });
   }
 
   /**
    * `if … { } elsif … { } else { }`, outside of everything else: classes of which the last one wins, so the first branch
    * comes last, and what is left over is the service's own.
    */
-  #conditional(chain: readonly Statement[], scope: DraftScope): void {
+  #conditional(chain: readonly Statement[], settings: DraftSettings): void {
     const [head] = chain;
     if (head === undefined) return;
     const branches = chain.map((statement) => {
-      const branch = emptyScope();
+      const branch = emptySettings();
       const isElse = statement.words[0]?.text === "else" && statement.words[1]?.text !== "if";
       const condition = statement.words.slice(statement.words[0]?.text === "else" ? 2 : 1);
       return { statement, branch, condition: isElse ? undefined : condition };
     });
-    if (scope !== this.#draft) {
+    if (settings !== this.#draft) {
       for (const { statement } of branches) this.#lost(statement, STATEMENT_ADVICE.if?.advice ?? "");
       return;
     }
@@ -436,18 +445,18 @@ class DhcpdConverter {
         continue;
       }
       if (condition === undefined) {
-        this.#level(statement.block ?? [], branch, { scopes: [], useHostNames: false });
+        this.#level(statement.block ?? [], branch, { levels: [], useHostNames: false });
         inherit(this.#draft, branch);
         continue;
       }
       const matches = this.#matches(condition, place, statement);
-      this.#level(statement.block ?? [], branch, { scopes: [branch], useHostNames: false });
+      this.#level(statement.block ?? [], branch, { levels: [branch], useHostNames: false });
       if (matches.length > 0) {
-        classes.unshift({ conditional: true, name: `line-${statement.line}`, place, scope: branch, matches });
+        classes.unshift({ conditional: true, name: `line-${statement.line}`, place, settings: branch, matches });
       }
     }
     const keys = new Set(
-      classes.map(({ scope: one }) => JSON.stringify([Object.keys(one).sort(), [...one.options.keys()].sort()])),
+      classes.map(({ settings: one }) => JSON.stringify([Object.keys(one).sort(), [...one.options.keys()].sort()])),
     );
     if (keys.size > 1) {
       const advice = "its branches are classes that may match together here, so a client can get values of several; " +

@@ -2,7 +2,7 @@
 
 import { type Statement, statementText } from "../../isc/statements.ts";
 import type { Place } from "../../leases/lease.ts";
-import type { DraftScope } from "../draft.ts";
+import type { DraftSettings } from "../draft.ts";
 import type { Findings } from "../findings.ts";
 import { encapsulateOptions, setOption, TOO_LONG } from "../options.ts";
 import { DhcpdOptions, encodeStatement } from "./options.ts";
@@ -18,8 +18,8 @@ export class OptionStatements {
   readonly known = new DhcpdOptions();
   readonly #file: string;
   readonly #findings: Findings;
-  readonly #spaces = new Map<DraftScope, Map<string, Space>>();
-  readonly #vendorSpace = new Map<DraftScope, string>();
+  readonly #spaces = new Map<DraftSettings, Map<string, Space>>();
+  readonly #vendorSpace = new Map<DraftSettings, string>();
 
   constructor(file: string, findings: Findings) {
     this.#file = file;
@@ -27,12 +27,12 @@ export class OptionStatements {
   }
 
   /** `vendor-option-space`: the space whose options make up option 43 of a level. */
-  vendorSpace(scope: DraftScope, space: string): void {
-    this.#vendorSpace.set(scope, space);
+  vendorSpace(settings: DraftSettings, space: string): void {
+    this.#vendorSpace.set(settings, space);
   }
 
   /** Takes an `option` statement: a definition, or a value for a level. */
-  read(statement: Statement, scope: DraftScope): void {
+  read(statement: Statement, settings: DraftSettings): void {
     const { words } = statement;
     const name = words[1]?.text ?? "";
     if (name === "space") return;
@@ -50,19 +50,19 @@ export class OptionStatements {
     const place = { file: this.#file, line: statement.line };
     if (option.space === "dhcp") {
       const from = { place, statement: statementText(statement), findings: this.#findings };
-      return setOption(scope, option.code, encoded.bytes, from);
+      return setOption(settings, option.code, encoded.bytes, from);
     }
-    const spaces = this.#spaces.get(scope) ?? new Map<string, Space>();
-    this.#spaces.set(scope, spaces);
+    const spaces = this.#spaces.get(settings) ?? new Map<string, Space>();
+    this.#spaces.set(settings, spaces);
     const space = spaces.get(option.space) ?? { place, options: new Map<number, Uint8Array>() };
     spaces.set(option.space, space);
     space.options.set(option.code, encoded.bytes);
   }
 
   /** Ends a level: puts the options of vendors' spaces into the option that carries them. */
-  finish(scope: DraftScope): void {
-    const vendor = this.#vendorSpace.get(scope);
-    for (const [space, { place, options }] of this.#spaces.get(scope) ?? []) {
+  finish(settings: DraftSettings): void {
+    const vendor = this.#vendorSpace.get(settings);
+    for (const [space, { place, options }] of this.#spaces.get(settings) ?? []) {
       const carrier = vendor === space ? 43 : this.known.encapsulating(space)?.code;
       const statement = `options of the space ${space}`;
       if (carrier === undefined) {
@@ -75,7 +75,7 @@ export class OptionStatements {
       }
       const bytes = encapsulateOptions(options);
       if (bytes === undefined) this.#findings.lost(place, statement, TOO_LONG);
-      else setOption(scope, carrier, bytes, { place, statement, findings: this.#findings });
+      else setOption(settings, carrier, bytes, { place, statement, findings: this.#findings });
     }
   }
 

@@ -20,10 +20,10 @@ import {
   type DraftClass,
   type DraftPool,
   type DraftReservation,
-  type DraftScope,
+  type DraftSettings,
   type DraftSubnet,
   emptyDraft,
-  emptyScope,
+  emptySettings,
 } from "../draft.ts";
 import type { Findings } from "../findings.ts";
 import { encapsulateOptions, setOption, TOO_LONG } from "../options.ts";
@@ -162,17 +162,17 @@ class DnsmasqConverter {
     }
     if (mode === "static") return tags.forEach((tag) => this.#tags.ofRange(tag, subnet));
     const range = { first: Math.min(first, last), last: Math.max(first, last) };
-    const pool: DraftPool = { ...emptyScope(), range, place };
+    const pool: DraftPool = { ...emptySettings(), range, place };
     if (subnet.leaseTime?.value !== lease.value) this.#leaseTime(pool, lease);
     subnet.pools.push(pool);
     for (const tag of tags) this.#tags.ofRange(tag, pool);
   }
 
   /** A client's wish for a shorter time counts from two minutes on, one for a longer time does not. */
-  #leaseTime(scope: DraftScope, lease: { value: number; place: Place }): void {
-    scope.leaseTime = lease;
-    scope.minLeaseTime = { value: LEASE_SECONDS_MIN, place: { ...lease.place, line: 0 }, remark: "dnsmasq's" };
-    scope.maxLeaseTime = lease;
+  #leaseTime(settings: DraftSettings, lease: { value: number; place: Place }): void {
+    settings.leaseTime = lease;
+    settings.minLeaseTime = { value: LEASE_SECONDS_MIN, place: { ...lease.place, line: 0 }, remark: "dnsmasq's" };
+    settings.maxLeaseTime = lease;
   }
 
   #subnetOf(first: number, last: number, mask: number | undefined, setting: Setting): DraftSubnet | undefined {
@@ -201,7 +201,7 @@ class DnsmasqConverter {
       }: correct it if it is another`;
       this.#findings.changed(place, setting.text, advice);
     }
-    const subnet: DraftSubnet = { ...emptyScope(), place, prefix, pools: [], reservations: [] };
+    const subnet: DraftSubnet = { ...emptySettings(), place, prefix, pools: [], reservations: [] };
     this.#draft.subnets.push(subnet);
     return subnet;
   }
@@ -261,7 +261,7 @@ class DnsmasqConverter {
     } else if (first !== undefined && clientId !== undefined) {
       this.#findings.changed(place, setting.text, "here it is known by its hardware address only");
     }
-    const reservation: DraftReservation = { ...emptyScope(), ...identity, address, place };
+    const reservation: DraftReservation = { ...emptySettings(), ...identity, address, place };
     const hostname = hostnameOf(names[0] ?? "");
     if (hostname !== "") reservation.hostname = hostname;
     if (seconds !== undefined) this.#leaseTime(reservation, { value: Math.max(seconds, LEASE_SECONDS_MIN), place });
@@ -313,8 +313,8 @@ class DnsmasqConverter {
     }
     const encoded = encodeOption(code, values);
     if (!encoded.ok) return this.#lost(setting, `its value ${encoded.problem}`);
-    for (const scope of this.#tags.levels(tags, setting) ?? []) {
-      setOption(scope, code, encoded.bytes, { place, statement: setting.text, findings: this.#findings });
+    for (const settings of this.#tags.levels(tags, setting) ?? []) {
+      setOption(settings, code, encoded.bytes, { place, statement: setting.text, findings: this.#findings });
     }
   }
 
@@ -347,7 +347,7 @@ class DnsmasqConverter {
 
   #encapsulate(): void {
     const set = (
-      scope: DraftScope,
+      settings: DraftSettings,
       code: number,
       place: Place,
       options: Map<number, Uint8Array>,
@@ -355,7 +355,7 @@ class DnsmasqConverter {
     ) => {
       const bytes = encapsulateOptions(options);
       if (bytes === undefined) this.#findings.lost(place, statement, TOO_LONG);
-      else setOption(scope, code, bytes, { place, statement, findings: this.#findings });
+      else setOption(settings, code, bytes, { place, statement, findings: this.#findings });
     };
     for (const [code, { place, options }] of this.#encapsulated) {
       set(this.#draft, code, place, options, `encap:${code}`);
@@ -367,7 +367,7 @@ class DnsmasqConverter {
         continue;
       }
       const one: DraftClass = {
-        ...emptyScope(),
+        ...emptySettings(),
         name: `vendor-${vendor}`.slice(0, 60),
         place,
         match: { vendorClass: vendor },
@@ -394,13 +394,13 @@ class DnsmasqConverter {
         "dnsmasq itself is the next server; set nextServer to the address of the TFTP server",
       );
     }
-    for (const scope of this.#tags.levels(tags, setting) ?? []) {
+    for (const settings of this.#tags.levels(tags, setting) ?? []) {
       // Of several lines the last one counts, as a whole.
-      delete scope.serverName;
-      delete scope.nextServer;
-      if (file !== "") scope.bootFile = { value: hostnameOf(file), place };
-      if (name !== "") scope.serverName = { value: hostnameOf(name), place };
-      if (address !== undefined && address !== 0) scope.nextServer = { value: address, place };
+      delete settings.serverName;
+      delete settings.nextServer;
+      if (file !== "") settings.bootFile = { value: hostnameOf(file), place };
+      if (name !== "") settings.serverName = { value: hostnameOf(name), place };
+      if (address !== undefined && address !== 0) settings.nextServer = { value: address, place };
     }
   }
 
@@ -414,10 +414,10 @@ class DnsmasqConverter {
     if (where !== undefined && subnet === undefined) {
       return this.#lost(setting, "set the option domain-name of the subnet");
     }
-    const scope = subnet ?? this.#draft;
+    const settings = subnet ?? this.#draft;
     // An option says it more strongly than this.
-    if (scope.options.has(15)) return;
-    setOption(scope, 15, latin1Bytes(name), { place, statement: setting.text, findings: this.#findings });
+    if (settings.options.has(15)) return;
+    setOption(settings, 15, latin1Bytes(name), { place, statement: setting.text, findings: this.#findings });
   }
 
   /** dnsmasq names itself as router and name server unless it is told otherwise. */

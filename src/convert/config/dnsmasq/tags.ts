@@ -10,9 +10,9 @@ import {
   type DraftMatch,
   type DraftPool,
   type DraftReservation,
-  type DraftScope,
+  type DraftSettings,
   type DraftSubnet,
-  emptyScope,
+  emptySettings,
   saysNothing,
 } from "../draft.ts";
 import type { Findings } from "../findings.ts";
@@ -56,7 +56,7 @@ export class Tags {
   }
 
   /** The levels that a list of tags stands for; undefined when nothing here does, with the reason reported. */
-  levels(tags: readonly string[], setting: Setting): readonly DraftScope[] | undefined {
+  levels(tags: readonly string[], setting: Setting): readonly DraftSettings[] | undefined {
     const refuse = (advice: string) => {
       this.#findings.lost(this.#place(setting), setting.text, advice);
       return undefined;
@@ -84,9 +84,9 @@ export class Tags {
   }
 
   /** A tag that all pools of a subnet have is the subnet's: reserved addresses outside of the pools have it as well. */
-  #rangeLevels(tag: string): readonly DraftScope[] {
+  #rangeLevels(tag: string): readonly DraftSettings[] {
     const tagged = this.#ranges.get(tag) ?? [];
-    const levels = new Set<DraftScope>();
+    const levels = new Set<DraftSettings>();
     for (const level of tagged) {
       const subnet = this.#draft.subnets.find((one) => one === level || one.pools.some((pool) => pool === level));
       const whole = subnet !== undefined && subnet.pools.every((pool) => tagged.includes(pool));
@@ -95,7 +95,7 @@ export class Tags {
     return [...levels];
   }
 
-  #classOf(tags: readonly string[], setting: Setting): readonly DraftScope[] | undefined {
+  #classOf(tags: readonly string[], setting: Setting): readonly DraftSettings[] | undefined {
     const key = tags.toSorted().join("+");
     const known = this.#classes.get(key);
     if (known !== undefined) return known;
@@ -110,9 +110,9 @@ export class Tags {
       matches = joined.map(({ left, right }) => ({ ...left, ...right }));
     }
     const place = this.#matches.get(tags[0] ?? "")?.place ?? this.#place(setting);
-    const scope = emptyScope();
+    const settings = emptySettings();
     const classes = oneArchitectureList(matches).map((match) => ({
-      ...scope,
+      ...settings,
       name: key.slice(0, 60) || "class",
       place,
       match,

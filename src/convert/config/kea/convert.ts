@@ -16,10 +16,10 @@ import {
   type Draft,
   type DraftClass,
   type DraftReservation,
-  type DraftScope,
+  type DraftSettings,
   type DraftSubnet,
   emptyDraft,
-  emptyScope,
+  emptySettings,
   inherit,
   saysNothing,
 } from "../draft.ts";
@@ -83,7 +83,7 @@ class KeaConverter {
   #service(service: JsonMap): void {
     const draft = this.#draft;
     for (const node of this.#nodes.list(service, "option-def")) this.#options.define(node);
-    this.#scope(service, draft);
+    this.#readSettings(service, draft);
     const place = this.#nodes.place(service);
     if (draft.leaseTime === undefined) {
       this.#lifetimes(draft, { value: DEFAULTS.validLifetime, place: { ...place, line: 0 }, remark: "Kea's default" });
@@ -101,7 +101,7 @@ class KeaConverter {
       ? decline
       : { value: DEFAULTS.declineProbation, place: { ...place, line: 0 }, remark: "Kea's default" };
     for (const node of this.#nodes.list(service, "shared-networks")) this.#sharedNetwork(node);
-    for (const node of this.#nodes.list(service, "subnet4")) this.#subnet(node, emptyScope());
+    for (const node of this.#nodes.list(service, "subnet4")) this.#subnet(node, emptySettings());
     // The first class that says something wins with Kea, the last one here.
     const classes = this.#nodes.list(service, "client-classes").flatMap((node) => this.#class(node));
     draft.classes.push(...classes.reverse());
@@ -116,51 +116,51 @@ class KeaConverter {
 
   // --- levels ---
 
-  #scope(map: JsonMap, scope: DraftScope): void {
+  #readSettings(map: JsonMap, settings: DraftSettings): void {
     const valid = this.#nodes.lifetime(map, "valid-lifetime");
-    if (valid !== undefined) this.#lifetimes(scope, valid);
+    if (valid !== undefined) this.#lifetimes(settings, valid);
     const min = this.#nodes.lifetime(map, "min-valid-lifetime");
     const max = this.#nodes.lifetime(map, "max-valid-lifetime");
     if (min !== undefined || max !== undefined) {
       // Kea takes a missing one for the one that is given.
       const lease = valid ?? min ?? max;
       if (lease !== undefined) {
-        Object.assign(scope, { leaseTime: lease, minLeaseTime: min ?? lease, maxLeaseTime: max ?? lease });
+        Object.assign(settings, { leaseTime: lease, minLeaseTime: min ?? lease, maxLeaseTime: max ?? lease });
       }
     }
-    this.#timers(map, scope);
+    this.#timers(map, settings);
     const nextServer = this.#nodes.text(map, "next-server");
     const address = nextServer && parseIpv4(nextServer.value);
     if (nextServer !== undefined && address !== undefined && address !== 0) {
-      scope.nextServer = { value: address, place: nextServer.place };
+      settings.nextServer = { value: address, place: nextServer.place };
     }
     const serverName = this.#nodes.text(map, "server-hostname");
-    if (serverName !== undefined && serverName.value !== "") scope.serverName = serverName;
+    if (serverName !== undefined && serverName.value !== "") settings.serverName = serverName;
     const bootFile = this.#nodes.text(map, "boot-file-name");
-    if (bootFile !== undefined && bootFile.value !== "") scope.bootFile = bootFile;
-    this.#options.read(this.#nodes.list(map, "option-data"), scope);
+    if (bootFile !== undefined && bootFile.value !== "") settings.bootFile = bootFile;
+    this.#options.read(this.#nodes.list(map, "option-data"), settings);
   }
 
-  #lifetimes(scope: DraftScope, valid: NonNullable<DraftScope["leaseTime"]>): void {
+  #lifetimes(settings: DraftSettings, valid: NonNullable<DraftSettings["leaseTime"]>): void {
     // A client's wish counts only within bounds that Kea is given.
-    Object.assign(scope, { leaseTime: valid, minLeaseTime: valid, maxLeaseTime: valid });
+    Object.assign(settings, { leaseTime: valid, minLeaseTime: valid, maxLeaseTime: valid });
   }
 
-  #timers(map: JsonMap, scope: DraftScope): void {
+  #timers(map: JsonMap, settings: DraftSettings): void {
     const renew = this.#nodes.number(map, "renew-timer");
     const rebind = this.#nodes.number(map, "rebind-timer");
-    if (renew !== undefined && renew.value > 0) scope.renewTime = renew;
-    if (rebind !== undefined && rebind.value > 0) scope.rebindTime = rebind;
+    if (renew !== undefined && renew.value > 0) settings.renewTime = renew;
+    if (rebind !== undefined && rebind.value > 0) settings.rebindTime = rebind;
     const calculate = map.entries.get("calculate-tee-times");
-    if (calculate?.kind !== "boolean" || !calculate.value || scope.leaseTime === undefined) return;
+    if (calculate?.kind !== "boolean" || !calculate.value || settings.leaseTime === undefined) return;
     const part = (key: string) => {
       const node = map.entries.get(key);
       return node?.kind === "number" && node.value > 0 && node.value < 1 ? node : undefined;
     };
     for (const [key, time] of [["t1-percent", "renewTime"], ["t2-percent", "rebindTime"]] as const) {
       const node = part(key);
-      if (node === undefined || scope[time] !== undefined) continue;
-      scope[time] = { value: Math.floor(scope.leaseTime.value * node.value), place: this.#nodes.place(node) };
+      if (node === undefined || settings[time] !== undefined) continue;
+      settings[time] = { value: Math.floor(settings.leaseTime.value * node.value), place: this.#nodes.place(node) };
     }
   }
 
@@ -169,10 +169,10 @@ class KeaConverter {
   #sharedNetwork(node: JsonNode): void {
     const network = this.#nodes.map(node, "shared-networks");
     if (network === undefined) return;
-    const scope = emptyScope();
-    this.#scope(network, scope);
+    const settings = emptySettings();
+    this.#readSettings(network, settings);
     const subnets = this.#nodes.list(network, "subnet4");
-    for (const subnet of subnets) this.#subnet(subnet, scope);
+    for (const subnet of subnets) this.#subnet(subnet, settings);
     this.#tellAuthoritative(network);
     if (subnets.length > 1) this.#tellSharedNetwork(network, subnets.length);
     this.#others(network, [...SCOPE_KEYS, "name", "subnet4", "authoritative", "relay"]);
@@ -193,7 +193,7 @@ class KeaConverter {
     this.#findings.changed(this.#nodes.place(network), `shared network "${name}"`, advice);
   }
 
-  #subnet(node: JsonNode, around: DraftScope): void {
+  #subnet(node: JsonNode, around: DraftSettings): void {
     const map = this.#nodes.map(node, "subnet4");
     if (map === undefined) return;
     const given = this.#nodes.text(map, "subnet");
@@ -202,13 +202,13 @@ class KeaConverter {
       return this.#findings.lost(this.#nodes.place(node), show("subnet4", node), "it has no network (address/length)");
     }
     const subnet: DraftSubnet = {
-      ...emptyScope(),
+      ...emptySettings(),
       place: this.#nodes.place(node),
       prefix,
       pools: [],
       reservations: [],
     };
-    this.#scope(map, subnet);
+    this.#readSettings(map, subnet);
     inherit(subnet, around);
     this.#draft.subnets.push(subnet);
     for (const pool of this.#nodes.list(map, "pools")) this.#pool(pool, subnet);
@@ -243,7 +243,7 @@ class KeaConverter {
       return this.#findings.lost(this.#nodes.place(node), show("pools", node), "its range can't be read");
     }
     if (isRestricted(map)) return this.#findings.lost(this.#nodes.place(node), show("pools", node), LEFT_OUT);
-    const pool = { ...emptyScope(), range, place: this.#nodes.place(node) };
+    const pool = { ...emptySettings(), range, place: this.#nodes.place(node) };
     this.#options.read(this.#nodes.list(map, "option-data"), pool);
     subnet.pools.push(pool);
     this.#others(map, ["pool", "option-data", "pool-id"]);
@@ -275,8 +275,8 @@ class KeaConverter {
           : `clients can't be known by ${kind} here; reserve by hardware address or client identifier`,
       );
     }
-    const reservation: DraftReservation = { ...emptyScope(), ...identity, address, place };
-    this.#scope(map, reservation);
+    const reservation: DraftReservation = { ...emptySettings(), ...identity, address, place };
+    this.#readSettings(map, reservation);
     const hostname = hostnameOf(this.#nodes.text(map, "hostname")?.value ?? "").replace(/\.$/, "");
     if (hostname !== "") reservation.hostname = hostname;
     subnet.reservations.push(reservation);
@@ -296,13 +296,13 @@ class KeaConverter {
       this.#findings.lost(place, `class ${name}`, advice);
       return [];
     };
-    const scope = emptyScope();
-    this.#scope(map, scope);
+    const settings = emptySettings();
+    this.#readSettings(map, settings);
     const definitions = this.#nodes.list(map, "option-def");
     for (const definition of definitions) this.#options.define(definition);
     const test = this.#nodes.text(map, "test") ?? vendorClassTest(name, place);
     if (test === undefined) return refuse("it has no test of its own, so nothing here would put clients into it");
-    if (saysNothing(scope)) {
+    if (saysNothing(settings)) {
       return refuse(
         "it only marks clients, to choose subnets, pools or other classes by, which has no counterpart here",
       );
@@ -320,7 +320,7 @@ class KeaConverter {
     this.#others(map, [
       ...[...SCOPE_KEYS, "name", "test", "option-def", "only-if-required", "only-in-additional-list"],
     ]);
-    return found.matches.map((match) => ({ ...scope, name: name.slice(0, 60), place: test.place, match }));
+    return found.matches.map((match) => ({ ...settings, name: name.slice(0, 60), place: test.place, match }));
   }
 
   // --- values ---

@@ -1,7 +1,10 @@
 /**
- * JSON the way Kea reads it: with comments (`//`, `#`, `/* … *\/`), a comma too many at the end of a list, and
- * `<?include "file"?>`, which is noted and read as nothing. Every value remembers its line.
+ * JSON as Kea reads it. `jsonc-parser` reads values, `//` and `/* … *\/` comments and trailing commas. Kea's `#` comments
+ * and `<?include "file"?>` are blanked before, as the library has neither. Error texts are ours: the library's are codes
+ * such as InvalidSymbol. Every value remembers its line.
  */
+
+import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 
 /** A value of the file. */
 export type JsonNode =
@@ -15,8 +18,8 @@ export type JsonNode =
     | { readonly kind: "null" }
   );
 
-/** A file that another one wants to have put in its place. */
-export interface JsonInclude {
+/** A file to be read in place of the include. */
+interface JsonInclude {
   readonly file: string;
   readonly line: number;
 }
@@ -27,160 +30,132 @@ export type JsonResult =
 
 const DEPTH_MAX = 100;
 
-class JsonError extends Error {
-  readonly line: number;
-
-  constructor(line: number, message: string) {
-    super(message);
-    this.line = line;
-  }
-}
-
-/** Reads a file's text. Never throws. */
-export function parseJson(text: string): JsonResult {
-  const reader = new Reader(text);
+/** Reads a file's text. Never throws. An include in place of a value is null. */
+export function parseJson(source: string): JsonResult {
+  const { text, includes, openAt } = blankKeaSyntax(source);
+  const fail = (offset: number, message: string): JsonResult => ({ ok: false, line: lineOf(text, offset), message });
+  if (openAt !== undefined) return fail(openAt, "an include is not closed");
+  const errors: ParseError[] = [];
   try {
-    return { ok: true, root: reader.root(), includes: reader.includes };
+    const tree = parseTree(text, errors, { allowTrailingComma: true });
+    const [first] = errors;
+    if (first !== undefined) return fail(first.offset, explain(text, tree, first, errors));
+    if (tree === undefined) return fail(0, "there is no value");
+    return { ok: true, root: toNode(tree, lineCounter(text), 0), includes };
   } catch (error) {
-    if (error instanceof JsonError) return { ok: false, line: error.line, message: error.message };
+    // The parser recurses.
+    if (error instanceof RangeError) return fail(0, "values are nested too deeply");
     throw error;
   }
 }
 
-class Reader {
-  readonly includes: JsonInclude[] = [];
-  readonly #text: string;
-  #at = 0;
-  #line = 1;
+/** Texts, comments and words are matched as a whole, so that nothing within them counts. */
+const KEA_SYNTAX = new RegExp(
+  [
+    /(?<text>"(?:[^"\\\n]|\\.)*"?)/,
+    /(?<comment>\/\/[^\n]*|\/\*[^]*?(?:\*\/|$))/,
+    /(?<word>[-.\w]+)/,
+    /#[^\n]*/,
+    /(?<colon>:\s*)?(?<include><\?)(?:\s*include\s+"(?<file>[^"]*)")?[^]*?(?:(?<close>\?>)(?<comma>\s*,)?|$)/,
+  ].map(({ source }) => source).join("|"),
+  "g",
+);
 
-  constructor(text: string) {
-    this.#text = text;
-  }
+/** Replaces what only Kea has by as many lines of blanks. */
+function blankKeaSyntax(source: string): { text: string; includes: JsonInclude[]; openAt: number | undefined } {
+  const includes: JsonInclude[] = [];
+  let openAt: number | undefined;
+  const lineAt = lineCounter(source);
+  const text = source.replaceAll(KEA_SYNTAX, (found, ...rest) => {
+    const { text, comment, word, colon, include, file = "", close, comma = "" } = rest.at(-1);
+    // A tab is the one control character that Kea accepts in a text.
+    if (text !== undefined) return text.replaceAll("\t", "\\t");
+    if (comment !== undefined) return comment;
+    // `1.` and `.5` are numbers to Kea.
+    if (word !== undefined) return /^-?(?:\d+\.|\.\d+)$/.test(word) ? String(Number(word)) : word;
+    const blank = found.replaceAll(/[^\n]/g, " ");
+    if (include === undefined) return blank;
+    const at = rest.at(-3) + (colon ?? "").length;
+    if (close === undefined) openAt ??= at;
+    includes.push({ file, line: lineAt(at) });
+    // In place of an entry, the comma after it separates nothing.
+    return colon === undefined ? blank : `:null${blank.replaceAll(" ", "")}${comma.trim()}`;
+  });
+  return { text, includes, openAt };
+}
 
-  root(): JsonNode {
-    this.#blank();
-    const root = this.#value(0);
-    this.#blank();
-    if (this.#at < this.#text.length) throw this.#error(`${this.#here()} stands after the end of the configuration`);
-    return root;
+function toNode(node: Node, lineAt: (offset: number) => number, depth: number): JsonNode {
+  if (depth > DEPTH_MAX) throw new RangeError("nested too deeply");
+  const line = lineAt(node.offset);
+  const children = node.children ?? [];
+  switch (node.type) {
+    case "object":
+      return {
+        kind: "map",
+        line,
+        entries: new Map(
+          children.flatMap(({ children: [key, value] = [] }) =>
+            key === undefined || value === undefined ? [] : [[String(key.value), toNode(value, lineAt, depth + 1)]]
+          ),
+        ),
+      };
+    case "array":
+      return { kind: "list", line, items: children.map((item) => toNode(item, lineAt, depth + 1)) };
+    case "string":
+      return { kind: "text", line, value: node.value };
+    case "number":
+      return { kind: "number", line, value: node.value };
+    case "boolean":
+      return { kind: "boolean", line, value: node.value };
+    default:
+      return { kind: "null", line };
   }
+}
 
-  #value(depth: number): JsonNode {
-    const line = this.#line;
-    if (depth > DEPTH_MAX) throw this.#error("values are nested too deeply");
-    const character = this.#text[this.#at];
-    if (character === "{") return { kind: "map", line, entries: this.#map(depth) };
-    if (character === "[") return { kind: "list", line, items: this.#list(depth) };
-    if (character === '"') return { kind: "text", line, value: this.#string() };
-    const word = /[-+.\w]+/y;
-    word.lastIndex = this.#at;
-    const found = word.exec(this.#text)?.[0] ?? "";
-    this.#at += found.length;
-    if (found === "true" || found === "false") return { kind: "boolean", line, value: found === "true" };
-    if (found === "null") return { kind: "null", line };
-    if (/^-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(found)) return { kind: "number", line, value: Number(found) };
-    this.#at -= found.length;
-    throw this.#error(`${this.#here()} stands where a value was expected`);
-  }
+function lineOf(text: string, offset: number): number {
+  return lineCounter(text)(offset);
+}
 
-  #map(depth: number): ReadonlyMap<string, JsonNode> {
-    const entries = new Map<string, JsonNode>();
-    this.#items("}", () => {
-      if (this.#text[this.#at] !== '"') throw this.#error(`${this.#here()} stands where a name in quotes was expected`);
-      const key = this.#string();
-      this.#blank();
-      if (this.#text[this.#at] !== ":") throw this.#error(`${this.#here()} stands where ":" was expected`);
-      this.#at += 1;
-      this.#blank();
-      entries.set(key, this.#value(depth + 1));
-    });
-    return entries;
-  }
+/** Lines of offsets that are asked for in ascending order. */
+function lineCounter(text: string): (offset: number) => number {
+  let at = 0;
+  let line = 1;
+  return (offset) => {
+    for (; at < offset; at++) if (text[at] === "\n") line += 1;
+    return line;
+  };
+}
 
-  #list(depth: number): readonly JsonNode[] {
-    const items: JsonNode[] = [];
-    this.#items("]", () => items.push(this.#value(depth + 1)));
-    return items;
-  }
+const EXPECTED: Readonly<Record<string, string>> = {
+  PropertyNameExpected: "a name in quotes",
+  ColonExpected: '":"',
+  CommaExpected: '"," or a closing bracket',
+  CloseBraceExpected: '"," or "}"',
+  CloseBracketExpected: '"," or "]"',
+};
 
-  #items(close: string, read: () => void): void {
-    this.#at += 1;
-    for (;;) {
-      this.#blank();
-      if (this.#text[this.#at] === close) break;
-      read();
-      this.#blank();
-      if (this.#text[this.#at] === ",") this.#at += 1;
-      else if (this.#text[this.#at] !== close) {
-        throw this.#error(`${this.#here()} stands where "," or "${close}" was expected`);
-      }
-    }
-    this.#at += 1;
+/** What to tell of the first error. */
+function explain(text: string, tree: Node | undefined, first: ParseError, errors: readonly ParseError[]): string {
+  const { offset, length } = first;
+  const codes = errors.map(({ error }) => printParseErrorCode(error));
+  const found = text.slice(offset, offset + Math.min(length, 40)).replaceAll(/[^\x20-\x7e]/g, "?");
+  const here = found === "" ? "the end" : found.startsWith('"') ? found : `"${found}"`;
+  const [code = "", next] = codes;
+  switch (code) {
+    case "UnexpectedEndOfComment":
+      return "a comment is not closed";
+    case "UnexpectedEndOfString":
+      return "a text is not closed on its line";
+    case "InvalidUnicode":
+    case "InvalidEscapeCharacter":
+    case "InvalidCharacter":
+      return `${text.slice(offset, offset + length)} has an escape that JSON doesn't know, or a control character`;
   }
-
-  #string(): string {
-    const string = /"((?:[^"\\\n]|\\[^\n])*)"/y;
-    string.lastIndex = this.#at;
-    const match = string.exec(this.#text);
-    if (match === null) throw this.#error("a text is not closed on its line");
-    this.#at += match[0].length;
-    try {
-      // A tab is the one control character that Kea lets pass.
-      return JSON.parse(match[0].replaceAll("\t", "\\t")) as string;
-    } catch {
-      throw this.#error(`${match[0]} has an escape that JSON doesn't know, or a control character`);
-    }
+  const isOpen = codes.some((one) => one.startsWith("Close"));
+  if (tree !== undefined && !isOpen && offset >= tree.offset + tree.length) {
+    return `${here} stands after the end of the configuration`;
   }
-
-  /** White space, comments and includes. */
-  #blank(): void {
-    for (;;) {
-      const character = this.#text[this.#at];
-      if (character === undefined) return;
-      const two = this.#text.slice(this.#at, this.#at + 2);
-      if (/\s/.test(character)) this.#skip(1);
-      else if (character === "#" || two === "//") {
-        const end = this.#text.indexOf("\n", this.#at);
-        this.#at = end < 0 ? this.#text.length : end;
-      } else if (two === "/*") this.#skipPast("*/", "a comment is not closed");
-      else if (two === "<?") {
-        const line = this.#line;
-        const start = this.#at;
-        this.#skipPast("?>", "an include is not closed");
-        const file = /^<\?\s*include\s+"([^"]*)"/.exec(this.#text.slice(start, this.#at))?.[1] ?? "";
-        this.includes.push({ file, line });
-        // Where it stands for a whole value or entry, a comma may follow that now separates nothing.
-        this.#blankThenComma();
-      } else return;
-    }
-  }
-
-  #blankThenComma(): void {
-    const comma = /\s*,/y;
-    comma.lastIndex = this.#at;
-    const match = comma.exec(this.#text)?.[0];
-    if (match !== undefined) this.#skip(match.length);
-  }
-
-  #skipPast(end: string, problem: string): void {
-    const at = this.#text.indexOf(end, this.#at);
-    if (at < 0) throw this.#error(problem);
-    this.#skip(at + end.length - this.#at);
-  }
-
-  #skip(length: number): void {
-    for (let index = 0; index < length; index++) {
-      if (this.#text[this.#at + index] === "\n") this.#line += 1;
-    }
-    this.#at += length;
-  }
-
-  #here(): string {
-    const found = this.#text.slice(this.#at, this.#at + 12).split(/\s/)[0] ?? "";
-    return found === "" ? "the end" : `"${found.replaceAll(/[^\x20-\x7e]/g, "?")}"`;
-  }
-
-  #error(message: string): JsonError {
-    return new JsonError(this.#line, message);
-  }
+  // A symbol that is no JSON at all is followed by the error of what is missing in its place.
+  const missing = code === "InvalidSymbol" ? next ?? code : code;
+  return `${here} stands where ${EXPECTED[missing] ?? "a value"} was expected`;
 }

@@ -1,7 +1,7 @@
 /** Kea's `option-data`: definitions, spaces of sub-options and the options that carry them, as octets of a level. */
 
 import type { Place } from "../../leases/lease.ts";
-import type { DraftScope } from "../draft.ts";
+import type { DraftSettings } from "../draft.ts";
 import type { Findings } from "../findings.ts";
 import { encapsulateOptions, setOption, TOO_LONG } from "../options.ts";
 import { type Definition, encodeData, keaType, knownDefinition, vendorOptions } from "./definitions.ts";
@@ -51,7 +51,7 @@ export class OptionData {
   }
 
   /** Puts the `option-data` of a level into it. */
-  read(nodes: readonly JsonNode[], scope: DraftScope): void {
+  read(nodes: readonly JsonNode[], settings: DraftSettings): void {
     /** Sub-options by space, and where the first of them stands. */
     const spaces = new Map<string, { readonly place: Place; readonly options: Map<number, Uint8Array> }>();
     const encapsulating: { definition: Definition; bytes: Uint8Array; node: JsonNode }[] = [];
@@ -68,21 +68,27 @@ export class OptionData {
       } else if (definition.code === VIVSO && bytes.length === 4) {
         // Nothing by itself: its sub-options stand in the space of the enterprise.
       } else if (definition.encapsulate !== "") encapsulating.push({ definition, bytes, node });
-      else this.#setOption(scope, definition.code, bytes, place, show("option-data", node));
+      else this.#setOption(settings, definition.code, bytes, place, show("option-data", node));
     }
     for (const { definition, bytes, node } of encapsulating) {
       const space = spaces.get(definition.encapsulate);
       spaces.delete(definition.encapsulate);
       const inner = encapsulateOptions(space?.options ?? new Map());
       const whole = inner && Uint8Array.from([...bytes, ...inner]);
-      this.#setOption(scope, definition.code, whole, this.#nodes.place(node), show("option-data", node));
+      this.#setOption(settings, definition.code, whole, this.#nodes.place(node), show("option-data", node));
     }
     for (const [name, { place, options }] of spaces) {
       const enterprise = /^vendor-(\d+)$/.exec(name)?.[1];
       if (name === "vendor-encapsulated-options-space") {
-        this.#setOption(scope, 43, encapsulateOptions(options), place, `options of the space ${name}`);
+        this.#setOption(settings, 43, encapsulateOptions(options), place, `options of the space ${name}`);
       } else if (enterprise !== undefined) {
-        this.#setOption(scope, 125, vendorOptions(Number(enterprise), options), place, `options of the space ${name}`);
+        this.#setOption(
+          settings,
+          125,
+          vendorOptions(Number(enterprise), options),
+          place,
+          `options of the space ${name}`,
+        );
       } else {
         const advice = "no option of this level encapsulates this space; write the whole option in hexadecimal";
         this.#findings.lost(place, `options of the space ${name}`, advice);
@@ -127,13 +133,13 @@ export class OptionData {
   }
 
   #setOption(
-    scope: DraftScope,
+    settings: DraftSettings,
     code: number,
     bytes: Uint8Array | undefined,
     place: Place,
     statement: string,
   ): void {
     if (bytes === undefined) return this.#findings.lost(place, statement, TOO_LONG);
-    setOption(scope, code, bytes, { place, statement, findings: this.#findings });
+    setOption(settings, code, bytes, { place, statement, findings: this.#findings });
   }
 }
