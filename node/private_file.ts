@@ -1,4 +1,4 @@
-/** Files with a secret in them: only their owner may read them, and it has to be the user that this runs as. */
+/** Files with a secret: only their owner may read them, and the owner must be the user of this process. */
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -8,12 +8,12 @@ export class PrivateFileError extends Error {
   override readonly name = "PrivateFileError";
 }
 
-/** Far more than any secret and a comment take. */
+/** Far more than a secret and a comment need. */
 const FILE_BYTES_MAX = 4_096;
 const OTHERS = 0o077;
 
 /** What the file is, and how one is made. */
-export interface PrivateFile {
+interface PrivateFile {
   /** Such as "key file". */
   readonly what: string;
   /** What to do where there is none, as the end of a sentence. */
@@ -35,11 +35,11 @@ export async function readPrivateFile(path: string, { what, make }: PrivateFile)
   }
 }
 
-/** Judges the open file, not its name: nobody can change one for the other in between. */
+/** Checks the open file, not its name, so that the file cannot be exchanged in between. */
 async function readPrivate(file: FileHandle, path: string, what: string): Promise<string> {
   const info = await file.stat();
   if (!info.isFile()) {
-    throw new PrivateFileError(`Cannot use ${path} as ${what}: it is no regular file; name another one`);
+    throw new PrivateFileError(`Cannot use ${path} as ${what}: it is not a regular file; name another one`);
   }
   const user = userId();
   if (user !== undefined && info.uid !== user) {
@@ -60,8 +60,8 @@ async function readPrivate(file: FileHandle, path: string, what: string): Promis
 }
 
 /**
- * Undefined without --allow-sys=uid. Then only root can come by a file that is private to somebody else: whoever else
- * reads a file that nobody but its owner may read is its owner.
+ * Undefined without --allow-sys=uid. The check of the mode suffices then: only the owner, or root, can read a file with
+ * mode 0600.
  */
 function userId(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });

@@ -42,7 +42,7 @@ export function nodeApps(node: Node, feed: EventFeed): (guard: MiddlewareHandler
 }
 
 /** Everything but what `healthApp` has. */
-export function nodeRoutes(node: Node, feed: EventFeed): Route[] {
+function nodeRoutes(node: Node, feed: EventFeed): Route[] {
   const routes = [
     ...leaseRoutes(node),
     ...rangeRoutes(node),
@@ -62,7 +62,7 @@ export function nodeRoutes(node: Node, feed: EventFeed): Route[] {
 }
 
 /** The OpenAPI document of a node. */
-export function describeNodeApi(routes: readonly Route[]): object {
+function describeNodeApi(routes: readonly Route[]): object {
   const info = {
     title: "dhcpcluster-node",
     version: VERSION,

@@ -132,7 +132,7 @@ Deno.test("api: a configuration is pushed, refused as a whole, or only checked; 
     strictEqual((await config()).revision, 4);
   }));
 
-Deno.test("api: a push tells what is served no more, where somebody may miss it", () =>
+Deno.test("api: a push tells what is served no more, when clients still use it", () =>
   withNode(async ({ send }) => {
     const lease = {
       ...{ address: "10.78.1.3", client: { chaddr: "02:00:00:00:00:03" } },
@@ -145,7 +145,7 @@ Deno.test("api: a push tells what is served no more, where somebody may miss it"
     const pushed = await send({ method: "PUT", path: "/config", body });
     deepStrictEqual((pushed.body as { warnings: string[] }).warnings, [
       "no longer reserved: 10.77.0.50",
-      "10.78.0.0/16 is not served any more, though leases of it run",
+      "10.78.0.0/16 is no longer served, but leases of it still run",
     ]);
   }));
 
@@ -164,7 +164,7 @@ Deno.test("api: a path that there is says which methods it takes", () =>
     const response = await fetch(`${url}/reservations`, { method: "PATCH" });
     strictEqual(response.status, 405);
     strictEqual(response.headers.get("allow"), "POST");
-    match(await response.text(), /PATCH is not for this path: use POST/);
+    match(await response.text(), /PATCH is not allowed on this path: use POST/);
     const none = await fetch(`${url}/nothing`);
     strictEqual(none.status, 404);
     await none.body?.cancel();

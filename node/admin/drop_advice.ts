@@ -1,4 +1,4 @@
-/** What the log says about requests that got no answer: what it means and what, if anything, to do. */
+/** Log texts for requests that got no reply: the cause and, where needed, what to do. */
 
 import type { DropReason } from "../../src/dhcp/server/action.ts";
 
@@ -10,15 +10,15 @@ export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
   noIdentity: "it has neither a client identifier nor a hardware address",
   noSubnet: "no configured subnet has this network: add it to service.subnets, or correct the relay's giaddr",
   otherServer: "the client chose another DHCP server of its network",
-  otherMember: "the client chose another node of this cluster, which answers itself",
-  noAddress: "it does not say which address it is about",
-  noRecord: "nothing is known of this client (RFC 2131 §4.3.2); it will ask for a new address",
+  otherMember: "the client chose another node of this cluster, which answers it",
+  noAddress: "it names no address",
+  noRecord: "no lease of this client is known (RFC 2131 §4.3.2); it will ask for a new address",
   undecided: "another client's lease of the address waits for its majority",
-  notAuthoritative: "it would deserve a DHCPNAK, but service.authoritative is false",
+  notAuthoritative: "it calls for a DHCPNAK, but service.authoritative is false",
   exhausted: "no address is free in its subnet (or in this node's share of it, for a moment): enlarge its pools, or " +
     "shorten lease times",
   notOwner: "the address is not this client's, or the request came another way than its lease; possibly a forgery",
 };
 
-/** Reasons that somebody should look into. */
+/** Reasons that need an operator's attention. */
 export const DROP_WARNINGS: ReadonlySet<DropReason> = new Set(["exhausted", "noSubnet"]);

@@ -8,7 +8,7 @@ import type { LeaseEvent } from "../dhcp/dhcp_service.ts";
 import type { Node } from "../node.ts";
 import { nodeStatus } from "./status.ts";
 
-/** Who wants to know of each lease reads `/leases`. */
+/** Further ones are counted as skipped; `/leases` has all. */
 const LEASES_PER_SECOND_MAX = 20;
 
 /** Feeds the listeners of one node. */
@@ -21,7 +21,7 @@ export class EventFeed extends StatusFeed {
     super(() => nodeStatus(node));
   }
 
-  /** Tells of a lease; costs next to nothing while nobody listens. */
+  /** Tells of a lease; costs nothing without listeners. */
   lease({ kind, address, detail: { chaddr, hostname } }: LeaseEvent): void {
     if (!this.listening) return;
     const nowMs = performance.now();

@@ -26,7 +26,7 @@ import type { Node } from "../node.ts";
 
 /** How a lease stands, for people. */
 export const LEASE_STATES = ["bound", "expired", "released", "declined", "blocked", "aborted"] as const;
-export type LeaseState = typeof LEASE_STATES[number];
+type LeaseState = typeof LEASE_STATES[number];
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
@@ -36,7 +36,7 @@ const SLICE = 160_000;
 const iso = z.iso.datetime();
 
 /** One lease. */
-export const LEASE = z.object({
+const LEASE = z.object({
   address: z.ipv4(),
   subnet: z.string().nullable().describe("The configured subnet it lies in."),
   state: z.enum(LEASE_STATES),
@@ -110,10 +110,10 @@ export const LEASES_QUERY = z.strictObject({
   limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(LIMIT_DEFAULT),
   after: parsed("an IPv4 address", parseIpv4).optional().describe("The last address seen."),
 });
-export type LeasesQuery = z.output<typeof LEASES_QUERY>;
+type LeasesQuery = z.output<typeof LEASES_QUERY>;
 
 /** What the table looks for. `nowMs`: since 1970. Undefined when nothing can match. */
-export function searchOf(query: LeasesQuery, nowMs: number): LeaseSearch | undefined {
+function searchOf(query: LeasesQuery, nowMs: number): LeaseSearch | undefined {
   const { address, subnet, state } = query;
   const ranges = [address, subnet].filter((range) => range !== undefined);
   const range = ranges.length === 0 ? undefined : {
@@ -158,7 +158,7 @@ export async function findLeases(node: Node, query: LeasesQuery): Promise<z.infe
 }
 
 /** A lease as JSON. */
-export function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: number): Lease {
+function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: number): Lease {
   const client = slot.client === undefined ? undefined : parseClientKey(slot.client);
   const state = stateOf(slot.state, slot.lockedUntil, nowMs);
   const runs = state === "bound" && detail.expires > nowMs;

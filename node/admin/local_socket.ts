@@ -1,6 +1,6 @@
 /**
  * The Unix socket in the state directory, through which commands on the node's own machine reach it: the same HTTP as
- * on the network. The directory keeps everybody but the node's user away.
+ * on the network. Only the node's user and root can enter the directory.
  */
 
 import { request } from "node:http";
@@ -44,21 +44,21 @@ function remove(socket: string): void {
   }
 }
 
-/** What a node answered. */
+/** Response of a node. */
 export interface AdminResponse {
   readonly status: number;
   readonly body: unknown;
 }
 
-/** How a node is asked. */
-export interface AdminRequest {
+/** Request to a node. */
+interface AdminRequest {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   /** Sent as JSON; a string as YAML. */
   readonly body?: unknown;
 }
 
-/** Somebody to ask. Rejects with one line that says what is wrong when there is no answer. */
+/** Sends requests to one node. Rejects with one line that says what is wrong when there is no response. */
 export type AdminClient = (request: AdminRequest) => Promise<AdminResponse>;
 
 function encode(body: unknown): { readonly text: string; readonly type: string } | undefined {
@@ -68,7 +68,7 @@ function encode(body: unknown): { readonly text: string; readonly type: string }
     : { text: JSON.stringify(body), type: "application/json" };
 }
 
-/** Asks the node that runs with a state directory on this machine. */
+/** Client of the node that runs with this state directory on this machine. */
 export function localAdminClient(stateDir: string): AdminClient {
   const { socket } = socketPath(stateDir);
   return ({ method = "GET", path, body }) =>
@@ -83,12 +83,12 @@ export function localAdminClient(stateDir: string): AdminClient {
           resolve({ status: response.statusCode ?? 0, body: parse(new TextDecoder().decode(join(chunks))) });
         });
       });
-      asked.on("error", (error) => reject(new Error(`Cannot ask the node at ${socket}: ${adviceOn(error)}`)));
+      asked.on("error", (error) => reject(new Error(`Cannot reach the node at ${socket}: ${adviceOn(error)}`)));
       asked.end(content?.text);
     });
 }
 
-/** Asks a node over the network. */
+/** Client of a node over the network. */
 export function httpAdminClient(url: string, token?: string): AdminClient {
   return async ({ method = "GET", path, body }) => {
     const content = encode(body);
@@ -102,7 +102,7 @@ export function httpAdminClient(url: string, token?: string): AdminClient {
       response = await fetch(new URL(path, url), init);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot ask ${url}: ${reason}; look at the address, and whether the node runs`);
+      throw new Error(`Cannot reach ${url}: ${reason}; check the address and that the node runs`);
     }
     return { status: response.status, body: parse(await response.text()) };
   };

@@ -1,4 +1,4 @@
-/** Routes that change something: over the network with a token, over the Unix socket without. */
+/** Routes that change something: with a token over the network, without one over the Unix socket. */
 
 import { z } from "zod";
 import { type Route, route, type RouteResult } from "../../src/http/routes.ts";
@@ -28,7 +28,7 @@ const IMPORTED = z.object({
   expires: z.string().nullable(),
 });
 
-/** Leases of one request; whoever has more sends several. */
+/** Leases per request; more need several requests. */
 const IMPORT_MAX = 5_000;
 
 const OUTCOME = z.object({
@@ -47,7 +47,7 @@ function answer<Done extends object>(result: OperationResult<Done>, body: (done:
 
 const done = (result: OperationResult) => answer(result, () => ({ done: true }));
 
-/** All of them. */
+/** All routes of the operations. */
 export function operationRoutes(operations: Operations): Route[] {
   return [
     route({
@@ -62,13 +62,13 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "put",
       path: "/config",
       access: "operate",
-      summary: "Serves another service section, once every node that is there has found nothing wrong with it. " +
-        "JSON, or YAML with that content type; without `revision` it becomes the next one.",
-      query: z.strictObject({ check: z.stringbool().default(false).describe("Only have it checked by every node.") }),
+      summary: "Serves another service section after every running node has accepted it. " +
+        "JSON, or YAML with that content type; without `revision` it gets the next one.",
+      query: z.strictObject({ check: z.stringbool().default(false).describe("Only validate, on every node.") }),
       body: z.unknown().describe("As `service` in node.schema.json."),
       response: REVISION.extend({
-        absent: z.array(z.number()).describe("Nodes that are away, and take it when they come."),
-        warnings: z.array(z.string()).describe("Reservations, and subnets with leases, that are served no more."),
+        absent: z.array(z.number()).describe("Nodes that are down; they take it when they return."),
+        warnings: z.array(z.string()).describe("Reservations, and subnets with leases, that it removes."),
       }),
       handle: async ({ query, body }) =>
         answer(
@@ -80,7 +80,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "post",
       path: "/reservations",
       access: "operate",
-      summary: "Keeps an address for a client, in the next revision of the configuration.",
+      summary: "Reserves an address for a client, in the next revision of the configuration.",
       body: RESERVATION,
       response: REVISION.extend({ warnings: z.array(z.string()) }),
       handle: async ({ body }) =>
@@ -93,7 +93,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "delete",
       path: "/reservations/:address",
       access: "operate",
-      summary: "Takes a reservation out, in the next revision of the configuration.",
+      summary: "Removes a reservation, in the next revision of the configuration.",
       params: ADDRESS,
       response: REVISION,
       handle: async ({ params }) =>
@@ -103,7 +103,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "delete",
       path: "/leases/:address",
       access: "operate",
-      summary: "Ends a lease, as its client's DHCPRELEASE would.",
+      summary: "Ends a lease, as a DHCPRELEASE of its client does.",
       params: ADDRESS,
       response: DONE,
       handle: async ({ params }) => done(await operations.release(params.address)),
@@ -112,7 +112,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "post",
       path: "/leases/import",
       access: "operate",
-      summary: "Takes leases that another server gave; each is on a majority's disks then.",
+      summary: "Imports leases of another server; each is committed by a majority.",
       body: z.object({ leases: z.array(IMPORTED).max(IMPORT_MAX) }),
       response: z.object({ outcomes: z.array(OUTCOME) }),
       handle: async ({ body }) => {
@@ -124,16 +124,16 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "post",
       path: "/drain",
       access: "operate",
-      summary: "Serves no clients until it is undone or the node restarts; relays go elsewhere.",
+      summary: "Serves no clients until it is undone or the node restarts; relays choose other nodes.",
       body: z.strictObject({ drain: z.boolean().default(true) }),
-      response: z.object({ others: z.number().describe("Members that serve beside this one.") }),
+      response: z.object({ others: z.number().describe("Other members that serve.") }),
       handle: ({ body }) => answer(operations.drain(body.drain), ({ others }) => ({ others })),
     }),
     route({
       method: "post",
       path: "/election",
       access: "operate",
-      summary: "Has the cluster elect its leader anew.",
+      summary: "Starts an election.",
       response: DONE,
       handle: () => done(operations.elect()),
     }),
@@ -141,7 +141,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "post",
       path: "/stepdown",
       access: "operate",
-      summary: "Leaves leading to other nodes for a while.",
+      summary: "The leader steps down and does not stand for election for a while.",
       response: DONE,
       handle: () => done(operations.stepDown()),
     }),
@@ -149,7 +149,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "post",
       path: "/members",
       access: "operate",
-      summary: "Adds a member, on the leader; it has to run at its address already.",
+      summary: "Adds a member, on the leader; it must already run at its address.",
       body: z.strictObject({ id: z.number().int().min(1).max(255), address: z.ipv4() }),
       response: z.object({ epoch: z.number() }),
       handle: async ({ body }) =>

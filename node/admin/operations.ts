@@ -1,6 +1,6 @@
 /**
- * What an operator may have a running node do. Every operation either is carried out or says why not, in lines that
- * tell what to do; what it needs of the other nodes is the cluster's business.
+ * Operations that an operator can request of a running node. Every operation either is carried out or says why not, in
+ * lines that tell what to do; what it needs of the other nodes is the cluster's business.
  */
 
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
@@ -22,7 +22,7 @@ import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
 import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
 
-/** What came of an operation. */
+/** Result of an operation. */
 export type OperationResult<Done extends object = object> =
   | ({ readonly ok: true } & Done)
   | {
@@ -31,8 +31,8 @@ export type OperationResult<Done extends object = object> =
     readonly problems: readonly string[];
   };
 
-/** A reservation as the file has it. */
-export interface ReservationInput {
+/** A reservation as written in the configuration file. */
+interface ReservationInput {
   readonly address: string;
   readonly hardware?: string | undefined;
   readonly clientId?: string | undefined;
@@ -40,16 +40,16 @@ export interface ReservationInput {
   readonly subnet?: string | undefined;
 }
 
-/** What became of one of them. */
-export interface ImportResult {
+/** Result of one imported lease. */
+interface ImportResult {
   readonly address: string;
   readonly outcome: "imported" | "known" | "expired" | "refused";
   readonly problem?: string;
 }
 
-/** Leases that are proposed at a time, beside those of clients. */
+/** Concurrent proposals of an import, beside those of clients. */
 const IMPORTS_AT_ONCE = 32;
-/** A proposal that fails for want of an answer is made again. */
+/** Attempts per lease while proposals time out. */
 const IMPORT_ATTEMPTS = 3;
 
 /** Of a list for people. */
@@ -81,7 +81,7 @@ export class Operations {
   }
 
   /**
-   * Has every member check a `service` section, and serves it when nobody objects. Its `revision` is the next one when
+   * Has every member check a `service` section, and serves it when none refuses it. Its `revision` is the next one when
    * it has none. A string is YAML, of the section alone or under `service:`.
    */
   async push(
@@ -98,7 +98,7 @@ export class Operations {
     return result.ok ? { ...result, warnings } : result;
   }
 
-  /** What is served now and would not be any more, where somebody may miss it: it may have been left out by mistake. */
+  /** Warnings about reservations and leased subnets that a push would remove, perhaps by mistake. */
   #losses(next: Service): string[] {
     const current = this.configuration();
     if (!current.ok) return [];
@@ -111,7 +111,7 @@ export class Operations {
     const left = (current.service.subnets ?? []).flatMap(({ subnet = "" }) =>
       subnets.has(subnet) || !this.#hasLeases(subnet)
         ? []
-        : [`${subnet} is not served any more, though leases of it run`]
+        : [`${subnet} is no longer served, but leases of it still run`]
     );
     return gone.length === 0 ? left : [`no longer reserved: ${gone.slice(0, LISTED_MAX).join(", ")}${more}`, ...left];
   }
@@ -135,7 +135,7 @@ export class Operations {
     const address = parseIpv4(reservation.address);
     if (address === undefined) return refused(`"${reservation.address}" is not an IPv4 address`);
     if (reservation.hardware === undefined && reservation.clientId === undefined) {
-      return refused("whose address it is to be is missing: give hardware or clientId");
+      return refused("the client is missing: give hardware or clientId");
     }
     const { subnet: subnetName, ...entry } = reservation;
     const changed = await this.#change((service) => {
@@ -169,14 +169,11 @@ export class Operations {
       }
       return found ? undefined : `${address} is not reserved`;
     });
-    if (changed.ok) this.#note(`${address} is reserved no more, from revision ${changed.revision}`);
+    if (changed.ok) this.#note(`${address} is no longer reserved, from revision ${changed.revision}`);
     return found || changed.ok ? changed : { ok: false, kind: "notFound", problems: [`${address} is not reserved`] };
   }
 
-  /**
-   * Ends a lease as its client's DHCPRELEASE would. The client is not told: it has no business there until it asks
-   * again.
-   */
+  /** Ends a lease as a DHCPRELEASE of its client does. The client notices at its next renewal: DHCP cannot tell it. */
   async release(text: string): Promise<OperationResult> {
     const address = parseIpv4(text);
     if (address === undefined) return refused(`"${text}" is not an IPv4 address`);
@@ -184,7 +181,7 @@ export class Operations {
     const slot = service.table.get(address);
     const now = readClocks();
     if (slot.state !== "bound" || slot.client === undefined || slot.lockedUntil <= now.wallMs) {
-      return { ok: false, kind: "notFound", problems: [`nobody has a lease of ${text}`] };
+      return { ok: false, kind: "notFound", problems: [`no client holds a lease of ${text}`] };
     }
     const detail = { ...service.table.detail(address), expires: now.wallMs };
     const { client } = slot;
@@ -193,10 +190,10 @@ export class Operations {
     const request = { kind: "released", address, client, restMs: 0, detail } as const;
     const ended = await withinPatience<boolean | "late">(this.#node.command<"end">({ kind: "end", request }), "late");
     const result: OperationResult = ended === "late"
-      ? unavailable("it was not written down in time: /readyz tells why")
+      ? unavailable("it was not written to disk in time: see /readyz for the reason")
       : ended
       ? { ok: true }
-      : unavailable("this node's clock or slots don't allow it now: try again, or on another node");
+      : unavailable("this node's clock or slots do not allow it now: try again, or use another node");
     if (result.ok) this.#note(`the lease of ${text} is ended`);
     return result;
   }
@@ -214,17 +211,17 @@ export class Operations {
   /** Starts an election. */
   elect(): OperationResult {
     const { member } = this.#node.parts;
-    if (member.role === "standalone") return refused("this node is alone: there is nobody to elect");
+    if (member.role === "standalone") return refused("this node is alone: an election needs other members");
     const { leader } = member;
     if (leader !== undefined && leader > this.#node.config.node.id) {
-      return refused(`node ${leader} leads, and the highest id wins: give the command there, or drain it`);
+      return refused(`node ${leader} leads, and the highest id wins: run the command there, or drain it`);
     }
     return this.#node.operate((member, now) => member.forceElection(now))
       ? { ok: true }
-      : unavailable("this node can't lead now: /readyz says why; give the command on another node");
+      : unavailable("this node cannot lead now: see /readyz for the reason, or run the command on another node");
   }
 
-  /** Leaves leading to others for a while. */
+  /** The leader steps down and does not stand for election for a while. */
   stepDown(): OperationResult {
     this.#node.operate((member, now) => member.stepDown(now));
     return { ok: true };
@@ -259,7 +256,7 @@ export class Operations {
   }
 
   /**
-   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases,
+   * A member to be, or why it can be none. It must answer: a member cannot be removed before it has all leases,
    * and a member that is not where the command says would count against the majority for good.
    */
   async #newcomer(id: number, text: string): Promise<{ id: number; address: Ipv4 } | string> {
@@ -275,20 +272,20 @@ export class Operations {
       : `node ${id} does not answer at ${text} (${problem}): start it there first, with a file that names all members`;
   }
 
-  /** What an operator did goes to the log, in which every change should be found. */
+  /** Logs an operator's change. */
   #note(what: string): void {
     logger("operations").info("By command: {what}", { what });
   }
 
-  /** Why nothing can be written down now; undefined when it can. */
+  /** Why the store cannot write now; undefined when it can. */
   #unwritable(): string | undefined {
     const { ok, reason } = this.#node.parts.store.health;
-    return ok ? undefined : `nothing can be written down on this node: ${reason}`;
+    return ok ? undefined : `this node cannot write to its disk: ${reason}`;
   }
 
   /**
    * Takes leases that another server gave, each like a grant: a majority has it on disk. One that is known, or runs for
-   * somebody else here, stays as it is.
+   * another client here, stays as it is.
    */
   async importLeases(leases: readonly ImportedLease[]): Promise<ImportResult[]> {
     const outcomes: ImportResult[] = new Array(leases.length);
@@ -317,7 +314,7 @@ export class Operations {
     const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
     const slot = service.table.get(address);
     if (slot.state !== "free" && slot.lockedUntil > now.wallMs) {
-      if (slot.state !== "bound" || slot.client !== client) return refuse("somebody else has it here");
+      if (slot.state !== "bound" || slot.client !== client) return refuse("another client holds it here");
       if (slot.lockedUntil >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
     }
     for (let attempt = 1;; attempt++) {
@@ -367,7 +364,7 @@ export class Operations {
       return [];
     }
     return [
-      `${formatIpv4(address)} is leased to somebody else until ${
+      `${formatIpv4(address)} is leased to another client until ${
         new Date(expires).toISOString()
       }: its client keeps it ` +
       "until it renews, and gets another address then",
@@ -376,7 +373,7 @@ export class Operations {
 }
 
 const IMPORT_FAILURES: Readonly<Record<string, string>> = {
-  conflict: "somebody else has it on another node",
+  conflict: "another client holds it on another node",
   timeout: "no majority answered in time: try again",
   insane: "it would run too long: look at the clocks",
   noAnchor: "this node's clock is not confirmed by a majority: try again",
@@ -395,11 +392,11 @@ function readService(given: unknown): Service | string {
   const mapping = (candidate: unknown): candidate is Record<string, unknown> =>
     typeof candidate === "object" && candidate !== null && !Array.isArray(candidate);
   if (mapping(value) && mapping(value.service)) value = value.service;
-  if (!mapping(value)) return "this is no service section: give what stands under `service:` in node.yaml";
+  if (!mapping(value)) return "this is not a service section: give the content of `service:` in node.yaml";
   return value as Service;
 }
 
-/** How long a command waits for a disk or for other nodes: three proposals one after the other. */
+/** How long a command waits for the disk or for other nodes: the time of three proposals. */
 const PATIENCE_MS = 10_000;
 
 /** What a command resolves with, or `late` when that takes too long: a disk that hangs completes nothing. */

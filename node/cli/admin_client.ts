@@ -1,4 +1,4 @@
-/** How commands reach a node: over its socket on this machine, or with `--url` over the network. */
+/** How commands reach a node: over its Unix socket on this machine, or with `--url` over the network. */
 
 import type { CommandCall, CommandOption } from "../../src/cli/commands.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
@@ -6,16 +6,16 @@ import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
 import { readTokenFile } from "../admin/token.ts";
 import { type AdminClient, type AdminResponse, httpAdminClient, localAdminClient } from "../admin/local_socket.ts";
 
-export const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
+const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
 
-/** Which node. */
+/** Options that select the node. */
 export const ADMIN_OPTIONS: readonly CommandOption[] = [
   { flags: "-c, --config <file>", description: "configuration of the node on this machine", default: CONFIG_DEFAULT },
   { flags: "--url <url>", description: "another node, such as http://10.99.0.11:8067" },
   { flags: "--token-file <file>", description: "token for commands to it (its http.tokenFile)" },
 ];
 
-export const JSON_OPTION: CommandOption = { flags: "--json", description: "print JSON, for programs" };
+export const JSON_OPTION: CommandOption = { flags: "--json", description: "print JSON" };
 
 /** The configuration that `--config` names. Rejects with a line for each thing that is wrong with it. */
 export async function configOf({ options }: CommandCall): Promise<{ config: NodeConfig; file: string; root: unknown }> {
@@ -25,18 +25,18 @@ export async function configOf({ options }: CommandCall): Promise<{ config: Node
   return { config: loaded.value, file, root: loaded.root };
 }
 
-/** Whom to ask. */
+/** Client of the node that the options select. */
 export async function adminClient(call: CommandCall): Promise<AdminClient> {
   const { url, tokenFile } = call.options;
   if (typeof url === "string") {
-    if (!/^https?:\/\//.test(url)) throw new Error(`"${url}" is no URL; write http://ADDRESS:PORT`);
+    if (!/^https?:\/\//.test(url)) throw new Error(`"${url}" is not a URL; write http://ADDRESS:PORT`);
     return httpAdminClient(url, typeof tokenFile === "string" ? await readTokenFile(tokenFile) : undefined);
   }
   const { config } = await configOf(call);
   return localAdminClient(config.node.stateDir);
 }
 
-/** The body of a success. Rejects with every reason of a refusal. */
+/** Body of a successful response. Throws with every reason of a refusal. */
 export function bodyOf<Body>({ status, body }: AdminResponse): Body {
   if (status === 200) return body as Body;
   const { error, problems } = (typeof body === "object" && body !== null ? body : {}) as {

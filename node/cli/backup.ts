@@ -15,7 +15,7 @@ const CONFIG = ADMIN_OPTIONS.slice(0, 1);
 
 const backup: CommandSpec = {
   name: "backup",
-  summary: "Copy the leases of this machine's node into one file, while it runs or not",
+  summary: "Copy the database of this machine's node into one file, running or not",
   words: ["<file>"],
   options: [...CONFIG],
   examples: ["backup /var/backups/dhcpcluster-$(date +%F).db"],
@@ -23,7 +23,7 @@ const backup: CommandSpec = {
     const [target = ""] = call.words;
     const { config } = await configOf(call);
     const source = `${config.node.stateDir}/${DATABASE_FILE}`;
-    if (exists(target)) throw new Error(`${target} exists, and is not written over: name another file`);
+    if (exists(target)) throw new Error(`${target} exists and is not overwritten: name another file`);
     const leases = await copyDatabase(source, target);
     call.print(
       `${target}: ${leases} leases and what this node has to remember; the configuration and the key are not in it`,
@@ -34,7 +34,7 @@ const backup: CommandSpec = {
 
 const restore: CommandSpec = {
   name: "restore",
-  summary: "Put a backup into the empty state directory of this machine's node, which must not run",
+  summary: "Restore a backup into the empty state directory of this machine's node, which must be stopped",
   words: ["<file>"],
   options: [...CONFIG],
   examples: ["restore /var/backups/dhcpcluster-2026-11-27.db"],
@@ -46,15 +46,16 @@ const restore: CommandSpec = {
     if (!exists(source)) throw new Error(`${source} does not exist: name a file that \`backup\` made`);
     if (exists(target)) {
       throw new Error(
-        `${target} exists: a restore goes into an empty state directory; stop the node and move the directory away first`,
+        `${target} exists: a restore goes into an empty state directory; stop the node and move the directory ` +
+          "away first",
       );
     }
     const leases = await putInPlace(source, stateDir);
     call.print(`${target}: ${leases} leases; start the node`);
     if (config.cluster.nodes.length > 1) {
       call.warn(
-        "In a cluster that goes on, the other nodes know of a later state of this one: it takes all leases from them anew " +
-          "before it serves, as with an empty state directory. A backup is needed only when a majority is lost for good.",
+        "In a running cluster the other nodes know a later state of this node: it syncs all leases from them before " +
+          "it serves, as with an empty state directory. A backup is needed only when a majority is lost for good.",
       );
     }
     return EXIT.ok;
@@ -63,7 +64,7 @@ const restore: CommandSpec = {
 
 export const BACKUP_COMMANDS: readonly CommandSpec[] = [backup, restore];
 
-/** Whatever happens on the way, the database is there whole, or not at all. */
+/** Atomic: after a failure the database is either complete or missing. */
 async function putInPlace(source: string, stateDir: string): Promise<number> {
   const target = `${stateDir}/${DATABASE_FILE}`;
   const halfway = `${target}.restoring`;
@@ -79,7 +80,7 @@ async function putInPlace(source: string, stateDir: string): Promise<number> {
   return leases;
 }
 
-/** What root puts into the directory of a service has to be the service's. */
+/** Files that root puts into the state directory must belong to the service's user. */
 async function giveToOwner(path: string, directory: string): Promise<void> {
   const { uid, gid } = await Deno.stat(directory);
   if (uid === null || gid === null || (await Deno.stat(path)).uid === uid) return;

@@ -37,7 +37,7 @@ Deno.test("commands: a running node is looked at and operated", () =>
 
     const status = await command("status", ...config);
     strictEqual(status.code, 0, status.err);
-    match(status.out, /^Node 1: serves\n1 of 1 nodes serve; it serves alone; a majority is there\n/);
+    match(status.out, /^Node 1: serves\n1 of 1 nodes serve; it serves alone; majority present\n/);
     match(status.out, /10\.77\.0\.0\/16 +10\.77\.1\.0-10\.77\.1\.99 +100 +2 +98 +2 %/);
     ok(JSON.parse((await command("status", "--json", "--url", url)).out).ready);
 
@@ -47,7 +47,7 @@ Deno.test("commands: a running node is looked at and operated", () =>
       /^address +hardware +host name +state +until \(UTC\) +node\n10\.77\.1\.1 +02:00:00:00:00:01 +evil/,
     );
     strictEqual(leases.out.includes("\u001b"), false, "nothing that a terminal would act on");
-    match(leases.err, /more after 10\.77\.1\.1/);
+    match(leases.err, /follow 10\.77\.1\.1/);
     strictEqual(JSON.parse((await command("leases", "--limit", "0", "--json", ...config)).out).length, 2);
     match(
       (await command("ranges", ...config)).out,
@@ -56,13 +56,13 @@ Deno.test("commands: a running node is looked at and operated", () =>
 
     strictEqual((await command("release", "10.77.1.2", ...config)).code, 0);
     const gone = await command("release", "10.77.1.2", ...config);
-    deepStrictEqual([gone.code, gone.err], [1, "dhcpcluster-node: refused: nobody has a lease of 10.77.1.2"]);
+    deepStrictEqual([gone.code, gone.err], [1, "dhcpcluster-node: refused: no client holds a lease of 10.77.1.2"]);
     strictEqual((await command("reserve", "10.77.0.9", "--hardware", "02:00:00:00:00:09", ...config)).code, 0);
     const shown = await command("config", "show", ...config);
     match(shown.out, /^service:\n[^]*address: 10\.77\.0\.9/);
     const changed = `${directory}/service.yaml`;
     await Deno.writeTextFile(changed, shown.out.replace(/revision: \d+/, "leaseTime: 10m"));
-    match((await command("config", "check", changed, "--everywhere", ...config)).out, /every node that is there/);
+    match((await command("config", "check", changed, "--everywhere", ...config)).out, /every running node accepts it/);
     match((await command("config", "check", changed, ...config)).out, /the service section is valid by itself/);
     const mistaken = `${directory}/mistaken.yaml`;
     await Deno.writeTextFile(
@@ -86,7 +86,7 @@ Deno.test("commands: a running node is looked at and operated", () =>
     strictEqual((await command("drain", "--undo", ...config)).code, 0);
     match((await command("election", ...config)).err, /this node is alone/);
     match((await command("members", "remove", "9", ...config)).err, /no cluster.keyFile/);
-    match((await command("members", ...config)).out, /^id +address +leads +heard/);
+    match((await command("members", ...config)).out, /^id +address +role +state/);
   }));
 
 Deno.test("commands: what is wrong is said in a line that helps", async () => {
@@ -94,9 +94,9 @@ Deno.test("commands: what is wrong is said in a line that helps", async () => {
   strictEqual(typo.code, 2);
   match(typo.err, /Did you mean leases/);
   strictEqual((await command("reserve")).code, 2);
-  const nobody = await command("status", "--url", "http://127.0.0.1:1");
-  strictEqual(nobody.code, 1);
-  match(nobody.err, /^dhcpcluster-node: Cannot ask http:\/\/127\.0\.0\.1:1/);
+  const unreachable = await command("status", "--url", "http://127.0.0.1:1");
+  strictEqual(unreachable.code, 1);
+  match(unreachable.err, /^dhcpcluster-node: Cannot reach http:\/\/127\.0\.0\.1:1/);
   const nofile = await command("status", "--config", "/nonexistent/node.yaml");
   strictEqual(nofile.code, 1);
   match(nofile.err, /\/nonexistent\/node\.yaml/);
@@ -118,7 +118,7 @@ Deno.test("backup and restore: a node alone goes on with its leases; a copy is m
       };
       await send({ method: "POST", path: "/leases/import", body: { leases: [lease] } });
       match((await command("backup", copy, "--config", file)).out, /: 1 leases/);
-      match((await command("backup", copy, "--config", file)).err, /is not written over/);
+      match((await command("backup", copy, "--config", file)).err, /is not overwritten/);
       match((await command("restore", copy, "--config", file)).err, /goes into an empty state directory/);
       strictEqual(((await Deno.stat(copy)).mode ?? 0) & 0o777, 0o600);
     });
@@ -161,7 +161,7 @@ Deno.test("init: what it writes is valid, with a key for several nodes, and noth
     const before = await Deno.readTextFile(key);
     match(
       (await command("init", "--yes", "--address", "10.99.0.12", ...nodes, ...files)).err,
-      /--force writes over it/,
+      /--force overwrites it/,
     );
     strictEqual(
       (await command(
@@ -209,7 +209,7 @@ Deno.test("completion: the scripts parse, and bash completes commands, groups an
   deepStrictEqual((await complete("members", "a"))[0], "add", "… that is a group, too, and its second words");
 });
 
-Deno.test("init: on a terminal it asks, with the permissions of the program, refuses bad answers, and can be cancelled", async () => {
+Deno.test("init: on a terminal it asks with the program's permissions and refuses bad answers", async () => {
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-init-" });
   const files = `--output ${folder}/node.yaml --key ${folder}/key --state ${folder}/state`;
   const permissions = denoJson.tasks.node.command.split(/\s+/).slice(2, -1).join(" ");

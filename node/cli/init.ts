@@ -17,7 +17,7 @@ import { formatIpv4, netmask, parseIpv4, parsePrefix, prefixRange } from "../../
 import { checkNode, nodeSchema } from "../config.ts";
 import { makeKeyFile } from "../cluster/cluster_key.ts";
 
-/** What is asked, with the flag that answers it. */
+/** A question, and the flag that answers it. */
 interface Question {
   readonly flag: string;
   readonly value: string;
@@ -67,8 +67,8 @@ const QUESTIONS: readonly Question[] = [
   {
     flag: "pool",
     value: "range",
-    question: "Addresses to give away",
-    description: "addresses to give away, first-last",
+    question: "Pool of addresses for clients",
+    description: "pool of addresses for clients, first-last",
     initial: ({ subnet = "" }) => poolOf(subnet),
     check: (answer) => /^[\d.]+-[\d.]+$/.test(answer) ? undefined : `"${answer}" is not FIRST-LAST`,
   },
@@ -102,24 +102,24 @@ const QUESTIONS: readonly Question[] = [
     question: "How long a lease lasts",
     description: "how long a lease lasts, such as 1h",
     initial: () => "1h",
-    check: (answer) => /^(\d+[smhdw]?)+$/.test(answer) ? undefined : `"${answer}" is no duration such as 1h`,
+    check: (answer) => /^(\d+[smhdw]?)+$/.test(answer) ? undefined : `"${answer}" is not a duration such as 1h`,
   },
 ];
 
 export const INIT: CommandSpec = {
   name: "init",
-  summary: "Write a starting configuration, and a cluster key where one is needed; asks for what no flag says",
+  summary: "Write a first configuration, and a cluster key where one is needed; asks for what no flag gives",
   options: [
-    { flags: "-o, --output <file>", description: "where to", default: "/etc/dhcpcluster/node.yaml" },
+    { flags: "-o, --output <file>", description: "file to write", default: "/etc/dhcpcluster/node.yaml" },
     {
       flags: "--key <file>",
-      description: "cluster key, made when it is missing",
+      description: "cluster key file, made when it is missing",
       default: "/etc/dhcpcluster/cluster.key",
     },
     { flags: "--state <directory>", description: "directory of the leases", default: "/var/lib/dhcpcluster" },
     ...QUESTIONS.map(({ flag, value, description }) => ({ flags: `--${flag} <${value}>`, description })),
-    { flags: "-y, --yes", description: "ask nothing: what no flag says is as suggested" },
-    { flags: "--force", description: "write over a configuration that is there; never over a key" },
+    { flags: "-y, --yes", description: "ask nothing: use the suggestion for what no flag gives" },
+    { flags: "--force", description: "overwrite an existing configuration; never a key" },
   ],
   examples: [
     "init",
@@ -129,13 +129,13 @@ export const INIT: CommandSpec = {
     const { options } = call;
     const output = String(options.output);
     if (options.force !== true && exists(output)) {
-      throw new Error(`${output} exists: --force writes over it, --output names another file`);
+      throw new Error(`${output} exists: --force overwrites it, --output names another file`);
     }
     const asks = options.yes !== true && Deno.stdin.isTerminal();
     const missing = QUESTIONS.filter(({ flag }) => typeof options[camelCase(flag)] !== "string");
     if (!asks && options.yes !== true && missing.length > 0) {
       const flags = missing.map(({ flag }) => `--${flag}`).join(", ");
-      throw new Error(`there is no terminal to ask on: give ${flags}, or --yes for what would be suggested`);
+      throw new Error(`standard input is not a terminal: give ${flags}, or --yes to use the suggestions`);
     }
     const answers: Record<string, string> = {};
     for (const question of QUESTIONS) {
@@ -154,7 +154,9 @@ export const INIT: CommandSpec = {
     const { text, id, others } = configuration(answers, { state: String(options.state), key: String(options.key) });
     const loaded = loadConfig(text, nodeSchema, checkNode);
     if (!loaded.ok) {
-      throw new Error(`nothing was written, as this would not do:\n${formatIssues(output, loaded.issues)}`);
+      throw new Error(
+        `nothing was written, because the configuration is not valid:\n${formatIssues(output, loaded.issues)}`,
+      );
     }
     const key = String(options.key);
     let madeKey = false;
@@ -225,7 +227,7 @@ function configuration(
     return { id: Number(id), address };
   });
   const own = nodes.find(({ address }) => address === answers.address);
-  if (own === undefined) throw new Error(`--nodes does not have --address ${answers.address}: name this node, too`);
+  if (own === undefined) throw new Error(`--nodes does not have --address ${answers.address}: include this node`);
   const others = nodes.filter((node) => node !== own);
   const options = [
     ...(answers.router ? [`routers: [${answers.router}]`] : []),
@@ -260,7 +262,7 @@ function configuration(
 /** The user that the systemd unit runs the node as, from dhcpcluster.sysusers. */
 const SERVICE_USER = /^dhcpcluster:[^:]*:(\d+):(\d+):/m;
 
-/** A key that root made is of no use to a service that runs as somebody else. */
+/** A key that root made must be readable for the user that the service runs as. */
 async function giveToService(path: string): Promise<void> {
   if (!exists("/etc/passwd")) return;
   const [, user, group] = SERVICE_USER.exec(await Deno.readTextFile("/etc/passwd")) ?? [];
@@ -271,7 +273,7 @@ function camelCase(flag: string): string {
   return flag.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The first address of this machine that others might reach. */
+/** The first address of this machine that is neither loopback nor link-local. */
 function ownAddress(): string | undefined {
   try {
     return Deno.networkInterfaces().find(({ family, address }) =>
@@ -282,7 +284,7 @@ function ownAddress(): string | undefined {
   }
 }
 
-/** The larger part of a network, the beginning left for routers and reservations. */
+/** Most of a network: the first addresses are kept for routers and reservations. */
 function poolOf(subnet: string): string {
   const prefix = parsePrefix(subnet);
   if (prefix === undefined) return "";

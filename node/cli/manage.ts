@@ -11,18 +11,18 @@ import { ADMIN_OPTIONS, adminClient, bodyOf, configOf, JSON_OPTION } from "./adm
 
 interface Pushed {
   readonly revision: number;
-  /** A node of a release before says none. */
+  /** Absent in the response of an older release. */
   readonly warnings?: readonly string[];
   readonly absent: readonly number[];
 }
 
 const check: CommandSpec = {
   name: "config check",
-  summary: "Check a configuration file; with --everywhere, its service section on every node that runs",
+  summary: "Validate a configuration file; with --everywhere, its service section on every running node",
   words: ["[file]"],
   options: [...ADMIN_OPTIONS, {
     flags: "--everywhere",
-    description: "have every running node check the service section",
+    description: "validate the service section on every running node",
   }],
   examples: ["config check /etc/dhcpcluster/node.yaml", "config check new.yaml --everywhere"],
   run: async (call) => {
@@ -31,7 +31,7 @@ const check: CommandSpec = {
       const issues = given === undefined ? undefined : serviceFileIssues(await readText(given));
       if (issues !== undefined) {
         if (issues.length > 0) throw new Error(formatIssues(given ?? "", issues));
-        call.print(`${given}: the service section is valid by itself; --everywhere has the nodes check it`);
+        call.print(`${given}: the service section is valid by itself; --everywhere validates it on the nodes`);
         return EXIT.ok;
       }
       const { file } = await configOf({ ...call, options: { ...call.options, config: given ?? call.options.config } });
@@ -43,7 +43,7 @@ const check: CommandSpec = {
     const { absent } = bodyOf<Pushed>(
       await send({ method: "PUT", path: "/config?check=true", body: await withoutRevision(file) }),
     );
-    call.print(`${file}: every node that is there can serve it${away(absent)}`);
+    call.print(`${file}: every running node accepts it${away(absent)}`);
     return EXIT.ok;
   },
 };
@@ -63,7 +63,7 @@ const show: CommandSpec = {
 
 const push: CommandSpec = {
   name: "config push",
-  summary: "Have every node serve another service section, once each has found nothing wrong with it",
+  summary: "Serve another service section on every node, after every running node has accepted it",
   words: ["<file>"],
   options: [...ADMIN_OPTIONS],
   examples: ["config push service.yaml", "config push /etc/dhcpcluster/node.yaml"],
@@ -73,18 +73,18 @@ const push: CommandSpec = {
     const { revision, absent, warnings } = bodyOf<Pushed>(await send({ method: "PUT", path: "/config", body }));
     for (const warning of warnings ?? []) call.warn(warning);
     call.print(`Revision ${revision} is served${away(absent)}`);
-    call.warn("The files of the nodes are older now: `config show` prints what belongs into them");
+    call.warn("The configuration files of the nodes are out of date: update them with the output of `config show`");
     return EXIT.ok;
   },
 };
 
-/** Quoted where older readers of YAML would see a number: hardware addresses of digits only. */
+/** YAML 1.1 quotes what older parsers read as a number: hardware addresses that consist of digits. */
 function asYaml(value: unknown): string {
   return stringify(value, { version: "1.1" }).trimEnd();
 }
 
 function away(absent: readonly number[]): string {
-  return absent.length === 0 ? "" : `; node ${absent.join(", ")} is away, and takes it when it comes`;
+  return absent.length === 0 ? "" : `; node ${absent.join(", ")} is down and takes it when it returns`;
 }
 
 async function readText(file: string): Promise<string> {
@@ -96,20 +96,20 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-/** For a check the revision of the file does not matter: it is raised when it is meant. */
+/** A check ignores the revision of the file: it is raised only for the push. */
 async function withoutRevision(file: string): Promise<string> {
   return (await readText(file)).replace(/^(\s*)revision:\s*\d+\s*$/m, "");
 }
 
 const reserve: CommandSpec = {
   name: "reserve",
-  summary: "Keep an address for a client, in the next revision of the configuration",
+  summary: "Reserve an address for a client, in the next revision of the configuration",
   words: ["<address>"],
   options: [
     ...ADMIN_OPTIONS,
     { flags: "--hardware <address>", description: "the client's hardware address" },
     { flags: "--client-id <octets>", description: "or its client identifier, in hexadecimal after 0x" },
-    { flags: "--hostname <name>", description: "the name it is given" },
+    { flags: "--hostname <name>", description: "host name to send to the client" },
   ],
   examples: ["reserve 10.77.0.50 --hardware 02:00:00:00:00:01 --hostname printer"],
   run: async (call) => {
@@ -127,7 +127,7 @@ const reserve: CommandSpec = {
 
 const unreserve: CommandSpec = {
   name: "unreserve",
-  summary: "Take a reservation out, in the next revision of the configuration",
+  summary: "Remove a reservation, in the next revision of the configuration",
   words: ["<address>"],
   options: [...ADMIN_OPTIONS],
   examples: ["unreserve 10.77.0.50"],
@@ -135,7 +135,7 @@ const unreserve: CommandSpec = {
     const send = await adminClient(call);
     const path = `/reservations/${encodeURIComponent(call.words[0] ?? "")}`;
     call.print(
-      `Taken out in revision ${bodyOf<{ revision: number }>(await send({ method: "DELETE", path })).revision}`,
+      `Removed in revision ${bodyOf<{ revision: number }>(await send({ method: "DELETE", path })).revision}`,
     );
     return EXIT.ok;
   },
@@ -143,7 +143,7 @@ const unreserve: CommandSpec = {
 
 const release: CommandSpec = {
   name: "release",
-  summary: "End a lease, as its client's DHCPRELEASE would",
+  summary: "End a lease, as a DHCPRELEASE of its client does",
   words: ["<address>"],
   options: [...ADMIN_OPTIONS],
   examples: ["release 10.77.1.23"],
@@ -158,7 +158,7 @@ const release: CommandSpec = {
 
 const drain: CommandSpec = {
   name: "drain",
-  summary: "Serve no clients any more, for maintenance, until --undo or a restart",
+  summary: "Stop serving clients, for maintenance, until --undo or a restart",
   options: [...ADMIN_OPTIONS, { flags: "--undo", description: "serve again" }],
   examples: ["drain", "drain --undo"],
   run: async (call) => {
@@ -167,7 +167,7 @@ const drain: CommandSpec = {
     const body = { drain: !undo };
     const { others } = bodyOf<{ others: number }>(await send({ method: "POST", path: "/drain", body }));
     if (undo) call.print("This node serves again");
-    else if (others > 0) call.print("Drained: relays go to the other nodes; `drain --undo` brings it back");
+    else if (others > 0) call.print("Drained: relays use the other nodes; `drain --undo` serves again");
     else call.print("Drained, and NO other node serves: clients get no answer until `drain --undo`");
     return EXIT.ok;
   },
@@ -175,13 +175,13 @@ const drain: CommandSpec = {
 
 const election: CommandSpec = {
   name: "election",
-  summary: "Have the cluster elect its leader anew; give it on the leader",
+  summary: "Start an election; run it on the leader",
   options: [...ADMIN_OPTIONS],
   examples: ["election"],
   run: async (call) => {
     const send = await adminClient(call);
     bodyOf(await send({ method: "POST", path: "/election" }));
-    call.print("The election is held; `status` shows who leads");
+    call.print("Election started; `status` shows the leader");
     return EXIT.ok;
   },
 };
@@ -200,7 +200,7 @@ const members: CommandSpec = {
   },
 };
 
-const ONE_AT_A_TIME = "Give it on the leader; one change has to be complete before the next one";
+const ONE_AT_A_TIME = "Run it on the leader; a change must be complete before the next one";
 
 const add: CommandSpec = {
   name: "members add",

@@ -1,4 +1,4 @@
-/** The members of a cluster for people, as `members` and `status` print them. */
+/** The members of a cluster, as `members` and `status` print them. */
 
 import { table } from "../../src/cli/table.ts";
 import type { nodeStatus } from "../admin/status.ts";
@@ -9,13 +9,13 @@ export function membersTable(status: ReturnType<typeof nodeStatus>): string {
   const rows = cluster.members.map((member) => [
     String(member.id),
     member.address,
-    member.id === leader ? "leads" : "",
-    member.present ? (member.self ? "here" : "there") : "silent",
-    member.synced === null ? "?" : member.synced ? "complete" : "joining",
-    member.ready === null ? (member.present ? "?" : "") : member.ready ? "serves" : "does not serve",
+    member.id === leader ? "leader" : "",
+    member.self ? "this node" : member.present ? "live" : "silent",
+    member.synced === null ? "?" : member.synced ? "synced" : "syncing",
+    member.ready === null ? (member.present ? "?" : "") : member.ready ? "serves" : "not ready",
   ]);
   const waiting = cluster.complete ? "complete" : `waiting for ${cluster.unsettled.join(", ")}`;
   return [...table(HEADERS, rows), `epoch ${cluster.epoch}, ${waiting}; term ${status.term}`].join("\n");
 }
 
-const HEADERS = ["id", "address", "leads", "heard", "leases", "service"];
+const HEADERS = ["id", "address", "role", "state", "leases", "service"];

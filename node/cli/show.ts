@@ -1,4 +1,4 @@
-/** Commands that look: `status`, `leases`, `ranges`. */
+/** Commands that read: `status`, `leases`, `ranges`. */
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
@@ -14,7 +14,7 @@ type Ranges = ReturnType<typeof describeRanges>;
 
 const status: CommandSpec = {
   name: "status",
-  summary: "Whether the service is well: 0 when this node serves, 1 when it does not",
+  summary: "State of the node and the cluster; exits 0 when this node serves, 1 when it does not",
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["status", "status --url http://10.99.0.12:8067", "status --json | jq .cluster.members"],
   run: async (call) => {
@@ -22,7 +22,7 @@ const status: CommandSpec = {
     const status = bodyOf<Status>(await send({ path: "/status" }));
     if (status.cluster === undefined) {
       throw new Error(
-        "what answers is no node: name a node's address and http.port; dhcpcluster-relay status asks relays",
+        "this is not a node: use a node's address and http.port; for relays use dhcpcluster-relay status",
       );
     }
     call.print(call.options.json === true ? JSON.stringify(status, null, 2) : describeStatus(status));
@@ -31,13 +31,13 @@ const status: CommandSpec = {
 };
 
 /** The state for people. */
-export function describeStatus(status: Status): string {
+function describeStatus(status: Status): string {
   const { cluster, subnets } = status;
   const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
   const lead = status.role === "standalone"
     ? "it serves alone"
     : status.leader === null
-    ? "nobody leads"
+    ? "no leader"
     : `node ${status.leader} leads (term ${status.term})`;
   const pools = subnets.flatMap(({ subnet, pools }) =>
     pools.map(({ range, addresses, bound, free }) => [
@@ -52,7 +52,7 @@ export function describeStatus(status: Status): string {
   return [
     `Node ${status.id}: ${status.ready ? "serves" : `does NOT serve: ${status.reason}`}`,
     `${serving} of ${cluster.members.length} nodes serve; ${lead}; ` +
-    `${status.quorum ? "a majority is there" : "NO majority is there"}`,
+    `${status.quorum ? "majority present" : "NO majority"}`,
     `Configuration revision ${status.revision ?? "unknown"}; ${status.leases.stored} leases stored; ` +
     `version ${status.version}, up ${span(status.uptimeSeconds)}`,
     ...cluster.problems.map(({ message }) => `Problem: ${printable(message)}`),
@@ -73,19 +73,19 @@ const PAGE = 1_000;
 
 const leases: CommandSpec = {
   name: "leases",
-  summary: "Who has which address",
+  summary: "List leases",
   options: [
     ...ADMIN_OPTIONS,
     JSON_OPTION,
     { flags: "--state <state>", description: "which leases", default: "bound", choices: [...LEASE_STATES, "all"] },
-    { flags: "--address <addresses>", description: "an address, a prefix, a beginning (10.77.) or a range" },
+    { flags: "--address <addresses>", description: "an address, a prefix (10.77.0.0/16 or 10.77.) or a range" },
     {
       flags: "--client <octets>",
-      description: "hardware address or client identifier in hexadecimal, or its beginning",
+      description: "hardware address or client identifier in hexadecimal, or its first octets",
     },
-    { flags: "--hostname <part>", description: "a part of the host name" },
+    { flags: "--hostname <part>", description: "part of the host name" },
     { flags: "--subnet <prefix>", description: "a subnet, such as 10.77.0.0/16" },
-    { flags: "--limit <count>", description: "at most so many; 0: all", default: "100" },
+    { flags: "--limit <count>", description: "maximum number; 0: all", default: "100" },
   ],
   examples: ["leases", "leases --hostname printer", "leases --client 02:00:00 --state all", "leases --limit 0 --json"],
   run: async (call) => {
@@ -113,14 +113,14 @@ const leases: CommandSpec = {
     if (options.json === true) call.print(JSON.stringify(found, null, 2));
     else {
       call.print(describeLeases(found));
-      if (next !== null) call.warn(`There are more after ${next}: --limit 0 shows all`);
+      if (next !== null) call.warn(`More leases follow ${next}: --limit 0 shows all`);
     }
     return EXIT.ok;
   },
 };
 
 /** Leases for people. */
-export function describeLeases(leases: readonly Lease[]): string {
+function describeLeases(leases: readonly Lease[]): string {
   if (leases.length === 0) return "No lease matches.";
   const rows = leases.map(({ address, state, client, hostname, remainingSeconds, expires, node }) => [
     address,
@@ -136,7 +136,7 @@ export function describeLeases(leases: readonly Lease[]): string {
 
 const ranges: CommandSpec = {
   name: "ranges",
-  summary: "How full the pools are, and which node gives addresses from where (all of it on the leader)",
+  summary: "Pool usage, and the ranges that each node allocates from (complete on the leader)",
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["ranges", "ranges --json"],
   run: async (call) => {
@@ -148,11 +148,11 @@ const ranges: CommandSpec = {
 };
 
 /** Pools and shares for people. */
-export function describeShares({ pools }: Ranges): string {
+function describeShares({ pools }: Ranges): string {
   const blocks = pools.map(({ range, subnet, use, nodes }) =>
     [
-      `${range} in ${subnet}: ${use.bound} leased, ${use.free} free, ${use.offered} offered, ${use.reserved} reserved, ` +
-      `${use.resting} resting (${percent(use.bound, use.addresses)} used)`,
+      `${range} in ${subnet}: ${use.bound} leased, ${use.free} free, ${use.offered} offered, ` +
+      `${use.reserved} reserved, ${use.resting} resting (${percent(use.bound, use.addresses)} used)`,
       ...table(
         ["  node", "addresses", "free", "ranges"],
         nodes.map(({ id, addresses, free, ranges }) => {
@@ -163,7 +163,7 @@ export function describeShares({ pools }: Ranges): string {
       ),
     ].join("\n")
   );
-  return blocks.length === 0 ? "No pools are known here yet." : blocks.join("\n\n");
+  return blocks.length === 0 ? "This node has no configuration yet." : blocks.join("\n\n");
 }
 
 const RANGES_SHOWN = 3;

@@ -1,5 +1,5 @@
 /**
- * Key files: what the members of a cluster share. One or two lines of 32 random octets in base64: the first key seals
+ * Key files, which the members of a cluster share. One or two lines of 32 random octets in base64: the first key seals
  * what this node sends, both open what it receives, so that a key can be replaced without a pause. Empty lines and
  * lines that begin with `#` do not count.
  *
@@ -12,7 +12,7 @@ import { open } from "node:fs/promises";
 import { KEY_BYTES } from "../../src/cluster/wire/seal.ts";
 import { errorCode, firstLine, PrivateFileError, readPrivateFile } from "../private_file.ts";
 
-/** A key file can't be used or made. `message` is one line that names the file and says what to do. */
+/** A key file cannot be used or made. `message` is one line that names the file and says what to do. */
 export class KeyFileError extends Error {
   override readonly name = "KeyFileError";
 }
@@ -52,7 +52,7 @@ function parseKeys(text: string, path: string): [Uint8Array, ...Uint8Array[]] {
 }
 
 /**
- * Makes a file with one new key that only its owner can read. Never writes over a file. Rejects with a {@link
+ * Makes a file with one new key that only its owner can read. Never overwrites a file. Rejects with a {@link
  * KeyFileError}.
  */
 export async function makeKeyFile(path: string): Promise<void> {
@@ -72,7 +72,7 @@ export async function makeKeyFile(path: string): Promise<void> {
 
 function makeAdvice(error: unknown): string {
   const code = errorCode(error);
-  if (code === "EEXIST") return "it exists and is not written over; name another file";
+  if (code === "EEXIST") return "it exists and is not overwritten; name another file";
   if (code === "ENOENT") return "its directory does not exist; make that first";
   if (code === "EACCES") return "permission denied; run as a user that may write there";
   return firstLine(error);

@@ -31,7 +31,7 @@ Deno.test("key: what makeKeyFile writes, readKeyFile reads, and only the owner c
     deepStrictEqual(more, []);
     const text = await Deno.readTextFile(file("a"));
     strictEqual(text === await Deno.readTextFile(file("b")), false);
-    await rejects(makeKeyFile(file("a")), /exists and is not written over/);
+    await rejects(makeKeyFile(file("a")), /exists and is not overwritten/);
     strictEqual(await Deno.readTextFile(file("a")), text);
     await rejects(makeKeyFile(file("none/a")), /directory does not exist/);
   });
@@ -77,7 +77,7 @@ Deno.test("key: files that are no key files or not private are refused in one li
       await refuses(file("k"), message);
     }
     await Deno.mkdir(file("d"), { mode: 0o700 });
-    await refuses(file("d"), /no regular file/);
+    await refuses(file("d"), /not a regular file/);
   });
 });
 

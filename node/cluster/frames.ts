@@ -2,11 +2,11 @@
  * One TCP connection between two members: sealed frames, each behind its length.
  *
  * Both sides first send 16 random octets in clear. Every frame is sealed with both random strings, its direction and
- * its number on the connection as context: it opens at this one place only, so nothing can be replayed, left out or put
- * in another order. The nonce is the sender's counter that datagrams take from as well.
+ * its number on the connection as context: it opens in this place only, so that nothing can be replayed, dropped or
+ * reordered. Nonces come from the sender's counter, which datagrams use as well.
  *
- * `read` and `write` wait for the other side, each at most `stallMs` for a whole frame, so that a peer that stops can't
- * hold anything for ever; a reader that takes its time holds the writer back.
+ * `read` and `write` wait for the other side, each at most `stallMs` for a whole frame, so that a stopped peer cannot
+ * hold resources for ever; a slow reader holds the writer back.
  */
 
 import { DOMAIN, type Opened, SEAL_BYTES, type Sealer } from "../../src/cluster/wire/seal.ts";
@@ -16,10 +16,10 @@ const CHALLENGE_BYTES = 16;
 const LENGTH_BYTES = 4;
 const READ_BYTES = 64 * 1024;
 
-/** Why a connection was given up. */
+/** Why a connection was closed. */
 export type ConnectionFault = "stalled" | "closed" | "tooLarge" | "refused" | "full";
 
-/** A connection is of no more use. */
+/** A connection failed. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   readonly fault: ConnectionFault;
@@ -29,8 +29,8 @@ export class ConnectionError extends Error {
   }
 }
 
-/** Runs a task that closing the connection ends; rejects as `stalled` when it takes too long. */
-export async function withDeadline<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
+/** Runs a task on a connection; after `ms` closes the connection and rejects as `stalled`. */
+async function withDeadline<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
   let stalled = false;
   const timer = setTimeout(() => {
     stalled = true;
@@ -55,13 +55,13 @@ export function closeQuietly(conn: { close(): void }): void {
   }
 }
 
-/** How frames are sealed and judged. */
-export interface FramesOptions {
+/** How frames are sealed and opened. */
+interface FramesOptions {
   readonly sealer: Sealer;
   /** Whether this side opened the connection. */
   readonly client: boolean;
   readonly stallMs: number;
-  /** Hears of frames that do not open. */
+  /** Called for frames that do not open. */
   readonly refused: (opened: Extract<Opened, { ok: false }>) => void;
 }
 
@@ -116,12 +116,12 @@ export class Frames {
     return frames;
   }
 
-  /** Who seals the frames that are read; undefined before the first. */
+  /** The member that seals the received frames; undefined before the first. */
   get peer(): NodeId | undefined {
     return this.#peer;
   }
 
-  /** Sends one frame; resolves when the system took it. */
+  /** Sends one frame; resolves when the system has accepted it. */
   async write(plain: Uint8Array): Promise<void> {
     const sealed = this.#sealer.seal(DOMAIN.stream, plain, this.#contextOf(this.#client, this.#sent++));
     const bytes = new Uint8Array(LENGTH_BYTES + sealed.length);
@@ -131,8 +131,8 @@ export class Frames {
   }
 
   /**
-   * Takes the next frame, of at most `plainBytesMax` octets; undefined when the other side is done. `idleMs` is how
-   * long it may take to begin.
+   * Reads the next frame, of at most `plainBytesMax` octets; undefined when the other side has closed. `idleMs` is the
+   * time until its first octet.
    */
   async read(plainBytesMax: number, idleMs: number = this.stallMs): Promise<Uint8Array | undefined> {
     if (this.#to === this.#from && !(await withDeadline(this.#conn, idleMs, "waiting for a frame", this.#readMore()))) {
@@ -149,11 +149,11 @@ export class Frames {
     await this.#readUntil(LENGTH_BYTES);
     const head = this.#take(LENGTH_BYTES);
     const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
-    // Judged before anything is kept for it.
+    // Checked before any memory is allocated for it.
     if (length > plainBytesMax + SEAL_BYTES) throw new ConnectionError("tooLarge", `a frame of ${length} octets`);
     await this.#readUntil(length);
     const context = this.#contextOf(!this.#client, this.#received++);
-    // A connection's source address says little; datagrams tell which run of a member is the present one.
+    // A stream cannot begin a new run of a known member: its source address proves little. Datagrams can.
     const mayBegin = (node: NodeId) => this.#sealer.runOf(node) === undefined;
     const opened = this.#sealer.open(DOMAIN.stream, this.#take(length), context, mayBegin);
     if (!opened.ok) {
@@ -177,7 +177,7 @@ export class Frames {
     }
   }
 
-  /** Reads once; the buffer grows by what came, not by what was announced. */
+  /** Reads once; the buffer grows with the received octets, not with the announced length. */
   async #readMore(wanted = 1): Promise<boolean> {
     if (this.#from > 0) {
       this.#buffer.copyWithin(0, this.#from, this.#to);
@@ -195,7 +195,7 @@ export class Frames {
     return true;
   }
 
-  /** A view that the next read writes over. */
+  /** A view that the next read overwrites. */
   #take(octets: number): Uint8Array {
     const bytes = this.#buffer.subarray(this.#from, this.#from + octets);
     this.#from += octets;

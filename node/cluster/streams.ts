@@ -1,10 +1,8 @@
 /**
- * What is too large for a datagram, over TCP: messages that are sent and forgotten, in order, as long as the connection
- * holds. Carries encoded messages; what they say is `transport.ts`'s business. Frames and their protection are in
- * `frames.ts`.
+ * Messages that are too large for a datagram, over TCP: unacknowledged, in order while a connection lasts. Carries
+ * encoded messages; `transport.ts` decodes them, `frames.ts` seals the frames.
  *
- * The first frame of either side shows the other that it has the key. Nothing of any size is read from a peer that has
- * not shown it.
+ * The first frame of either side authenticates it. Until then at most one frame of a few octets is read from a peer.
  */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
@@ -13,29 +11,29 @@ import { WIRE_LIMITS } from "../../src/cluster/wire/limits.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { closeQuietly, ConnectionError, type ConnectionFault, Frames } from "./frames.ts";
 
-/** What a connection is for, in its first frame: there is one purpose so far. */
+/** The purpose of a connection, in its first frame; there is only one. */
 const MESSAGES = 0;
 const HELLO_BYTES = 1;
-/** The longest that a timer takes: a connection is closed long before. */
+/** The longest delay of a timer: the connection is closed long before. */
 const NEVER_MS = 2 ** 31 - 1;
 
-/** Times and numbers; all optional to set. */
+/** Limits of connections and queues. */
 export interface StreamLimits {
-  /** How long connecting may take, and showing the key. */
+  /** Time limit for connecting and authenticating. */
   readonly connectMs: number;
-  /** How long one frame may take, in either direction. */
+  /** Time limit for one frame, in either direction. */
   readonly stallMs: number;
-  /** How long a connection for messages stays open without one. */
+  /** How long a connection without messages stays open. */
   readonly idleMs: number;
-  /** Connections one member may have open to this node. */
+  /** Inbound connections per member. */
   readonly inboundPerPeerMax: number;
-  /** Connections whose other end has not shown the key yet. */
+  /** Inbound connections that are not authenticated yet. */
   readonly unauthenticatedMax: number;
-  /** Octets that may wait for one member. */
+  /** Queued octets per member. */
   readonly queueBytesMax: number;
 }
 
-export const STREAM_LIMITS: StreamLimits = {
+const STREAM_LIMITS: StreamLimits = {
   connectMs: 3_000,
   stallMs: 10_000,
   idleMs: 30_000,
@@ -44,10 +42,10 @@ export const STREAM_LIMITS: StreamLimits = {
   queueBytesMax: 16 * 1024 * 1024,
 };
 
-/** What the streams need from their owner. */
-export interface StreamPorts {
+/** Callbacks into the transport. */
+interface StreamPorts {
   addressOf(node: NodeId): Ipv4 | undefined;
-  /** A message that somebody sent. */
+  /** A received message, encoded. */
   message(bytes: Uint8Array, from: Ipv4, peer: NodeId): void;
   /** Octets that did not open. */
   refused(opened: Extract<Opened, { ok: false }>, from: Ipv4): void;
@@ -63,7 +61,7 @@ interface Outbox {
 
 /** The TCP side of one node. */
 export class Streams {
-  /** Connections and messages that came to nothing, and what is open. */
+  /** Connections, messages and failures. */
   readonly counters = {
     accepted: 0,
     connected: 0,
@@ -94,7 +92,7 @@ export class Streams {
     this.#accept();
   }
 
-  /** Sends a message some time soon, or counts it as dropped. */
+  /** Queues a message, or counts it as dropped. */
   send(to: NodeId, bytes: Uint8Array): void {
     const outbox = this.#outboxes.get(to) ??
       { waiting: [], bytes: 0, running: false, frames: undefined, idleTimer: undefined };
@@ -108,7 +106,7 @@ export class Streams {
     if (!outbox.running) this.#sendQueue(to, outbox);
   }
 
-  /** Whether a node answers and shows the key: rejects with why not. */
+  /** Resolves when a node accepts a connection and authenticates; rejects with the reason otherwise. */
   async reach(to: NodeId): Promise<void> {
     (await this.#connect(to)).close();
   }
@@ -140,7 +138,7 @@ export class Streams {
       }
     } catch (error) {
       this.#countFault(error);
-      // Like a lost datagram: whoever needs an answer asks again.
+      // Like a lost datagram: the sender repeats what needs a reply.
       this.counters.messagesDropped += outbox.waiting.length;
       outbox.waiting.length = 0;
       outbox.bytes = 0;
@@ -149,7 +147,7 @@ export class Streams {
     }
     outbox.running = false;
     if (this.#closed) return;
-    // Half of what the other side waits, so that nothing is sent into a connection that is being closed.
+    // Half of the other side's limit, so that nothing is sent into a connection that it is closing.
     outbox.idleTimer = setTimeout(() => {
       outbox.frames?.close();
       outbox.frames = undefined;
@@ -157,8 +155,8 @@ export class Streams {
   }
 
   /**
-   * Lets go of a connection whose other side is gone, so that the next message goes by a new one: the first octets that
-   * are written to a process which has been killed since are lost without a word. Nothing else comes this way.
+   * Closes a connection whose other side has closed, so that the next message uses a new one: the first write to a
+   * killed process is lost without an error. The other side sends no messages on it.
    */
   async #watch(outbox: Outbox, frames: Frames): Promise<void> {
     await frames.read(0, NEVER_MS).catch(() => {});
@@ -169,7 +167,7 @@ export class Streams {
   async #connect(to: NodeId): Promise<Frames> {
     try {
       const address = this.#ports.addressOf(to);
-      if (address === undefined || this.#closed) throw new ConnectionError("closed", `node ${to} is not to be reached`);
+      if (address === undefined || this.#closed) throw new ConnectionError("closed", `node ${to} has no known address`);
       const conn = await this.#dial(address);
       this.counters.connected++;
       this.#open.add(conn);
@@ -181,8 +179,8 @@ export class Streams {
           refused: (opened) => this.#ports.refused(opened, address),
         });
         await frames.write(Uint8Array.of(MESSAGES));
-        const answer = await frames.read(HELLO_BYTES, this.#limits.connectMs);
-        if (answer === undefined) throw new ConnectionError("closed", `node ${to} closed the connection`);
+        const hello = await frames.read(HELLO_BYTES, this.#limits.connectMs);
+        if (hello === undefined) throw new ConnectionError("closed", `node ${to} closed the connection`);
         if (frames.peer !== to) {
           throw new ConnectionError("refused", `node ${frames.peer} answers instead of node ${to}`);
         }
@@ -201,12 +199,12 @@ export class Streams {
   async #dial(address: Ipv4): Promise<Deno.Conn> {
     const dialled = Deno.connect({ hostname: formatIpv4(address), port: this.#port });
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const latest = new Promise<never>((_, reject) => {
+    const deadline = new Promise<never>((_, reject) => {
       const message = `connecting took longer than ${this.#limits.connectMs} ms`;
       timer = setTimeout(() => reject(new ConnectionError("stalled", message)), this.#limits.connectMs);
     });
     try {
-      return await Promise.race([dialled, latest]);
+      return await Promise.race([dialled, deadline]);
     } catch (error) {
       dialled.then(closeQuietly, () => {});
       throw error;
@@ -222,7 +220,7 @@ export class Streams {
         conn = await this.#listener.accept();
       } catch {
         if (this.#closed) return;
-        // Out of file handles, or the other side was gone already: the next one may come through.
+        // Out of file descriptors, or the peer has disconnected already: accept the next one.
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE_MS));
         continue;
       }
@@ -240,7 +238,7 @@ export class Streams {
     const from = parseIpv4((conn.remoteAddr as Deno.NetAddr).hostname) ?? 0;
     this.#open.add(conn);
     this.#unauthenticated++;
-    let strange = true;
+    let authenticated = false;
     let peer: NodeId | undefined;
     try {
       const frames = await Frames.start(conn, {
@@ -253,7 +251,7 @@ export class Streams {
       if (hello === undefined || frames.peer === undefined) return;
       frames.stallMs = this.#limits.stallMs;
       this.#unauthenticated--;
-      strange = false;
+      authenticated = true;
       const connections = this.#inboundByPeer.get(frames.peer) ?? 0;
       if (connections >= this.#limits.inboundPerPeerMax) {
         throw new ConnectionError("full", `node ${frames.peer} has ${connections} connections already`);
@@ -261,14 +259,14 @@ export class Streams {
       peer = frames.peer;
       this.#inboundByPeer.set(peer, connections + 1);
       if (hello[0] !== MESSAGES) {
-        throw new ConnectionError("refused", `node ${peer} wants what this release does not know`);
+        throw new ConnectionError("refused", `node ${peer} uses a purpose that this release does not know`);
       }
       await frames.write(Uint8Array.of(0));
       await this.#receive(frames, from, peer);
     } catch (error) {
       this.#countFault(error);
     } finally {
-      if (strange) this.#unauthenticated--;
+      if (!authenticated) this.#unauthenticated--;
       if (peer !== undefined) this.#inboundByPeer.set(peer, (this.#inboundByPeer.get(peer) ?? 1) - 1);
       this.#open.delete(conn);
       closeQuietly(conn);
@@ -295,6 +293,6 @@ export class Streams {
   }
 }
 
-/** Errors pass several places that count. */
+/** Errors that are counted already: they pass several places that count. */
 const counted = new WeakSet<ConnectionError>();
 const ACCEPT_PAUSE_MS = 100;

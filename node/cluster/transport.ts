@@ -1,10 +1,10 @@
 /**
- * Carries cluster messages: sealed datagrams to one member or all (multicast, or unicast to each), and TCP for what is
- * too large for one: pages of a bulk sync, configurations. What arrives is opened, decoded and checked against the
- * membership before anybody sees it; what is refused is counted and becomes a problem with advice
+ * Carries cluster messages: sealed datagrams to one member or all (multicast, or unicast to each), and TCP for messages
+ * that are too large for one: pages of a bulk sync, configurations. A received message is opened, decoded and checked
+ * against the membership before it is delivered; a refused one is counted and reported with advice
  * (`transport_problems.ts`).
  *
- * What the messages mean is `src/cluster`'s business. Datagrams may be lost, doubled or reordered as on any network.
+ * Datagrams may be lost, duplicated or reordered as on any network; `src/cluster` handles the messages.
  */
 
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
@@ -19,8 +19,8 @@ import { nodeCipher } from "./cipher.ts";
 import { type TransportProblem, TransportProblems } from "./transport_problems.ts";
 import { type StreamLimits, Streams } from "./streams.ts";
 
-/** A member and where it is. */
-export interface Peer {
+/** A member and its address. */
+interface Peer {
   readonly id: NodeId;
   readonly address: Ipv4;
 }
@@ -37,11 +37,11 @@ export interface TransportOptions {
   readonly multicastTtl?: number;
   /** The first key seals, all open. */
   readonly keys: readonly Uint8Array[];
-  /** What goes with every message, read at every message. */
+  /** The envelope of every message, read for each. */
   envelope(): Envelope;
   /** A message from a member. Byte strings in it are views: copy what is kept for long. May not throw. */
   receive(envelope: Envelope, message: ClusterMessage, from: Ipv4): void;
-  /** Each problem once, when it begins. */
+  /** Called once per problem, when it begins. */
   problem(problem: TransportProblem): void;
   readonly streamLimits?: Partial<StreamLimits>;
 }
@@ -50,16 +50,16 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const LOOPBACK_PREFIX = 127;
 
 /** What was sent and received. */
-export interface TransportCounters {
+interface TransportCounters {
   datagramsSent: number;
-  /** Datagrams the system did not take. */
+  /** Datagrams that the system did not accept. */
   datagramsUnsent: number;
   datagramsReceived: number;
   /** Own multicast, looped back. */
   datagramsOwn: number;
-  /** Messages handed on, from datagrams and streams. */
+  /** Delivered messages, from datagrams and streams. */
   messages: number;
-  /** Messages that no frame takes. */
+  /** Messages larger than a frame. */
   tooLarge: number;
 }
 
@@ -157,7 +157,7 @@ export class Transport {
     return this.#sealer.keyIds;
   }
 
-  /** What is wrong at the moment, for the status. */
+  /** Current problems, for the status. */
   problems(): TransportProblem[] {
     return this.#problems.list();
   }
@@ -173,7 +173,7 @@ export class Transport {
     for (const { id, address } of members) this.#members.set(id, address);
   }
 
-  /** Why a node that is no member yet can't be talked to; undefined when it can. */
+  /** Why a node that is not a member yet cannot be reached; undefined when it can. */
   async unreachable(peer: Peer): Promise<string | undefined> {
     const known = this.#members.has(peer.id);
     if (!known) this.#members.set(peer.id, peer.address);
@@ -211,7 +211,7 @@ export class Transport {
       this.#put(sealed, group);
       return;
     }
-    // The same octets to each: sealed once, and each receiver takes them once.
+    // Sealed once for all: each receiver accepts the same octets once.
     for (const [id, address] of this.#members) if (id !== self) this.#put(sealed, address);
   }
 

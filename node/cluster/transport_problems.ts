@@ -20,7 +20,7 @@ const TRANSPORT_ERRORS = [
 
 export type RefusalKind = SealError | WireError["kind"] | (typeof TRANSPORT_ERRORS)[number];
 
-export const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, ...TRANSPORT_ERRORS];
+const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, ...TRANSPORT_ERRORS];
 
 /** Something wrong that was seen lately. */
 export interface TransportProblem {
@@ -99,34 +99,35 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
       return `${who} uses another cluster key: copy the same key file to every node; to replace a key, ` +
         "first add the new one as the second line everywhere";
     case "forged":
-      return `${who} sends messages that its key did not seal: look for a faulty link, or for somebody who forges them`;
+      return `${who} sends messages that its key did not seal: look for a faulty link or an attacker who forges them`;
     case "replayed":
-      return `${who} sends messages again: look for a loop in the network, or for somebody who recorded them`;
+      return `${who} sends messages again: look for a loop in the network, or for an attacker who replays them`;
     case "stale":
       return `${who} sends messages of an earlier start of that node: ` +
         "look for a second machine with this id, an old copy of its disk, or a clock that was set back";
     case "copied":
-      return `${who} runs with the identity of another process: stop one of them, and give each node its own id and state directory`;
+      return `${who} runs with the identity of another process: stop one of them, and give each node its own id and ` +
+        "state directory";
     case "ownId":
       return `${who} runs with the id of this node: give each node its own node.id`;
     case "unknownSender":
-      return `${who} is no member of this cluster: dhcpcluster-node members add makes it one; else stop it`;
+      return `${who} is not a member of this cluster: add it with dhcpcluster-node members add, or stop it`;
     case "wrongAddress":
-      return `${who} does not send from that node's address: another machine uses its id, or it has moved: give each node its own node.id; ` +
-        "to move a member, remove it and add it with its new address";
+      return `${who} does not send from that node's address: another machine uses its id, or the node moved. Give ` +
+        "each node its own node.id; to move a member, remove it and add it with its new address";
     case "sealVersion":
     case "wireVersion":
     case "unknownType":
       return `${who} speaks another version of the protocol: install the same release on every node`;
     case "tooShort":
     case "badMagic":
-      return `${from} sends what is not of this cluster: find out what it is, or choose another cluster.port`;
+      return `${from} sends datagrams of another protocol: identify the sender, or choose another cluster.port`;
     case "wrongDomain":
-      return `${who} sends over UDP what was sealed for TCP or the reverse: look for somebody who recorded it`;
+      return `${who} sends over UDP what was sealed for TCP or the reverse: look for an attacker who replays it`;
     case "tooLong":
     case "malformed":
     case "badValue":
     case "wrongEnvelope":
-      return `${who} sends messages that are not as they must be (${kind}): install the same release on every node`;
+      return `${who} sends malformed messages (${kind}): install the same release on every node`;
   }
 }

@@ -80,7 +80,7 @@ async function withCluster(
   }
 }
 
-/** Seals as somebody would that is not one of the transports. */
+/** Seals as a sender that is not one of the transports. */
 function stranger(run: Run, key = KEY): Sealer {
   return new Sealer({ self: run, keys: [key], isMember: () => true, cipher: nodeCipher });
 }
@@ -345,13 +345,13 @@ Deno.test("transport: over TCP, who stalls, sends garbage, announces too much or
   });
 });
 
-Deno.test("transport: nobody listens there", async () => {
+Deno.test("transport: a message to a closed or unknown node is dropped", async () => {
   await withCluster({ streamLimits: { connectMs: 300 } }, async ([one, two]) => {
     two.transport.close();
     one.transport.send(2, LARGE);
     await until(() => one.transport.streams.messagesDropped === 1, "the message is dropped");
     strictEqual(one.transport.streams.faults.closed, 1);
     one.transport.send(9, ELECTION);
-    strictEqual(one.transport.counters.datagramsSent, 0, "to nobody");
+    strictEqual(one.transport.counters.datagramsSent, 0, "to no address");
   });
 });

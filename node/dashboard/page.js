@@ -1,4 +1,4 @@
-/** The node's dashboard: who leads, who is there, how full the pools are, and who has which address. */
+/** The node's dashboard: leader, members, pool usage, leases, events. */
 
 import {
   badge,
@@ -53,7 +53,7 @@ function showStatus(status) {
   judge(status);
   showMembers(status);
   showRates(status);
-  // Only now the colours are known.
+  // The colours depend on the ids of all members, which are known now.
   if (!polling) showPools();
   polling = true;
 }
@@ -74,7 +74,7 @@ function judge(status) {
   const leads = alone
     ? "it serves alone"
     : leader === null
-    ? "nobody leads"
+    ? "no leader"
     : `node ${leader} leads (term ${status.term})`;
   const headline = alone
     ? status.ready ? "This node serves" : "This node does not serve"
@@ -82,7 +82,7 @@ function judge(status) {
   const line = [
     status.ready ? "" : `This node does not: ${status.reason}`,
     leads,
-    status.quorum ? "" : "no majority is there: nothing is granted or extended",
+    status.quorum ? "" : "no majority: nothing is granted or extended",
     use,
   ].filter(Boolean).join(" · ");
   const kind = !status.quorum || serving === 0
@@ -102,7 +102,7 @@ function showMembers({ cluster, id: self, role }) {
       : member.ready === true
       ? badge("good", "serves")
       : member.ready === false
-      ? badge("warn", member.synced === false ? "joining" : "does not serve")
+      ? badge("warn", member.synced === false ? "syncing" : "not ready")
       : badge("plain", "unknown");
     return [
       element("span", {}, dot, `${member.id}${member.id === self ? " (this)" : ""}`),
@@ -131,7 +131,7 @@ function showMembers({ cluster, id: self, role }) {
       { name: "records behind", number: true, wide: true },
       { name: "clock", number: true, wide: true },
     ], rows),
-    role === "standalone" ? element("p", { class: "faint" }, "This node is alone: a majority is its own disk.") : null,
+    role === "standalone" ? element("p", { class: "faint" }, "Standalone: this node's disk is the majority.") : null,
   );
 }
 
@@ -159,20 +159,20 @@ function showRates({ counters, latency }) {
   );
 }
 
-/** Pools and whose addresses they are: from the leader all, from others their own. */
+/** Pools and the ranges of the nodes: all of them on the leader, elsewhere those of this node. */
 async function showPools() {
   try {
     const { pools } = await ask("/ranges");
     const all = pools.some(({ nodes }) => nodes.length > 1) || ids.length === 1;
     document.getElementById("pools-note").textContent = all || leader === null
       ? ""
-      : `this node's share; node ${leader} leads and knows all of them`;
+      : `this node's ranges; node ${leader} leads and knows all`;
     fill(
       "pools",
-      pools.length === 0 ? element("p", { class: "empty" }, "No pools are known here yet.") : pools.map(poolOf),
+      pools.length === 0 ? element("p", { class: "empty" }, "This node has no configuration yet.") : pools.map(poolOf),
     );
   } catch {
-    // Said by the lost connection.
+    // The lost connection is shown already.
   }
   setTimeout(showPools, 4_000);
 }
@@ -237,7 +237,7 @@ function poolOf({ range, subnet, use, nodes }) {
     ]),
     nodes.length > 1 || ids.length > 1
       ? [
-        element("p", { class: "faint" }, "Who gives from where"),
+        element("p", { class: "faint" }, "Ranges of the nodes"),
         strip,
         element("div", { class: "shares" }, nodes.flatMap(shareOf)),
       ]
@@ -272,9 +272,9 @@ async function ask(path) {
   return body;
 }
 
-/** What the search field means: an address or the beginning of one, a hardware address, or a part of a host name. */
+/** Query for the search text: an address or its beginning, a hardware address, or part of a host name. */
 function queryOf(text) {
-  // An octet that is being typed says nothing yet: “10.77.1” is looked up as “10.77.”.
+  // The last octet may be incomplete: “10.77.1” searches for “10.77.”.
   if (/^(\d{1,3}\.){1,2}\d{0,3}$|^(\d{1,3}\.){3}$/.test(text)) return { address: text.replace(/\d*$/, "") };
   if (/^\d{1,3}\.[\d./-]*$/.test(text)) return { address: text };
   if (/^([0-9a-f]{2}[:-])+[0-9a-f]{0,2}$/i.test(text)) return { client: text.replace(/[:-][0-9a-f]?$/i, "") };
@@ -298,7 +298,7 @@ async function showLeases() {
   });
   try {
     const { leases, next } = await ask(`/leases?${query}`);
-    if (turn !== asked) return; // Somebody has typed on.
+    if (turn !== asked) return; // The search text has changed since.
     fill(
       "leases",
       leases.length === 0
@@ -334,7 +334,7 @@ function leaseTable(leases) {
   );
 }
 
-/** The time, and the day when it is another one. */
+/** The time, with the date unless it is today. */
 function until(date) {
   const day = date.toDateString() === new Date().toDateString() ? "" : `${date.toLocaleDateString()} `;
   return `${day}${clock(date)}`;
@@ -367,5 +367,5 @@ document.getElementById("previous").addEventListener("click", () => {
 });
 
 showLeases();
-// The first page is kept fresh; whoever has turned pages is reading.
+// Only the first page is refreshed: further pages would move while they are read.
 setInterval(() => starts.length === 1 && document.visibilityState === "visible" && showLeases(), 5_000);

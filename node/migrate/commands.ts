@@ -1,4 +1,4 @@
-/** The commands of switching: `import`, `export` and `config convert`. What they do is in the files beside this one. */
+/** The commands for migration from and to other servers: `import`, `export` and `config convert`. */
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
@@ -19,7 +19,7 @@ const importing: CommandSpec = {
   options: [
     ...ADMIN_OPTIONS,
     { flags: "--from <server>", description: "what wrote the files; recognised otherwise", choices: LEASE_FORMATS },
-    { flags: "--check", description: "only tell what would be" },
+    { flags: "--check", description: "only report what an import would do" },
     JSON_OPTION,
   ],
   examples: ["import --check /var/lib/dhcp/dhcpd.leases", "import /var/lib/kea/kea-leases4.csv"],
@@ -86,7 +86,7 @@ const converting: CommandSpec = {
   examples: ["config convert --from dhcpd /etc/dhcp/dhcpd.conf > service.yaml"],
   run: async (call) => {
     const { from } = call.options;
-    if (from === undefined) throw new Error(`say what the file configures: --from ${CONFIG_FORMATS.join("|")}`);
+    if (from === undefined) throw new Error(`name the server of the file: --from ${CONFIG_FORMATS.join("|")}`);
     const { stdout, stderr, code, conversion } = await convertFile(from as ConfigFormat, call.words[0] ?? "");
     if (call.options.json === true && conversion !== undefined) {
       call.print(JSON.stringify(conversion, undefined, 2));
@@ -106,7 +106,7 @@ function readSubnetIds(text: string | boolean | undefined): ReadonlyMap<string, 
   for (const part of text.split(",")) {
     const [subnet = "", id = ""] = part.split("=");
     if (parsePrefix(subnet) === undefined || !/^[1-9]\d{0,9}$/.test(id)) {
-      throw new Error(`"${part}" is no subnet with its id; write 10.77.0.0/16=7`);
+      throw new Error(`"${part}" is not a subnet with its id; write 10.77.0.0/16=7`);
     }
     ids.set(subnet, Number(id));
   }
@@ -120,7 +120,7 @@ function showShare(done: number, total: number): void {
   showProgress(`[${"#".repeat(filled)}${".".repeat(BAR_CHARACTERS - filled)}] ${done} of ${total} leases`);
 }
 
-/** One line that is written over; nothing where nobody watches. */
+/** One line that is overwritten; nothing when standard error is not a terminal. */
 function showProgress(text: string): void {
   if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
 }

@@ -1,10 +1,10 @@
-/** What converting a configuration came to, for people: YAML to keep, and what to know about it. */
+/** Conversion of a configuration: YAML on standard output, findings on standard error. */
 
 import { type ConfigFormat, type Conversion, convertConfig } from "../../src/convert/config/mod.ts";
 import type { FindingKind } from "../../src/convert/config/findings.ts";
 import { readOctetText } from "./files.ts";
 
-export interface ConversionOutput {
+interface ConversionOutput {
   readonly code: 0 | 1;
   /** The section in YAML; empty when there is none. */
   readonly stdout: string;

@@ -1,4 +1,4 @@
-/** A node's leases for other programs, page by page, so that a million of them need no memory. */
+/** Exports a node's leases for other programs, page by page: a million of them need little memory. */
 
 import {
   type ApiLease,
@@ -16,7 +16,7 @@ import { allLeases } from "./import.ts";
 export const EXPORT_FORMATS = ["csv", "kea"] as const;
 export type ExportFormat = typeof EXPORT_FORMATS[number];
 
-export interface ExportOptions {
+interface ExportOptions {
   readonly format: ExportFormat;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -27,7 +27,7 @@ export interface ExportOptions {
 }
 
 /** What was written. */
-export interface ExportReport {
+interface ExportReport {
   readonly leases: number;
   /** Why leases were left out, and how often. */
   readonly omitted: ReadonlyMap<string, number>;
@@ -35,10 +35,10 @@ export interface ExportReport {
   readonly subnets: readonly { readonly subnet: string; readonly id: number }[];
 }
 
-/** Writes are gathered up to so many characters. */
+/** Characters per write. */
 const CHUNK = 64 * 1024;
 
-/** Writes all leases that run, and for Kea the declined addresses, too. Rejects when the node can't be asked. */
+/** Writes all leases that run, and for Kea the declined addresses, too. Rejects when the node cannot be reached. */
 export async function exportLeases(send: AdminClient, options: ExportOptions): Promise<ExportReport> {
   const { format, nowMs, write, onProgress = () => {} } = options;
   const subnets = format === "kea" ? await numberSubnets(send, options.subnetIds ?? new Map()) : [];
@@ -78,6 +78,6 @@ async function numberSubnets(
   const { service } = bodyOf<{ service: { subnets?: { subnet: string }[] } }>(await send({ path: "/config" }));
   const names = (service.subnets ?? []).map(({ subnet }) => subnet);
   const unknown = [...given.keys()].find((name) => !names.includes(name));
-  if (unknown !== undefined) throw new Error(`${unknown} is none of the configured subnets: ${names.join(", ")}`);
+  if (unknown !== undefined) throw new Error(`${unknown} is not a configured subnet: ${names.join(", ")}`);
   return names.map((subnet, index) => ({ subnet, id: given.get(subnet) ?? index + 1 }));
 }

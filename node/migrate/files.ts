@@ -8,9 +8,9 @@ import { readLeases, recogniseLeases } from "../../src/convert/leases/recognise.
 /** About a million leases of dhcpd; what a text of JavaScript can hold is not much more. */
 const FILE_BYTES_MAX = 500 * 1024 * 1024;
 
-export type OctetText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
+type OctetText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
 
-/** Reads a file, or the standard input. Never throws for what it is like. */
+/** Reads a file, or the standard input. Returns errors of the file, never throws them. */
 export async function readOctetText(path: string, bytesMax = FILE_BYTES_MAX): Promise<OctetText> {
   try {
     const stream = path === "-" ? Deno.stdin.readable : (await Deno.open(path, { read: true })).readable;
@@ -51,7 +51,8 @@ export interface LeaseFile {
 }
 
 /**
- * Reads a lease file; of Kea's with the companions that its clean-up left. `format` is recognised unless it is given.
+ * Reads a lease file; for Kea's memfile, with the files that its lease file cleanup left. `format` is recognised unless
+ * it is given.
  */
 export async function readLeaseFile(
   path: string,
@@ -78,7 +79,7 @@ function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (error) {
-    // What may not be looked at may be there: reading it will say so.
+    // No permission to look: the file may exist, and reading it reports the reason.
     return !(error instanceof Deno.errors.NotFound);
   }
 }

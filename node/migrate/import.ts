@@ -1,7 +1,7 @@
 /**
- * Hands the leases of other servers to a running node. Only those that run count; each is a lease like any other then,
- * on a majority's disks, so that doing it twice changes nothing. A dry run asks the node the same questions and changes
- * nothing.
+ * Imports the leases of other servers into a running node. Only running leases are imported; each is committed by a
+ * majority like any other lease, and importing twice changes nothing. A dry run applies the same rules to the node's
+ * configuration and leases and changes nothing.
  */
 
 import { fromHex } from "../../src/bytes/hex.ts";
@@ -19,8 +19,8 @@ import type { LeaseFile } from "./files.ts";
 /** Leases of one request: some hundred milliseconds, so that the progress moves. */
 const BATCH = 500;
 
-/** What became of a lease. */
-export interface ImportOutcome {
+/** Result of one lease. */
+interface ImportOutcome {
   readonly address: string;
   readonly client: string;
   readonly hostname: string;
@@ -31,8 +31,8 @@ export interface ImportOutcome {
   readonly problem?: string;
 }
 
-/** What importing came to, or would come to. */
-export interface ImportReport {
+/** Result of an import or a dry run. */
+interface ImportReport {
   readonly checkOnly: boolean;
   readonly files: readonly {
     readonly path: string;
@@ -47,7 +47,7 @@ export interface ImportReport {
     readonly imported: number;
     readonly known: number;
     readonly refused: number;
-    /** Leases that had ended: nobody misses them. */
+    /** Leases that had ended. */
     readonly ended: number;
     /** Addresses that rest there: a client that is given one declines it again. */
     readonly declined: number;
@@ -57,7 +57,7 @@ export interface ImportReport {
   };
 }
 
-export interface ImportOptions {
+interface ImportOptions {
   readonly checkOnly?: boolean;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
@@ -65,7 +65,7 @@ export interface ImportOptions {
 }
 
 /** Leases that run, of all files; of two for one address, the one that ends later. */
-export function runningLeases(files: readonly LeaseFile[], nowMs: number): {
+function runningLeases(files: readonly LeaseFile[], nowMs: number): {
   readonly leases: readonly ForeignLease[];
   readonly ended: number;
   readonly declined: number;
@@ -91,7 +91,7 @@ function endMs({ expires }: ForeignLease): number {
   return expires === undefined ? Infinity : expires * 1_000;
 }
 
-/** Imports, or says what importing would do. Rejects with one line when the node can't be asked or does not want to. */
+/** Imports, or says what importing would do. Rejects with one line when the node cannot be reached or refuses. */
 export async function importLeases(
   send: AdminClient,
   files: readonly LeaseFile[],
@@ -158,7 +158,7 @@ function toRequest(lease: ForeignLease) {
   };
 }
 
-/** The last instant that ISO 8601 in JavaScript can say. */
+/** The last instant that a JavaScript Date can express. */
 const DATE_MS_MAX = 8.64e15;
 
 function isoOf(lease: ForeignLease): string | null {
@@ -182,7 +182,7 @@ interface Known {
   readonly expires: string | null;
 }
 
-/** What the node would say, by its configuration and its leases. */
+/** Predicts the node's verdict from its configuration and its leases. */
 async function foresee(
   send: AdminClient,
   nowMs: number,
@@ -204,7 +204,7 @@ async function foresee(
       if ("outcome" in judged) return judged;
       const other = held.get(judged.address);
       if (other === undefined) return { outcome: "imported" };
-      if (other.client !== judged.client) return { outcome: "refused", problem: "somebody else has it here" };
+      if (other.client !== judged.client) return { outcome: "refused", problem: "another client holds it here" };
       return { outcome: other.endMs >= nowMs + judged.leaseMs - 1_000 ? "known" : "imported" };
     }));
 }
@@ -238,7 +238,7 @@ export async function* allLeases<Lease extends { readonly address: string }>(
 
 const ROW_PROBLEMS_MAX = 1_000;
 
-/** A report for people. */
+/** The report as text. */
 export function importText(report: ImportReport): string {
   const { checkOnly, counts, outcomes, files, unusable } = report;
   const lines: string[] = [];
@@ -273,7 +273,8 @@ export function importText(report: ImportReport): string {
   const twice = counts.superseded === 0 ? "" : `, ${counts.superseded} of them in two files`;
   const verb = checkOnly ? "to be imported" : "imported";
   lines.push(
-    `${imported} ${verb}, ${known} known already, ${refused} refused, ${ended} had ended, ${declined} were declined${twice}`,
+    `${imported} ${verb}, ${known} known already, ${refused} refused, ${ended} had ended, ` +
+      `${declined} were declined${twice}`,
   );
   return lines.map(printable).join("\n");
 }

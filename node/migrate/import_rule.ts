@@ -1,5 +1,5 @@
 /**
- * Which leases of another server a node takes, before anybody looks whether the address is free: decided from the
+ * Which leases of another server a node takes, before the node checks whether the address is free: decided from the
  * configuration alone, so that a dry run decides the same.
  */
 
@@ -23,7 +23,7 @@ export interface ImportedLease {
 }
 
 /** What to propose, or why nothing. */
-export type Judged =
+type Judged =
   | { readonly outcome: "refused"; readonly problem: string }
   | { readonly outcome: "expired" }
   | {
@@ -52,14 +52,15 @@ export function judgeImport(
   if (pool === undefined && reserved === undefined) return refuse("it lies in no pool of its subnet");
   const client = clientOf(lease, compiled, subnet);
   if (typeof client === "string") return refuse(client);
-  if (reserved !== undefined && client.reservation !== reserved) return refuse("it is reserved for somebody else");
+  if (reserved !== undefined && client.reservation !== reserved) return refuse("it is reserved for another client");
   const endMs = lease.expires === null ? Infinity : Date.parse(lease.expires);
   if (Number.isNaN(endMs)) return refuse(`"${lease.expires}" is no time`);
   if (endMs <= nowMs) return { outcome: "expired" };
   const isEndless = endMs === Infinity && compiled.maxLeaseSeconds === INFINITE_SECONDS;
   if (endMs - nowMs > maxLeaseMs && !isEndless) {
     return refuse(
-      "it runs longer than any lease may here, and its client would keep it when others may have it: raise maxLeaseTime first",
+      "it runs longer than any lease may here, and its client would still use the address after it is free: " +
+        "raise maxLeaseTime first",
     );
   }
   const leaseMs = Math.min(endMs - nowMs, maxLeaseMs);

@@ -1,12 +1,12 @@
 /**
- * The database file of one node: opens it or says why not, commits batches, reads everything back. Synchronous; it
+ * The database file of one node: opens it or throws the reason, commits batches, reads everything back. Synchronous; it
  * lives in the worker, and the tests use it directly.
  *
- * Never starts afresh over something it can't read: only a state directory without any database gets a new one, and
- * that appears under its name only when it is complete.
+ * Never replaces a file that it cannot read: only a state directory without a database gets a new one, which gets its
+ * name only when it is complete.
  *
- * People may read the file while the node runs (`sqlite3 -readonly leases.db`), hence no `locking_mode=EXCLUSIVE`; a
- * second node is kept away by an exclusive lock on the file `lock` beside it, which ends with the process. Nothing else
+ * Operators may read the file while the node runs (`sqlite3 -readonly leases.db`), hence no `locking_mode=EXCLUSIVE`; a
+ * second node is refused by an exclusive lock on the file `lock` beside it, which ends with the process. Nothing else
  * in this process may open either file: closing a descriptor drops the process's POSIX locks on it.
  */
 
@@ -22,13 +22,13 @@ const LOCK_FILE = "lock";
 
 /** Measured on random renewals: 2 KiB halve what a commit writes against 4 KiB; 1 KiB wastes a tenth of the file. */
 const PAGE_OCTETS = 2048;
-/** Others only ever read, and readers do not block a writer in WAL mode. */
+/** Other processes only read, and readers do not block a writer in WAL mode. */
 const BUSY_MS = 250;
 /** Rows between two checkpoints: about 20 MB of WAL. Fewer make more stalls, more make longer ones. */
 const CHECKPOINT_ROWS = 8_000;
-/** What the WAL file is cut to after a reader let it grow. */
+/** Size to which the WAL file is truncated after a reader let it grow. */
 const WAL_LIMIT_OCTETS = 64 * 2 ** 20;
-/** Half a megabyte a chunk. */
+/** About 512 KiB per chunk. */
 const CHUNK_ROWS = 4_000;
 
 /** An open database. */
@@ -87,7 +87,7 @@ export class LeaseDatabase {
 
   /**
    * Commits records and facts in one transaction and returns the number of records once they are on stable storage.
-   * Throws with nothing of them kept.
+   * When it throws, nothing of them was kept.
    */
   commit(records: Uint8Array<ArrayBuffer>, metas: readonly Meta[]): number {
     const { buffer, byteOffset } = records;
@@ -114,7 +114,7 @@ export class LeaseDatabase {
 
   /**
    * Moves the WAL into the database when it is long enough: after the answer to a commit, so that only the next one
-   * waits. A checkpoint that fails loses nothing, the next one does its work.
+   * waits. A checkpoint that fails loses nothing: the next one repeats it.
    */
   checkpointWhenDue(): void {
     if (this.#uncheckpointedRows < CHECKPOINT_ROWS) return;
@@ -122,7 +122,7 @@ export class LeaseDatabase {
     try {
       this.#checkpoint.get();
     } catch {
-      // A full disk or a failing one: the next commit meets it too, and says so.
+      // A full or failing disk: the next commit fails too, and reports it.
     }
   }
 
@@ -158,16 +158,17 @@ export class LeaseDatabase {
   #damaged(address: number): StoreError {
     return new StoreError(
       "corrupt",
-      `Cannot use the lease database ${this.#path}: corrupt (the record after address ${address} is damaged): ${RESTORE}`,
+      `Cannot use the lease database ${this.#path}: corrupt (the record after address ${address} is damaged): ` +
+        RESTORE,
     );
   }
 
-  /** Moves the WAL into the database and gives the directory free. */
+  /** Moves the WAL into the database and unlocks the directory. */
   close(): void {
     try {
       this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
     } catch {
-      // Whatever it is: all is in the WAL, and the next start reads that.
+      // Nothing is lost: the next start reads the WAL.
     }
     this.#database.close();
     this.#lock.close();
@@ -185,7 +186,7 @@ export class LeaseDatabase {
 function prepareDirectory(stateDir: string): void {
   try {
     Deno.mkdirSync(stateDir, { recursive: true, mode: 0o750 });
-    // Asked for now, because SQLite opens what it can't write for reading without a word.
+    // Checked here, because SQLite silently opens read-only what it cannot write.
     Deno.removeSync(Deno.makeTempFileSync({ dir: stateDir, prefix: "writable-" }));
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
@@ -217,7 +218,7 @@ function lockDirectory(stateDir: string): DatabaseSync {
   }
 }
 
-/** Whether there is a database, looking at everything that would make a fresh start a loss. */
+/** Whether there is a database. Throws when leases would be lost by making a new one. */
 function databaseExists(path: string): boolean {
   const database = statOrNothing(path);
   if (database === undefined) {
@@ -236,7 +237,7 @@ function databaseExists(path: string): boolean {
   if (database.size === 0) {
     throw new StoreError("corrupt", `Cannot use the lease database ${path}: it is empty: ${RESTORE}`);
   }
-  // SQLite would open it for reading without a word.
+  // SQLite would silently open it read-only.
   Deno.openSync(path, { read: true, write: true }).close();
   return true;
 }
@@ -250,7 +251,7 @@ function statOrNothing(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Makes a complete, empty database and only then gives it its name. */
+/** Makes a complete, empty database and then renames it into place. */
 function createDatabase(stateDir: string, path: string, migrations: readonly Migration[]): void {
   const temporary = `${path}.new`;
   for (const left of [temporary, `${temporary}-journal`]) {
@@ -289,7 +290,7 @@ function openDatabase(path: string, migrations: readonly Migration[]): DatabaseS
     if (version <= ABANDONED_SCHEMA) {
       throw new StoreError(
         "olderSchema",
-        `Cannot use the lease database ${path}: its schema ${version} is from before the first release of dhcpcluster: ` +
+        `Cannot use the lease database ${path}: its schema ${version} is older than the first release: ` +
           "move it away with its -wal file to start blank and have the cluster sync this node",
       );
     }
@@ -313,10 +314,10 @@ function openDatabase(path: string, migrations: readonly Migration[]): DatabaseS
 
 /**
  * Checks every page and, after the first `from` migrations, brings the schema up to date in one transaction. Writes in
- * any case, so that a disk that can't be written shows at the start.
+ * any case, so that an unwritable disk shows at the start.
  *
- * The view goes away before the check and comes back after it: SQLite 3.40 to 3.53 take its missing root page for the
- * wish to check single tables, and then look neither at free pages nor at pages used twice.
+ * Drops the view before the check and makes it again afterwards: for a view, which has no root page, SQLite 3.40 to
+ * 3.53 check single tables only, and then miss damaged free pages and pages that are used twice.
  */
 function checkAndMigrate(path: string, database: DatabaseSync, from: number, migrations: readonly Migration[]): void {
   database.prepare("BEGIN IMMEDIATE").run();

@@ -170,7 +170,7 @@ Deno.test("database: a schema from before the first release is refused, not misr
     const database = new DatabaseSync(path);
     database.exec("PRAGMA user_version = 1");
     database.close();
-    refuses(stateDir, "olderSchema", /schema 1 is from before the first release of dhcpcluster: move it away/);
+    refuses(stateDir, "olderSchema", /schema 1 is older than the first release: move it away/);
   }));
 
 Deno.test("database: another program's database is refused", () =>

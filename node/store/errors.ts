@@ -1,6 +1,6 @@
 /**
- * Why the store can't be used, as one line for the operator. Decides which of SQLite's and the system's errors mean
- * what, and what to do about each; printing it and exiting is the caller's part.
+ * Why the store cannot be used, as one line for the operator: maps errors of SQLite and the system to a cause and a
+ * remedy. The caller prints it and exits.
  */
 
 /** Kinds of {@link StoreError}. */
@@ -28,7 +28,7 @@ export class StoreError extends Error {
   }
 }
 
-/** What to do about a database that is not what the node left there: nothing is ever replaced silently. */
+/** Remedy for a damaged database: nothing is replaced silently. */
 export const RESTORE =
   "restore it from a backup, or move it away with its -wal file to start blank and have the cluster sync this node";
 
@@ -47,7 +47,7 @@ const SQLITE = {
 /** `SQLITE_IOERR_SHMSIZE`: the index of the WAL could not grow, which is how a full disk shows at the start. */
 const SQLITE_SHM_SIZE = 4874;
 
-/** What an error of SQLite, the file system or Deno's permissions comes down to. */
+/** Maps an error of SQLite, the file system or Deno's permissions. */
 export function classify(error: unknown): { code: StoreErrorCode; what: string; remedy: string } {
   if (error instanceof StoreError) return { code: error.code, what: error.message, remedy: "" };
   const text = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");

@@ -1,4 +1,4 @@
-/** What the store and its worker say to each other. Buffers are transferred, never copied. */
+/** Messages between the store and its worker. Buffers are transferred, not copied. */
 
 import type { StoreErrorCode } from "./errors.ts";
 
@@ -14,12 +14,12 @@ export type WorkerRequest =
   | { readonly kind: "nextChunk" }
   | { readonly kind: "close" };
 
-/** From the worker to the store. `records` of a commit comes back to be used again or retried. */
+/** From the worker to the store. `records` of a commit comes back to be reused or retried. */
 export type WorkerReply =
   | { readonly kind: "opened"; readonly metas: readonly Meta[] }
   | { readonly kind: "refused"; readonly code: StoreErrorCode; readonly message: string }
   | { readonly kind: "committed"; readonly records: ArrayBuffer; readonly rows: number }
   | { readonly kind: "failed"; readonly records: ArrayBuffer; readonly reason: string }
-  /** An empty one is the end. */
+  /** An empty chunk is the end. */
   | { readonly kind: "chunk"; readonly records: ArrayBuffer }
   | { readonly kind: "closed" };

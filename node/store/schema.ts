@@ -1,24 +1,23 @@
 /**
- * Tables, migrations and the view for people. Decides what a database of this program looks like; when it is created or
- * migrated is `database.ts`.
+ * Tables, migrations and the view for operators. `database.ts` creates and migrates.
  */
 
 import { SLOT_STATES } from "../../src/lease/agreement/slot.ts";
 import { HEADER_OCTETS, LAYOUT } from "./record.ts";
 
-/** `PRAGMA application_id`: "dhcc". A database with another one is somebody else's. */
+/** `PRAGMA application_id`: "dhcc". A database with another one belongs to another program. */
 export const APPLICATION_ID = 0x64686363;
 
 /** One step of the schema. */
 export type Migration = string;
 
 /**
- * `PRAGMA user_version` of the last schema that nothing leads away from: it was never released. After the first of
- * {@link MIGRATIONS} it is one more, and so on.
+ * `PRAGMA user_version` of the last schema without a migration: it was never released. Each of {@link MIGRATIONS} adds
+ * one.
  */
 export const ABANDONED_SCHEMA = 1;
 
-/** Append only: what has been released once stays as it is. */
+/** Append only: released migrations never change. */
 export const MIGRATIONS: readonly Migration[] = [
   // 2: `record` is laid out in record.ts.
   `CREATE TABLE lease (address INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
@@ -49,7 +48,7 @@ function isoTime(ms: string): string {
 const FIELDS = Object.entries(LAYOUT).filter(([name]) => name !== "checksum" && name !== "address");
 const STATE_NAMES = SLOT_STATES.map((name, code) => `WHEN ${code} THEN '${name}'`).join(" ");
 
-/** `SELECT * FROM leases` for people; the program itself never reads it. Made anew at every start. */
+/** `SELECT * FROM leases` for operators; the program does not read it. Made anew at every start. */
 export const LEASES_VIEW = `CREATE VIEW leases AS
 WITH raw AS (SELECT address AS number, record, hex(record) AS h FROM lease),
 fixed AS (SELECT number, record, ${FIELDS.map(([name, field]) => `${uint(field)} AS ${name}`).join(", ")} FROM raw),
@@ -62,7 +61,8 @@ places AS (
 SELECT ${dotted("number")} AS address,
   CASE state ${STATE_NAMES} END AS state,
   ${isoTime("expires")} AS expires,
-  CASE substr(hex(record), 2 * client_at + 7, 2) WHEN '00' THEN 'client id' WHEN '01' THEN 'hardware' END AS client_kind,
+  CASE substr(hex(record), 2 * client_at + 7, 2)
+    WHEN '00' THEN 'client id' WHEN '01' THEN 'hardware' END AS client_kind,
   lower(hex(substr(record, client_at + 5, max(clientLength - 5, 0)))) AS client,
   CAST(substr(record, hostname_at, hostnameLength) AS TEXT) AS hostname,
   htype, lower(hex(substr(record, chaddr_at, chaddrLength))) AS chaddr,

@@ -1,10 +1,10 @@
 /**
- * The serving thread's side of the store: queues rows, sends one batch at a time to the worker, and says when each row
- * is on stable storage. While a batch is being written the next one gathers, so the number of fsyncs follows the disk
- * and not the load (group commit).
+ * The serving thread's side of the store: queues rows, sends one batch at a time to the worker, and calls back when
+ * each row is on stable storage. While a batch is being written the next one gathers, so the number of fsyncs follows
+ * the disk and not the load (group commit).
  *
- * Decides when a commit starts, when one that failed is tried again, and whether the store is healthy. What a caller
- * does while it is not is the caller's: rows keep gathering here, so a node should stop answering.
+ * Decides when a commit starts, when one that failed is tried again, and whether the store is healthy. While it is
+ * not, rows keep gathering here, so the node must stop answering.
  */
 
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
@@ -12,15 +12,15 @@ import { classify, StoreError } from "./errors.ts";
 import type { Meta, WorkerReply, WorkerRequest } from "./protocol.ts";
 import { readRecords, RecordWriter } from "./record.ts";
 
-/** How long after a failed commit the same one is tried again. */
+/** Delay before a failed commit is retried. */
 const RETRY_MS = 1_000;
-/** How long a commit may wait for company, and how much of it is enough. */
+/** How long a commit waits for further rows, and how many rows end the wait. */
 const GATHER_MS = 1;
 const GATHER_ROWS = 8;
 /** A commit that takes longer than this makes the store unhealthy: some disks hang rather than fail. */
 const STALL_MS = 5_000;
 
-/** Whether the store takes rows to the disk; if not, why and what to do. */
+/** Whether rows reach the disk; if not, the cause and what to do. */
 export interface StoreHealth {
   readonly ok: boolean;
   readonly reason?: string;
@@ -34,7 +34,7 @@ export interface StoreCounters {
   readonly rows: number;
   /** Commits that failed and are tried again. */
   readonly failures: number;
-  /** From sending the last batch to its answer. */
+  /** From sending the last batch to its reply. */
   readonly lastCommitMs: number;
   readonly slowestCommitMs: number;
   /** Rows and facts not yet on stable storage. */
@@ -71,7 +71,7 @@ export interface StoreOptions {
   readonly stateDir: string;
   /** Monotonic milliseconds; `performance.now` unless a test drives time. */
   readonly now?: () => number;
-  /** Starts the worker; a test's way to lose it. */
+  /** Starts the worker; tests replace it. */
   readonly startWorker?: () => Worker;
 }
 
@@ -95,8 +95,8 @@ interface Loading {
  * Opens the store of a state directory.
  *
  * Rejects with a {@link StoreError}, one line that says what to do, when the database is corrupt, in use by another
- * process, not writable, of a newer schema or one from before the first release, or not this program's. It never starts
- * afresh over something unreadable.
+ * process, not writable, of a newer schema or one from before the first release, or another program's. It never
+ * replaces an unreadable database.
  */
 export function openStore(options: StoreOptions): Promise<Store> {
   const worker = (options.startWorker ?? startWorker)();
@@ -131,7 +131,7 @@ class WorkerStore implements Store {
   /** Rows and facts that are queued. */
   #queuedItems = 0;
   #queuedCallbacks: (() => void)[] = [];
-  /** What the last commit came with, to be filled again. */
+  /** The buffer of the last commit, for reuse. */
   #spare: ArrayBuffer | undefined;
   #inFlight: Batch | undefined;
   /** The failed batch that waits for its retry. */
@@ -140,7 +140,7 @@ class WorkerStore implements Store {
   #loading: Loading | undefined;
   #flushScheduled = false;
   #gathering: ReturnType<typeof setTimeout> | undefined;
-  /** While closing: what to do when nothing is in flight and nothing more will be. */
+  /** While closing: called when nothing is in flight or queued. */
   #onIdle: (() => void) | undefined;
   #workerClosed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -171,7 +171,7 @@ class WorkerStore implements Store {
 
   write({ rows = [], facts = [] }: Writes, durable: () => void): void {
     if (this.#closing !== undefined) throw new Error("The store is closed");
-    // Nothing can be written any more, and keeping rows would only fill the memory.
+    // Nothing can be written any more: queued rows would only fill the memory.
     if (this.#workerFailure !== undefined) return;
     const items = rows.length + facts.length;
     if (items === 0) return this.#afterQueued(durable);
@@ -182,7 +182,7 @@ class WorkerStore implements Store {
     this.#scheduleFlush();
   }
 
-  /** Runs a callback with those of what was written last; no commit is made for it. */
+  /** Runs a callback after those of the last write, without a commit of its own. */
   #afterQueued(durable: () => void): void {
     if (this.#queuedCallbacks.length > 0) this.#queuedCallbacks.push(durable);
     else {
@@ -238,7 +238,7 @@ class WorkerStore implements Store {
   }
 
   async #close(): Promise<void> {
-    // The last chance of a batch that waits for its retry.
+    // One last attempt for a failed batch.
     this.#retry();
     this.flush();
     await new Promise<void>((resolve) => {
@@ -264,7 +264,7 @@ class WorkerStore implements Store {
   }
 
   #scheduleFlush(): void {
-    // Whoever is in flight takes the next ones along when it is answered.
+    // The reply to the batch in flight starts the next one.
     if (this.#flushScheduled || this.#inFlight !== undefined || this.#failed !== undefined) return;
     if (this.#gathering !== undefined) {
       if (this.#queuedItems >= GATHER_ROWS) this.flush();
@@ -278,8 +278,8 @@ class WorkerStore implements Store {
   }
 
   /**
-   * After a commit: a few rows that came meanwhile are a sign of more to come, and a commit costs the same for eight as
-   * for one. Many rows, and one that comes to an idle store, go at once.
+   * After a commit: when a few rows arrived meanwhile, more will follow soon, and a commit of eight rows costs as much
+   * as one of one. Many rows, and a row that reaches an idle store, are committed at once.
    */
   #flushOrGather(): void {
     const waiting = this.#queuedItems;
@@ -319,7 +319,7 @@ class WorkerStore implements Store {
 
   #committed({ records, rows }: WorkerReply & { kind: "committed" }): void {
     const batch = this.#inFlight;
-    if (batch === undefined) return this.#failWorker("it answered a commit nobody asked for");
+    if (batch === undefined) return this.#failWorker("it answered a commit that was not requested");
     const elapsedMs = this.#now() - batch.sentMs;
     this.#inFlight = undefined;
     this.#commitFailure = undefined;
@@ -329,7 +329,7 @@ class WorkerStore implements Store {
     this.#counters.lastCommitMs = elapsedMs;
     this.#counters.slowestCommitMs = Math.max(this.#counters.slowestCommitMs, elapsedMs);
     for (const [key, value] of batch.metas) this.#facts.set(key, value);
-    // First the disk, then the callbacks: they run while it works.
+    // The next commit first: the callbacks run while the disk works.
     this.#flushOrGather();
     try {
       runAll(batch.onDurable);
@@ -340,7 +340,7 @@ class WorkerStore implements Store {
 
   #commitFailed({ records, reason }: WorkerReply & { kind: "failed" }): void {
     const batch = this.#inFlight;
-    if (batch === undefined) return this.#failWorker("it answered a commit nobody asked for");
+    if (batch === undefined) return this.#failWorker("it answered a commit that was not requested");
     this.#inFlight = undefined;
     this.#commitFailure = reason;
     this.#counters.failures++;
@@ -385,7 +385,7 @@ class WorkerStore implements Store {
 
   #failWorker(message: string): void {
     if (this.#workerFailure !== undefined) return;
-    this.#workerFailure = `the store's worker died (${classify(message).what}): restart the node`;
+    this.#workerFailure = `the store's worker failed (${classify(message).what}): restart the node`;
     if (this.#failed !== undefined) clearTimeout(this.#failed.timer);
     this.#worker.terminate();
     this.#endLoading(this.#workerError());
@@ -402,7 +402,7 @@ class WorkerStore implements Store {
   }
 }
 
-/** Runs every callback; the first error is thrown after the last of them, for one must not cost the others theirs. */
+/** Runs every callback; the first error is thrown after the last one, so that it does not prevent the others. */
 function runAll(callbacks: readonly (() => void)[]): void {
   let failure: { readonly error: unknown } | undefined;
   for (const callback of callbacks) {

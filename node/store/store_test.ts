@@ -389,7 +389,7 @@ Deno.test("store: a worker that dies is noticed, and nothing is acknowledged any
     let written = 0;
     store.write({ rows: [sampleRow(FIRST)] }, () => written++);
     await until(() => !store.health.ok, "the death to show");
-    match(store.health.reason ?? "", /the store's worker died \(.*out of memory.*\): restart the node/);
+    match(store.health.reason ?? "", /the store's worker failed \(.*out of memory.*\): restart the node/);
     store.write({ rows: [sampleRow(FIRST + 1)] }, () => written++);
     await rejects(store.load(() => {}), StoreError);
     await rejects(store.close(), /Could not write 1 rows/);

@@ -1,6 +1,6 @@
 /**
- * The store's worker: SQLite and its fsyncs happen here, beside the thread that serves datagrams. Only passes messages;
- * what they mean is `database.ts`.
+ * The store's worker: SQLite and its fsyncs happen here, outside the thread that serves datagrams. Only passes messages
+ * to `database.ts`.
  */
 
 import { LeaseDatabase } from "./database.ts";

@@ -10,7 +10,7 @@ import { type AdminClient, localAdminClient } from "../admin/local_socket.ts";
 /** What its token file has in it. */
 export const TOKEN = "0123456789abcdef0123";
 
-export interface Running {
+interface Running {
   readonly node: Node;
   readonly reload: RunningNode["reload"];
   readonly url: string;

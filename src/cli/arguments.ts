@@ -1,6 +1,5 @@
 /**
- * The command line that node and relay share. Decides what was asked for; doing it, printing and exiting is the
- * caller's business.
+ * The command line that node and relay share. Only parses: the caller acts, prints and exits.
  */
 
 import { Command, CommanderError } from "commander";
@@ -17,16 +16,16 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** What the command line asks for. */
-export type Invocation =
-  /** Run with this file; `flags`: the program's own that were given. */
+/** The parsed command line. */
+type Invocation =
+  /** Run with this file; `flags`: the given ones of the program's own. */
   | { readonly action: "run"; readonly config: string; readonly flags?: readonly string[] }
-  /** Check this file and end. */
+  /** Validate this file and exit. */
   | { readonly action: "check"; readonly config: string }
   /** Print and end: help, version, or what is wrong with the command line. */
   | { readonly action: "exit"; readonly code: number; readonly stdout: string; readonly stderr: string };
 
-/** What a program is called and does. */
+/** Name and description of a program. */
 export interface Program {
   readonly name: string;
   readonly summary: string;

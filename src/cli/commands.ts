@@ -1,5 +1,5 @@
 /**
- * Commands that end by themselves, as a table: what each is called, takes and does. Help, suggestions and completions
+ * Commands of a program, as a table: name, arguments, options and action of each. Help, suggestions and completions
  * come from the table. A command gets its words and options, and says what to print and with which code to end.
  */
 
@@ -12,11 +12,11 @@ export interface CommandOption {
   readonly flags: string;
   readonly description: string;
   readonly default?: string;
-  /** Words that are taken. */
+  /** Allowed values. */
   readonly choices?: readonly string[];
 }
 
-/** What a command is run with. */
+/** Input and output of a command. */
 export interface CommandCall {
   readonly words: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
@@ -36,17 +36,17 @@ export interface CommandSpec {
   readonly options?: readonly CommandOption[];
   /** Without the program's name. */
   readonly examples: readonly string[];
-  /** The code to end with. Rejects with one line that says what is wrong. */
+  /** Returns the exit code. Rejects with one line that says what is wrong. */
   readonly run: (call: CommandCall) => Promise<number> | number;
 }
 
-/** Whether arguments are one of the commands, and not how the program itself is started. */
+/** Whether the arguments name a command, rather than options to run the program with. */
 export function isCommand(args: readonly string[]): boolean {
   const [first = ""] = args;
   return first !== "" && !first.startsWith("-");
 }
 
-/** Runs the command that arguments name; the code to end with. */
+/** Runs the command that the arguments name; returns the exit code. */
 export async function runCommand(
   args: readonly string[],
   program: { readonly name: string; readonly summary: string; readonly commands: readonly CommandSpec[] },
@@ -69,15 +69,15 @@ export async function runCommand(
   return code;
 }
 
-/** Of what Deno does not allow only what it was: its advice is for whoever compiles the program. */
+/** Of a missing Deno permission only which one it is: Deno's advice is for developers. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error instanceof Deno.errors.NotCapable
-    ? `this program may not do that: ${error.message.split(", ", 1)[0]}`
+    ? `this program has no permission for that: ${error.message.split(", ", 1)[0]}`
     : error.message;
 }
 
-/** The tree that commander works with. */
+/** Builds commander's tree. */
 export function buildCommands(
   { name, summary, commands }: {
     readonly name: string;
@@ -86,7 +86,7 @@ export function buildCommands(
   },
   run: (spec: CommandSpec, call: CommandCall) => Promise<void>,
 ): Command {
-  // A group may do something by itself: its options are those before the second word.
+  // A group may be a command, too: its options come before the second word.
   const configure = (command: Command) =>
     command.exitOverride().enablePositionalOptions().showSuggestionAfterError().helpOption(
       "-h, --help",
@@ -140,7 +140,7 @@ function write(stream: { writeSync(bytes: Uint8Array): number }, text: string): 
   try {
     while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
   } catch (error) {
-    // Whoever read it has seen enough, such as `head`; a full disk is something else.
+    // The reader has closed the pipe, as `head` does; other errors, such as a full disk, are thrown.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }

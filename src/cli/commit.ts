@@ -1,2 +1,2 @@
-/** The commit a program was made of; `deno task compile` writes it here in its copy of the sources. */
+/** Commit of a compiled program; `deno task compile` writes it into its copy of the sources. */
 export const COMMIT: string = "";

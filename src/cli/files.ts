@@ -1,6 +1,6 @@
-/** What commands ask of the file system. */
+/** File helpers of the commands. */
 
-/** Gives a file to another user, as root can; for whoever can't it stays what it is: he made it for himself. */
+/** Gives a file to another user, as root can; without the permission the file keeps its owner. */
 export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
   try {
     await Deno.chown(path, owner.uid, owner.gid);
@@ -9,7 +9,7 @@ export async function giveTo(path: string, owner: { readonly uid: number; readon
   }
 }
 
-/** Whether there is something at a path. Throws when that can't be told. */
+/** Whether a path exists. Throws when that cannot be determined. */
 export function exists(path: string): boolean {
   try {
     Deno.statSync(path);

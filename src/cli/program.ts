@@ -1,11 +1,11 @@
-/** What the main module of both programs does around its own work: arguments, configuration, --check, exit codes. */
+/** What the main modules of both programs share: arguments, configuration, --check, exit codes. */
 
 import type { z } from "zod";
 import type { Check } from "../config/load.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { EXIT, parseArguments, type Program } from "./arguments.ts";
 
-/** What a program is started with beside its configuration. */
+/** What a program is started with, beside its configuration. */
 export interface Given {
   readonly file: string;
   /** The file's plain values. */
@@ -15,12 +15,12 @@ export interface Given {
 }
 
 /** A program: how to read its configuration and how to start it. */
-export interface ProgramDefinition<Config> extends Program {
+interface ProgramDefinition<Config> extends Program {
   readonly schema: z.ZodType<Config>;
   readonly check?: Check;
-  /** Reads the files that a configuration names, for --check; rejects with one line when one of them is of no use. */
+  /** Reads the files that a configuration names, for --check; rejects with one line when one is unusable. */
   readonly readFiles?: (config: Config) => Promise<void>;
-  /** Starts and returns once it serves. What keeps the process alive afterwards are its sockets. */
+  /** Starts and returns once it serves. Afterwards its sockets keep the process alive. */
   start(config: Config, given: Given): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function runProgram<Config>(
     try {
       await program.readFiles?.(loaded.value);
     } catch (error) {
-      write(Deno.stderr, `${invocation.config}: valid by itself, but: ${oneLineError(error)}\n`);
+      write(Deno.stderr, `${invocation.config}: the configuration is valid, but: ${oneLineError(error)}\n`);
       return EXIT.failure;
     }
     write(Deno.stdout, `${invocation.config}: the configuration is valid\n`);
@@ -63,7 +63,7 @@ export async function runProgram<Config>(
   }
 }
 
-/** An error as one line; our own mistakes keep their stack, as somebody will have to find them. */
+/** An error as one line; programming errors keep their stack, which is needed to find them. */
 export function oneLineError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const programming = error instanceof TypeError || error instanceof ReferenceError ||

@@ -8,17 +8,17 @@ import { EXIT } from "./arguments.ts";
 /** Design: everything in flight is finished and flushed within this. */
 export const STOP_MS_MAX = 5000;
 
-/** What a program does when asked. */
+/** Actions of a program on signals. */
 export interface SignalActions {
   /** Finishes what is in flight and flushes. Called once. */
   stop(signal: "SIGTERM" | "SIGINT"): Promise<void>;
   /** Reads the configuration again; keeps the old one when the new one is bad. */
   reload?(): Promise<void>;
-  /** Hears what went wrong, in one line. */
+  /** Receives what went wrong, in one line. */
   failed(message: string): void;
 }
 
-/** The process around it; tests bring their own. */
+/** The process; tests supply their own. */
 export interface SignalHost {
   listen(signal: "SIGTERM" | "SIGINT" | "SIGHUP", handler: () => void): void;
   /** Calls back once after `delayMs` and does not keep the process alive for it. */
@@ -27,7 +27,7 @@ export interface SignalHost {
 }
 
 /** The real process. */
-export const PROCESS: SignalHost = {
+const PROCESS: SignalHost = {
   listen: (signal, handler) => Deno.addSignalListener(signal, handler),
   after: (delayMs, callback) => Deno.unrefTimer(setTimeout(callback, delayMs)),
   exit: (code) => Deno.exit(code),
@@ -43,7 +43,7 @@ export function onSignals(actions: SignalActions, host: SignalHost = PROCESS): v
     }
     stopping = true;
     host.after(STOP_MS_MAX, () => {
-      actions.failed(`${signal}: still not stopped after ${STOP_MS_MAX / 1000} s; exiting regardless`);
+      actions.failed(`${signal}: not stopped after ${STOP_MS_MAX / 1000} s; exiting now`);
       host.exit(EXIT.failure);
     });
     try {

@@ -56,7 +56,7 @@ Deno.test("stopping that takes too long or fails exits 1", async () => {
   await slow.send("SIGTERM");
   strictEqual(slow.timers[0]?.delayMs, STOP_MS_MAX);
   slow.timers[0]?.callback();
-  deepStrictEqual(slow.events, ["SIGTERM: still not stopped after 5 s; exiting regardless", "exit 1"]);
+  deepStrictEqual(slow.events, ["SIGTERM: not stopped after 5 s; exiting now", "exit 1"]);
 
   const failing = scene({ stop: () => Promise.reject(new Error("disk full")) });
   await failing.send("SIGINT");

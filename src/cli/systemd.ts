@@ -1,20 +1,20 @@
 /**
  * What systemd is told by a service of `Type=notify` (sd_notify(3)): that it is ready, reloads, stops, and that its
- * main loop is alive. Does nothing where nobody asks for it.
+ * main loop is alive. Does nothing without NOTIFY_SOCKET.
  */
 
 import type { Logger } from "@logtape/logtape";
 import { sendUnixDatagram } from "../net/linux/unix_datagram.ts";
 
-/** What the service manager gave a program, from its environment. */
-export interface NotifyEnvironment {
+/** What the service manager passed in the environment. */
+interface NotifyEnvironment {
   /** NOTIFY_SOCKET. */
   readonly socket: string | undefined;
-  /** WATCHDOG_USEC: without a sign of life within this the program is restarted. */
+  /** WATCHDOG_USEC: the program is restarted when it sends nothing within this time. */
   readonly watchdogMicroseconds: number | undefined;
 }
 
-/** Reads it, where that is allowed without asking. */
+/** Reads the variables for which the program has permission. */
 function notifyEnvironment(): NotifyEnvironment {
   const read = (variable: string) =>
     Deno.permissions.querySync({ name: "env", variable }).state === "granted" ? Deno.env.get(variable) : undefined;
@@ -25,7 +25,7 @@ function notifyEnvironment(): NotifyEnvironment {
   };
 }
 
-/** The service manager, as a program speaks to it. */
+/** Notifications to the service manager. */
 export class ServiceManager {
   readonly #socket: string | undefined;
   readonly #watchdogMs: number | undefined;
@@ -33,7 +33,7 @@ export class ServiceManager {
   #timer: ReturnType<typeof setInterval> | undefined;
   #said = false;
 
-  /** `failed` hears, once, why it can't be told anything. */
+  /** `failed` receives, once, why notifications fail. */
   constructor(environment: NotifyEnvironment, failed: (reason: string) => void = () => {}) {
     this.#socket = environment.socket;
     const { watchdogMicroseconds } = environment;
@@ -41,15 +41,15 @@ export class ServiceManager {
     this.#failed = failed;
   }
 
-  /** The one that this process was started by; the log hears, once, why it can't be told anything. */
+  /** The one that started this process; a failure is logged once. */
   static ofThisProcess(log: Logger): ServiceManager {
     return new ServiceManager(
       notifyEnvironment(),
-      (reason) => log.warn("systemd can't be told how this service is: {reason}", { reason }),
+      (reason) => log.warn("Cannot notify systemd of the state of this service: {reason}", { reason }),
     );
   }
 
-  /** The program serves. From now on a timer of the main loop tells that it is alive while `alive` says so. */
+  /** The program serves. From now on a timer in the main loop sends WATCHDOG=1 while `alive()` is true. */
   ready(alive: () => boolean = () => true): void {
     this.#tell("READY=1");
     if (this.#watchdogMs === undefined || this.#socket === undefined) return;

@@ -32,7 +32,7 @@ async function receiver(path: string, count: number): Promise<{ lines: Promise<s
   return { lines };
 }
 
-Deno.test("systemd: ready, alive, reloading and stopping are told, at a path and in the abstract namespace", async () => {
+Deno.test("systemd: ready, alive, reloading, stopping are sent to a path and to the abstract namespace", async () => {
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-notify-" });
   try {
     for (const socket of [`${folder}/notify`, `@dhcpcluster-notify-${Deno.pid}`]) {

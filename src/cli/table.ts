@@ -1,4 +1,4 @@
-/** Tables for people: aligned columns, nothing at the end of a line. */
+/** Text tables: aligned columns, no trailing spaces. */
 
 /**
  * Lines of a table. Columns whose cells are all empty are left out.
@@ -52,7 +52,7 @@ export function span(seconds: number): string {
   return parts.join(" ");
 }
 
-/** What a terminal would act on is shown, and not acted on: host names are anybody's choice. */
+/** Replaces what a terminal would act on: clients choose their host names. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
 }

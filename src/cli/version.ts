@@ -6,5 +6,5 @@ import { COMMIT } from "./commit.ts";
 /** Semantic version of node and relay, which are released together. */
 export const VERSION: string = metadata.version;
 
-/** For people: the version, and what it was made of. */
+/** The version with its commit, as shown to operators. */
 export const VERSION_TEXT: string = `${VERSION} (${COMMIT === "" ? "from source" : `commit ${COMMIT}`})`;

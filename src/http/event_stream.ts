@@ -1,19 +1,19 @@
 /**
- * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the same events to everybody who
- * listens. Each listener has a bounded buffer: whoever reads too slowly is cut off, and may come again.
+ * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the same events to all
+ * listeners. Each listener has a bounded buffer; one that reads too slowly is disconnected and may reconnect.
  */
 
-/** One event; `data` is anything JSON can say. */
+/** One event; `data` is any JSON value. */
 export interface ServerEvent {
   readonly event: string;
   readonly data: unknown;
 }
 
-/** Connections and their buffers are bounded, since anybody may open them. */
+/** Connections and their buffers are bounded: they need no authorisation. */
 const CONNECTIONS_MAX = 64;
-/** Events that wait for a listener at most. */
+/** Events buffered per listener. */
 const WAITING_MAX = 512;
-/** How soon a browser comes again. */
+/** Reconnection delay that browsers are told. */
 const RETRY_MS = 2_000;
 
 const encoder = new TextEncoder();
@@ -23,15 +23,15 @@ export class EventStreams {
   readonly #listeners = new Set<ReadableStreamDefaultController<Uint8Array>>();
   #closed = false;
 
-  /** How many listen. */
+  /** Number of listeners. */
   get size(): number {
     return this.#listeners.size;
   }
 
-  /** Answers a request with a stream that begins with `first`; 503 when too many listen. */
+  /** Responds with a stream that begins with `first`; 503 at the maximum of connections. */
   open(first: readonly ServerEvent[]): Response {
     if (this.#closed || this.#listeners.size >= CONNECTIONS_MAX) {
-      return Response.json({ error: `at most ${CONNECTIONS_MAX} may listen at a time: close some` }, { status: 503 });
+      return Response.json({ error: `at most ${CONNECTIONS_MAX} connections to /events: close some` }, { status: 503 });
     }
     let own: ReadableStreamDefaultController<Uint8Array>;
     const stream = new ReadableStream<Uint8Array>({
@@ -48,7 +48,7 @@ export class EventStreams {
     });
   }
 
-  /** Sends an event to everybody. */
+  /** Sends an event to all listeners. */
   publish(event: ServerEvent): void {
     if (this.#listeners.size === 0) return;
     const bytes = encode(event);
@@ -58,7 +58,7 @@ export class EventStreams {
     }
   }
 
-  /** Ends all streams and takes no more. */
+  /** Ends all streams; new requests get 503. */
   close(): void {
     this.#closed = true;
     for (const listener of this.#listeners) this.#end(listener);
@@ -69,12 +69,12 @@ export class EventStreams {
     try {
       listener.close();
     } catch {
-      // The listener has gone by itself.
+      // The listener has disconnected already.
     }
   }
 }
 
 function encode({ event, data }: ServerEvent): Uint8Array {
-  // JSON has no line breaks of its own, so that one line of data is enough.
+  // JSON.stringify puts no line breaks in: one line of data is enough.
   return encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }

@@ -1,39 +1,39 @@
 /**
- * The HTTP endpoints that node and relay share. What is ready, what the status is and which metrics exist is the
- * program's business; it may add routes of its own to the app.
+ * The HTTP endpoints that node and relay share. The program supplies readiness, status and metrics, and may add routes
+ * of its own to the app.
  */
 
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 
-/** Whether the program can serve, and why not. Further properties appear in the answer as they are. */
+/** Whether the program can serve, and why not. Further properties appear in the response unchanged. */
 export interface Readiness {
   readonly ready: boolean;
   readonly reason?: string;
 }
 
-/** What the endpoints ask. */
+/** What the endpoints respond with. */
 export interface HealthSource {
   /** `GET /readyz`. */
   ready(): Readiness;
-  /** `GET /status`: anything JSON can say. */
+  /** `GET /status`: any JSON value. */
   status(): unknown;
   /** `GET /metrics` in the Prometheus text format. */
   metrics(): Promise<string>;
-  /** Hears of a handler that threw; the caller got a 500. */
+  /** Called when a handler threw; the client got a 500. */
   failed?(path: string, error: Error): void;
 }
 
 /** Prometheus text exposition format 0.0.4. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Routes added after this one are found before the 404. */
+/** Makes the app. Routes that are added later take precedence over its 404. */
 export function healthApp(source: HealthSource): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     await next();
-    // Answers are about this moment: an intermediary that repeats an old one would hide an outage.
-    // What has a tag of its own is asked for again with it.
+    // A response describes the present: a proxy that repeats an old one would hide an outage. Responses with an ETag
+    // may be stored but must be revalidated.
     context.header("Cache-Control", context.res.headers.has("ETag") ? "no-cache" : "no-store");
     context.header("X-Content-Type-Options", "nosniff");
   });
@@ -46,10 +46,10 @@ export function healthApp(source: HealthSource): Hono {
   app.get("/metrics", async (context) => context.body(await source.metrics(), 200, { "Content-Type": METRICS_TYPE }));
   app.notFound((context) => context.json({ error: "not found", path: context.req.path }, 404));
   app.onError((error, context) => {
-    // A middleware's refusal, such as a wrong token, carries its own response.
+    // A refusal of a middleware, such as a wrong token, carries its own response.
     if (error instanceof HTTPException) return error.getResponse();
     source.failed?.(context.req.path, error);
-    return context.json({ error: "internal error; the log says more" }, 500);
+    return context.json({ error: "internal error; see the log" }, 500);
   });
   return app;
 }

@@ -29,8 +29,8 @@ const FINE_BUCKETS = 120;
 /** Percentiles are over the last one to two of these. */
 const WINDOW_MS = 5_000;
 
-/** What is known of the last ten seconds, at most. */
-export interface RecentLatency {
+/** Percentiles of the last five to ten seconds. */
+interface RecentLatency {
   readonly count: number;
   /** Undefined while nothing was observed. */
   readonly p50Ms: number | undefined;
@@ -70,7 +70,7 @@ export class LatencyHistogram {
     return this.#sumSeconds;
   }
 
-  /** Takes a duration; `nowMs` of any clock that does not go back. */
+  /** Records a duration; `nowMs` of any monotonic clock. */
   observe(ms: number, nowMs: number): void {
     const seconds = ms / 1_000;
     this.#count++;

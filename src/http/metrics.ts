@@ -1,6 +1,6 @@
 /**
- * Prometheus metrics from a table. The hot path increments plain numbers; prom-client reads them when somebody
- * scrapes, so that an unscraped program pays nothing for its metrics.
+ * Prometheus metrics from a table. The hot path increments plain numbers; prom-client reads them at a
+ * scrape, so that metrics cost nothing between scrapes.
  */
 
 import { Counter, Gauge, type Metric as MetricObject, Registry } from "prom-client";
@@ -20,14 +20,14 @@ export interface Sample {
 export type Metric = HistogramMetric | ValueMetric;
 
 /** Durations, whose name ends in `_seconds`. */
-export interface HistogramMetric {
+interface HistogramMetric {
   readonly kind: "histogram";
   readonly name: string;
   readonly help: string;
   readonly read: () => Pick<LatencyHistogram, "counts" | "count" | "sumSeconds">;
 }
 
-export type ValueMetric =
+type ValueMetric =
   & { readonly kind: "counter" | "gauge"; readonly name: string; readonly help: string }
   & (
     | { readonly read: () => number | undefined; readonly label?: never; readonly labels?: never }
@@ -80,7 +80,7 @@ function register(registry: Registry, metric: Metric): void {
   }
 }
 
-/** What prom-client asks of a metric when it is scraped; its own histogram can't be given counts. */
+/** A metric as prom-client scrapes it; its own histogram cannot be given counts. */
 function histogram({ name, help, read }: HistogramMetric): MetricObject {
   assert(name.endsWith("_seconds"), `${name}: durations are in seconds`);
   const own = {
@@ -124,7 +124,7 @@ function samplesOf(metric: ValueMetric): Sample[] {
   return samples.filter(({ value }) => Number.isFinite(value) && (metric.kind === "gauge" || value >= 0));
 }
 
-/** What every program tells about itself, under the names Prometheus knows. `startedMs`: since 1970. */
+/** Metrics of the process, under the names that Prometheus uses. `startedMs`: since 1970. */
 export function processMetrics(program: { version: string; startedMs: number }): Metric[] {
   return [
     {

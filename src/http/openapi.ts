@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { ERROR_BODY, type Route } from "./routes.ts";
 
-/** Makes the document; `extra` are paths that are described by hand, such as `/metrics`. */
+/** Makes the document from a table of routes. */
 export function openApi(
   info: { readonly title: string; readonly version: string; readonly description: string },
   routes: readonly Route[],
@@ -59,7 +59,7 @@ function json(schema: z.ZodType): object {
 }
 
 function jsonSchema(schema: z.ZodType): object {
-  // What is read is described by what it is read from, and what has no counterpart by nothing.
+  // Parameters are described before their transformation; what JSON Schema cannot express is left open.
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return rest;
 }

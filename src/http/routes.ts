@@ -12,17 +12,17 @@ import type { Context, Hono, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 
-/** `read`: for everybody who reaches the port. `operate`: changes something, or tells what nobody else should know. */
-export type Access = "read" | "operate";
+/** `read`: without authorisation. `operate`: changes something or reveals secrets, so it needs the token. */
+type Access = "read" | "operate";
 
-/** What a handler is given: what the schemas made of the request. */
-export interface RouteInput<Params, Query, Body> {
+/** The validated input of a handler. */
+interface RouteInput<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
 }
 
-/** What a handler answers: JSON under a status, or a response of its own. */
+/** Result of a handler: JSON with a status (default 200), or a complete response. */
 export type RouteResult = Response | {
   readonly status?: 200 | 202 | 400 | 404 | 409 | 422 | 503;
   readonly body: object;
@@ -35,7 +35,7 @@ export interface Route<
   Body extends z.ZodType = z.ZodType,
 > {
   readonly method: "get" | "post" | "put" | "delete";
-  /** As Hono and OpenAPI write it but for braces: `/leases/:address`. */
+  /** In Hono's syntax: `/leases/:address`. */
   readonly path: string;
   readonly access: Access;
   /** One line. */
@@ -43,14 +43,14 @@ export interface Route<
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
-  /** What a success looks like; undefined where it is no JSON. */
+  /** Schema of a success; undefined when it is not JSON. */
   readonly response?: z.ZodType;
   readonly handle: (
     call: RouteInput<z.output<Params>, z.output<Query>, z.output<Body>>,
   ) => RouteResult | Promise<RouteResult>;
 }
 
-/** Makes a route of a specification, with the types that its schemas say. */
+/** Makes a route; the types of its handler follow from the schemas. */
 export function route<
   Params extends z.ZodType = z.ZodUndefined,
   Query extends z.ZodType = z.ZodUndefined,
@@ -59,13 +59,13 @@ export function route<
   return spec as unknown as Route;
 }
 
-/** What went wrong, in every answer that is no success. */
+/** Body of every response that is not a success. */
 export const ERROR_BODY = z.object({
   error: z.string().describe("What is wrong and what to do, in one line."),
   problems: z.array(z.string()).optional().describe("Every single reason."),
 });
 
-/** Octets of a body at most: a `service` section with some ten thousand reservations. */
+/** Maximum body: a `service` section with some ten thousand reservations. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Adds routes to an app. `guard` runs before every route that changes something. */
@@ -85,12 +85,12 @@ export function mount(app: Hono, routes: readonly Route[], guard: MiddlewareHand
       return answer instanceof Response ? answer : context.json(answer.body, answer.status ?? 200);
     });
   }
-  // What is left for a path that there is: other methods (RFC 9110 §15.5.6).
+  // Other methods of a known path (RFC 9110 §15.5.6).
   for (const path of new Set(routes.map((route) => route.path))) {
     const allowed = routes.filter((route) => route.path === path).map(({ method }) => method.toUpperCase()).join(", ");
     app.all(path, (context) => {
       context.header("Allow", allowed);
-      return context.json({ error: `${context.req.method} is not for this path: use ${allowed}` }, 405);
+      return context.json({ error: `${context.req.method} is not allowed on this path: use ${allowed}` }, 405);
     });
   }
 }

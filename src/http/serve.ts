@@ -1,16 +1,16 @@
-/** Listens for HTTP: Deno.serve with errors an operator can act on and an end that is sure to come. */
+/** Listens for HTTP: Deno.serve with error texts for operators and a bounded shutdown. */
 
 import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
 
 /** A listening server. */
-export interface HttpServer {
+interface HttpServer {
   /** The port it listens on, never 0. */
   readonly port: number;
-  /** Stops listening and ends connections; ones that answer right now get a second for it. */
+  /** Stops listening and closes connections; requests in flight get one second. */
   close(): Promise<void>;
 }
 
-/** Whatever answers requests; a Hono app does. */
+/** Handles requests; a Hono app does. */
 export interface HttpHandler {
   fetch(request: Request): Response | Promise<Response>;
 }
@@ -22,7 +22,7 @@ export class HttpServeError extends Error {
 
 const CLOSE_MS = 1000;
 
-/** For the bytes of the last responses to leave. */
+/** For the last responses to be sent. */
 const LAST_BYTES_MS = 200;
 
 /** Starts listening; port 0 lets the system choose. Throws {@link HttpServeError} when that is not possible. */
@@ -46,7 +46,7 @@ export function serveHttp(handler: HttpHandler, at: { address: Ipv4; port: numbe
     const shutdown = server.shutdown();
     if (await settledWithin(shutdown, CLOSE_MS)) return;
     for (const resolve of inFlight) resolve(Response.json({ error: "closing" }, { status: 503 }));
-    // A response that streams without end outlives this too: it goes with the process.
+    // An endless stream is still open then: it ends with the process.
     await settledWithin(shutdown, LAST_BYTES_MS);
   };
   let closing: Promise<void> | undefined;

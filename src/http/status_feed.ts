@@ -1,5 +1,6 @@
 /**
- * `GET /events` of both programs: their state every second, and their log as it is written. Free while nobody listens.
+ * `GET /events` of both programs: their state every second, and their log as it is written. Costs nothing without
+ * listeners.
  */
 
 import { recentLog } from "../log/recent.ts";
@@ -22,17 +23,17 @@ export class StatusFeed {
     this.#unfollow = recentLog.follow((data) => this.publish({ event: "notice", data }));
   }
 
-  /** Whether anybody hears what is published. */
+  /** Whether there are listeners. */
   get listening(): boolean {
     return this.#streams.size > 0;
   }
 
-  /** Tells everybody something else. */
+  /** Sends another event to all listeners. */
   publish(event: ServerEvent): void {
     this.#streams.publish(event);
   }
 
-  /** Answers a request: the state, the last lines of the log, and from then on what happens. */
+  /** Responds with the state, the last lines of the log, and then every event. */
   open(): Response {
     const notices = recentLog.lines.map((data) => ({ event: "notice", data }));
     return this.#streams.open([{ event: "status", data: this.#status() }, ...notices]);

@@ -1,6 +1,6 @@
 /**
  * Sets LogTape up for a program: one sink, standard error, and categories below `dhcpcluster`. Modules get their
- * logger with `logger("node", "store")`; libraries that use LogTape speak at warning and above.
+ * logger with `logger("node", "store")`; libraries that use LogTape log at warning and above.
  */
 
 import { fstatSync } from "node:fs";
@@ -8,22 +8,22 @@ import { configureSync, getLogger, type Logger, type LogRecord, resetSync } from
 import { jsonFormatter, textFormatter, type TextStyle } from "./format.ts";
 import { recentLog } from "./recent.ts";
 
-/** What the `log` section of a configuration says. */
+/** The `log` section of a configuration. */
 export interface LogSettings {
   readonly level: "trace" | "debug" | "info" | "warning" | "error" | "fatal";
   readonly format: "text" | "json";
 }
 
 /** Where lines go and how they look there; standard error by default. */
-export interface LogOutput extends TextStyle {
+interface LogOutput extends TextStyle {
   write(line: string): void;
 }
 
 const UTF8 = new TextEncoder();
 
 /** Standard error: colours on a terminal, priorities for the journal. */
-export function standardError(): LogOutput {
-  // Looked at once: a running program gives up the permission to look again.
+function standardError(): LogOutput {
+  // Determined once: a running program drops the permissions for it.
   return standard ??= {
     colours: Deno.stderr.isTerminal() && !noColour(),
     journal: toJournal(),

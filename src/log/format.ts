@@ -1,6 +1,6 @@
 /**
  * Log records as lines: text for terminals and journals, JSON for collectors. Everything a client or an attacker may
- * have chosen (host names, identifiers) is escaped, so that nobody can forge a line or drive a terminal.
+ * have chosen (host names, identifiers) is escaped, so that they cannot forge a line or control a terminal.
  */
 
 import type { LogLevel, LogRecord } from "@logtape/logtape";
@@ -43,7 +43,7 @@ const PLAIN = "\x1b[0m";
 const TEXT_CHARACTERS_MAX = 300;
 
 /** One line, with its newline. */
-export type LineFormatter = (record: LogRecord) => string;
+type LineFormatter = (record: LogRecord) => string;
 
 /**
  * Text lines: time, level, category, message, then the properties that the message does not show. Times are UTC.
@@ -98,7 +98,7 @@ function placeholders(record: LogRecord): string[] {
   return Array.from(template.matchAll(/\{([^{}]+)\}/g), (match) => (match[1] as string).trim());
 }
 
-/** `dhcpcluster.node.store` is `node.store` to whoever reads text: the program's name is known. */
+/** In text, `dhcpcluster.node.store` is `node.store`: the program's name is known. */
 function categoryOf(record: LogRecord): string {
   const [root, ...rest] = record.category;
   return root === ROOT && rest.length > 0 ? rest.join(".") : record.category.join(".");

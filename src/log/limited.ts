@@ -5,7 +5,7 @@
 import type { Logger } from "@logtape/logtape";
 import { formatSummary, LOG_LIMITS_DEFAULT, LogLimiter } from "./limiter.ts";
 
-/** Admits a few lines per key and interval, and says every interval how many more there were. */
+/** Admits a few lines per key and interval, and logs how many were suppressed after each interval. */
 export class LimitedLog {
   readonly log: Logger;
   readonly #level: "info" | "warn";
@@ -26,7 +26,7 @@ export class LimitedLog {
     return this.#limiter.admit(key, this.#now());
   }
 
-  /** Says what has not been said, and stops. */
+  /** Logs the pending summaries and stops. */
   close(): void {
     clearInterval(this.#timer);
     this.#say(this.#limiter.takeAll(this.#now()));

@@ -1,16 +1,16 @@
 /**
- * Keeps the log bounded when the outside world decides how often something happens: a few lines per key and interval,
- * then a count. Decides what is logged; who asks for the summaries, and what they look like, is the caller's business.
+ * Rate limit of log lines that clients or peers can cause: a few lines per key and interval, then a count. Decides what
+ * is logged; the caller asks for the summaries and prints them.
  */
 
 import { assert } from "../assert.ts";
 
 /** Bounds of a {@link LogLimiter}. */
-export interface LogLimits {
+interface LogLimits {
   /** Lines per key and interval. */
   readonly linesMax: number;
   readonly intervalMs: number;
-  /** Keys told apart at one time; further ones share one allowance, so that invented keys cost nothing. */
+  /** Keys with an allowance of their own; further ones share one, so that invented keys cost no memory. */
   readonly keysMax: number;
 }
 
@@ -20,7 +20,7 @@ export const LOG_LIMITS_DEFAULT: LogLimits = { linesMax: 5, intervalMs: 10_000, 
 export const OTHER_KEYS = "other";
 
 /** What was not logged about one key. */
-export interface LogSummary {
+interface LogSummary {
   readonly key: string;
   readonly suppressed: number;
   /** How long that took, from the start of the interval in which it began. */
@@ -56,7 +56,7 @@ export class LogLimiter {
     this.#limits = limits;
   }
 
-  /** Whether a line about `key` is to be logged now. Times are milliseconds of any clock that does not go back. */
+  /** Whether a line about `key` is to be logged now. Times are milliseconds of any monotonic clock. */
   admit(key: string, nowMs: number): boolean {
     const { linesMax, intervalMs, keysMax } = this.#limits;
     let window = this.#windows.get(key);
@@ -79,14 +79,14 @@ export class LogLimiter {
   }
 
   /**
-   * What was suppressed in intervals that have ended, each said once; call it about once per interval. Keys with
-   * nothing left to say are forgotten.
+   * What was suppressed in intervals that have ended, each reported once; call it about once per interval. Keys
+   * without suppressed lines are forgotten.
    */
   takeSummaries(nowMs: number): LogSummary[] {
     return this.#take(nowMs, this.#limits.intervalMs);
   }
 
-  /** Everything suppressed and not told yet, for the end of the program. */
+  /** Everything suppressed and not reported yet, for the end of the program. */
   takeAll(nowMs: number): LogSummary[] {
     return this.#take(nowMs, 0);
   }

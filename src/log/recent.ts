@@ -1,10 +1,10 @@
-/** The last lines of the log at `info` and above, for whoever looks at the program later or follows it over HTTP. */
+/** The last lines of the log at `info` and above, for `/events`. */
 
 import type { LogRecord } from "@logtape/logtape";
 import { jsonFormatter } from "./format.ts";
 
 /** One line. */
-export interface RecentLine {
+interface RecentLine {
   /** ISO 8601. */
   readonly time: string;
   readonly level: string;
@@ -15,7 +15,7 @@ const LINES_MAX = 100;
 const LEVELS: ReadonlySet<string> = new Set(["info", "warning", "error", "fatal"]);
 
 /** Keeps lines, and passes each on. */
-export class RecentLog {
+class RecentLog {
   readonly #lines: RecentLine[] = [];
   readonly #followers = new Set<(line: RecentLine) => void>();
   readonly #format = jsonFormatter();
@@ -35,7 +35,7 @@ export class RecentLog {
     return this.#lines;
   }
 
-  /** Hears of every further line until the returned function is called. */
+  /** Receives every further line until the returned function is called. */
   follow(follow: (line: RecentLine) => void): () => void {
     this.#followers.add(follow);
     return () => void this.#followers.delete(follow);

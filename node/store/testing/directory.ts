@@ -11,7 +11,7 @@ export async function withDirectory(run: (directory: string) => void | Promise<v
 }
 
 /** What a test does to a small file system. */
-export interface TinyDisk {
+interface TinyDisk {
   /** Takes all the space there is. */
   fillUp(): void;
   /** Gives it back. */

@@ -6,7 +6,7 @@ const OPEN = "{ read: true, write: true, create: true }";
 const MODULE = new URL("../confine.ts", import.meta.url).pathname;
 
 /** What is tried, and the name of the error that it ended with, or "done". */
-export type Outcomes = Readonly<Record<string, string>>;
+type Outcomes = Readonly<Record<string, string>>;
 
 /** Outcomes of a program that reads nothing again but what lies in its places. `ping` differs. */
 export const CONFINED: Outcomes = {

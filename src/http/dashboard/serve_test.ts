@@ -19,7 +19,7 @@ Deno.test("the pages may load their own files only, and no page may frame them",
   }
 });
 
-Deno.test("files are told apart by type", async () => {
+Deno.test("files have the content type of their name", async () => {
   const typeOf = async (path: string) => (await app("<p>").request(path)).headers.get("content-type");
   strictEqual(await typeOf("/"), "text/html; charset=utf-8");
   strictEqual(await typeOf("/assets/page.js"), "text/javascript; charset=utf-8");

@@ -59,7 +59,7 @@ async function makeKey(member: Member): Promise<string> {
   const path = `${namespace.folder("key")}/new.key`;
   match(await runNode(namespace, ["key", path]), /^Made .*copy it to every node/);
   strictEqual(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
-  await rejects(runNode(namespace, ["key", path]), /it exists and is not written over/);
+  await rejects(runNode(namespace, ["key", path]), /it exists and is not overwritten/);
   return (await Deno.readTextFile(path)).trim();
 }
 

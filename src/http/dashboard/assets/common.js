@@ -1,6 +1,6 @@
 /**
- * What both dashboards share: elements, theme, live events, charts. Whatever comes from the network is put in as text, never
- * as HTML: host names are chosen by anybody.
+ * What both dashboards share: elements, theme, live events, charts. Data from the network is inserted as text, never as
+ * HTML: clients choose their host names.
  */
 
 /** An element with properties, attributes and children; text stays text. */
@@ -16,7 +16,7 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Replaces what is in an element; keeps it when nothing has changed, so that selections and scrolling stay. */
+/** Replaces the content of an element unless it is unchanged, so that selections and scroll positions stay. */
 export function fill(id, ...children) {
   const place = document.getElementById(id);
   const next = element("div", {}, ...children);
@@ -48,12 +48,14 @@ export function badge(kind, text) {
 }
 
 const SHAPES = {
-  lost:
-    "M24 4a20 20 0 1 0 0 40 20 20 0 0 0 0-40zm-2.200 26h4.800v4.800h-4.800zm-6.200-11.400c0-4.400 3.600-7.600 8.600-7.600s8.400 2.900 8.400 7.200c0 3-1.600 4.600-3.600 6-1.800 1.200-2.400 1.800-2.400 3.400h-4.800c0-3.600 1.600-5.100 3.800-6.600 1.500-1 2.100-1.600 2.100-2.800 0-1.700-1.400-2.700-3.500-2.700s-3.700 1.200-3.800 3.500z",
+  lost: "M24 4a20 20 0 1 0 0 40 20 20 0 0 0 0-40zm-2.200 26h4.800v4.800h-4.800zm-6.200-11.400c0-4.400 3.600-7" +
+    ".600 8.600-7.600s8.400 2.900 8.400 7.200c0 3-1.600 4.600-3.600 6-1.800 1.200-2.400 1.800-2.400 3.400" +
+    "h-4.800c0-3.600 1.600-5.100 3.800-6.600 1.500-1 2.100-1.600 2.100-2.800 0-1.700-1.400-2.700-3.500-2." +
+    "700s-3.700 1.200-3.800 3.500z",
   good: "M24 4a20 20 0 1 0 0 40 20 20 0 0 0 0-40zm-3.2 29.2-8.4-8.4 3.4-3.4 5 5 11.4-11.4 3.4 3.4z",
   warn: "M24 4 2 42h44zm-2.4 14h4.8v12h-4.8zm0 15h4.8v4.8h-4.8z",
-  bad:
-    "M15 4 4 15v18l11 11h18l11-11V15L33 4zm1.6 9.2L24 20.600l7.400-7.400 3.400 3.400-7.400 7.400 7.400 7.400-3.400 3.400-7.400-7.400-7.400 7.400-3.400-3.400 7.400-7.400-7.400-7.400z",
+  bad: "M15 4 4 15v18l11 11h18l11-11V15L33 4zm1.6 9.2L24 20.600l7.400-7.400 3.400 3.400-7.400 7.400 7.400 7." +
+    "400-3.400 3.400-7.400-7.400-7.400 7.400-3.400-3.400 7.400-7.400-7.400-7.400z",
 };
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -65,7 +67,7 @@ export function svg(name, attributes = {}, ...children) {
   return made;
 }
 
-/** The first thing on the page: how things are, in a word, a colour and a shape. */
+/** The state at the top of the page: a headline, a colour and a shape. */
 export function verdict(kind, headline, line, problems = []) {
   const place = document.getElementById("verdict");
   const key = JSON.stringify([kind, headline, line, problems]);
@@ -85,14 +87,14 @@ export function verdict(kind, headline, line, problems = []) {
   document.title = `${words[kind]} ${headline}`;
 }
 
-/** Light, dark, or as the system has it. */
+/** Light or dark theme; by default the system's. */
 export function theme() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let chosen = null;
   try {
     chosen = localStorage.getItem("theme");
   } catch {
-    // Not remembered, then.
+    // No storage: the choice is not remembered.
   }
   const button = document.getElementById("theme");
   const apply = () => {
@@ -106,7 +108,7 @@ export function theme() {
     try {
       localStorage.setItem("theme", chosen);
     } catch {
-      // Not remembered, then.
+      // No storage: the choice is not remembered.
     }
     apply();
   });
@@ -114,13 +116,13 @@ export function theme() {
   apply();
 }
 
-/** How long nothing may come before the connection counts as lost; a status comes every second. */
+/** Silence after which the connection counts as lost; a status arrives every second. */
 const SILENCE_MS = 5_000;
 const AGAIN_MS = 3_000;
 
 /**
- * Follows `/events` for as long as the page is open; handlers by the events' names. While nothing comes, the verdict is that
- * there is no connection: what was known before must not look like what is.
+ * Follows `/events` while the page is open; handlers by event name. During silence the verdict is "No connection": old
+ * values must not look current.
  */
 export function follow(handlers) {
   let lostSince = null;
@@ -134,13 +136,13 @@ export function follow(handlers) {
   const gone = () => {
     lostSince ??= new Date();
     document.body.classList.add("lost");
-    verdict("lost", "No connection", `since ${clock(lostSince)}; what is below is from before. Trying again …`);
+    verdict("lost", "No connection", `since ${clock(lostSince)}; values below are old. Reconnecting …`);
   };
   const connect = () => {
     const source = new EventSource("/events");
     source.addEventListener("error", () => {
       gone();
-      // Browsers come again after a lost connection, but not after an answer such as “too many listeners”.
+      // Browsers reconnect after a lost connection, but not after an error response such as 503.
       if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);
     });
     for (const [name, handle] of Object.entries(handlers)) {
@@ -177,7 +179,7 @@ export function milliseconds(ms) {
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 export const number = (value) => NUMBER.format(value);
 
-/** Colours of nodes by their place among all ids. */
+/** Colour of a node by its position among all ids. */
 export function colourOf(id, ids) {
   return `var(--n${Math.max(0, ids.indexOf(id)) % 8})`;
 }
@@ -201,7 +203,7 @@ export class Series {
   }
 }
 
-/** Turns a counter that only rises into a rate. */
+/** Rate of a monotonic counter. */
 export class Rate {
   #before = null;
 
@@ -297,7 +299,7 @@ export class EventList {
   }
 
   add(time, kind, text) {
-    // After a connection was lost, the program tells the last lines again.
+    // After a reconnection the program repeats the last lines.
     const key = `${time} ${text}`;
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
@@ -309,7 +311,7 @@ export class EventList {
   draw() {
     fill(
       this.#id,
-      this.#lines.length === 0 ? element("p", { class: "empty" }, "Nothing has happened yet.") : element(
+      this.#lines.length === 0 ? element("p", { class: "empty" }, "No events yet.") : element(
         "ol",
         { class: "events" },
         this.#lines.slice(0, 100).map(({ time, kind, text }) =>
