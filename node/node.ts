@@ -27,6 +27,8 @@ import { type Listeners, openListeners } from "./dhcp/listeners.ts";
 import { openStore, type Store } from "./store/mod.ts";
 
 const SUMMARY_MS = 10_000;
+/** A deadline that is nearer gets a timer of its own. */
+const SOON_MS = 3;
 /** A loop that has not run for so long hangs. */
 const ALIVE_MS = 5_000;
 /** What is in flight at a stop is waited for this long; signals give five seconds in all. */
@@ -67,6 +69,8 @@ export class Node {
   #listeners: Listeners | undefined;
   #summaries: ReturnType<typeof setInterval> | undefined;
   #pumpScheduled = false;
+  /** The rest of a batch's millisecond, which comes and goes without touching the timer of the next tick. */
+  #soon: ReturnType<typeof setTimeout> | undefined;
   #wake: { readonly atMs: number; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #stopping = false;
   #closed = false;
@@ -275,6 +279,7 @@ export class Node {
     this.#pump();
     clearInterval(this.#summaries);
     clearTimeout(this.#wake?.timer);
+    clearTimeout(this.#soon);
     this.#closed = true;
     this.#listeners?.close();
     this.#logSummaries(true);
@@ -298,9 +303,11 @@ export class Node {
     if (this.#closed) return;
     const core = this.#core;
     const now = readClocks();
-    this.#pumpedMs = performance.now();
-    this.#watchStore(now);
-    if (core.nextDeadline(now) <= now.monotonicMs) core.tick(now);
+    this.#pumpedMs = now.monotonicMs;
+    if (core.nextDeadline(now) <= now.monotonicMs) {
+      this.#watchStore(now);
+      core.tick(now);
+    }
     for (const effect of core.takeEffects(now)) this.#perform(effect);
     this.#sleepUntil(core.nextDeadline(now));
   }
@@ -308,13 +315,22 @@ export class Node {
   #sleepUntil(deadlineMs: number): void {
     // A timer that fires early costs less than one that is set again for every event.
     if (this.#wake !== undefined && this.#wake.atMs <= deadlineMs) return;
+    // Timers count whole milliseconds: one that is cut short would only find that it is too early.
+    const delayMs = Math.max(1, Math.ceil(deadlineMs - performance.now()));
+    if (delayMs < SOON_MS) {
+      this.#soon ??= setTimeout(() => {
+        this.#soon = undefined;
+        this.#pump();
+      }, delayMs);
+      return;
+    }
     clearTimeout(this.#wake?.timer);
     this.#wake = undefined;
     if (deadlineMs === Infinity) return;
     const timer = setTimeout(() => {
       this.#wake = undefined;
       this.#pump();
-    }, deadlineMs - performance.now());
+    }, delayMs);
     this.#wake = { atMs: deadlineMs, timer };
   }
 

@@ -240,6 +240,8 @@ export class Member {
   /** Something happened on which a part decides at its next tick. */
   #due = true;
   #tickedMs = 0;
+  /** Computed by each tick. What an event brings forward is `#due`, the replica's, or later than the housekeeping. */
+  #tickDeadlineMs = 0;
 
   get role(): Role | "standalone" {
     return this.#alone ? "standalone" : this.#context.leadership.role;
@@ -415,14 +417,8 @@ export class Member {
   /** Monotonic time at which {@link tick} or {@link flush} has something to do; not after `now` when one has already. */
   nextDeadline(now: Instant): number {
     if (this.#due) return now.monotonicMs;
-    const ticking = Math.min(
-      this.#failures.nextDeadline,
-      this.#election.nextDeadline(now),
-      this.#status.nextDeadline,
-      this.#replica.nextDeadline,
-      this.#tickedMs + CLUSTER_LIMITS.housekeepingMs,
-    );
-    return Math.min(Math.max(ticking, this.#tickedMs + CLUSTER_LIMITS.tickMinMs), this.#replica.flushDeadline);
+    const tickMs = Math.min(this.#tickDeadlineMs, this.#replica.urgentDeadline);
+    return Math.min(Math.max(tickMs, this.#tickedMs + CLUSTER_LIMITS.tickMinMs), this.#replica.flushDeadline);
   }
 
   /** Runs what is due. */
@@ -445,6 +441,13 @@ export class Member {
     this.#replica.tick(now);
     this.#inquiry.tick(now);
     this.#watchClocks();
+    this.#tickDeadlineMs = Math.min(
+      this.#failures.nextDeadline,
+      this.#election.nextDeadline(now),
+      this.#status.nextDeadline,
+      this.#replica.nextDeadline,
+      now.monotonicMs + CLUSTER_LIMITS.housekeepingMs,
+    );
   }
 
   /** Takes an authenticated message. */

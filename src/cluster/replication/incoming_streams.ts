@@ -37,6 +37,8 @@ interface Incoming {
 export class IncomingStreams {
   readonly #streams = new Map<NodeId, Incoming>();
   #lost = false;
+  /** Whether a stream may have a gap. */
+  #hasGaps = false;
 
   /** Whether records were given up since the last `clearLost`: a sync has to bring them. */
   get lost(): boolean {
@@ -87,7 +89,10 @@ export class IncomingStreams {
     if (stream.contiguous >= stream.known) {
       stream.gapSinceMs = undefined;
       stream.asked = 0;
-    } else stream.gapSinceMs ??= nowMs;
+    } else {
+      stream.gapSinceMs ??= nowMs;
+      this.#hasGaps = true;
+    }
   }
 
   /** Remembers which slot a record was about, until its commit is said. */
@@ -114,6 +119,7 @@ export class IncomingStreams {
   /** Monotonic time at which the next gap is to be asked for. */
   get nextDeadline(): number {
     let deadlineMs = Infinity;
+    if (!this.#hasGaps) return deadlineMs;
     for (const { gapSinceMs, askedMs } of this.#streams.values()) {
       if (gapSinceMs === undefined) continue;
       deadlineMs = Math.min(deadlineMs, Math.max(gapSinceMs + GAP_PATIENCE_MS, askedMs + REPAIR_INTERVAL_MS));
@@ -124,8 +130,12 @@ export class IncomingStreams {
   /** Gaps to ask for now. */
   gaps(nowMs: number): { origin: NodeId; incarnation: number; missing: SequenceRange }[] {
     const gaps: { origin: NodeId; incarnation: number; missing: SequenceRange }[] = [];
+    if (!this.#hasGaps) return gaps;
+    this.#hasGaps = false;
     for (const [origin, stream] of this.#streams) {
-      if (stream.gapSinceMs === undefined || nowMs - stream.gapSinceMs < GAP_PATIENCE_MS) continue;
+      if (stream.gapSinceMs === undefined) continue;
+      this.#hasGaps = true;
+      if (nowMs - stream.gapSinceMs < GAP_PATIENCE_MS) continue;
       if (nowMs - stream.askedMs < REPAIR_INTERVAL_MS) continue;
       if (stream.asked >= REPAIRS_MAX) {
         this.#giveUp(stream);

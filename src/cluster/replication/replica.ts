@@ -256,12 +256,15 @@ export class Replica {
     return Math.min(
       this.#proposer.nextDeadline,
       this.#anchor.nextDeadline,
-      this.#incoming.nextDeadline,
-      this.#newsMs,
       alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
       alone ? Infinity : this.#completeness.nextDeadline,
       this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
     );
+  }
+
+  /** The part of {@link tick}'s deadline that any message may bring forward: gaps in streams, and commit notes. */
+  get urgentDeadline(): number {
+    return Math.min(this.#newsMs, this.#incoming.nextDeadline);
   }
 
   /** Monotonic time at which {@link flush} has a batch to send. */
