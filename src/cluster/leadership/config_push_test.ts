@@ -16,7 +16,7 @@ const served = (company: MemberCluster, ids: readonly NodeId[]) =>
   ids.map((id) => company.member(id).configuration?.text);
 const ALL = [1, 2, 3] as const;
 
-Deno.test("push: whoever is asked, every member serves it within two seconds, as the next revision", () => {
+Deno.test("push: any member accepts it, and every member serves it within two seconds as the next revision", () => {
   const company = new MemberCluster().form(...ALL).run(5_000);
   deepStrictEqual(push(company, 3, { text: "on the leader" }, 2_000), { ok: true, revision: 2, absent: [] });
   deepStrictEqual(served(company, ALL), Array(3).fill("on the leader 2"));
