@@ -68,7 +68,7 @@ Deno.test("push: an absent member is named and takes it later; without a majorit
   strictEqual(result?.ok === false && result.kind, "unavailable");
 });
 
-Deno.test("push: a member that is there and gives no answer, as an older release, refuses by that", () => {
+Deno.test("push: a live member that gives no answer, as an older release, counts as a refusal", () => {
   const company = new MemberCluster().form(...ALL).run(5_000);
   company.deaf = (to, message) => to === 1 && message.type === "configCheck";
   const result = push(company, 2, {}, 3_000);

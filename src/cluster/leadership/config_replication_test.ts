@@ -160,7 +160,7 @@ Deno.test("configs: a blank disk with an outdated file gets the newer one", () =
   deepStrictEqual(cluster.run(8).active, ["7 g", "7 g", "7 g"]);
 });
 
-Deno.test("configs: of two texts with one revision the leader's wins, the other file is reported until it is corrected", () => {
+Deno.test("configs: of two texts with one revision the leader's wins, the other is reported until corrected", () => {
   const cluster = new Cluster([1, 2, 3]);
   const faults = () => cluster.node(1).log.filter((line) => /Conflict|Agrees/.test(line));
   const conflict = '{"kind":"configConflict","revision":2,"from":0}';

@@ -98,7 +98,7 @@ Deno.test("election: a leader without a majority steps down, the majority elects
   deepStrictEqual(followed(network), [5, 5, 5, 5, 5]);
 });
 
-Deno.test("election: a follower that loses the leader's datagrams can't unseat it, and follows again after healing", () => {
+Deno.test("election: a follower that loses the leader's datagrams cannot unseat it, and follows after healing", () => {
   const network = cluster(3);
   network.run(3_000);
   network.cut.add("3>1");

@@ -43,7 +43,7 @@ Deno.test("failure detector: found, lost after the limit, found again", () => {
   ]);
 });
 
-Deno.test("failure detector: a restart is noticed once, and late datagrams of the former process are no sign of life", () => {
+Deno.test("failure detector: a restart is reported once, and late datagrams of the former process do not count", () => {
   const { detector, flush } = start();
   detector.heard(2, 20, at(0));
   strictEqual(detector.heard(2, 21, at(100)), true);

@@ -2,9 +2,9 @@
  * Division of the pools among the nodes, as a pure function of the live nodes, their free addresses, and the previous
  * division.
  *
- * A pool is cut into blocks of a power of two, and each block has one owner. Blocks move for three reasons only: they have
- * no owner or one that is gone; a node is low (under half of the mean of free addresses, also because it has just
- * joined); or a node says that it wants an address. Then the richest gives until the needy one has the mean, as far as
+ * A pool is cut into blocks of a power of two, and each block has one owner. Blocks move for three reasons only: they
+ * have no owner or a lost one; a node is low (under half of the mean of free addresses, also because it has just
+ * joined); or a node reports that it wants an address. Then the richest gives until the low one has the mean, as far as
  * giving does not make the giver the poorer one. Nothing else moves, so a division that serves stays as it is. A pool
  * with fewer addresses than nodes keeps its owners until another node wants an address.
  *
@@ -72,7 +72,7 @@ export function rangesOf(division: SplitPool, node: NodeId): Range[] {
   return ranges;
 }
 
-/** Divides all pools anew; a pool that stays as it is is the same object. `move: false`: only what has no owner moves. */
+/** Divides all pools anew; an unchanged pool is the same object. `move: false`: only unowned blocks move. */
 export function divide(
   divisions: readonly SplitPool[],
   input: SplitInput,

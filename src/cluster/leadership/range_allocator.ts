@@ -3,8 +3,8 @@
  * join, are lost or run low, and repeats each member's allotment until it is acknowledged. `pool_split.ts` decides how
  * to divide.
  *
- * A plan lives as long as a leader's term: the next leader learns it from its owners, so it is not on any disk as a whole.
- * A node that was heard serving within `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
+ * A division lasts for one term: the next leader learns it from the members' reports, so no disk holds it as a whole.
+ * A node that served within the last `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
  */
 
 import type { Effects, Leadership, MemberContext } from "../context.ts";

@@ -281,7 +281,7 @@ Deno.test("range allotment: an older allocation, another sender, and an unreadab
   deepStrictEqual(holder.held, { term: 5, version: 4, ranges: [[{ first: 4, last: 9 }]] });
 });
 
-Deno.test("range allocator: versions never overlap inside, members that are there never hold the same, all come to rest", () => {
+Deno.test("range allocator: no overlap within a version, none between live members, all come to rest", () => {
   const step = fc.record({
     kind: fc.constantFrom("lead", "stop", "start", "unsync", "sync", "use", "want"),
     id: fc.integer({ min: 1, max: 5 }),

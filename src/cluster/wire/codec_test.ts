@@ -215,7 +215,7 @@ Deno.test("codec: records take at most the octets that batches are filled by", (
   fc.assert(
     fc.property(anyMessage, ({ envelope, message }) => {
       if (message.type !== "leaseBatch" || message.records.length === 0) return;
-      // Headers, and a base that is there now.
+      // Headers, and the base that the records add.
       const without = encodeMessage(envelope, { ...message, records: [] }).length + 2 + 8;
       const bound = message.records.reduce((sum, record) => sum + streamRecordBytesMax(record), without);
       const octets = encodeMessage(envelope, message).length;

@@ -11,7 +11,7 @@ import type { Ipv4, Range } from "../../net/ipv4.ts";
 /** A member's id, 1..255: identity and bully priority. */
 export type NodeId = number;
 
-/** What every message carries beside its content. A message of another epoch or membership is dropped, but for `Hello`. */
+/** Header of every message. A message of another epoch or membership is dropped, except `Hello`. */
 export interface Envelope {
   readonly from: NodeId;
   /** Random per process start, below 2^32. */
@@ -59,7 +59,7 @@ export interface Coordinator {
   readonly term: number;
 }
 
-/** A vote: the sender follows only this candidate in this term (durable first). `ok: false`: `term` is the newer one. */
+/** A vote, durable before it is sent: one per term. `ok: false` refuses; `term` is then the sender's own term. */
 export interface Accepted {
   readonly type: "accepted";
   readonly ok: boolean;

@@ -44,7 +44,7 @@ function readBack(of: LeaseRow, change: (values: unknown[]) => unknown[] = (valu
   return fields.failed ?? back as LeaseRow;
 }
 
-Deno.test("row: what an end replaces is there in an ended slot and in no other", () => {
+Deno.test("row: an ended slot, and no other, has the version that its end replaces", () => {
   deepStrictEqual(readBack(BOUND), BOUND);
   deepStrictEqual(readBack(ENDED), ENDED);
   strictEqual(readBack(ENDED, (values) => values.slice(0, -1)), "replaces");
