@@ -1,10 +1,9 @@
 /**
- * A new `service` section by command: every member that is there says whether it could serve it, and only then the leader
- * takes it over (`config_replication.ts` distributes it). Anything else leaves everything as it was. A member that is away is reported
- * and not waited for; one that is there and does not answer in time refuses by that, such as one of a release that does not
- * know the question.
+ * A new `service` section by command: the leader adopts it only after every live member has validated it
+ * (`config_replication.ts` distributes it). Otherwise nothing changes. A lost member is reported and not waited for.
+ * A live member that does not answer in time counts as a refusal, such as one of a release without this message.
  *
- * Any member takes the command; one that does not lead hands it to the leader. One push at a time: the others are told so.
+ * Any member accepts the command; a follower forwards it to the leader. One push at a time: a second one is rejected.
  */
 
 import type { Effects, MemberContext } from "../context.ts";
@@ -14,9 +13,9 @@ import type { ConfigCheck, ConfigChecked, ConfigPush, ConfigPushed, NodeId } fro
 
 /** What came of a push. */
 export type PushResult =
-  /** `absent`: members that were not there; they take it when they come. */
+  /** `absent`: members that were not live; they receive it when they return. */
   | { readonly ok: true; readonly revision: number; readonly absent: readonly NodeId[] }
-  /** `unavailable`: nobody could decide; `refused`: somebody had a reason. */
+  /** `unavailable`: no decision was possible; `refused`: at least one member rejected it. */
   | { readonly ok: false; readonly kind: "refused" | "unavailable"; readonly problems: readonly string[] };
 
 /** What is pushed. */
@@ -24,7 +23,7 @@ export interface PushRequest {
   readonly text: string;
   /** 0: the next one. */
   readonly revision: number;
-  /** Only ask everybody; take nothing over. */
+  /** Only validate on all live members; adopt nothing. */
   readonly checkOnly: boolean;
 }
 
@@ -42,7 +41,7 @@ export interface PushSurroundings {
   readonly validate: (text: string) => string | undefined;
   /** The text with another revision; undefined when it is no text of a `service` section. */
   readonly revise: (text: string, revision: number) => string | undefined;
-  /** Takes over what everybody has agreed to. */
+  /** Adopts a text that all live members have validated. */
   readonly take: (revision: number, text: string) => void;
 }
 
@@ -55,12 +54,12 @@ interface Round {
   readonly term: number;
   readonly endMs: number;
   readonly absent: readonly NodeId[];
-  /** Who was asked and has not answered. */
+  /** Members that were asked and have not answered. */
   readonly waiting: Set<NodeId>;
   readonly problems: string[];
   readonly done: (result: PushResult) => void;
   askedMs: number;
-  /** It was taken over: now a majority has to have it. */
+  /** It was adopted: now it must become durable on a quorum. */
   taken: boolean;
 }
 
@@ -82,7 +81,7 @@ export class ConfigPusher {
   readonly #around: PushSurroundings;
   readonly #effects: Effects;
   #round: Round | undefined;
-  /** Whose command the round carries out, when it came from another member. */
+  /** The member that forwarded the current round's command; undefined for a local command. */
   #asker: { readonly from: NodeId; readonly push: number } | undefined;
   readonly #handed = new Map<number, ForwardedPush>();
   readonly #answered: { readonly from: NodeId; readonly answer: ConfigPushed }[] = [];
@@ -98,7 +97,7 @@ export class ConfigPusher {
     const { self, membership, leadership } = this.#context;
     if (membership.ids.length === 1 || leadership.role === "leader") return this.#begin(request, now, done);
     if (leadership.leader === undefined || leadership.leader === self) {
-      return done(unavailable("nobody leads the cluster now: a majority of it has to be there"));
+      return done(unavailable("the cluster has no leader now: start nodes until a quorum is live"));
     }
     const push = this.#number();
     const endMs = now.monotonicMs + CLUSTER_LIMITS.pushMs;
@@ -123,7 +122,7 @@ export class ConfigPusher {
     }
   }
 
-  /** Lets time pass: asks again, decides, gives up. */
+  /** Processes timers: repeats requests, decides the round, gives up. */
   tick(now: Instant): void {
     const ms = now.monotonicMs;
     for (const handed of this.#handed.values()) {
@@ -176,7 +175,7 @@ export class ConfigPusher {
     const { present, hasQuorum, newest, revise, validate } = this.#around;
     if (this.#round !== undefined) return done(unavailable("another push is being decided: try again in a moment"));
     if (membership.ids.length > 1 && !hasQuorum(now)) {
-      return done(unavailable("no majority of the cluster is there: nothing can be changed until one is"));
+      return done(unavailable("no quorum of the cluster is live: nothing can be changed until one is"));
     }
     const current = newest();
     const revision = request.revision === 0 ? current + 1 : request.revision;
@@ -222,12 +221,12 @@ export class ConfigPusher {
     if (round.taken) {
       if (active() >= round.revision) return this.#end(round, success(round));
       if (!leads || ms >= round.endMs) {
-        const what = `revision ${round.revision} is on its way, and not yet at a majority: \`config show\` tells`;
+        const what = `revision ${round.revision} is not on a quorum yet: look at \`config show\``;
         this.#end(round, unavailable(what));
       }
       return;
     }
-    if (!leads) return this.#end(round, unavailable("the lead has changed: try again"));
+    if (!leads) return this.#end(round, unavailable("the leader has changed: try again"));
     if (round.waiting.size > 0) {
       if (ms >= round.endMs) {
         for (const id of round.waiting) {
@@ -243,7 +242,7 @@ export class ConfigPusher {
     }
     if (round.problems.length > 0) return this.#end(round, refused(round.problems));
     if (round.checkOnly) return this.#end(round, success(round));
-    // Somebody's file may have been newer meanwhile.
+    // A member may have offered a newer file meanwhile.
     if (newest() >= round.revision) {
       return this.#end(round, unavailable(`revision ${newest()} came in between: look at it, and try again`));
     }

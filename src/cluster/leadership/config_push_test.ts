@@ -16,7 +16,7 @@ const served = (company: MemberCluster, ids: readonly NodeId[]) =>
   ids.map((id) => company.member(id).configuration?.text);
 const ALL = [1, 2, 3] as const;
 
-Deno.test("push: whoever is asked, every member serves it within two seconds, as the next revision", () => {
+Deno.test("push: any member accepts it, and every member serves it within two seconds as the next revision", () => {
   const company = new MemberCluster().form(...ALL).run(5_000);
   deepStrictEqual(push(company, 3, { text: "on the leader" }, 2_000), { ok: true, revision: 2, absent: [] });
   deepStrictEqual(served(company, ALL), Array(3).fill("on the leader 2"));
@@ -68,7 +68,7 @@ Deno.test("push: an absent member is named and takes it later; without a majorit
   strictEqual(result?.ok === false && result.kind, "unavailable");
 });
 
-Deno.test("push: a member that is there and gives no answer, as an older release, refuses by that", () => {
+Deno.test("push: a live member that gives no answer, as an older release, counts as a refusal", () => {
   const company = new MemberCluster().form(...ALL).run(5_000);
   company.deaf = (to, message) => to === 1 && message.type === "configCheck";
   const result = push(company, 2, {}, 3_000);

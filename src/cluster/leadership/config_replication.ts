@@ -1,9 +1,9 @@
 /**
- * Which `service` section holds: the newest revision that a majority has on disk. The leader distributes; who has a newer
- * one offers it to the leader, who takes it over. Everybody hears everybody's revision in the heartbeats and so activates
- * by itself once a majority has it. What the text means, and whether it is valid, is the caller's business.
+ * The active `service` section: the newest revision that is durable on a quorum. The leader distributes it. A follower
+ * with a newer revision offers it to the leader, which adopts it. Heartbeats carry each member's revision, so every
+ * member activates a revision by itself once a quorum has it. The caller parses and validates the text.
  *
- * Two texts with one revision are an operator's mistake: it is said, and the leader's holds.
+ * Two texts with one revision are an operator's mistake: it is reported, and the leader's text wins.
  */
 
 import type { Effects, Leadership, MemberContext } from "../context.ts";
@@ -87,19 +87,19 @@ export class ConfigReplication {
     return this.#taken?.revision ?? 0;
   }
 
-  /** Takes over what every member that is there could serve, on the leader; it must be newer. */
+  /** On the leader: adopts a configuration that every live member has validated. It must be newer. */
   adopt(configuration: Configuration): void {
     if (configuration.revision > this.newest) this.#take(configuration);
   }
 
-  /** What is served; undefined until a majority has one. */
+  /** The active configuration; undefined until a quorum has one. */
   get active(): Configuration | undefined {
     return this.#active;
   }
 
   /**
-   * Whether what is active here is what the cluster serves, as far as is known: who was away may have an old one, and so
-   * hears the leader first; later a majority that has a newer one is reason to wait for it.
+   * Whether the active configuration is the cluster's, as far as is known. A returning member may have an old one and
+   * must hear the leader first. Later, a newer revision on a quorum means that this node must wait for it.
    */
   get isCurrent(): boolean {
     const active = this.#active;
@@ -115,7 +115,7 @@ export class ConfigReplication {
     const isAlone = this.#members().length === 1;
     if (known === undefined || file.revision > known.revision) this.#take(file);
     else if (isAlone && file.revision === known.revision && file.text !== known.text) {
-      // Alone, there is nobody whose copy could be the one that is meant.
+      // A single member has no other copy that could be the intended one.
       this.#sayOnce({ kind: "configConflict", revision: file.revision, from: 0 });
       this.#take(file);
     } else this.#judgeFile();
@@ -129,7 +129,7 @@ export class ConfigReplication {
     this.#confirm();
   }
 
-  /** Takes a configuration: from the leader, or as the leader from anybody. */
+  /** Processes a configuration: a follower accepts it from the leader only, a leader from any member. */
   receive(from: NodeId, message: Config, now: Instant): void {
     const { role, leader } = this.#leadership;
     const leads = role === "leader";
@@ -152,7 +152,7 @@ export class ConfigReplication {
     this.#take({ revision: message.revision, text: message.text });
   }
 
-  /** Lets time pass: distributes, or offers, until everybody who is there has the newest. After the election's tick. */
+  /** Distributes or offers until all live members have the newest. Must be called after the election's tick. */
   tick(now: Instant, present: readonly NodeId[]): void {
     const newcomers = this.#newcomers(present);
     const { role, leader, term } = this.#leadership;
@@ -172,7 +172,7 @@ export class ConfigReplication {
     } else if (leader !== undefined && leader !== this.#self && this.#isBehind(leader)) this.#sendAgain(leader, now);
   }
 
-  /** Who was not there at the last look. */
+  /** Members that were not live at the previous tick. */
   #newcomers(present: readonly NodeId[]): readonly NodeId[] {
     const before = this.#present;
     if (present === before) return NO_NODE;
@@ -205,7 +205,7 @@ export class ConfigReplication {
     });
   }
 
-  /** Activates this node's configuration when a majority has it, or a newer one, on disk. */
+  /** Activates this node's configuration when it, or a newer one, is durable on a quorum. */
   #decide(): void {
     const durable = this.#durable;
     if (durable === undefined || durable === this.#active) return;

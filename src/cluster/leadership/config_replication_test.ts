@@ -160,7 +160,7 @@ Deno.test("configs: a blank disk with an outdated file gets the newer one", () =
   deepStrictEqual(cluster.run(8).active, ["7 g", "7 g", "7 g"]);
 });
 
-Deno.test("configs: one revision with two texts: the leader's holds, the other file is said to differ until it is mended", () => {
+Deno.test("configs: of two texts with one revision the leader's wins, the other is reported until corrected", () => {
   const cluster = new Cluster([1, 2, 3]);
   const faults = () => cluster.node(1).log.filter((line) => /Conflict|Agrees/.test(line));
   const conflict = '{"kind":"configConflict","revision":2,"from":0}';
@@ -179,7 +179,7 @@ Deno.test("configs: one revision with two texts: the leader's holds, the other f
   deepStrictEqual(faults(), [conflict, conflict, '{"kind":"configAgrees","revision":2}']);
 });
 
-Deno.test("configs: who was away says that its file is outdated and is not current before it has the newest", () => {
+Deno.test("configs: a returning member reports its outdated file and is not current before it has the newest", () => {
   const cluster = new Cluster([1, 2, 3]);
   cluster.lead(3);
   for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
@@ -220,7 +220,7 @@ Deno.test("configs: what can't be used is refused with the reason", () => {
   ok(cluster.node(1).log.includes('{"kind":"configRefused","revision":2,"from":2,"problem":"it is bad"}'));
 });
 
-Deno.test("configs: whatever is lost or restarted, all end with the newest, and nobody goes back", () => {
+Deno.test("configs: after any losses and restarts all members have the newest, and no member goes back", () => {
   const step = fc.record({
     kind: fc.constantFrom("offer", "lead", "stop", "start", "run"),
     id: fc.integer({ min: 1, max: 5 }),

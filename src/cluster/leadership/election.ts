@@ -1,19 +1,20 @@
 /**
- * Who leads: the bully algorithm with persisted terms. The highest member that is present, synced and among a majority
- * gets the others' votes for the next term and leads once a majority, itself included, gave theirs. What a leader does
- * with that is not decided here, and two leaders at a time would cost speed only: safety is the lease agreement's.
+ * Leader election: the bully algorithm with persisted terms. The highest member that is live, synced and in a quorum
+ * asks for votes in the next term. It leads once a quorum, itself included, has voted for it. What a leader does is
+ * decided elsewhere. Two leaders at a time cost speed only: the lease agreement provides safety without a leader.
  *
  * Decisions that the algorithm leaves open:
- * - Who can't lead (not synced, no majority in sight, blank disk, stepped down by command) says nothing to an `Election`,
- *   so that whoever asked goes on without it. It still votes: terms have nothing to do with slots.
- * - A voter stays with a leader that it hears, against lower candidates: somebody with a one-way connection, who keeps
- *   losing the leader, can't unseat it. Higher ones may take over; they wait for `takeoverMs` on their own.
- * - A leader shows that it leads by its `ClusterStatus`. One that only sends heartbeats has restarted or stepped down.
- * - A status of a lower term than this node voted in is answered with a refusal; the leader that reads it is elected
- *   again above that term, and everybody follows it.
- * - A `Coordinator` of term 0 is never accepted: it asks how far the terms are. A blank disk asks everybody, at the
- *   earliest `blankWaitMs` after its start, when no election it may have voted in before is open,
- *   and votes above the highest answer of as many others as a sync needs: every majority contains one of them.
+ * - A node that cannot lead (not synced, no live quorum, blank disk, stepped down by command) does not answer an
+ *   `Election`, so the sender continues without it. The node still votes: terms do not depend on slots.
+ * - A voter that hears a leader rejects lower candidates: a node with a one-way connection, which keeps losing the
+ *   leader, cannot unseat it. Higher candidates may take over; they wait for `takeoverMs` before they try.
+ * - A leader shows that it leads by its `ClusterStatus`. One that sends only heartbeats has restarted or stepped down.
+ * - A status whose term is below this node's vote is answered with a refusal. The leader that receives the refusal
+ *   starts an election above that term, and all members follow it.
+ * - A `Coordinator` of term 0 is never accepted: it asks for the receiver's highest term. A node with a blank disk
+ *   asks all members, at the earliest `blankWaitMs` after its start, when no election that the lost disk may have
+ *   voted in is still open. It votes only above the highest answer of as many others as a sync needs, because every
+ *   quorum contains one of them.
  */
 
 import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
@@ -23,7 +24,7 @@ import { Vote } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 
-/** What happened, for log and status. */
+/** Election events, for log and status. */
 export type ElectionNotice =
   | { readonly kind: "leaderElected"; readonly leader: NodeId; readonly term: number }
   | { readonly kind: "leaderLost"; readonly leader: NodeId; readonly term: number }
@@ -34,15 +35,16 @@ export type ElectionNotice =
     readonly reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command";
   };
 
-/** Where this node stands in an election. */
+/** This node's state in an election. */
 type Phase =
   | { readonly kind: "idle" }
-  /** Sent `Election` to the higher members. */
+  /** Has sent `Election` to the higher members. */
   | { readonly kind: "asking"; readonly untilMs: number }
-  /** Got `Okay` and waits for a `Coordinator`. */
+  /** Has received `Okay` and waits for a `Coordinator`. */
   | { readonly kind: "yielding"; readonly untilMs: number; readonly to: Set<NodeId> }
-  /** Waits for its own vote to be on disk. */
+  /** Waits until its own vote is durable. */
   | { readonly kind: "writing"; readonly term: number }
+  /** Has sent `Coordinator` and collects votes. */
   | {
     readonly kind: "gathering";
     readonly term: number;
@@ -52,21 +54,21 @@ type Phase =
   }
   | { readonly kind: "leading"; readonly term: number };
 
-/** Whom this node follows, itself included. */
+/** The leader that this node follows, possibly itself. */
 interface Following {
   readonly leader: NodeId;
   readonly term: number;
-  /** It said that it leads; before that it is a candidate this node voted for. */
+  /** The leader has announced itself; before that it is a candidate this node voted for. */
   readonly confirmed: boolean;
   readonly untilMs: number;
 }
 
 const IDLE: Phase = { kind: "idle" };
 
-/** How often the random delay after a failed election doubles. */
+/** Exponential backoff: how often the random delay after a failed election doubles at most. */
 const BACKOFF_MAX = 3;
 
-/** One node's part in the elections. */
+/** Election state machine of one node. */
 export class Election {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
@@ -76,24 +78,24 @@ export class Election {
   #phase: Phase = IDLE;
   #following: Following | undefined;
   #present: ReadonlySet<NodeId>;
-  /** What `#present` was made of. */
+  /** The list that `#present` was built from. */
   #presentList: readonly NodeId[] = [];
   #synced = false;
   #mayLearn = false;
-  /** Since when this node could lead without a break; undefined: it can't. */
+  /** Monotonic time since which this node has continuously been able to lead; undefined: it cannot lead. */
   #stableSinceMs: number | undefined;
-  /** No election of its own before this. */
+  /** This node starts no election before this time. */
   #restUntilMs = 0;
-  /** Does not lead before this. */
+  /** This node does not lead before this time. */
   #abstainUntilMs = 0;
   #failures = 0;
-  /** Higher members that said `Okay` and did nothing. */
+  /** Higher members that sent `Okay` but no `Coordinator` in time. */
   #skipped: ReadonlySet<NodeId> = new Set();
-  /** Answers to a blank disk's question. */
+  /** Highest terms that other members reported to this node while its disk is blank. */
   readonly #learned = new Map<NodeId, number>();
   #learnAtMs = 0;
 
-  /** `stored`: the fact `VOTE_FACT`, or undefined on a blank disk, or one that others treat as blank. */
+  /** `stored`: the fact `VOTE_FACT`; undefined on a blank disk, or one that other members treat as blank. */
   constructor(context: MemberContext<ElectionNotice>, stored: string | undefined) {
     this.#self = context.self;
     this.#members = () => context.membership.ids;
@@ -108,27 +110,27 @@ export class Election {
     return this.#phase.kind === "idle" ? "follower" : "candidate";
   }
 
-  /** Term of the leader, or the newest one this node voted in. */
+  /** Term of the leader, or the newest term this node voted in. */
   get term(): number {
     return this.#following?.term ?? this.#vote.durableTerm;
   }
 
-  /** Who leads, as far as this node knows: itself, or one that said so. */
+  /** The current leader as far as this node knows: itself, or a member that has announced itself. */
   get leader(): NodeId | undefined {
     return this.#following?.confirmed ? this.#following.leader : undefined;
   }
 
-  /** Whether this node can't vote because its disk is blank. */
+  /** Whether this node cannot vote because its disk is blank. */
   get blank(): boolean {
     return this.#vote.blank;
   }
 
-  /** First formation: all disks are blank, so no term was ever voted in. Not for a node that joins. */
+  /** First formation: all disks are blank, so no vote was ever given. A joining node must not call it. */
   form(): void {
     if (this.#vote.blank) this.#vote.give({ term: 0, leader: 0 }, () => {});
   }
 
-  /** Takes a message; those that are not about elections are ignored. */
+  /** Processes a message; messages of other types are ignored. */
   receive(from: NodeId, message: ClusterMessage, now: Instant): void {
     if (from === this.#self || !this.#members().includes(from)) return;
     switch (message.type) {
@@ -139,15 +141,17 @@ export class Election {
       case "coordinator":
         return this.#receiveCoordinator(from, message.term, now);
       case "accepted":
-        return message.ok ? this.#receiveAccepted(from, message.term, now) : this.#refused(from, message.term, now);
+        return message.ok
+          ? this.#receiveAccepted(from, message.term, now)
+          : this.#receiveRefusal(from, message.term, now);
       case "clusterStatus":
         return this.#receiveStatus(from, message.term, now);
     }
   }
 
   /**
-   * Lets time pass. Call it at least every 20 ms and after every change of `present` or `synced`. `mayLearn`: a blank disk may
-   * ask for the terms, as `blankWaitMs` are over; by default when it is synced.
+   * Processes timers. Must be called at {@link nextDeadline} and after every change of `present` or `synced`.
+   * `mayLearn`: `blankWaitMs` are over, so a node with a blank disk may ask for the terms; default: when it is synced.
    */
   tick(now: Instant, state: { present: readonly NodeId[]; synced: boolean; mayLearn?: boolean }): void {
     const ms = now.monotonicMs;
@@ -157,8 +161,8 @@ export class Election {
       this.#present = new Set([...state.present, this.#self]);
     }
     this.#synced = state.synced;
-    this.#followTime(ms);
-    if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#stepDown(this.#whyNot());
+    this.#trackStability(ms);
+    if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#stepDown(this.#stepDownReason());
     else if (this.#phase.kind !== "idle" && !this.#canLead(ms)) this.#phase = IDLE;
     this.#expireLeader(ms);
     if (this.#vote.blank) return this.#learn(ms);
@@ -183,7 +187,7 @@ export class Election {
     }
   }
 
-  /** The next monotonic time after `now` at which {@link tick} may have something to decide. */
+  /** Next monotonic time after `now` at which {@link tick} has to be called. */
   nextDeadline({ monotonicMs }: Instant): number {
     const { electionMs, takeoverMs } = CLUSTER_LIMITS;
     const phase = this.#phase;
@@ -195,7 +199,7 @@ export class Election {
     return Math.min(...times.filter((ms) => ms > monotonicMs));
   }
 
-  /** Operator's command: leave it to others for a while. Nothing happens on a node that does not lead. */
+  /** Operator command: steps down and does not lead for `takeoverMs`. No effect on a node that does not lead. */
   stepDown(now: Instant): void {
     if (this.#phase.kind !== "leading") return;
     this.#abstainUntilMs = now.monotonicMs + CLUSTER_LIMITS.takeoverMs;
@@ -203,8 +207,8 @@ export class Election {
   }
 
   /**
-   * Operator's command: elect anew, now, without the waiting times. A higher member that leads stays leader; this node takes
-   * over from a lower one; a leader goes to a new term. False when this node can't lead.
+   * Operator command: starts an election immediately, without the waiting times. A higher leader remains leader; this
+   * node takes over from a lower one; a leader starts a new term. Returns false when this node cannot lead.
    */
   forceElection(now: Instant): boolean {
     this.#abstainUntilMs = 0;
@@ -232,19 +236,19 @@ export class Election {
     return this.#synced && !this.#vote.blank && this.#seesQuorum() && ms >= this.#abstainUntilMs;
   }
 
-  #whyNot(): "notMember" | "notSynced" | "noMajority" {
+  #stepDownReason(): "notMember" | "notSynced" | "noMajority" {
     if (!this.#members().includes(this.#self)) return "notMember";
     return this.#seesQuorum() ? "notSynced" : "noMajority";
   }
 
-  #followTime(ms: number): void {
+  #trackStability(ms: number): void {
     if (!this.#canLead(ms)) {
       this.#stableSinceMs = undefined;
       return;
     }
     if (this.#stableSinceMs !== undefined) return;
     this.#stableSinceMs = ms;
-    // There may be a leader: it says so within this time.
+    // A leader may already exist: its status arrives within this time.
     if (!this.#alone) this.#restUntilMs = Math.max(this.#restUntilMs, ms + CLUSTER_LIMITS.leaderWaitMs);
   }
 
@@ -319,13 +323,13 @@ export class Election {
     this.#phase = IDLE;
     this.#following = undefined;
     this.#effects.notice({ kind: "steppedDown", term, reason });
-    // From a leader, `Election` says: not me anymore.
+    // `Election` from a leader means that it no longer leads.
     if (reason !== "superseded") this.#effects.broadcast({ type: "election", term: this.#vote.durableTerm });
   }
 
   #receiveElection(from: NodeId, term: number, now: Instant): void {
     this.#vote.observe(term);
-    // A late one, from before it led, has a lower term.
+    // A late `Election`, sent before the sender became leader, has a lower term.
     if (this.#following?.leader === from && term >= this.#following.term) this.#unfollow();
     const ms = now.monotonicMs;
     if (from > this.#self || !this.#canLead(ms)) return;
@@ -384,7 +388,7 @@ export class Election {
     this.#becomeFollower(this.#self, term, true, Infinity);
   }
 
-  #refused(from: NodeId, term: number, now: Instant): void {
+  #receiveRefusal(from: NodeId, term: number, now: Instant): void {
     if (this.#vote.blank) {
       if (this.#mayLearn) this.#learned.set(from, term);
       return;
@@ -414,12 +418,12 @@ export class Election {
     this.#stepDown("superseded");
     const asks = this.#phase.kind === "asking" || this.#phase.kind === "yielding";
     if (!asks || !this.#mayTakeOver(now.monotonicMs)) this.#phase = IDLE;
-    // Elected by others: the vote of that term is gone, nothing is said about it.
+    // Elected by other voters: give up this node's vote in that term and send no `Accepted`.
     if (!vote.blank && term > vote.given.term) vote.give({ term, leader: from }, () => {});
     this.#becomeFollower(from, term, true, now.monotonicMs + CLUSTER_LIMITS.statusMs);
   }
 
-  /** A blank disk asks how far the terms are. */
+  /** Blank disk: asks the other members for their highest terms. */
   #learn(ms: number): void {
     if (this.#alone) return this.#phase.kind === "idle" ? this.#becomeCandidate() : undefined;
     if (!this.#mayLearn || this.#learnAtMs === Infinity) return;

@@ -5,7 +5,7 @@ import { VOTE_FACT } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import { at, cluster, followed, isolate, Network, type Process, randomNetworks } from "../testing/election_network.ts";
 
-Deno.test("election: the highest of three leads, everybody follows", () => {
+Deno.test("election: the highest of three leads, all others follow", () => {
   const network = cluster(3);
   ok(network.run(2_000, () => followed(network).every((leader) => leader === 3)));
   deepStrictEqual(network.running.map((process) => process.election.role), ["follower", "follower", "leader"]);
@@ -98,7 +98,7 @@ Deno.test("election: a leader without a majority steps down, the majority elects
   deepStrictEqual(followed(network), [5, 5, 5, 5, 5]);
 });
 
-Deno.test("election: a follower that loses the leader's datagrams can't unseat it, and follows again after healing", () => {
+Deno.test("election: a follower that loses the leader's datagrams cannot unseat it, and follows after healing", () => {
   const network = cluster(3);
   network.run(3_000);
   network.cut.add("3>1");

@@ -1,7 +1,7 @@
 /**
- * Who is there: a member is present while anything authenticated of it arrived within `suspectMs`, and lost afterwards.
- * Also notices a restart (another incarnation) and two processes that share an id. What follows from that is decided
- * elsewhere; nothing here may be relied on for safety.
+ * Failure detector: a member is live while its last authenticated message is at most `suspectMs` old, and lost after
+ * that. It also detects a restart (another incarnation) and two processes that share one id. Reactions are decided
+ * elsewhere; safety must not rely on this module.
  */
 
 import type { MemberContext } from "../context.ts";
@@ -9,7 +9,7 @@ import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId } from "../wire/messages.ts";
 
-/** A change of who is there. */
+/** A change in the set of live members. */
 export type FailureNotice =
   | { readonly kind: "memberFound"; readonly id: NodeId }
   | { readonly kind: "memberLost"; readonly id: NodeId; readonly lastSeenMs: number }
@@ -17,27 +17,27 @@ export type FailureNotice =
   /** Two processes run with this id: give one of them another `node.id`, or stop it. */
   | { readonly kind: "duplicateId"; readonly id: NodeId };
 
-/** What is known about one other member. */
+/** Liveness of one other member. */
 export interface PeerLiveness {
   readonly id: NodeId;
   readonly live: boolean;
-  /** Monotonic time of the last message; undefined when there was none since this process started. */
+  /** Monotonic time of the last message; undefined when none has arrived since this process started. */
   readonly lastSeenMs: number | undefined;
   readonly incarnation: number | undefined;
 }
 
 interface Peer {
   incarnation: number;
-  /** When `incarnation` was first heard. */
+  /** Monotonic time at which `incarnation` was first heard. */
   sinceMs: number;
   lastSeenMs: number;
   live: boolean;
-  /** Earlier incarnations, oldest first: their late datagrams are no sign of life while the present one speaks. */
+  /** Earlier incarnations, oldest first: their late datagrams do not count while the current incarnation is live. */
   readonly past: number[];
-  duplicateSaid: boolean;
+  duplicateReported: boolean;
 }
 
-/** Earlier incarnations of a member that are remembered. */
+/** How many earlier incarnations of a member are remembered. */
 const PAST_MAX = 16;
 
 /** The failure detector of one process. */
@@ -46,7 +46,7 @@ export class FailureDetector {
   readonly #members: () => readonly NodeId[];
   readonly #notice: (notice: FailureNotice) => void;
   readonly #peers = new Map<NodeId, Peer>();
-  #present: readonly NodeId[] = [];
+  #live: readonly NodeId[] = [];
 
   constructor(context: Omit<MemberContext<FailureNotice>, "leadership">, now: Instant) {
     this.#self = context.self;
@@ -58,12 +58,13 @@ export class FailureDetector {
       lastSeenMs: now.monotonicMs,
       live: true,
       past: [],
-      duplicateSaid: false,
+      duplicateReported: false,
     });
   }
 
   /**
-   * Takes note of an authenticated message. False when it is not from the member's running process: drop it then.
+   * Records an authenticated message. Returns false when it is not from the member's running process; the caller must
+   * drop it.
    */
   heard(from: NodeId, incarnation: number, now: Instant): boolean {
     const ms = now.monotonicMs;
@@ -75,7 +76,7 @@ export class FailureDetector {
         lastSeenMs: ms,
         live: true,
         past: [],
-        duplicateSaid: false,
+        duplicateReported: false,
       });
       this.#notice({ kind: "memberFound", id: from });
       return true;
@@ -89,7 +90,7 @@ export class FailureDetector {
     return true;
   }
 
-  /** Monotonic time at which the next member counts as lost if it stays silent. */
+  /** Monotonic time at which the next member becomes lost if no message arrives. */
   get nextDeadline(): number {
     let deadlineMs = Infinity;
     for (const [id, { live, lastSeenMs }] of this.#peers) {
@@ -98,38 +99,38 @@ export class FailureDetector {
     return deadlineMs;
   }
 
-  /** Takes note of silence. */
+  /** Declares silent members lost. */
   tick(now: Instant): void {
     const members = this.#members();
     for (const [id, peer] of this.#peers) {
       if (id === this.#self || !peer.live || this.#isFresh(peer, now.monotonicMs)) continue;
       peer.live = false;
-      // Nobody misses who was removed.
+      // The silence of a removed member is expected.
       if (members.includes(id)) this.#notice({ kind: "memberLost", id, lastSeenMs: peer.lastSeenMs });
     }
   }
 
-  /** Members that are there, this one included, ascending. The same list as before while they are the same. */
+  /** Live members, this node included, ascending. Returns the same array object while the members are unchanged. */
   live(now: Instant): readonly NodeId[] {
-    const before = this.#present;
+    const before = this.#live;
     let count = 0;
     let isSame = true;
     for (const id of this.#members()) {
       if (this.isLive(id, now)) isSame &&= before[count++] === id;
     }
     if (isSame && count === before.length) return before;
-    const present = this.#members().filter((id) => this.isLive(id, now)).sort((a, b) => a - b);
-    return this.#present = present;
+    const live = this.#members().filter((id) => this.isLive(id, now)).sort((a, b) => a - b);
+    return this.#live = live;
   }
 
-  /** Whether one member is there. */
+  /** Whether one member is live. */
   isLive(id: NodeId, now: Instant): boolean {
     if (id === this.#self) return true;
     const peer = this.#peers.get(id);
     return peer !== undefined && this.#isFresh(peer, now.monotonicMs);
   }
 
-  /** Every other member, for the status page. */
+  /** All other members, for the status page. */
   peers(now: Instant): PeerLiveness[] {
     return this.#members().filter((id) => id !== this.#self).map((id) => ({
       id,
@@ -143,21 +144,21 @@ export class FailureDetector {
     return ms - peer.lastSeenMs <= CLUSTER_LIMITS.suspectMs;
   }
 
-  /** Whether another incarnation is the one that runs from now on. */
+  /** Whether a message with another incarnation makes that incarnation the running one. */
   #replaces(id: NodeId, peer: Peer, incarnation: number, ms: number): boolean {
     const isSelf = id === this.#self;
     if (isSelf || (peer.past.includes(incarnation) && this.#isFresh(peer, ms))) {
-      // A datagram of the former process may be late by seconds; one that still arrives after that has a sender.
-      if (ms - peer.sinceMs <= CLUSTER_LIMITS.duplicateIdMs || peer.duplicateSaid) return false;
-      peer.duplicateSaid = true;
+      // A datagram of the former process may be late by seconds; one that arrives even later has a running sender.
+      if (ms - peer.sinceMs <= CLUSTER_LIMITS.duplicateIdMs || peer.duplicateReported) return false;
+      peer.duplicateReported = true;
       this.#notice({ kind: "duplicateId", id });
       return false;
     }
-    // Incarnations have no order: a late datagram of a process before may have passed for a new one. The one that goes on
-    // speaking is the one that runs.
+    // Incarnations have no order: a late datagram of a former process may have been taken for a new one. The running
+    // incarnation is the one that continues to send.
     const index = peer.past.indexOf(incarnation);
     if (index !== -1) peer.past.splice(index, 1);
-    peer.duplicateSaid = false;
+    peer.duplicateReported = false;
     peer.past.push(peer.incarnation);
     if (peer.past.length > PAST_MAX) peer.past.shift();
     peer.incarnation = incarnation;

@@ -10,7 +10,7 @@ function at(ms: number) {
 
 function start() {
   const said: string[] = [];
-  const presence = new FailureDetector(
+  const detector = new FailureDetector(
     testContext({
       self: 1,
       incarnation: 7,
@@ -19,83 +19,83 @@ function start() {
     }),
     at(0),
   );
-  return { presence, said, flush: () => said.splice(0) };
+  return { detector, said, flush: () => said.splice(0) };
 }
 
-Deno.test("presence: found, lost after the limit, found again", () => {
-  const { presence, flush } = start();
-  deepStrictEqual(presence.live(at(0)), [1]);
-  presence.heard(3, 30, at(10));
-  deepStrictEqual(presence.live(at(10)), [1, 3]);
-  deepStrictEqual(presence.live(at(10 + CLUSTER_LIMITS.suspectMs)), [1, 3]);
-  presence.tick(at(10 + CLUSTER_LIMITS.suspectMs));
+Deno.test("failure detector: found, lost after the limit, found again", () => {
+  const { detector, flush } = start();
+  deepStrictEqual(detector.live(at(0)), [1]);
+  detector.heard(3, 30, at(10));
+  deepStrictEqual(detector.live(at(10)), [1, 3]);
+  deepStrictEqual(detector.live(at(10 + CLUSTER_LIMITS.suspectMs)), [1, 3]);
+  detector.tick(at(10 + CLUSTER_LIMITS.suspectMs));
   deepStrictEqual(flush(), ["memberFound 3"]);
   const latest = at(11 + CLUSTER_LIMITS.suspectMs);
-  deepStrictEqual(presence.live(latest), [1]);
-  presence.tick(latest);
-  presence.tick(latest);
+  deepStrictEqual(detector.live(latest), [1]);
+  detector.tick(latest);
+  detector.tick(latest);
   deepStrictEqual(flush(), ["memberLost 3"]);
-  presence.heard(3, 30, at(9_000));
+  detector.heard(3, 30, at(9_000));
   deepStrictEqual(flush(), ["memberFound 3"]);
-  deepStrictEqual(presence.peers(at(9_000)), [
+  deepStrictEqual(detector.peers(at(9_000)), [
     { id: 3, live: true, lastSeenMs: 9_000, incarnation: 30 },
     { id: 2, live: false, lastSeenMs: undefined, incarnation: undefined },
   ]);
 });
 
-Deno.test("presence: a restart is noticed once, and late datagrams of the former process are no sign of life", () => {
-  const { presence, flush } = start();
-  presence.heard(2, 20, at(0));
-  strictEqual(presence.heard(2, 21, at(100)), true);
-  strictEqual(presence.heard(2, 20, at(1_500)), false);
+Deno.test("failure detector: a restart is reported once, and late datagrams of the former process do not count", () => {
+  const { detector, flush } = start();
+  detector.heard(2, 20, at(0));
+  strictEqual(detector.heard(2, 21, at(100)), true);
+  strictEqual(detector.heard(2, 20, at(1_500)), false);
   deepStrictEqual(flush(), ["memberFound 2", "memberRestarted 2"]);
-  deepStrictEqual(presence.live(at(1_700)), [1]);
+  deepStrictEqual(detector.live(at(1_700)), [1]);
 });
 
-Deno.test("presence: a late datagram that passed for a new process costs no more than the limit", () => {
-  const { presence } = start();
-  presence.heard(2, 21, at(0));
-  presence.heard(2, 20, at(10));
-  strictEqual(presence.heard(2, 21, at(1_000)), false);
-  strictEqual(presence.heard(2, 21, at(11 + CLUSTER_LIMITS.suspectMs)), true);
-  strictEqual(presence.heard(2, 21, at(12 + CLUSTER_LIMITS.suspectMs)), true);
+Deno.test("failure detector: a late datagram that passed for a new process costs no more than the limit", () => {
+  const { detector } = start();
+  detector.heard(2, 21, at(0));
+  detector.heard(2, 20, at(10));
+  strictEqual(detector.heard(2, 21, at(1_000)), false);
+  strictEqual(detector.heard(2, 21, at(11 + CLUSTER_LIMITS.suspectMs)), true);
+  strictEqual(detector.heard(2, 21, at(12 + CLUSTER_LIMITS.suspectMs)), true);
 });
 
-Deno.test("presence: two processes with one id are told apart from late datagrams, and said once", () => {
-  const { presence, flush } = start();
+Deno.test("failure detector: two processes with one id are told apart from late datagrams, and said once", () => {
+  const { detector, flush } = start();
   for (let ms = 0; ms <= 2 * CLUSTER_LIMITS.duplicateIdMs; ms += 500) {
-    presence.heard(2, 20, at(ms));
-    strictEqual(presence.heard(2, 21, at(ms)), true);
+    detector.heard(2, 20, at(ms));
+    strictEqual(detector.heard(2, 21, at(ms)), true);
   }
   deepStrictEqual(flush(), ["memberFound 2", "memberRestarted 2", "duplicateId 2"]);
   // The one that took over goes away: the other one is listened to again.
   const later = 2 * CLUSTER_LIMITS.duplicateIdMs + CLUSTER_LIMITS.suspectMs + 1;
-  strictEqual(presence.heard(2, 20, at(later)), true);
+  strictEqual(detector.heard(2, 20, at(later)), true);
   deepStrictEqual(flush(), ["memberRestarted 2"]);
 });
 
-Deno.test("presence: another process with this node's own id is said once and never listened to", () => {
-  const { presence, flush } = start();
-  strictEqual(presence.heard(1, 7, at(1)), true);
-  strictEqual(presence.heard(1, 8, at(1)), false);
-  strictEqual(presence.heard(1, 8, at(CLUSTER_LIMITS.duplicateIdMs + 1)), false);
-  strictEqual(presence.heard(1, 8, at(CLUSTER_LIMITS.duplicateIdMs + 2)), false);
+Deno.test("failure detector: another process with this node's own id is said once and never listened to", () => {
+  const { detector, flush } = start();
+  strictEqual(detector.heard(1, 7, at(1)), true);
+  strictEqual(detector.heard(1, 8, at(1)), false);
+  strictEqual(detector.heard(1, 8, at(CLUSTER_LIMITS.duplicateIdMs + 1)), false);
+  strictEqual(detector.heard(1, 8, at(CLUSTER_LIMITS.duplicateIdMs + 2)), false);
   deepStrictEqual(flush(), ["duplicateId 1"]);
 });
 
-Deno.test("presence: live() is who was heard within the limit, and found and lost alternate", () => {
+Deno.test("failure detector: live() is who was heard within the limit, and found and lost alternate", () => {
   const step = fc.record({ from: fc.constantFrom(2, 3), wait: fc.nat(2_000) });
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-    const { presence, said } = start();
+    const { detector, said } = start();
     const last = new Map<number, number>();
     let ms = 0;
     for (const { from, wait } of steps) {
       ms += wait;
-      presence.tick(at(ms));
-      presence.heard(from, from, at(ms));
+      detector.tick(at(ms));
+      detector.heard(from, from, at(ms));
       last.set(from, ms);
       const expected = [2, 3].filter((id) => ms - (last.get(id) ?? -1e9) <= CLUSTER_LIMITS.suspectMs);
-      deepStrictEqual(presence.live(at(ms)), [1, ...expected]);
+      deepStrictEqual(detector.live(at(ms)), [1, ...expected]);
     }
     for (const id of [2, 3]) {
       const changes = said.filter((line) => line.endsWith(String(id)));

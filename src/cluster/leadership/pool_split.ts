@@ -1,16 +1,16 @@
 /**
- * Who allocates from which addresses: the division of the pools, as a pure function of who is there, how many addresses
- * they have free, and the division before.
+ * Division of the pools among the nodes, as a pure function of the live nodes, their free addresses, and the previous
+ * division.
  *
- * A pool is cut into blocks of a power of two, and each block has one owner. Blocks move for three reasons only: they have
- * no owner or one that is gone; a node is low (under half of the mean of free addresses, also because it has just
- * joined); or a node says that it wants an address. Then the richest gives until the needy one has the mean, as far as
+ * A pool is cut into blocks of a power of two, and each block has one owner. Blocks move for three reasons only: they
+ * have no owner or a lost one; a node is low (under half of the mean of free addresses, also because it has just
+ * joined); or a node reports that it wants an address. Then the richest gives until the low one has the mean, as far as
  * giving does not make the giver the poorer one. Nothing else moves, so a division that serves stays as it is. A pool
- * with fewer addresses than nodes stays with those who have them until somebody wants one.
+ * with fewer addresses than nodes keeps its owners until another node wants an address.
  *
- * A block that was taken from a node that is there is nobody's in the meantime (`from`): its new owner allocates from it
- * once the old one acknowledged. Ranges of different versions thus overlap only where a node was given up as lost; the
- * lease agreement makes that harmless.
+ * A block taken from a live node is usable by neither node in the meantime (`from`): the new owner allocates from it
+ * once the old one has acknowledged. Ranges of different versions thus overlap only where a node was declared lost;
+ * the lease agreement makes that harmless.
  */
 
 import { blockSizes } from "../../lease/table/blocks.ts";
@@ -21,9 +21,9 @@ import type { NodeId } from "../wire/messages.ts";
 export interface SplitPool {
   readonly pool: Range;
   readonly blockSize: number;
-  /** Owner per block, 0: nobody yet. */
+  /** Owner per block, 0: none yet. */
   readonly owners: readonly NodeId[];
-  /** Who must acknowledge per block before the owner may use it, 0: nobody. */
+  /** Per block, the node that must acknowledge before the owner may use it; 0: none. */
   readonly from: readonly NodeId[];
 }
 
@@ -33,7 +33,7 @@ export interface SplitInput {
   readonly serving: readonly NodeId[];
   /** Nodes that keep what they have but get nothing: lost or not synced a moment ago. */
   readonly resting: readonly NodeId[];
-  /** Nodes that are there and so have to acknowledge what is taken from them. */
+  /** Live nodes: they must acknowledge what is taken from them. */
   readonly present: readonly NodeId[];
   /** Free addresses of a node in its ranges of a pool; undefined: not known, all are taken for free. */
   free(node: NodeId, pool: number): number | undefined;
@@ -72,7 +72,7 @@ export function rangesOf(division: SplitPool, node: NodeId): Range[] {
   return ranges;
 }
 
-/** Divides all pools anew; a pool that stays as it is is the same object. `move: false`: only what has no owner moves. */
+/** Divides all pools anew; an unchanged pool is the same object. `move: false`: only unowned blocks move. */
 export function divide(
   divisions: readonly SplitPool[],
   input: SplitInput,
@@ -136,7 +136,7 @@ class PoolSplit {
     this.#changed = true;
   }
 
-  /** Runs of blocks without an owner go to whoever has the fewest free addresses, in one piece per node where possible. */
+  /** Unowned blocks go to the nodes with the fewest free addresses, in one piece per node where possible. */
   #divideUnowned(): void {
     const { serving, resting } = this.#input;
     const unowned = this.#owners.flatMap((owner, block) =>
@@ -164,7 +164,7 @@ class PoolSplit {
     }
   }
 
-  /** Gives to a node that is low or wants an address, while there is somebody richer. */
+  /** Gives blocks to a node that is low or wants an address, while another node has more free addresses. */
   #supply(node: NodeId): void {
     const { serving } = this.#input;
     const mean = serving.reduce((sum, other) => sum + (this.#free.get(other) ?? 0), 0) / serving.length;

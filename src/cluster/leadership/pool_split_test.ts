@@ -34,7 +34,7 @@ function moved(before: SplitPool, after: SplitPool): number {
   return before.owners.filter((owner, block) => owner !== after.owners[block]).length;
 }
 
-/** Everybody acknowledged. */
+/** All nodes have acknowledged. */
 function settled(division: SplitPool): SplitPool {
   return { ...division, from: division.from.map(() => 0) };
 }
@@ -65,12 +65,12 @@ Deno.test("ranges: pools smaller than the cluster begin with different nodes", (
   deepStrictEqual(divide(undivided(pools), input([1, 2, 3]), true).map(({ owners }) => owners), [[1], [2], [3]]);
 });
 
-Deno.test("ranges: one address goes to whoever wants it, once the owner acknowledged, and stays there", () => {
+Deno.test("ranges: one address goes to the node that wants it, once the owner acknowledged, and stays there", () => {
   const before = divided(1, [1, 2, 3]);
   deepStrictEqual(before.owners, [1]);
   const free = (node: NodeId) => before.owners.includes(node) ? 1 : 0;
   const first = divide([before], input([1, 2, 3], { free }), true);
-  strictEqual(first[0], before, "nobody wants it, nothing moves");
+  strictEqual(first[0], before, "no node wants it, nothing moves");
   const wanted = divide([before], input([1, 2, 3], { free, wants: (node) => node === 3 }), true);
   deepStrictEqual(wanted[0]?.owners, [3]);
   deepStrictEqual(wanted[0]?.from, [1]);
@@ -129,7 +129,7 @@ Deno.test("ranges: the block with the most free addresses moves", () => {
   ok([40, 41].includes(after.owners.findIndex((owner, block) => owner !== before.owners[block])));
 });
 
-/** A pool in use: who allocates draws from its own ranges. */
+/** A pool in use: each node allocates from its own ranges. */
 const life = fc.record({
   size: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 3_000 }), fc.constant(100_000)),
   steps: fc.array(
@@ -191,7 +191,7 @@ Deno.test("ranges: in any life every block has one serving owner, and the divisi
       let rounds = 0;
       while (round()) ok(++rounds < 2 * BLOCK_LIMITS.perPool, "the division does not come to rest");
       strictEqual(round(), false);
-      // Nobody who could be helped is left low: the richest could give a block without becoming the poorer one.
+      // No node stays low while the richest could give a block without becoming the poorer one.
       const nodes = [...serving];
       const free = nodes.map(freeOf);
       const mean = free.reduce((sum, count) => sum + count, 0) / nodes.length;

@@ -1,7 +1,7 @@
 /**
- * Whether a majority is there: the leader says so several times a second and at once after a change, everybody keeps the
- * newest by term. It tells a node when to serve; it is no permission to grant anything, which takes a majority's answers
- * each time.
+ * Whether a quorum is live: the leader broadcasts its view every `statusIntervalMs` and immediately after a change;
+ * every member keeps the newest status by term. The status tells a node when to serve. It does not permit a grant:
+ * each grant needs the acceptances of a quorum.
  */
 
 import { quorumOf } from "../../lease/agreement/quorum.ts";
@@ -10,27 +10,27 @@ import type { Effects, Leadership, MemberContext } from "../context.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
 
-/** A node begins or ceases to know of a majority. */
+/** A node begins or ceases to know of a live quorum. */
 export type QuorumNotice = { readonly kind: "majorityFound" } | { readonly kind: "majorityLost" };
 
-/** The newest status a node knows, its own when it leads. */
+/** The newest status that a node knows; its own when it leads. */
 export interface KnownStatus {
   readonly from: NodeId;
   readonly term: number;
   readonly present: readonly NodeId[];
   readonly majority: boolean;
-  /** Monotonic time at which it was heard or said. */
+  /** Monotonic time at which it was received or sent. */
   readonly atMs: number;
 }
 
-/** Cluster status, on both ends. */
+/** Cluster status of one node: sent as leader, received as follower. */
 export class QuorumStatus {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
   readonly #effects: Effects<QuorumNotice>;
   #newest: KnownStatus | undefined;
-  #had = false;
+  #hadQuorum = false;
 
   constructor(context: MemberContext<QuorumNotice>) {
     this.#self = context.self;
@@ -44,59 +44,59 @@ export class QuorumStatus {
     return this.#newest;
   }
 
-  /** Takes a leader's status. The election takes it first. */
+  /** Processes a leader's status. The election must process it first. */
   receive(from: NodeId, message: ClusterStatus, now: Instant): void {
     const { term, present, majority } = message;
     if (!this.#members().includes(from) || term < (this.#newest?.term ?? 0)) return;
     this.#newest = { from, term, present, majority, atMs: now.monotonicMs };
-    this.#say(now);
+    this.#noticeChange(now);
   }
 
-  /** Monotonic time at which a leader has to repeat its status, or a follower's newest one is too old. */
+  /** Monotonic time at which a leader must repeat its status, or at which a follower's newest status expires. */
   get nextDeadline(): number {
     const newest = this.#newest;
     if (newest === undefined || this.#members().length === 1) return Infinity;
     if (this.#leadership.role === "leader") return newest.atMs + CLUSTER_LIMITS.statusIntervalMs;
-    return this.#had ? newest.atMs + CLUSTER_LIMITS.statusMs + 1 : Infinity;
+    return this.#hadQuorum ? newest.atMs + CLUSTER_LIMITS.statusMs + 1 : Infinity;
   }
 
-  /** A leader says who is there when that changed, or when it is time again. After the election's tick. */
+  /** As leader, broadcasts the live members after a change and when due. Must be called after the election's tick. */
   tick(now: Instant, present: readonly NodeId[]): void {
-    if (this.#leadership.role === "leader") this.#lead(now, present);
-    this.#say(now);
+    if (this.#leadership.role === "leader") this.#broadcastStatus(now, present);
+    this.#noticeChange(now);
   }
 
   /**
-   * Whether a majority is there as far as this node knows: a leader said so within `statusMs`, even if it is gone by now and
-   * another one is being elected. Alone in its cluster a node is the majority.
+   * Whether a quorum is live as far as this node knows: a leader reported it within `statusMs`, even if that leader is
+   * lost by now and an election is running. The only member of a cluster is its own quorum.
    */
   hasQuorum(now: Instant): boolean {
     if (this.#members().length === 1) return this.#members()[0] === this.#self;
     const newest = this.#newest;
     if (newest === undefined || !newest.majority) return false;
-    // What this node said while it led counts no more when it had to stop.
+    // This node's own status no longer counts once it has stopped leading.
     if (newest.from === this.#self && this.#leadership.role !== "leader") return false;
     return now.monotonicMs - newest.atMs <= CLUSTER_LIMITS.statusMs;
   }
 
-  #lead(now: Instant, present: readonly NodeId[]): void {
+  #broadcastStatus(now: Instant, present: readonly NodeId[]): void {
     const { term } = this.#leadership;
     const members = this.#members();
-    const there = members.filter((id) => present.includes(id) || id === this.#self);
-    const majority = there.length >= quorumOf(members.length);
+    const live = members.filter((id) => present.includes(id) || id === this.#self);
+    const majority = live.length >= quorumOf(members.length);
     const before = this.#newest;
     const isDue = before === undefined || before.from !== this.#self || before.term !== term ||
-      before.majority !== majority || before.present.join() !== there.join() ||
+      before.majority !== majority || before.present.join() !== live.join() ||
       now.monotonicMs - before.atMs >= CLUSTER_LIMITS.statusIntervalMs;
     if (!isDue) return;
-    this.#newest = { from: this.#self, term, present: there, majority, atMs: now.monotonicMs };
-    if (members.length > 1) this.#effects.broadcast({ type: "clusterStatus", term, present: there, majority });
+    this.#newest = { from: this.#self, term, present: live, majority, atMs: now.monotonicMs };
+    if (members.length > 1) this.#effects.broadcast({ type: "clusterStatus", term, present: live, majority });
   }
 
-  #say(now: Instant): void {
+  #noticeChange(now: Instant): void {
     const has = this.hasQuorum(now);
-    if (has === this.#had) return;
-    this.#had = has;
+    if (has === this.#hadQuorum) return;
+    this.#hadQuorum = has;
     this.#effects.notice({ kind: has ? "majorityFound" : "majorityLost" });
   }
 }

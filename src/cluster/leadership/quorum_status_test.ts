@@ -45,7 +45,7 @@ Deno.test("status: the leader speaks every interval and at once after a change",
   strictEqual(status.hasQuorum(at(2_040)), false);
 });
 
-Deno.test("status: a follower knows of a majority for statusMs after a leader said so, also while another one is elected", () => {
+Deno.test("status: a follower knows of a quorum for statusMs after a leader's status, also during an election", () => {
   const leadership = { role: "follower" as const, term: 4, leader: 3 as NodeId | undefined };
   const { status, sent, said } = start(1, [1, 2, 3], leadership);
   strictEqual(status.hasQuorum(at(0)), false);
@@ -69,7 +69,7 @@ Deno.test("status: a follower knows of a majority for statusMs after a leader sa
   strictEqual(sent.length, 0, "a follower says nothing");
 });
 
-Deno.test("status: a node alone always has its majority; somebody who was removed never", () => {
+Deno.test("status: a single member always has its quorum; a removed node never", () => {
   const leadership = { role: "follower" as const, term: 0, leader: undefined };
   strictEqual(start(1, [1], leadership).status.hasQuorum(at(1e9)), true);
   strictEqual(start(2, [1], leadership).status.hasQuorum(at(1e9)), false);

@@ -1,10 +1,10 @@
 /**
- * The leader's part of the ranges: learns from the members what they have, divides what nobody has, keeps the division
- * right while members come, go and run low, and tells each its part until it acknowledged. How to divide is `ranges.ts`'s
- * decision.
+ * The leader's range allocator: collects the members' reports, divides unowned ranges, adapts the division when members
+ * join, are lost or run low, and repeats each member's allotment until it is acknowledged. `pool_split.ts` decides how
+ * to divide.
  *
- * A plan lives as long as a leader's term: the next leader learns it from its owners, so it is not on any disk as a whole.
- * A node that was heard serving within `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
+ * A division lasts for one term: the next leader learns it from the members' reports, so no disk holds it as a whole.
+ * A node that served within the last `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
  */
 
 import type { Effects, Leadership, MemberContext } from "../context.ts";
@@ -22,7 +22,7 @@ export type RangesNotice =
 /** What a leader knows of the members. */
 export interface RangeView {
   readonly present: readonly NodeId[];
-  /** Those that are there and synced, this one too if it is. */
+  /** Live and synced members, this node included if it is synced. */
   readonly serving: readonly NodeId[];
   /** Free addresses per pool as in the node's newest heartbeat; this node's own for itself. */
   free(node: NodeId): readonly number[] | undefined;
@@ -67,7 +67,7 @@ export class RangeAllocator {
   readonly #self: NodeId;
   readonly #pools: () => readonly Range[];
   readonly #leadership: Leadership;
-  readonly #holder: RangeAllotment;
+  readonly #allotment: RangeAllotment;
   readonly #effects: Effects<RangesNotice>;
   readonly #freeIn: (range: Range) => number;
   #term = 0;
@@ -82,7 +82,7 @@ export class RangeAllocator {
   readonly #servedMs = new Map<NodeId, number>();
   readonly #wants = new Map<NodeId, Set<number>>();
   #moveAtMs = 0;
-  /** Who was there at the last look; undefined when something else changed. */
+  /** Members at the last revision; undefined forces another one. */
   #viewed: Viewed | undefined;
   #reviseAtMs = 0;
 
@@ -98,7 +98,7 @@ export class RangeAllocator {
     this.#leadership = context.leadership;
     this.#effects = context.effects;
     this.#pools = options.pools;
-    this.#holder = options.holder;
+    this.#allotment = options.holder;
     this.#freeIn = options.freeIn;
   }
 
@@ -122,7 +122,7 @@ export class RangeAllocator {
     });
   }
 
-  /** Lets time pass. After the election's tick. */
+  /** Processes timers and the view of the members. Must be called after the election's tick. */
   tick(now: Instant, view: RangeView): void {
     const ms = now.monotonicMs;
     const { role, term } = this.#leadership;
@@ -132,8 +132,8 @@ export class RangeAllocator {
       return;
     }
     if (term !== this.#term) this.#reset(term, ms);
-    this.#learn(this.#self, this.#holder.durable, ms);
-    for (const pool of this.#holder.takeWanted()) this.#want(this.#self, pool);
+    this.#learn(this.#self, this.#allotment.durable, ms);
+    for (const pool of this.#allotment.takeWanted()) this.#want(this.#self, pool);
     for (const node of view.serving) {
       const copy = this.#copies.get(node);
       if (copy !== undefined && !this.#serving.has(node)) copy.staleUntilMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
@@ -141,11 +141,11 @@ export class RangeAllocator {
     }
     this.#serving = new Set(view.serving);
     if (this.#divided === undefined) {
-      // Who is about to be complete gets its share with the first division.
+      // A node that will be synced soon gets its share with the first division.
       const heard = view.present.every((node) => this.#copies.has(node) && view.serving.includes(node));
       if (!heard && ms - this.#sinceMs < CLUSTER_LIMITS.rangeCollectMs) return;
     }
-    const viewed = { present: view.present, serving: view.serving, version: this.#holder.durable.version };
+    const viewed = { present: view.present, serving: view.serving, version: this.#allotment.durable.version };
     if (!isSameView(viewed, this.#viewed) || ms >= this.#reviseAtMs || this.#pools() !== this.#dividedFor) {
       this.#viewed = viewed;
       this.#reviseAtMs = ms + REVISE_MS;
@@ -271,7 +271,7 @@ export class RangeAllocator {
     copy.sentMs = ms;
     const plan = { term: this.#term, version: this.#version, ranges: copy.ranges };
     const message: RangeAllocation = { type: "rangeAllocation", report: false, ...plan };
-    if (node === this.#self) this.#holder.receive(node, message, now);
+    if (node === this.#self) this.#allotment.receive(node, message, now);
     else this.#effects.send(node, message);
   }
 }

@@ -37,7 +37,7 @@ class Cluster {
   readonly pools: Range[];
   readonly used = new Set<number>();
   readonly unsynced = new Set<NodeId>();
-  /** Whether held ranges may overlap: only after somebody was given up, or a leader did not hear everybody. */
+  /** Whether held ranges may overlap: only after a node was declared lost, or a leader missed a report. */
   mayOverlap = false;
   sent = 0;
   chance: () => number = () => 0.5;
@@ -126,7 +126,7 @@ class Cluster {
     return false;
   }
 
-  /** Whether every address belongs to exactly one node that is there, as those nodes see it. */
+  /** Whether every address belongs to exactly one live node, by the nodes' own allotments. */
   get isWhole(): boolean {
     const held = this.up.flatMap(({ holder }) => holder.held.ranges.flat()).sort((a, b) => a.first - b.first);
     const total = held.reduce((sum, range) => sum + rangeSize(range), 0);
@@ -175,7 +175,7 @@ function three(): Cluster {
   return cluster;
 }
 
-Deno.test("planner: a first leader divides everything, then is silent", () => {
+Deno.test("range allocator: a first leader divides everything, then is silent", () => {
   const cluster = three();
   cluster.run(1_000);
   const { sent } = cluster;
@@ -186,7 +186,7 @@ Deno.test("planner: a first leader divides everything, then is silent", () => {
   ok(version <= 2, String(version));
 });
 
-Deno.test("planner: the next leader learns the division and changes nothing", () => {
+Deno.test("range allocator: the next leader learns the division and changes nothing", () => {
   const cluster = three();
   cluster.node(1).holder.want(0);
   const before = cluster.nodes.map(({ holder }) => holder.held.ranges);
@@ -196,7 +196,7 @@ Deno.test("planner: the next leader learns the division and changes nothing", ()
   deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.term), [2, 2, 2]);
 });
 
-Deno.test("planner: a restart moves nothing; a node that stays away is replaced in time and gets a share later", () => {
+Deno.test("range allocator: a restart moves nothing; a node that stays away is replaced in time and gets a share later", () => {
   const cluster = three();
   const before = cluster.nodes.map(({ holder }) => holder.held.ranges);
   cluster.node(1).up = false;
@@ -211,7 +211,7 @@ Deno.test("planner: a restart moves nothing; a node that stays away is replaced 
   ok(cluster.run(5_000, () => cluster.isWhole && (cluster.free(cluster.node(1))[0] ?? 0) > 9_000));
 });
 
-Deno.test("planner: a dead leader's ranges are divided by the next one as soon as it has asked around", () => {
+Deno.test("range allocator: a dead leader's ranges are divided by the next one as soon as it has asked around", () => {
   const cluster = three();
   cluster.node(3).up = false;
   cluster.mayOverlap = true;
@@ -220,7 +220,7 @@ Deno.test("planner: a dead leader's ranges are divided by the next one as soon a
   ok(cluster.run(2_000, () => cluster.isWhole));
 });
 
-Deno.test("planner: the node that gets all the traffic is given more before it runs dry, and the rest when it asks", () => {
+Deno.test("range allocator: the node that gets all the traffic is given more before it runs dry, and the rest when it asks", () => {
   const cluster = new Cluster([1, 2, 3], [6_000]);
   cluster.lead(3);
   const { holder } = cluster.node(1);
@@ -251,7 +251,7 @@ Deno.test("planner: the node that gets all the traffic is given more before it r
   ok(cluster.isWhole);
 });
 
-Deno.test("planner: the only address of a pool goes to the node that wants it, leader or not", () => {
+Deno.test("range allocator: the only address of a pool goes to the node that wants it, leader or not", () => {
   const cluster = three();
   const owner = () => cluster.nodes.find(({ holder }) => holder.held.ranges[2]?.length === 1)?.id;
   for (const id of [1, 2, 3, 1]) {
@@ -262,7 +262,7 @@ Deno.test("planner: the only address of a pool goes to the node that wants it, l
   }
 });
 
-Deno.test("holder: an older allocation, another sender, and an unreadable fact are nothing", () => {
+Deno.test("range allotment: an older allocation, another sender, and an unreadable fact are nothing", () => {
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
   const holder = new RangeAllotment(testContext({ self: 1, leadership }), { stored: "{" });
   deepStrictEqual(holder.held, { term: 0, version: 0, ranges: [] });
@@ -281,7 +281,7 @@ Deno.test("holder: an older allocation, another sender, and an unreadable fact a
   deepStrictEqual(holder.held, { term: 5, version: 4, ranges: [[{ first: 4, last: 9 }]] });
 });
 
-Deno.test("planner: versions never overlap inside, members that are there never hold the same, all come to rest", () => {
+Deno.test("range allocator: no overlap within a version, none between live members, all come to rest", () => {
   const step = fc.record({
     kind: fc.constantFrom("lead", "stop", "start", "unsync", "sync", "use", "want"),
     id: fc.integer({ min: 1, max: 5 }),
@@ -332,7 +332,7 @@ Deno.test("planner: versions never overlap inside, members that are there never 
   );
 });
 
-Deno.test("holder: a disk that went back to an older allocation is noticed and told again, within seconds", () => {
+Deno.test("range allotment: a disk that went back to an older allocation is noticed and told again, within seconds", () => {
   const sent: RangeAllocation[] = [];
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
   const effects: Partial<Effects> = { send: (_to, message) => sent.push(message as RangeAllocation) };

@@ -1,6 +1,6 @@
 /**
- * The ranges this node allocates from, as its leader said last. A newer allocation holds at once; the leader learns of it
- * once it is on disk. A new leader is told what this node has, so that it need not divide anew.
+ * The ranges this node allocates from, by the leader's last allocation. A newer allocation applies immediately; it is
+ * acknowledged once it is durable. The node reports its ranges to a new leader, which then keeps the division.
  *
  * From a member to its leader a `RangeAllocation` says what the member has (term and version as held): report and
  * acknowledgement in one. A range `WANTED` in it says that the member lacks an address of that pool.
@@ -98,7 +98,7 @@ export class RangeAllotment {
     });
   }
 
-  /** Tells a leader that does not know what this node has, or what it lacks. */
+  /** Reports to the leader when it may not know this node's ranges, or when an address is wanted. */
   tick(now: Instant): void {
     // What is not on disk yet is reported once it is.
     const { monotonicMs } = now;

@@ -1,16 +1,16 @@
 /**
- * A node's vote: the newest term it took part in and whom it accepted as coordinator there, one per term, ever. The vote
- * is on disk before anything is said about it; so two candidates never both get a majority in one term, whatever is lost,
- * repeated, reordered or restarted in between.
+ * A node's vote: the newest term it voted in and the candidate it accepted in that term. A node votes at most once per
+ * term. The vote is durable before any message mentions it, so two candidates never both reach a quorum in one term,
+ * even if messages are lost, repeated or reordered and nodes restart.
  *
- * A blank disk has forgotten its votes. Until it has learned how far the terms are, it has none to give.
+ * A blank disk has lost its votes. The node must not vote until it has learned the highest term of the other members.
  */
 
 import type { Effects } from "../context.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { NodeId } from "../wire/messages.ts";
 
-/** One vote. `leader` 0: nobody's, but no term up to this one may be voted in. */
+/** One vote. `leader` 0: no candidate was accepted, and no vote in this term or below may follow. */
 export interface Ballot {
   readonly term: number;
   readonly leader: NodeId;
@@ -24,9 +24,9 @@ const NO_BALLOT: Ballot = { term: 0, leader: 0 };
 /** The vote of one node. */
 export class Vote {
   readonly #effects: Pick<Effects, "persist">;
-  /** Newest vote, perhaps still on its way to disk. */
+  /** Newest vote, possibly not durable yet. */
   #given: Ballot;
-  /** Newest vote on disk; undefined on a blank disk. */
+  /** Newest durable vote; undefined on a blank disk. */
   #durable: Ballot | undefined;
   #highest: number;
 
@@ -37,49 +37,49 @@ export class Vote {
     this.#highest = this.#given.term;
   }
 
-  /** Whether the disk has forgotten its votes. */
+  /** Whether the disk holds no vote. */
   get blank(): boolean {
     return this.#durable === undefined;
   }
 
-  /** Newest vote, perhaps not on disk yet: nothing in its term or below may be voted for anymore. */
+  /** Newest vote, possibly not durable yet: no further vote in its term or below is allowed. */
   get given(): Ballot {
     return this.#given;
   }
 
-  /** Newest term that may be spoken of. */
+  /** Newest durable term: the highest one that a message may mention. */
   get durableTerm(): number {
     return this.#durable?.term ?? 0;
   }
 
-  /** Whether the newest vote is on disk. */
+  /** Whether the newest vote is durable. */
   get isDurable(): boolean {
     return this.#durable === this.#given;
   }
 
-  /** Highest term seen anywhere. */
+  /** Highest term seen in any message or vote. */
   get highest(): number {
     return this.#highest;
   }
 
-  /** Takes note of a term that somebody spoke of. */
+  /** Records a term seen in a message. */
   observe(term: number): void {
     if (Number.isSafeInteger(term)) this.#highest = Math.max(this.#highest, term);
   }
 
-  /** Gives the vote of a higher term. `then` runs once it is on disk, unless a newer vote was given meanwhile. */
+  /** Votes in a higher term. `then` runs once the vote is durable, unless a newer vote has replaced it. */
   give(ballot: Ballot, then: (now: Instant) => void): void {
     this.#given = ballot;
     this.observe(ballot.term);
     this.#effects.persist({ facts: [[VOTE_FACT, `${ballot.term} ${ballot.leader}`]] }, (now) => {
-      // Writes become durable in order, so this never goes back.
+      // Writes become durable in order, so the durable term never decreases.
       this.#durable = ballot;
       if (this.#given === ballot) then(now);
     });
   }
 }
 
-/** Reads the fact. What can't be read is no vote: the terms are learned again. */
+/** Reads the fact. An unreadable fact counts as no vote: the node learns the terms again. */
 function read(stored: string | undefined): Ballot | undefined {
   const match = /^(\d{1,15}) (\d{1,3})$/.exec(stored ?? "");
   return match === null ? undefined : { term: Number(match[1]), leader: Number(match[2]) };

@@ -1,9 +1,9 @@
 /**
- * Cluster messages as octets: a version number, then one CBOR array with the message's number, its envelope and its fields by
- * position. Encoding is for our own messages and trusts them; decoding trusts nothing: it never throws, costs time and
- * memory in proportion to the octets, and returns exactly the types of `messages.ts` or names what is wrong.
+ * Cluster messages as octets: a version number, then one CBOR array with the message's code, its envelope and its
+ * fields by position. Encoding trusts this node's own messages. Decoding trusts nothing: it never throws, its time and
+ * memory are proportional to the octets, and it returns exactly the types of `messages.ts` or names the bad field.
  *
- * The octets travel sealed (`seal.ts`). Whether a message makes sense now is for whoever it belongs to.
+ * The octets are sealed on the wire (`seal.ts`). The module that a message belongs to checks whether it fits its state.
  */
 
 import { Decoder, Encoder, type Options } from "cbor-x/index-no-eval";
@@ -490,7 +490,7 @@ function readPosition(fields: Fields): StreamPosition {
   };
 }
 
-/** Ends are bounded by nothing but order: whoever walks a range must do so within what it has. */
+/** Only the order of the ends is checked: a caller that iterates a range must clip it to its own records. */
 function readSequences(fields: Fields): SequenceRange {
   const first = fields.positive("first", UINT53);
   const last = fields.uint("last", UINT53);

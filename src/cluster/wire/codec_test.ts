@@ -215,7 +215,7 @@ Deno.test("codec: records take at most the octets that batches are filled by", (
   fc.assert(
     fc.property(anyMessage, ({ envelope, message }) => {
       if (message.type !== "leaseBatch" || message.records.length === 0) return;
-      // Headers, and a base that is there now.
+      // Headers, and the base that the records add.
       const without = encodeMessage(envelope, { ...message, records: [] }).length + 2 + 8;
       const bound = message.records.reduce((sum, record) => sum + streamRecordBytesMax(record), without);
       const octets = encodeMessage(envelope, message).length;
@@ -227,9 +227,9 @@ Deno.test("codec: records take at most the octets that batches are filled by", (
 });
 
 /**
- * What members of the first release say, as it was recorded. A cluster is brought up to a later release one node after the
- * other: until the last one, each has to understand these, and to say the same in the same octets. What a later release adds
- * are further messages, which earlier ones count and drop.
+ * Recorded messages of the first release. A cluster is upgraded node by node: until the last node is upgraded, each
+ * release must read these messages and write them as the same octets. A later release only adds messages, which earlier
+ * ones count and drop.
  */
 Deno.test("codec: messages of the first release are read, and written as it wrote them", () => {
   for (const [type, recorded] of Object.entries(VERSION_1)) {

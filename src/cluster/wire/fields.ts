@@ -1,6 +1,6 @@
 /**
- * Takes decoded values apart by position and checks every one: type, range, length. Nothing throws: the first value that is
- * not as it must be is remembered by its field's name, and what is read after it does not matter.
+ * Reads decoded values by position and checks each one: type, range, length. Nothing throws: the name of the first bad
+ * field is kept, and later values are ignored.
  */
 
 const EMPTY = new Uint8Array();

@@ -27,7 +27,7 @@ export const WIRE_LIMITS = {
   /** Reasons against a configuration, and how long each is told. */
   problemsMax: 256,
   problemTextMax: 4_096,
-  /** Versions beyond this would end the minting of higher ones. */
+  /** A version beyond this would leave the hybrid clock no higher ones. */
   clockMax: LATEST_WALL_MS * TICKS_PER_MS,
 } as const;
 

@@ -1,6 +1,6 @@
 /**
- * What the members of a cluster say to each other, as plain data. How it is encoded and sealed is `wire/`'s business; who
- * sends what when is that of the module each message belongs to.
+ * The messages between the members of a cluster, as plain data. `codec.ts` encodes and `seal.ts` seals them; the module
+ * that each message belongs to decides when to send it.
  */
 
 import type { Answer, EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
@@ -11,7 +11,7 @@ import type { Ipv4, Range } from "../../net/ipv4.ts";
 /** A member's id, 1..255: identity and bully priority. */
 export type NodeId = number;
 
-/** What every message carries beside its content. A message of another epoch or membership is dropped, but for `Hello`. */
+/** Header of every message. A message of another epoch or membership is dropped, except `Hello`. */
 export interface Envelope {
   readonly from: NodeId;
   /** Random per process start, below 2^32. */
@@ -41,32 +41,32 @@ export interface SequenceRange {
   readonly last: number;
 }
 
-/** Bully: somebody of a lower id wants to lead. To higher members. */
+/** Bully: a member with a lower id starts an election. To higher members. */
 export interface Election {
   readonly type: "election";
   readonly term: number;
 }
 
-/** Bully: leave it to me. */
+/** Bully: a higher member takes over the election. */
 export interface Okay {
   readonly type: "okay";
   readonly term: number;
 }
 
-/** Bully: I want to lead this term. To all. It leads once a majority, itself included, said `accepted`. */
+/** Bully: a candidate asks for votes in this term. To all. It leads once a quorum, itself included, has accepted. */
 export interface Coordinator {
   readonly type: "coordinator";
   readonly term: number;
 }
 
-/** I follow you in this term, and nobody else (durable before it is said). `ok: false`: `term` is the one in the way. */
+/** A vote, durable before it is sent: one per term. `ok: false` refuses; `term` is then the sender's own term. */
 export interface Accepted {
   readonly type: "accepted";
   readonly ok: boolean;
   readonly term: number;
 }
 
-/** Who is there, from the leader, several times a second. */
+/** The leader's view of live members; broadcast every `statusIntervalMs`. */
 export interface ClusterStatus {
   readonly type: "clusterStatus";
   readonly term: number;
@@ -121,7 +121,7 @@ export interface Retransmit {
   readonly missing: SequenceRange;
 }
 
-/** Asks what time it is there; `probe` comes back. */
+/** Asks for the receiver's wall clock; the answer repeats `probe`. */
 export interface TimeProbe {
   readonly type: "timeProbe";
   readonly probe: number;
@@ -134,10 +134,10 @@ export interface TimeAnswer {
   readonly wallMs: number;
 }
 
-/** Who allocates from which addresses: from the leader to each member, and back as a report of what the member has. */
+/** Ranges a member allocates from: from the leader to each member, and back as the member's report. */
 export interface RangeAllocation {
   readonly type: "rangeAllocation";
-  /** From a member to its leader. Who led a moment ago and reports is not to be taken for a leader. */
+  /** From a member to its leader. A former leader that reports must not be taken for the leader. */
   readonly report: boolean;
   readonly term: number;
   /** Rises with every change within a term. */
@@ -159,7 +159,7 @@ export interface SyncRequest {
   readonly type: "syncRequest";
   readonly purpose: "join" | "repair" | "settle";
   readonly after: Ipv4 | -1;
-  /** The sender's disk: whoever serves a join has seen that disk join. */
+  /** The sender's disk: a member that serves a join has seen that disk join. */
   readonly diskId: string;
   readonly bootCount: number;
 }
@@ -174,7 +174,7 @@ export interface SlotPage {
   readonly more: boolean;
 }
 
-/** A page that somebody asked for. */
+/** The answer to a `SyncRequest`. */
 export interface SyncChunk extends SlotPage {
   /** Highest generation of the receiver's disks that the sender remembers. */
   readonly diskGeneration: number;
@@ -197,7 +197,7 @@ export interface HelloAnswer {
   readonly ownDiskId: string;
 }
 
-/** You are not the member I remember (an earlier disk, or one whose starts went back): join anew if this is you (case 20). */
+/** Stale identity: the receiver's disk is an earlier one, or its boot count went back: it must join anew (case 20). */
 export interface StaleIdentity {
   readonly type: "staleIdentity";
   /** The disk that was not believed, and its starts. */
@@ -207,13 +207,13 @@ export interface StaleIdentity {
   readonly diskGeneration: number;
 }
 
-/** A member and where it is. */
+/** A member and its address. */
 export interface MemberAddress {
   readonly id: NodeId;
   readonly address: Ipv4;
 }
 
-/** Who the members are from an epoch on. Taken in any epoch. */
+/** The members from an epoch on. Accepted in any epoch. */
 export interface Membership {
   readonly type: "membership";
   readonly epoch: number;
@@ -223,7 +223,7 @@ export interface Membership {
   readonly members: readonly MemberAddress[];
 }
 
-/** Does anything there contradict that this client holds this address? `query` comes back. */
+/** NAK quorum: asks whether the receiver's slot contradicts this client's lease. The answer repeats `query`. */
 export interface SlotQuery {
   readonly type: "slotQuery";
   readonly query: number;
@@ -246,25 +246,25 @@ export interface ConfigPush {
   /** 0: the next one. */
   readonly revision: number;
   readonly text: string;
-  /** Only ask everybody. */
+  /** Only validate on all live members. */
   readonly checkOnly: boolean;
 }
 
-/** What came of it. */
+/** Result of a `ConfigPush`. */
 export interface ConfigPushed {
   readonly type: "configPushed";
   readonly push: number;
   readonly ok: boolean;
-  /** Not refused for a reason: nobody could decide. */
+  /** No decision was possible; the configuration was not rejected. */
   readonly unavailable: boolean;
-  /** That it has now; 0 when it was not taken. */
+  /** The adopted revision; 0 when none was adopted. */
   readonly revision: number;
-  /** Members that were not there. */
+  /** Members that were not live. */
   readonly absent: readonly NodeId[];
   readonly problems: readonly string[];
 }
 
-/** Could you serve this? From the leader; `check` comes back. */
+/** Asks whether the receiver can serve this text. From the leader; the answer repeats `check`. */
 export interface ConfigCheck {
   readonly type: "configCheck";
   readonly check: number;
@@ -274,7 +274,7 @@ export interface ConfigCheck {
 export interface ConfigChecked {
   readonly type: "configChecked";
   readonly check: number;
-  /** What is wrong with it there; empty: nothing. */
+  /** The answerer's validation error; empty: none. */
   readonly problem: string;
 }
 

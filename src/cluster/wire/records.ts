@@ -1,6 +1,6 @@
 /**
  * Stream records and table rows by position. What nearly always repeats within a message is written as little: a version
- * minted by the message's sender is one number, a time is its distance from the message's base.
+ * of the message's sender is one number, a time is its distance from the message's base.
  */
 
 import type { EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
@@ -33,7 +33,7 @@ export function baseAt(sender: Envelope, version: Version | undefined): Base {
 const KIND = ["lock", "soleLock", "released", "declined", "aborted"] as const;
 const KIND_CODE = { released: 2, declined: 3, aborted: 4 } as const;
 
-/** none: null; the sender's: its distance; somebody else's: clock, node, incarnation. */
+/** No version: null; the sender's: its distance from the base; another node's: clock, node, incarnation. */
 export function writeVersion(version: Version, base: Base): unknown {
   const { clock, node, incarnation } = version;
   if (clock === 0 && node === 0 && incarnation === 0) return null;
@@ -149,7 +149,7 @@ export function readRow(fields: Fields, base: Base, strings: StringReader): Leas
   const state = SLOT_STATES[code >> 1] ?? "free";
   const address = fields.uint("address", UINT32);
   const client = fields.isNull() ? undefined : readClient(strings);
-  // Only what nobody ever held, or what a union blocked, is nobody's.
+  // Only a slot that was never leased, or that a union blocked, has no client.
   if (client === undefined && state !== "free" && state !== "blocked") fields.fail("client");
   const version = readVersion(fields, "version", base);
   const lockedUntil = fields.near("hold", base.ms, UINT53);
@@ -200,7 +200,7 @@ export function streamRecordBytesMax(item: StreamRecord): number {
   const { detail, record } = item;
   const strings = record.client.length + detail.chaddr.length + 3 * detail.hostname.length + detail.circuitId.length +
     detail.remoteId.length;
-  // Kind, array header, lengths of strings, address and giaddr, htype: 35. Three times: 9 each. Versions: 9 if the sender's.
+  // Kind, array header, lengths of strings, address and giaddr, htype: 35. Three times: 9 each. Own version: 9.
   const foreign = item.kind === "lock" ? 1 : 2;
   return 35 + 3 * 9 + 9 + foreign * FOREIGN_VERSION_BYTES + strings;
 }

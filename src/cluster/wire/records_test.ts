@@ -44,7 +44,7 @@ function readBack(of: LeaseRow, change: (values: unknown[]) => unknown[] = (valu
   return fields.failed ?? back as LeaseRow;
 }
 
-Deno.test("row: what an end replaces is there in an ended slot and in no other", () => {
+Deno.test("row: an ended slot, and no other, has the version that its end replaces", () => {
   deepStrictEqual(readBack(BOUND), BOUND);
   deepStrictEqual(readBack(ENDED), ENDED);
   strictEqual(readBack(ENDED, (values) => values.slice(0, -1)), "replaces");
@@ -54,7 +54,7 @@ Deno.test("row: what an end replaces is there in an ended slot and in no other",
   strictEqual(readBack(ENDED, ([, ...values]) => [2 * 1, ...values]), "rows");
 });
 
-Deno.test("row: only a free or blocked slot is nobody's", () => {
+Deno.test("row: only a free or blocked slot has no client", () => {
   const blocked = row({ state: "blocked", client: undefined });
   deepStrictEqual(readBack(blocked), blocked);
   strictEqual(readBack(row({ client: undefined })), "client");

@@ -1,4 +1,4 @@
-/** Which of a sender's last messages were seen (as RFC 4303 §3.4.3 does it): a bit per counter, sliding with the highest. */
+/** Replay window (RFC 4303 §3.4.3): one bit per message counter of a sender, sliding with the highest counter. */
 
 /** How far behind the newest a message may come. */
 export const REPLAY_WINDOW = 4_096;

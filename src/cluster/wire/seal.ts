@@ -1,13 +1,12 @@
 /**
  * Seals what members send each other: AES-256-GCM, header in clear but authenticated, every datagram accepted once.
  *
- * Header (23 octets): magic "DC", seal version, domain, key id (4), sender (1), starts (4), incarnation (4), counter (6).
- * The key of a run is derived from the shared key, sender, starts and incarnation; the nonce is domain, sender, starts and
- * counter. So a nonce can't repeat under a key: the counter never does within a run, `starts` is higher in the next one,
+ * Header (23 octets): magic "DC", seal version, domain, key id (4), sender (1), starts (4), incarnation (4),
+ * counter (6). The key of a run is derived from the shared key, sender, starts and incarnation; the nonce is domain,
+ * sender, starts and counter. So a nonce cannot repeat under a key: the counter never does within a run, `starts` is higher in the next one,
  * and should a restored disk bring an old `starts` back, the random incarnation makes another key.
  *
- * Who is a member, where a datagram came from, and what to tell the operator is the transport's business; the cipher is
- * injected.
+ * The transport checks the membership and a datagram's source, and reports to the operator; the cipher is injected.
  */
 
 import type { NodeId } from "./messages.ts";
@@ -61,12 +60,12 @@ export const SEAL_ERRORS = [
   "copied",
   /** Seen before, or too old to know. */
   "replayed",
-  /** Changed on the way, or by somebody without the key. */
+  /** Changed on the way, or sealed without the key. */
   "forged",
 ] as const;
 export type SealError = (typeof SEAL_ERRORS)[number];
 
-/** What was sealed and by whom, or why not; `node` is who it claims to be from, as far as that could be read. */
+/** The plaintext and its sender's run, or an error; `node` is the claimed sender, if it could be read. */
 export type Opened =
   | { readonly ok: true; readonly run: Run; readonly plain: Uint8Array<ArrayBuffer> }
   | { readonly ok: false; readonly error: SealError; readonly node?: NodeId };
@@ -191,8 +190,8 @@ export class Sealer {
   /**
    * Opens what was sealed for this purpose and context: a datagram once, a frame only in its context.
    *
-   * @param mayBegin Whether a run that was not heard before is the sender's from now on, so that earlier ones are over. One
-   * that may not is opened and not remembered: what comes from another machine must not end the member's own run.
+   * @param mayBegin Whether an unknown run becomes the sender's current run, which ends earlier ones. Otherwise it is
+   * opened and not remembered: a message from another machine must not end the member's own run.
    */
   open(
     domain: Domain,

@@ -1,6 +1,6 @@
 /**
- * The byte strings and texts of many records as one byte string, with their lengths among the records' numbers. A general
- * CBOR encoder spends more on forty small byte strings than on everything else in a batch together.
+ * The byte strings and texts of many records as one byte string, with their lengths among the records' numbers. A
+ * general CBOR encoder spends more time on forty small byte strings than on the rest of a batch.
  */
 
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
