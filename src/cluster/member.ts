@@ -149,10 +149,10 @@ export class Member {
   readonly #status: QuorumStatus;
   readonly #configs: ConfigReplication;
   readonly #pushes: ConfigPusher;
-  readonly #holder: RangeAllotment;
-  readonly #planner: RangeAllocator;
+  readonly #allotment: RangeAllotment;
+  readonly #allocator: RangeAllocator;
   readonly #replica: Replica;
-  readonly #inquiry: NakQuorum;
+  readonly #nakQuorum: NakQuorum;
   readonly #peers = new Map<NodeId, PeerFacts>();
   readonly #clocksApart = new Set<NodeId>();
   /** Its leadership is that of the running election, which is another one after this node was fenced. */
@@ -206,11 +206,14 @@ export class Member {
       revise: options.revise,
       take: (revision, text) => this.#configs.adopt({ revision, text }),
     });
-    this.#holder = new RangeAllotment(context, { stored: facts.get(RANGES_FACT), changed: () => this.#applyRanges() });
+    this.#allotment = new RangeAllotment(context, {
+      stored: facts.get(RANGES_FACT),
+      changed: () => this.#applyRanges(),
+    });
     this.#applyRanges();
-    this.#planner = new RangeAllocator(context, {
+    this.#allocator = new RangeAllocator(context, {
       pools: options.pools,
-      holder: this.#holder,
+      holder: this.#allotment,
       freeIn: (range) => table.freeIn(range),
     });
     this.#replica = new Replica(context, {
@@ -232,7 +235,7 @@ export class Member {
         effects.notice({ kind: "forgot" });
       },
     });
-    this.#inquiry = new NakQuorum(context, { table, clock });
+    this.#nakQuorum = new NakQuorum(context, { table, clock });
   }
 
   /** As of the last tick, for the heartbeats. */
@@ -276,12 +279,12 @@ export class Member {
 
   /** Ranges this node allocates from, by pool, and their version. */
   get ranges(): RangeAllotment["held"] {
-    return this.#holder.held;
+    return this.#allotment.held;
   }
 
   /** Who allocates what, as far as a leader knows. */
   get divisions(): RangeAllocator["divisions"] {
-    return this.#planner.divisions;
+    return this.#allocator.divisions;
   }
 
   get counters(): ReplicaCounters {
@@ -367,12 +370,12 @@ export class Member {
 
   /** Runs `contradicted` once a majority's slots say that a client holds no lease of an address. */
   denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
-    if (this.synced) this.#inquiry.ask(address, client, now, contradicted);
+    if (this.synced) this.#nakQuorum.ask(address, client, now, contradicted);
   }
 
   /** A client wanted an address of these pools and this node has none left: its leader hears of it. */
   want(pools: Iterable<number>): void {
-    for (const pool of pools) this.#due = this.#holder.want(pool) || this.#due;
+    for (const pool of pools) this.#due = this.#allotment.want(pool) || this.#due;
   }
 
   /** The `service` section of the local file, valid, at the start and after each change. */
@@ -438,12 +441,12 @@ export class Member {
     this.#pushes.tick(now);
     // Only a leader looks at who serves.
     const serving = this.#context.leadership.role === "leader" ? this.#serving(present) : [];
-    this.#planner.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
-    this.#holder.tick(now);
+    this.#allocator.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
+    this.#allotment.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
     this.#ready = this.#options.able() && this.unready(now) === undefined;
     this.#replica.tick(now);
-    this.#inquiry.tick(now);
+    this.#nakQuorum.tick(now);
     this.#watchClocks();
   }
 
@@ -482,14 +485,14 @@ export class Member {
       case "configChecked":
         return this.#pushes.receive(from, message, now);
       case "rangeAllocation":
-        if (message.report) this.#planner.receive(from, message, now);
-        else this.#holder.receive(from, message, now);
+        if (message.report) this.#allocator.receive(from, message, now);
+        else this.#allotment.receive(from, message, now);
         return;
       case "slotQuery":
-        if (this.synced) this.#inquiry.answer(from, message, now);
+        if (this.synced) this.#nakQuorum.answer(from, message, now);
         return;
       case "slotAnswer":
-        if (this.#replica.trusts(from, incarnation)) this.#inquiry.receive(from, message, now);
+        if (this.#replica.trusts(from, incarnation)) this.#nakQuorum.receive(from, message, now);
         return;
       case "leaseBatch":
         this.#heard(from, incarnation, message);
@@ -530,7 +533,7 @@ export class Member {
   #membershipChanged(missed: boolean, now: Instant): void {
     this.#options.effects.members(this.#membership.members);
     for (const id of [...this.#peers.keys()]) if (!this.#membership.ids.includes(id)) this.#peers.delete(id);
-    this.#inquiry.dropAll();
+    this.#nakQuorum.dropAll();
     this.#applyRanges();
     if (missed) this.#replica.fence(now);
     this.#replica.epochChanged(now);
@@ -545,7 +548,7 @@ export class Member {
    * pools may have other numbers here than the leader had in mind.
    */
   #applyRanges(): void {
-    const all = this.#holder.held.ranges.flat();
+    const all = this.#allotment.held.ranges.flat();
     this.#options.table.setRanges(this.#alone ? undefined : this.#options.pools().map(() => all));
   }
 
@@ -575,7 +578,7 @@ export class Member {
 
   /** Whether a leader divided the pools with this node in mind. It may be left without any, and still renews and lends. */
   get #hasRanges(): boolean {
-    return this.#alone || this.#options.pools().length === 0 || this.#holder.held.version > 0;
+    return this.#alone || this.#options.pools().length === 0 || this.#allotment.held.version > 0;
   }
 
   #watchClocks(): void {

@@ -116,10 +116,10 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #safeguards: Safeguards;
   readonly #proposer: Proposer;
-  readonly #completeness: StateSync;
+  readonly #stateSync: StateSync;
   readonly #outgoing = new OutgoingStream();
   readonly #incoming = new IncomingStreams();
-  readonly #anchor: ClockSync;
+  readonly #clockSync: ClockSync;
   /** Own undecided locks by the clock of their version, which this process mints once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
@@ -143,7 +143,7 @@ export class Replica {
         return membership.others.length + 1;
       },
     };
-    this.#anchor = new ClockSync(clock, size, Math.floor(context.random() * 2 ** 40));
+    this.#clockSync = new ClockSync(clock, size, Math.floor(context.random() * 2 ** 40));
     this.#proposer = new Proposer({
       self,
       table,
@@ -158,7 +158,7 @@ export class Replica {
         committed: (address, version, now) => this.#committed(address, version, now),
       },
     });
-    this.#completeness = new StateSync(context, {
+    this.#stateSync = new StateSync(context, {
       ...options,
       rules,
       joined: (formed) => {
@@ -175,30 +175,30 @@ export class Replica {
 
   /** Whether this node's slots are complete: it proposes, votes and can be pulled from. */
   get synced(): boolean {
-    return this.#completeness.synced;
+    return this.#stateSync.synced;
   }
 
   /** Whether it has everything of this epoch. */
   get settled(): boolean {
-    return this.#completeness.settled;
+    return this.#stateSync.settled;
   }
 
   get identity(): DiskIdentity {
-    return this.#completeness.identity;
+    return this.#stateSync.identity;
   }
 
   /** See `Completeness.waited`. */
   waited(now: Instant): boolean {
-    return this.#completeness.waited(now);
+    return this.#stateSync.waited(now);
   }
 
   /** Whether it has what was granted while it was away; see `Completeness.caughtUp`. */
   caughtUp(now: Instant): boolean {
-    return this.#completeness.caughtUp(now);
+    return this.#stateSync.caughtUp(now);
   }
 
   get slotState(): SlotState {
-    return this.#completeness.state;
+    return this.#stateSync.state;
   }
 
   /** Whether it may propose now. */
@@ -222,7 +222,7 @@ export class Replica {
 
   /** The other members' clocks as last seen. */
   get peerClocks(): ReadonlyMap<NodeId, PeerClock> {
-    return this.#anchor.peers;
+    return this.#clockSync.peers;
   }
 
   /** The number of this process's last record, and how far every other stream was received. */
@@ -255,11 +255,11 @@ export class Replica {
     const alone = this.#alone;
     return Math.min(
       this.#proposer.nextDeadline,
-      this.#anchor.nextDeadline,
+      this.#clockSync.nextDeadline,
       this.#incoming.nextDeadline,
       this.#newsMs,
       alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
-      alone ? Infinity : this.#completeness.nextDeadline,
+      alone ? Infinity : this.#stateSync.nextDeadline,
       this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
     );
   }
@@ -273,7 +273,7 @@ export class Replica {
   tick(now: Instant): void {
     const { effects, membership } = this.#context;
     this.#proposer.tick(now);
-    for (const { to, message } of this.#anchor.tick(now, membership.others)) effects.send(to, message);
+    for (const { to, message } of this.#clockSync.tick(now, membership.others)) effects.send(to, message);
     for (const { origin, incarnation, missing } of this.#incoming.gaps(now.monotonicMs)) {
       this.counters.repairsAsked += 1;
       effects.send(origin, { type: "retransmit", incarnation, missing });
@@ -282,9 +282,9 @@ export class Replica {
     if (due || this.#outgoing.unsent || now.monotonicMs >= this.#newsMs) this.#send(now, due);
     if (this.synced && this.#incoming.lost) {
       this.#incoming.clearLost();
-      this.#completeness.hurry();
+      this.#stateSync.hurry();
     }
-    this.#completeness.tick(now);
+    this.#stateSync.tick(now);
     this.#writeCertificates(now);
   }
 
@@ -306,29 +306,29 @@ export class Replica {
       case "timeProbe":
         return effects.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
       case "timeAnswer":
-        return this.#anchor.receive(from, message, now);
+        return this.#clockSync.receive(from, message, now);
       default:
-        this.#completeness.receive(from, message, now);
+        this.#stateSync.receive(from, message, now);
     }
   }
 
   /** Answers whether this node's disk is blank, in any epoch. */
   answerHello(from: NodeId, hello: Hello): void {
-    this.#completeness.answerHello(from, hello);
+    this.#stateSync.answerHello(from, hello);
   }
 
   /** Another membership holds: what was proposed under the one before is forgotten (membership step 2). */
   epochChanged(now: Instant): void {
     this.#proposer.abortAll(now);
     this.#trusted.clear();
-    this.#completeness.epochChanged();
+    this.#stateSync.epochChanged();
     // The others wait to hear of this epoch.
     this.#saidMs = -Infinity;
   }
 
   /** Starts as blank as a new disk. */
   fence(now: Instant): void {
-    this.#completeness.fence(now);
+    this.#stateSync.fence(now);
   }
 
   get #alone(): boolean {
@@ -391,7 +391,7 @@ export class Replica {
   #batch(from: NodeId, incarnation: number, batch: LeaseBatch, now: Instant): void {
     const { clock } = this.#options;
     const { effects } = this.#context;
-    if (!this.#completeness.heard(from, incarnation, batch)) {
+    if (!this.#stateSync.heard(from, incarnation, batch)) {
       if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
       return;
     }
