@@ -38,11 +38,11 @@ Deno.test("member: three blank machines in any order form a cluster, the highest
   company.run(4_000);
   deepStrictEqual(company.roles, ["2 follower serves", "1 follower serves", "3 leader serves"]);
   const ranges = [1, 2, 3].map((id) => company.table(id).freeOwned(0));
-  strictEqual(ranges.reduce((a, b) => a + b), 64, `all addresses are somebody's: ${ranges}`);
+  strictEqual(ranges.reduce((a, b) => a + b), 64, `all addresses are allotted: ${ranges}`);
   ok(Math.min(...ranges) >= 16, `${ranges}`);
 });
 
-Deno.test("member: a grant is on every table a moment later; any member renews it; nobody else gets the address", () => {
+Deno.test("member: a grant is on every table a moment later; any member renews it; no other client gets the address", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 1, X, 1)?.committed, true);
   deepStrictEqual(holders(company, X, [1, 2, 3]), ["bound", "bound", "bound"]);
@@ -56,12 +56,12 @@ Deno.test("member: a grant is on every table a moment later; any member renews i
 Deno.test("member: the leader is lost: another one within two seconds, grants go on meanwhile, its addresses come free", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   company.kill(3);
-  strictEqual(grant(company, 1, X, 1)?.committed, true, "nobody waits for the third");
+  strictEqual(grant(company, 1, X, 1)?.committed, true, "a quorum of two is enough");
   company.run(2_000 - 200);
   deepStrictEqual(company.roles, ["1 follower serves", "2 leader serves"]);
   company.run(8_000);
   const ranges = [1, 2].map((id) => company.table(id).freeOwned(0));
-  strictEqual(ranges.reduce((a, b) => a + b), 63, `but for the granted one all are somebody's again: ${ranges}`);
+  strictEqual(ranges.reduce((a, b) => a + b), 63, `all but the granted one are allotted again: ${ranges}`);
 });
 
 Deno.test("member: a partition: the minority grants nothing and says so, the majority goes on, healing repairs", () => {

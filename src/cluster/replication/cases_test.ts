@@ -435,7 +435,7 @@ Deno.test("case 18: an accept of a lost disk counts no more by the time its succ
   table.start(5, new Map());
   table.pass(CLUSTER_LIMITS.blankWaitMs - 1, [5]);
   const requests = (to: number) => table.onItsWay(5, to).filter(({ type }) => type === "syncRequest");
-  deepStrictEqual([2, 3, 4].flatMap(requests), [], "nobody feeds the new disk yet");
+  deepStrictEqual([2, 3, 4].flatMap(requests), [], "no source serves the new disk yet");
   // Now n2 accepts; together with the old disk that would be three of five.
   table.deliver(1, 2);
   table.fsync(2);
@@ -496,7 +496,7 @@ Deno.test("case 21: a record from a clock far ahead is refused, not repaired, an
   strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs + 1 })), "insane");
   strictEqual(n2.slot, FREE_SLOT);
   strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs })), "accept");
-  // Its own node took it, by its own clock. Nobody takes what is not committed from there.
+  // Its own node took it, by its own clock. No other node takes the uncommitted record from there.
   n1.take(lock(B, 2, { lockedUntil: farMs + HOUR_MS }), at(START_MS + 2 * HOUR_MS));
   const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
   strictEqual(mergeSlot(FREE_SLOT, n1.slot, NOW, options), undefined);

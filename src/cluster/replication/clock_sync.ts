@@ -101,7 +101,7 @@ export class ClockSync {
       if (fresh && Math.abs(agreement.difference - difference) <= SLEW_MS) agreeing += 1;
     }
     if (agreeing < quorumOf(this.#members.size)) return;
-    // Alone, nobody confirms a jump: the old anchor stands until it lapses.
+    // A standalone node cannot confirm a jump: the old anchor holds until it lapses.
     if (this.#members.size === 1 && this.#clock.fault(now) === "wallJumped") return;
     this.#clock.anchor(now);
   }

@@ -19,7 +19,7 @@ import type { Ipv4 } from "../../net/ipv4.ts";
 import type { NodeId, SlotAnswer, SlotQuery } from "../wire/messages.ts";
 
 /**
- * Whether a slot says that a client holds no running lease here. An undecided proposal of somebody else says nothing, nor
+ * Whether a slot says that a client holds no running lease here. An undecided proposal of another client says nothing, nor
  * does a blocked address: whose it is could not be told from the slots that it was made of.
  */
 export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
@@ -35,7 +35,7 @@ interface Open {
   readonly contradicted: (now: Instant) => void;
 }
 
-/** Whoever floods with requests that deserve a DHCPNAK gets silence. */
+/** Limit of open queries: a flood of requests that deserve a DHCPNAK gets no answer. */
 const OPEN_MAX = 1_024;
 
 /** The questions of one node, and its answers to others. */
@@ -91,7 +91,7 @@ export class NakQuorum {
     if (deniesLease(this.#table.get(open.address), open.client, time)) open.contradicted(now);
   }
 
-  /** Forgets what nobody answered in time. */
+  /** Drops queries that timed out. */
   tick(now: Instant): void {
     for (const [query, { startedMs }] of this.#open) {
       if (now.monotonicMs - startedMs <= PROPOSAL_MS) return;

@@ -187,12 +187,12 @@ export class Replica {
     return this.#stateSync.identity;
   }
 
-  /** See `Completeness.waited`. */
+  /** See `StateSync.waited`. */
   waited(now: Instant): boolean {
     return this.#stateSync.waited(now);
   }
 
-  /** Whether it has what was granted while it was away; see `Completeness.caughtUp`. */
+  /** Whether it has what was granted while it was away; see `StateSync.caughtUp`. */
   caughtUp(now: Instant): boolean {
     return this.#stateSync.caughtUp(now);
   }
@@ -282,7 +282,7 @@ export class Replica {
     if (due || this.#outgoing.unsent || now.monotonicMs >= this.#newsMs) this.#send(now, due);
     if (this.synced && this.#incoming.lost) {
       this.#incoming.clearLost();
-      this.#stateSync.hurry();
+      this.#stateSync.expedite();
     }
     this.#stateSync.tick(now);
     this.#writeCertificates(now);
@@ -453,7 +453,7 @@ export class Replica {
   }
 
   #answers(from: NodeId, incarnation: number, ack: LeaseAck, now: Instant): void {
-    // Case 9: an answer to an earlier process of this node decides nothing. Nor does one of somebody who forgot (case 20).
+    // Case 9: an answer to an earlier process of this node decides nothing, nor does one of a stale identity (case 20).
     if (ack.incarnation !== this.#context.incarnation || !this.trusts(from, incarnation)) return;
     for (const [index, answer] of ack.answers.entries()) {
       const record = this.#outgoing.get(ack.first + index);

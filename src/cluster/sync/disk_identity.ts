@@ -1,7 +1,7 @@
 /**
- * Who this node is towards the others beside its id: the random name of its disk, how often that disk was started, and whether
- * its slots are complete (lease agreement, "blank disk"). And what the others were: somebody whose disk is an earlier one, or
- * whose starts went back, has forgotten promises and does not count until it has joined anew (case 20).
+ * The identity of this node's disk: a random disk id, a boot count, and whether the slots are complete (lease agreement,
+ * "disks"); and the remembered identities of the others. A member with an earlier disk or a lower boot count has lost
+ * accepted records: it is not trusted until it has joined again (case 20).
  *
  * A member's disks have an order, so that a member that was away while another one got a new disk does not take the new one
  * for the old: a disk that joins takes the next generation after the highest one that its sources remember.

@@ -42,7 +42,7 @@ Deno.test("join: ⌈n/2⌉ other voters are pulled whole, and their union is the
   deepStrictEqual(join.result()?.map(({ address, slot }) => [address, slot.state]), [[10, "blocked"], [11, "bound"]]);
 });
 
-Deno.test("join: the detail is that of the client who stands in the slot, not that of whoever was seen last", () => {
+Deno.test("join: the detail is that of the client in the slot, not that of the client seen last", () => {
   const join = new Join({ startedMs: 0, others: [1, 2] });
   join.tick(at(READY), [1, 2]);
   const mine = { ...row(10, 1, 5), detail: { ...NO_DETAIL, hostname: "winner", lastSeen: 1 } };

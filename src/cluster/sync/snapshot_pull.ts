@@ -33,7 +33,7 @@ function detailOf(slot: Slot, other: LeaseRow, row: LeaseRow): LeaseDetail {
   return other.detail.lastSeen < row.detail.lastSeen ? row.detail : other.detail;
 }
 
-/** The union of two rows of one address, with the detail of whoever stands in it. */
+/** The union of two rows of one address, with the detail of the client in its slot. */
 export function unionRows(other: LeaseRow, row: LeaseRow, time: Bounds): LeaseRow {
   const slot = unionSlots(other.slot, row.slot, time);
   return { address: row.address, slot, detail: detailOf(slot, other, row) };
