@@ -1,7 +1,7 @@
 /**
- * One member of a cluster: all parts put together, still pure. Input is messages and time; output is messages, writes and
- * notices through ports. The node program and the simulator both run this class. A standalone node is a cluster of one:
- * its own fsync is the quorum, and it sends nothing.
+ * One member of a cluster: all parts put together, still pure. Input is messages and time; output is messages, writes
+ * and notices through ports. The node program and the simulator both run this class. A standalone node is a cluster
+ * of one: its own fsync is the quorum, and it sends nothing.
  *
  * This class only orders the calls to the parts; every decision is made in one part (see README.md).
  */

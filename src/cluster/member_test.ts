@@ -42,7 +42,7 @@ Deno.test("member: three blank machines in any order form a cluster, the highest
   ok(Math.min(...ranges) >= 16, `${ranges}`);
 });
 
-Deno.test("member: a grant is on every table a moment later; any member renews it; no other client gets the address", () => {
+Deno.test("member: a grant reaches every table; any member renews it; no other client gets the address", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 1, X, 1)?.committed, true);
   deepStrictEqual(holders(company, X, [1, 2, 3]), ["bound", "bound", "bound"]);
@@ -53,7 +53,7 @@ Deno.test("member: a grant is on every table a moment later; any member renews i
   deepStrictEqual(grant(company, 2, X, 2), { committed: false, reason: "conflict" });
 });
 
-Deno.test("member: the leader is lost: another one within two seconds, grants go on meanwhile, its addresses come free", () => {
+Deno.test("member: a new leader within two seconds, grants continue meanwhile, ranges are reallotted", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   company.kill(3);
   strictEqual(grant(company, 1, X, 1)?.committed, true, "a quorum of two is enough");
@@ -77,7 +77,7 @@ Deno.test("member: a partition: the minority grants nothing and says so, the maj
   strictEqual(company.table(1).get(X).client, client(2), "what it missed");
 });
 
-Deno.test("member: a restart is back at once; a new disk takes everything from the others first, and votes then", () => {
+Deno.test("member: a restart rejoins immediately; a new disk syncs from the others before it votes", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 3, X, 1)?.committed, true);
   company.kill(2);

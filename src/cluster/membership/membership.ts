@@ -1,7 +1,7 @@
 /**
- * The membership (lease agreement, "membership"): an epoch and a list of members, durable, never backwards. The leader adds
- * or removes one member per epoch. A change is refused until every member is settled in the epoch before, and while a
- * member that stays is not live or is a learner. `state_sync.ts` settles the slots in a new epoch.
+ * The membership (lease agreement, "membership"): an epoch and a list of members, durable, never backwards. The
+ * leader adds or removes one member per epoch. A change is refused until every member is settled in the epoch before,
+ * and while a member that stays is not live or is a learner. `state_sync.ts` settles the slots in a new epoch.
  *
  * Decisions that the rule leaves open:
  * - While a disk is blank and knows no later epoch, `cluster.nodes` of the file is epoch 1. Once the disk is complete, what
@@ -35,7 +35,7 @@ export type MembershipNotice =
   | { readonly kind: "membershipComplete"; readonly epoch: number }
   /** The file names other members than the cluster has: the command changes members, not the file. */
   | { readonly kind: "membershipFileDiffers"; readonly epoch: number }
-  /** A member believes in other members of the same epoch: its `cluster.nodes` differed when the cluster was formed. */
+  /** A member has a different membership of the same epoch: its `cluster.nodes` differed when the cluster was formed. */
   | { readonly kind: "membershipConflict"; readonly from: NodeId; readonly epoch: number };
 
 /** A change by command. */
@@ -158,8 +158,8 @@ export class Membership {
   }
 
   /**
-   * Whether a message is of this membership. One of an earlier epoch is answered with this one, so that its sender catches
-   * up; one of a later epoch is for later.
+   * Whether a message is of this membership. One of an earlier epoch is answered with this one, so that its sender
+   * catches up; one of a later epoch is for later.
    */
   isCurrent(envelope: Envelope, now: Instant): boolean {
     const { from, epoch, membershipHash } = envelope;

@@ -1,7 +1,7 @@
 /**
- * The cases that broke simpler rules (lease agreement, "Cases"): one test for each row of that table, in its order, each
- * told as it happens. What the parts do beside is in the tests that stand beside each part; that whole clusters stay safe,
- * and that each safeguard is missed when it is taken away, is what `tests/sim` shows.
+ * The cases that broke simpler rules (lease agreement, "Cases"): one test for each row of that table, in its order,
+ * each told as it happens. What the parts do beside is in the tests that stand beside each part; that whole clusters
+ * stay safe, and that each safeguard is missed when it is taken away, is what `tests/sim` shows.
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
@@ -282,7 +282,7 @@ Deno.test("case 10: a sync answers no proposal, whatever its source had received
   table.fsync(2);
   table.deliver(2, 1);
   table.lose(1, 3);
-  // n3 walks through the slots of both.
+  // n3 merges the slots of both.
   let pages = 0;
   for (let seconds = 0; seconds < 3; seconds++) {
     table.pass(600, [3]);
@@ -386,7 +386,7 @@ Deno.test("case 15: the margin covers the skew between three clocks and the clie
   strictEqual(n1.take(lock(B, 3), at(trueEndMs + fast)), "accept", "and no more than that");
 });
 
-Deno.test("case 16: a node without a majority confirms nothing, not even a lease that runs", () => {
+Deno.test("case 16: a node without a quorum confirms nothing, not even a lease that runs", () => {
   const table = new ReplicaTable(3);
   const granted = table.request(1, A);
   table.fsync(1);
@@ -501,7 +501,7 @@ Deno.test("case 21: a record from a clock far ahead is refused, not repaired, an
   const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
   strictEqual(mergeSlot(FREE_SLOT, n1.slot, NOW, options), undefined);
   strictEqual(mergeSlot(FREE_SLOT, n2.slot, NOW, options), undefined);
-  // And the proposal without a majority is undone there.
+  // The proposal without a quorum is aborted there.
   n1.end(ending("aborted", B, 3, { replaces: version(2) }));
   strictEqual(n1.take(lock(A, 4)), "accept");
 });

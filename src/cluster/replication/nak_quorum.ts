@@ -1,7 +1,7 @@
 /**
- * Whether a client may be told DHCPNAK (lease agreement: "NAK only if the committed records of a majority contradict the
- * client"). One slot is not enough: this node may have missed the record of a lease that runs. So all members are asked,
- * and a majority that contradicts shares a member with any majority that holds the client's lease, whose slot would not.
+ * Whether a DHCPNAK may be sent (lease agreement: the slots of a quorum must deny the client's lease). One slot is not
+ * enough: this node may have missed the record of a running lease. So all members are asked: a quorum that denies the
+ * lease shares a member with any quorum that holds it.
  *
  * No answer in time is no contradiction: the client stays without one, and asks again.
  */
@@ -19,8 +19,8 @@ import type { Ipv4 } from "../../net/ipv4.ts";
 import type { NodeId, SlotAnswer, SlotQuery } from "../wire/messages.ts";
 
 /**
- * Whether a slot says that a client holds no running lease here. An undecided proposal of another client says nothing, nor
- * does a blocked address: whose it is could not be told from the slots that it was made of.
+ * Whether a slot says that a client holds no running lease here. An undecided proposal of another client says
+ * nothing, nor does a blocked address: whose it is could not be told from the slots that it was made of.
  */
 export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
   if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
@@ -68,7 +68,7 @@ export class NakQuorum {
     this.#effects.broadcast({ type: "slotQuery", query, address, client });
   }
 
-  /** Answers a member; without a clock, nothing can be said. Only a node with complete slots may be asked. */
+  /** Answers a query; silent without an anchored clock. Only a node with complete slots answers. */
   answer(from: NodeId, { query, address, client }: SlotQuery, now: Instant): void {
     const time = this.#clock.bounds(now);
     if (time === undefined) return;
@@ -82,7 +82,7 @@ export class NakQuorum {
     const { others } = this.#members;
     if (open === undefined || !answer.deniesLease || !others.includes(from)) return;
     open.contradicting.add(from);
-    // This node's own slot is one of the majority's.
+    // This node's own slot is part of the quorum.
     if (open.contradicting.size + 1 < quorumOf(others.length + 1)) return;
     this.#open.delete(answer.query);
     const time = this.#clock.bounds(now);

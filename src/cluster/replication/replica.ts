@@ -1,7 +1,7 @@
 /**
- * The safety half of a member: what it proposes, what it accepts from others, and the lease streams between them. Whether its
- * slots are complete is `state_sync.ts`; who leads and who allocates which addresses is decided elsewhere and can do no
- * harm here.
+ * The safety half of a member: what it proposes, what it accepts from others, and the lease streams between them.
+ * Whether its slots are complete is `state_sync.ts`; leadership and ranges are decided elsewhere and cannot break
+ * safety here.
  *
  * Nothing leaves that is not durable: an acceptance is answered after its fsync, a commit is known after the own one.
  */
@@ -32,7 +32,7 @@ import { type Decided, type Proposal, Proposer } from "../../lease/agreement/pro
 /** What keeps a replica safe, each of which the simulator takes away once to see that it is missed. */
 export interface Safeguards {
   readonly rules: AgreementRules;
-  /** How many members a majority is counted of; as many as there are. */
+  /** The number of members that the quorum is computed from; undefined: all. */
   readonly countedMembers: number | undefined;
   /** Answer only after the fsync. */
   readonly answerAfterSync: boolean;
@@ -120,10 +120,10 @@ export class Replica {
   readonly #outgoing = new OutgoingStream();
   readonly #incoming = new IncomingStreams();
   readonly #clockSync: ClockSync;
-  /** Own undecided locks by the clock of their version, which this process mints once. */
+  /** Own undecided locks by the clock of their version, which this process issues once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
-  /** The process of each member whose last heartbeat was believed: only its answers count. */
+  /** The process of each member whose last heartbeat was trusted: only its answers count. */
   readonly #trusted = new Map<NodeId, number>();
   #saidMs = -Infinity;
   #batchMs = -Infinity;
@@ -215,7 +215,7 @@ export class Replica {
     return this.#outgoing.unsent;
   }
 
-  /** Whether what this process of a member says counts. */
+  /** Whether this process of a member is trusted. */
   trusts(from: NodeId, incarnation: number): boolean {
     return this.#trusted.get(from) === incarnation;
   }
@@ -242,8 +242,8 @@ export class Replica {
   }
 
   /**
-   * Sends what was proposed, but for what came within a millisecond of the last batch: while {@link unsent} is set, to be
-   * called again a millisecond later. To be called at the end of every burst of input.
+   * Sends what was proposed, but for what came within a millisecond of the last batch: while {@link unsent} is set,
+   * to be called again a millisecond later. To be called at the end of every burst of input.
    */
   flush(now: Instant): void {
     if (!this.#outgoing.unsent) return;
@@ -317,7 +317,7 @@ export class Replica {
     this.#stateSync.answerHello(from, hello);
   }
 
-  /** Another membership holds: what was proposed under the one before is forgotten (membership step 2). */
+  /** A new epoch holds: aborts the proposals of the one before (membership step 2). */
   epochChanged(now: Instant): void {
     this.#proposer.abortAll(now);
     this.#trusted.clear();

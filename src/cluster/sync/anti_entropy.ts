@@ -1,6 +1,6 @@
 /**
- * Anti-entropy between voters (lease agreement, "anti-entropy"): merges the slots of the others page by page at a low rate.
- * It takes committed leases and ended ones. It never produces an answer to a proposal (case 10).
+ * Anti-entropy between voters (lease agreement, "anti-entropy"): merges the slots of the others page by page at a low
+ * rate. It takes committed leases and ended ones. It never produces an answer to a proposal (case 10).
  */
 
 import type { AgreementRules } from "../../lease/agreement/rule.ts";
@@ -12,8 +12,8 @@ import type { NodeId, SlotPage } from "../wire/messages.ts";
 import type { PageRequest } from "./snapshot_pull.ts";
 
 /**
- * Page interval, and the timeout after which the next voter is asked. One page per second merges a million leases in half
- * an hour; after a loss the pages follow almost without a pause.
+ * Page interval, and the timeout after which the next voter is asked. One page per second merges a million leases in
+ * half an hour; after a loss the pages follow almost without a pause.
  */
 const NORMAL = { pageMs: 1_000, answerMs: 2_000 } as const;
 const EXPEDITED = { pageMs: 20, answerMs: 500 } as const;
@@ -103,7 +103,7 @@ export function mergeSlot(
   options: { rules: AgreementRules; maxLeaseMs: number },
 ): Slot | undefined {
   if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
-    // The record as it was minted, never against another version: it ends here what it would have ended then.
+    // The record with its own version, never against another version: it ends here what it would have ended then.
     const { state: kind, client, version, lockedUntil: until, ended: { replaces, committedVersion } } = theirs;
     return options.rules.end(slot, { kind, client, version, replaces, committedVersion, until }, time, false);
   }

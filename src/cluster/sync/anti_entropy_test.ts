@@ -38,7 +38,7 @@ Deno.test("anti-entropy: an uncommitted lock is not taken (case 21)", () => {
   deepStrictEqual(taken, { ...bound(A, 5, version(5)), singleVersion: false });
 });
 
-Deno.test("anti-entropy: a committed lease replaces a phantom of lower version, not a lock of a higher one (cases 2 and 22)", () => {
+Deno.test("anti-entropy: a committed lease replaces a lower phantom, not a higher lock (cases 2 and 22)", () => {
   strictEqual(mergeSlot(bound(B, 4), bound(A, 6, version(6)), TIME, OPTIONS)?.client, A);
   strictEqual(mergeSlot(bound(B, 7), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
 });
@@ -66,7 +66,7 @@ Deno.test("anti-entropy: an end is handed on as it was, and ends what it would h
   strictEqual(mergeSlot(theirs, theirs, TIME, OPTIONS), undefined);
 });
 
-Deno.test("anti-entropy: an abort ends a lock that consists of nothing else (case 1), a decline rests as long as it did", () => {
+Deno.test("anti-entropy: an abort ends only its own lock (case 1), a decline keeps its end", () => {
   const abort = {
     kind: "aborted",
     client: A,
@@ -101,7 +101,7 @@ Deno.test("anti-entropy: walks through one voter after the other, page by page; 
   deepStrictEqual(asked(4_600), [2, -1]);
 });
 
-Deno.test("anti-entropy: after something was missed, each other voter is walked through soon, whenever it appears", () => {
+Deno.test("anti-entropy: after a loss, each other voter is merged soon, whenever it appears", () => {
   const antiEntropy = new AntiEntropy();
   const asked = (ms: number, voters: number[]) => {
     const output = antiEntropy.tick(at(ms), voters);

@@ -114,7 +114,7 @@ Deno.test("identity: case 20: a disk whose starts went back, or an earlier one, 
   strictEqual(again.seen(2, disk("aa", 6), true), false, "remembered across restarts");
 });
 
-Deno.test("identity: a member that was away believes in a disk that joined meanwhile, and not in its former one again", () => {
+Deno.test("identity: a member that was away trusts a disk that joined meanwhile, not the former one again", () => {
   const peers = new PeerDisks(new Map([[FACT.peer(2), "aa 5 1 7"]]), () => {});
   strictEqual(peers.seen(2, disk("cc", 3, 3), true, 8), true);
   strictEqual(peers.seen(2, disk("bb", 9, 2), true, 9), false);

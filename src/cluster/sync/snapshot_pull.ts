@@ -1,7 +1,7 @@
 /**
- * Pulls the slots of several other voters, page by page, and takes their union (lease agreement, `union`): what a blank disk
- * begins with, and what every member takes when the membership changes. Whom to pull from, and what becomes of the union,
- * is the caller's decision.
+ * Pulls the slots of several other voters, page by page, and takes their union (lease agreement, `union`): what a
+ * blank disk begins with, and what every member takes when the membership changes. Whom to pull from, and what
+ * becomes of the union, is the caller's decision.
  */
 
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";

@@ -1,6 +1,6 @@
 /**
- * State sync: makes this node's slots complete and keeps them so. It joins with a blank disk, settles in a new membership,
- * merges the others' slots by anti-entropy, and serves its own. It never answers a proposal (case 10).
+ * State sync: makes this node's slots complete and keeps them so. It joins with a blank disk, settles in a new
+ * membership, merges the others' slots by anti-entropy, and serves its own. It never answers a proposal (case 10).
  */
 
 import type { MemberContext, MembershipView } from "../context.ts";
@@ -63,7 +63,7 @@ export class StateSync {
   readonly #options: StateSyncOptions;
   readonly #peers: PeerDisks;
   readonly #antiEntropy = new AntiEntropy();
-  /** Members that said they vote, by their last heartbeat in this epoch. */
+  /** Voters, by their last heartbeat in this epoch. */
   readonly #voters = new Set<NodeId>();
   /** Disks that were blank when they answered this one: those it may have formed the cluster with. */
   readonly #formation = new Map<NodeId, string>();
@@ -124,8 +124,7 @@ export class StateSync {
   }
 
   /**
-   * Notes what a member's heartbeat says of its disk. False when the member has forgotten something: then nothing it says
-   * counts, and it is told so.
+   * Notes the disk identity of a member's heartbeat. False when it is stale: the member is not trusted, and is told so.
    */
   heard(from: NodeId, incarnation: number, disk: PeerDisk & { readonly synced: boolean }): boolean {
     if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
@@ -145,8 +144,9 @@ export class StateSync {
   }
 
   /**
-   * Whether the slots are as new as those of the others, after a start: what was granted while this node was away its clients
-   * would ask for in vain. It asks for no more than can be had in a moment: with very many leases the rest comes later.
+   * Whether the slots are as new as those of the others, after a start: what was granted while this node was away its
+   * clients would ask for in vain. It asks for no more than can be had in a moment: with very many leases the rest
+   * comes later.
    */
   caughtUp(now: Instant): boolean {
     if (this.#caughtUp || !this.synced) return this.synced;
@@ -234,8 +234,8 @@ export class StateSync {
   }
 
   /**
-   * To a disk that was blank when this node formed the cluster, this node counts as blank for good: that disk has promised
-   * nothing since, so it may join with empty slots, as if it had been down. Answered in any epoch.
+   * To a disk that was blank when this node formed the cluster, this node counts as blank for good: that disk has
+   * promised nothing since, so it may join with empty slots, as if it had been down. Answered in any epoch.
    */
   answerHello(from: NodeId, hello: Hello): void {
     const blank = !this.synced || this.#formation.get(from) === hello.diskId;

@@ -1,6 +1,6 @@
 /**
- * A few replicas on a table: every message, every fsync and every millisecond passes only when the test says so, so that a
- * protocol test reads like a transcript. What is on a seat's disk outlives its process.
+ * A few replicas on a table: every message, every fsync and every millisecond passes only when the test says so, so
+ * that a protocol test reads like a transcript. What is on a seat's disk outlives its process.
  */
 
 import { testContext } from "./context.ts";
