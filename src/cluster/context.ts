@@ -1,17 +1,17 @@
 /**
- * What the parts of one member share: which node this is, who the members are, who leads, and where effects go. A part takes
- * this one object and what is its own.
+ * What the parts of one member share: the own id, the membership, the leadership and the effects. Each part takes this
+ * object and options of its own.
  */
 
 import type { Instant } from "../lease/agreement/clock.ts";
 import type { Writes } from "../lease/agreement/slot.ts";
 import type { ClusterMessage, NodeId } from "./wire/messages.ts";
 
-/** Effects of a member. They are performed in order, after the event that caused them was handled. */
+/** Effects of a member, performed in order after the event that caused them was handled. */
 export interface Effects<Notice = never> {
-  /** To one member; may be lost. */
+  /** Sends to one member; the message may be lost. */
   send(to: NodeId, message: ClusterMessage): void;
-  /** To all other members; may be lost for each. */
+  /** Sends to all other members; the message may be lost for each of them. */
   broadcast(message: ClusterMessage): void;
   /** Durable in the order of the calls; `durable` runs after the fsync. */
   persist(writes: Writes, durable: (now: Instant) => void): void;
@@ -21,7 +21,7 @@ export interface Effects<Notice = never> {
 
 export type Role = "leader" | "follower" | "candidate";
 
-/** What the election says; read at every use. */
+/** The state of the election; read at every use. */
 export interface Leadership {
   readonly role: Role;
   readonly term: number;

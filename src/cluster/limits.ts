@@ -1,68 +1,68 @@
-/** The cluster's constants and how they relate. Those of the lease agreement are in `src/lease/agreement/limits.ts`. */
+/** The cluster's constants and their relations. Those of the lease agreement are in `src/lease/agreement/limits.ts`. */
 
 import { assert } from "../assert.ts";
 import { PROPOSAL_MS } from "../lease/agreement/limits.ts";
 
 export const CLUSTER_LIMITS = {
-  /** A heartbeat (an empty batch) goes out when nothing else did for this long. */
+  /** Heartbeat interval. */
   heartbeatMs: 500,
-  /** A member that was silent for this long counts as lost. */
+  /** The failure detector suspects a member after this much silence. */
   suspectMs: 1_500,
-  /** How long a candidate waits for an `Okay` of a higher member, or for a majority to accept it. */
+  /** A candidate waits this long for an `Okay` of a higher member, or for a quorum of votes. */
   electionMs: 300,
-  /** How long somebody who got an `Okay` waits for a `Coordinator` before that higher member is skipped. */
+  /** After an `Okay`, a candidate waits this long for a `Coordinator` before it skips the higher member. */
   coordinatorMs: 600,
-  /** A higher member takes over only after it was synced and stable for this long. */
+  /** A higher member takes over after it was synced and stable for this long. */
   takeoverMs: 10_000,
-  /** A node that heard of no majority for this long stops serving. */
+  /** A node without a status from a leader with a quorum for this long stops serving. */
   statusMs: 2_500,
-  /** The leader says who is there this often, and at once after a change. */
+  /** The leader broadcasts its view of the live members at this interval, and immediately after a change. */
   statusIntervalMs: 500,
-  /** A candidate repeats `Coordinator` this often to members that have not answered. */
+  /** A candidate retransmits `Coordinator` at this interval to members that have not answered. */
   electionRepeatMs: 100,
-  /** Who finds itself among a majority first listens this long for a leader. */
+  /** A node that begins to hear a quorum listens this long for a leader before it starts an election. */
   leaderWaitMs: 1_000,
-  /** A process heard this long after another one took over its id still runs: two nodes share the id. */
+  /** A process heard this long after another process took over its id still runs: two nodes share the id. */
   duplicateIdMs: 10_000,
-  /** A node that stopped serving keeps its ranges this long: a restart moves nothing. */
+  /** Ranges of a node that stopped serving are kept this long, so that a restart moves no range. */
   rangeGraceMs: 5_000,
-  /** A new leader waits at most this long for the members to say which ranges they have. */
+  /** A new leader waits at most this long for the members' range reports. */
   rangeCollectMs: 600,
-  /** A member that has nothing to ask for tells its leader what it has this often. */
+  /** Interval of a member's range report to the leader when it needs no addresses. */
   rangeReportMs: 5_000,
-  /** Ranges are moved for want of free addresses at most this often: heartbeats must show the last move first. */
+  /** Minimum time between two rebalances of ranges: heartbeats must report the effect of the last one first. */
   rangeIntervalMs: 1_500,
-  /** Ranges and configuration are sent again this often until they are acknowledged. */
+  /** Retransmit interval of unacknowledged ranges and configuration. */
   repeatMs: 500,
-  /** A pushed configuration is checked by everybody, and then on a majority's disks, within this each, or it is given up. */
+  /** Timeout of each phase of a configuration push: the check by all members, then durability on a quorum. */
   pushCheckMs: 1_500,
-  /** Who handed a push to the leader waits this long. */
+  /** A member that forwarded a push to the leader waits this long. */
   pushMs: 4_000,
-  /** Without any other deadline a member looks at its state this often. */
+  /** Tick interval without any other deadline. */
   housekeepingMs: 250,
-  /** It looks at most this often because of a deadline; events are looked at immediately. */
+  /** Minimum time between two ticks caused by deadlines; an event causes a tick immediately. */
   tickMinMs: 5,
-  /** A batch goes out at the latest this long after its first record. */
+  /** A batch is sent at most this long after its first record. */
   batchMs: 1,
   /** Octets of a datagram before sealing, so that it fits an MTU of 1500. */
   datagramBytesMax: 1_300,
-  /** Records of its own stream that a process keeps for repair. */
+  /** Records of its own stream that a process keeps for retransmission. */
   repairRecords: 65_536,
-  /** Round trips that set the anchor are tried this often while there is none, and a tenth as often later. */
+  /** Interval of the round trips that set the clock's anchor; ten times as long once the clock is anchored. */
   clockProbeMs: 1_000,
-  /** A node that has just started serves at the latest this long after, even if others may have leases that it has not. */
+  /** After a start, a node serves at most this much later, even if anti-entropy has not finished. */
   catchUpMs: 3_000,
-  /** A node with a new random disk waits this long before it asks for the first slots. */
+  /** A node with a blank disk waits this long before it pulls slots (case 18). */
   blankWaitMs: 2 * PROPOSAL_MS,
 } as const;
 
-assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat is not a death");
-assert(CLUSTER_LIMITS.pushMs > 2 * CLUSTER_LIMITS.pushCheckMs, "The leader's answer comes before it is given up");
-assert(CLUSTER_LIMITS.pushCheckMs > 2 * CLUSTER_LIMITS.repeatMs, "One lost question is no refusal");
+assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat does not suspect a member");
+assert(CLUSTER_LIMITS.pushMs > 2 * CLUSTER_LIMITS.pushCheckMs, "The leader's answer arrives before the push times out");
+assert(CLUSTER_LIMITS.pushCheckMs > 2 * CLUSTER_LIMITS.repeatMs, "One lost check is not a refusal");
 assert(CLUSTER_LIMITS.statusMs >= 3 * CLUSTER_LIMITS.statusIntervalMs, "One lost status is not a partition");
 assert(
   CLUSTER_LIMITS.statusMs > CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs + CLUSTER_LIMITS.statusIntervalMs,
-  "The next leader speaks before the word of a lost one is too old",
+  "The next leader's status arrives before that of a failed leader expires",
 );
 assert(CLUSTER_LIMITS.coordinatorMs > CLUSTER_LIMITS.electionMs, "A higher member needs an election of its own");
 assert(
@@ -73,15 +73,21 @@ assert(
   CLUSTER_LIMITS.electionRepeatMs * 2 < CLUSTER_LIMITS.electionMs,
   "One lost datagram does not cost a candidate its election",
 );
-assert(CLUSTER_LIMITS.leaderWaitMs >= 2 * CLUSTER_LIMITS.statusIntervalMs, "A leader speaks up while one listens");
+assert(
+  CLUSTER_LIMITS.leaderWaitMs >= 2 * CLUSTER_LIMITS.statusIntervalMs,
+  "A live leader sends a status while a node listens",
+);
 assert(
   CLUSTER_LIMITS.blankWaitMs > CLUSTER_LIMITS.electionMs,
-  "No election that a lost disk took part in is open when its successor learns the terms",
+  "All elections in which a lost disk voted are over when its successor learns the term",
 );
-assert(CLUSTER_LIMITS.rangeIntervalMs > 2 * CLUSTER_LIMITS.heartbeatMs, "Free counts are newer than the last move");
+assert(
+  CLUSTER_LIMITS.rangeIntervalMs > 2 * CLUSTER_LIMITS.heartbeatMs,
+  "Free counts are newer than the last rebalance",
+);
 assert(
   CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.rangeGraceMs + 2 * CLUSTER_LIMITS.repeatMs < 10_000 &&
     CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs + CLUSTER_LIMITS.rangeCollectMs +
           2 * CLUSTER_LIMITS.repeatMs < 10_000,
-  "A dead node's addresses are grantable again within ten seconds",
+  "The addresses of a failed node are allocatable again within ten seconds",
 );

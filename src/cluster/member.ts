@@ -1,9 +1,9 @@
 /**
- * One member of a cluster: all parts put together, still pure. Messages and time go in, messages, writes and notices come out
- * through ports; the node program and the simulator are two surroundings of the same thing. A node alone is a cluster of
- * one: its own fsync is the majority, and nothing is ever sent.
+ * One member of a cluster: all parts put together, still pure. Input is messages and time; output is messages, writes
+ * and notices through ports. The node program and the simulator both run this class. A standalone node is a cluster
+ * of one: its own fsync is the quorum, and it sends nothing.
  *
- * Decides only the order in which the parts hear of things; each decision is one part's own (see README.md).
+ * This class only orders the calls to the parts; every decision is made in one part (see README.md).
  */
 
 import type { Effects, Leadership, MemberContext, Role } from "./context.ts";
@@ -52,9 +52,9 @@ export type MemberNotice =
   | MembershipNotice
   /** This disk was blank and votes from now on. */
   | { readonly kind: "joined"; readonly formed: boolean }
-  /** Others remember this node otherwise (case 20): it starts as blank as a new disk. */
+  /** Stale identity (case 20): the others remember a later disk or start of this node. It becomes a blank learner. */
   | { readonly kind: "forgot" }
-  /** A member's clock is further from this one's than `maxClockSkew`; `agrees`: no longer. */
+  /** `clockApart`: a member's clock differs from this one's by more than `MAX_CLOCK_SKEW_MS`; `clockAgrees`: no more. */
   | { readonly kind: "clockApart"; readonly id: NodeId; readonly offsetMs: number }
   | { readonly kind: "clockAgrees"; readonly id: NodeId };
 
@@ -64,28 +64,28 @@ export type Unready =
   | { readonly kind: "removed" }
   | { readonly kind: "joining"; readonly state: SlotState }
   | { readonly kind: "noMajority"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
-  /** The leader is heard and does not hear this member: nobody would answer its proposals. */
+  /** The leader's status does not list this member as live: its proposals would time out. */
   | { readonly kind: "unheard"; readonly leader: NodeId }
   | { readonly kind: "noConfiguration" }
-  /** It has just started and takes what was granted meanwhile from the others. */
+  /** After a start, anti-entropy takes the leases that were granted meanwhile from the others. */
   | { readonly kind: "catchingUp" }
   | { readonly kind: "noRanges" };
 
 /** A member's effects. */
 export interface MemberEffects extends Effects<MemberNotice> {
-  /** Members that can be sent to and heard from, from now on. */
+  /** The members to exchange datagrams with, from now on. */
   members(members: readonly MemberAddress[]): void;
 }
 
-/** Everything about a member that does not change while it runs. */
+/** A member's settings and collaborators; fixed while it runs. */
 export interface MemberOptions {
   readonly self: NodeId;
   /** Random per process start, below 2^32. */
   readonly incarnation: number;
   readonly identity: DiskIdentity;
-  /** `cluster.nodes` of the file: the members while the disk knows no others. */
+  /** `cluster.nodes` of the file: the members until the disk has a membership. */
   readonly nodes: readonly MemberAddress[];
-  /** An operator says that a majority of blank disks forms the cluster. */
+  /** The operator allows a quorum of blank disks to form the cluster. */
   readonly bootstrap: boolean;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
@@ -96,13 +96,13 @@ export interface MemberOptions {
   readonly facts: ReadonlyMap<string, string>;
   /** Pools of the active configuration; another array means other pools. */
   readonly pools: () => readonly Range[];
-  /** Makes a configuration the one that is served. */
+  /** Activates a configuration. */
   readonly activate: (revision: number, text: string) => void;
-  /** What is wrong with a configuration's text; undefined: nothing. */
+  /** The problem of a configuration's text; undefined: valid. */
   readonly validate: (text: string) => string | undefined;
-  /** The text of a configuration with another revision; undefined when it is none. */
+  /** The text of a configuration with another revision; undefined when the text is not a configuration. */
   readonly revise: (text: string, revision: number) => string | undefined;
-  /** Whether everything outside of the cluster lets this node serve. */
+  /** Whether everything outside the cluster is ready to serve. */
   readonly able: () => boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -120,18 +120,18 @@ export interface PeerStatus {
   readonly lastSeenMs: number | undefined;
   readonly incarnation: number | undefined;
   readonly clock: PeerClock | undefined;
-  /** What it said last. */
+  /** Its last heartbeat. */
   readonly said: PeerFacts | undefined;
-  /** How far its stream was received here. */
+  /** The last contiguous sequence number received of its stream. */
   readonly received: number | undefined;
 }
 
-/** What a heartbeat says beside the stream. */
+/** The fields of a heartbeat beside the stream. */
 type PeerFacts =
   & Pick<LeaseBatch, "ready" | "synced" | "settled" | "revision" | "free" | "seen">
   & { readonly incarnation: number; readonly first: number };
 
-/** Messages that change nothing a tick decides on; heartbeats do so by what they say. */
+/** Messages that need no tick; for `leaseBatch` it depends on the changed fields. */
 const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
   "leaseBatch",
   "leaseAck",
@@ -149,13 +149,13 @@ export class Member {
   readonly #status: QuorumStatus;
   readonly #configs: ConfigReplication;
   readonly #pushes: ConfigPusher;
-  readonly #holder: RangeAllotment;
-  readonly #planner: RangeAllocator;
+  readonly #allotment: RangeAllotment;
+  readonly #allocator: RangeAllocator;
   readonly #replica: Replica;
-  readonly #inquiry: NakQuorum;
+  readonly #nakQuorum: NakQuorum;
   readonly #peers = new Map<NodeId, PeerFacts>();
   readonly #clocksApart = new Set<NodeId>();
-  /** Its leadership is that of the running election, which is another one after this node was fenced. */
+  /** Its `leadership` reads the current election, which is replaced when this node is fenced. */
   readonly #context: MemberContext<MemberNotice>;
   #election: Election;
 
@@ -206,11 +206,14 @@ export class Member {
       revise: options.revise,
       take: (revision, text) => this.#configs.adopt({ revision, text }),
     });
-    this.#holder = new RangeAllotment(context, { stored: facts.get(RANGES_FACT), changed: () => this.#applyRanges() });
+    this.#allotment = new RangeAllotment(context, {
+      stored: facts.get(RANGES_FACT),
+      changed: () => this.#applyRanges(),
+    });
     this.#applyRanges();
-    this.#planner = new RangeAllocator(context, {
+    this.#allocator = new RangeAllocator(context, {
       pools: options.pools,
-      holder: this.#holder,
+      holder: this.#allotment,
       freeIn: (range) => table.freeIn(range),
     });
     this.#replica = new Replica(context, {
@@ -232,12 +235,12 @@ export class Member {
         effects.notice({ kind: "forgot" });
       },
     });
-    this.#inquiry = new NakQuorum(context, { table, clock });
+    this.#nakQuorum = new NakQuorum(context, { table, clock });
   }
 
-  /** As of the last tick, for the heartbeats. */
+  /** Readiness at the last tick, for the heartbeats. */
   #ready = false;
-  /** Something happened on which a part decides at its next tick. */
+  /** An event happened that a part decides on at the next tick. */
   #due = true;
   #tickedMs = 0;
   /** Computed by each tick. What an event brings forward is `#due`, the replica's, or later than the housekeeping. */
@@ -271,47 +274,47 @@ export class Member {
     return this.#replica.synced;
   }
 
-  /** The configuration that a majority has; undefined before that is known. */
+  /** The configuration that a quorum has; undefined until it is known. */
   get configuration(): Configuration | undefined {
     return this.#configs.active;
   }
 
-  /** Ranges this node allocates from, by pool, and their version. */
+  /** The ranges this node allocates from, by pool, and their version. */
   get ranges(): RangeAllotment["held"] {
-    return this.#holder.held;
+    return this.#allotment.held;
   }
 
-  /** Who allocates what, as far as a leader knows. */
+  /** The leader's view of every member's ranges. */
   get divisions(): RangeAllocator["divisions"] {
-    return this.#planner.divisions;
+    return this.#allocator.divisions;
   }
 
   get counters(): ReplicaCounters {
     return this.#replica.counters;
   }
 
-  /** Leases that wait for their majority. */
+  /** Proposals that wait for a quorum. */
   get pending(): number {
     return this.#replica.pending;
   }
 
-  /** Whether records wait for the rest of their millisecond: call {@link flush} again then. */
+  /** Whether records wait for the end of the batch interval: call {@link flush} again then. */
   get unsent(): boolean {
     return this.#replica.unsent;
   }
 
-  /** Number of this process's last record, and how far each other stream was received. */
+  /** The number of this process's last record, and the received position of every other stream. */
   get positions(): { readonly own: number; readonly received: readonly StreamPosition[] } {
     return this.#replica.positions;
   }
 
-  /** What goes with every message. */
+  /** The envelope of every message. */
   envelope(): Envelope {
     const { epoch, hash } = this.#membership;
     return { from: this.#options.self, incarnation: this.#options.incarnation, epoch, membershipHash: hash };
   }
 
-  /** Every other member. */
+  /** The status of every other member. */
   peers(now: Instant): PeerStatus[] {
     const { received } = this.#replica.positions;
     return this.#failures.peers(now).map((peer) => ({
@@ -324,22 +327,22 @@ export class Member {
     }));
   }
 
-  /** Whether a member that can be reached at an address is there; undefined when none is. */
+  /** Whether the member with this address is live; undefined when no member has it. */
   isLive(address: Ipv4, now: Instant): boolean | undefined {
     const member = this.#membership.members.find((member) => member.address === address);
     return member === undefined ? undefined : this.#failures.isLive(member.id, now);
   }
 
-  /** Why this member does not serve now; undefined when it does, as far as the cluster is concerned. */
+  /** Why this member does not serve now; undefined when the cluster allows it to serve. */
   unready(now: Instant): Unready | undefined {
     const fault = this.#options.clock.fault(now);
-    // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
+    // A node in a minority cannot confirm its clock: report the missing quorum, not the clock.
     const present = this.#failures.live(now);
     const isMinority = present.length < quorumOf(this.#membership.ids.length);
     if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
-    // Its own ears tell a member sooner than a leader that is on the same side of a cut.
+    // Local silence detects a partition before the status of a leader on the same side does.
     if (!this.#status.hasQuorum(now) || isMinority) {
       return { kind: "noMajority", leader: this.leader, present };
     }
@@ -352,7 +355,7 @@ export class Member {
     return this.#hasRanges ? undefined : { kind: "noRanges" };
   }
 
-  /** Whether a majority is there, as far as this member knows. */
+  /** Whether a quorum is live, as far as this member knows. */
   hasMajority(now: Instant): boolean {
     return this.#status.hasQuorum(now);
   }
@@ -362,28 +365,28 @@ export class Member {
     this.#replica.propose(proposal, now, decided);
   }
 
-  /** Ends a lease that this node's slot shows as the client's; see `Proposer.end`. */
+  /** Ends a lease that this node's slot binds to the client; see `Proposer.end`. */
   end(request: Parameters<Replica["end"]>[0], now: Instant, durable: (now: Instant) => void): boolean {
     return this.#replica.end(request, now, durable);
   }
 
-  /** Runs `contradicted` once a majority's slots say that a client holds no lease of an address. */
+  /** Runs `contradicted` once the slots of a quorum deny that a client holds a lease of an address. */
   denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
-    if (this.synced) this.#inquiry.ask(address, client, now, contradicted);
+    if (this.synced) this.#nakQuorum.ask(address, client, now, contradicted);
   }
 
-  /** A client wanted an address of these pools and this node has none left: its leader hears of it. */
+  /** Reports to the leader that a client needs an address of these pools and this node's ranges have none free. */
   want(pools: Iterable<number>): void {
-    for (const pool of pools) this.#due = this.#holder.want(pool) || this.#due;
+    for (const pool of pools) this.#due = this.#allotment.want(pool) || this.#due;
   }
 
-  /** The `service` section of the local file, valid, at the start and after each change. */
+  /** Offers the `service` section of the local file, already valid, at the start and after each change. */
   offer(configuration: Configuration): void {
     this.#configs.offer(configuration);
     this.#due = true;
   }
 
-  /** Has every member check a configuration, and serves it if nobody objects; see `config_push.ts`. */
+  /** Lets every member check a configuration, and activates it if no member refuses; see `config_push.ts`. */
   push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
     this.#pushes.push(request, now, done);
     this.#due = true;
@@ -432,14 +435,14 @@ export class Member {
     this.#status.tick(now, present);
     this.#configs.tick(now, present);
     this.#pushes.tick(now);
-    // Only a leader looks at who serves.
+    // Only the leader needs the serving members.
     const serving = this.#context.leadership.role === "leader" ? this.#serving(present) : [];
-    this.#planner.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
-    this.#holder.tick(now);
+    this.#allocator.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
+    this.#allotment.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
     this.#ready = this.#options.able() && this.unready(now) === undefined;
     this.#replica.tick(now);
-    this.#inquiry.tick(now);
+    this.#nakQuorum.tick(now);
     this.#watchClocks();
     this.#tickDeadlineMs = Math.min(
       this.#failures.nextDeadline,
@@ -456,7 +459,7 @@ export class Member {
     const membership = this.#membership;
     this.#due ||= !TICKLESS.has(message.type) || !this.#failures.isLive(from, now);
     if (from === this.#options.self) return void this.#failures.heard(from, incarnation, now);
-    // Who is no member yet may have been told of by a later membership than this node's.
+    // The sender may be a member in a later epoch than this node's: take its membership first.
     if (message.type === "membership") return membership.receive(message, !this.synced);
     if (!membership.others.includes(from)) return;
     if (!this.#failures.heard(from, incarnation, now)) return;
@@ -470,7 +473,7 @@ export class Member {
       case "okay":
       case "coordinator":
       case "accepted":
-        // Who forgot its votes may stand in a term that it led before.
+        // A member with a stale identity may have lost its votes and stand in a term that it led before.
         if (this.#replica.trusts(from, incarnation)) this.#election.receive(from, message, now);
         return;
       case "clusterStatus":
@@ -485,14 +488,14 @@ export class Member {
       case "configChecked":
         return this.#pushes.receive(from, message, now);
       case "rangeAllocation":
-        if (message.report) this.#planner.receive(from, message, now);
-        else this.#holder.receive(from, message, now);
+        if (message.report) this.#allocator.receive(from, message, now);
+        else this.#allotment.receive(from, message, now);
         return;
       case "slotQuery":
-        if (this.synced) this.#inquiry.answer(from, message, now);
+        if (this.synced) this.#nakQuorum.answer(from, message, now);
         return;
       case "slotAnswer":
-        if (this.#replica.trusts(from, incarnation)) this.#inquiry.receive(from, message, now);
+        if (this.#replica.trusts(from, incarnation)) this.#nakQuorum.receive(from, message, now);
         return;
       case "leaseBatch":
         this.#heard(from, incarnation, message);
@@ -506,7 +509,7 @@ export class Member {
     const { ready, synced, settled, revision, first } = batch;
     const before = this.#peers.get(from);
     const same = before?.incarnation === incarnation;
-    // A batch that is due says these; the others say nothing of them.
+    // Only a due heartbeat carries `free` and `seen`; other batches leave them empty.
     const free = batch.free.length > 0 || !same ? batch.free : before.free;
     const seen = batch.seen.length > 0 || !same ? batch.seen : before.seen;
     this.#due ||= !same || before.ready !== ready || before.synced !== synced || before.settled !== settled ||
@@ -516,7 +519,7 @@ export class Member {
     this.#membership.heard(from, batch);
   }
 
-  /** Facts that became durable (a vote, a configuration, complete slots) are something to decide on. */
+  /** Facts that became durable (a vote, a configuration, complete slots) need a tick. */
   #watched(effects: MemberEffects): Effects<MemberNotice> {
     return {
       send: (to, message) => effects.send(to, message),
@@ -533,7 +536,7 @@ export class Member {
   #membershipChanged(missed: boolean, now: Instant): void {
     this.#options.effects.members(this.#membership.members);
     for (const id of [...this.#peers.keys()]) if (!this.#membership.ids.includes(id)) this.#peers.delete(id);
-    this.#inquiry.dropAll();
+    this.#nakQuorum.dropAll();
     this.#applyRanges();
     if (missed) this.#replica.fence(now);
     this.#replica.epochChanged(now);
@@ -544,15 +547,15 @@ export class Member {
   }
 
   /**
-   * A node alone allocates everything. Else what the leader gave holds wherever it lies: during a change of the configuration
-   * pools may have other numbers here than the leader had in mind.
+   * A standalone node allocates from all pools. Otherwise the allotted ranges hold in any pool: during a change of the
+   * configuration, pools may be numbered differently here than on the leader.
    */
   #applyRanges(): void {
-    const all = this.#holder.held.ranges.flat();
+    const all = this.#allotment.held.ranges.flat();
     this.#options.table.setRanges(this.#alone ? undefined : this.#options.pools().map(() => all));
   }
 
-  /** Members that are not there with everything of this epoch. */
+  /** Members that are not live or not settled in this epoch. */
   #lacking(now: Instant): NodeId[] {
     return this.#membership.ids.filter((id) => {
       if (id === this.#options.self) return !this.#replica.settled;
@@ -560,7 +563,7 @@ export class Member {
     });
   }
 
-  /** Present members whose slots are complete. */
+  /** Live members whose slots are complete. */
   #serving(present: readonly NodeId[]): NodeId[] {
     const { self } = this.#options;
     return present.filter((id) => id === self ? this.synced : this.#peers.get(id)?.synced === true);
@@ -576,9 +579,9 @@ export class Member {
     return free === undefined || free.length === 0 ? undefined : free;
   }
 
-  /** Whether a leader divided the pools with this node in mind. It may be left without any, and still renews and lends. */
+  /** Whether a leader allotted ranges to this node. The allotment may be empty; the node still renews leases. */
   get #hasRanges(): boolean {
-    return this.#alone || this.#options.pools().length === 0 || this.#holder.held.version > 0;
+    return this.#alone || this.#options.pools().length === 0 || this.#allotment.held.version > 0;
   }
 
   #watchClocks(): void {

@@ -38,11 +38,11 @@ Deno.test("member: three blank machines in any order form a cluster, the highest
   company.run(4_000);
   deepStrictEqual(company.roles, ["2 follower serves", "1 follower serves", "3 leader serves"]);
   const ranges = [1, 2, 3].map((id) => company.table(id).freeOwned(0));
-  strictEqual(ranges.reduce((a, b) => a + b), 64, `all addresses are somebody's: ${ranges}`);
+  strictEqual(ranges.reduce((a, b) => a + b), 64, `all addresses are allotted: ${ranges}`);
   ok(Math.min(...ranges) >= 16, `${ranges}`);
 });
 
-Deno.test("member: a grant is on every table a moment later; any member renews it; nobody else gets the address", () => {
+Deno.test("member: a grant reaches every table; any member renews it; no other client gets the address", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 1, X, 1)?.committed, true);
   deepStrictEqual(holders(company, X, [1, 2, 3]), ["bound", "bound", "bound"]);
@@ -53,15 +53,15 @@ Deno.test("member: a grant is on every table a moment later; any member renews i
   deepStrictEqual(grant(company, 2, X, 2), { committed: false, reason: "conflict" });
 });
 
-Deno.test("member: the leader is lost: another one within two seconds, grants go on meanwhile, its addresses come free", () => {
+Deno.test("member: a new leader within two seconds, grants continue meanwhile, ranges are reallotted", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   company.kill(3);
-  strictEqual(grant(company, 1, X, 1)?.committed, true, "nobody waits for the third");
+  strictEqual(grant(company, 1, X, 1)?.committed, true, "a quorum of two is enough");
   company.run(2_000 - 200);
   deepStrictEqual(company.roles, ["1 follower serves", "2 leader serves"]);
   company.run(8_000);
   const ranges = [1, 2].map((id) => company.table(id).freeOwned(0));
-  strictEqual(ranges.reduce((a, b) => a + b), 63, `but for the granted one all are somebody's again: ${ranges}`);
+  strictEqual(ranges.reduce((a, b) => a + b), 63, `all but the granted one are allotted again: ${ranges}`);
 });
 
 Deno.test("member: a partition: the minority grants nothing and says so, the majority goes on, healing repairs", () => {
@@ -77,7 +77,7 @@ Deno.test("member: a partition: the minority grants nothing and says so, the maj
   strictEqual(company.table(1).get(X).client, client(2), "what it missed");
 });
 
-Deno.test("member: a restart is back at once; a new disk takes everything from the others first, and votes then", () => {
+Deno.test("member: a restart rejoins immediately; a new disk syncs from the others before it votes", () => {
   const company = new MemberCluster().form(1, 2, 3).run(5_000);
   strictEqual(grant(company, 3, X, 1)?.committed, true);
   company.kill(2);

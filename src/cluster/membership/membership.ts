@@ -1,14 +1,13 @@
 /**
- * Who the members are (lease agreement, "membership"): an epoch and a list, durable, never backwards. A change adds or removes
- * one member, is made by the leader, and is refused until every member has everything of the epoch before, and while one that
- * stays is away or has a disk that has forgotten. What a node does
- * with its slots in a new epoch is `state_sync.ts`.
+ * The membership (lease agreement, "membership"): an epoch and a list of members, durable, never backwards. The
+ * leader adds or removes one member per epoch. A change is refused until every member is settled in the epoch before,
+ * and while a member that stays is not live or is a learner. `state_sync.ts` settles the slots in a new epoch.
  *
  * Decisions that the rule leaves open:
  * - While a disk is blank and knows no later epoch, `cluster.nodes` of the file is epoch 1. Once the disk is complete, what
  *   is on it holds, and a file that says something else is reported.
- * - Everybody passes the membership on to whoever speaks in an earlier epoch; a blank disk takes any later one, a complete
- *   one takes the next, and one that missed a whole epoch starts as blank.
+ * - Every node sends its membership to a sender of an earlier epoch. A blank disk adopts any later epoch; a voter adopts
+ *   the next one, and becomes a learner if it missed a whole epoch.
  * - Should two leaders make one epoch, that of the higher term holds, unless this node knows the epoch to be complete.
  */
 
@@ -36,7 +35,7 @@ export type MembershipNotice =
   | { readonly kind: "membershipComplete"; readonly epoch: number }
   /** The file names other members than the cluster has: the command changes members, not the file. */
   | { readonly kind: "membershipFileDiffers"; readonly epoch: number }
-  /** A member believes in other members of the same epoch: its `cluster.nodes` differed when the cluster was formed. */
+  /** A member has a different membership of the same epoch: its `cluster.nodes` differed when the cluster was formed. */
   | { readonly kind: "membershipConflict"; readonly from: NodeId; readonly epoch: number };
 
 /** A change by command. */
@@ -48,7 +47,7 @@ export type MembershipChange =
 export interface ChangeLeadership {
   readonly leads: boolean;
   readonly term: number;
-  /** Members that are not there with complete slots now. */
+  /** Members that are not live or not settled. */
   readonly lacking: readonly NodeId[];
 }
 
@@ -75,7 +74,7 @@ function byId(members: readonly MemberAddress[]): MemberAddress[] {
 export class Membership {
   readonly #self: NodeId;
   readonly #effects: Effects<MembershipNotice>;
-  /** The next epoch holds from now on; `missed`: this node was not there in between. */
+  /** Called when a new epoch holds; `missed`: this node skipped an epoch. */
   readonly #changed: (missed: boolean, now: Instant) => void;
   #current: Epoch;
   #hash = 0;
@@ -159,8 +158,8 @@ export class Membership {
   }
 
   /**
-   * Whether a message is of this membership. One of an earlier epoch is answered with this one, so that its sender catches
-   * up; one of a later epoch is for later.
+   * Whether a message is of this membership. One of an earlier epoch is answered with this one, so that its sender
+   * catches up; one of a later epoch is for later.
    */
   isCurrent(envelope: Envelope, now: Instant): boolean {
     const { from, epoch, membershipHash } = envelope;
@@ -225,7 +224,7 @@ export class Membership {
       const waiting = this.unsettled.join(", ");
       return `members ${waiting} do not have everything of epoch ${this.#current.epoch} yet: wait, or start them`;
     }
-    // What a disk forgot is on the others', of which none may go before it has it again.
+    // The others have the slots that a blank disk lost: none of them may leave before that disk has joined.
     const incomplete = lacking.filter((id) => change.kind !== "remove" || id !== change.id);
     if (incomplete.length > 0) {
       return `members ${incomplete.join(", ")} are away, or do not have everything yet: start them, and wait`;

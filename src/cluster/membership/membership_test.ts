@@ -100,10 +100,10 @@ Deno.test("membership: what can't be is refused with what to do", () => {
   const lacking = { ...LEADS, lacking: [1] };
   const away = membership.change({ kind: "remove", id: 2 }, lacking);
   match(away.ok ? "" : away.problem, /members 1 are away/);
-  strictEqual(membership.change({ kind: "remove", id: 1 }, lacking).ok, true, "but whoever is away may go");
+  strictEqual(membership.change({ kind: "remove", id: 1 }, lacking).ok, true, "a member that is away can be removed");
 });
 
-Deno.test("membership: whoever speaks in an earlier epoch is told, at a bounded rate; messages of other epochs are dropped", () => {
+Deno.test("membership: a sender of an earlier epoch is told, at a bounded rate; messages of other epochs are dropped", () => {
   const { membership, sync, sent } = node(3);
   for (const id of [1, 2, 3]) membership.settled(id);
   membership.change({ kind: "add", member: member(4) }, LEADS);
@@ -117,7 +117,7 @@ Deno.test("membership: whoever speaks in an earlier epoch is told, at a bounded 
   strictEqual(membership.isCurrent(envelope(2, 3, THREE), at(0)), false, "for later");
 });
 
-Deno.test("membership: the next epoch is taken, never one before; who missed one starts as blank", () => {
+Deno.test("membership: the next epoch is adopted, never an earlier one; a node that missed one becomes blank", () => {
   const follower = node(1);
   follower.membership.receive(message(2, [1, 2, 3, 4]), false);
   follower.sync();

@@ -1,7 +1,7 @@
 /**
- * The cases that broke simpler rules (lease agreement, "Cases"): one test for each row of that table, in its order, each
- * told as it happens. What the parts do beside is in the tests that stand beside each part; that whole clusters stay safe,
- * and that each safeguard is missed when it is taken away, is what `tests/sim` shows.
+ * The cases that broke simpler rules (lease agreement, "Cases"): one test for each row of that table, in its order,
+ * each told as it happens. What the parts do beside is in the tests that stand beside each part; that whole clusters
+ * stay safe, and that each safeguard is missed when it is taken away, is what `tests/sim` shows.
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
@@ -282,7 +282,7 @@ Deno.test("case 10: a sync answers no proposal, whatever its source had received
   table.fsync(2);
   table.deliver(2, 1);
   table.lose(1, 3);
-  // n3 walks through the slots of both.
+  // n3 merges the slots of both.
   let pages = 0;
   for (let seconds = 0; seconds < 3; seconds++) {
     table.pass(600, [3]);
@@ -386,7 +386,7 @@ Deno.test("case 15: the margin covers the skew between three clocks and the clie
   strictEqual(n1.take(lock(B, 3), at(trueEndMs + fast)), "accept", "and no more than that");
 });
 
-Deno.test("case 16: a node without a majority confirms nothing, not even a lease that runs", () => {
+Deno.test("case 16: a node without a quorum confirms nothing, not even a lease that runs", () => {
   const table = new ReplicaTable(3);
   const granted = table.request(1, A);
   table.fsync(1);
@@ -435,7 +435,7 @@ Deno.test("case 18: an accept of a lost disk counts no more by the time its succ
   table.start(5, new Map());
   table.pass(CLUSTER_LIMITS.blankWaitMs - 1, [5]);
   const requests = (to: number) => table.onItsWay(5, to).filter(({ type }) => type === "syncRequest");
-  deepStrictEqual([2, 3, 4].flatMap(requests), [], "nobody feeds the new disk yet");
+  deepStrictEqual([2, 3, 4].flatMap(requests), [], "no source serves the new disk yet");
   // Now n2 accepts; together with the old disk that would be three of five.
   table.deliver(1, 2);
   table.fsync(2);
@@ -496,12 +496,12 @@ Deno.test("case 21: a record from a clock far ahead is refused, not repaired, an
   strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs + 1 })), "insane");
   strictEqual(n2.slot, FREE_SLOT);
   strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs })), "accept");
-  // Its own node took it, by its own clock. Nobody takes what is not committed from there.
+  // Its own node took it, by its own clock. No other node takes the uncommitted record from there.
   n1.take(lock(B, 2, { lockedUntil: farMs + HOUR_MS }), at(START_MS + 2 * HOUR_MS));
   const options = { rules: AGREEMENT_RULES, maxLeaseMs: MAX_LEASE_MS };
   strictEqual(mergeSlot(FREE_SLOT, n1.slot, NOW, options), undefined);
   strictEqual(mergeSlot(FREE_SLOT, n2.slot, NOW, options), undefined);
-  // And the proposal without a majority is undone there.
+  // The proposal without a quorum is aborted there.
   n1.end(ending("aborted", B, 3, { replaces: version(2) }));
   strictEqual(n1.take(lock(A, 4)), "accept");
 });

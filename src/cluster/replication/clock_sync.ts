@@ -1,7 +1,7 @@
 /**
- * Sets the clock's anchor by round trips (lease agreement, CLOCK): a member agrees with this machine's wall clock when its time
- * lies within S of both ends of the round trip; once a majority agrees, this node included, the clock is anchored. The
- * clock itself is in `src/lease/agreement/clock.ts`.
+ * Sets the clock's anchor by round trips (lease agreement, CLOCK): a member agrees with this machine's wall clock
+ * when its time lies within S of both ends of the round trip; once a quorum agrees, this node included, the clock is
+ * anchored. The clock itself is in `src/lease/agreement/clock.ts`.
  */
 
 import { quorumOf } from "../../lease/agreement/quorum.ts";
@@ -10,7 +10,7 @@ import { MAX_CLOCK_SKEW_MS } from "../../lease/agreement/limits.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, TimeAnswer, TimeProbe } from "../wire/messages.ts";
 
-/** Agreements that are this old count no more. */
+/** Agreements older than this do not count. */
 const AGREEMENT_MS = 3 * CLUSTER_LIMITS.clockProbeMs;
 /** An anchored clock is confirmed this much more seldom than a missing anchor is sought. */
 const CONFIRM_FACTOR = 10;
@@ -101,7 +101,7 @@ export class ClockSync {
       if (fresh && Math.abs(agreement.difference - difference) <= SLEW_MS) agreeing += 1;
     }
     if (agreeing < quorumOf(this.#members.size)) return;
-    // Alone, nobody confirms a jump: the old anchor stands until it lapses.
+    // A standalone node cannot confirm a jump: the old anchor holds until it lapses.
     if (this.#members.size === 1 && this.#clock.fault(now) === "wallJumped") return;
     this.#clock.anchor(now);
   }

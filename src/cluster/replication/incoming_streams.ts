@@ -1,6 +1,6 @@
 /**
- * What this node has of the other members' lease streams: notices gaps, remembers which record had which number until its
- * commit is said, and asks for what is missing. Taking a record into a slot is the acceptor's business.
+ * What this node has of the other members' lease streams: notices gaps, remembers which record had which number until
+ * its commit is said, and asks for what is missing. Taking a record into a slot is the acceptor's business.
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
@@ -13,7 +13,7 @@ const GAP_PATIENCE_MS = 30;
 const REPAIR_INTERVAL_MS = 100;
 /** After so many requests in vain the origin has lost the records: only a sync helps. */
 const REPAIRS_MAX = 20;
-/** Records of one origin whose commit may still be said. */
+/** Records of one origin that wait for their commit note. */
 export const NAMED_MAX = 16_384;
 /** Numbers above a gap that are remembered one by one. */
 const AHEAD_MAX = CLUSTER_LIMITS.repairRecords;
@@ -59,8 +59,8 @@ export class IncomingStreams {
   }
 
   /**
-   * Notes a batch: numbers `first` to `first + count - 1` arrived, and all below exist. With the first batch of an incarnation
-   * its past is taken as known: a join or a sync brings what it was.
+   * Notes a batch: numbers `first` to `first + count - 1` arrived, and all below exist. With the first batch of an
+   * incarnation its past is taken as known: a join or a sync brings what it was.
    */
   arrived(origin: NodeId, incarnation: number, first: number, count: number, nowMs: number): void {
     let stream = this.#streams.get(origin);
@@ -95,7 +95,7 @@ export class IncomingStreams {
     }
   }
 
-  /** Remembers which slot a record was about, until its commit is said. */
+  /** Remembers the slot of a record until its commit note arrives. */
   name(origin: NodeId, sequence: number, address: Ipv4, version: Version): void {
     const named = this.#streams.get(origin)?.named;
     if (named === undefined) return;

@@ -1,7 +1,7 @@
 /**
- * Whether a client may be told DHCPNAK (lease agreement: "NAK only if the committed records of a majority contradict the
- * client"). One slot is not enough: this node may have missed the record of a lease that runs. So all members are asked,
- * and a majority that contradicts shares a member with any majority that holds the client's lease, whose slot would not.
+ * Whether a DHCPNAK may be sent (lease agreement: the slots of a quorum must deny the client's lease). One slot is not
+ * enough: this node may have missed the record of a running lease. So all members are asked: a quorum that denies the
+ * lease shares a member with any quorum that holds it.
  *
  * No answer in time is no contradiction: the client stays without one, and asks again.
  */
@@ -24,7 +24,7 @@ interface Open {
   readonly contradicted: (now: Instant) => void;
 }
 
-/** Whoever floods with requests that deserve a DHCPNAK gets silence. */
+/** Limit of open queries: a flood of requests that deserve a DHCPNAK gets no answer. */
 const OPEN_MAX = 1_024;
 
 /** The questions of one node, and its answers to others. */
@@ -57,7 +57,7 @@ export class NakQuorum {
     this.#effects.broadcast({ type: "slotQuery", query, address, client });
   }
 
-  /** Answers a member; without a clock, nothing can be said. Only a node with complete slots may be asked. */
+  /** Answers a query; silent without an anchored clock. Only a node with complete slots answers. */
   answer(from: NodeId, { query, address, client }: SlotQuery, now: Instant): void {
     const time = this.#clock.bounds(now);
     if (time === undefined) return;
@@ -71,7 +71,7 @@ export class NakQuorum {
     const { others } = this.#members;
     if (open === undefined || !answer.deniesLease || !others.includes(from)) return;
     open.contradicting.add(from);
-    // This node's own slot is one of the majority's.
+    // This node's own slot is part of the quorum.
     if (open.contradicting.size + 1 < quorumOf(others.length + 1)) return;
     this.#open.delete(answer.query);
     const time = this.#clock.bounds(now);
@@ -80,7 +80,7 @@ export class NakQuorum {
     if (deniesLease(this.#table.get(open.address), open.client, time)) open.contradicted(now);
   }
 
-  /** Forgets what nobody answered in time. */
+  /** Drops queries that timed out. */
   tick(now: Instant): void {
     for (const [query, { startedMs }] of this.#open) {
       if (now.monotonicMs - startedMs <= PROPOSAL_MS) return;

@@ -32,8 +32,8 @@ function bound(of: typeof A, changes: Partial<Slot> = {}): Slot {
   };
 }
 
-Deno.test("inquiry: what a slot says of a client's lease", () => {
-  strictEqual(deniesLease(FREE_SLOT, A, TIME), true, "nobody ever held it");
+Deno.test("nak quorum: what a slot says of a client's lease", () => {
+  strictEqual(deniesLease(FREE_SLOT, A, TIME), true, "a free slot");
   strictEqual(deniesLease(bound(B), A, TIME), true, "another client's committed lease");
   strictEqual(
     deniesLease(bound(B, { committedVersion: NO_VERSION }), A, TIME),
@@ -44,7 +44,7 @@ Deno.test("inquiry: what a slot says of a client's lease", () => {
   strictEqual(deniesLease(bound(A, { committedVersion: NO_VERSION }), A, TIME), false);
   strictEqual(deniesLease(bound(A, { lockedUntil: START - MARGIN_MS }), A, TIME), true, "it ended");
   strictEqual(deniesLease(bound(A, { state: "released", lockedUntil: 0 }), A, TIME), true);
-  strictEqual(deniesLease(bound(A, { state: "declined" }), A, TIME), true, "declined is nobody's");
+  strictEqual(deniesLease(bound(A, { state: "declined" }), A, TIME), true, "a declined address has no lease");
   strictEqual(deniesLease(bound(B, { state: "blocked" }), A, TIME), false, "it may be A's lease that is blocked");
   strictEqual(deniesLease(bound(B, { state: "blocked", lockedUntil: START - MARGIN_MS }), A, TIME), true);
 });
@@ -55,7 +55,7 @@ function asking(self: Slot, others: NodeId[] = [2, 3]) {
   const clock = new AnchoredClock();
   clock.anchor(at(0));
   const said: ClusterMessage[] = [];
-  const inquiry = new NakQuorum(
+  const nakQuorum = new NakQuorum(
     testContext({
       self: 1,
       members: () => [1, ...others],
@@ -65,13 +65,13 @@ function asking(self: Slot, others: NodeId[] = [2, 3]) {
     { table, clock },
   );
   let refused = 0;
-  inquiry.ask(ADDRESS, A, at(0), () => refused++);
+  nakQuorum.ask(ADDRESS, A, at(0), () => refused++);
   const answer = (from: NodeId, deniesLease: boolean, ms = 10) =>
-    inquiry.receive(from, { type: "slotAnswer", query: 0, deniesLease }, at(ms));
-  return { table, inquiry, said, answer, refused: () => refused };
+    nakQuorum.receive(from, { type: "slotAnswer", query: 0, deniesLease }, at(ms));
+  return { table, nakQuorum, said, answer, refused: () => refused };
 }
 
-Deno.test("inquiry: a majority that contradicts, this node included, is enough; once", () => {
+Deno.test("nak quorum: a majority that contradicts, this node included, is enough; once", () => {
   const asked = asking(bound(B));
   deepStrictEqual(asked.said, [{ type: "slotQuery", query: 0, address: ADDRESS, client: A }]);
   strictEqual(asked.refused(), 0);
@@ -81,14 +81,14 @@ Deno.test("inquiry: a majority that contradicts, this node included, is enough; 
   strictEqual(asked.refused(), 1);
 });
 
-Deno.test("inquiry: this node missed the client's lease, the others have it: no DHCPNAK", () => {
+Deno.test("nak quorum: this node missed the client's lease, the others have it: no DHCPNAK", () => {
   const asked = asking(bound(B));
   asked.answer(2, false);
   asked.answer(3, false);
   strictEqual(asked.refused(), 0);
 });
 
-Deno.test("inquiry: one member counts once, a stranger not at all, and a late answer is none", () => {
+Deno.test("nak quorum: one member counts once, a stranger not at all, and a late answer is none", () => {
   const asked = asking(FREE_SLOT, [2, 3, 4, 5]);
   asked.answer(2, true);
   asked.answer(2, true);
@@ -98,14 +98,14 @@ Deno.test("inquiry: one member counts once, a stranger not at all, and a late an
   strictEqual(asked.refused(), 0);
 });
 
-Deno.test("inquiry: a lease that was granted here meanwhile counts", () => {
+Deno.test("nak quorum: a lease that was granted here meanwhile counts", () => {
   const asked = asking(FREE_SLOT);
   asked.table.set(ADDRESS, bound(A), NO_DETAIL);
   asked.answer(2, true);
   strictEqual(asked.refused(), 0);
 });
 
-Deno.test("inquiry: a node alone asks itself; an own slot that speaks for the client asks nobody", () => {
+Deno.test("nak quorum: a node alone asks itself; an own slot bound to the client sends no query", () => {
   strictEqual(asking(bound(B), []).refused(), 1);
   const own = asking(bound(A));
   deepStrictEqual([own.said, own.refused()], [[], 0]);

@@ -1,7 +1,7 @@
 /**
  * The lease stream of this process: numbers its records, packs them into batches that fit a datagram, says which were
- * committed, and keeps the last ones for members that missed some. What is in a record, and when a proposal is decided, is
- * the proposer's business.
+ * committed, and keeps the last ones for members that missed some. What is in a record, and when a proposal is
+ * decided, is the proposer's business.
  */
 
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -19,7 +19,7 @@ export interface StreamBatch {
 const BATCH_OCTETS = 250;
 /** Ranges of commit notes in one batch. */
 const NOTES_MAX = 16;
-/** Each commit is said in this many batches, as any of them may be lost. */
+/** Each commit note is sent in this many batches, as any of them may be lost. */
 const NOTE_REPEATS = 3;
 
 /** One process's own stream; it starts at 1. */
@@ -30,7 +30,7 @@ export class OutgoingStream {
   #unsentBytes = 0;
   /** By sequence number modulo its size. */
   readonly #kept: (StreamRecord | undefined)[] = [];
-  /** Committed records still to be said, with how often. */
+  /** Commit notes to send, with the remaining repeats. */
   readonly #notes = new Map<number, number>();
 
   /** The number of the last record added; 0 before the first. */

@@ -1,7 +1,7 @@
 /**
- * The safety half of a member: what it proposes, what it accepts from others, and the lease streams between them. Whether its
- * slots are complete is `state_sync.ts`; who leads and who allocates which addresses is decided elsewhere and can do no
- * harm here.
+ * The safety half of a member: what it proposes, what it accepts from others, and the lease streams between them.
+ * Whether its slots are complete is `state_sync.ts`; leadership and ranges are decided elsewhere and cannot break
+ * safety here.
  *
  * Nothing leaves that is not durable: an acceptance is answered after its fsync, a commit is known after the own one.
  */
@@ -32,7 +32,7 @@ import { type Decided, type Proposal, Proposer } from "../../lease/agreement/pro
 /** What keeps a replica safe, each of which the simulator takes away once to see that it is missed. */
 export interface Safeguards {
   readonly rules: AgreementRules;
-  /** How many members a majority is counted of; as many as there are. */
+  /** The number of members that the quorum is computed from; undefined: all. */
   readonly countedMembers: number | undefined;
   /** Answer only after the fsync. */
   readonly answerAfterSync: boolean;
@@ -116,14 +116,14 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #safeguards: Safeguards;
   readonly #proposer: Proposer;
-  readonly #completeness: StateSync;
+  readonly #stateSync: StateSync;
   readonly #outgoing = new OutgoingStream();
   readonly #incoming = new IncomingStreams();
-  readonly #anchor: ClockSync;
-  /** Own undecided locks by the clock of their version, which this process mints once. */
+  readonly #clockSync: ClockSync;
+  /** Own undecided locks by the clock of their version, which this process issues once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
-  /** The process of each member whose last heartbeat was believed: only its answers count. */
+  /** The process of each member whose last heartbeat was trusted: only its answers count. */
   readonly #trusted = new Map<NodeId, number>();
   #saidMs = -Infinity;
   #batchMs = -Infinity;
@@ -143,7 +143,7 @@ export class Replica {
         return membership.others.length + 1;
       },
     };
-    this.#anchor = new ClockSync(clock, size, Math.floor(context.random() * 2 ** 40));
+    this.#clockSync = new ClockSync(clock, size, Math.floor(context.random() * 2 ** 40));
     this.#proposer = new Proposer({
       self,
       table,
@@ -158,7 +158,7 @@ export class Replica {
         committed: (address, version, now) => this.#committed(address, version, now),
       },
     });
-    this.#completeness = new StateSync(context, {
+    this.#stateSync = new StateSync(context, {
       ...options,
       rules,
       joined: (formed) => {
@@ -175,30 +175,30 @@ export class Replica {
 
   /** Whether this node's slots are complete: it proposes, votes and can be pulled from. */
   get synced(): boolean {
-    return this.#completeness.synced;
+    return this.#stateSync.synced;
   }
 
   /** Whether it has everything of this epoch. */
   get settled(): boolean {
-    return this.#completeness.settled;
+    return this.#stateSync.settled;
   }
 
   get identity(): DiskIdentity {
-    return this.#completeness.identity;
+    return this.#stateSync.identity;
   }
 
-  /** See `Completeness.waited`. */
+  /** See `StateSync.waited`. */
   waited(now: Instant): boolean {
-    return this.#completeness.waited(now);
+    return this.#stateSync.waited(now);
   }
 
-  /** Whether it has what was granted while it was away; see `Completeness.caughtUp`. */
+  /** Whether it has what was granted while it was away; see `StateSync.caughtUp`. */
   caughtUp(now: Instant): boolean {
-    return this.#completeness.caughtUp(now);
+    return this.#stateSync.caughtUp(now);
   }
 
   get slotState(): SlotState {
-    return this.#completeness.state;
+    return this.#stateSync.state;
   }
 
   /** Whether it may propose now. */
@@ -215,14 +215,14 @@ export class Replica {
     return this.#outgoing.unsent;
   }
 
-  /** Whether what this process of a member says counts. */
+  /** Whether this process of a member is trusted. */
   trusts(from: NodeId, incarnation: number): boolean {
     return this.#trusted.get(from) === incarnation;
   }
 
   /** The other members' clocks as last seen. */
   get peerClocks(): ReadonlyMap<NodeId, PeerClock> {
-    return this.#anchor.peers;
+    return this.#clockSync.peers;
   }
 
   /** The number of this process's last record, and how far every other stream was received. */
@@ -242,8 +242,8 @@ export class Replica {
   }
 
   /**
-   * Sends what was proposed, but for what came within a millisecond of the last batch: while {@link unsent} is set, to be
-   * called again a millisecond later. To be called at the end of every burst of input.
+   * Sends what was proposed, but for what came within a millisecond of the last batch: while {@link unsent} is set,
+   * to be called again a millisecond later. To be called at the end of every burst of input.
    */
   flush(now: Instant): void {
     if (!this.#outgoing.unsent) return;
@@ -255,9 +255,9 @@ export class Replica {
     const alone = this.#alone;
     return Math.min(
       this.#proposer.nextDeadline,
-      this.#anchor.nextDeadline,
+      this.#clockSync.nextDeadline,
       alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
-      alone ? Infinity : this.#completeness.nextDeadline,
+      alone ? Infinity : this.#stateSync.nextDeadline,
       this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
     );
   }
@@ -276,7 +276,7 @@ export class Replica {
   tick(now: Instant): void {
     const { effects, membership } = this.#context;
     this.#proposer.tick(now);
-    for (const { to, message } of this.#anchor.tick(now, membership.others)) effects.send(to, message);
+    for (const { to, message } of this.#clockSync.tick(now, membership.others)) effects.send(to, message);
     for (const { origin, incarnation, missing } of this.#incoming.gaps(now.monotonicMs)) {
       this.counters.repairsAsked += 1;
       effects.send(origin, { type: "retransmit", incarnation, missing });
@@ -285,9 +285,9 @@ export class Replica {
     if (due || this.#outgoing.unsent || now.monotonicMs >= this.#newsMs) this.#send(now, due);
     if (this.synced && this.#incoming.lost) {
       this.#incoming.clearLost();
-      this.#completeness.hurry();
+      this.#stateSync.expedite();
     }
-    this.#completeness.tick(now);
+    this.#stateSync.tick(now);
     this.#writeCertificates(now);
   }
 
@@ -309,29 +309,29 @@ export class Replica {
       case "timeProbe":
         return effects.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
       case "timeAnswer":
-        return this.#anchor.receive(from, message, now);
+        return this.#clockSync.receive(from, message, now);
       default:
-        this.#completeness.receive(from, message, now);
+        this.#stateSync.receive(from, message, now);
     }
   }
 
   /** Answers whether this node's disk is blank, in any epoch. */
   answerHello(from: NodeId, hello: Hello): void {
-    this.#completeness.answerHello(from, hello);
+    this.#stateSync.answerHello(from, hello);
   }
 
-  /** Another membership holds: what was proposed under the one before is forgotten (membership step 2). */
+  /** A new epoch holds: aborts the proposals of the one before (membership step 2). */
   epochChanged(now: Instant): void {
     this.#proposer.abortAll(now);
     this.#trusted.clear();
-    this.#completeness.epochChanged();
+    this.#stateSync.epochChanged();
     // The others wait to hear of this epoch.
     this.#saidMs = -Infinity;
   }
 
   /** Starts as blank as a new disk. */
   fence(now: Instant): void {
-    this.#completeness.fence(now);
+    this.#stateSync.fence(now);
   }
 
   get #alone(): boolean {
@@ -394,7 +394,7 @@ export class Replica {
   #batch(from: NodeId, incarnation: number, batch: LeaseBatch, now: Instant): void {
     const { clock } = this.#options;
     const { effects } = this.#context;
-    if (!this.#completeness.heard(from, incarnation, batch)) {
+    if (!this.#stateSync.heard(from, incarnation, batch)) {
       if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
       return;
     }
@@ -456,7 +456,7 @@ export class Replica {
   }
 
   #answers(from: NodeId, incarnation: number, ack: LeaseAck, now: Instant): void {
-    // Case 9: an answer to an earlier process of this node decides nothing. Nor does one of somebody who forgot (case 20).
+    // Case 9: an answer to an earlier process of this node decides nothing, nor does one of a stale identity (case 20).
     if (ack.incarnation !== this.#context.incarnation || !this.trusts(from, incarnation)) return;
     for (const [index, answer] of ack.answers.entries()) {
       const record = this.#outgoing.get(ack.first + index);

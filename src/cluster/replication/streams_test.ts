@@ -77,7 +77,7 @@ Deno.test("incoming: a gap is asked for after a moment, and no more once it is f
   strictEqual(streams.lost, false);
 });
 
-Deno.test("incoming: a heartbeat shows that something is missing; what nobody has any more is given up", () => {
+Deno.test("incoming: a heartbeat shows that something is missing; records that no member keeps are given up", () => {
   const streams = new IncomingStreams();
   streams.arrived(2, 7, 1, 0, 0);
   streams.arrived(2, 7, 5, 0, 10);

@@ -1,6 +1,6 @@
 /**
- * Anti-entropy between voters (lease agreement, "anti-entropy"): walks through the slots of the others, page by page and without
- * haste, and takes what a majority is known to have and what ended. It never produces an answer to anybody.
+ * Anti-entropy between voters (lease agreement, "anti-entropy"): merges the slots of the others page by page at a low
+ * rate. It takes committed leases and ended ones. It never produces an answer to a proposal (case 10).
  */
 
 import type { AgreementRules } from "../../lease/agreement/rule.ts";
@@ -12,13 +12,13 @@ import type { NodeId, SlotPage } from "../wire/messages.ts";
 import type { PageRequest } from "./snapshot_pull.ts";
 
 /**
- * How often a page is asked for, and when it is asked of somebody else, as it has not come. A page a second passes a million
- * leases in half an hour; after something was missed there is hardly a pause.
+ * Page interval, and the timeout after which the next voter is asked. One page per second merges a million leases in
+ * half an hour; after a loss the pages follow almost without a pause.
  */
 const NORMAL = { pageMs: 1_000, answerMs: 2_000 } as const;
 const EXPEDITED = { pageMs: 20, answerMs: 500 } as const;
 
-/** The walk of one node. */
+/** The merge state of one node. */
 export class AntiEntropy {
   #source: NodeId | undefined;
   #after: Ipv4 | -1 = -1;
@@ -27,10 +27,10 @@ export class AntiEntropy {
   /** No page is asked for before this. */
   #nextMs = -Infinity;
   #turn = 0;
-  /** Voters walked through since something was missed; all others are walked through in a hurry. Undefined: nothing was. */
+  /** Voters merged since a loss; merging the others is expedited. Undefined: no loss. */
   #merged: Set<NodeId> | undefined;
 
-  /** Something was missed: walks through every other voter from its beginning, as soon as it is there. */
+  /** Records were lost: merges every other voter from its first page, as soon as it is live. */
   expedite(): void {
     this.#merged = new Set();
     this.#source = undefined;
@@ -38,7 +38,7 @@ export class AntiEntropy {
     this.#nextMs = -Infinity;
   }
 
-  /** How many voters were walked through since something was missed. */
+  /** The number of voters merged since the last loss. */
   get merged(): number {
     return this.#merged?.size ?? Infinity;
   }
@@ -87,7 +87,7 @@ export class AntiEntropy {
     this.#source = from[this.#turn++ % Math.max(1, from.length)];
   }
 
-  /** Those that were not walked through since something was missed; else all, without haste. */
+  /** The voters not merged since the last loss, expedited; otherwise all, at the normal rate. */
   #wanted(voters: readonly NodeId[]): { readonly from: readonly NodeId[]; readonly hurried: boolean } {
     const walked = this.#merged;
     const left = walked === undefined ? [] : voters.filter((id) => !walked.has(id));
@@ -103,7 +103,7 @@ export function mergeSlot(
   options: { rules: AgreementRules; maxLeaseMs: number },
 ): Slot | undefined {
   if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
-    // The record as it was minted, never against another version: it ends here what it would have ended then.
+    // The record with its own version, never against another version: it ends here what it would have ended then.
     const { state: kind, client, version, lockedUntil: until, ended: { replaces, committedVersion } } = theirs;
     return options.rules.end(slot, { kind, client, version, replaces, committedVersion, until }, time, false);
   }

@@ -32,24 +32,24 @@ function bound(of: ClientKey, clock: number, committedVersion: Version = NO_VERS
 const A = client(1);
 const B = client(2);
 
-Deno.test("scrub: what nobody knows to be committed is not taken (case 21)", () => {
+Deno.test("anti-entropy: an uncommitted lock is not taken (case 21)", () => {
   strictEqual(mergeSlot(FREE_SLOT, bound(A, 5), TIME, OPTIONS), undefined);
   const taken = mergeSlot(FREE_SLOT, bound(A, 5, version(5)), TIME, OPTIONS);
   deepStrictEqual(taken, { ...bound(A, 5, version(5)), singleVersion: false });
 });
 
-Deno.test("scrub: a committed lease replaces a phantom of lower version, not a lock of a higher one (cases 2 and 22)", () => {
+Deno.test("anti-entropy: a committed lease replaces a lower phantom, not a higher lock (cases 2 and 22)", () => {
   strictEqual(mergeSlot(bound(B, 4), bound(A, 6, version(6)), TIME, OPTIONS)?.client, A);
   strictEqual(mergeSlot(bound(B, 7), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
 });
 
-Deno.test("scrub: the own client's older version tells only what is committed", () => {
+Deno.test("anti-entropy: the own client's older version tells only what is committed", () => {
   const mine = bound(A, 8);
   deepStrictEqual(mergeSlot(mine, bound(A, 6, version(6)), TIME, OPTIONS), { ...mine, committedVersion: version(6) });
   strictEqual(mergeSlot(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
 });
 
-Deno.test("scrub: an end is handed on as it was, and ends what it would have ended then (case 6)", () => {
+Deno.test("anti-entropy: an end is handed on as it was, and ends what it would have ended then (case 6)", () => {
   const release = {
     kind: "released",
     client: A,
@@ -60,13 +60,13 @@ Deno.test("scrub: an end is handed on as it was, and ends what it would have end
   } as const;
   const theirs = end(bound(A, 6), release, TIME, true) as Slot;
   deepStrictEqual(mergeSlot(bound(A, 5), theirs, TIME, OPTIONS), theirs, "known to be committed");
-  deepStrictEqual(mergeSlot(FREE_SLOT, theirs, TIME, OPTIONS), theirs, "nobody's lock");
+  deepStrictEqual(mergeSlot(FREE_SLOT, theirs, TIME, OPTIONS), theirs, "no lock");
   strictEqual(mergeSlot(bound(A, 8), theirs, TIME, OPTIONS), undefined, "a later request of the client");
   strictEqual(mergeSlot(bound(B, 5), theirs, TIME, OPTIONS), undefined, "another client's lock");
   strictEqual(mergeSlot(theirs, theirs, TIME, OPTIONS), undefined);
 });
 
-Deno.test("scrub: an abort ends a lock that consists of nothing else (case 1), a decline rests as long as it did", () => {
+Deno.test("anti-entropy: an abort ends only its own lock (case 1), a decline keeps its end", () => {
   const abort = {
     kind: "aborted",
     client: A,
@@ -84,43 +84,43 @@ Deno.test("scrub: an abort ends a lock that consists of nothing else (case 1), a
   strictEqual(mergeSlot(bound(A, 6), declined, TIME, OPTIONS)?.lockedUntil, NOW + 90_000);
 });
 
-Deno.test("scrub: walks through one voter after the other, page by page; a silent one is passed over", () => {
-  const scrub = new AntiEntropy();
+Deno.test("anti-entropy: walks through one voter after the other, page by page; a silent one is passed over", () => {
+  const antiEntropy = new AntiEntropy();
   const row = (address: number): LeaseRow => ({ address, slot: bound(A, 5), detail: NO_DETAIL });
   const asked = (ms: number) => {
-    const output = scrub.tick(at(ms), [2, 3]);
+    const output = antiEntropy.tick(at(ms), [2, 3]);
     return output && [output.to, output.page.after];
   };
   deepStrictEqual(asked(0), [2, -1]);
   strictEqual(asked(1_500), undefined);
-  deepStrictEqual(scrub.receive(3, { type: "syncChunk", rows: [row(9)], more: false }, [2, 3]), []);
-  strictEqual(scrub.receive(2, { type: "syncChunk", rows: [row(5), row(9)], more: true }, [2, 3]).length, 2);
+  deepStrictEqual(antiEntropy.receive(3, { type: "syncChunk", rows: [row(9)], more: false }, [2, 3]), []);
+  strictEqual(antiEntropy.receive(2, { type: "syncChunk", rows: [row(5), row(9)], more: true }, [2, 3]).length, 2);
   deepStrictEqual(asked(1_600), [2, 9]);
-  strictEqual(scrub.receive(2, { type: "syncChunk", rows: [], more: false }, [2, 3]).length, 0);
+  strictEqual(antiEntropy.receive(2, { type: "syncChunk", rows: [], more: false }, [2, 3]).length, 0);
   deepStrictEqual(asked(2_600), [3, -1]);
   deepStrictEqual(asked(4_600), [2, -1]);
 });
 
-Deno.test("scrub: after something was missed, each other voter is walked through soon, whenever it appears", () => {
-  const scrub = new AntiEntropy();
+Deno.test("anti-entropy: after a loss, each other voter is merged soon, whenever it appears", () => {
+  const antiEntropy = new AntiEntropy();
   const asked = (ms: number, voters: number[]) => {
-    const output = scrub.tick(at(ms), voters);
+    const output = antiEntropy.tick(at(ms), voters);
     return output && [output.to, output.page.after];
   };
   const answer = (from: number, voters: number[]) =>
-    scrub.receive(from, { type: "syncChunk", rows: [], more: false }, voters);
-  strictEqual(scrub.merged, Infinity);
+    antiEntropy.receive(from, { type: "syncChunk", rows: [], more: false }, voters);
+  strictEqual(antiEntropy.merged, Infinity);
   deepStrictEqual(asked(0, [2]), [2, -1]);
-  scrub.expedite();
-  strictEqual(asked(10, []), undefined, "nobody votes yet");
+  antiEntropy.expedite();
+  strictEqual(asked(10, []), undefined, "no voter yet");
   deepStrictEqual(answer(2, [2]), [], "what was asked for before the loss does not count");
   deepStrictEqual(asked(40, [2]), [2, -1]);
   answer(2, [2]);
-  strictEqual(scrub.merged, 1);
-  strictEqual(asked(80, [2]), undefined, "done with all who are there: without haste");
+  strictEqual(antiEntropy.merged, 1);
+  strictEqual(asked(80, [2]), undefined, "all live voters are merged: normal rate");
   deepStrictEqual(asked(100, [2, 3]), [3, -1]);
   answer(3, [2, 3]);
-  strictEqual(scrub.merged, 2);
+  strictEqual(antiEntropy.merged, 2);
   strictEqual(asked(1_000, [2, 3]), undefined);
   deepStrictEqual(asked(1_100, [2, 3])?.[1], -1);
 });

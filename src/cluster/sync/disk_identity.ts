@@ -1,10 +1,10 @@
 /**
- * Who this node is towards the others beside its id: the random name of its disk, how often that disk was started, and whether
- * its slots are complete (lease agreement, "blank disk"). And what the others were: somebody whose disk is an earlier one, or
- * whose starts went back, has forgotten promises and does not count until it has joined anew (case 20).
+ * The identity of this node's disk: a random disk id, a boot count, and whether the slots are complete (lease
+ * agreement, "disks"); and the remembered identities of the others. A member with an earlier disk or a lower boot
+ * count has lost accepted records: it is not trusted until it has joined again (case 20).
  *
- * A member's disks have an order, so that a member that was away while another one got a new disk does not take the new one
- * for the old: a disk that joins takes the next generation after the highest one that its sources remember.
+ * A member's disks have an order, so that a member that was away while another one got a new disk does not take the
+ * new one for the old: a disk that joins takes the next generation after the highest one that its sources remember.
  */
 
 import type { NodeId } from "../wire/messages.ts";
@@ -67,8 +67,8 @@ export interface PeerDisk {
 type KnownDisk = PeerDisk & { readonly incarnation: number };
 
 /**
- * The other members' disks, remembered across restarts. A member is believed to have complete slots on the disk that was seen
- * before, with starts that never go back and one process for each, and on a later one.
+ * The other members' disks, remembered across restarts. A member is trusted on the disk that was seen before, with
+ * boot counts that never go back and one process per start, and on a disk of a later generation.
  */
 export class PeerDisks {
   readonly #known = new Map<NodeId, KnownDisk>();
@@ -94,7 +94,7 @@ export class PeerDisks {
     return this.#known.get(id)?.diskGeneration ?? 0;
   }
 
-  /** Notes what a member says of its disk, and returns whether it is to be believed. `incarnation`: 0 when not known. */
+  /** Notes a member's disk identity; returns whether it is trusted. `incarnation`: 0 when not known. */
   seen(id: NodeId, disk: PeerDisk, synced: boolean, incarnation = 0): boolean {
     const known = this.#known.get(id);
     if (known !== undefined && !isPlausible(known, disk, synced, incarnation)) return false;

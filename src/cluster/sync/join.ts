@@ -1,6 +1,7 @@
 /**
- * A node with a blank disk becomes a voter (lease agreement, "blank disk" and "first formation"): it takes the union of ⌈n/2⌉
- * other voters' slots, or learns that every other member is as blank as itself. Until then it neither proposes nor votes.
+ * A node with a blank disk becomes a voter (lease agreement, "blank disk" and "first formation"): it takes the union
+ * of ⌈n/2⌉ other voters' slots, or learns that every other member is as blank as itself. Until then it neither
+ * proposes nor votes.
  */
 
 import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
@@ -28,8 +29,8 @@ export class Join {
   #helloMs = -Infinity;
 
   /**
-   * `blankOthers`: members that answered this disk in an earlier process, with their disks. `bootstrap`: an operator says
-   * that a majority of blank members is enough to form the cluster.
+   * `blankOthers`: members that answered this disk in an earlier process, with their disks. `bootstrap`: the operator
+   * allows a quorum of blank members to form the cluster.
    */
   constructor(options: {
     startedMs: number;
@@ -44,14 +45,14 @@ export class Join {
     this.#pull = new SnapshotPull("join", unionSources(options.others.length + 1));
   }
 
-  /** How far the pull is, and who was found blank: for the status. */
+  /** How far the pull is, and the blank members: for the status. */
   get progress(): SnapshotPull["progress"] & { readonly blank: readonly NodeId[] } {
     return { ...this.#pull.progress, blank: [...this.#blankOthers.keys()] };
   }
 
   /**
-   * A member answered this very disk. That its own was blank counts for good, whatever the member became since: nothing was
-   * promised before, and this disk has promised nothing. Returns whether it is news.
+   * A member answered this very disk. That its own was blank counts for good, whatever the member became since:
+   * nothing was promised before, and this disk has promised nothing. Returns whether it is news.
    */
   helloAnswered(from: NodeId, { blank, ownDiskId }: Pick<HelloAnswer, "blank" | "ownDiskId">): boolean {
     if (!blank) {
@@ -63,7 +64,7 @@ export class Join {
     return true;
   }
 
-  /** Every other member is blank, so there is nothing to join; or an operator says that a majority of them is enough. */
+  /** Every other member is blank, so there is nothing to join; or the operator allows a quorum of blank members. */
   get isFormation(): boolean {
     const blank = this.#others.filter((id) => this.#blankOthers.has(id)).length;
     if (blank === this.#others.length) return true;

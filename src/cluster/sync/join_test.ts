@@ -42,7 +42,7 @@ Deno.test("join: ⌈n/2⌉ other voters are pulled whole, and their union is the
   deepStrictEqual(join.result()?.map(({ address, slot }) => [address, slot.state]), [[10, "blocked"], [11, "bound"]]);
 });
 
-Deno.test("join: the detail is that of the client who stands in the slot, not that of whoever was seen last", () => {
+Deno.test("join: the detail is that of the client in the slot, not that of the client seen last", () => {
   const join = new Join({ startedMs: 0, others: [1, 2] });
   join.tick(at(READY), [1, 2]);
   const mine = { ...row(10, 1, 5), detail: { ...NO_DETAIL, hostname: "winner", lastSeen: 1 } };
@@ -114,7 +114,7 @@ Deno.test("identity: case 20: a disk whose starts went back, or an earlier one, 
   strictEqual(again.seen(2, disk("aa", 6), true), false, "remembered across restarts");
 });
 
-Deno.test("identity: a member that was away believes in a disk that joined meanwhile, and not in its former one again", () => {
+Deno.test("identity: a member that was away trusts a disk that joined meanwhile, not the former one again", () => {
   const peers = new PeerDisks(new Map([[FACT.peer(2), "aa 5 1 7"]]), () => {});
   strictEqual(peers.seen(2, disk("cc", 3, 3), true, 8), true);
   strictEqual(peers.seen(2, disk("bb", 9, 2), true, 9), false);

@@ -1,7 +1,7 @@
 /**
- * Pulls the slots of several other voters, page by page, and takes their union (lease agreement, `union`): what a blank disk
- * begins with, and what every member takes when the membership changes. Whom to pull from, and what becomes of the union,
- * is the caller's decision.
+ * Pulls the slots of several other voters, page by page, and takes their union (lease agreement, `union`): what a
+ * blank disk begins with, and what every member takes when the membership changes. Whom to pull from, and what
+ * becomes of the union, is the caller's decision.
  */
 
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
@@ -33,7 +33,7 @@ function detailOf(slot: Slot, other: LeaseRow, row: LeaseRow): LeaseDetail {
   return other.detail.lastSeen < row.detail.lastSeen ? row.detail : other.detail;
 }
 
-/** The union of two rows of one address, with the detail of whoever stands in it. */
+/** The union of two rows of one address, with the detail of the client in its slot. */
 export function unionRows(other: LeaseRow, row: LeaseRow, time: Bounds): LeaseRow {
   const slot = unionSlots(other.slot, row.slot, time);
   return { address: row.address, slot, detail: detailOf(slot, other, row) };

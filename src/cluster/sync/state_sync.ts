@@ -1,7 +1,6 @@
 /**
- * Whether this node's slots are complete, and what is done when they are not: it joins with a blank disk, settles into a new
- * membership, walks through the others' slots, and lets others pull its own. Nothing here ever produces an answer to a
- * proposal (case 10).
+ * State sync: makes this node's slots complete and keeps them so. It joins with a blank disk, settles in a new
+ * membership, merges the others' slots by anti-entropy, and serves its own. It never answers a proposal (case 10).
  */
 
 import type { MemberContext, MembershipView } from "../context.ts";
@@ -64,7 +63,7 @@ export class StateSync {
   readonly #options: StateSyncOptions;
   readonly #peers: PeerDisks;
   readonly #antiEntropy = new AntiEntropy();
-  /** Members that said they vote, by their last heartbeat in this epoch. */
+  /** Voters, by their last heartbeat in this epoch. */
   readonly #voters = new Set<NodeId>();
   /** Disks that were blank when they answered this one: those it may have formed the cluster with. */
   readonly #formation = new Map<NodeId, string>();
@@ -125,8 +124,7 @@ export class StateSync {
   }
 
   /**
-   * Notes what a member's heartbeat says of its disk. False when the member has forgotten something: then nothing it says
-   * counts, and it is told so.
+   * Notes the disk identity of a member's heartbeat. False when it is stale: the member is not trusted, and is told so.
    */
   heard(from: NodeId, incarnation: number, disk: PeerDisk & { readonly synced: boolean }): boolean {
     if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
@@ -146,8 +144,9 @@ export class StateSync {
   }
 
   /**
-   * Whether the slots are as new as those of the others, after a start: what was granted while this node was away its clients
-   * would ask for in vain. It asks for no more than can be had in a moment: with very many leases the rest comes later.
+   * Whether the slots are as new as those of the others, after a start: what was granted while this node was away its
+   * clients would ask for in vain. It asks for no more than can be had in a moment: with very many leases the rest
+   * comes later.
    */
   caughtUp(now: Instant): boolean {
     if (this.#caughtUp || !this.synced) return this.synced;
@@ -158,8 +157,8 @@ export class StateSync {
     return this.#caughtUp;
   }
 
-  /** Records of others were given up: look for them in the others' slots. */
-  hurry(): void {
+  /** Records of other members' streams were given up: expedites anti-entropy. */
+  expedite(): void {
     this.#antiEntropy.expedite();
   }
 
@@ -235,8 +234,8 @@ export class StateSync {
   }
 
   /**
-   * To a disk that was blank when this node formed the cluster, this node counts as blank for good: that disk has promised
-   * nothing since, so it may join with empty slots, as if it had been down. Answered in any epoch.
+   * To a disk that was blank when this node formed the cluster, this node counts as blank for good: that disk has
+   * promised nothing since, so it may join with empty slots, as if it had been down. Answered in any epoch.
    */
   answerHello(from: NodeId, hello: Hello): void {
     const blank = !this.synced || this.#formation.get(from) === hello.diskId;
@@ -270,7 +269,7 @@ export class StateSync {
     const { effects } = this.#context;
     // No anchor: don't sync. What is not on this disk yet must not be on another's first, so the answer waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
-    // Whoever lets a disk join has seen it join, even if no heartbeat of it came through meanwhile.
+    // The source of a join remembers the joining disk, even if no heartbeat of it has arrived.
     if (request.purpose === "join") this.#peers.seen(from, { ...request, diskGeneration: 0 }, false);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
     const diskGeneration = this.#peers.diskGeneration(from);
@@ -325,7 +324,7 @@ export class StateSync {
     this.#context.effects.persist({ facts: [[FACT.blankPeer(from), `${diskId} ${answer.ownDiskId}`]] }, () => {});
   }
 
-  /** Somebody remembers this node otherwise: it forgot something, so it starts as blank as a new disk. */
+  /** Another member remembers a later disk or start of this node: this node is fenced and joins again. */
   #staleIdentity(message: StaleIdentity, now: Instant): void {
     const { diskId, bootCount } = this.#identity;
     if (!this.synced || message.diskId !== diskId || message.bootCount !== bootCount) return;
@@ -384,7 +383,7 @@ export class StateSync {
   }
 }
 
-/** A node alone has nobody to take anything from. */
+/** A standalone node has no sources. */
 function settleSources({ others }: MembershipView): number {
   return others.length === 0 ? 0 : unionSources(others.length + 1);
 }

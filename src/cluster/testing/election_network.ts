@@ -55,7 +55,7 @@ export class Network {
   readonly disks = new Map<NodeId, Map<string, string>>();
   readonly cut = new Set<string>();
   readonly unsynced = new Set<NodeId>();
-  /** Who led each term: the process, not only the node. */
+  /** The leader of each term: the process, not only the node. */
   readonly leaders = new Map<number, string>();
   readonly said: string[] = [];
   readonly #random: () => number;
@@ -298,8 +298,8 @@ function life(seed: number): { terms: number; lostDisks: number } {
 }
 
 /**
- * Lives of `count` random networks. Throws with the seed of the first one in which two led a term, or that did not settle on
- * the highest synced member in time; or when they were too quiet to prove anything.
+ * Lives of `count` random networks. Throws with the seed of the first one in which two led a term, or that did not
+ * settle on the highest synced member in time; or when they were too quiet to prove anything.
  */
 export function randomNetworks(count: number): void {
   let terms = 0;

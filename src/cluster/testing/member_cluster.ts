@@ -151,7 +151,7 @@ export class MemberCluster {
     }
   }
 
-  /** Lets time pass. */
+  /** Advances virtual time. */
   run(ms: number): this {
     for (const endMs = this.ms + ms; this.ms < endMs;) {
       this.ms += TICK_MS;

@@ -1,6 +1,6 @@
 /**
- * A few replicas on a table: every message, every fsync and every millisecond passes only when the test says so, so that a
- * protocol test reads like a transcript. What is on a seat's disk outlives its process.
+ * A few replicas on a table: every message, every fsync and every millisecond passes only when the test says so, so
+ * that a protocol test reads like a transcript. What is on a seat's disk outlives its process.
  */
 
 import { testContext } from "./context.ts";
@@ -211,13 +211,13 @@ export class ReplicaTable {
     this.#wire.push({ from, incarnation: this.#seat(from).running.incarnation, to, message });
   }
 
-  /** Time passes for everybody, or for one member. */
+  /** Advances the time of all members, or of one. */
   pass(ms: number, ids: readonly NodeId[] = this.#ids): void {
     this.nowMs += ms;
     for (const id of ids) this.#seat(id).running.replica.tick(this.#now);
   }
 
-  /** Everything arrives everywhere until nobody has anything to say. */
+  /** Delivers all messages until no member sends another one. */
   exchange(): void {
     this.pass(2);
     while (this.#wire.length > 0 || [...this.#seats.values()].some(({ pending }) => pending.length > 0)) {
