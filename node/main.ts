@@ -1,4 +1,4 @@
-/** The node program: command line, configuration, signals. What a node does is in `node.ts`. */
+/** The node program: command line, configuration, signals. What a node does is in `node.ts`, its HTTP in `admin/`. */
 
 import { confine } from "../src/cli/confine.ts";
 import { ServiceManager } from "../src/cli/systemd.ts";
@@ -12,7 +12,7 @@ import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli/commands.ts";
 import { readTokenFile } from "./admin/token.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
-import { Node } from "./node.ts";
+import { RunningNode } from "./running_node.ts";
 
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
 const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
@@ -21,14 +21,14 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
   configureLog(config.log);
   const log = logger("node");
   const manager = ServiceManager.ofThisProcess(log);
-  const node = await Node.start({ config, root, bootstrap: flags.includes("bootstrap") });
+  const running = await RunningNode.start({ config, root, bootstrap: flags.includes("bootstrap") });
   confineTo(config, file, log);
-  manager.ready(() => node.alive);
+  manager.ready(() => running.node.alive);
   onSignals({
     stop: (signal) => {
       log.info("{signal}: stopping", { signal });
       manager.stopping();
-      return node.stop();
+      return running.stop();
     },
     reload: () => manager.reloading(reload),
     failed: (message) => log.error(message),
@@ -46,7 +46,7 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
       log.warn("Changes of {sections} take effect at the next start", { sections: changed.join(", ") });
     }
     configureLog(loaded.value.log);
-    await node.reload(loaded.value, loaded.root);
+    await running.reload(loaded.value, loaded.root);
   }
 }
 

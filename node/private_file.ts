@@ -60,8 +60,8 @@ async function readPrivate(file: FileHandle, path: string, what: string): Promis
 }
 
 /**
- * Undefined without --allow-sys=uid. Then only root can come by a file that is private to somebody else: whoever else reads
- * a file that nobody but its owner may read is its owner.
+ * Undefined without --allow-sys=uid. Then only root can come by a file that is private to somebody else: whoever else
+ * reads a file that nobody but its owner may read is its owner.
  */
 function userId(): number | undefined {
   const { state } = Deno.permissions.querySync({ name: "sys", kind: "uid" });

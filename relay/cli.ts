@@ -1,4 +1,4 @@
-/** Commands of `dhcpcluster-relay` beside running it. */
+/** The subcommands of `dhcpcluster-relay`. */
 
 import { EXIT } from "../src/cli/arguments.ts";
 import { completionCommand } from "../src/cli/completion.ts";
@@ -15,7 +15,7 @@ export const PROGRAM = {
 
 const RUNNING = ["--config", "--check", "--version", "--help"];
 
-/** What `/status` says, as far as it is shown. */
+/** The fields of `/status` that are printed. */
 interface RelayStatus {
   readonly version: string;
   readonly ready: boolean;
@@ -38,15 +38,15 @@ interface RelayStatus {
 
 const status: CommandSpec = {
   name: "status",
-  summary: "Where requests go and why: 0 when a node can serve, 1 when none can",
+  summary: "Show where requests go and why; exit 0 when a node can serve, 1 when none can",
   options: [
     {
       flags: "-c, --config <file>",
-      description: "configuration of the relay here",
+      description: "configuration file of the local relay",
       default: "/etc/dhcpcluster/relay.yaml",
     },
-    { flags: "--url <url>", description: "another relay, such as http://192.0.2.1:8068" },
-    { flags: "--json", description: "print JSON, for programs" },
+    { flags: "--url <url>", description: "URL of another relay, such as http://192.0.2.1:8068" },
+    { flags: "--json", description: "print JSON" },
   ],
   examples: ["status", "status --json | jq '.nodes[] | select(.chosen)'"],
   run: async ({ options, print }) => {
@@ -56,10 +56,10 @@ const status: CommandSpec = {
       answer = await (await fetch(new URL("/status", url))).json();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot ask ${url}: ${reason}; look at the address, and whether the relay runs`);
+      throw new Error(`Cannot reach ${url}: ${reason}; check the address and whether the relay runs`);
     }
     if (!Array.isArray(answer.nodes) || !Array.isArray(answer.interfaces)) {
-      throw new Error(`${url} is no relay: name its address and http.port; dhcpcluster-node status asks nodes`);
+      throw new Error(`${url} is not a relay: give its address and http.port; for nodes use dhcpcluster-node status`);
     }
     print(options.json === true ? JSON.stringify(answer, null, 2) : describeRelay(answer));
     return answer.ready ? EXIT.ok : EXIT.failure;
@@ -73,13 +73,13 @@ async function ownUrl(file: string): Promise<string> {
   return `http://${address === 0 ? "127.0.0.1" : formatIpv4(address)}:${port}`;
 }
 
-/** The state for people. */
+/** Formats the status as text. */
 export function describeRelay(status: RelayStatus): string {
   const rows = status.nodes.map((node) => [
     String(node.id),
     node.address,
     node.grade,
-    node.chosen ? "chosen" : "",
+    node.chosen ? "yes" : "",
     node.rttMs === null ? "" : `${node.rttMs.toFixed(2)} ms`,
     `${Math.round(100 * node.loss)} %`,
     `${Math.round(100 * node.share)} %`,
@@ -87,12 +87,12 @@ export function describeRelay(status: RelayStatus): string {
     String(node.failovers),
     printable(node.reason),
   ]);
-  const headers = ["id", "address", "grade", "gets", "round trip", "loss", "requests", "backed up", "left", "why"];
-  const numbers = ["round trip", "loss", "requests", "backed up", "left"];
+  const numbers = ["round trip", "loss", "requests", "hedges", "failovers"];
+  const headers = ["id", "address", "grade", "chosen", ...numbers, "reason"];
   return [
     status.ready ? "Relaying: a node can serve" : `No node can serve: ${printable(status.reason ?? "")}`,
-    ...status.interfaces.map(({ name, up, giaddrs }) => `${name}: ${up ? giaddrs.join(", ") : "not there"}`),
-    ...status.rogueServers.map(({ server, interface: at }) => `Another DHCP server: ${server} on ${at ?? "?"}`),
+    ...status.interfaces.map(({ name, up, giaddrs }) => `${name}: ${up ? giaddrs.join(", ") : "down"}`),
+    ...status.rogueServers.map(({ server, interface: at }) => `Rogue DHCP server: ${server} on ${at ?? "?"}`),
     "",
     ...table(headers, rows, { right: numbers }),
   ].join("\n");

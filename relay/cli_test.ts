@@ -2,7 +2,7 @@ import { strictEqual } from "node:assert/strict";
 import { describeRelay } from "./cli.ts";
 
 Deno.test("status: where requests go and why, in a table; nothing that a terminal would act on", () => {
-  const node = { loss: 0, share: 1, hedges: 2, failovers: 1, grade: "good", reason: "the only node\u001b[2J" };
+  const node = { loss: 0, share: 1, hedges: 2, failovers: 1, grade: "healthy", reason: "the only node\u001b[2J" };
   const text = describeRelay({
     version: "1",
     ready: true,
@@ -15,11 +15,11 @@ Deno.test("status: where requests go and why, in a table; nothing that a termina
     [
       "Relaying: a node can serve",
       "lan0: 10.77.0.1",
-      "lan1: not there",
-      "Another DHCP server: 10.77.0.66 on lan0",
+      "lan1: down",
+      "Rogue DHCP server: 10.77.0.66 on lan0",
       "",
-      "id  address     grade  gets    round trip  loss  requests  backed up  left  why",
-      "3   10.99.0.13  good   chosen     2.13 ms   0 %     100 %          2     1  the only node\ufffd[2J",
+      "id  address     grade    chosen  round trip  loss  requests  hedges  failovers  reason",
+      "3   10.99.0.13  healthy  yes        2.13 ms   0 %     100 %       2          1  the only node\ufffd[2J",
     ].join("\n"),
   );
 });

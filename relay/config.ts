@@ -1,6 +1,6 @@
 /**
- * relay.yaml: its schema and how its values must relate. `resolve.ts` adds what the machine's interfaces
- * know (addresses, hardware addresses).
+ * relay.yaml: its schema and how its values must relate. `resolve.ts` adds what comes from the machine's interfaces
+ * (addresses, hardware addresses).
  */
 
 import { assert } from "../src/assert.ts";
@@ -14,7 +14,7 @@ import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
 import { httpShape, logSection } from "../src/config/sections.ts";
 import { type ForwardLimits, OPTION_82_POLICIES, type Rate } from "./forward/config.ts";
 
-/** RFC 1542 §4.1.1: never above 16; the default should be 4. */
+/** RFC 1542 §4.1.1: at most 16, default 4. */
 const HOPS_MAX_DEFAULT = 4;
 const HOPS_LIMIT = 16;
 
@@ -22,10 +22,10 @@ const NODE_PORT_DEFAULT = 67;
 const NODE_HTTP_PORT_DEFAULT = 8067;
 const NODES_MAX = 255;
 
-/** RFC 3046 §2.0: all sub-options together have 255 octets; four of these and those of fixed size fit. */
+/** RFC 3046 §2.0: all sub-options together have at most 255 octets: four of these and the fixed-size ones. */
 const AGENT_ID_OCTETS_MAX = 56;
 
-/** Generous: a boot storm of a thousand clients passes, and so does all that a relay can forward. */
+/** Generous: a boot storm of a thousand clients passes, and any rate that the relay can forward. */
 export const LIMITS_DEFAULT: ForwardLimits = {
   client: { perSecond: 10, burst: 30 },
   interface: { perSecond: 50_000, burst: 50_000 },
@@ -36,7 +36,7 @@ assert(
   4 * (2 + AGENT_ID_OCTETS_MAX) + 2 * (2 + 4) + (2 + 1) <= 255,
   "RFC 3046 §2.0: the length of option 82 is one octet",
 );
-assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients passes");
+assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients must pass");
 
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
 const NODE_ADDRESS = hostAddress();
@@ -56,26 +56,26 @@ const PROBE_TIMEOUT = milliseconds({ min: 10, max: 60_000 });
 const PROBE_DEFAULT = { interval: "1s", timeout: "500ms" } as const;
 
 const interfaceSchema = mapping({
-  name: INTERFACE_NAME.describe("client-facing interface: physical, bridge, VLAN, veth, any that carries IPv4"),
+  name: INTERFACE_NAME.describe("name of the interface: physical, bridge, VLAN, veth, any that carries IPv4"),
   address: GATEWAY_ADDRESS
     .describe("`giaddr`: its first IPv4 address, or any of this machine that the nodes have a route to")
     .meta({ fallback: "see below" }).exactOptional(),
   secondary: list(GATEWAY_ADDRESS, { max: SECONDARY_MAX })
-    .describe("`giaddr`s of further subnets on it: its addresses in them; `[]`: none")
+    .describe("`giaddr`s of further subnets on it (its addresses there); `[]`: none")
     .meta({ fallback: "see below" }).exactOptional(),
   // RFC 3046 §2.1.1.
   trusted: TRUSTED.describe("accept `giaddr` and option 82 set by relays and switches behind it").prefault(false),
   option82: OPTION_82
-    .describe("what to do with a trusted device's option 82: `forward`, `append`, `replace`, `drop`")
+    .describe("policy for a trusted device's option 82: `forward`, `append`, `replace`, `drop`")
     .prefault("forward"),
   // RFC 3046 §3.1.
   circuitId: AGENT_ID
-    .describe("the interface's name, or text, or hexadecimal after `0x`, like all ids; at most 56 octets")
+    .describe("text, or hexadecimal after `0x`, like all ids; at most 56 octets; default: the interface's name")
     .meta({ fallback: "see below" }).exactOptional(),
   // RFC 3046 §3.2.
-  remoteId: AGENT_ID.describe("`relay.remoteId`, or another one for this interface")
+  remoteId: AGENT_ID.describe("overrides `relay.remoteId` for this interface")
     .meta({ fallback: "see below" }).exactOptional(),
-  subscriberId: AGENT_ID.describe("the customer behind it (RFC 3993)").exactOptional(),
+  subscriberId: AGENT_ID.describe("subscriber id of the customer behind it (RFC 3993)").exactOptional(),
   knownServers: list(hostAddress())
     .describe("legitimate DHCP servers on the link, such as a second relay's address").prefault([]),
 });
@@ -83,17 +83,17 @@ const interfaceSchema = mapping({
 /** So many per second, and so many at once. */
 function rate(fallback: Rate) {
   return mapping({
-    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).describe("on average")
+    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).describe("average rate")
       .prefault(fallback.perSecond),
-    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).describe("at once").prefault(fallback.burst),
+    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).describe("burst").prefault(fallback.burst),
   }).prefault(fallback);
 }
 
 const nodeSchema = mapping({
-  id: NODE_ID.describe("1 to 255, for logs and metrics"),
-  address: NODE_ADDRESS.describe("where requests go, and the only source that replies are taken from"),
+  id: NODE_ID.describe("1 to 255; identifies the node in logs and metrics"),
+  address: NODE_ADDRESS.describe("requests go to it, and replies are accepted only from it"),
   port: NODE_PORT.describe("its UDP port").prefault(NODE_PORT_DEFAULT),
-  health: httpUrl().describe("asked every `probe.interval`; 200 means ready")
+  health: httpUrl().describe("requested every `probe.interval`; 200 means ready")
     .meta({ fallback: `http://ADDRESS:${NODE_HTTP_PORT_DEFAULT}/readyz` }).exactOptional(),
   weight: integer({ min: 1, max: WEIGHT_MAX })
     .describe(`1 to ${WEIGHT_MAX}: the node's round-trip time is divided by it`).prefault(1),
@@ -106,33 +106,33 @@ const nodeSchema = mapping({
 /** The schema of relay.yaml; {@link checkRelay} belongs to it. */
 export const relaySchema = mapping({
   relay: mapping({
-    site: SITE.describe("any name: nodes of the relay's own site go before all others").exactOptional(),
-    interfaces: list(interfaceSchema, { min: 1 }).describe("the interfaces of the clients"),
+    site: SITE.describe("any name; nodes of the same site are preferred").exactOptional(),
+    interfaces: list(interfaceSchema, { min: 1 }).describe("client-facing interfaces"),
     hopsMax: integer({ min: 1, max: HOPS_LIMIT, example: HOPS_MAX_DEFAULT })
-      .describe("drop requests that passed more relays than this; 16 or more hops never pass")
+      .describe("drop requests with more hops than this; 16 or more are always dropped")
       .prefault(HOPS_MAX_DEFAULT),
-    remoteId: AGENT_ID.describe("the interface's hardware address, or the same for all interfaces")
+    remoteId: AGENT_ID.describe("remote id of all interfaces; default: each interface's hardware address")
       .meta({ fallback: "see below" }).exactOptional(),
-    relayId: AGENT_ID.describe("names this relay independently of its interfaces (RFC 6925)").exactOptional(),
+    relayId: AGENT_ID.describe("relay id, independent of the interfaces (RFC 6925)").exactOptional(),
     limits: mapping({
-      client: rate(LIMITS_DEFAULT.client).describe("messages of one hardware address"),
-      interface: rate(LIMITS_DEFAULT.interface).describe("messages that enter through one interface"),
+      client: rate(LIMITS_DEFAULT.client).describe("messages per hardware address"),
+      interface: rate(LIMITS_DEFAULT.interface).describe("messages per interface"),
       openPerCircuit: integer({ min: 1, max: OPEN_MAX, example: LIMITS_DEFAULT.openPerCircuit })
-        .describe("unanswered transactions of an interface, or of a port that a trusted switch names")
+        .describe("unanswered transactions per interface, or per port of a trusted switch")
         .prefault(LIMITS_DEFAULT.openPerCircuit),
     }).prefault({}),
     linkSelection: flag().describe("add the link selection sub-option (RFC 3527)").prefault(true),
     serverIdentifierOverride: flag()
-      .describe("add the override (RFC 5107) and flags sub-options, so that renewals come through the relay")
+      .describe("add the override (RFC 5107) and flags sub-options, so that renewals pass through the relay")
       .prefault(true),
-    port: port().describe("where clients and nodes send to the relay; for tests and demonstrations").prefault(67),
-    clientPort: port().describe("where clients listen; for tests and demonstrations").prefault(68),
+    port: port().describe("UDP port of the relay; change it only for tests and demonstrations").prefault(67),
+    clientPort: port().describe("UDP port of clients; change it only for tests and demonstrations").prefault(68),
   }),
   nodes: list(nodeSchema, { min: 1, max: NODES_MAX }).describe("the nodes, or other DHCP servers"),
   probe: mapping({
-    interval: PROBE_INTERVAL.describe("how often nodes are asked").prefault(PROBE_DEFAULT.interval),
-    timeout: PROBE_TIMEOUT.describe("when an answer is too late").prefault(PROBE_DEFAULT.timeout),
-    ping: flag().describe("`false`: round trips are measured by HTTP only").prefault(true),
+    interval: PROBE_INTERVAL.describe("interval between probes of a node").prefault(PROBE_DEFAULT.interval),
+    timeout: PROBE_TIMEOUT.describe("a later answer counts as lost").prefault(PROBE_DEFAULT.timeout),
+    ping: flag().describe("`false`: measure round-trip times by HTTP only").prefault(true),
   }).transform(({ interval, timeout, ...rest }) => ({ intervalMs: interval, timeoutMs: timeout, ...rest }))
     .prefault({}),
   http: mapping(httpShape(8068, "health, metrics and dashboard")).prefault({}),
@@ -152,7 +152,7 @@ export function checkRelay(root: unknown, report: Report): void {
     {
       key: "circuitId",
       read: ({ circuitId }) => readOnly(AGENT_ID, circuitId)?.join("."),
-      remedy: "nodes tell interfaces apart by it, so give each its own",
+      remedy: "nodes tell interfaces apart by it; give each interface its own",
     },
   ]);
   checkTrust(interfaces, report);
@@ -172,7 +172,7 @@ export function checkRelay(root: unknown, report: Report): void {
   checkProbe(asMapping(file.probe), report);
 }
 
-/** Without trust option 82 is dropped, whatever the policy would be. */
+/** On untrusted interfaces requests with option 82 are dropped, whatever the policy. */
 function checkTrust(interfaces: unknown, report: Report): void {
   for (const [index, entry] of asList(interfaces).entries()) {
     const { trusted, option82 } = asMapping(entry);
@@ -185,12 +185,14 @@ function checkTrust(interfaces: unknown, report: Report): void {
   }
 }
 
-/** A site without nodes is a typing error, or has no effect. */
+/** A relay site without nodes is a typing error, or a preference without effect. */
 function checkSites(file: Mapping, report: Report): void {
   const own = readOnly(SITE, asMapping(file.relay).site);
   if (own === undefined) return;
   const sites = asList(file.nodes).map((node) => readOnly(SITE, asMapping(node).site));
-  if (!sites.includes(own)) report(["relay", "site"], "is the site of no node; give it to one, or remove it here");
+  if (!sites.includes(own)) {
+    report(["relay", "site"], "is not the site of any node; set it on a node, or remove it here");
+  }
 }
 
 function checkProbe(probe: Mapping, report: Report): void {
@@ -208,10 +210,25 @@ function formatMs(ms: number): string {
   return ms % 1000 === 0 ? formatSeconds(ms / 1000) : `${ms}ms`;
 }
 
-/** A key whose values have to differ between the entries of a list. */
+/**
+ * The configuration after a reload: bound addresses and ports stay those of `running`; `fixed` names the keys that the
+ * file changes nevertheless.
+ */
+export function keepBound(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
+  const { port, clientPort } = running.relay;
+  const fixed = [
+    ...(wanted.relay.port === port ? [] : ["relay.port"]),
+    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
+    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
+    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
+  ];
+  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
+}
+
+/** A key whose values must be unique within a list. */
 interface UniqueKey {
   readonly key: string;
-  /** What is compared; undefined: nothing. */
+  /** The value to compare; undefined: skipped. */
   readonly read: (entry: Mapping) => string | number | undefined;
   readonly remedy: string;
 }

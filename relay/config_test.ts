@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { formatIssues } from "../src/config/issue.ts";
 import { loadConfig, loadConfigFile } from "../src/config/load.ts";
-import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { checkRelay, keepBound, type RelayConfig, relaySchema } from "./config.ts";
 
 const SMALL = ["relay: { interfaces: [{ name: lan0 }] }", "nodes: [{ id: 1, address: 10.99.0.11 }]"];
 
@@ -105,15 +105,16 @@ Deno.test("interfaces differ in name and circuit id", () => {
     [
       'f:4:13: relay.interfaces[1].name: "lan0" stands at relay.interfaces[0].name already; name each interface once',
       'f:4:50: relay.interfaces[1].circuitId: "0x61" stands at relay.interfaces[0].circuitId already; ' +
-      "nodes tell interfaces apart by it, so give each its own",
+      "nodes tell interfaces apart by it; give each interface its own",
     ],
   );
 });
 
-Deno.test("a policy for option 82 takes trust", () => {
+Deno.test("an option 82 policy requires trust", () => {
   const relay = (entry: string) => `relay: { interfaces: [{ name: lan0, ${entry} }] }`;
   deepStrictEqual(issuesOf(relay("option82: append"), SMALL[1] as string), [
-    'f:1:47: relay.interfaces[0].option82: "append" has no effect on an interface that is not trusted; add trusted: true',
+    'f:1:47: relay.interfaces[0].option82: "append" has no effect on an interface that is not trusted; ' +
+    "add trusted: true",
   ]);
   deepStrictEqual(issuesOf(relay("option82: drop"), SMALL[1] as string), []);
   deepStrictEqual(issuesOf(relay("option82: keep"), SMALL[1] as string), [
@@ -149,12 +150,20 @@ Deno.test("the probe's timeout is not longer than its interval, defaults include
   deepStrictEqual(issue("{ timeout: 500 }").length, 1);
 });
 
-Deno.test("the relay's site is that of some node", () => {
+Deno.test("the relay's site must be the site of a node", () => {
   const relay = "relay: { interfaces: [{ name: lan0 }], site: berlin }";
   deepStrictEqual(issuesOf(relay, "nodes: [{ id: 1, address: 10.99.0.11, site: bonn }]"), [
-    'f:1:46: relay.site: "berlin" is the site of no node; give it to one, or remove it here',
+    'f:1:46: relay.site: "berlin" is not the site of any node; set it on a node, or remove it here',
   ]);
   deepStrictEqual(issuesOf(relay, "nodes: [{ id: 1, address: 10.99.0.11, site: berlin }]"), []);
+});
+
+Deno.test("keepBound() keeps bound ports and addresses at a reload, and names what the file changes", () => {
+  const running = load(SMALL);
+  const wanted = load(["relay: { interfaces: [{ name: lan1 }], port: 6700 }", SMALL[1] as string, "http: { port: 1 }"]);
+  const { value, fixed } = keepBound(wanted, running);
+  deepStrictEqual(fixed, ["relay.port", "http.port"]);
+  deepStrictEqual(value, { ...wanted, relay: { ...wanted.relay, port: 67 }, http: running.http });
 });
 
 Deno.test("a relay needs interfaces and nodes", () => {
@@ -174,7 +183,7 @@ Deno.test({ name: "relay/example.yaml is valid", permissions: { read: true } }, 
   ok(full.ok, full.ok ? "" : formatIssues(file, full.issues));
   const { remoteId, relayId, site, interfaces, ...others } = full.value.relay;
   const { interfaces: [loadedInterface], ...defaults } = loaded.value.relay;
-  // Without their comment marks the keys change nothing but what the machine would have given.
+  // Uncommented, the keys change only what the machine would have provided.
   deepStrictEqual(others, defaults);
   deepStrictEqual([remoteId, relayId, site], [
     new TextEncoder().encode("site-7"),

@@ -1,6 +1,6 @@
 /**
- * What the log says about dropped datagrams: a few lines per reason and interface, then how many more there were.
- * Others decide how often that happens, so nothing here may grow with it.
+ * The log of dropped datagrams: a few lines per reason and interface, then a count. Senders control how often this
+ * happens, so neither memory nor output may grow with it.
  */
 
 import type { Logger } from "@logtape/logtape";
@@ -10,11 +10,11 @@ import { LimitedLog } from "../src/log/limited.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import { type DropReason, OUTCOMES } from "./forward/outcomes.ts";
 
-/** Logs drops. */
+/** Logs drops at a bounded rate. */
 export class DropLog {
   readonly #limited: LimitedLog;
 
-  /** `now`: milliseconds of a clock that does not go back. */
+  /** `now`: monotonic clock, in milliseconds. */
   constructor(log: Logger, now: () => number) {
     this.#limited = new LimitedLog(log, "warn", now);
   }
@@ -33,7 +33,7 @@ export class DropLog {
     });
   }
 
-  /** Says what has not been said, and stops. */
+  /** Logs the outstanding counts and stops. */
   close(): void {
     this.#limited.close();
   }

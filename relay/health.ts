@@ -1,4 +1,4 @@
-/** What the relay tells over HTTP: readiness, status and metrics, all read from the running parts when asked. */
+/** Readiness, status and metrics of the relay, read from the running parts on each request. */
 
 import { toHex } from "../src/bytes/hex.ts";
 import type { HealthSource, Readiness } from "../src/http/health.ts";
@@ -9,19 +9,19 @@ import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.
 import type { Relay } from "./relay.ts";
 import type { Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
-import type { SocketTrouble } from "./sockets/relay_sockets.ts";
+import type { SocketErrors } from "./sockets/relay_sockets.ts";
 
-/** Where the answers come from: the parts as they are now. */
-export interface HealthParts {
+/** The parts to read from. */
+interface HealthParts {
   readonly service: {
     readonly resolved: Resolved;
     readonly tracker: NodeTracker;
     readonly relay: Pick<Relay, "counts" | "forwarder">;
-    readonly sockets: { troubleOf(link: number): SocketTrouble };
+    readonly sockets: { errorsOf(link: number): SocketErrors };
   };
-  /** Milliseconds of a clock that does not go back. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Since 1970. */
+  /** Unix time of the start, in milliseconds. */
   readonly startedMs: number;
 }
 
@@ -36,16 +36,11 @@ export function relayHealth(parts: HealthParts): HealthSource {
 }
 
 function readiness({ service: { tracker, resolved }, now }: HealthParts): Readiness {
-  const nowMs = now();
-  if (resolved.absent.length === resolved.links.length) {
-    return { ready: false, reason: resolved.absent.map(({ message }) => message).join("; ") };
+  if (resolved.unusable.length === resolved.links.length) {
+    return { ready: false, reason: resolved.unusable.map(({ message }) => message).join("; ") };
   }
-  if (tracker.ready(nowMs)) return { ready: true };
-  const reachable = tracker.states(nowMs).filter((node) => node.reachable);
-  const reason = reachable.length === 0
-    ? "no node answers: look at the nodes' health URLs and the network to them"
-    : `no node is ready: ${reachable.map(({ id, fault }) => `node ${id}: ${fault}`).join("; ")}`;
-  return { ready: false, reason };
+  const reason = tracker.unreadiness(now());
+  return reason === undefined ? { ready: true } : { ready: false, reason };
 }
 
 function status(parts: HealthParts): object {
@@ -90,11 +85,11 @@ function nodesStatus({ service: { tracker, resolved }, now }: HealthParts): obje
 
 function interfacesStatus({ service: { resolved, relay, sockets } }: HealthParts): object[] {
   return resolved.links.map(({ interface: { name, gateways, trusted } }, index) => {
-    const { receiveDrops, sendErrors } = sockets.troubleOf(index);
+    const { receiveDrops, sendErrors } = sockets.errorsOf(index);
     return {
       name,
       up: gateways.length > 0,
-      reason: resolved.absent.find((absence) => absence.name === name)?.message ?? null,
+      reason: resolved.unusable.find((absence) => absence.name === name)?.message ?? null,
       giaddr: gateways[0] === undefined ? null : formatIpv4(gateways[0].giaddr),
       giaddrs: gateways.map(({ giaddr }) => formatIpv4(giaddr)),
       trusted,
@@ -138,7 +133,7 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     labels: ["interface"],
     read: perInterface(value),
   });
-  const trouble = (index: number) => service.sockets.troubleOf(index);
+  const trouble = (index: number) => service.sockets.errorsOf(index);
   return [
     {
       kind: "counter",
@@ -149,43 +144,43 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     },
     link(
       "receive_drops_total",
-      "Datagrams the kernel dropped as a receive buffer was full.",
+      "Datagrams dropped by the kernel because a receive buffer was full.",
       (index) => trouble(index).receiveDrops,
     ),
-    link("send_errors_total", "Datagrams the system would not send.", (index) => trouble(index).sendErrors.count),
+    link("send_errors_total", "Datagrams the kernel refused to send.", (index) => trouble(index).sendErrors.count),
     link(
       "interface_up",
-      "1 while the interface is there and has an address.",
+      "1 while the interface exists and has an IPv4 address.",
       (index) => Number((service.resolved.links[index]?.interface.gateways.length ?? 0) > 0),
     ),
     link(
       "rogue_sightings_total",
-      "Signs of DHCP servers on the clients' link that do not belong there.",
+      "Sightings of rogue DHCP servers on the clients' link.",
       (index) => service.relay.forwarder.rogues.count(index),
     ),
     {
       kind: "gauge",
       name: "dhcpcluster_relay_transactions",
-      help: "Transactions remembered.",
+      help: "Transactions in memory.",
       read: () => service.relay.forwarder.transactions,
     },
     node("ready", "1 while the node can serve.", ({ ready }) => Number(ready)),
-    node("reachable", "1 while the node answers.", ({ reachable }) => Number(reachable)),
+    node("reachable", "1 while the node answers ping, HTTP or DHCP.", ({ reachable }) => Number(reachable)),
     node("chosen", "1 while requests go to the node.", ({ chosen }) => Number(chosen)),
     node("suspect", "1 while the node leaves DHCP requests unanswered.", ({ suspect }) => Number(suspect)),
     node("rtt_seconds", "Smoothed round-trip time.", ({ rttMs }) => seconds(rttMs)),
-    node("rtt_deviation_seconds", "Its smoothed deviation (RFC 6298).", ({ deviationMs }) => seconds(deviationMs)),
+    node("rtt_deviation_seconds", "Smoothed RTT deviation (RFC 6298).", ({ deviationMs }) => seconds(deviationMs)),
     node("rtt_jitter_seconds", "Jitter (RFC 3550).", ({ jitterMs }) => seconds(jitterMs)),
-    node("loss_ratio", "Share of the last probes that got no answer.", ({ loss }) => loss),
+    node("loss_ratio", "Share of the last 20 probes that were lost.", ({ loss }) => loss),
     node("answer_seconds", "Smoothed time from a request to the node's answer.", ({ answerMs }) => seconds(answerMs)),
     node("requests_total", "Requests sent to the node first.", ({ traffic }) => traffic.requests),
-    node("hedges_total", "Requests sent to it as another node was silent.", ({ traffic }) => traffic.hedges),
-    node("trials_total", "Copies sent to see whether it answers again.", ({ traffic }) => traffic.trials),
+    node("hedges_total", "Hedges: sent to it because another node was silent.", ({ traffic }) => traffic.hedges),
+    node("trials_total", "Trials: copies of requests sent to a suspect.", ({ traffic }) => traffic.trials),
     node("answers_total", "Answers of the node.", ({ traffic }) => traffic.answers),
-    node("late_answers_total", "Answers after another node had been asked.", ({ traffic }) => traffic.late),
-    node("unanswered_total", "Requests that the node left unanswered.", ({ traffic }) => traffic.unanswered),
-    node("delivered_total", "Answers of the node that went to clients.", ({ traffic }) => traffic.delivered),
-    node("failovers_total", "How often the node was left as it failed.", ({ traffic }) => traffic.failovers),
+    node("late_answers_total", "Answers after the request had been hedged.", ({ traffic }) => traffic.late),
+    node("unanswered_total", "Requests without an answer within 250 ms.", ({ traffic }) => traffic.unanswered),
+    node("delivered_total", "Answers of the node delivered to clients.", ({ traffic }) => traffic.delivered),
+    node("failovers_total", "Failovers: it lost the choice, not healthy.", ({ traffic }) => traffic.failovers),
   ];
 }
 

@@ -1,4 +1,4 @@
-/** dhcpcluster-relay: the command. Puts the parts together and ends them in order; the parts do the work. */
+/** The `dhcpcluster-relay` command: composes the parts and stops them in order. */
 
 import type { Logger } from "@logtape/logtape";
 import { type Given, runProgram } from "../src/cli/program.ts";
@@ -13,10 +13,10 @@ import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { StatusFeed } from "../src/http/status_feed.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
-import { findInterface } from "../src/net/interfaces.ts";
+import { listInterfaces } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
-import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
+import { checkRelay, keepBound, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
 import PAGE from "./dashboard/index.html" with { type: "text" };
 import SCRIPT from "./dashboard/page.js" with { type: "text" };
@@ -25,14 +25,14 @@ import { systemPing } from "./probe/ping.ts";
 import { describeLink } from "./resolve.ts";
 import { NoInterfaceError, RelayService } from "./service.ts";
 
-/** Starts everything, or throws an error of one line and leaves nothing running. */
+/** Starts the relay; on failure throws an error of one line and leaves nothing running. */
 async function start(config: RelayConfig, { file }: Given): Promise<void> {
   configureLog(config.log);
   const log = logger("relay");
   const now = () => performance.now();
   const opener = { openUdp, openPacket };
   waitForDatagramsFirst();
-  const service = await RelayService.start(config, { log, opener, findInterface, ping: systemPing, now });
+  const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
   const health = relayHealth({ service, now, startedMs: Date.now() });
   const events = new StatusFeed(() => health.status());
   const http = await listen();
@@ -47,7 +47,9 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
 
   const manager = ServiceManager.ofThisProcess(log);
   const { outside } = confine([file]);
-  if (outside.length > 0) log.info("this process may read any file, as {file} is not in /etc/dhcpcluster", { file });
+  if (outside.length > 0) {
+    log.info("this process may read any file, because {file} is not in /etc/dhcpcluster", { file });
+  }
   manager.ready();
   onSignals({
     async stop(signal) {
@@ -78,41 +80,29 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   }
 }
 
-/** SIGHUP: reads the file again, and goes on with the old one if the new one is not good. */
+/** SIGHUP: reads the file again; on mistakes the old configuration stays in use. */
 async function reload(service: RelayService, file: string, log: Logger): Promise<void> {
   const loaded = await loadConfigFile(file, relaySchema, checkRelay);
   if (!loaded.ok) {
     for (const line of loaded.message.split("\n")) log.error("SIGHUP: {line}", { line });
-    log.error("SIGHUP: the configuration stays what it was");
+    log.error("SIGHUP: the configuration has not changed");
     return;
   }
-  const { value, fixed } = withFixed(loaded.value, service.config);
+  const { value, fixed } = keepBound(loaded.value, service.config);
   try {
     await service.reload(value);
   } catch (error) {
     if (!(error instanceof NoInterfaceError)) throw error;
-    log.error("SIGHUP: {reason}; the configuration stays what it was", { reason: error.message });
+    log.error("SIGHUP: {reason}; the configuration has not changed", { reason: error.message });
     return;
   }
   configureLog(value.log);
   if (fixed.length > 0) {
-    log.warn("SIGHUP: {keys} can't change while the relay runs; restart it", { keys: fixed.join(", ") });
+    log.warn("SIGHUP: {keys} cannot change while the relay runs; restart it", { keys: fixed.join(", ") });
   }
-  log.info("SIGHUP: the configuration was read again; relaying for {links}", {
+  log.info("SIGHUP: configuration reloaded; relaying for {links}", {
     links: service.resolved.links.map(describeLink).join(", "),
   });
-}
-
-/** What is bound once stays as it is; `fixed` names what the file wants different all the same. */
-function withFixed(wanted: RelayConfig, running: RelayConfig): { value: RelayConfig; fixed: string[] } {
-  const { port, clientPort } = running.relay;
-  const fixed = [
-    ...(wanted.relay.port === port ? [] : ["relay.port"]),
-    ...(wanted.relay.clientPort === clientPort ? [] : ["relay.clientPort"]),
-    ...(wanted.http.address === running.http.address ? [] : ["http.address"]),
-    ...(wanted.http.port === running.http.port ? [] : ["http.port"]),
-  ];
-  return { value: { ...wanted, relay: { ...wanted.relay, port, clientPort }, http: running.http }, fixed };
 }
 
 async function run(args: readonly string[]): Promise<number | undefined> {

@@ -9,7 +9,7 @@ import { openUdp } from "../src/net/open.ts";
 import type { UdpSocket } from "../src/net/udp.ts";
 import { datagram, ip } from "./testing/messages.ts";
 
-// Every run has addresses of its own, so that the fixed ports never meet.
+// Each run has its own addresses, so that the fixed ports do not collide.
 const HOST = `127.${64 + (Deno.pid >> 16) % 64}.${(Deno.pid >> 8) & 255}.${Deno.pid & 255}`;
 const RELAY_PORT = 10067;
 const CLIENT_PORT = 10068;
@@ -141,14 +141,14 @@ http: { address: ${HOST}, port: ${HTTP_PORT} }
   });
 });
 
-Deno.test("relay program: an interface that is not there is one line and exit 1", async () => {
+Deno.test("relay program: a missing interface is one line and exit 1", async () => {
   const yaml = "relay: { interfaces: [{ name: nosuch0 }] }\nnodes: [{ id: 1, address: 192.0.2.1 }]\n";
   await withFile(yaml, async (file) => {
     const { code, stderr } = await command(file).output();
     strictEqual(
       new TextDecoder().decode(stderr),
       "dhcpcluster-relay: Cannot relay for nosuch0: there is no such interface. Create it or correct " +
-        "relay.interfaces[0].name (`ip link` shows what there is).\n",
+        "relay.interfaces[0].name (`ip link` lists the interfaces).\n",
     );
     strictEqual(code, 1);
     const checked = await command(file, "--check").output();

@@ -1,4 +1,4 @@
-/** The nodes of the file as the choice sees them, and what the log says of them. */
+/** The configured nodes as input of the choice, and the log of their changes. */
 
 import type { Logger } from "@logtape/logtape";
 import { unreachable } from "../src/assert.ts";
@@ -6,28 +6,33 @@ import { LimitedLog } from "../src/log/limited.ts";
 import type { RelayConfig } from "./config.ts";
 import type { TrackedNode, TrackerEvent } from "./select/tracker.ts";
 
-/** What the choice of a node depends on. */
+/** The properties of each node that the choice depends on. */
 export function trackedNodes({ relay, nodes }: RelayConfig): TrackedNode[] {
-  return nodes.map(({ id, weight, site }) => ({ id, weight, local: site !== undefined && site === relay.site }));
+  return nodes.map(({ id, address, port, health, weight, site }) => ({
+    id,
+    endpoint: `${address}:${port} ${health}`,
+    weight,
+    local: site !== undefined && site === relay.site,
+  }));
 }
 
 /**
- * Says what happened to each node, and to whom the requests go: a few lines in ten seconds of each, then how many more there
- * were. A node that comes and goes with the load would fill the log otherwise.
+ * Logs changes of each node and of the choice: a few lines per node in ten seconds, then a count. A node that flaps
+ * would otherwise fill the log.
  */
 export class NodeLog {
   readonly #limited: LimitedLog;
 
-  /** `now`: milliseconds of a clock that does not go back. */
+  /** `now`: monotonic clock, in milliseconds. */
   constructor(log: Logger, now: () => number) {
     this.#limited = new LimitedLog(log, "info", now);
   }
 
   add(event: TrackerEvent): void {
-    if (this.#limited.admit(keyOf(event))) say(this.#limited.log, event);
+    if (this.#limited.admit(keyOf(event))) write(this.#limited.log, event);
   }
 
-  /** Says what has not been said, and stops. */
+  /** Logs the outstanding counts and stops. */
   close(): void {
     this.#limited.close();
   }
@@ -37,7 +42,7 @@ function keyOf(event: TrackerEvent): string {
   return event.kind === "chosen" ? "requests go to another node" : `changes of node ${event.id}`;
 }
 
-function say(log: Logger, event: TrackerEvent): void {
+function write(log: Logger, event: TrackerEvent): void {
   switch (event.kind) {
     case "chosen": {
       const { id, instead, reason } = event;
@@ -54,7 +59,7 @@ function say(log: Logger, event: TrackerEvent): void {
     case "grade": {
       const { id, fault } = event;
       if (fault === undefined) log.info("node {id} is ready", { id });
-      else if (event.grade === "doubtful") log.info("node {id} is ready: {fault}", { id, fault });
+      else if (event.grade === "probation") log.info("node {id} is ready: {fault}", { id, fault });
       else log.warn("node {id}: {fault}", { id, fault });
       break;
     }

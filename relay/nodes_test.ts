@@ -3,13 +3,13 @@ import type { Logger } from "@logtape/logtape";
 import { LOG_LIMITS_DEFAULT } from "../src/log/limiter.ts";
 import { NodeLog } from "./nodes.ts";
 
-Deno.test("NodeLog: a node that comes and goes gets a few lines, then a number; another one is not silenced by it", () => {
+Deno.test("NodeLog: a flapping node gets a few lines, then a count; other nodes are still logged", () => {
   const lines: string[] = [];
   const keep = (template: string) => void lines.push(template);
   const log = new NodeLog({ info: keep, warn: keep } as unknown as Logger, () => 1_000);
   for (let i = 0; i < 100; i++) log.add({ kind: "grade", id: 3, grade: "suspect", fault: "unanswered" });
   strictEqual(lines.length, LOG_LIMITS_DEFAULT.linesMax);
-  log.add({ kind: "grade", id: 2, grade: "good", fault: undefined });
+  log.add({ kind: "grade", id: 2, grade: "healthy", fault: undefined });
   log.add({ kind: "chosen", id: 2, instead: 3, reason: "unanswered" });
   deepStrictEqual(lines.slice(LOG_LIMITS_DEFAULT.linesMax), [
     "node {id} is ready",

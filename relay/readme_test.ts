@@ -14,7 +14,7 @@ const ROWS = README.split("\n").filter((line) => line.startsWith("| ")).map((lin
   line.split("|").slice(1, -1).map((cell) => cell.trim())
 );
 
-Deno.test("README.md lists every outcome as the table has it", () => {
+Deno.test("README.md lists every outcome of the table", () => {
   const documented = ROWS.filter(([, path, result]) => /^(request|reply)$/.test(path ?? "") && result !== undefined);
   const expected = Object.entries(OUTCOMES).map((
     [name, { path, result, help }],
@@ -25,10 +25,10 @@ Deno.test("README.md lists every outcome as the table has it", () => {
 Deno.test("README.md lists every metric of the relay", async () => {
   const documented = new Set(README.match(/dhcpcluster_relay_\w+/g));
   const service = {
-    resolved: { forward: CONFIG, links: [], absent: [] },
+    resolved: { forward: CONFIG, links: [], unusable: [] },
     tracker: new NodeTracker([{ id: 1, weight: 1, local: false }]),
     relay: { counts: [], forwarder: new Forwarder(CONFIG, new NodeTracker([]), 0) },
-    sockets: { troubleOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
+    sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
   };
   const metrics = await relayHealth({ service, now: () => 0, startedMs: 0 }).metrics();
   const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));

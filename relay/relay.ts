@@ -1,6 +1,6 @@
 /**
- * The relay at work: what comes in from the wires goes through the forwarding core, what that wants sent goes out, and
- * everything is counted. Keeps the core's deadlines. Holds no decision of its own.
+ * The driver of the forwarding core: passes datagrams in, performs the effects, counts outcomes and keeps the timer for
+ * the core's next deadline. It decides nothing itself.
  */
 
 import type { Ipv4 } from "../src/net/ipv4.ts";
@@ -13,43 +13,43 @@ import type { Rogue } from "./forward/rogues.ts";
 import type { Delivery, Send } from "./forward/transaction.ts";
 import type { NodeTracker } from "./select/tracker.ts";
 
-/** Sends, each from the right socket; false when the system would not take it. */
+/** Sends from the right socket; returns false when the kernel refuses. */
 export interface Outlet {
-  /** To a node, from the address that its answer is to come back to. */
+  /** To a node, from the giaddr that its answer comes back to. */
   sendUpstream(giaddr: Ipv4, bytes: Uint8Array, to: Ipv4, port: number): boolean;
-  /** To a client, through the interface it is on. */
+  /** To a client, through its interface. */
   deliver(gateway: Gateway, bytes: Uint8Array, destination: ClientDestination): boolean;
 }
 
-/** What a relay is made of. */
-export interface RelayParts {
+/** Dependencies of a relay. */
+interface RelayParts {
   readonly config: ForwardConfig;
   readonly outlet: Outlet;
   readonly tracker: NodeTracker;
-  /** Milliseconds of a clock that does not go back. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Hears of every datagram dropped; it must bound what it says itself. */
+  /** Called for every dropped datagram; must bound its own output. */
   readonly dropped: (link: number, reason: DropReason, datagram: Datagram) => void;
-  /** Hears of every DHCP server that does not belong to a client link, once. */
+  /** Called once for every new rogue DHCP server. */
   readonly rogue: (rogue: Rogue) => void;
-  /** Counters that go on from an earlier relay; one per interface. */
+  /** Counters continued from an earlier relay, one set per interface. */
   readonly counts?: readonly OutcomeCounts[];
 }
 
-/** What came in, for those who report it. */
-export interface Datagram {
+/** A received datagram, for the log. */
+interface Datagram {
   readonly bytes: Uint8Array;
   readonly from: Ipv4;
 }
 
-/** Forwards what it is given. */
+/** Drives one {@link Forwarder}. */
 export class Relay {
   readonly forwarder: Forwarder;
   /** One per interface. */
   readonly counts: readonly OutcomeCounts[];
   readonly #parts: RelayParts;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When it rings. */
+  /** When `#timer` fires. */
   #timerMs = Infinity;
   #closed = false;
 
@@ -59,38 +59,33 @@ export class Relay {
     this.counts = parts.counts ?? parts.config.interfaces.map(zeroCounts);
   }
 
-  /** Whether a reply belongs to something that this relay asked. */
-  knows(reply: Uint8Array): boolean {
-    return this.forwarder.knows(reply, this.#parts.now());
-  }
-
-  /** The same interfaces in the same order, but with other addresses. */
+  /** The same interfaces in the same order, with new addresses. */
   interfacesChanged(config: ForwardConfig): void {
     this.forwarder.interfacesChanged(config);
   }
 
   /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void {
-    this.#do(this.forwarder.request(bytes, { link, from, unicast }, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.request(bytes, { link, from, unicast }, this.#parts.now()), { bytes, from });
   }
 
-  /** From anywhere else. */
+  /** From an upstream socket. */
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
-    this.#do(this.forwarder.reply(bytes, link, from, port, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.reply(bytes, link, from, port, this.#parts.now()), { bytes, from });
   }
 
   /** A DHCP server's message, overheard on a client link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
-    this.#do(this.forwarder.overheard(link, from, mac, this.#parts.now()), { bytes, from });
+    this.#perform(this.forwarder.overheard(bytes, { link, from, mac }, this.#parts.now()), { bytes, from });
   }
 
-  /** Forgets its deadlines; it must not be given anything afterwards. */
+  /** Stops the timer; nothing may be passed in afterwards. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
   }
 
-  #do(effects: readonly Effect[], datagram: Datagram | undefined): void {
+  #perform(effects: readonly Effect[], datagram: Datagram | undefined): void {
     let sent = false;
     for (const effect of effects) {
       switch (effect.kind) {
@@ -122,7 +117,7 @@ export class Relay {
     const { address, port } = config.nodes[send.node] as ForwardNode;
     if (outlet.sendUpstream(send.gateway.giaddr, send.bytes, address, port)) return true;
     let sent = false;
-    for (const effect of this.forwarder.refused(send, now())) {
+    for (const effect of this.forwarder.sendFailed(send, now())) {
       if (effect.kind === "send" && this.#send(effect.send)) sent = true;
     }
     return sent;
@@ -144,7 +139,7 @@ export class Relay {
     if (counts !== undefined) counts[outcome]++;
   }
 
-  /** One timer, for the earliest deadline. */
+  /** Sets the timer to the earliest deadline. */
   #schedule(): void {
     const { nextMs } = this.forwarder;
     if (nextMs === undefined || nextMs >= this.#timerMs || this.#closed) return;
@@ -152,7 +147,7 @@ export class Relay {
     this.#timerMs = nextMs;
     this.#timer = setTimeout(() => {
       this.#timerMs = Infinity;
-      this.#do(this.forwarder.tick(this.#parts.now()), undefined);
+      this.#perform(this.forwarder.tick(this.#parts.now()), undefined);
     }, Math.max(0, nextMs - this.#parts.now()));
   }
 }

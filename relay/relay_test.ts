@@ -6,7 +6,7 @@ import { Relay } from "./relay.ts";
 import { NodeTracker } from "./select/tracker.ts";
 import { CONFIG, datagram, GATEWAY0, ip } from "./testing/messages.ts";
 
-/** A relay between two LANs and two nodes that writes down what it sends. `refuse`: nodes that can't be sent to. */
+/** A relay between two LANs and two nodes that records what it sends. `refuse`: sending to these nodes fails. */
 function relay(options: { refuse?: readonly Ipv4[]; down?: boolean } = {}) {
   const up: string[] = [];
   const down: { device: string; destination: ClientDestination; bytes: Uint8Array }[] = [];
@@ -35,14 +35,14 @@ function relay(options: { refuse?: readonly Ipv4[]; down?: boolean } = {}) {
   return { up, down, drops, tracker, core, clock, chooseFirst };
 }
 
-/** The counters that are not zero. */
+/** The non-zero counters. */
 function counted(core: Relay): Record<string, number>[] {
   return core.counts.map((counts) => Object.fromEntries(Object.entries(counts).filter(([, value]) => value > 0)));
 }
 
 const [NODE1, NODE2] = [ip("10.99.0.11"), ip("10.99.0.12")];
 
-Deno.test("relay: while no node is known to live, requests go to all; the first to answer gets the next one", () => {
+Deno.test("relay: while no node is known to be ready, all get requests; the first to answer gets the next one", () => {
   const { core, up, down, tracker } = relay();
   core.request(0, datagram(), 0, false);
   deepStrictEqual(up, ["10.77.0.1 to 10.99.0.11", "10.77.0.1 to 10.99.0.12"]);
@@ -57,7 +57,7 @@ Deno.test("relay: while no node is known to live, requests go to all; the first 
   core.close();
 });
 
-Deno.test("relay: a request goes up with its interface's giaddr, a reply down through the interface it was for", () => {
+Deno.test("relay: a request has its interface's giaddr, and the reply is delivered through that interface", () => {
   const { core, up, down, chooseFirst } = relay();
   chooseFirst();
   core.request(1, datagram(), 0, false);
@@ -68,7 +68,7 @@ Deno.test("relay: a request goes up with its interface's giaddr, a reply down th
   core.close();
 });
 
-Deno.test("relay: a forged reply goes nowhere and vouches for nobody", () => {
+Deno.test("relay: a forged reply is dropped and does not make a node ready", () => {
   const { core, down, drops, tracker } = relay();
   core.request(0, datagram(), 0, false);
   core.reply(0, datagram({ op: 2, type: 2, yiaddr: "10.77.1.9", giaddr: "10.77.0.1" }), ip("10.99.0.99"), 67);
@@ -77,7 +77,7 @@ Deno.test("relay: a forged reply goes nowhere and vouches for nobody", () => {
   core.close();
 });
 
-Deno.test("relay: a node that the system will not send to is passed over at once", () => {
+Deno.test("relay: when sending to a node fails the next node gets the request at once", () => {
   const { core, up, chooseFirst } = relay({ refuse: [NODE1] });
   chooseFirst();
   core.request(0, datagram(), 0, false);
@@ -86,7 +86,7 @@ Deno.test("relay: a node that the system will not send to is passed over at once
   core.close();
 });
 
-Deno.test("relay: what the system will not send is counted as dropped, not as forwarded", () => {
+Deno.test("relay: what the kernel refuses to send is counted as dropped, not as forwarded", () => {
   const nowhere = relay({ refuse: [NODE1, NODE2] });
   nowhere.core.request(0, datagram(), 0, false);
   deepStrictEqual([nowhere.drops, counted(nowhere.core)], [["0 requestUnsent"], [{ requestUnsent: 1 }, {}]]);
@@ -98,10 +98,10 @@ Deno.test("relay: what the system will not send is counted as dropped, not as fo
   core.close();
 });
 
-Deno.test("relay: deadlines are kept: a silent node is backed up by the next one", async () => {
+Deno.test("relay: deadlines are kept: a silent node is hedged by the next one", async () => {
   const { core, up, chooseFirst } = relay();
   chooseFirst();
-  // Time stands still for the core until the timer rings.
+  // The core's clock does not advance until the timer fires.
   core.request(0, datagram(), 0, false);
   core.close();
   deepStrictEqual(up, ["10.77.0.1 to 10.99.0.11"]);

@@ -1,48 +1,48 @@
 /**
- * From what relay.yaml says to what the relay works with: names of interfaces become addresses, hardware addresses
- * and encoded options. Decides nothing about packets. The machine may change meanwhile: then it is asked again.
+ * From relay.yaml to the forwarding core's configuration: interface names become addresses, hardware addresses and
+ * encoded options. Runs again when the machine's interfaces change.
  */
 
 import { formatIpv4, type Ipv4, type Prefix, prefixContains, prefixOf } from "../src/net/ipv4.ts";
-import type { InterfaceAddress, NetworkInterface } from "../src/net/interfaces.ts";
+import type { InterfaceAddress, NetworkInterface } from "../src/net/network_interface.ts";
 import type { RelayConfig, RelayInterface } from "./config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "./forward/config.ts";
 import { option82For } from "./forward/option82.ts";
 import type { Link, Medium } from "./sockets/plan.ts";
 
-/** An interface of the file that can't be used now. */
-export interface Absence {
+/** A configured interface that cannot be used at present. */
+interface UnusableInterface {
   readonly name: string;
-  /** One line that says what to do. */
+  /** One line that tells the operator what to do. */
   readonly message: string;
 }
 
-/** What the relay is built from. */
+/** The resolved configuration. */
 export interface Resolved {
   readonly forward: ForwardConfig;
   /** One per interface of `forward`, in the same order. */
   readonly links: readonly Link[];
-  /** Those of them that have no gateways, and why. */
-  readonly absent: readonly Absence[];
+  /** The links without gateways, and why. */
+  readonly unusable: readonly UnusableInterface[];
 }
 
-/** Looks the interfaces up with `find`. */
+/** Resolves the configuration on a machine with these interfaces. */
 export function resolveConfig(
   config: RelayConfig,
-  find: (name: string) => NetworkInterface | undefined,
+  interfaces: readonly NetworkInterface[],
 ): Resolved {
-  const absent: Absence[] = [];
+  const unusable: UnusableInterface[] = [];
   const links = config.relay.interfaces.map((wanted, index): Link => {
-    const found = find(wanted.name);
+    const found = interfaces.find(({ name }) => name === wanted.name);
     const gateways = found === undefined ? [] : gatewaysOf(config, wanted, found);
     if (gateways.length === 0) {
-      absent.push({ name: wanted.name, message: explainAbsence(wanted.name, index, found !== undefined) });
+      unusable.push({ name: wanted.name, message: explainUnusable(wanted.name, index, found !== undefined) });
     }
     return { interface: toForward(wanted, gateways), index: found?.index ?? -1, medium: mediumOf(found) };
   });
   return {
     links,
-    absent,
+    unusable,
     forward: {
       interfaces: links.map((link) => link.interface),
       nodes: config.nodes.map(({ id, address, port }) => ({ id, address, port })),
@@ -52,7 +52,7 @@ export function resolveConfig(
   };
 }
 
-/** Whether two looks at the machine saw the same. */
+/** Whether two results describe the same links. */
 export function sameLinks(one: Resolved, other: Resolved): boolean {
   const outline = ({ links }: Resolved) =>
     JSON.stringify(links.map(({ interface: { name, gateways }, index, medium }) => [
@@ -69,8 +69,8 @@ function toForward(wanted: RelayInterface, gateways: readonly Gateway[]): Forwar
   return { name, gateways, trusted, option82, knownServers };
 }
 
-/** The address and subnet that a gateway stands for. */
-interface Foothold {
+/** Addresses and subnet of a gateway. */
+interface GatewayAddress {
   readonly giaddr: Ipv4;
   readonly local: Ipv4;
   readonly subnet: Prefix | undefined;
@@ -81,7 +81,7 @@ function gatewaysOf(config: RelayConfig, wanted: RelayInterface, found: NetworkI
   const remoteId = wanted.remoteId ?? relay.remoteId ?? found.mac;
   const { subscriberId } = wanted;
   const { relayId } = relay;
-  return footholds(wanted, found).map(({ giaddr, local, subnet }) => ({
+  return gatewayAddresses(wanted, found).map(({ giaddr, local, subnet }) => ({
     device: wanted.name,
     giaddr,
     local,
@@ -98,15 +98,15 @@ function gatewaysOf(config: RelayConfig, wanted: RelayInterface, found: NetworkI
 }
 
 /** The primary one first, then one for each further subnet of the interface. */
-function footholds({ address, secondary }: RelayInterface, { addresses }: NetworkInterface): Foothold[] {
+function gatewayAddresses({ address, secondary }: RelayInterface, { addresses }: NetworkInterface): GatewayAddress[] {
   const own = addresses.find((candidate) => candidate.address === address) ?? addresses[0];
   const giaddr = address ?? own?.address;
   if (giaddr === undefined) return [];
   const subnet = own && subnetOf(own);
-  // The loopback device has every address of its network, though it shows only one.
+  // The loopback device owns every address of 127.0.0.0/8, although it lists only one.
   const isLoopback = own !== undefined && prefixContains(LOOPBACK, own.address) && prefixContains(LOOPBACK, giaddr);
   const primary = { giaddr, local: isLoopback ? giaddr : own?.address ?? giaddr, subnet };
-  // Where giaddr is an address elsewhere on this machine, the nodes tell the subnets apart by link selection.
+  // If giaddr is an address of another interface, nodes tell the subnets apart by link selection (RFC 3527).
   const elsewhere = primary.local !== giaddr;
   const others = secondary ?? addresses.filter((other) => isFurtherSubnet(other, subnet)).map((other) => other.address);
   const further = others.filter((other) => other !== primary.local).map((local) => {
@@ -119,7 +119,7 @@ function footholds({ address, secondary }: RelayInterface, { addresses }: Networ
 /** RFC 1122 §3.2.1.3 (g). */
 const LOOPBACK: Prefix = { address: 0x7f000000, prefixLength: 8 };
 
-/** RFC 3927: what a machine gives itself is nobody's gateway. */
+/** RFC 3927: a link-local address is not a gateway. */
 const LINK_LOCAL: Prefix = { address: 0xa9fe0000, prefixLength: 16 };
 
 function isFurtherSubnet({ address }: InterfaceAddress, primary: Prefix | undefined): boolean {
@@ -132,28 +132,28 @@ function subnetOf({ address, prefixLength }: InterfaceAddress): Prefix {
 
 const ETHERNET_OCTETS = 6;
 
-/** Six zeros are no hardware address: only the loopback device has them. */
+/** Only the loopback device has the hardware address 00:00:00:00:00:00. */
 function mediumOf(found: NetworkInterface | undefined): Medium {
   if (found?.mac.length !== ETHERNET_OCTETS) return "other";
   return found.mac.every((octet) => octet === 0) ? "loopback" : "ethernet";
 }
 
-function explainAbsence(name: string, index: number, exists: boolean): string {
+function explainUnusable(name: string, index: number, exists: boolean): string {
   const place = `relay.interfaces[${index}]`;
   if (!exists) {
     return `Cannot relay for ${name}: there is no such interface. Create it or correct ${place}.name ` +
-      "(`ip link` shows what there is).";
+      "(`ip link` lists the interfaces).";
   }
   return `Cannot relay for ${name}: it has no IPv4 address. Give it one ` +
-    `(ip address add 192.0.2.1/24 dev ${name}, with the address that its clients have as router) ` +
+    `(ip address add 192.0.2.1/24 dev ${name}, with the address that clients use as router) ` +
     `or set ${place}.address to another address of this machine.`;
 }
 
-/** How a link reads in the log. */
+/** A link as text for the log. */
 export function describeLink({ interface: { name, trusted, gateways }, medium }: Link): string {
   const giaddrs = gateways.map(({ giaddr }) => formatIpv4(giaddr)).join(" and ");
   const notes = [
-    giaddrs === "" ? "not there yet" : `giaddr ${giaddrs}`,
+    giaddrs === "" ? "down" : `giaddr ${giaddrs}`,
     ...(trusted ? ["trusted"] : []),
     ...(medium === "loopback" ? ["loopback: for tests and demonstrations only"] : []),
   ];

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { loadConfig } from "../src/config/load.ts";
-import type { NetworkInterface } from "../src/net/interfaces.ts";
+import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { describeLink, resolveConfig, sameLinks } from "./resolve.ts";
@@ -26,11 +26,11 @@ function config(relay: string): RelayConfig {
 }
 
 function resolve(relay: string) {
-  return resolveConfig(config(relay), (name) => MACHINE.find((known) => known.name === name));
+  return resolveConfig(config(relay), MACHINE);
 }
 
 Deno.test("resolveConfig() takes the first address, the name as circuit id and the MAC as remote id", () => {
-  const { forward, links, absent } = resolve(
+  const { forward, links, unusable } = resolve(
     "interfaces: [{ name: lan0 }], linkSelection: false, serverIdentifierOverride: false",
   );
   const [gateway] = forward.interfaces[0]?.gateways ?? [];
@@ -40,12 +40,13 @@ Deno.test("resolveConfig() takes the first address, the name as circuit id and t
     Uint8Array.of(1, 4, 0x6c, 0x61, 0x6e, 0x30, 2, 6, 2, 255, 0, 0, 0, 1),
   );
   deepStrictEqual(forward.nodes, [{ id: 1, address: ip("10.99.0.11"), port: 67 }]);
-  deepStrictEqual([links[0]?.medium, links[0]?.index, absent], ["ethernet", 2, []]);
+  deepStrictEqual([links[0]?.medium, links[0]?.index, unusable], ["ethernet", 2, []]);
 });
 
-Deno.test("resolveConfig() prefers what the file says to what the machine has", () => {
+Deno.test("resolveConfig() prefers values of the file to those of the machine", () => {
   const { forward } = resolve(
-    'interfaces: [{ name: lan1, address: 10.78.0.1, circuitId: "0x09", subscriberId: "0x05" }], remoteId: "0x0708", relayId: "0x06"',
+    'interfaces: [{ name: lan1, address: 10.78.0.1, circuitId: "0x09", subscriberId: "0x05" }], ' +
+      'remoteId: "0x0708", relayId: "0x06"',
   );
   const [gateway] = forward.interfaces[0]?.gateways ?? [];
   strictEqual(gateway?.giaddr, ip("10.78.0.1"));
@@ -74,38 +75,38 @@ Deno.test("resolveConfig() makes a gateway of each subnet of an interface, or of
   ]);
 });
 
-Deno.test("resolveConfig() knows the loopback device by its empty hardware address, and what has none", () => {
+Deno.test("resolveConfig() detects the loopback device, and interfaces without hardware address", () => {
   const [lo] = resolve("interfaces: [{ name: lo }]").links;
   strictEqual(lo && describeLink(lo), "lo (giaddr 127.0.0.1, loopback: for tests and demonstrations only)");
   strictEqual(resolve("interfaces: [{ name: tun0 }]").links[0]?.medium, "other");
-  // It has every address of its network, though it shows only one: clients belong to the subnet of giaddr.
+  // It owns every address of its network, although it lists only one: clients belong to the subnet of giaddr.
   const [gateway, ...further] = resolve("interfaces: [{ name: lo, address: 127.77.0.1 }]").forward.interfaces[0]
     ?.gateways ?? [];
   deepStrictEqual([gateway?.giaddr, gateway?.local, further], [ip("127.77.0.1"), ip("127.77.0.1"), []]);
 });
 
-Deno.test("resolveConfig() says what to do about an interface that is missing or has no address", () => {
-  const { absent, links } = resolve("interfaces: [{ name: lan0 }, { name: lan9 }, { name: lan1 }]");
-  deepStrictEqual(absent.map(({ name }) => name), ["lan9", "lan1"]);
+Deno.test("resolveConfig() tells the operator what to do about an interface that is missing or has no address", () => {
+  const { unusable, links } = resolve("interfaces: [{ name: lan0 }, { name: lan9 }, { name: lan1 }]");
+  deepStrictEqual(unusable.map(({ name }) => name), ["lan9", "lan1"]);
   strictEqual(
-    absent[0]?.message,
+    unusable[0]?.message,
     "Cannot relay for lan9: there is no such interface. Create it or correct relay.interfaces[1].name " +
-      "(`ip link` shows what there is).",
+      "(`ip link` lists the interfaces).",
   );
-  match(absent[1]?.message ?? "", /it has no IPv4 address\. Give it one .* set relay\.interfaces\[2\]\.address/);
+  match(unusable[1]?.message ?? "", /it has no IPv4 address\. Give it one .* set relay\.interfaces\[2\]\.address/);
   deepStrictEqual(links.map(describeLink), [
     "lan0 (giaddr 10.77.0.1 and 10.78.0.1)",
-    "lan9 (not there yet)",
-    "lan1 (not there yet)",
+    "lan9 (down)",
+    "lan1 (down)",
   ]);
 });
 
-Deno.test("sameLinks() sees an interface that was made anew, and one whose address changed", () => {
+Deno.test("sameLinks() detects an interface that was created again, and one whose address changed", () => {
   const given = config("interfaces: [{ name: lan0 }]");
   const seen = (changes: Partial<NetworkInterface>) =>
     resolveConfig(
       given,
-      (name) => ({ ...MACHINE.find((known) => known.name === name) as NetworkInterface, ...changes }),
+      MACHINE.map((known) => known.name === "lan0" ? { ...known, ...changes } : known),
     );
   strictEqual(sameLinks(seen({}), seen({})), true);
   strictEqual(sameLinks(seen({}), seen({ index: 9 })), false);

@@ -1,11 +1,11 @@
 /**
- * The running relay: its parts, and how they change when the file or the machine's interfaces do. Each part does its own
- * work; this module says which of them there are, and in which order they come and go.
+ * The running relay: creates its parts, and replaces or updates them when the configuration file or the machine's
+ * interfaces change.
  */
 
 import type { Logger } from "@logtape/logtape";
 import { toHex } from "../src/bytes/hex.ts";
-import type { NetworkInterface } from "../src/net/interfaces.ts";
+import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import type { RelayConfig } from "./config.ts";
 import { DropLog } from "./drops.ts";
@@ -21,30 +21,30 @@ import { describeLink, resolveConfig, type Resolved, sameLinks } from "./resolve
 import { NodeTracker } from "./select/tracker.ts";
 import { RelaySockets, type SocketHandlers, type SocketOpener } from "./sockets/relay_sockets.ts";
 
-/** How often the machine's interfaces are looked at. */
-const WATCH_MS = 1_000;
+/** Interval at which the machine's interfaces are checked. */
+const INTERFACE_POLL_MS = 1_000;
 
-/** None of the interfaces can be used; `message` is one line that says what to do. */
+/** None of the interfaces can be used; `message` is one line that tells the operator what to do. */
 export class NoInterfaceError extends Error {
   override readonly name = "NoInterfaceError";
 }
 
-/** What the service needs of the world. */
-export interface ServiceHost {
+/** Dependencies of the service. */
+interface ServiceHost {
   readonly log: Logger;
   readonly opener: SocketOpener;
-  readonly findInterface: (name: string) => NetworkInterface | undefined;
+  readonly listInterfaces: () => readonly NetworkInterface[];
   readonly ping: Pinger;
-  /** Milliseconds of a clock that does not go back. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** The parts that change together. */
+/** The parts that a reload replaces. */
 interface Parts {
   readonly config: RelayConfig;
   readonly tracker: NodeTracker;
   readonly relay: Relay;
-  readonly measurer: Prober;
+  readonly prober: Prober;
 }
 
 /** Runs from {@link RelayService.start} to {@link RelayService.close}. */
@@ -53,16 +53,16 @@ export class RelayService implements SocketHandlers {
   readonly #host: ServiceHost;
   readonly #drops: DropLog;
   readonly #nodes: NodeLog;
-  /** By the interface's name, so that they outlive a reload. */
+  /** By interface name, so that they survive a reload. */
   readonly #counts = new Map<string, OutcomeCounts>();
   #parts: Parts;
   #resolved: Resolved;
-  /** The relay before the last reload, for the answers to what it asked. */
-  #earlier: Relay | undefined;
-  #watch: ReturnType<typeof setInterval> | undefined;
-  /** Changes come one after the other. */
+  /** The relay before the last reload, for answers to its open transactions. */
+  #previous: Relay | undefined;
+  #interfaceTimer: ReturnType<typeof setInterval> | undefined;
+  /** Serialises changes. */
   #changing: Promise<void> = Promise.resolve();
-  #lastTrouble = "";
+  #lastError = "";
 
   private constructor(config: RelayConfig, resolved: Resolved, host: ServiceHost) {
     this.#host = host;
@@ -73,19 +73,19 @@ export class RelayService implements SocketHandlers {
     this.#parts = this.#build(config, resolved, undefined);
   }
 
-  /** Opens what the file asks for. Rejects when no interface is there, or a socket can't be opened. */
+  /** Opens the sockets. Rejects when no interface is usable, or a socket cannot be opened. */
   static async start(config: RelayConfig, host: ServiceHost): Promise<RelayService> {
-    const resolved = resolveConfig(config, host.findInterface);
-    refuseNone(resolved);
+    const resolved = resolveConfig(config, host.listInterfaces());
+    requireUsable(resolved);
     const service = new RelayService(config, resolved, host);
     try {
-      await service.sockets.adapt(resolved.links);
+      await service.sockets.reconcile(resolved.links);
     } catch (error) {
       await service.close();
       throw error;
     }
-    for (const { message } of resolved.absent) host.log.warn("{message}", { message });
-    service.#watch = setInterval(() => void service.lookAtInterfaces(), WATCH_MS);
+    for (const { message } of resolved.unusable) host.log.warn("{message}", { message });
+    service.#interfaceTimer = setInterval(() => void service.checkInterfaces(), INTERFACE_POLL_MS);
     return service;
   }
 
@@ -105,30 +105,30 @@ export class RelayService implements SocketHandlers {
     return this.#parts.relay;
   }
 
-  /** Goes on with another file; what is known of nodes that are in both stays known. Rejects and keeps the old one. */
+  /** Switches to another configuration and keeps the state of unchanged nodes. Rejects with the old one in use. */
   reload(config: RelayConfig): Promise<void> {
     return this.#change(async () => {
-      const resolved = resolveConfig(config, this.#host.findInterface);
-      refuseNone(resolved);
-      await this.sockets.adapt(resolved.links);
+      const resolved = resolveConfig(config, this.#host.listInterfaces());
+      requireUsable(resolved);
+      await this.sockets.reconcile(resolved.links);
       const before = this.#parts;
-      before.measurer.close();
-      this.#earlier?.close();
-      this.#earlier = before.relay;
+      before.prober.close();
+      this.#previous?.close();
+      this.#previous = before.relay;
       this.#resolved = resolved;
       this.#parts = this.#build(config, resolved, before);
-      for (const { message } of resolved.absent) this.#host.log.warn("{message}", { message });
+      for (const { message } of resolved.unusable) this.#host.log.warn("{message}", { message });
       const forget = () => {
-        if (this.#earlier === before.relay) this.#earlier = undefined;
+        if (this.#previous === before.relay) this.#previous = undefined;
         before.relay.close();
       };
-      Deno.unrefTimer(setTimeout(forget, FORWARD.rememberMs));
+      Deno.unrefTimer(setTimeout(forget, FORWARD.ttlMs));
     });
   }
 
-  /** Goes along with what the machine's interfaces have become; it does so by itself every second. */
-  lookAtInterfaces(): Promise<void> {
-    return this.#change(() => this.#adapt());
+  /** Adapts to changed interfaces; runs by itself every second. */
+  checkInterfaces(): Promise<void> {
+    return this.#change(() => this.#reconcile());
   }
 
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void {
@@ -137,23 +137,23 @@ export class RelayService implements SocketHandlers {
 
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
     const { relay } = this.#parts;
-    const earlier = this.#earlier;
-    const asker = earlier !== undefined && !relay.knows(bytes) && earlier.knows(bytes) ? earlier : relay;
-    asker.reply(link, bytes, from, port);
+    const previous = this.#previous;
+    const isForPrevious = previous !== undefined && relay.forwarder.defers(bytes, previous.forwarder, this.#host.now());
+    (isForPrevious ? previous : relay).reply(link, bytes, from, port);
   }
 
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {
     this.#parts.relay.overheard(link, bytes, from, mac);
   }
 
-  /** Stops. A request that would be passed on now could not be answered any more. */
+  /** Stops at once: requests relayed now could not be answered any more. */
   async close(): Promise<void> {
-    clearInterval(this.#watch);
+    clearInterval(this.#interfaceTimer);
     await this.#changing;
     this.sockets.close();
-    this.#parts.measurer.close();
+    this.#parts.prober.close();
     this.#parts.relay.close();
-    this.#earlier?.close();
+    this.#previous?.close();
     this.#nodes.close();
     this.#drops.close();
   }
@@ -168,7 +168,7 @@ export class RelayService implements SocketHandlers {
     const { now, ping } = this.#host;
     const tracker = new NodeTracker(trackedNodes(config), {
       onEvent: (event) => this.#nodes.add(event),
-      earlier: (id) => isSameNode(id, config, before?.config) ? before?.tracker.knowledgeOf(id) : undefined,
+      previous: before?.tracker,
     });
     const names = config.relay.interfaces.map(({ name }) => name);
     const relay = new Relay({
@@ -180,16 +180,16 @@ export class RelayService implements SocketHandlers {
       dropped: (link, reason, { bytes, from }) => this.#drops.add(names[link] ?? "", reason, bytes, from),
       rogue: (rogue) => this.#report(names[rogue.link] ?? "", rogue),
     });
-    const measurer = new Prober({
+    const prober = new Prober({
       nodes: config.nodes,
       intervalMs: config.probe.intervalMs,
       timeoutMs: config.probe.timeoutMs,
-      witness: tracker,
+      sink: tracker,
       ping: config.probe.ping ? ping : undefined,
       askHealth,
       now,
     });
-    return { config, tracker, relay, measurer };
+    return { config, tracker, relay, prober };
   }
 
   #countsOf(name: string): OutcomeCounts {
@@ -198,46 +198,40 @@ export class RelayService implements SocketHandlers {
     return known;
   }
 
-  async #adapt(): Promise<void> {
-    const { log, findInterface } = this.#host;
-    const resolved = resolveConfig(this.#parts.config, findInterface);
+  async #reconcile(): Promise<void> {
+    const { log, listInterfaces } = this.#host;
+    const resolved = resolveConfig(this.#parts.config, listInterfaces());
     if (sameLinks(resolved, this.#resolved)) return;
     try {
-      await this.sockets.adapt(resolved.links);
+      await this.sockets.reconcile(resolved.links);
     } catch (error) {
-      // An address that has only just come may take a moment until sockets can be bound to it: tried again each time.
+      // A new address may not be bindable at once; the next check tries again.
       const message = error instanceof Error ? error.message : String(error);
-      if (message !== this.#lastTrouble) log.error("{message}", { message });
-      this.#lastTrouble = message;
+      if (message !== this.#lastError) log.error("{message}", { message });
+      this.#lastError = message;
       return;
     }
-    this.#lastTrouble = "";
+    this.#lastError = "";
     this.#resolved = resolved;
     this.#parts.relay.interfacesChanged(resolved.forward);
     const links = resolved.links.map(describeLink).join(", ");
-    log.info("the interfaces have changed: relaying for {links}", { links });
-    for (const { message } of resolved.absent) log.warn("{message}", { message });
+    log.info("interfaces changed: relaying for {links}", { links });
+    for (const { message } of resolved.unusable) log.warn("{message}", { message });
   }
 
   #report(name: string, { server, mac, replies }: Rogue): void {
     const { log } = this.#host;
-    log.warn("{interface}: another DHCP server, {server}, {how}", {
+    log.warn("{interface}: rogue DHCP server {server} {how}", {
       interface: name,
       server: formatIpv4(server),
-      how: replies > 0 ? "answers clients" : "is asked by a client that took its offer",
+      how: replies > 0 ? "answers clients" : "was selected by a client",
       ...(mac === undefined ? {} : { mac: toHex(mac, ":") }),
     });
   }
 }
 
-/** A node that has moved is another node. */
-function isSameNode(id: number, config: RelayConfig, before: RelayConfig | undefined): boolean {
-  const [one, other] = [config, before].map((either) => either?.nodes.find((node) => node.id === id));
-  return one?.address === other?.address && one?.port === other?.port && one?.health === other?.health;
-}
-
-/** A file of which no interface is there is probably wrong. */
-function refuseNone({ absent, links }: Resolved): void {
-  const [first] = absent;
-  if (first !== undefined && absent.length === links.length) throw new NoInterfaceError(first.message);
+/** A configuration without any usable interface is probably wrong. */
+function requireUsable({ unusable, links }: Resolved): void {
+  const [first] = unusable;
+  if (first !== undefined && unusable.length === links.length) throw new NoInterfaceError(first.message);
 }

@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
 import { loadConfig } from "../src/config/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
-import type { NetworkInterface } from "../src/net/interfaces.ts";
+import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { checkRelay, type RelayConfig, relaySchema } from "./config.ts";
 import { RelayService } from "./service.ts";
@@ -12,7 +12,7 @@ function config(
   interfaces: string,
   nodes = "{ id: 1, address: 10.99.0.11, health: http://127.0.0.1:9/ }",
 ): RelayConfig {
-  // Nobody measures anything here: port 9 is one that is never asked.
+  // No probes here: fetch blocks port 9.
   const probe = "probe: { interval: 60s, timeout: 10ms, ping: false }";
   const loaded = loadConfig(
     `relay: { interfaces: [${interfaces}] }\nnodes: [${nodes}]\n${probe}\n`,
@@ -31,7 +31,7 @@ function ethernet(index: number, ...addresses: string[]): Omit<NetworkInterface,
   };
 }
 
-/** A machine whose interfaces come and go, and a relay on it. */
+/** A machine whose interfaces change, and a relay on it. */
 async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInterface, "name">>) {
   const lines: string[] = [];
   configureLog({ level: "info", format: "text" }, { colours: false, journal: true, write: (line) => lines.push(line) });
@@ -39,7 +39,7 @@ async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInte
   const service = await RelayService.start(file, {
     log: logger("relay"),
     opener,
-    findInterface: (name) => machine[name] === undefined ? undefined : { name, ...machine[name] },
+    listInterfaces: () => Object.entries(machine).map(([name, rest]) => ({ name, ...rest })),
     ping: () => Promise.resolve({ kind: "silent" }),
     now: () => performance.now(),
   });
@@ -52,7 +52,7 @@ async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInte
   return { service, opener, machine, lines, discover };
 }
 
-Deno.test("service: an interface that changes its address, goes and comes back is followed", async () => {
+Deno.test("service: adapts to an interface that changes its address, disappears and comes back", async () => {
   const { service, machine, discover, lines, opener } = await scene(config("{ name: lan0 }, { name: lan1 }"), {
     lan0: ethernet(2, "10.77.0.1"),
     lan1: ethernet(3, "10.78.0.1"),
@@ -60,21 +60,21 @@ Deno.test("service: an interface that changes its address, goes and comes back i
   try {
     deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
     machine.lan1 = ethernet(3, "10.79.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan1", 2), ["any/10.79.0.1:67 to 10.99.0.11:67"]);
     match(
       lines.at(-1) ?? "",
-      /the interfaces have changed: relaying for lan0 \(giaddr 10.77.0.1\), lan1 \(giaddr 10.79/,
+      /interfaces changed: relaying for lan0 \(giaddr 10.77.0.1\), lan1 \(giaddr 10.79/,
     );
 
     delete machine.lan1;
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     strictEqual([...opener.open].some((name) => name.startsWith("lan1/")), false);
     match(lines.at(-1) ?? "", /Cannot relay for lan1: there is no such interface/);
     deepStrictEqual(discover("lan0", 3), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
 
     machine.lan1 = ethernet(9, "10.78.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan1", 4), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
   } finally {
     await service.close();
@@ -90,7 +90,7 @@ Deno.test("service: an answer arrives although the interface's address has chang
     discover("lan0");
     const reply = datagram({ op: 2, type: 2, xid: 1, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: 0x8000 });
     machine.lan0 = ethernet(2, "10.77.0.1", "10.78.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     opener.handlers.get("any/10.77.0.1:67")?.(reply, ip("10.99.0.11"), 67);
     strictEqual(opener.log.at(-1), "lan0/10.77.0.1:67 to 255.255.255.255:68");
   } finally {
@@ -98,26 +98,26 @@ Deno.test("service: an answer arrives although the interface's address has chang
   }
 });
 
-Deno.test("service: a change that the system refuses leaves everything as it was, and is tried again", async () => {
+Deno.test("service: a change that the kernel refuses has no effect, and is tried again", async () => {
   const { service, machine, discover, opener, lines } = await scene(config("{ name: lan0 }"), {
     lan0: ethernet(2, "10.77.0.1"),
   });
   try {
     machine.lan0 = ethernet(2, "10.78.0.1");
     opener.refuse = "any/10.78.0.1:67";
-    await service.lookAtInterfaces();
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
+    await service.checkInterfaces();
     strictEqual(lines.filter((line) => line.includes("Cannot open any/10.78.0.1:67")).length, 1);
     deepStrictEqual(discover("lan0"), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
     opener.refuse = undefined;
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan0", 2), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
   } finally {
     await service.close();
   }
 });
 
-Deno.test("service: a reload changes nodes and interfaces; answers to what was asked before still arrive", async () => {
+Deno.test("service: a reload changes nodes and interfaces; open transactions are still answered", async () => {
   const { service, discover, opener } = await scene(config("{ name: lan0 }"), {
     lan0: ethernet(2, "10.77.0.1"),
     lan1: ethernet(3, "10.78.0.1"),
@@ -138,14 +138,14 @@ Deno.test("service: a reload changes nodes and interfaces; answers to what was a
   }
 });
 
-Deno.test("service: with some of its interfaces it starts and waits for the others, with none it does not", async () => {
+Deno.test("service: starts with some of its interfaces and waits for the others; with none it fails", async () => {
   const { service, lines, machine, discover } = await scene(config("{ name: lan0 }, { name: lan1 }"), {
     lan0: ethernet(2, "10.77.0.1"),
   });
   try {
     match(lines.join(""), /Cannot relay for lan1: there is no such interface/);
     machine.lan1 = ethernet(3, "10.78.0.1");
-    await service.lookAtInterfaces();
+    await service.checkInterfaces();
     deepStrictEqual(discover("lan1"), ["any/10.78.0.1:67 to 10.99.0.11:67"]);
   } finally {
     await service.close();

@@ -2,63 +2,63 @@
 /**
  * Makes the single executables `dist/dhcpcluster-node` and `dist/dhcpcluster-relay` with `deno compile`, with the
  * permissions of the tasks `node` and `relay` baked in, and `dist/SHA256SUMS`. With `--all` also those of the other
- * architecture, `dist/dhcpcluster-node-aarch64` and so on.
+ * architecture, `dist/dhcpcluster-node-aarch64` and so on. `--output` names another folder than `dist`.
  *
- * They are made from a copy of what they consist of: sources without tests, and the commit written into them.
+ * Each program is first bundled into one JavaScript file with its npm packages, so that an executable carries what is
+ * imported and nothing else. Whole npm packages would cost 13 MiB more and, because of the data files in the test
+ * folder of one of them (bintrees), overflow the stack of `deno compile` from 2.9.0 on. The bundle is not minified:
+ * that would save 1 MiB of 92 and make stack traces unreadable.
+ *
+ * The bundle is made from a copy of the sources with the commit written into it. The folder receives executables only
+ * after all of them were made.
  *
  * Deno puts each program behind a runtime stub that it downloads once for each architecture. Where that download is not
- * possible, DENORT_BIN names a stub that is there (for this machine's architecture), and DENO_COMPILE a `deno` of the same
- * version to compile with.
+ * possible, DENORT_BIN names a stub (for this machine's architecture), and DENO_COMPILE a `deno` of the same version to
+ * compile with.
  *
- * usage: deno task compile [--all]
+ * usage: deno task compile [--all] [--output FOLDER]
  */
 
+import { parseArgs } from "node:util";
 import denoJson from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url).pathname;
-const DIST = `${ROOT}dist`;
+const USAGE = "usage: deno task compile [--all] [--output FOLDER]";
 
-/** What the programs are made of. */
 const SOURCES = ["src", "node", "relay"];
-/** Modules that nothing imports by name: workers. */
-const INCLUDED = { node: ["node/store/worker.ts"], relay: [] } as const;
+const PROGRAMS = ["node", "relay"] as const;
+type Program = typeof PROGRAMS[number];
+/** Workers are loaded by URL at run time: each is a bundle of its own, beside the one of its program. */
+const WORKERS: Readonly<Record<Program, readonly string[]>> = { node: ["node/store/worker.ts"], relay: [] };
 const ARCHITECTURES = ["x86_64", "aarch64"] as const;
 type Architecture = typeof ARCHITECTURES[number];
 
+/** What stops the command, as the operator reads it. */
+class CompileError extends Error {}
+
 /** `deno run PERMISSIONS ENTRY` as a task has it. */
-function commandOf(program: "node" | "relay"): { permissions: string[]; entry: string } {
+function commandOf(program: Program): { permissions: string[]; entry: string } {
   const words = denoJson.tasks[program].command.split(/\s+/).slice(2);
   return { permissions: words.slice(0, -1), entry: words.at(-1) ?? "" };
 }
 
-/** Copies the sources, without tests and what only tests and people use. */
-async function stage(commit: string): Promise<string> {
-  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-compile-" });
-  const copy = async (path: string) => {
-    await Deno.mkdir(`${folder}/${path}`, { recursive: true });
-    for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${path}`)) {
-      if (isDirectory) {
-        if (name !== "testing") await copy(`${path}/${name}`);
-      } else if (/\.(?:ts|js|css|html)$/.test(name) && !/_(?:test|bench)(?:_data)?\.ts$/.test(name)) {
-        await Deno.copyFile(`${ROOT}${path}/${name}`, `${folder}/${path}/${name}`);
-      }
-    }
-  };
-  for (const path of SOURCES) await copy(path);
+async function copy(path: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(path)) {
+    if (isDirectory) await copy(`${path}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${path}/${name}`, `${to}/${name}`);
+  }
+}
+
+/** Copies the sources and writes the commit into them. */
+async function stage(folder: string, commit: string): Promise<void> {
+  for (const path of SOURCES) await copy(`${ROOT}${path}`, `${folder}/${path}`);
   await Deno.writeTextFile(`${folder}/src/cli/commit.ts`, `export const COMMIT: string = ${JSON.stringify(commit)};\n`);
   const { version, imports } = denoJson;
   // Importing text is stable since Deno 2.9; an older DENO_COMPILE wants it said.
-  const config = { version, imports: runtimeOnly(imports), unstable: ["raw-imports"] };
+  const config = { version, imports, unstable: ["raw-imports"] };
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config, null, 2));
   await Deno.copyFile(`${ROOT}deno.lock`, `${folder}/deno.lock`);
-  return folder;
-}
-
-/** Packages that only tests import. */
-const TEST_PACKAGES = ["fast-check", "puppeteer-core"];
-
-function runtimeOnly(imports: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(imports).filter(([name]) => !TEST_PACKAGES.includes(name)));
 }
 
 async function commitOf(): Promise<string> {
@@ -71,31 +71,73 @@ async function commitOf(): Promise<string> {
     if (commit === undefined) return "";
     return `${commit}${await git("status", "--porcelain") === "" ? "" : "+changes"}`;
   } catch {
-    // No git here: the version is what there is.
+    // Without git the version has to do.
     return "";
   }
 }
 
+/** Runs a `deno`; returns why it failed, if it did. */
+async function run(
+  deno: string,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = Deno.env.toObject(),
+): Promise<string | undefined> {
+  const command = { args: [...args], cwd, env: { ...env, NO_COLOR: "1" }, clearEnv: true };
+  const { success, stderr } = await new Deno.Command(deno, { ...command, stdin: "null", stdout: "null" }).output();
+  return success ? undefined : new TextDecoder().decode(stderr).trim();
+}
+
+/** Bundles one entry point and what it imports into `output`. */
+async function bundle(entry: string, staged: string, output: string): Promise<void> {
+  const failure = await run(Deno.execPath(), ["bundle", "--quiet", "--output", output, entry], staged);
+  if (failure !== undefined) throw new CompileError(`${entry} could not be bundled:\n${failure}`);
+}
+
+/** Bundles a program and its workers into `folder`; returns the workers' file names. */
+async function bundleProgram(program: Program, staged: string, folder: string): Promise<string[]> {
+  const main = `${folder}/main.js`;
+  await bundle(commandOf(program).entry, staged, main);
+  const names: string[] = [];
+  for (const worker of WORKERS[program]) {
+    const source = worker.split("/").at(-1) ?? "";
+    const name = source.replace(/\.ts$/, ".js");
+    await bundle(worker, staged, `${folder}/${name}`);
+    const parts = (await Deno.readTextFile(main)).split(`new URL("./${source}", import.meta.url)`);
+    if (parts.length !== 2) {
+      throw new CompileError(`${worker} must be loaded at one place of ${program}: it is at ${parts.length - 1}`);
+    }
+    await Deno.writeTextFile(main, parts.join(`new URL("./${name}", import.meta.url)`));
+    names.push(name);
+  }
+  return names;
+}
+
+/** Makes one executable out of a bundle. */
 async function compile(
-  program: "node" | "relay",
+  program: Program,
   architecture: Architecture,
-  folder: string,
-): Promise<{ ok: boolean; output: string; path: string }> {
-  const { permissions, entry } = commandOf(program);
+  { bundled, workers, output }: { bundled: string; workers: readonly string[]; output: string },
+): Promise<void> {
+  const env = Deno.env.toObject();
   const isOwn = architecture === Deno.build.arch;
-  const path = `${DIST}/dhcpcluster-${program}${isOwn ? "" : `-${architecture}`}`;
-  const include = INCLUDED[program].flatMap((file) => ["--include", file]);
+  // The stub that it names is of this machine's architecture.
+  if (!isOwn) delete env.DENORT_BIN;
   const target = isOwn ? [] : ["--target", `${architecture}-unknown-linux-gnu`];
-  const { success, stderr } = await new Deno.Command(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), {
-    args: ["compile", "--no-check", "--quiet", ...target, ...permissions, ...include, "--output", path, entry],
-    cwd: folder,
-    // A stub is one architecture's.
-    env: { NO_COLOR: "1", ...(isOwn ? {} : { DENORT_BIN: "" }) },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  return { ok: success, output: new TextDecoder().decode(stderr), path };
+  const included = workers.flatMap((worker) => ["--include", worker]);
+  const options = ["--no-check", "--no-config", "--quiet", ...target, ...commandOf(program).permissions, ...included];
+  const deno = env.DENO_COMPILE || Deno.execPath();
+  const failure = await run(deno, ["compile", ...options, "--output", output, "main.js"], bundled, env);
+  if (failure !== undefined) throw new CompileError(explain(program, architecture, failure));
+}
+
+function explain(program: Program, architecture: Architecture, stderr: string): string {
+  const output = stderr.split("\n\nStack backtrace")[0] ?? "";
+  const stubless = /denort|download|error sending request|client error/i.test(output);
+  return stubless
+    ? `Deno can't download its runtime stub (denort) for ${architecture}: connect to the internet once, or set ` +
+      `DENORT_BIN to a stub of this machine's architecture and DENO_COMPILE to a deno of the same version:\n${output}`
+    : `${program} for ${architecture} failed:\n${output}`;
 }
 
 async function sha256(path: string): Promise<string> {
@@ -103,52 +145,84 @@ async function sha256(path: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (octet) => octet.toString(16).padStart(2, "0")).join("");
 }
 
-function explain(program: string, architecture: Architecture, output: string): string {
-  const stubless = /denort|download|error sending request|client error/i.test(output);
-  return stubless
-    ? `compile: Deno can't download its runtime stub (denort) for ${architecture}: connect to the internet once, or set ` +
-      "DENORT_BIN to a stub of this machine's architecture and DENO_COMPILE to a deno of the same version"
-    : `compile: ${program} for ${architecture} failed:\n${output.trim()}`;
+/** Makes the executables and the sums in `made`; returns the lines to print. */
+async function make(architectures: readonly Architecture[], commit: string, made: string): Promise<string[]> {
+  const staged = `${made}/staged`;
+  await stage(staged, commit);
+  const sums: string[] = [];
+  const lines: string[] = [];
+  for (const program of PROGRAMS) {
+    const bundled = `${made}/${program}`;
+    await Deno.mkdir(bundled);
+    const workers = await bundleProgram(program, staged, bundled);
+    for (const architecture of architectures) {
+      const name = `dhcpcluster-${program}${architecture === Deno.build.arch ? "" : `-${architecture}`}`;
+      const output = `${made}/${name}`;
+      await compile(program, architecture, { bundled, workers, output });
+      const sum = await sha256(output);
+      const { size } = await Deno.stat(output);
+      sums.push(`${sum}  ${name}`);
+      lines.push(`${sum}  ${name}  ${architecture}  ${(size / 2 ** 20).toFixed(1)} MiB`);
+    }
+  }
+  await Deno.writeTextFile(`${made}/SHA256SUMS`, `${sums.join("\n")}\n`);
+  return lines;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  if (args.some((arg) => arg !== "--all")) {
-    console.error(`compile: "${args.join(" ")}" is not known; usage: deno task compile [--all]`);
-    return 2;
+function readOptions(args: string[]): { all: boolean; output: string } {
+  const { all, output } = parseArgs({
+    args,
+    options: { all: { type: "boolean", default: false }, output: { type: "string", default: `${ROOT}dist` } },
+  }).values;
+  return { all, output };
+}
+
+/** Removes the executables and sums of an earlier run: after a failure nothing may pass for this one's. */
+async function clear(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name === "SHA256SUMS" || /^dhcpcluster-(?:node|relay)(?:-\w+)?$/.test(name)) {
+      await Deno.remove(`${folder}/${name}`);
+    }
   }
+}
+
+async function main({ all, output }: { all: boolean; output: string }): Promise<void> {
   const own = ARCHITECTURES.find((known) => known === Deno.build.arch);
   if (own === undefined) {
-    console.error(`compile: executables are made for ${ARCHITECTURES.join(" and ")}, and this is ${Deno.build.arch}`);
-    return 1;
+    throw new CompileError(`executables are made for ${ARCHITECTURES.join(" and ")}: this is ${Deno.build.arch}`);
   }
-  const architectures = args.includes("--all") ? [own, ...ARCHITECTURES.filter((known) => known !== own)] : [own];
-  const commit = await commitOf();
-  const folder = await stage(commit);
-  const sums: string[] = [];
-  let code = 0;
+  const architectures = all ? [own, ...ARCHITECTURES.filter((known) => known !== own)] : [own];
+  await clear(output);
+  // Within the folder, as renaming does not work across file systems.
+  const made = await Deno.realPath(await Deno.makeTempDir({ dir: output, prefix: ".making-" }));
   try {
-    await Deno.mkdir(DIST, { recursive: true });
-    for (const architecture of architectures) {
-      for (const program of ["node", "relay"] as const) {
-        const { ok, output, path } = await compile(program, architecture, folder);
-        if (!ok) {
-          console.error(explain(program, architecture, output));
-          code = 1;
-          continue;
-        }
-        const { size } = await Deno.stat(path);
-        const name = path.slice(DIST.length + 1);
-        const sum = await sha256(path);
-        sums.push(`${sum}  ${name}`);
-        console.log(`${sum}  dist/${name}  ${architecture}  ${(size / 2 ** 20).toFixed(1)} MiB`);
-      }
+    const commit = await commitOf();
+    const lines = await make(architectures, commit, made);
+    for await (const { name, isFile } of Deno.readDir(made)) {
+      if (isFile) await Deno.rename(`${made}/${name}`, `${output}/${name}`);
     }
-    await Deno.writeTextFile(`${DIST}/SHA256SUMS`, `${sums.join("\n")}\n`);
-    console.log(`version ${denoJson.version}, commit ${commit === "" ? "unknown" : commit}; sums in dist/SHA256SUMS`);
+    for (const line of lines) console.log(line);
+    const version = `version ${denoJson.version}, commit ${commit === "" ? "unknown" : commit}`;
+    console.log(`${version}; sums in ${output.startsWith(ROOT) ? output.slice(ROOT.length) : output}/SHA256SUMS`);
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await Deno.remove(made, { recursive: true });
   }
-  return code;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  let options: ReturnType<typeof readOptions>;
+  try {
+    options = readOptions(Deno.args);
+  } catch (error) {
+    console.error(`compile: ${error instanceof Error ? error.message : String(error)}; ${USAGE}`);
+    Deno.exit(2);
+  }
+  try {
+    await main(options);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    console.error(`compile: ${error.message}`);
+    Deno.exit(1);
+  }
+}

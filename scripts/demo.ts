@@ -1,7 +1,7 @@
 /**
- * The demonstration: three nodes at different distances and a relay as real processes on loopback, without root, and twenty
- * clients that get, renew and release leases through them; in the middle the nearest node, which leads, is killed, and comes
- * back later. Ends by itself with a summary; the exit code is 1 when anything did not go as it should.
+ * The demonstration: three nodes at different distances and a relay as real processes on loopback, without root, and
+ * twenty clients that get, renew and release leases through them; in the middle the nearest node, which leads, is
+ * killed, and comes back later. Ends by itself with a summary; the exit code is 1 when anything went wrong.
  *
  * usage: deno task demo [--keep]     --keep leaves it running until Ctrl-C
  */
@@ -22,16 +22,18 @@ const CLIENTS = 20;
 const FIRST = 12;
 const RENEWING = 10;
 const RELEASING = 5;
-/** A silent leader is replaced within this. */
-const TAKEOVER_MS_MAX = 3_000;
+/** A silent leader is replaced within this, on a busy machine too; on an idle one it takes 1.5 s to 3 s. */
+const TAKEOVER_MS_MAX = 15_000;
 const PACE_MS = 80;
 const VISIT_MS = 300;
-const STEP_MS_MAX = 15_000;
+/** Bounds of one step, and of the return to a node that the relay distrusts at first; wide for busy machines. */
+const STEP_MS_MAX = 60_000;
+const RETURN_MS_MAX = 120_000;
 
 /** 128 + SIGINT, as shells count. */
 const INTERRUPTED_EXIT = 130;
 
-/** Somebody wants it to end. */
+/** A signal ended it. */
 class Interrupted extends Error {}
 
 /** What the clients went through. */
@@ -110,7 +112,13 @@ class DemoNodes {
     await Promise.all([...this.#running.values()].map((program) => program.stop()));
   }
 
-  /** Undefined while nobody answers. */
+  /** All nodes serve under this leader. */
+  async follow(leader: DemoNode): Promise<boolean> {
+    const statuses = await Promise.all(this.network.nodes.map((node) => this.status(node)));
+    return statuses.every((status) => status?.ready === true && status.leader === leader.id);
+  }
+
+  /** Undefined while the node does not answer. */
   async status({ httpPort }: DemoNode): Promise<Status | undefined> {
     try {
       return await (await fetch(`http://127.0.0.1:${httpPort}/status`)).json() as Status;
@@ -124,11 +132,15 @@ interface RelayStatus {
   readonly nodes: readonly { readonly id: number; readonly rttMs: number | null; readonly chosen: boolean }[];
 }
 
-/** Whom the relay prefers now, and the distances as it sees them. */
-async function chosenBy(network: DemoNetwork): Promise<{ id: number; distances: string }> {
+/** The node that the relay prefers now, and the distances as it sees them, `known` once it has measured all of them. */
+async function chosenBy(network: DemoNetwork): Promise<{ id: number; distances: string; known: boolean }> {
   const status = await (await fetch(`http://127.0.0.1:${network.relayHttpPort}/status`)).json() as RelayStatus;
   const distances = status.nodes.map(({ id, rttMs }) => `node ${id} ${rttMs === null ? "?" : rttMs.toFixed(0)} ms`);
-  return { id: status.nodes.find((node) => node.chosen)?.id ?? 0, distances: distances.join(", ") };
+  return {
+    id: status.nodes.find((node) => node.chosen)?.id ?? 0,
+    distances: distances.join(", "),
+    known: status.nodes.every(({ rttMs }) => rttMs !== null),
+  };
 }
 
 /** What happened around the takeover. */
@@ -139,12 +151,17 @@ interface Takeover {
   readonly backAfterMs: number;
 }
 
-/** One client more comes and goes until something is so: a node that left requests unanswered is believed when it answers. */
+/**
+ * One client more comes and goes until something is so, as the relay trusts a node that left requests unanswered only
+ * once it answers. The last visit begins afterwards: a release has no answer, and one that arrives while the leader
+ * changes is lost.
+ */
 async function visit(lan: DemoClients, isOver: () => Promise<boolean>): Promise<void> {
   const visitor = lan.clients[CLIENTS]?.client;
-  const deadline = performance.now() + 2 * STEP_MS_MAX;
-  while (visitor !== undefined && !await isOver()) {
-    if (performance.now() > deadline) throw new Error("The relay did not go back to the nearest node");
+  const deadline = performance.now() + RETURN_MS_MAX;
+  for (let over = false; visitor !== undefined && !over;) {
+    if (performance.now() > deadline) throw new Error("The relay and the cluster did not go back to the nearest node");
+    over = await isOver();
     lan.send(visitor.start(performance.now()));
     await until("the visitor's lease", () => visitor.lease !== undefined);
     await pause(VISIT_MS);
@@ -164,7 +181,10 @@ async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View
   };
   const leader = network.nodes.at(-1) as DemoNode;
   const survivor = network.nodes.at(-2) as DemoNode;
-  await until("the relay to know the distances", async () => (await chosenBy(network)).id === leader.id);
+  await until("the relay to know the distances", async () => {
+    const { id, known } = await chosenBy(network);
+    return known && id === leader.id;
+  });
   view.line("demo", `the relay chooses the nearest: ${(await chosenBy(network)).distances}`);
   view.line("demo", `${FIRST} clients look for an address`);
   await start(lan.clients.slice(0, FIRST));
@@ -201,8 +221,9 @@ async function play(lan: DemoClients, nodes: DemoNodes, tally: Tally, view: View
   await nodes.ready(leader);
   const backAfterMs = performance.now() - startedMs;
   view.line("demo", `node ${leader.id} serves again; the relay waits until it is sure of it`);
-  await visit(lan, async () => (await chosenBy(network)).id === leader.id);
-  view.line("demo", `the relay chooses node ${leader.id} again; ${RELEASING} clients release their address`);
+  await visit(lan, async () => (await chosenBy(network)).id === leader.id && await nodes.follow(leader));
+  view.line("demo", `node ${leader.id} leads, and the relay chooses node ${leader.id} again`);
+  view.line("demo", `${RELEASING} clients release their address`);
   for (const { client } of lan.clients.slice(CLIENTS - RELEASING, CLIENTS)) {
     lan.send(client.release(performance.now()));
     await pause(PACE_MS);
@@ -225,20 +246,24 @@ function problems(lan: DemoClients, tally: Tally, takeover: Takeover): string[] 
   return found;
 }
 
-function summarize(network: DemoNetwork, tally: Tally, takeover: Takeover): string {
+function summarize(tally: Tally, takeover: Takeover): string {
   const worst = Math.max(...tally.exchangesMs);
   return [
     "",
-    `${tally.counts.bound} leases, ${tally.counts.renewed} renewals, ${tally.counts.released} releases through the relay; ` +
-    `median ${median(tally.exchangesMs).toFixed(1)} ms, slowest ${worst.toFixed(1)} ms.`,
+    `${tally.counts.bound} leases, ${tally.counts.renewed} renewals, ${tally.counts.released} releases through the ` +
+    `relay; median ${median(tally.exchangesMs).toFixed(1)} ms, slowest ${worst.toFixed(1)} ms.`,
     "Every DHCPACK left after its lease was on the disks of two of three nodes, and every node knows every lease.",
     `Node ${takeover.killed} was killed while it led; node ${takeover.leader} led ${
       (takeover.afterMs / 1_000).toFixed(1)
     } s later. Started again, it served after ${(takeover.backAfterMs / 1_000).toFixed(1)} s.`,
-    `While it ran: ${network.nodes.map(({ httpPort }) => `http://127.0.0.1:${httpPort}/status`).join(" ")} (nodes), ` +
-    `http://127.0.0.1:${network.relayHttpPort}/status (relay)`,
     "",
   ].join("\n");
+}
+
+/** Where the programs that are left running show themselves. */
+function dashboards({ nodes, relayHttpPort }: DemoNetwork): string {
+  const rows = [...nodes.map(({ id, httpPort }) => [`node ${id}`, httpPort]), ["relay", relayHttpPort]];
+  return ["Dashboards:", ...rows.map(([name, port]) => `  ${name}  http://127.0.0.1:${port}/`), ""].join("\n");
 }
 
 async function main(keep: boolean): Promise<number> {
@@ -287,10 +312,10 @@ async function main(keep: boolean): Promise<number> {
     }));
     view.end();
     const found = problems(lan, tally, takeover);
-    print(summarize(network, tally, takeover));
+    print(summarize(tally, takeover));
     for (const problem of found) print(`Wrong: ${problem}\n`);
     if (keep) {
-      print("Left running; Ctrl-C ends it.\n");
+      print(`${dashboards(network)}Left running; Ctrl-C ends it.\n`);
       await interruption;
     }
     return found.length === 0 ? 0 : 1;

@@ -15,7 +15,16 @@ import { ensureTools } from "./setup/debian.ts";
 import { TEST_TOOLS } from "./setup/packages.ts";
 
 /** Folders whose tests get no permission at all; the purity lint plugin has the same list. */
-const PURE = ["src/bytes", "src/dhcp", "src/lease", "src/cluster", "src/convert", "relay/forward", "relay/select"];
+const PURE = [
+  "src/bytes",
+  "src/dhcp",
+  "src/lease",
+  "src/cluster",
+  "src/core",
+  "src/convert",
+  "relay/forward",
+  "relay/select",
+];
 const SOURCES = ["src", "node", "relay", "scripts"];
 /** A fixed set of simulator seeds, and every scripted schedule: some seconds. */
 const SIMULATOR = "tests/sim/fixed_test.ts";
@@ -212,7 +221,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   Deno.chdir(new URL("..", import.meta.url));
-  // Whoever ends this process must not leave its children running; in a terminal they hear Ctrl-C themselves.
+  // SIGTERM must not leave children running; in a terminal they get Ctrl-C themselves.
   Deno.addSignalListener("SIGTERM", () => {
     for (const child of running) child.kill("SIGTERM");
     Deno.exit(143);

@@ -41,7 +41,7 @@ Deno.test("suiteStages() runs every folder of tests/ but e2e", () => {
   deepStrictEqual(suiteStages(["sim", "e2e", "fuzz"]).map((stage) => stage.name), ["tests/fuzz", "tests/sim"]);
 });
 
-Deno.test("endToEndStages() runs everything with the executables where there are some, and a little from source", () => {
+Deno.test("endToEndStages() runs everything with executables, if they were made, and a little from source", () => {
   const used = (dist: string | undefined) =>
     endToEndStages({ dist }).map(({ name, env }) => [name, env?.["DHCPCLUSTER_DIST"]]);
   ok(used(undefined).every(([, dist]) => dist === ""));

@@ -1,16 +1,16 @@
 /**
- * The node over HTTP: one app for the network, where commands need a token, and one for the Unix socket, where they don't. What
- * it can be asked is in the route files of this folder, and described at `/openapi.json`.
+ * The node over HTTP: one app for the network, where commands need a token, and one for the Unix socket, where they
+ * don't. What it can be asked is in the route files of this folder, and described at `/openapi.json`.
  */
 
-import type { Hono } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { VERSION } from "../../src/cli/version.ts";
 import { serveDashboard } from "../../src/http/dashboard/serve.ts";
 import { healthApp } from "../../src/http/health.ts";
 import { metricsRegistry } from "../../src/http/metrics.ts";
 import { openApi } from "../../src/http/openapi.ts";
-import { mount, type Route, route, type RouteGuard } from "../../src/http/routes.ts";
+import { mount, type Route, route } from "../../src/http/routes.ts";
 import { logger } from "../../src/log/configure.ts";
 import PAGE from "../dashboard/index.html" with { type: "text" };
 import SCRIPT from "../dashboard/page.js" with { type: "text" };
@@ -24,7 +24,7 @@ import { operationRoutes } from "./operation_routes.ts";
 import { rangeRoutes } from "./ranges.ts";
 
 /** Makes apps of one node that differ in who may give commands. */
-export function nodeApps(node: Node, feed: EventFeed): (guard: RouteGuard) => Hono {
+export function nodeApps(node: Node, feed: EventFeed): (guard: MiddlewareHandler) => Hono {
   const log = logger("node", "http");
   const registry = metricsRegistry(nodeMetrics(node));
   const routes = nodeRoutes(node, feed);

@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { configureLog } from "../../src/log/configure.ts";
-import { type Ask, askOver } from "./local_socket.ts";
+import { type AdminClient, httpAdminClient } from "./local_socket.ts";
 import { TOKEN, withNode } from "../testing/running.ts";
 import { LEASES, readAddresses, readOctets } from "./leases.ts";
 import { RANGES } from "./ranges.ts";
@@ -14,14 +14,14 @@ function lease(address: string, last: number, more: object = {}): object {
   return { address, client: { chaddr }, hostname: `host-${last}`, expires: inAnHour(), ...more };
 }
 
-async function addressesOf(ask: Ask, query: string): Promise<string[]> {
-  const { status, body } = await ask({ path: `/leases?${query}` });
+async function addressesOf(send: AdminClient, query: string): Promise<string[]> {
+  const { status, body } = await send({ path: `/leases?${query}` });
   strictEqual(status, 200, JSON.stringify(body));
   return LEASES.parse(body).leases.map(({ address }) => address);
 }
 
 Deno.test("api: leases are imported, listed page by page, filtered, and released", () =>
-  withNode(async ({ ask }) => {
+  withNode(async ({ send }) => {
     const leases = [
       lease("10.77.1.5", 5),
       lease("10.77.1.6", 6, { hostname: "Printer.example" }),
@@ -32,7 +32,7 @@ Deno.test("api: leases are imported, listed page by page, filtered, and released
       lease("10.77.1.8", 12, { expires: "2001-01-01T00:00:00Z" }),
       lease("10.77.1.9", 13, { client: {} }),
     ];
-    const { body } = await ask({ method: "POST", path: "/leases/import", body: { leases } });
+    const { body } = await send({ method: "POST", path: "/leases/import", body: { leases } });
     const outcomes = (body as { outcomes: { outcome: string; problem?: string }[] }).outcomes;
     const [first, , , other] = outcomes;
     // Of two clients with one address either may come first; never both.
@@ -50,27 +50,27 @@ Deno.test("api: leases are imported, listed page by page, filtered, and released
         "refused it names neither a client identifier nor a hardware address",
       ],
     );
-    const again = await ask({ method: "POST", path: "/leases/import", body: { leases: leases.slice(1, 3) } });
+    const again = await send({ method: "POST", path: "/leases/import", body: { leases: leases.slice(1, 3) } });
     deepStrictEqual((again.body as typeof body & { outcomes: object[] }).outcomes, [
       { address: "10.77.1.6", outcome: "known" },
       { address: "10.78.1.1", outcome: "known" },
     ]);
 
-    deepStrictEqual(await addressesOf(ask, ""), ["10.77.1.5", "10.77.1.6", "10.78.1.1"]);
-    deepStrictEqual(await addressesOf(ask, "limit=2&after=10.77.1.5"), ["10.77.1.6", "10.78.1.1"]);
-    const page = LEASES.parse((await ask({ path: "/leases?limit=2" })).body);
+    deepStrictEqual(await addressesOf(send, ""), ["10.77.1.5", "10.77.1.6", "10.78.1.1"]);
+    deepStrictEqual(await addressesOf(send, "limit=2&after=10.77.1.5"), ["10.77.1.6", "10.78.1.1"]);
+    const page = LEASES.parse((await send({ path: "/leases?limit=2" })).body);
     strictEqual(page.next, "10.77.1.6");
-    deepStrictEqual(await addressesOf(ask, "subnet=10.78.0.0/16"), ["10.78.1.1"]);
-    deepStrictEqual(await addressesOf(ask, "address=10.77.&hostname=PRINTER"), ["10.77.1.6"]);
-    deepStrictEqual(await addressesOf(ask, "client=02:00:00:00:00:06"), ["10.77.1.6"]);
-    deepStrictEqual(await addressesOf(ask, "client=00636f"), ["10.78.1.1"]);
-    deepStrictEqual(await addressesOf(ask, "client=ff"), []);
+    deepStrictEqual(await addressesOf(send, "subnet=10.78.0.0/16"), ["10.78.1.1"]);
+    deepStrictEqual(await addressesOf(send, "address=10.77.&hostname=PRINTER"), ["10.77.1.6"]);
+    deepStrictEqual(await addressesOf(send, "client=02:00:00:00:00:06"), ["10.77.1.6"]);
+    deepStrictEqual(await addressesOf(send, "client=00636f"), ["10.78.1.1"]);
+    deepStrictEqual(await addressesOf(send, "client=ff"), []);
 
-    strictEqual((await ask({ method: "DELETE", path: "/leases/10.77.1.6" })).status, 200);
-    strictEqual((await ask({ method: "DELETE", path: "/leases/10.77.1.6" })).status, 404);
-    deepStrictEqual(await addressesOf(ask, "state=released"), ["10.77.1.6"]);
-    deepStrictEqual(await addressesOf(ask, "state=all&address=10.77.1.6"), ["10.77.1.6"]);
-    const { pools } = RANGES.parse((await ask({ path: "/ranges" })).body);
+    strictEqual((await send({ method: "DELETE", path: "/leases/10.77.1.6" })).status, 200);
+    strictEqual((await send({ method: "DELETE", path: "/leases/10.77.1.6" })).status, 404);
+    deepStrictEqual(await addressesOf(send, "state=released"), ["10.77.1.6"]);
+    deepStrictEqual(await addressesOf(send, "state=all&address=10.77.1.6"), ["10.77.1.6"]);
+    const { pools } = RANGES.parse((await send({ path: "/ranges" })).body);
     deepStrictEqual(pools.map(({ range, use, nodes }) => [range, use.bound, nodes.length]), [
       ["10.77.1.0-10.77.1.99", 1, 1],
       ["10.78.1.0-10.78.1.9", 1, 1],
@@ -78,7 +78,7 @@ Deno.test("api: leases are imported, listed page by page, filtered, and released
   }));
 
 Deno.test("api: what is not understood is refused with every reason", () =>
-  withNode(async ({ ask }) => {
+  withNode(async ({ send }) => {
     for (
       const [query, reason] of [
         ["limit=0", /limit/],
@@ -89,60 +89,60 @@ Deno.test("api: what is not understood is refused with every reason", () =>
         ["colour=red", /colour/],
       ] as const
     ) {
-      const { status, body } = await ask({ path: `/leases?${query}` });
+      const { status, body } = await send({ path: `/leases?${query}` });
       strictEqual(status, 400);
       match((body as { error: string }).error, reason);
     }
-    strictEqual((await ask({ method: "POST", path: "/reservations", body: { address: "x" } })).status, 400);
-    strictEqual((await ask({ method: "POST", path: "/members", body: { id: 300, address: "10.0.0.1" } })).status, 400);
-    strictEqual((await ask({ path: "/nowhere" })).status, 404);
+    strictEqual((await send({ method: "POST", path: "/reservations", body: { address: "x" } })).status, 400);
+    strictEqual((await send({ method: "POST", path: "/members", body: { id: 300, address: "10.0.0.1" } })).status, 400);
+    strictEqual((await send({ path: "/nowhere" })).status, 404);
   }));
 
 Deno.test("api: a configuration is pushed, refused as a whole, or only checked; reservations are pushes", () =>
-  withNode(async ({ ask }) => {
-    const config = async () => (await ask({ path: "/config" })).body as { revision: number; service: never };
+  withNode(async ({ send }) => {
+    const config = async () => (await send({ path: "/config" })).body as { revision: number; service: never };
     strictEqual((await config()).revision, 1);
     const yaml =
       "service:\n  leaseTime: 600\n  subnets:\n    - { subnet: 10.77.0.0/16, pools: [10.77.1.0-10.77.1.99] }\n";
-    deepStrictEqual(await ask({ method: "PUT", path: "/config?check=true", body: yaml }), {
+    deepStrictEqual(await send({ method: "PUT", path: "/config?check=true", body: yaml }), {
       status: 200,
       body: { revision: 2, absent: [], warnings: [] },
     });
     strictEqual((await config()).revision, 1);
-    strictEqual((await ask({ method: "PUT", path: "/config", body: yaml })).status, 200);
+    strictEqual((await send({ method: "PUT", path: "/config", body: yaml })).status, 200);
     strictEqual((await config()).revision, 2);
-    const bad = await ask({
+    const bad = await send({
       method: "PUT",
       path: "/config",
       body: { subnets: [{ subnet: "10.77.0.0/16", pools: ["10.1.0.0-10.2.0.0"] }] },
     });
     strictEqual(bad.status, 422);
     match((bad.body as { error: string }).error, /^node 1: service.subnets\[0\]/);
-    strictEqual((await ask({ method: "PUT", path: "/config", body: "- :: [" })).status, 422);
+    strictEqual((await send({ method: "PUT", path: "/config", body: "- :: [" })).status, 422);
     strictEqual((await config()).revision, 2);
 
     const reservation = { address: "10.77.0.50", hardware: "02:00:00:00:00:01", hostname: "printer" };
-    deepStrictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).body, {
+    deepStrictEqual((await send({ method: "POST", path: "/reservations", body: reservation })).body, {
       revision: 3,
       warnings: [],
     });
-    strictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).status, 422);
-    strictEqual((await ask({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 200);
-    strictEqual((await ask({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 404);
+    strictEqual((await send({ method: "POST", path: "/reservations", body: reservation })).status, 422);
+    strictEqual((await send({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 200);
+    strictEqual((await send({ method: "DELETE", path: "/reservations/10.77.0.50" })).status, 404);
     strictEqual((await config()).revision, 4);
   }));
 
 Deno.test("api: a push tells what is served no more, where somebody may miss it", () =>
-  withNode(async ({ ask }) => {
+  withNode(async ({ send }) => {
     const lease = {
       ...{ address: "10.78.1.3", client: { chaddr: "02:00:00:00:00:03" } },
       expires: new Date(Date.now() + 600_000).toISOString(),
     };
-    strictEqual((await ask({ method: "POST", path: "/leases/import", body: { leases: [lease] } })).status, 200);
+    strictEqual((await send({ method: "POST", path: "/leases/import", body: { leases: [lease] } })).status, 200);
     const reservation = { address: "10.77.0.50", hardware: "02:00:00:00:00:01" };
-    strictEqual((await ask({ method: "POST", path: "/reservations", body: reservation })).status, 200);
+    strictEqual((await send({ method: "POST", path: "/reservations", body: reservation })).status, 200);
     const body = { subnets: [{ subnet: "10.77.0.0/16", pools: ["10.77.1.0-10.77.1.99"] }] };
-    const pushed = await ask({ method: "PUT", path: "/config", body });
+    const pushed = await send({ method: "PUT", path: "/config", body });
     deepStrictEqual((pushed.body as { warnings: string[] }).warnings, [
       "no longer reserved: 10.77.0.50",
       "10.78.0.0/16 is not served any more, though leases of it run",
@@ -150,9 +150,9 @@ Deno.test("api: a push tells what is served no more, where somebody may miss it"
   }));
 
 Deno.test("api: a node that is alone and has no key adds no members", () =>
-  withNode(async ({ ask }) => {
+  withNode(async ({ send }) => {
     const add = async (address: string) => {
-      const { status, body } = await ask({ method: "POST", path: "/members", body: { id: 2, address } });
+      const { status, body } = await send({ method: "POST", path: "/members", body: { id: 2, address } });
       return [status, (body as { error: string }).error];
     };
     deepStrictEqual((await add("10.77.1.5"))[0], 422);
@@ -171,49 +171,50 @@ Deno.test("api: a path that there is says which methods it takes", () =>
   }));
 
 Deno.test("api: another token counts from the next reload on", () =>
-  withNode(async ({ node, directory, url }) => {
-    const elect = async (token: string) => (await askOver(url, token)({ method: "POST", path: "/election" })).status;
+  withNode(async ({ node, reload, directory, url }) => {
+    const elect = async (token: string) =>
+      (await httpAdminClient(url, token)({ method: "POST", path: "/election" })).status;
     strictEqual(await elect(TOKEN), 422, "it is let in, and alone");
     const next = "another-token-of-some-length";
     await Deno.writeTextFile(`${directory}/token`, `${next}\n`);
-    await node.reload(node.config, { service: {} });
+    await reload(node.config, { service: {} });
     strictEqual(await elect(TOKEN), 401);
     strictEqual(await elect(next), 422);
   }));
 
 Deno.test("api: over the network commands need the token, over the socket they don't", async () => {
-  await withNode(async ({ ask, url }) => {
+  await withNode(async ({ send, url }) => {
     const drain = { method: "POST", path: "/drain", body: { drain: true } } as const;
-    strictEqual((await askOver(url)(drain)).status, 401);
-    strictEqual((await askOver(url, `${TOKEN}x`)(drain)).status, 401);
-    strictEqual((await ask({ path: "/readyz" })).status, 200);
-    strictEqual((await askOver(url, TOKEN)(drain)).status, 200);
-    const unready = await ask({ path: "/readyz" });
+    strictEqual((await httpAdminClient(url)(drain)).status, 401);
+    strictEqual((await httpAdminClient(url, `${TOKEN}x`)(drain)).status, 401);
+    strictEqual((await send({ path: "/readyz" })).status, 200);
+    strictEqual((await httpAdminClient(url, TOKEN)(drain)).status, 200);
+    const unready = await send({ path: "/readyz" });
     strictEqual(unready.status, 503);
     match((unready.body as { reason: string }).reason, /^drained/);
-    strictEqual((await ask({ ...drain, body: { drain: false } })).status, 200);
-    strictEqual((await ask({ path: "/readyz" })).status, 200);
-    strictEqual((await askOver(url)({ path: "/leases" })).status, 200);
+    strictEqual((await send({ ...drain, body: { drain: false } })).status, 200);
+    strictEqual((await send({ path: "/readyz" })).status, 200);
+    strictEqual((await httpAdminClient(url)({ path: "/leases" })).status, 200);
   });
   await withNode(async ({ url }) => {
-    const { status, body } = await askOver(url, TOKEN)({ method: "POST", path: "/election" });
+    const { status, body } = await httpAdminClient(url, TOKEN)({ method: "POST", path: "/election" });
     strictEqual(status, 403);
     match((body as { error: string }).error, /set http.tokenFile/);
   }, { token: false });
 });
 
 Deno.test("api: every route is described, and what is described is there", () =>
-  withNode(async ({ ask }) => {
-    const { paths } = (await ask({ path: "/openapi.json" })).body as { paths: Record<string, Record<string, object>> };
+  withNode(async ({ send }) => {
+    const { paths } = (await send({ path: "/openapi.json" })).body as { paths: Record<string, Record<string, object>> };
     ok(Object.keys(paths).length >= 15);
     for (const [path, methods] of Object.entries(paths)) {
       for (const method of Object.keys(methods)) {
         if (path === "/events") continue;
-        const asked = path.replaceAll("{address}", "10.0.0.1").replaceAll("{id}", "9");
+        const httpRequest = path.replaceAll("{address}", "10.0.0.1").replaceAll("{id}", "9");
         // A body of the wrong type: that the route is there is what counts, not that it does anything.
-        const { status } = await ask({
+        const { status } = await send({
           method: method.toUpperCase() as "GET",
-          path: asked,
+          path: httpRequest,
           ...(method === "get" ? {} : { body: [1] }),
         });
         ok(status !== 404 || path.includes("{"), `${method} ${path}: ${status}`);
@@ -222,7 +223,7 @@ Deno.test("api: every route is described, and what is described is there", () =>
   }));
 
 Deno.test("api: events tell the state at once and every second, leases, and the log", () =>
-  withNode(async ({ ask, url }) => {
+  withNode(async ({ send, url }) => {
     configureLog({ level: "info", format: "text" }, { colours: false, journal: false, write: () => {} });
     const response = await fetch(`${url}/events`, { signal: AbortSignal.timeout(10_000) });
     strictEqual(response.headers.get("content-type"), "text/event-stream");
@@ -237,10 +238,10 @@ Deno.test("api: events tell the state at once and every second, leases, and the 
       }
       if (seen.filter((kind) => kind === "status").length === 1 && !seen.includes("asked")) {
         seen.push("asked");
-        await ask({ method: "POST", path: "/drain", body: { drain: true } });
-        await ask({ method: "POST", path: "/drain", body: { drain: false } });
-        await ask({ method: "POST", path: "/leases/import", body: { leases: [lease("10.77.1.5", 5)] } });
-        await ask({ method: "DELETE", path: "/leases/10.77.1.5" });
+        await send({ method: "POST", path: "/drain", body: { drain: true } });
+        await send({ method: "POST", path: "/drain", body: { drain: false } });
+        await send({ method: "POST", path: "/leases/import", body: { leases: [lease("10.77.1.5", 5)] } });
+        await send({ method: "DELETE", path: "/leases/10.77.1.5" });
       }
       if (seen.filter((kind) => kind === "status").length >= 2 && seen.includes("notice")) break;
     }

@@ -3,6 +3,7 @@
 import { DROP_REASONS, type DropReason } from "../../src/dhcp/server/action.ts";
 import { type DecodeError, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { LatencyHistogram } from "../../src/http/histogram.ts";
+import { NOT_READY_KINDS } from "../../src/core/readiness.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 
 /** Why a lease that was proposed did not come about. */
@@ -21,23 +22,6 @@ const GRANT_FAILURES: readonly GrantFailure[] = [
   "dropped",
   "ended",
 ];
-
-/** Why a node does not serve for the moment. */
-const UNSERVED = [
-  "store",
-  "clock",
-  "removed",
-  "joining",
-  "noMajority",
-  "unheard",
-  "noConfiguration",
-  "catchingUp",
-  "noRanges",
-  "stopping",
-  "drained",
-] as const;
-
-export type Unserved = (typeof UNSERVED)[number];
 
 function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
@@ -69,7 +53,7 @@ export class NodeCounters {
   /** Replies that did not fit and lost options. */
   shortened = 0;
   /** Requests that came while this node did not serve. */
-  readonly unserved = zeros(UNSERVED);
+  readonly unserved = zeros(NOT_READY_KINDS);
   /** Datagrams on which our own code failed. */
   faults = 0;
   /** From a proposal to its commit. */

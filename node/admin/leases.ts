@@ -1,4 +1,6 @@
-/** `GET /leases`: who has which address, by address, page by page. A page that finds little lets DHCP go on in between. */
+/**
+ * `GET /leases`: who has which address, by address, page by page. A page that finds little lets DHCP go on in between.
+ */
 
 import { z } from "zod";
 import { toHex } from "../../src/bytes/hex.ts";
@@ -19,7 +21,8 @@ import {
   type Range,
 } from "../../src/net/ipv4.ts";
 import { type Route, route } from "../../src/http/routes.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** How a lease stands, for people. */
 export const LEASE_STATES = ["bound", "expired", "released", "declined", "blocked", "aborted"] as const;
@@ -201,7 +204,7 @@ export function leaseRoutes(node: Node): Route[] {
     access: "read",
     summary: "Leases by address, page by page.",
     query: LEASES_QUERY,
-    answer: LEASES,
+    response: LEASES,
     handle: async ({ query }) => ({ body: await findLeases(node, query) }),
   })];
 }

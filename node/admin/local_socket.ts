@@ -1,6 +1,6 @@
 /**
- * The Unix socket in the state directory, through which commands on the node's own machine reach it: the same HTTP as on the
- * network. The directory keeps everybody but the node's user away.
+ * The Unix socket in the state directory, through which commands on the node's own machine reach it: the same HTTP as
+ * on the network. The directory keeps everybody but the node's user away.
  */
 
 import { request } from "node:http";
@@ -45,13 +45,13 @@ function remove(socket: string): void {
 }
 
 /** What a node answered. */
-export interface NodeAnswer {
+export interface AdminResponse {
   readonly status: number;
   readonly body: unknown;
 }
 
 /** How a node is asked. */
-export interface NodeRequest {
+export interface AdminRequest {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   /** Sent as JSON; a string as YAML. */
@@ -59,7 +59,7 @@ export interface NodeRequest {
 }
 
 /** Somebody to ask. Rejects with one line that says what is wrong when there is no answer. */
-export type Ask = (request: NodeRequest) => Promise<NodeAnswer>;
+export type AdminClient = (request: AdminRequest) => Promise<AdminResponse>;
 
 function encode(body: unknown): { readonly text: string; readonly type: string } | undefined {
   if (body === undefined) return undefined;
@@ -69,7 +69,7 @@ function encode(body: unknown): { readonly text: string; readonly type: string }
 }
 
 /** Asks the node that runs with a state directory on this machine. */
-export function askLocally(stateDir: string): Ask {
+export function localAdminClient(stateDir: string): AdminClient {
   const { socket } = socketPath(stateDir);
   return ({ method = "GET", path, body }) =>
     new Promise((resolve, reject) => {
@@ -89,7 +89,7 @@ export function askLocally(stateDir: string): Ask {
 }
 
 /** Asks a node over the network. */
-export function askOver(url: string, token?: string): Ask {
+export function httpAdminClient(url: string, token?: string): AdminClient {
   return async ({ method = "GET", path, body }) => {
     const content = encode(body);
     const headers = {

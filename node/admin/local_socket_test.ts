@@ -1,5 +1,5 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert/strict";
-import { askLocally, listenLocally, socketPath } from "./local_socket.ts";
+import { listenLocally, localAdminClient, socketPath } from "./local_socket.ts";
 
 async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "dhcpcluster-socket-" });
@@ -13,7 +13,7 @@ async function inDirectory(test: (directory: string) => Promise<void>): Promise<
 const echo = {
   fetch: async (request: Request) =>
     Response.json({
-      asked: `${request.method} ${new URL(request.url).pathname}`,
+      httpRequest: `${request.method} ${new URL(request.url).pathname}`,
       type: request.headers.get("content-type"),
       body: await request.text(),
     }, { status: 202 }),
@@ -22,19 +22,19 @@ const echo = {
 Deno.test("socket: what is asked is answered, and only its owner reaches it", () =>
   inDirectory(async (directory) => {
     const server = listenLocally(directory, echo);
-    const ask = askLocally(directory);
-    deepStrictEqual(await ask({ method: "POST", path: "/members", body: { id: 4 } }), {
+    const send = localAdminClient(directory);
+    deepStrictEqual(await send({ method: "POST", path: "/members", body: { id: 4 } }), {
       status: 202,
-      body: { asked: "POST /members", type: "application/json", body: '{"id":4}' },
+      body: { httpRequest: "POST /members", type: "application/json", body: '{"id":4}' },
     });
-    deepStrictEqual(await ask({ path: "/status" }), {
+    deepStrictEqual(await send({ path: "/status" }), {
       status: 202,
-      body: { asked: "GET /status", type: null, body: "" },
+      body: { httpRequest: "GET /status", type: null, body: "" },
     });
     const { mode } = await Deno.stat(socketPath(directory).directory);
     strictEqual((mode ?? 0) & 0o777, 0o700);
     await server.close();
-    await rejects(ask({ path: "/status" }), /no node runs with this state directory/);
+    await rejects(send({ path: "/status" }), /no node runs with this state directory/);
   }));
 
 Deno.test("socket: one that a dead process left is replaced", () =>
@@ -43,6 +43,6 @@ Deno.test("socket: one that a dead process left is replaced", () =>
     await Deno.mkdir(folder);
     await Deno.writeTextFile(socket, "");
     const server = listenLocally(directory, echo);
-    strictEqual((await askLocally(directory)({ path: "/" })).status, 202);
+    strictEqual((await localAdminClient(directory)({ path: "/" })).status, 202);
     await server.close();
   }));

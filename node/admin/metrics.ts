@@ -3,7 +3,8 @@
 import { VERSION } from "../../src/cli/version.ts";
 import { type Metric, processMetrics } from "../../src/http/metrics.ts";
 import { formatRange } from "../../src/net/ipv4.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 const REQUEST_TYPES = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"] as const;
 const REPLY_TYPES = ["OFFER", "ACK", "NAK"] as const;
@@ -130,7 +131,7 @@ function clusterMetrics(node: Node): Metric[] {
       labels: ["role"],
       read: () => ROLES.map((role) => ({ labels: { role }, value: member().role === role ? 1 : 0 })),
     },
-    perMember("member_present", "1 while this node hears the member.", ({ live: present }) => present ? 1 : 0),
+    perMember("member_present", "1 while this node hears the member.", ({ live }) => live ? 1 : 0),
     perMember("member_lag", "Records of this node that the member has not said it has.", ({ said }) => {
       const mine = said?.seen.find(({ origin }) => origin === node.config.node.id);
       return mine === undefined ? 0 : Math.max(0, member().positions.own - mine.sequence);

@@ -1,8 +1,8 @@
 /** Routes that change something: over the network with a token, over the Unix socket without. */
 
 import { z } from "zod";
-import { type Answer, type Route, route } from "../../src/http/routes.ts";
-import type { Operations, Result } from "./operations.ts";
+import { type Route, route, type RouteResult } from "../../src/http/routes.ts";
+import type { OperationResult, Operations } from "./operations.ts";
 
 const ADDRESS = z.object({ address: z.ipv4() });
 const REVISION = z.object({ revision: z.number() });
@@ -39,13 +39,13 @@ const OUTCOME = z.object({
 
 const STATUS = { refused: 422, unavailable: 503, notFound: 404 } as const;
 
-function answer<Done extends object>(result: Result<Done>, body: (done: Done) => object): Answer {
+function answer<Done extends object>(result: OperationResult<Done>, body: (done: Done) => object): RouteResult {
   if (result.ok) return { body: body(result) };
   const { kind, problems } = result;
   return { status: STATUS[kind], body: { error: problems[0] ?? kind, problems } };
 }
 
-const done = (result: Result) => answer(result, () => ({ done: true }));
+const done = (result: OperationResult) => answer(result, () => ({ done: true }));
 
 /** All of them. */
 export function operationRoutes(operations: Operations): Route[] {
@@ -55,7 +55,7 @@ export function operationRoutes(operations: Operations): Route[] {
       path: "/config",
       access: "read",
       summary: "The service section that is served.",
-      answer: REVISION.extend({ service: z.record(z.string(), z.unknown()) }),
+      response: REVISION.extend({ service: z.record(z.string(), z.unknown()) }),
       handle: () => answer(operations.configuration(), ({ revision, service }) => ({ revision, service })),
     }),
     route({
@@ -66,7 +66,7 @@ export function operationRoutes(operations: Operations): Route[] {
         "JSON, or YAML with that content type; without `revision` it becomes the next one.",
       query: z.strictObject({ check: z.stringbool().default(false).describe("Only have it checked by every node.") }),
       body: z.unknown().describe("As `service` in node.schema.json."),
-      answer: REVISION.extend({
+      response: REVISION.extend({
         absent: z.array(z.number()).describe("Nodes that are away, and take it when they come."),
         warnings: z.array(z.string()).describe("Reservations, and subnets with leases, that are served no more."),
       }),
@@ -82,7 +82,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Keeps an address for a client, in the next revision of the configuration.",
       body: RESERVATION,
-      answer: REVISION.extend({ warnings: z.array(z.string()) }),
+      response: REVISION.extend({ warnings: z.array(z.string()) }),
       handle: async ({ body }) =>
         answer(
           await operations.reserve(body),
@@ -95,7 +95,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Takes a reservation out, in the next revision of the configuration.",
       params: ADDRESS,
-      answer: REVISION,
+      response: REVISION,
       handle: async ({ params }) =>
         answer(await operations.unreserve(params.address), ({ revision }) => ({ revision })),
     }),
@@ -105,7 +105,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Ends a lease, as its client's DHCPRELEASE would.",
       params: ADDRESS,
-      answer: DONE,
+      response: DONE,
       handle: async ({ params }) => done(await operations.release(params.address)),
     }),
     route({
@@ -114,7 +114,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Takes leases that another server gave; each is on a majority's disks then.",
       body: z.object({ leases: z.array(IMPORTED).max(IMPORT_MAX) }),
-      answer: z.object({ outcomes: z.array(OUTCOME) }),
+      response: z.object({ outcomes: z.array(OUTCOME) }),
       handle: async ({ body }) => {
         const leases = body.leases.map(({ client, ...lease }) => ({ ...lease, ...client }));
         return { body: { outcomes: await operations.importLeases(leases) } };
@@ -126,7 +126,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Serves no clients until it is undone or the node restarts; relays go elsewhere.",
       body: z.strictObject({ drain: z.boolean().default(true) }),
-      answer: z.object({ others: z.number().describe("Members that serve beside this one.") }),
+      response: z.object({ others: z.number().describe("Members that serve beside this one.") }),
       handle: ({ body }) => answer(operations.drain(body.drain), ({ others }) => ({ others })),
     }),
     route({
@@ -134,7 +134,7 @@ export function operationRoutes(operations: Operations): Route[] {
       path: "/election",
       access: "operate",
       summary: "Has the cluster elect its leader anew.",
-      answer: DONE,
+      response: DONE,
       handle: () => done(operations.elect()),
     }),
     route({
@@ -142,7 +142,7 @@ export function operationRoutes(operations: Operations): Route[] {
       path: "/stepdown",
       access: "operate",
       summary: "Leaves leading to other nodes for a while.",
-      answer: DONE,
+      response: DONE,
       handle: () => done(operations.stepDown()),
     }),
     route({
@@ -151,7 +151,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Adds a member, on the leader; it has to run at its address already.",
       body: z.strictObject({ id: z.number().int().min(1).max(255), address: z.ipv4() }),
-      answer: z.object({ epoch: z.number() }),
+      response: z.object({ epoch: z.number() }),
       handle: async ({ body }) =>
         answer(await operations.changeMembers({ kind: "add", ...body }), ({ epoch }) => ({ epoch })),
     }),
@@ -161,7 +161,7 @@ export function operationRoutes(operations: Operations): Route[] {
       access: "operate",
       summary: "Removes a member, on the leader.",
       params: z.object({ id: z.coerce.number().int().min(1).max(255) }),
-      answer: z.object({ epoch: z.number() }),
+      response: z.object({ epoch: z.number() }),
       handle: async ({ params }) =>
         answer(await operations.changeMembers({ kind: "remove", id: params.id }), ({ epoch }) => ({ epoch })),
     }),

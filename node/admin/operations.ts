@@ -1,8 +1,9 @@
 /**
- * What an operator may have a running node do. Every operation either is carried out or says why not, in lines that tell what
- * to do; what it needs of the other nodes is the cluster's business.
+ * What an operator may have a running node do. Every operation either is carried out or says why not, in lines that
+ * tell what to do; what it needs of the other nodes is the cluster's business.
  */
 
+import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
 import { parseSource } from "../../src/config/source.ts";
@@ -18,10 +19,11 @@ import {
 } from "../../src/net/ipv4.ts";
 import { readOctets } from "./leases.ts";
 import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** What came of an operation. */
-export type Result<Done extends object = object> =
+export type OperationResult<Done extends object = object> =
   | ({ readonly ok: true } & Done)
   | {
     readonly ok: false;
@@ -39,7 +41,7 @@ export interface ReservationInput {
 }
 
 /** What became of one of them. */
-export interface Imported {
+export interface ImportResult {
   readonly address: string;
   readonly outcome: "imported" | "known" | "expired" | "refused";
   readonly problem?: string;
@@ -72,34 +74,28 @@ export class Operations {
   }
 
   /** The `service` section that is served. */
-  configuration(): Result<{ revision: number; service: Service }> {
+  configuration(): OperationResult<{ revision: number; service: Service }> {
     const active = this.#node.parts.member.configuration;
     if (active === undefined) return unavailable("this node does not know yet which configuration the cluster serves");
     return { ok: true, revision: active.revision, service: JSON.parse(active.text) };
   }
 
   /**
-   * Has every member check a `service` section, and serves it when nobody objects. Its `revision` is the next one when it has
-   * none. A string is YAML, of the section alone or under `service:`.
+   * Has every member check a `service` section, and serves it when nobody objects. Its `revision` is the next one when
+   * it has none. A string is YAML, of the section alone or under `service:`.
    */
   async push(
     given: unknown,
     { checkOnly = false }: { readonly checkOnly?: boolean } = {},
-  ): Promise<Result<Pushed>> {
+  ): Promise<OperationResult<Pushed>> {
     const read = readService(given);
     if (typeof read === "string") return refused(read);
     const { revision = 0 } = read;
     const warnings = this.#losses(read);
     if (!Number.isSafeInteger(revision) || revision < 0) return refused("revision must be a whole number, or left out");
-    const { member } = this.#node.parts;
-    const now = readClocks();
-    return await new Promise((resolve) =>
-      member.push(
-        { text: JSON.stringify(read), revision, checkOnly },
-        now,
-        (result) => resolve(result.ok ? { ...result, warnings } : result),
-      )
-    );
+    const request = { text: JSON.stringify(read), revision, checkOnly };
+    const result = await this.#node.command<"push">({ kind: "push", request });
+    return result.ok ? { ...result, warnings } : result;
   }
 
   /** What is served now and would not be any more, where somebody may miss it: it may have been left out by mistake. */
@@ -133,7 +129,9 @@ export class Operations {
   }
 
   /** Keeps an address for a client: a push of the next revision. */
-  async reserve(reservation: ReservationInput): Promise<Result<{ revision: number; warnings: readonly string[] }>> {
+  async reserve(
+    reservation: ReservationInput,
+  ): Promise<OperationResult<{ revision: number; warnings: readonly string[] }>> {
     const address = parseIpv4(reservation.address);
     if (address === undefined) return refused(`"${reservation.address}" is not an IPv4 address`);
     if (reservation.hardware === undefined && reservation.clientId === undefined) {
@@ -158,7 +156,7 @@ export class Operations {
   }
 
   /** Takes a reservation out: a push of the next revision. */
-  async unreserve(address: string): Promise<Result<{ revision: number }>> {
+  async unreserve(address: string): Promise<OperationResult<{ revision: number }>> {
     const wanted = parseIpv4(address);
     if (wanted === undefined) return refused(`"${address}" is not an IPv4 address`);
     let found = false;
@@ -175,11 +173,14 @@ export class Operations {
     return found || changed.ok ? changed : { ok: false, kind: "notFound", problems: [`${address} is not reserved`] };
   }
 
-  /** Ends a lease as its client's DHCPRELEASE would. The client is not told: it has no business there until it asks again. */
-  async release(text: string): Promise<Result> {
+  /**
+   * Ends a lease as its client's DHCPRELEASE would. The client is not told: it has no business there until it asks
+   * again.
+   */
+  async release(text: string): Promise<OperationResult> {
     const address = parseIpv4(text);
     if (address === undefined) return refused(`"${text}" is not an IPv4 address`);
-    const { member, service } = this.#node.parts;
+    const { service } = this.#node.parts;
     const slot = service.table.get(address);
     const now = readClocks();
     if (slot.state !== "bound" || slot.client === undefined || slot.lockedUntil <= now.wallMs) {
@@ -189,44 +190,43 @@ export class Operations {
     const { client } = slot;
     const unwritable = this.#unwritable();
     if (unwritable !== undefined) return unavailable(unwritable);
-    const result = await withinPatience<Result>((resolve) => {
-      const request = { kind: "released", address, client, restMs: 0, detail } as const;
-      const ended = member.end(request, now, () => resolve({ ok: true }));
-      this.#node.flush();
-      if (!ended) resolve(unavailable("this node's clock or slots don't allow it now: try again, or on another node"));
-    }, unavailable("it was not written down in time: /readyz tells why"));
+    const request = { kind: "released", address, client, restMs: 0, detail } as const;
+    const ended = await withinPatience<boolean | "late">(this.#node.command<"end">({ kind: "end", request }), "late");
+    const result: OperationResult = ended === "late"
+      ? unavailable("it was not written down in time: /readyz tells why")
+      : ended
+      ? { ok: true }
+      : unavailable("this node's clock or slots don't allow it now: try again, or on another node");
     if (result.ok) this.#note(`the lease of ${text} is ended`);
     return result;
   }
 
   /**
-   * Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. `others`: how many
-   * members serve beside it, as far as it knows.
+   * Serves no more (`on`), or again, until it is restarted. A drained node goes on voting and keeping leases. `others`:
+   * how many members serve beside it, as far as it knows.
    */
-  drain(on: boolean): Result<{ others: number }> {
+  drain(on: boolean): OperationResult<{ others: number }> {
     this.#node.drain(on);
-    const others = this.#node.parts.member.peers(readClocks()).filter(({ live: present, said }) =>
-      present && said?.ready
-    );
+    const others = this.#node.parts.member.peers(readClocks()).filter(({ live, said }) => live && said?.ready);
     return { ok: true, others: others.length };
   }
 
   /** Starts an election. */
-  elect(): Result {
+  elect(): OperationResult {
     const { member } = this.#node.parts;
     if (member.role === "standalone") return refused("this node is alone: there is nobody to elect");
     const { leader } = member;
     if (leader !== undefined && leader > this.#node.config.node.id) {
       return refused(`node ${leader} leads, and the highest id wins: give the command there, or drain it`);
     }
-    return member.forceElection(readClocks())
+    return this.#node.operate((member, now) => member.forceElection(now))
       ? { ok: true }
       : unavailable("this node can't lead now: /readyz says why; give the command on another node");
   }
 
   /** Leaves leading to others for a while. */
-  stepDown(): Result {
-    this.#node.parts.member.stepDown(readClocks());
+  stepDown(): OperationResult {
+    this.#node.operate((member, now) => member.stepDown(now));
     return { ok: true };
   }
 
@@ -235,17 +235,17 @@ export class Operations {
     change:
       | { readonly kind: "add"; readonly id: number; readonly address: string }
       | { readonly kind: "remove"; readonly id: number },
-  ): Promise<Result<{ epoch: number }>> {
+  ): Promise<OperationResult<{ epoch: number }>> {
     const { member, transport } = this.#node.parts;
     if (transport === undefined) {
       return refused("this node has no cluster.keyFile: make one, name it in its file, and restart it");
     }
     const added = change.kind === "add" ? await this.#newcomer(change.id, change.address) : undefined;
     if (typeof added === "string") return refused(added);
-    const result = member.change(
-      added === undefined ? { kind: "remove", id: change.id } : { kind: "add", member: added },
-      readClocks(),
-    );
+    const asked = added === undefined
+      ? { kind: "remove", id: change.id } as const
+      : { kind: "add", member: added } as const;
+    const result = this.#node.operate((member, now) => member.change(asked, now));
     if (result.ok) {
       const what = change.kind === "add"
         ? `node ${change.id} (${change.address}) is added`
@@ -259,8 +259,8 @@ export class Operations {
   }
 
   /**
-   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases, and a
-   * member that is not where the command says would count against the majority for good.
+   * A member to be, or why it can be none. It has to be there: nobody can be taken out again before it has all leases,
+   * and a member that is not where the command says would count against the majority for good.
    */
   async #newcomer(id: number, text: string): Promise<{ id: number; address: Ipv4 } | string> {
     const { member, transport, service } = this.#node.parts;
@@ -290,8 +290,8 @@ export class Operations {
    * Takes leases that another server gave, each like a grant: a majority has it on disk. One that is known, or runs for
    * somebody else here, stays as it is.
    */
-  async importLeases(leases: readonly ImportedLease[]): Promise<Imported[]> {
-    const outcomes: Imported[] = new Array(leases.length);
+  async importLeases(leases: readonly ImportedLease[]): Promise<ImportResult[]> {
+    const outcomes: ImportResult[] = new Array(leases.length);
     let next = 0;
     const worker = async () => {
       for (let index = next++; index < leases.length; index = next++) {
@@ -305,7 +305,7 @@ export class Operations {
     return outcomes;
   }
 
-  async #import(lease: ImportedLease): Promise<Omit<Imported, "address">> {
+  async #import(lease: ImportedLease): Promise<Omit<ImportResult, "address">> {
     const { service } = this.#node.parts;
     const now = readClocks();
     const { maxLeaseMs } = service.limits;
@@ -327,20 +327,20 @@ export class Operations {
     }
   }
 
-  #propose(address: Ipv4, client: ClientKey, leaseMs: number, detail: LeaseDetail): Promise<string | undefined> {
-    return withinPatience((resolve: (reason: string | undefined) => void) => {
-      const xid = Math.floor(Math.random() * 2 ** 32);
-      const proposal = { address, client, xid, leaseMs: Math.floor(leaseMs), detail };
-      this.#node.parts.member.propose(
-        proposal,
-        readClocks(),
-        (outcome) => resolve(outcome.committed ? undefined : outcome.reason),
-      );
-      this.#node.flush();
-    }, "timeout");
+  async #propose(
+    address: Ipv4,
+    client: ClientKey,
+    leaseMs: number,
+    detail: LeaseDetail,
+  ): Promise<string | undefined> {
+    const xid = Math.floor(Math.random() * 2 ** 32);
+    const proposal = { address, client, xid, leaseMs: Math.floor(leaseMs), detail };
+    const late = { committed: false, reason: "timeout" } as const;
+    const decision = await withinPatience<Decision>(this.#node.command<"propose">({ kind: "propose", proposal }), late);
+    return decision.committed ? undefined : decision.reason;
   }
 
-  async #change(edit: (service: Service) => string | undefined): Promise<Result<{ revision: number }>> {
+  async #change(edit: (service: Service) => string | undefined): Promise<OperationResult<{ revision: number }>> {
     const current = this.configuration();
     if (!current.ok) return current;
     const service = structuredClone(current.service);
@@ -402,23 +402,21 @@ function readService(given: unknown): Service | string {
 /** How long a command waits for a disk or for other nodes: three proposals one after the other. */
 const PATIENCE_MS = 10_000;
 
-/** What `start` resolves with, or `late` when that takes too long: a disk that hangs calls nobody back. */
-async function withinPatience<T>(start: (resolve: (value: T) => void) => void, latest: T): Promise<T> {
+/** What a command resolves with, or `late` when that takes too long: a disk that hangs completes nothing. */
+async function withinPatience<T>(result: Promise<T>, late: T): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<T>((resolve) => timer = setTimeout(() => resolve(late), PATIENCE_MS));
   try {
-    return await new Promise<T>((resolve) => {
-      timer = setTimeout(() => resolve(latest), PATIENCE_MS);
-      start(resolve);
-    });
+    return await Promise.race([result, patience]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function refused<Done extends object>(...problems: string[]): Result<Done> {
+function refused<Done extends object>(...problems: string[]): OperationResult<Done> {
   return { ok: false, kind: "refused", problems };
 }
 
-function unavailable<Done extends object>(...problems: string[]): Result<Done> {
+function unavailable<Done extends object>(...problems: string[]): OperationResult<Done> {
   return { ok: false, kind: "unavailable", problems };
 }

@@ -5,7 +5,8 @@
 
 import { logger } from "../../src/log/configure.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
-import type { MemberNotice, Unready } from "../../src/cluster/member.ts";
+import type { MemberNotice } from "../../src/cluster/member.ts";
+import { nodes } from "../../src/core/readiness.ts";
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import type { TransportProblem } from "../cluster/transport_problems.ts";
 
@@ -20,8 +21,6 @@ export interface OperatorProblem {
   readonly count: number;
   readonly message: string;
 }
-
-const NODES = (ids: readonly NodeId[]) => ids.length === 1 ? `node ${ids[0]}` : `nodes ${ids.join(", ")}`;
 
 /** A notice as a line of the log. */
 export function explainNotice(notice: MemberNotice): { readonly level: Level; readonly text: string } {
@@ -68,12 +67,14 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
       return error(
         `Refused revision ${notice.revision} of the service section from node ${notice.from}: ${notice.problem}`,
       );
+    case "configUnusable":
+      return error(`Kept the running configuration, as that of the cluster cannot be used: ${notice.problem}`);
     case "configActivated":
       return info(`Serving revision ${notice.revision} of the configuration`);
     case "configAgrees":
       return info(`The file's service section is the one that is served (revision ${notice.revision})`);
     case "membershipChanged":
-      return info(`The cluster has other members (epoch ${notice.epoch}): ${NODES(notice.members)}`);
+      return info(`The cluster has other members (epoch ${notice.epoch}): ${nodes(notice.members)}`);
     case "membershipComplete":
       return info(`Every member has everything of epoch ${notice.epoch}`);
     case "membershipFileDiffers":
@@ -126,39 +127,6 @@ function warn(text: string): { level: Level; text: string } {
 
 function error(text: string): { level: Level; text: string } {
   return { level: "error", text };
-}
-
-/** Why a member does not serve, and what to do. */
-export function explainUnready(unready: Unready): string {
-  switch (unready.kind) {
-    case "clock":
-      return unready.fault === "wallJumped"
-        ? "clock: it jumped; set it back, or wait until a majority agrees with it"
-        : "clock: no majority agrees with this machine's clock yet; set it by NTP if that lasts";
-    case "removed":
-      return "membership: this node was removed from the cluster; stop it";
-    case "joining": {
-      const { state } = unready;
-      if (state.kind !== "joining") return "joining";
-      const { done, needed, rows, blank } = state.progress;
-      return `joining: the leases of ${done} of ${needed} nodes are complete (${rows} so far)` +
-        (blank.length > 0 ? `; ${NODES(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "");
-    }
-    case "noMajority":
-      return `no majority: ${NODES(unready.present)} of the cluster ${
-        unready.present.length === 1 ? "is" : "are"
-      } heard here` + (unready.leader === undefined ? ", and nobody leads" : `, node ${unready.leader} leads`);
-    case "unheard":
-      return `unheard: node ${unready.leader} leads and does not hear this node: let UDP out to cluster.port of the others`;
-    case "noConfiguration":
-      return "configuration: it waits for the newest one that a majority has";
-    case "catchingUp":
-      return "catching up: the leases that were granted while it was away are on their way from the others";
-    case "noRanges":
-      return "ranges: the leader has not given this node any addresses yet";
-    default:
-      return unreachable(unready);
-  }
 }
 
 /** Kinds that go on being wrong until another notice says otherwise. */

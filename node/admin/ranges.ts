@@ -66,7 +66,7 @@ export function rangeRoutes(node: Node): Route[] {
     path: "/ranges",
     access: "read",
     summary: "Pools, how full they are, and which node gives addresses from where.",
-    answer: RANGES,
+    response: RANGES,
     handle: () => ({ body: describeRanges(node) }),
   })];
 }

@@ -4,7 +4,8 @@ import { rangesOf } from "../../src/cluster/leadership/pool_split.ts";
 import { VERSION } from "../../src/cli/version.ts";
 import type { LatencyHistogram } from "../../src/http/histogram.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../src/net/ipv4.ts";
-import { type Node, readClocks } from "../node.ts";
+import { readClocks } from "../clocks.ts";
+import type { Node } from "../node.ts";
 
 /** The whole state as plain values. */
 export function nodeStatus(node: Node) {
@@ -72,15 +73,15 @@ function clusterStatus(node: Node) {
       const peer = member.peers(now).find((peer) => peer.id === id);
       const self = { id, address: formatIpv4(address), self: peer === undefined };
       if (peer === undefined) return { ...self, present: true, ready: node.readiness().ready, synced: member.synced };
-      const { live: present, lastSeenMs, incarnation, clock, said, received } = peer;
+      const { live, lastSeenMs, incarnation, clock, said, received } = peer;
       const mine = said?.seen.find((position) => position.origin === node.config.node.id);
       return {
         ...self,
-        present,
+        present: live,
         lastSeenMs: lastSeenMs === undefined ? null : now.monotonicMs - lastSeenMs,
         incarnation: incarnation ?? null,
         // What somebody said who is silent now tells nothing.
-        ready: present ? said?.ready ?? null : null,
+        ready: live ? said?.ready ?? null : null,
         synced: said?.synced ?? null,
         settled: said?.settled ?? null,
         revision: said?.revision ?? null,

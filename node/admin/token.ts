@@ -1,11 +1,13 @@
-/** Who may operate a node over the network: whoever has the token of `http.tokenFile`. */
+/** Authorisation of commands over the network: the bearer token of `http.tokenFile` (RFC 6750). */
 
-import { timingSafeEqual } from "node:crypto";
-import type { RouteGuard } from "../../src/http/routes.ts";
+import type { MiddlewareHandler } from "hono";
+import { bearerAuth } from "hono/bearer-auth";
 import { readPrivateFile } from "../private_file.ts";
 
-/** So that nobody guesses it. */
+/** Long enough not to be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;
+/** RFC 6750 §2.1: b64token. */
+const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 
 /** Reads a token file: one line. Rejects with one line that says what to do. */
 export async function readTokenFile(path: string): Promise<string> {
@@ -14,33 +16,38 @@ export async function readTokenFile(path: string): Promise<string> {
     make: `make it with: openssl rand -hex 32 > ${path}, and chmod 600 ${path}`,
   });
   const token = text.trim();
-  if (token.length < TOKEN_CHARACTERS_MIN || /\s/.test(token)) {
+  if (token.length < TOKEN_CHARACTERS_MIN || !BEARER_TOKEN.test(token)) {
     throw new Error(
-      `Cannot use ${path} as token file: it must be one line of at least ${TOKEN_CHARACTERS_MIN} characters without spaces`,
+      `Cannot use ${path} as token file: it must be one line of at least ${TOKEN_CHARACTERS_MIN} letters, digits or ` +
+        "-._~+/ (RFC 6750 §2.1), without spaces",
     );
   }
   return token;
 }
 
-/** Lets everybody in: for the Unix socket, which only the node's user reaches. */
-export const OPEN: RouteGuard = () => Promise.resolve(undefined);
+/** No check: for the Unix socket, which only the node's user can open. */
+export const OPEN: MiddlewareHandler = (_, next) => next();
 
-/** Lets whoever has the token in; nobody when there is none. It is asked for anew each time, as it may be replaced. */
-export function tokenGuard(current: () => string | undefined): RouteGuard {
-  return async (request) => {
+/**
+ * Requires the token. `current` is asked at every request, as a reload may replace the token; without one, all commands
+ * are refused. Hono compares SHA-256 digests in constant time.
+ */
+export function tokenGuard(current: () => string | undefined): MiddlewareHandler {
+  const error = "this needs the token of http.tokenFile: send Authorization: Bearer TOKEN";
+  const refusal = { wwwAuthenticateHeader: "Bearer", message: () => Response.json({ error }, { status: 401 }) };
+  return async (context, next) => {
     const token = current();
     if (token === undefined) {
       const error =
         "this node takes no commands over the network: set http.tokenFile, or use dhcpcluster-node on its machine";
-      return { status: 403, error };
+      return context.json({ error }, 403);
     }
-    const given = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-    if (given !== undefined && timingSafeEqual(await digest(given), await digest(token))) return undefined;
-    return { status: 401, error: "this needs the token of http.tokenFile: send Authorization: Bearer TOKEN" };
+    const auth = bearerAuth({
+      token,
+      noAuthenticationHeader: refusal,
+      invalidAuthenticationHeader: refusal,
+      invalidToken: refusal,
+    });
+    return await auth(context, next);
   };
-}
-
-/** Of equal length whatever is compared, and telling nothing of it. */
-async function digest(text: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }

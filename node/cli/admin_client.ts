@@ -4,7 +4,7 @@ import type { CommandCall, CommandOption } from "../../src/cli/commands.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
 import { readTokenFile } from "../admin/token.ts";
-import { type Ask, askLocally, askOver, type NodeAnswer } from "../admin/local_socket.ts";
+import { type AdminClient, type AdminResponse, httpAdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 export const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
 
@@ -26,18 +26,18 @@ export async function configOf({ options }: CommandCall): Promise<{ config: Node
 }
 
 /** Whom to ask. */
-export async function adminClient(call: CommandCall): Promise<Ask> {
+export async function adminClient(call: CommandCall): Promise<AdminClient> {
   const { url, tokenFile } = call.options;
   if (typeof url === "string") {
     if (!/^https?:\/\//.test(url)) throw new Error(`"${url}" is no URL; write http://ADDRESS:PORT`);
-    return askOver(url, typeof tokenFile === "string" ? await readTokenFile(tokenFile) : undefined);
+    return httpAdminClient(url, typeof tokenFile === "string" ? await readTokenFile(tokenFile) : undefined);
   }
   const { config } = await configOf(call);
-  return askLocally(config.node.stateDir);
+  return localAdminClient(config.node.stateDir);
 }
 
 /** The body of a success. Rejects with every reason of a refusal. */
-export function bodyOf<Body>({ status, body }: NodeAnswer): Body {
+export function bodyOf<Body>({ status, body }: AdminResponse): Body {
   if (status === 200) return body as Body;
   const { error, problems } = (typeof body === "object" && body !== null ? body : {}) as {
     error?: string;

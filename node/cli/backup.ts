@@ -1,6 +1,6 @@
 /**
- * `backup` and `restore`: the database of a node as one file. A backup is consistent though the node runs; a restore wants an
- * empty state directory.
+ * `backup` and `restore`: the database of a node as one file. A backup is consistent though the node runs; a restore
+ * wants an empty state directory.
  */
 
 import { backup as copyPages, DatabaseSync } from "node:sqlite";
@@ -90,8 +90,8 @@ async function giveToOwner(path: string, directory: string): Promise<void> {
 const ALL_PAGES = 2 ** 31 - 1;
 
 /**
- * Copies one consistent state and returns the number of leases in it. Readers don't hold up a node. Not by VACUUM INTO, which
- * attaches a database: Deno allows that only to programs that may read and write everything.
+ * Copies one consistent state and returns the number of leases in it. Readers don't hold up a node. Not by VACUUM INTO,
+ * which attaches a database: Deno allows that only to programs that may read and write everything.
  */
 async function copyDatabase(source: string, target: string): Promise<number> {
   if (!exists(source)) throw new Error(`${source} does not exist: has the node ever run with this node.stateDir?`);

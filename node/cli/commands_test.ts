@@ -1,6 +1,7 @@
 /** The commands as a user gives them: processes that ask a running node. */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import denoJson from "../../deno.json" with { type: "json" };
 import { completion, SHELLS } from "../../src/cli/completion.ts";
 import { withNode } from "../testing/running.ts";
 import { COMMANDS, PROGRAM } from "./commands.ts";
@@ -20,7 +21,7 @@ async function command(...args: string[]): Promise<{ code: number; out: string; 
 }
 
 Deno.test("commands: a running node is looked at and operated", () =>
-  withNode(async ({ file, directory, url, ask }) => {
+  withNode(async ({ file, directory, url, send }) => {
     const config = ["--config", file];
     const lease = (address: string, last: number) => ({
       address,
@@ -28,7 +29,7 @@ Deno.test("commands: a running node is looked at and operated", () =>
       hostname: "evil\u001b[2J",
       expires: new Date(Date.now() + 3_600_000).toISOString(),
     });
-    await ask({
+    await send({
       method: "POST",
       path: "/leases/import",
       body: { leases: [lease("10.77.1.1", 1), lease("10.77.1.2", 2)] },
@@ -109,23 +110,23 @@ Deno.test("backup and restore: a node alone goes on with its leases; a copy is m
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-backup-" });
   const copy = `${folder}/leases.db`;
   try {
-    await withNode(async ({ file, ask }) => {
+    await withNode(async ({ file, send }) => {
       const lease = {
         address: "10.77.1.1",
         client: { chaddr: "02:00:00:00:00:01" },
         expires: new Date(Date.now() + 3_600_000).toISOString(),
       };
-      await ask({ method: "POST", path: "/leases/import", body: { leases: [lease] } });
+      await send({ method: "POST", path: "/leases/import", body: { leases: [lease] } });
       match((await command("backup", copy, "--config", file)).out, /: 1 leases/);
       match((await command("backup", copy, "--config", file)).err, /is not written over/);
       match((await command("restore", copy, "--config", file)).err, /goes into an empty state directory/);
       strictEqual(((await Deno.stat(copy)).mode ?? 0) & 0o777, 0o600);
     });
     await Deno.writeTextFile(`${folder}/junk`, "no database, but long enough to be taken for one".repeat(100));
-    await withNode(async ({ ask }) => {
-      const { body } = await ask({ path: "/leases" });
+    await withNode(async ({ send }) => {
+      const { body } = await send({ path: "/leases" });
       deepStrictEqual((body as { leases: { address: string }[] }).leases.map(({ address }) => address), ["10.77.1.1"]);
-      strictEqual((await ask({ path: "/readyz" })).status, 200);
+      strictEqual((await send({ path: "/readyz" })).status, 200);
     }, {
       before: async (file) => {
         strictEqual((await command("restore", `${folder}/junk`, "--config", file)).code, 1);
@@ -204,4 +205,68 @@ Deno.test("completion: the scripts parse, and bash completes commands, groups an
   deepStrictEqual((await complete("config", "pu"))[0], "push");
   deepStrictEqual(await complete("leases", "--host"), ["--hostname"]);
   deepStrictEqual(await complete("config", "push", "x.yaml", "--ur"), ["--url"]);
+  deepStrictEqual((await complete("members", "")).slice(0, 2).sort(), ["--config", "--help"], "options of a command …");
+  deepStrictEqual((await complete("members", "a"))[0], "add", "… that is a group, too, and its second words");
+});
+
+Deno.test("init: on a terminal it asks, with the permissions of the program, refuses bad answers, and can be cancelled", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-init-" });
+  const files = `--output ${folder}/node.yaml --key ${folder}/key --state ${folder}/state`;
+  const permissions = denoJson.tasks.node.command.split(/\s+/).slice(2, -1).join(" ");
+  const flags = "--address 10.99.0.12 --nodes 1=10.99.0.12 --pool 10.1.0.10-10.1.0.99 --router 10.1.0.1 --dns 10.1.0.1";
+  /** Types each text after the prompt that it answers has been shown. */
+  const type = async (answers: readonly (readonly [prompt: string, keys: string])[]) => {
+    const command = `stty rows 40 cols 200; ${Deno.execPath()} run ${permissions} ${MAIN} init ${files} ${flags}`;
+    const child = new Deno.Command("script", {
+      args: ["--quiet", "--return", "--flush", "--command", command, "/dev/null"],
+      env: { TERM: "xterm", NO_COLOR: "1" },
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    let shown = "";
+    let next = 0;
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      shown += text;
+      const [prompt, keys] = answers[next] ?? [];
+      if (prompt === undefined || !shown.includes(prompt)) continue;
+      shown = "";
+      next++;
+      await writer.write(new TextEncoder().encode(keys));
+    }
+    return { code: (await child.status).code, shown };
+  };
+  const clear = "\u0015";
+  try {
+    const cancelled = await type([["Network of the clients", "\u0003"]]);
+    strictEqual(cancelled.code, 130, cancelled.shown);
+    match(cancelled.shown, /Cancelled: nothing was written/);
+    const made = await type([
+      ["Network of the clients", `${clear}10.1.0.0/33\r`],
+      ['"10.1.0.0/33" is not a network', `${clear}10.1.0.0/24\r`],
+      ["Domain name", "example.net\r"],
+      ["How long a lease lasts", "\r"],
+    ]);
+    strictEqual(made.code, 0, made.shown);
+    const text = await Deno.readTextFile(`${folder}/node.yaml`);
+    match(text, /subnet: 10\.1\.0\.0\/24\n/);
+    match(text, /domain-name: "example\.net"/);
+    match(text, /leaseTime: 1h\n/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("completion: no case of the bash script and no line of the fish script is there twice", () => {
+  const program = { ...PROGRAM, commands: COMMANDS, running: ["--config"] };
+  const [outer = "", inner = ""] = completion("bash", program).split('case "${command%% *}" in');
+  for (const cases of [outer, inner]) {
+    const labels = cases.match(/^ +"[^"]*"(?=\))/gm) ?? [];
+    ok(labels.length > 10);
+    deepStrictEqual(labels, [...new Set(labels)]);
+  }
+  const lines = completion("fish", program).trim().split("\n");
+  deepStrictEqual(lines, [...new Set(lines)]);
+  const firsts = lines.flatMap((line) => / -n 'not .*' -a (\S+)/.exec(line)?.[1] ?? []);
+  deepStrictEqual(firsts, [...new Set(firsts)]);
 });

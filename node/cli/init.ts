@@ -1,4 +1,12 @@
-/** `init`: a starting configuration and key, from flags or answers, checked like any other before it is written. */
+// deno-lint-ignore-file no-console -- the plain prompt speaks on the console
+/**
+ * `init`: a starting configuration and a key, from flags or from answers on a terminal. The configuration is validated
+ * before it is written.
+ *
+ * `@clack/prompts` is imported only when it is about to ask. When it is loaded it reads a dozen environment variables
+ * that describe the terminal: the task `node` allows NO_COLOR and TERM and has Deno answer "not set" for the rest
+ * (`--ignore-env`), so that the program learns no more than before.
+ */
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
@@ -132,9 +140,16 @@ export const INIT: CommandSpec = {
     const answers: Record<string, string> = {};
     for (const question of QUESTIONS) {
       const given = options[camelCase(question.flag)];
-      answers[question.flag] = typeof given === "string"
+      const answer = typeof given === "string"
         ? checked(question, given)
-        : ask(question, answers, asks, call.warn);
+        : asks
+        ? await ask(question, answers)
+        : suggested(question, answers);
+      if (answer === undefined) {
+        call.warn("Cancelled: nothing was written");
+        return EXIT.interrupted;
+      }
+      answers[question.flag] = answer;
     }
     const { text, id, others } = configuration(answers, { state: String(options.state), key: String(options.key) });
     const loaded = loadConfig(text, nodeSchema, checkNode);
@@ -163,25 +178,36 @@ export const INIT: CommandSpec = {
   },
 };
 
-function ask(
-  question: Question,
+/** Asks on the terminal; undefined when the operator cancels. */
+async function ask(
+  { question, initial, check }: Question,
   answers: Readonly<Record<string, string>>,
-  asks: boolean,
-  warn: (text: string) => void,
-): string {
-  const initial = question.initial(answers);
-  if (!asks) {
-    if (question.check(initial) !== undefined) {
-      throw new Error(`--${question.flag} is missing: ${question.description}`);
-    }
-    return initial;
-  }
+): Promise<string | undefined> {
+  const { columns, rows } = Deno.consoleSize();
+  if (columns === 0 || rows === 0) return askPlainly(question, initial(answers), check);
+  const { isCancel, text } = await import("@clack/prompts");
+  const answer = await text({
+    message: question,
+    initialValue: initial(answers),
+    validate: (value = "") => check(value.trim()),
+  });
+  return isCancel(answer) ? undefined : answer.trim();
+}
+
+/** For serial consoles that do not know their size: clack shows nothing of what is typed there. */
+function askPlainly(question: string, initial: string, check: Question["check"]): string {
   for (;;) {
-    const answer = (prompt(`${question.question}:`, initial) ?? initial).trim();
-    const fault = question.check(answer);
+    const answer = (prompt(`${question}:`, initial) ?? initial).trim();
+    const fault = check(answer);
     if (fault === undefined) return answer;
-    warn(`${fault}: try again`);
+    console.error(`${fault}: try again`);
   }
+}
+
+function suggested({ flag, description, initial, check }: Question, answers: Readonly<Record<string, string>>): string {
+  const answer = initial(answers);
+  if (check(answer) !== undefined) throw new Error(`--${flag} is missing: ${description}`);
+  return answer;
 }
 
 function checked({ flag, check }: Question, answer: string): string {

@@ -39,9 +39,9 @@ const check: CommandSpec = {
       return EXIT.ok;
     }
     const file = given ?? String(call.options.config);
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const { absent } = bodyOf<Pushed>(
-      await ask({ method: "PUT", path: "/config?check=true", body: await withoutRevision(file) }),
+      await send({ method: "PUT", path: "/config?check=true", body: await withoutRevision(file) }),
     );
     call.print(`${file}: every node that is there can serve it${away(absent)}`);
     return EXIT.ok;
@@ -54,8 +54,8 @@ const show: CommandSpec = {
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["config show", "config show > service.yaml"],
   run: async (call) => {
-    const ask = await adminClient(call);
-    const { service } = bodyOf<{ service: object }>(await ask({ path: "/config" }));
+    const send = await adminClient(call);
+    const { service } = bodyOf<{ service: object }>(await send({ path: "/config" }));
     call.print(call.options.json === true ? JSON.stringify({ service }, null, 2) : asYaml({ service }));
     return EXIT.ok;
   },
@@ -68,9 +68,9 @@ const push: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["config push service.yaml", "config push /etc/dhcpcluster/node.yaml"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const body = await readText(call.words[0] ?? "");
-    const { revision, absent, warnings } = bodyOf<Pushed>(await ask({ method: "PUT", path: "/config", body }));
+    const { revision, absent, warnings } = bodyOf<Pushed>(await send({ method: "PUT", path: "/config", body }));
     for (const warning of warnings ?? []) call.warn(warning);
     call.print(`Revision ${revision} is served${away(absent)}`);
     call.warn("The files of the nodes are older now: `config show` prints what belongs into them");
@@ -113,11 +113,11 @@ const reserve: CommandSpec = {
   ],
   examples: ["reserve 10.77.0.50 --hardware 02:00:00:00:00:01 --hostname printer"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const { hardware, clientId, hostname } = call.options;
     const body = { address: call.words[0], hardware, clientId, hostname };
     const { revision, warnings } = bodyOf<{ revision: number; warnings: string[] }>(
-      await ask({ method: "POST", path: "/reservations", body }),
+      await send({ method: "POST", path: "/reservations", body }),
     );
     for (const warning of warnings) call.warn(warning);
     call.print(`Reserved in revision ${revision}`);
@@ -132,9 +132,11 @@ const unreserve: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["unreserve 10.77.0.50"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const path = `/reservations/${encodeURIComponent(call.words[0] ?? "")}`;
-    call.print(`Taken out in revision ${bodyOf<{ revision: number }>(await ask({ method: "DELETE", path })).revision}`);
+    call.print(
+      `Taken out in revision ${bodyOf<{ revision: number }>(await send({ method: "DELETE", path })).revision}`,
+    );
     return EXIT.ok;
   },
 };
@@ -146,9 +148,9 @@ const release: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["release 10.77.1.23"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const path = `/leases/${encodeURIComponent(call.words[0] ?? "")}`;
-    bodyOf(await ask({ method: "DELETE", path }));
+    bodyOf(await send({ method: "DELETE", path }));
     call.print("Released");
     return EXIT.ok;
   },
@@ -160,10 +162,10 @@ const drain: CommandSpec = {
   options: [...ADMIN_OPTIONS, { flags: "--undo", description: "serve again" }],
   examples: ["drain", "drain --undo"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const undo = call.options.undo === true;
     const body = { drain: !undo };
-    const { others } = bodyOf<{ others: number }>(await ask({ method: "POST", path: "/drain", body }));
+    const { others } = bodyOf<{ others: number }>(await send({ method: "POST", path: "/drain", body }));
     if (undo) call.print("This node serves again");
     else if (others > 0) call.print("Drained: relays go to the other nodes; `drain --undo` brings it back");
     else call.print("Drained, and NO other node serves: clients get no answer until `drain --undo`");
@@ -177,8 +179,8 @@ const election: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["election"],
   run: async (call) => {
-    const ask = await adminClient(call);
-    bodyOf(await ask({ method: "POST", path: "/election" }));
+    const send = await adminClient(call);
+    bodyOf(await send({ method: "POST", path: "/election" }));
     call.print("The election is held; `status` shows who leads");
     return EXIT.ok;
   },
@@ -190,8 +192,8 @@ const members: CommandSpec = {
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["members", "members add 4 10.99.0.14", "members remove 2"],
   run: async (call) => {
-    const ask = await adminClient(call);
-    const status = bodyOf<ReturnType<typeof nodeStatus>>(await ask({ path: "/status" }));
+    const send = await adminClient(call);
+    const status = bodyOf<ReturnType<typeof nodeStatus>>(await send({ path: "/status" }));
     const { members } = status.cluster;
     call.print(call.options.json === true ? JSON.stringify(members, null, 2) : membersTable(status));
     return EXIT.ok;
@@ -207,10 +209,10 @@ const add: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["members add 4 10.99.0.14"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const [id, address] = call.words;
     const { epoch } = bodyOf<{ epoch: number }>(
-      await ask({ method: "POST", path: "/members", body: { id: Number(id), address } }),
+      await send({ method: "POST", path: "/members", body: { id: Number(id), address } }),
     );
     call.print(`Done: the change is epoch ${epoch}`);
     return EXIT.ok;
@@ -224,9 +226,9 @@ const remove: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["members remove 2"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const path = `/members/${encodeURIComponent(call.words[0] ?? "")}`;
-    call.print(`Done: the change is epoch ${bodyOf<{ epoch: number }>(await ask({ method: "DELETE", path })).epoch}`);
+    call.print(`Done: the change is epoch ${bodyOf<{ epoch: number }>(await send({ method: "DELETE", path })).epoch}`);
     return EXIT.ok;
   },
 };

@@ -18,8 +18,8 @@ const status: CommandSpec = {
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["status", "status --url http://10.99.0.12:8067", "status --json | jq .cluster.members"],
   run: async (call) => {
-    const ask = await adminClient(call);
-    const status = bodyOf<Status>(await ask({ path: "/status" }));
+    const send = await adminClient(call);
+    const status = bodyOf<Status>(await send({ path: "/status" }));
     if (status.cluster === undefined) {
       throw new Error(
         "what answers is no node: name a node's address and http.port; dhcpcluster-relay status asks relays",
@@ -89,7 +89,7 @@ const leases: CommandSpec = {
   ],
   examples: ["leases", "leases --hostname printer", "leases --client 02:00:00 --state all", "leases --limit 0 --json"],
   run: async (call) => {
-    const ask = await adminClient(call);
+    const send = await adminClient(call);
     const { options } = call;
     const limit = Number(options.limit);
     if (!Number.isInteger(limit) || limit < 0) throw new Error("--limit must be a whole number");
@@ -106,7 +106,7 @@ const leases: CommandSpec = {
         ["limit", String(left)],
         ...(next === null ? [] : [["after", next]]),
       ]);
-      const page: { leases: Lease[]; next: string | null } = bodyOf(await ask({ path: `/leases?${query}` }));
+      const page: { leases: Lease[]; next: string | null } = bodyOf(await send({ path: `/leases?${query}` }));
       found.push(...page.leases);
       next = page.next;
     } while (next !== null && (limit === 0 || found.length < limit));
@@ -140,8 +140,8 @@ const ranges: CommandSpec = {
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["ranges", "ranges --json"],
   run: async (call) => {
-    const ask = await adminClient(call);
-    const answer = bodyOf<Ranges>(await ask({ path: "/ranges" }));
+    const send = await adminClient(call);
+    const answer = bodyOf<Ranges>(await send({ path: "/ranges" }));
     call.print(call.options.json === true ? JSON.stringify(answer, null, 2) : describeShares(answer));
     return EXIT.ok;
   },

@@ -1,10 +1,10 @@
 /**
- * Key files: what the members of a cluster share. One or two lines of 32 random octets in base64: the first key seals what
- * this node sends, both open what it receives, so that a key can be replaced without a pause. Empty lines and lines that
- * begin with `#` do not count.
+ * Key files: what the members of a cluster share. One or two lines of 32 random octets in base64: the first key seals
+ * what this node sends, both open what it receives, so that a key can be replaced without a pause. Empty lines and
+ * lines that begin with `#` do not count.
  *
- * To replace a key: add the new one as the second line on every node, then swap the lines on every node, then remove the
- * old one, with a reload after each change.
+ * To replace a key: add the new one as the second line on every node, then swap the lines on every node, then remove
+ * the old one, with a reload after each change.
  */
 
 import { constants } from "node:fs";
@@ -51,7 +51,10 @@ function parseKeys(text: string, path: string): [Uint8Array, ...Uint8Array[]] {
   return [first, ...rest];
 }
 
-/** Makes a file with one new key that only its owner can read. Never writes over a file. Rejects with a {@link KeyFileError}. */
+/**
+ * Makes a file with one new key that only its owner can read. Never writes over a file. Rejects with a {@link
+ * KeyFileError}.
+ */
 export async function makeKeyFile(path: string): Promise<void> {
   const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
   try {

@@ -1,12 +1,12 @@
 /**
  * One TCP connection between two members: sealed frames, each behind its length.
  *
- * Both sides first send 16 random octets in clear. Every frame is sealed with both random strings, its direction and its
- * number on the connection as context: it opens at this one place only, so nothing can be replayed, left out or put in
- * another order. The nonce is the sender's counter that datagrams take from as well.
+ * Both sides first send 16 random octets in clear. Every frame is sealed with both random strings, its direction and
+ * its number on the connection as context: it opens at this one place only, so nothing can be replayed, left out or put
+ * in another order. The nonce is the sender's counter that datagrams take from as well.
  *
- * `read` and `write` wait for the other side, each at most `stallMs` for a whole frame, so that a peer that stops can't hold
- * anything for ever; a reader that takes its time holds the writer back.
+ * `read` and `write` wait for the other side, each at most `stallMs` for a whole frame, so that a peer that stops can't
+ * hold anything for ever; a reader that takes its time holds the writer back.
  */
 
 import { DOMAIN, type Opened, SEAL_BYTES, type Sealer } from "../../src/cluster/wire/seal.ts";
@@ -30,7 +30,7 @@ export class ConnectionError extends Error {
 }
 
 /** Runs a task that closing the connection ends; rejects as `stalled` when it takes too long. */
-export async function within<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
+export async function withDeadline<T>(conn: Deno.Conn, ms: number, what: string, task: Promise<T>): Promise<T> {
   let stalled = false;
   const timer = setTimeout(() => {
     stalled = true;
@@ -101,13 +101,13 @@ export class Frames {
   ): Promise<Frames> {
     const frames = new Frames(conn, options);
     const own = crypto.getRandomValues(new Uint8Array(CHALLENGE_BYTES));
-    await within(
+    await withDeadline(
       conn,
       options.stallMs,
       "the greeting",
       (async () => {
         await frames.#writeAll(own);
-        await frames.#fill(CHALLENGE_BYTES);
+        await frames.#readUntil(CHALLENGE_BYTES);
       })(),
     );
     const theirs = frames.#take(CHALLENGE_BYTES);
@@ -127,18 +127,18 @@ export class Frames {
     const bytes = new Uint8Array(LENGTH_BYTES + sealed.length);
     new DataView(bytes.buffer).setUint32(0, sealed.length);
     bytes.set(sealed, LENGTH_BYTES);
-    await within(this.#conn, this.stallMs, "sending a frame", this.#writeAll(bytes));
+    await withDeadline(this.#conn, this.stallMs, "sending a frame", this.#writeAll(bytes));
   }
 
   /**
-   * Takes the next frame, of at most `plainBytesMax` octets; undefined when the other side is done. `idleMs` is how long it
-   * may take to begin.
+   * Takes the next frame, of at most `plainBytesMax` octets; undefined when the other side is done. `idleMs` is how
+   * long it may take to begin.
    */
   async read(plainBytesMax: number, idleMs: number = this.stallMs): Promise<Uint8Array | undefined> {
-    if (this.#to === this.#from && !(await within(this.#conn, idleMs, "waiting for a frame", this.#more()))) {
+    if (this.#to === this.#from && !(await withDeadline(this.#conn, idleMs, "waiting for a frame", this.#readMore()))) {
       return undefined;
     }
-    return await within(this.#conn, this.stallMs, "receiving a frame", this.#readFrame(plainBytesMax));
+    return await withDeadline(this.#conn, this.stallMs, "receiving a frame", this.#readFrame(plainBytesMax));
   }
 
   close(): void {
@@ -146,12 +146,12 @@ export class Frames {
   }
 
   async #readFrame(plainBytesMax: number): Promise<Uint8Array> {
-    await this.#fill(LENGTH_BYTES);
+    await this.#readUntil(LENGTH_BYTES);
     const head = this.#take(LENGTH_BYTES);
     const length = new DataView(head.buffer, head.byteOffset).getUint32(0);
     // Judged before anything is kept for it.
     if (length > plainBytesMax + SEAL_BYTES) throw new ConnectionError("tooLarge", `a frame of ${length} octets`);
-    await this.#fill(length);
+    await this.#readUntil(length);
     const context = this.#contextOf(!this.#client, this.#received++);
     // A connection's source address says little; datagrams tell which run of a member is the present one.
     const mayBegin = (node: NodeId) => this.#sealer.runOf(node) === undefined;
@@ -171,14 +171,14 @@ export class Frames {
     return this.#context;
   }
 
-  async #fill(octets: number): Promise<void> {
+  async #readUntil(octets: number): Promise<void> {
     while (this.#to - this.#from < octets) {
-      if (!(await this.#more(octets))) throw new ConnectionError("closed", "the other side closed in mid-frame");
+      if (!(await this.#readMore(octets))) throw new ConnectionError("closed", "the other side closed in mid-frame");
     }
   }
 
   /** Reads once; the buffer grows by what came, not by what was announced. */
-  async #more(wanted = 1): Promise<boolean> {
+  async #readMore(wanted = 1): Promise<boolean> {
     if (this.#from > 0) {
       this.#buffer.copyWithin(0, this.#from, this.#to);
       this.#to -= this.#from;

@@ -1,9 +1,10 @@
 /**
- * What is too large for a datagram, over TCP: messages that are sent and forgotten, in order, as long as the connection holds.
- * Carries encoded messages; what they say is `transport.ts`'s business. Frames and their protection are in `frames.ts`.
+ * What is too large for a datagram, over TCP: messages that are sent and forgotten, in order, as long as the connection
+ * holds. Carries encoded messages; what they say is `transport.ts`'s business. Frames and their protection are in
+ * `frames.ts`.
  *
- * The first frame of either side shows the other that it has the key. Nothing of any size is read from a peer that has not
- * shown it.
+ * The first frame of either side shows the other that it has the key. Nothing of any size is read from a peer that has
+ * not shown it.
  */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
@@ -27,9 +28,9 @@ export interface StreamLimits {
   /** How long a connection for messages stays open without one. */
   readonly idleMs: number;
   /** Connections one member may have open to this node. */
-  readonly perPeerMax: number;
+  readonly inboundPerPeerMax: number;
   /** Connections whose other end has not shown the key yet. */
-  readonly strangersMax: number;
+  readonly unauthenticatedMax: number;
   /** Octets that may wait for one member. */
   readonly queueBytesMax: number;
 }
@@ -38,8 +39,8 @@ export const STREAM_LIMITS: StreamLimits = {
   connectMs: 3_000,
   stallMs: 10_000,
   idleMs: 30_000,
-  perPeerMax: 4,
-  strangersMax: 32,
+  inboundPerPeerMax: 4,
+  unauthenticatedMax: 32,
   queueBytesMax: 16 * 1024 * 1024,
 };
 
@@ -76,9 +77,9 @@ export class Streams {
   readonly #limits: StreamLimits;
   readonly #listener: Deno.Listener;
   readonly #open = new Set<Deno.Conn>();
-  readonly #perPeer = new Map<NodeId, number>();
+  readonly #inboundByPeer = new Map<NodeId, number>();
   readonly #outboxes = new Map<NodeId, Outbox>();
-  #strangers = 0;
+  #unauthenticated = 0;
   #closed = false;
 
   /** Listens at once. Throws what `Deno.listen` throws. */
@@ -104,7 +105,7 @@ export class Streams {
     }
     outbox.waiting.push(bytes);
     outbox.bytes += bytes.length;
-    if (!outbox.running) this.#drain(to, outbox);
+    if (!outbox.running) this.#sendQueue(to, outbox);
   }
 
   /** Whether a node answers and shows the key: rejects with why not. */
@@ -122,7 +123,7 @@ export class Streams {
     }
   }
 
-  async #drain(to: NodeId, outbox: Outbox): Promise<void> {
+  async #sendQueue(to: NodeId, outbox: Outbox): Promise<void> {
     outbox.running = true;
     clearTimeout(outbox.idleTimer);
     try {
@@ -138,7 +139,7 @@ export class Streams {
         this.counters.messagesSent++;
       }
     } catch (error) {
-      this.#counted(error);
+      this.#countFault(error);
       // Like a lost datagram: whoever needs an answer asks again.
       this.counters.messagesDropped += outbox.waiting.length;
       outbox.waiting.length = 0;
@@ -156,8 +157,8 @@ export class Streams {
   }
 
   /**
-   * Lets go of a connection whose other side is gone, so that the next message goes by a new one: the first octets that are
-   * written to a process which has been killed since are lost without a word. Nothing else comes this way.
+   * Lets go of a connection whose other side is gone, so that the next message goes by a new one: the first octets that
+   * are written to a process which has been killed since are lost without a word. Nothing else comes this way.
    */
   async #watch(outbox: Outbox, frames: Frames): Promise<void> {
     await frames.read(0, NEVER_MS).catch(() => {});
@@ -193,7 +194,7 @@ export class Streams {
         this.#open.delete(conn);
       }
     } catch (error) {
-      throw this.#counted(error);
+      throw this.#countFault(error);
     }
   }
 
@@ -226,7 +227,7 @@ export class Streams {
         continue;
       }
       this.counters.accepted++;
-      if (this.#strangers >= this.#limits.strangersMax) {
+      if (this.#unauthenticated >= this.#limits.unauthenticatedMax) {
         this.counters.faults.full++;
         closeQuietly(conn);
         continue;
@@ -238,7 +239,7 @@ export class Streams {
   async #handle(conn: Deno.Conn): Promise<void> {
     const from = parseIpv4((conn.remoteAddr as Deno.NetAddr).hostname) ?? 0;
     this.#open.add(conn);
-    this.#strangers++;
+    this.#unauthenticated++;
     let strange = true;
     let peer: NodeId | undefined;
     try {
@@ -251,24 +252,24 @@ export class Streams {
       const hello = await frames.read(HELLO_BYTES, this.#limits.connectMs);
       if (hello === undefined || frames.peer === undefined) return;
       frames.stallMs = this.#limits.stallMs;
-      this.#strangers--;
+      this.#unauthenticated--;
       strange = false;
-      const connections = this.#perPeer.get(frames.peer) ?? 0;
-      if (connections >= this.#limits.perPeerMax) {
+      const connections = this.#inboundByPeer.get(frames.peer) ?? 0;
+      if (connections >= this.#limits.inboundPerPeerMax) {
         throw new ConnectionError("full", `node ${frames.peer} has ${connections} connections already`);
       }
       peer = frames.peer;
-      this.#perPeer.set(peer, connections + 1);
+      this.#inboundByPeer.set(peer, connections + 1);
       if (hello[0] !== MESSAGES) {
         throw new ConnectionError("refused", `node ${peer} wants what this release does not know`);
       }
       await frames.write(Uint8Array.of(0));
       await this.#receive(frames, from, peer);
     } catch (error) {
-      this.#counted(error);
+      this.#countFault(error);
     } finally {
-      if (strange) this.#strangers--;
-      if (peer !== undefined) this.#perPeer.set(peer, (this.#perPeer.get(peer) ?? 1) - 1);
+      if (strange) this.#unauthenticated--;
+      if (peer !== undefined) this.#inboundByPeer.set(peer, (this.#inboundByPeer.get(peer) ?? 1) - 1);
       this.#open.delete(conn);
       closeQuietly(conn);
     }
@@ -282,13 +283,13 @@ export class Streams {
     }
   }
 
-  #counted(error: unknown): unknown {
+  #countFault(error: unknown): unknown {
     if (error instanceof ConnectionError && !this.#closed && !counted.has(error)) {
       counted.add(error);
       this.counters.faults[error.fault]++;
     } else if (!(error instanceof ConnectionError)) {
       const message = error instanceof Error ? error.message : String(error);
-      return this.#counted(new ConnectionError("closed", message));
+      return this.#countFault(new ConnectionError("closed", message));
     }
     return error;
   }

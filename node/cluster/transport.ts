@@ -1,7 +1,8 @@
 /**
- * Carries cluster messages: sealed datagrams to one member or all (multicast, or unicast to each), and TCP for what is too
- * large for one: pages of a bulk sync, configurations. What arrives is opened, decoded and checked against the membership before anybody sees it; what is
- * refused is counted and becomes a problem with advice (`transport_problems.ts`).
+ * Carries cluster messages: sealed datagrams to one member or all (multicast, or unicast to each), and TCP for what is
+ * too large for one: pages of a bulk sync, configurations. What arrives is opened, decoded and checked against the
+ * membership before anybody sees it; what is refused is counted and becomes a problem with advice
+ * (`transport_problems.ts`).
  *
  * What the messages mean is `src/cluster`'s business. Datagrams may be lost, doubled or reordered as on any network.
  */

@@ -1,6 +1,6 @@
 /**
- * What was received and not taken: counted by kind, and told once per kind and sender until it stops for a while. The first
- * thing an operator sees of a wrong key or of two nodes with one id is a line of these.
+ * What was received and not taken: counted by kind, and told once per kind and sender until it stops for a while. The
+ * first thing an operator sees of a wrong key or of two nodes with one id is a line of these.
  */
 
 import { WIRE_ERRORS, type WireError } from "../../src/cluster/wire/codec.ts";

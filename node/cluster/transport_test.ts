@@ -267,7 +267,7 @@ async function isClosed(conn: Deno.Conn): Promise<boolean> {
 }
 
 Deno.test("transport: over TCP, who stalls, sends garbage, announces too much or has no key is cut off", async () => {
-  const streamLimits = { connectMs: 150, stallMs: 150, idleMs: 300, strangersMax: 2, perPeerMax: 2 };
+  const streamLimits = { connectMs: 150, stallMs: 150, idleMs: 300, unauthenticatedMax: 2, inboundPerPeerMax: 2 };
   await withCluster({ streamLimits }, async ([one, two], port) => {
     const { streams } = one.transport;
     const connect = () => Deno.connect({ hostname: formatIpv4(addressOf(1)), port });

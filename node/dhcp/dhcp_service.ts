@@ -1,25 +1,27 @@
 /**
- * Serves DHCP: takes datagrams, hands them to the service while this node may serve, sends what it answers, counts and
- * logs. Sockets, the store and timers belong to the caller.
+ * DHCP between sockets and core: decodes datagrams into requests, encodes replies, counts and logs what became of them. What
+ * is answered is the core's decision; sockets belong to `listeners.ts`.
  */
 
 import type { Logger } from "@logtape/logtape";
 import { toHex } from "../../src/bytes/hex.ts";
 import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
-import { type Message, messageTypeOf } from "../../src/dhcp/message.ts";
+import { type Message, MESSAGE_TYPE, messageTypeOf } from "../../src/dhcp/message.ts";
+import type { NodeEffect, NodeEvent } from "../../src/core/effects.ts";
+import type { NodeCore } from "../../src/core/node_core.ts";
 import type { DropReason } from "../../src/dhcp/server/action.ts";
 import type { CompiledService, Pool } from "../../src/dhcp/server/compiled_service.ts";
 import type { Arrival } from "../../src/dhcp/server/query.ts";
-import { DhcpServer, type LeaseAgreement, type ServerEvents } from "../../src/dhcp/server/dhcp_server.ts";
+import type { DhcpServer } from "../../src/dhcp/server/dhcp_server.ts";
 import { formatClient } from "../../src/lease/agreement/client_key.ts";
-import type { AnchoredClock, Instant } from "../../src/lease/agreement/clock.ts";
+import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
 import type { LeaseTable, PoolUse } from "../../src/lease/table/lease_table.ts";
 import type { LogLimiter } from "../../src/log/limiter.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import { DROP_ADVICE, DROP_WARNINGS } from "../admin/drop_advice.ts";
-import { type NodeCounters, TYPE_NAME, type Unserved } from "../admin/counters.ts";
+import { type NodeCounters, TYPE_NAME } from "../admin/counters.ts";
 
 /** Sends one encoded reply to where the request came from; false when the system would not take it. */
 export type ReplySender = (bytes: Uint8Array, reply: Message, arrival: Arrival) => boolean;
@@ -31,19 +33,25 @@ export interface LeaseEvent {
   readonly detail: LeaseDetail;
 }
 
-/** What the service needs from its surroundings. */
+/** Where a request came from, and what its answer needs. */
+export interface RequestSource {
+  readonly message: Message;
+  readonly arrival: Arrival;
+  readonly send: ReplySender;
+  /** Of `performance.now()`. */
+  readonly startedMs: number;
+}
+
+/** What the service works with. */
 export interface DhcpServiceOptions {
-  readonly compiled: CompiledService;
-  readonly table: LeaseTable;
-  readonly agreement: LeaseAgreement;
-  readonly clock: AnchoredClock;
+  readonly core: Pick<NodeCore<RequestSource>, "server" | "table" | "clock">;
   readonly counters: NodeCounters;
   readonly log: Logger;
   readonly limiter: LogLimiter;
   readonly now: () => Instant;
-  /** Why this node does not serve now; undefined when it does. */
-  readonly unserved: (now: Instant) => Unserved | undefined;
-  /** Hears of leases. */
+  /** Hands a request to the core. */
+  readonly request: (event: Extract<NodeEvent<RequestSource>, { kind: "request" }>) => void;
+  /** Is told of leases. */
   readonly happened?: (event: LeaseEvent) => void;
 }
 
@@ -54,7 +62,6 @@ const USE_VALID_MS = 2_000;
 /** The DHCP server of one node. */
 export class DhcpService {
   readonly #options: DhcpServiceOptions;
-  readonly #service: DhcpServer;
   #use:
     | {
       readonly compiled: CompiledService;
@@ -66,26 +73,24 @@ export class DhcpService {
 
   constructor(options: DhcpServiceOptions) {
     this.#options = options;
-    const { compiled, table, agreement } = options;
-    this.#service = new DhcpServer({ compiled, table, agreement, events: this.#events() });
   }
 
   get table(): LeaseTable {
-    return this.#options.table;
+    return this.#options.core.table;
   }
 
   get compiled(): CompiledService {
-    return this.#service.compiled;
+    return this.#options.core.server.compiled;
   }
 
   /** See `Service.pools`. */
   get pools(): DhcpServer["pools"] {
-    return this.#service.pools;
+    return this.#options.core.server.pools;
   }
 
   /** The longest lease that the configuration gives. */
   get limits(): DhcpServer["limits"] {
-    return this.#service.limits;
+    return this.#options.core.server.limits;
   }
 
   /**
@@ -93,7 +98,8 @@ export class DhcpService {
    * moment ago: counting a million takes as long as a few dozen exchanges, and everybody who looks asks for it.
    */
   poolUse(): readonly { pool: Pool; use: PoolUse }[] {
-    const { clock, now, table } = this.#options;
+    const { core, now } = this.#options;
+    const { clock, table } = core;
     const at = now();
     const known = this.#use;
     const age = at.monotonicMs - (known?.atMs ?? -Infinity);
@@ -124,19 +130,56 @@ export class DhcpService {
     }
   }
 
-  /** Lets time pass: call it about ten times a second. */
-  tick(now: Instant): void {
-    this.#service.tick(now, this.#options.clock.bounds(now));
-  }
-
-  /** Serves another configuration from now on. */
-  reconfigure(compiled: CompiledService): void {
-    const now = this.#options.now();
-    this.#service.reconfigure(compiled, now, this.#options.clock.bounds(now));
+  /** Performs what the core decided about requests and leases. */
+  perform(effect: NodeEffect<RequestSource>): void {
+    const { counters, happened, log, limiter, now } = this.#options;
+    switch (effect.kind) {
+      case "reply":
+        return this.#reply(effect.source, effect.reply, effect.bytesMax);
+      case "unserved":
+        counters.unserved[effect.reason] += 1;
+        return;
+      case "unanswered": {
+        const { message, arrival } = effect.source;
+        counters.dropped[effect.reason] += 1;
+        return this.#complainOfDrop(effect.reason, message, arrival);
+      }
+      case "granted": {
+        const { address, client, leaseSeconds, detail } = effect.lease;
+        counters.granted += 1;
+        happened?.({ kind: "granted", address, detail });
+        return log.debug("Leased {address} to {client} for {leaseSeconds} s", () => ({
+          address: formatIpv4(address),
+          client: formatClient(client),
+          leaseSeconds,
+        }));
+      }
+      case "failed": {
+        const { lease: { address, client }, reason } = effect;
+        counters.failedGrants[reason] += 1;
+        return this.#complain(reason, "No lease of {address} for {client}: {reason}", {
+          address: formatIpv4(address),
+          client: formatClient(client),
+          reason,
+        });
+      }
+      case "ended": {
+        const { address, client, how, detail } = effect.lease;
+        counters[how] += 1;
+        happened?.({ kind: how, address, detail });
+        const properties = { address: formatIpv4(address), client: formatClient(client) };
+        if (how === "released") return log.debug("Released {address} by {client}", properties);
+        if (!limiter.admit("declined", now().monotonicMs)) return;
+        log.warn(
+          "{address} was declined by {client}: another host uses it; find that host, the address rests",
+          properties,
+        );
+      }
+    }
   }
 
   #handle(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {
-    const { counters, clock, now, unserved } = this.#options;
+    const { counters, request } = this.#options;
     const decoded = decode(bytes);
     if (!decoded.ok) {
       const { kind, field, offset } = decoded.error;
@@ -152,59 +195,17 @@ export class DhcpService {
     const message = decoded.value;
     const type = TYPE_NAME.get(messageTypeOf(message) ?? 0);
     if (type !== undefined) counters.received[type] += 1;
-    const at = now();
-    const why = unserved(at);
-    const time = clock.bounds(at);
-    // An offer that can't be kept would only lead the client astray.
-    if (why !== undefined || time === undefined) {
-      counters.unserved[why ?? "clock"] += 1;
-      return;
-    }
-    const startedMs = performance.now();
-    const answer = (reply: Message, bytesMax: number) => {
-      this.#send(reply, bytesMax, arrival, send);
-      const endedMs = performance.now();
-      counters.answers.observe(endedMs - startedMs, endedMs);
-    };
-    const action = this.#service.handle(message, arrival, at, time, answer);
-    if (action.kind !== "drop") return;
-    counters.dropped[action.reason] += 1;
-    this.#complainOfDrop(action.reason, message, arrival);
+    request({ kind: "request", message, arrival, source: { message, arrival, send, startedMs: performance.now() } });
   }
 
-  #events(): ServerEvents {
-    const { counters, log, limiter, now } = this.#options;
-    return {
-      granted: ({ address, client, leaseSeconds, detail }) => {
-        counters.granted += 1;
-        this.#options.happened?.({ kind: "granted", address, detail });
-        log.debug("Leased {address} to {client} for {leaseSeconds} s", () => ({
-          address: formatIpv4(address),
-          client: formatClient(client),
-          leaseSeconds,
-        }));
-      },
-      failed: ({ address, client }, reason) => {
-        counters.failedGrants[reason] += 1;
-        this.#complain(reason, "No lease of {address} for {client}: {reason}", {
-          address: formatIpv4(address),
-          client: formatClient(client),
-          reason,
-        });
-      },
-      ended: ({ address, client, how, detail }) => {
-        counters[how] += 1;
-        this.#options.happened?.({ kind: how, address, detail });
-        const properties = { address: formatIpv4(address), client: formatClient(client) };
-        if (how === "released") log.debug("Released {address} by {client}", properties);
-        else if (limiter.admit("declined", now().monotonicMs)) {
-          log.warn(
-            "{address} was declined by {client}: another host uses it; find that host, the address rests",
-            properties,
-          );
-        }
-      },
-    };
+  #reply({ message, arrival, send, startedMs }: RequestSource, reply: Message, bytesMax: number): void {
+    const { counters } = this.#options;
+    this.#send(reply, bytesMax, arrival, send);
+    const endedMs = performance.now();
+    counters.answers.observe(endedMs - startedMs, endedMs);
+    // Every DHCPACK but that to a DHCPINFORM tells of a commit (RFC 2131 §3.1 step 4).
+    const isCommitted = messageTypeOf(reply) === MESSAGE_TYPE.ACK && messageTypeOf(message) !== MESSAGE_TYPE.INFORM;
+    if (isCommitted) counters.commits.observe(endedMs - startedMs, endedMs);
   }
 
   #send(reply: Message, bytesMax: number, arrival: Arrival, send: ReplySender): void {

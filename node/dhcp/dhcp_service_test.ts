@@ -4,73 +4,93 @@ import { encode } from "../../src/dhcp/encode.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import type { ServiceConfig } from "../../src/config/service_schema.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
-import {
-  clientMessage,
-  ip,
-  type MessageParts,
-  SERVER,
-  service,
-  SoloService,
-  subnet,
-} from "../../src/dhcp/server/testing.ts";
-import { AnchoredClock, type Instant } from "../../src/lease/agreement/clock.ts";
+import { clientMessage, ip, type MessageParts, SERVER, service, subnet } from "../../src/dhcp/server/testing.ts";
+import type { NodeEvent } from "../../src/core/effects.ts";
+import { NodeCore } from "../../src/core/node_core.ts";
+import type { Instant } from "../../src/lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
-import type { LeaseRow } from "../../src/lease/agreement/slot.ts";
+import type { Writes } from "../../src/lease/agreement/slot.ts";
 import { LogLimiter } from "../../src/log/limiter.ts";
 import { logger } from "../../src/log/configure.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
-import { NodeCounters, TYPE_NAME, type Unserved } from "../admin/counters.ts";
-import { DhcpService } from "./dhcp_service.ts";
+import { NodeCounters, TYPE_NAME } from "../admin/counters.ts";
+import { DhcpService, type RequestSource } from "./dhcp_service.ts";
 
 const NETWORK = service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"])]);
 const ARRIVAL = { from: ip("10.77.0.1"), serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), onLink: false };
 
-/** A service with a disk whose syncs the test performs. */
+/** A node alone that serves, with a disk whose syncs the test performs. */
 function started(config: ServiceConfig = NETWORK) {
-  let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
-  const clock = new AnchoredClock();
-  clock.anchor(now);
-  let why: Unserved | undefined;
-  const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
+  let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 1 };
+  const writes: { writes: Writes; token: number }[] = [];
   const sent: string[] = [];
   const counters = new NodeCounters();
-  const solo = new SoloService({ config, clock, persist: (row, durable) => void writes.push({ row, durable }) });
-  const { proposer } = solo;
+  const compiled = new CompiledService(config);
+  const core = new NodeCore<RequestSource>({
+    self: 1,
+    incarnation: 7,
+    hashSeed: 0,
+    facts: new Map(),
+    nodes: [{ id: 1, address: ip(SERVER) }],
+    bootstrap: false,
+    file: { revision: 1, text: "first" },
+    fileService: compiled,
+    compile: () => ({ ok: true, service: compiled }),
+    revise: (text) => text,
+    random: () => 0.5,
+    now,
+  });
   const dhcp = new DhcpService({
-    compiled: solo.service.compiled,
-    table: solo.table,
-    agreement: solo.agreement,
-    clock,
+    core,
     counters,
     log: logger("test"),
     limiter: new LogLimiter(),
     now: () => now,
-    unserved: () => why,
+    request: (event) => receive(event),
   });
+  const perform = () => {
+    if (core.nextDeadline(now) <= now.monotonicMs) core.tick(now);
+    for (const effect of core.takeEffects(now)) {
+      if (effect.kind === "persist") writes.push(effect);
+      else dhcp.perform(effect);
+    }
+  };
+  const receive = (event: NodeEvent<RequestSource>) => {
+    core.receive(event, now);
+    perform();
+  };
+  const sync = () => {
+    for (const { token } of writes.splice(0)) receive({ kind: "persisted", token });
+  };
   const send = (bytes: Uint8Array, reply: Message) => {
     const decoded = decode(bytes);
     strictEqual(decoded.ok, true, "what is sent decodes");
     sent.push(`${TYPE_NAME.get(reply.options.get(53)?.[0] ?? 0)} ${formatIpv4(reply.yiaddr)}`);
     return true;
   };
+  core.beginLoad();
+  core.loaded();
+  receive({ kind: "listening" });
+  while (writes.length > 0) sync();
+  strictEqual(core.notReady(now), undefined);
   return {
+    core,
     dhcp,
     counters,
-    proposer,
     sent,
-    writes,
+    /** Lease rows that wait for a sync. */
+    rows: () => writes.flatMap(({ writes }) => writes.rows ?? []).length,
     receive: (bytes: Uint8Array) => dhcp.receive(bytes, ARRIVAL, send),
     say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) {
       dhcp.receive(encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts })).bytes, ARRIVAL, send);
     },
-    refuse: (reason: Unserved) => why = reason,
-    sync() {
-      for (const { durable } of writes.splice(0)) durable(now);
-    },
+    failStore: () => receive({ kind: "store", failure: "full" }),
+    reconfigure: (service: ServiceConfig) =>
+      core.server.reconfigure(new CompiledService(service), now, core.clock.bounds(now)),
+    sync,
     wait(ms: number) {
       now = { wallMs: now.wallMs + ms, monotonicMs: now.monotonicMs + ms };
-      proposer.tick(now);
-      dhcp.tick(now);
+      perform();
     },
   };
 }
@@ -82,7 +102,7 @@ Deno.test("service: the DHCPACK leaves after the sync, the DHCPOFFER at once", (
   s.say("DISCOVER", 1);
   s.say("REQUEST", 1, REQUEST);
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0"]);
-  strictEqual(s.proposer.pending, 1);
+  strictEqual(s.core.member.pending, 1);
   s.sync();
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "ACK 10.77.1.0"]);
   deepStrictEqual([s.counters.received.REQUEST, s.counters.sent.ACK, s.counters.granted], [1, 1, 1]);
@@ -104,7 +124,7 @@ Deno.test("service: a retransmission while the disk works gets its own answer fr
   const s = started();
   s.say("REQUEST", 1, REQUEST);
   s.say("REQUEST", 1, REQUEST);
-  strictEqual(s.writes.length, 1);
+  strictEqual(s.rows(), 1);
   s.sync();
   deepStrictEqual(s.sent, ["ACK 10.77.1.0", "ACK 10.77.1.0"]);
 });
@@ -123,7 +143,7 @@ Deno.test("service: what is no message, and what deserves no answer, is counted 
 Deno.test("service: a reload keeps what is pending and the leases", () => {
   const s = started();
   s.say("REQUEST", 1, REQUEST);
-  s.dhcp.reconfigure(new CompiledService(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 })));
+  s.reconfigure(service([subnet("10.77.0.0/16", ["10.77.2.0-10.77.2.9"])], { revision: 2 }));
   s.say("DISCOVER", 2);
   strictEqual(s.dhcp.compiled.config.revision, 2);
   s.sync();
@@ -135,10 +155,10 @@ Deno.test("service: a reload keeps what is pending and the leases", () => {
 
 Deno.test("service: while the store does not work nothing is offered or promised", () => {
   const s = started();
-  s.refuse("store");
+  s.failStore();
   s.say("DISCOVER", 1);
   s.say("REQUEST", 1, REQUEST);
-  deepStrictEqual([s.sent, s.writes.length, s.counters.unserved.store], [[], 0, 2]);
+  deepStrictEqual([s.sent, s.rows(), s.counters.unserved.store], [[], 0, 2]);
 });
 
 Deno.test("service: a client that gets another address of its subnet leaves the former one to others", () => {
@@ -165,10 +185,10 @@ Deno.test("service: a late request for another address does not end the lease th
 Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {
   const s = started();
   s.say("DISCOVER", 1);
-  s.dhcp.reconfigure(new CompiledService({ ...NETWORK, revision: 2, leaseSeconds: 60 }));
+  s.reconfigure({ ...NETWORK, revision: 2, leaseSeconds: 60 });
   s.say("DISCOVER", 2);
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "OFFER 10.77.1.1"]);
-  s.dhcp.reconfigure(new CompiledService(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 })));
+  s.reconfigure(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 }));
   s.say("DISCOVER", 3);
   strictEqual(s.sent.at(-1), "OFFER 10.77.1.2");
 });

@@ -30,8 +30,8 @@ const importing: CommandSpec = {
       if ("message" in file) throw new Error(file.message);
       files.push(file);
     }
-    const ask = await adminClient(call);
-    const report = await importLeases(ask, files, {
+    const send = await adminClient(call);
+    const report = await importLeases(send, files, {
       checkOnly: call.options.check === true,
       nowMs: Date.now(),
       onProgress: showShare,
@@ -57,8 +57,8 @@ const exporting: CommandSpec = {
   ],
   examples: ["export > leases.csv", "export --format kea --subnet-ids 10.77.0.0/16=7 > kea-leases4.csv"],
   run: async (call) => {
-    const ask = await adminClient(call);
-    const { leases, omitted, subnets } = await exportLeases(ask, {
+    const send = await adminClient(call);
+    const { leases, omitted, subnets } = await exportLeases(send, {
       format: call.options.format as ExportFormat,
       nowMs: Date.now(),
       subnetIds: readSubnetIds(call.options.subnetIds),

@@ -9,7 +9,7 @@ import {
   type KeaSubnet,
 } from "../../src/convert/leases/export.ts";
 import { parsePrefix } from "../../src/net/ipv4.ts";
-import type { Ask } from "../admin/local_socket.ts";
+import type { AdminClient } from "../admin/local_socket.ts";
 import { bodyOf } from "../cli/admin_client.ts";
 import { allLeases } from "./import.ts";
 
@@ -39,9 +39,9 @@ export interface ExportReport {
 const CHUNK = 64 * 1024;
 
 /** Writes all leases that run, and for Kea the declined addresses, too. Rejects when the node can't be asked. */
-export async function exportLeases(ask: Ask, options: ExportOptions): Promise<ExportReport> {
+export async function exportLeases(send: AdminClient, options: ExportOptions): Promise<ExportReport> {
   const { format, nowMs, write, onProgress = () => {} } = options;
-  const subnets = format === "kea" ? await numberSubnets(ask, options.subnetIds ?? new Map()) : [];
+  const subnets = format === "kea" ? await numberSubnets(send, options.subnetIds ?? new Map()) : [];
   const prefixes = subnets.flatMap(({ subnet, id }): KeaSubnet[] => {
     const prefix = parsePrefix(subnet);
     return prefix === undefined ? [] : [{ prefix, id }];
@@ -50,7 +50,7 @@ export async function exportLeases(ask: Ask, options: ExportOptions): Promise<Ex
   let text = format === "kea" ? KEA_HEADER : CSV_HEADER;
   let leases = 0;
   for (const state of format === "kea" ? ["bound", "declined"] as const : ["bound"] as const) {
-    for await (const lease of allLeases<ApiLease>(ask, state)) {
+    for await (const lease of allLeases<ApiLease>(send, state)) {
       const made = format === "kea"
         ? keaRow(lease, prefixes, Math.floor(nowMs / 1_000))
         : { ok: true as const, row: csvRow(lease) };
@@ -72,10 +72,10 @@ export async function exportLeases(ask: Ask, options: ExportOptions): Promise<Ex
 }
 
 async function numberSubnets(
-  ask: Ask,
+  send: AdminClient,
   given: ReadonlyMap<string, number>,
 ): Promise<{ subnet: string; id: number }[]> {
-  const { service } = bodyOf<{ service: { subnets?: { subnet: string }[] } }>(await ask({ path: "/config" }));
+  const { service } = bodyOf<{ service: { subnets?: { subnet: string }[] } }>(await send({ path: "/config" }));
   const names = (service.subnets ?? []).map(({ subnet }) => subnet);
   const unknown = [...given.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is none of the configured subnets: ${names.join(", ")}`);

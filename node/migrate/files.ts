@@ -50,7 +50,9 @@ export interface LeaseFile {
   readonly reading: LeaseReading;
 }
 
-/** Reads a lease file; of Kea's with the companions that its clean-up left. `format` is recognised unless it is given. */
+/**
+ * Reads a lease file; of Kea's with the companions that its clean-up left. `format` is recognised unless it is given.
+ */
 export async function readLeaseFile(
   path: string,
   format?: LeaseFormat,

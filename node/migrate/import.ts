@@ -1,6 +1,7 @@
 /**
- * Hands the leases of other servers to a running node. Only those that run count; each is a lease like any other then, on a
- * majority's disks, so that doing it twice changes nothing. A dry run asks the node the same questions and changes nothing.
+ * Hands the leases of other servers to a running node. Only those that run count; each is a lease like any other then,
+ * on a majority's disks, so that doing it twice changes nothing. A dry run asks the node the same questions and changes
+ * nothing.
  */
 
 import { fromHex } from "../../src/bytes/hex.ts";
@@ -12,7 +13,7 @@ import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { judgeImport } from "./import_rule.ts";
 import { bodyOf } from "../cli/admin_client.ts";
-import type { Ask } from "../admin/local_socket.ts";
+import type { AdminClient } from "../admin/local_socket.ts";
 import type { LeaseFile } from "./files.ts";
 
 /** Leases of one request: some hundred milliseconds, so that the progress moves. */
@@ -92,13 +93,13 @@ function endMs({ expires }: ForeignLease): number {
 
 /** Imports, or says what importing would do. Rejects with one line when the node can't be asked or does not want to. */
 export async function importLeases(
-  ask: Ask,
+  send: AdminClient,
   files: readonly LeaseFile[],
   options: ImportOptions,
 ): Promise<ImportReport> {
   const { checkOnly = false, nowMs, onProgress = () => {} } = options;
   const { leases, ...counts } = runningLeases(files, nowMs);
-  const judge = checkOnly ? await foresee(ask, nowMs) : (batch: readonly ForeignLease[]) => hand(ask, batch);
+  const judge = checkOnly ? await foresee(send, nowMs) : (batch: readonly ForeignLease[]) => hand(send, batch);
   const outcomes: ImportOutcome[] = [];
   let ended = counts.ended;
   onProgress(0, leases.length);
@@ -130,14 +131,16 @@ export async function importLeases(
   };
 }
 
-interface Verdict {
+interface ImportVerdict {
   readonly outcome: "imported" | "known" | "refused" | "expired";
   readonly problem?: string | undefined;
 }
 
-async function hand(ask: Ask, leases: readonly ForeignLease[]): Promise<readonly Verdict[]> {
+async function hand(send: AdminClient, leases: readonly ForeignLease[]): Promise<readonly ImportVerdict[]> {
   const body = { leases: leases.map(toRequest) };
-  const { outcomes } = bodyOf<{ outcomes: Verdict[] }>(await ask({ method: "POST", path: "/leases/import", body }));
+  const { outcomes } = bodyOf<{ outcomes: ImportVerdict[] }>(
+    await send({ method: "POST", path: "/leases/import", body }),
+  );
   return outcomes;
 }
 
@@ -181,21 +184,21 @@ interface Known {
 
 /** What the node would say, by its configuration and its leases. */
 async function foresee(
-  ask: Ask,
+  send: AdminClient,
   nowMs: number,
-): Promise<(leases: readonly ForeignLease[]) => Promise<readonly Verdict[]>> {
-  const { service } = bodyOf<{ service: unknown }>(await ask({ path: "/config" }));
+): Promise<(leases: readonly ForeignLease[]) => Promise<readonly ImportVerdict[]>> {
+  const { service } = bodyOf<{ service: unknown }>(await send({ path: "/config" }));
   const compiled = new CompiledService(serviceSchema.parse(service));
   const limits = { compiled, maxLeaseMs: compiled.maxLeaseSeconds * 1_000, nowMs };
   const held = new Map<Ipv4, { client: ClientKey; endMs: number }>();
-  for await (const { address, client, expires } of allLeases<Known>(ask, "bound")) {
+  for await (const { address, client, expires } of allLeases<Known>(send, "bound")) {
     const octets = parseIpv4(address);
     const key = octets === undefined ? undefined : keyOf(compiled, octets, client);
     if (octets === undefined || key === undefined) continue;
     held.set(octets, { client: key, endMs: expires === null ? 0 : Date.parse(expires) });
   }
   return (leases) =>
-    Promise.resolve(leases.map((lease): Verdict => {
+    Promise.resolve(leases.map((lease): ImportVerdict => {
       const { client, ...rest } = toRequest(lease);
       const judged = judgeImport({ ...rest, ...client }, limits);
       if ("outcome" in judged) return judged;
@@ -221,13 +224,13 @@ function keyOf(
 
 /** Every lease of a node in a state, page by page. */
 export async function* allLeases<Lease extends { readonly address: string }>(
-  ask: Ask,
+  send: AdminClient,
   state: "bound" | "declined",
 ): AsyncGenerator<Lease> {
   let after: string | null = null;
   do {
     const path: string = `/leases?state=${state}&limit=1000${after === null ? "" : `&after=${after}`}`;
-    const page: { leases: Lease[]; next: string | null } = bodyOf(await ask({ path }));
+    const page: { leases: Lease[]; next: string | null } = bodyOf(await send({ path }));
     yield* page.leases;
     after = page.next;
   } while (after !== null);

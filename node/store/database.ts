@@ -1,6 +1,6 @@
 /**
- * The database file of one node: opens it or says why not, commits batches, reads everything back. Synchronous; it lives
- * in the worker, and the tests use it directly.
+ * The database file of one node: opens it or says why not, commits batches, reads everything back. Synchronous; it
+ * lives in the worker, and the tests use it directly.
  *
  * Never starts afresh over something it can't read: only a state directory without any database gets a new one, and
  * that appears under its name only when it is complete.
@@ -312,8 +312,8 @@ function openDatabase(path: string, migrations: readonly Migration[]): DatabaseS
 }
 
 /**
- * Checks every page and, after the first `from` migrations, brings the schema up to date in one transaction. Writes in any case, so that a disk that can't be
- * written shows at the start.
+ * Checks every page and, after the first `from` migrations, brings the schema up to date in one transaction. Writes in
+ * any case, so that a disk that can't be written shows at the start.
  *
  * The view goes away before the check and comes back after it: SQLite 3.40 to 3.53 take its missing root page for the
  * wish to check single tables, and then look neither at free pages nor at pages used twice.

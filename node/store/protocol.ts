@@ -6,7 +6,7 @@ import type { StoreErrorCode } from "./errors.ts";
 export type Meta = readonly [key: string, value: string];
 
 /** From the store to the worker. */
-export type Request =
+export type WorkerRequest =
   | { readonly kind: "open"; readonly stateDir: string }
   /** Commit the first `octets` of `records`, and `metas`, in one transaction; answered by committed or failed. */
   | { readonly kind: "commit"; readonly records: ArrayBuffer; readonly octets: number; readonly metas: readonly Meta[] }
@@ -15,7 +15,7 @@ export type Request =
   | { readonly kind: "close" };
 
 /** From the worker to the store. `records` of a commit comes back to be used again or retried. */
-export type Answer =
+export type WorkerReply =
   | { readonly kind: "opened"; readonly metas: readonly Meta[] }
   | { readonly kind: "refused"; readonly code: StoreErrorCode; readonly message: string }
   | { readonly kind: "committed"; readonly records: ArrayBuffer; readonly rows: number }

@@ -1,7 +1,7 @@
 /**
  * The octets of a stored lease: what a batch carries to the worker, what a row of table `lease` holds, and what comes
- * back in chunks at start-up are the same, so that nothing is taken apart in between. (One column per field
- * was measured first: reading a row back took some nine microseconds instead of one, and writing it half as long again.)
+ * back in chunks at start-up are the same, so that nothing is taken apart in between. (One column per field was
+ * measured first: reading a row back took some nine microseconds instead of one, and writing it half as long again.)
  *
  * Integers are big-endian; the 64-bit ones hold at most 2^53 - 1. The checksum is filled in by {@link sealRecord},
  * so that a flipped bit on the disk is an error and never another lease.
@@ -14,8 +14,8 @@ import { isEnded, type LeaseRow, type Slot, SLOT_STATES } from "../../src/lease/
 import { NO_VERSION, type Version } from "../../src/lease/agreement/version.ts";
 
 /**
- * Offset and width of every fixed field, in octets. Append only, with a migration. In an ended slot, which has no certificate,
- * `cv` is that of its end record; `replaces` is zero in all others.
+ * Offset and width of every fixed field, in octets. Append only, with a migration. In an ended slot, which has no
+ * certificate, `cv` is that of its end record; `replaces` is zero in all others.
  */
 export const LAYOUT = {
   checksum: { at: 0, octets: 4 },

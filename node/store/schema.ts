@@ -26,8 +26,8 @@ export const MIGRATIONS: readonly Migration[] = [
 ];
 
 /**
- * An unsigned field of a record as an SQL expression over `h`, the record in hex. SQLite reads no hex numbers from text,
- * so each digit is looked up; `instr` gives 0 for "0".
+ * An unsigned field of a record as an SQL expression over `h`, the record in hex. SQLite reads no hex numbers from
+ * text, so each digit is looked up; `instr` gives 0 for "0".
  */
 function uint({ at, octets }: { at: number; octets: number }): string {
   const digits = 2 * octets;

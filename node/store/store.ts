@@ -3,13 +3,13 @@
  * is on stable storage. While a batch is being written the next one gathers, so the number of fsyncs follows the disk
  * and not the load (group commit).
  *
- * Decides when a commit starts, when one that failed is tried again, and whether the store is healthy. What a caller does
- * while it is not is the caller's: rows keep gathering here, so a node should stop answering.
+ * Decides when a commit starts, when one that failed is tried again, and whether the store is healthy. What a caller
+ * does while it is not is the caller's: rows keep gathering here, so a node should stop answering.
  */
 
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import { classify, StoreError } from "./errors.ts";
-import type { Answer, Meta, Request } from "./protocol.ts";
+import type { Meta, WorkerReply, WorkerRequest } from "./protocol.ts";
 import { readRecords, RecordWriter } from "./record.ts";
 
 /** How long after a failed commit the same one is tried again. */
@@ -46,10 +46,10 @@ export interface Store {
   /** Delivers everything on disk in order of address. To be called once, before the first {@link write}. */
   load(each: (row: LeaseRow) => void): Promise<void>;
   /**
-   * Queues rows and facts for one commit. `durable` runs after its fsync, in the order of the calls. Of several rows for one
-   * address the last wins, and the callbacks of all run. Without rows and facts it is a barrier: `durable` runs once
-   * everything written before is on the disk, in a microtask if it is already. Throws on a row that can't be represented;
-   * nothing of that call is queued then.
+   * Queues rows and facts for one commit. `durable` runs after its fsync, in the order of the calls. Of several rows
+   * for one address the last wins, and the callbacks of all run. Without rows and facts it is a barrier: `durable` runs
+   * once everything written before is on the disk, in a microtask if it is already. Throws on a row that can't be
+   * represented; nothing of that call is queued then.
    */
   write(writes: Writes, durable: () => void): void;
   /** Starts a commit with what is queued unless one is in flight. Without it one starts when the caller returns. */
@@ -59,8 +59,8 @@ export interface Store {
   readonly health: StoreHealth;
   readonly counters: StoreCounters;
   /**
-   * Commits what is queued and closes. Idempotent. Rejects with a {@link StoreError} when rows could not be written; they
-   * were never acknowledged.
+   * Commits what is queued and closes. Idempotent. Rejects with a {@link StoreError} when rows could not be written;
+   * they were never acknowledged.
    */
   close(): Promise<void>;
 }
@@ -82,12 +82,12 @@ interface Batch {
   readonly metas: readonly Meta[];
   /** Rows and facts in it. */
   readonly items: number;
-  readonly durables: (() => void)[];
+  readonly onDurable: (() => void)[];
   sentMs: number;
 }
 
 interface Loading {
-  readonly each: (row: LeaseRow) => void;
+  readonly onRow: (row: LeaseRow) => void;
   readonly done: PromiseWithResolvers<void>;
 }
 
@@ -95,7 +95,8 @@ interface Loading {
  * Opens the store of a state directory.
  *
  * Rejects with a {@link StoreError}, one line that says what to do, when the database is corrupt, in use by another
- * process, not writable, of a newer schema or one from before the first release, or not this program's. It never starts afresh over something unreadable.
+ * process, not writable, of a newer schema or one from before the first release, or not this program's. It never starts
+ * afresh over something unreadable.
  */
 export function openStore(options: StoreOptions): Promise<Store> {
   const worker = (options.startWorker ?? startWorker)();
@@ -105,7 +106,7 @@ export function openStore(options: StoreOptions): Promise<Store> {
     worker.terminate();
     opened.reject(error);
   };
-  worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
+  worker.onmessage = ({ data: answer }: MessageEvent<WorkerReply>) => {
     if (answer.kind === "opened") opened.resolve(new WorkerStore(worker, now, answer.metas));
     else if (answer.kind === "refused") fail(new StoreError(answer.code, answer.message));
   };
@@ -113,7 +114,7 @@ export function openStore(options: StoreOptions): Promise<Store> {
     event.preventDefault();
     fail(new StoreError("worker", `Cannot start the store's worker: ${event.message}: install the program again`));
   };
-  worker.postMessage({ kind: "open", stateDir: options.stateDir } satisfies Request);
+  worker.postMessage({ kind: "open", stateDir: options.stateDir } satisfies WorkerRequest);
   return opened.promise;
 }
 
@@ -129,41 +130,41 @@ class WorkerStore implements Store {
   #queuedMetas: Meta[] = [];
   /** Rows and facts that are queued. */
   #queuedItems = 0;
-  #queuedDurables: (() => void)[] = [];
+  #queuedCallbacks: (() => void)[] = [];
   /** What the last commit came with, to be filled again. */
   #spare: ArrayBuffer | undefined;
   #inFlight: Batch | undefined;
   /** The failed batch that waits for its retry. */
   #failed: { readonly batch: Batch; readonly timer: ReturnType<typeof setTimeout> } | undefined;
-  #deadReason: string | undefined;
+  #workerFailure: string | undefined;
   #loading: Loading | undefined;
   #flushScheduled = false;
   #gathering: ReturnType<typeof setTimeout> | undefined;
   /** While closing: what to do when nothing is in flight and nothing more will be. */
-  #settled: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
   #workerClosed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
-  #failureReason: string | undefined;
+  #commitFailure: string | undefined;
   readonly #counters = { commits: 0, rows: 0, failures: 0, lastCommitMs: 0, slowestCommitMs: 0 };
 
   constructor(worker: Worker, now: () => number, metas: readonly Meta[]) {
     this.#worker = worker;
     this.#now = now;
     this.#facts = new Map(metas);
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#receive(data);
+    worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#die(event.message);
+      this.#failWorker(event.message);
     };
-    worker.onmessageerror = () => this.#die("its message can't be read");
+    worker.onmessageerror = () => this.#failWorker("its message can't be read");
   }
 
   load(each: (row: LeaseRow) => void): Promise<void> {
     if (this.#loading !== undefined) throw new Error("The store is being loaded already");
     if (this.#closing !== undefined) throw new Error("The store is closed");
-    if (this.#deadReason !== undefined) return Promise.reject(this.#deadError());
+    if (this.#workerFailure !== undefined) return Promise.reject(this.#workerError());
     const done = Promise.withResolvers<void>();
-    this.#loading = { each, done };
+    this.#loading = { onRow: each, done };
     this.#send({ kind: "nextChunk" });
     return done.promise;
   }
@@ -171,23 +172,23 @@ class WorkerStore implements Store {
   write({ rows = [], facts = [] }: Writes, durable: () => void): void {
     if (this.#closing !== undefined) throw new Error("The store is closed");
     // Nothing can be written any more, and keeping rows would only fill the memory.
-    if (this.#deadReason !== undefined) return;
+    if (this.#workerFailure !== undefined) return;
     const items = rows.length + facts.length;
-    if (items === 0) return this.#afterAll(durable);
+    if (items === 0) return this.#afterQueued(durable);
     this.#queued.addAll(rows);
     for (const fact of facts) this.#queuedMetas.push(fact);
     this.#queuedItems += items;
-    this.#queuedDurables.push(durable);
+    this.#queuedCallbacks.push(durable);
     this.#scheduleFlush();
   }
 
   /** Runs a callback with those of what was written last; no commit is made for it. */
-  #afterAll(durable: () => void): void {
-    if (this.#queuedDurables.length > 0) this.#queuedDurables.push(durable);
+  #afterQueued(durable: () => void): void {
+    if (this.#queuedCallbacks.length > 0) this.#queuedCallbacks.push(durable);
     else {
       const last = this.#inFlight ?? this.#failed?.batch;
       if (last === undefined) queueMicrotask(durable);
-      else last.durables.push(durable);
+      else last.onDurable.push(durable);
     }
   }
 
@@ -196,28 +197,28 @@ class WorkerStore implements Store {
   }
 
   flush(): void {
-    if (this.#inFlight !== undefined || this.#failed !== undefined || this.#deadReason !== undefined) return;
-    if (this.#queuedDurables.length === 0) return;
+    if (this.#inFlight !== undefined || this.#failed !== undefined || this.#workerFailure !== undefined) return;
+    if (this.#queuedCallbacks.length === 0) return;
     const { buffer, length } = this.#queued;
     const batch = {
       records: buffer,
       octets: length,
       metas: this.#queuedMetas,
       items: this.#queuedItems,
-      durables: this.#queuedDurables,
+      onDurable: this.#queuedCallbacks,
       sentMs: 0,
     };
     this.#queued = new RecordWriter(this.#spare);
     this.#spare = undefined;
     this.#queuedMetas = [];
     this.#queuedItems = 0;
-    this.#queuedDurables = [];
+    this.#queuedCallbacks = [];
     this.#sendBatch(batch);
   }
 
   get health(): StoreHealth {
-    if (this.#deadReason !== undefined) return { ok: false, reason: this.#deadReason };
-    if (this.#failureReason !== undefined) return { ok: false, reason: this.#failureReason };
+    if (this.#workerFailure !== undefined) return { ok: false, reason: this.#workerFailure };
+    if (this.#commitFailure !== undefined) return { ok: false, reason: this.#commitFailure };
     const waitedMs = this.#inFlight === undefined ? 0 : this.#now() - this.#inFlight.sentMs;
     if (waitedMs <= STALL_MS) return { ok: true };
     const seconds = Math.round(waitedMs / 1_000);
@@ -241,13 +242,13 @@ class WorkerStore implements Store {
     this.#retry();
     this.flush();
     await new Promise<void>((resolve) => {
-      this.#settled = resolve;
-      this.#settleIfIdle();
+      this.#onIdle = resolve;
+      this.#notifyIdle();
     });
     this.#loading?.done.reject(new Error("The store was closed while it was being loaded"));
     const { pendingRows } = this.counters;
     if (this.#failed !== undefined) clearTimeout(this.#failed.timer);
-    if (this.#deadReason === undefined) {
+    if (this.#workerFailure === undefined) {
       await new Promise<void>((resolve) => {
         this.#workerClosed = resolve;
         this.#send({ kind: "close" });
@@ -277,8 +278,8 @@ class WorkerStore implements Store {
   }
 
   /**
-   * After a commit: a few rows that came meanwhile are a sign of more to come, and a commit costs the same for eight as for
-   * one. Many rows, and one that comes to an idle store, go at once.
+   * After a commit: a few rows that came meanwhile are a sign of more to come, and a commit costs the same for eight as
+   * for one. Many rows, and one that comes to an idle store, go at once.
    */
   #flushOrGather(): void {
     const waiting = this.#queuedItems;
@@ -297,7 +298,7 @@ class WorkerStore implements Store {
     this.#send({ kind: "commit", records, octets, metas }, [records]);
   }
 
-  #receive(answer: Answer): void {
+  #receive(answer: WorkerReply): void {
     switch (answer.kind) {
       case "committed":
         return this.#committed(answer);
@@ -310,18 +311,18 @@ class WorkerStore implements Store {
       case "closed":
         return this.#workerClosed?.();
       case "opened":
-        return this.#die("it opened the database twice");
+        return this.#failWorker("it opened the database twice");
       default:
         return unreachable(answer);
     }
   }
 
-  #committed({ records, rows }: Answer & { kind: "committed" }): void {
+  #committed({ records, rows }: WorkerReply & { kind: "committed" }): void {
     const batch = this.#inFlight;
-    if (batch === undefined) return this.#die("it answered a commit nobody asked for");
+    if (batch === undefined) return this.#failWorker("it answered a commit nobody asked for");
     const elapsedMs = this.#now() - batch.sentMs;
     this.#inFlight = undefined;
-    this.#failureReason = undefined;
+    this.#commitFailure = undefined;
     this.#spare = records;
     this.#counters.commits++;
     this.#counters.rows += rows;
@@ -331,35 +332,35 @@ class WorkerStore implements Store {
     // First the disk, then the callbacks: they run while it works.
     this.#flushOrGather();
     try {
-      runAll(batch.durables);
+      runAll(batch.onDurable);
     } finally {
-      this.#settleIfIdle();
+      this.#notifyIdle();
     }
   }
 
-  #commitFailed({ records, reason }: Answer & { kind: "failed" }): void {
+  #commitFailed({ records, reason }: WorkerReply & { kind: "failed" }): void {
     const batch = this.#inFlight;
-    if (batch === undefined) return this.#die("it answered a commit nobody asked for");
+    if (batch === undefined) return this.#failWorker("it answered a commit nobody asked for");
     this.#inFlight = undefined;
-    this.#failureReason = reason;
+    this.#commitFailure = reason;
     this.#counters.failures++;
     const timer = setTimeout(() => this.#retry(), RETRY_MS);
     this.#failed = { batch: { ...batch, records }, timer };
-    this.#settleIfIdle();
+    this.#notifyIdle();
   }
 
   #retry(): void {
-    if (this.#failed === undefined || this.#deadReason !== undefined) return;
+    if (this.#failed === undefined || this.#workerFailure !== undefined) return;
     const { batch, timer } = this.#failed;
     clearTimeout(timer);
     this.#failed = undefined;
     this.#sendBatch(batch);
   }
 
-  #settleIfIdle(): void {
-    if (this.#settled === undefined) return;
-    const idle = this.#inFlight === undefined && this.#queuedDurables.length === 0;
-    if (idle || this.#failed !== undefined || this.#deadReason !== undefined) this.#settled();
+  #notifyIdle(): void {
+    if (this.#onIdle === undefined) return;
+    const idle = this.#inFlight === undefined && this.#queuedCallbacks.length === 0;
+    if (idle || this.#failed !== undefined || this.#workerFailure !== undefined) this.#onIdle();
   }
 
   #loadChunk(records: ArrayBuffer): void {
@@ -369,7 +370,7 @@ class WorkerStore implements Store {
     // The worker reads the next chunk while this one is delivered; there are never more than two.
     this.#send({ kind: "nextChunk" });
     try {
-      readRecords(records, loading.each);
+      readRecords(records, loading.onRow);
     } catch (error) {
       this.#endLoading(error);
     }
@@ -382,21 +383,21 @@ class WorkerStore implements Store {
     else loading?.done.reject(error);
   }
 
-  #die(message: string): void {
-    if (this.#deadReason !== undefined) return;
-    this.#deadReason = `the store's worker died (${classify(message).what}): restart the node`;
+  #failWorker(message: string): void {
+    if (this.#workerFailure !== undefined) return;
+    this.#workerFailure = `the store's worker died (${classify(message).what}): restart the node`;
     if (this.#failed !== undefined) clearTimeout(this.#failed.timer);
     this.#worker.terminate();
-    this.#endLoading(this.#deadError());
+    this.#endLoading(this.#workerError());
     this.#workerClosed?.();
-    this.#settleIfIdle();
+    this.#notifyIdle();
   }
 
-  #deadError(): StoreError {
-    return new StoreError("worker", `Cannot use the store: ${this.#deadReason}`);
+  #workerError(): StoreError {
+    return new StoreError("worker", `Cannot use the store: ${this.#workerFailure}`);
   }
 
-  #send(request: Request, transfer: ArrayBuffer[] = []): void {
+  #send(request: WorkerRequest, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(request, transfer);
   }
 }

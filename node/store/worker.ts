@@ -5,12 +5,12 @@
 
 import { LeaseDatabase } from "./database.ts";
 import { classify, storeError } from "./errors.ts";
-import type { Answer, Request } from "./protocol.ts";
+import type { WorkerReply, WorkerRequest } from "./protocol.ts";
 
 /** What a worker's global scope has beyond a window's. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<Request>) => void) | null;
-  postMessage(message: Answer, transfer?: ArrayBuffer[]): void;
+  onmessage: ((event: MessageEvent<WorkerRequest>) => void) | null;
+  postMessage(message: WorkerReply, transfer?: ArrayBuffer[]): void;
 }
 
 const scope = self as unknown as WorkerScope;
@@ -44,7 +44,7 @@ function open(stateDir: string): void {
   }
 }
 
-function commit(database: LeaseDatabase, { records, octets, metas }: Request & { kind: "commit" }): void {
+function commit(database: LeaseDatabase, { records, octets, metas }: WorkerRequest & { kind: "commit" }): void {
   let rows: number;
   try {
     rows = database.commit(new Uint8Array(records, 0, octets), metas);

@@ -3,20 +3,22 @@
 import { ok } from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { checkNode, nodeSchema } from "../config.ts";
-import { Node } from "../node.ts";
-import { type Ask, askLocally } from "../admin/local_socket.ts";
+import type { Node } from "../node.ts";
+import { RunningNode } from "../running_node.ts";
+import { type AdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 /** What its token file has in it. */
 export const TOKEN = "0123456789abcdef0123";
 
 export interface Running {
   readonly node: Node;
+  readonly reload: RunningNode["reload"];
   readonly url: string;
   readonly directory: string;
   /** Its configuration. */
   readonly file: string;
   /** Over the Unix socket. */
-  readonly ask: Ask;
+  readonly send: AdminClient;
 }
 
 /** Starts one, and removes everything afterwards. `token`: with a token file. `before` runs when
@@ -47,20 +49,27 @@ export async function withNode(
   await before(file);
   const loaded = loadConfig(text, nodeSchema, checkNode);
   ok(loaded.ok);
-  const node = await Node.start({ config: loaded.value, root: loaded.root });
+  const running = await RunningNode.start({ config: loaded.value, root: loaded.root });
   try {
-    const ask = askLocally(`${directory}/state`);
-    await ready(ask);
-    await test({ node, url: `http://127.0.0.1:${port + 1}`, directory, file, ask });
+    const send = localAdminClient(`${directory}/state`);
+    await ready(send);
+    await test({
+      node: running.node,
+      reload: (config, root) => running.reload(config, root),
+      url: `http://127.0.0.1:${port + 1}`,
+      directory,
+      file,
+      send,
+    });
   } finally {
-    await node.stop();
+    await running.stop();
     await Deno.remove(directory, { recursive: true });
   }
 }
 
-async function ready(ask: Ask): Promise<void> {
+async function ready(send: AdminClient): Promise<void> {
   const deadline = Date.now() + 10_000;
-  while ((await ask({ path: "/readyz" })).status !== 200) {
+  while ((await send({ path: "/readyz" })).status !== 200) {
     ok(Date.now() < deadline, "the node never got ready");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

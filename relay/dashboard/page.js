@@ -1,4 +1,4 @@
-/** The relay's dashboard: where requests go and why, how far each node is, and who else answers clients. */
+/** The relay's dashboard: where requests go and why, the round-trip time of each node, and rogue DHCP servers. */
 
 import {
   badge,
@@ -40,22 +40,20 @@ function showStatus(status) {
   const seconds = (Date.now() - Date.parse(status.startedAt)) / 1_000;
   document.getElementById("version").textContent = `version ${status.version}, up ${span(seconds)}, ${
     number(status.transactions)
-  } transactions remembered`;
-  judge(status);
+  } transactions`;
+  showVerdict(status);
   showNodes(nodes, ids);
   showCharts(nodes, ids);
   showInterfaces(status);
 }
 
-function judge({ ready, reason, nodes, interfaces, rogueServers }) {
+function showVerdict({ ready, reason, nodes, interfaces, rogueServers }) {
   const chosen = nodes.filter((node) => node.chosen);
   const able = nodes.filter((node) => node.ready && !node.suspect).length;
   const [first] = chosen;
   const problems = [
-    ...interfaces.filter(({ up }) => !up).map(({ name, reason }) => reason ?? `${name} is not there`),
-    ...rogueServers.map(({ interface: name, server }) =>
-      `${server} answers clients on ${name}, and is none of the nodes`
-    ),
+    ...interfaces.filter(({ up }) => !up).map(({ name, reason }) => reason ?? `${name} is down`),
+    ...rogueServers.map(({ interface: name, server }) => `Rogue DHCP server ${server} on ${name}`),
     ...nodes.filter(({ fault }) => fault !== null).map(({ id, fault }) => `Node ${id}: ${fault}`),
   ];
   const headline = chosen.length === 1
@@ -70,10 +68,10 @@ function judge({ ready, reason, nodes, interfaces, rogueServers }) {
   verdict(!ready ? "bad" : problems.length > 0 ? "warn" : "good", headline, line, problems);
 }
 
-const GRADES = { good: "good", doubtful: "warn", suspect: "bad", notReady: "warn", unreachable: "bad" };
-const WORDS = {
-  good: "good",
-  doubtful: "doubtful",
+const GRADES = { healthy: "good", probation: "warn", suspect: "bad", notReady: "warn", unreachable: "bad" };
+const LABELS = {
+  healthy: "healthy",
+  probation: "probation",
   suspect: "suspect",
   notReady: "not ready",
   unreachable: "unreachable",
@@ -91,9 +89,9 @@ function showNodes(nodes, ids) {
         { name: "deviation", number: true, wide: true },
         { name: "loss", number: true, wide: true },
         { name: "requests", number: true },
-        { name: "backed up", number: true, wide: true },
-        { name: "left", number: true, wide: true },
-        { name: "why", wide: true, text: true },
+        { name: "hedges", number: true, wide: true },
+        { name: "failovers", number: true, wide: true },
+        { name: "reason", wide: true, text: true },
       ],
       nodes.map((node) => {
         const dot = element("span", { class: "dot" });
@@ -104,7 +102,7 @@ function showNodes(nodes, ids) {
           element(
             "span",
             {},
-            badge(GRADES[node.grade] ?? "plain", WORDS[node.grade] ?? node.grade),
+            badge(GRADES[node.grade] ?? "plain", LABELS[node.grade] ?? node.grade),
             " ",
             node.chosen ? badge("plain", "chosen") : "",
           ),
@@ -112,8 +110,8 @@ function showNodes(nodes, ids) {
           milliseconds(node.deviationMs),
           `${Math.round(100 * node.loss)} %`,
           `${Math.round(100 * node.share)} %`,
-          element("span", { title: "requests that it got since another node was silent" }, number(node.hedges)),
-          element("span", { title: "times that it was left as it failed" }, number(node.failovers)),
+          element("span", { title: "requests sent to it because another node was silent" }, number(node.hedges)),
+          element("span", { title: "how often it lost the choice because it was not healthy" }, number(node.failovers)),
           node.reason,
         ];
       }),
@@ -168,7 +166,7 @@ function showInterfaces({ interfaces, rogueServers }) {
       interfaces.map(({ name, giaddrs, up, datagrams }) => [
         name,
         giaddrs.join(", "),
-        up ? badge("good", "up") : badge("bad", "not there"),
+        up ? badge("good", "up") : badge("bad", "down"),
         number(sum(datagrams, (outcome) => outcome.startsWith("relayed"))),
         number(sum(datagrams, (outcome) => outcome.startsWith("delivered"))),
         number(sum(datagrams, (outcome) => !/^(relayed|delivered)/.test(outcome))),
@@ -178,12 +176,12 @@ function showInterfaces({ interfaces, rogueServers }) {
   fill(
     "rogues",
     rogueServers.length === 0 ? null : [
-      element("h2", {}, "Other DHCP servers on the clients' networks"),
+      element("h2", {}, "Rogue DHCP servers"),
       table(
         [{ name: "server", mono: true }, { name: "interface" }, { name: "hardware", mono: true }, {
           name: "answers",
           number: true,
-        }, { name: "last", number: true }],
+        }, { name: "last seen", number: true }],
         rogueServers.map((
           { server, interface: name, mac, replies, secondsAgo },
         ) => [server, name ?? "", mac ?? "", number(replies), `${span(secondsAgo)} ago`]),

@@ -1,13 +1,13 @@
-/** Who may enter: rates of interfaces and clients, and how many transactions of a circuit may be open at a time. */
+/** Admission control: rate limits per interface and client, and a limit on open transactions per circuit. */
 
 import { toHex } from "../../src/bytes/hex.ts";
-import { readRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
+import { type OptionScan, readRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
 import type { ForwardInterface, ForwardLimits } from "./config.ts";
 import { FORWARD } from "./limits.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
-/** Keeps the limits. */
+/** Enforces {@link ForwardLimits}. */
 export class Admission {
   readonly #limits: ForwardLimits;
   readonly #interfaces = new Map<number, TokenBucket>();
@@ -19,19 +19,19 @@ export class Admission {
     this.#clients = new RateLimit(limits.client, FORWARD.clientsMax);
   }
 
-  /** Whether one more message may enter through an interface. */
+  /** Whether the interface's rate admits one more message. */
   admitsMessage(link: number, nowMs: number): boolean {
     let bucket = this.#interfaces.get(link);
     if (bucket === undefined) this.#interfaces.set(link, bucket = new TokenBucket(this.#limits.interface, nowMs));
     return bucket.take(nowMs);
   }
 
-  /** Whether a client may send one more. */
+  /** Whether the client's rate admits one more message. */
   admitsClient(client: string, nowMs: number): boolean {
     return this.#clients.admits(client, nowMs);
   }
 
-  /** Opens a transaction of a circuit, unless it has as many as it may have. */
+  /** Counts a new open transaction of a circuit; false when the circuit is at its limit. */
   open(circuit: string): boolean {
     const open = this.#open.get(circuit) ?? 0;
     if (open >= this.#limits.openPerCircuit) return false;
@@ -39,7 +39,7 @@ export class Admission {
     return true;
   }
 
-  /** It was answered, or forgotten. */
+  /** A transaction of the circuit was answered or evicted. */
   close(circuit: string): void {
     const open = (this.#open.get(circuit) ?? 0) - 1;
     if (open > 0) this.#open.set(circuit, open);
@@ -47,10 +47,10 @@ export class Admission {
   }
 }
 
-/** The circuit of a message: the interface, or the port that a trusted switch names (RFC 3046 §3.1). */
-export function circuitOf(from: ForwardInterface, bytes: Uint8Array): string {
+/** The circuit of a message: the interface, or the switch port named by a trusted device (RFC 3046 §3.1). */
+export function circuitOf(from: ForwardInterface, bytes: Uint8Array, options: OptionScan): string {
   if (!from.trusted) return from.name;
-  const information = readRelayAgentInformation(bytes);
+  const information = readRelayAgentInformation(bytes, options);
   const circuitId = information.kind === "present" ? information.value.circuitId : undefined;
   return circuitId === undefined ? from.name : `${from.name}/${toHex(circuitId)}`;
 }

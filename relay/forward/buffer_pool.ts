@@ -1,21 +1,21 @@
 /**
- * Memory for datagrams that go up, used again and again. They are kept until they have been answered, and every array of
- * more than a few octets is memory outside of the heap, whose collection lags far behind tens of thousands a second.
+ * Reusable buffers for relayed requests. A request is kept until it is answered. Larger typed arrays live outside the
+ * JavaScript heap, and garbage collection lags behind at tens of thousands of them per second.
  */
 
 import { FORWARD } from "./limits.ts";
 
-/** Hands rooms out and takes them back. */
+/** A free list of buffers. */
 export class BufferPool {
   readonly #free: Uint8Array[] = [];
 
-  /** A room of {@link FORWARD.roomBytes}, with anything in it. */
+  /** A buffer of {@link FORWARD.bufferBytes}; it may hold stale bytes. */
   take(): Uint8Array {
-    return this.#free.pop() ?? new Uint8Array(FORWARD.roomBytes);
+    return this.#free.pop() ?? new Uint8Array(FORWARD.bufferBytes);
   }
 
-  /** The room may be used again; nothing may refer to it. */
-  giveBack(room: Uint8Array): void {
-    if (this.#free.length < FORWARD.roomsFreeMax) this.#free.push(room);
+  /** Returns a buffer to the pool; the caller must not use it afterwards. */
+  release(buffer: Uint8Array): void {
+    if (this.#free.length < FORWARD.buffersFreeMax) this.#free.push(buffer);
   }
 }

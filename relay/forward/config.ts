@@ -1,6 +1,6 @@
 /**
- * What the forwarding core must know, ready for use: addresses as numbers, option 82 already encoded. Where the values
- * come from (YAML, the interfaces of the machine) is the business of `../resolve.ts`.
+ * Configuration of the forwarding core, ready for use: addresses as numbers, option 82 already encoded. `../resolve.ts`
+ * derives it from YAML and the machine's interfaces.
  */
 
 import type { Ipv4, Prefix } from "../../src/net/ipv4.ts";
@@ -9,17 +9,17 @@ import type { Ipv4, Prefix } from "../../src/net/ipv4.ts";
 export interface Gateway {
   /** The interface's name. */
   readonly device: string;
-  /** What requests carry as `giaddr` and where replies come back to. */
+  /** Set as `giaddr` in requests; nodes reply to it. */
   readonly giaddr: Ipv4;
-  /** The relay's address as the clients see it: where they renew, and where replies to them come from. */
+  /** The relay's address on the link: clients renew there, and replies come from it. */
   readonly local: Ipv4;
-  /** The subnet on the link; undefined when the machine does not know it. */
+  /** The subnet on the link; undefined when unknown. */
   readonly subnet: Prefix | undefined;
-  /** The value of option 82 for a request that came as a broadcast, and for one that came by unicast. */
+  /** The value of option 82 for requests received by broadcast and by unicast. */
   readonly information: { readonly broadcast: Uint8Array; readonly unicast: Uint8Array };
 }
 
-/** What to do with option 82 that is there already where trusted devices may set it. */
+/** What to do with an option 82 that a trusted device has already added (RFC 3046 §2.1). */
 export const OPTION_82_POLICIES = ["forward", "append", "replace", "drop"] as const;
 
 export type Option82Policy = typeof OPTION_82_POLICIES[number];
@@ -27,53 +27,51 @@ export type Option82Policy = typeof OPTION_82_POLICIES[number];
 /** One client-facing interface. */
 export interface ForwardInterface {
   readonly name: string;
-  /** The primary subnet first; none while the machine has no such interface, or no address on it. */
+  /** The primary subnet first; empty while the interface does not exist or has no address. */
   readonly gateways: readonly Gateway[];
   /** Whether relays and switches behind it may set giaddr and option 82 (RFC 3046 §2.1, §2.1.1). */
   readonly trusted: boolean;
   readonly option82: Option82Policy;
-  /** DHCP servers on the link that are meant to be there. */
+  /** Legitimate DHCP servers on the link; all others count as rogues. */
   readonly knownServers: readonly Ipv4[];
 }
 
-/** One server. */
+/** A DHCP server that requests are relayed to. */
 export interface ForwardNode {
   readonly id: number;
   readonly address: Ipv4;
   readonly port: number;
 }
 
-/** So many per second on average, and so many at once. */
+/** A token bucket's parameters. */
 export interface Rate {
   readonly perSecond: number;
   readonly burst: number;
 }
 
-/** What nobody may exceed. */
+/** Admission limits. */
 export interface ForwardLimits {
-  /** Messages of one client (hardware address). */
+  /** Messages per client (hardware address). */
   readonly client: Rate;
-  /** Messages that enter through one interface. */
+  /** Messages per interface. */
   readonly interface: Rate;
-  /** Unanswered transactions of one circuit: of an interface, or of a switch port behind a trusted one. */
+  /** Unanswered transactions per circuit: an interface, or a switch port behind a trusted interface. */
   readonly openPerCircuit: number;
 }
 
-/** Everything the core decides by. */
+/** Everything the forwarding core depends on. */
 export interface ForwardConfig {
-  /** Client-facing interfaces. */
+  /** Client interfaces; effects refer to them by index (`link`). */
   readonly interfaces: readonly ForwardInterface[];
-  /** In the operator's order. */
+  /** In the order of the configuration file; effects refer to them by index. */
   readonly nodes: readonly ForwardNode[];
-  /** Requests with more hops than this are dropped (RFC 1542 §4.1.1); the count goes out one higher. */
+  /** Requests with more hops than this are dropped (RFC 1542 §4.1.1); the relay adds one. */
   readonly hopsMax: number;
   readonly limits: ForwardLimits;
 }
 
-/**
- * Whatever is configured, a request that has passed this many relays is going round in circles (RFC 1542 §4.1.1).
- */
+/** RFC 1542 §4.1.1: a request with this many hops is in a loop, whatever `hopsMax` says. */
 export const HOPS_LIMIT = 16;
 
-/** No DHCP client or server in use sends more than this; longer datagrams are somebody's attempt at something. */
+/** No DHCP client or server in use sends more; a longer datagram is treated as hostile. */
 export const DATAGRAM_BYTES_MAX = 4096;

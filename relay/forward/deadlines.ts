@@ -1,4 +1,7 @@
-/** What is due when, rounded up to a grid: many deadlines a few hundred milliseconds ahead, most of which come to nothing. */
+/**
+ * A timer wheel: deadlines rounded up to a grid. Made for many deadlines a few hundred milliseconds ahead, most of
+ * which are no longer needed when they expire.
+ */
 
 /**
  * A queue of deadlines.
@@ -16,7 +19,7 @@
 export class Deadlines<Item> {
   readonly #gridMs: number;
   readonly #slots = new Map<number, Item[]>();
-  /** No slot before this one has anything in it. */
+  /** All slots before this one are empty. */
   #first = Infinity;
 
   constructor(gridMs: number) {
@@ -31,14 +34,14 @@ export class Deadlines<Item> {
     if (slot < this.#first) this.#first = slot;
   }
 
-  /** When to look again; undefined when there is nothing to wait for. */
+  /** The earliest deadline; undefined when there is none. */
   get nextMs(): number | undefined {
     if (this.#slots.size === 0) return undefined;
     while (!this.#slots.has(this.#first)) this.#first++;
     return this.#first * this.#gridMs;
   }
 
-  /** Takes out what is due, in the order of the deadlines. */
+  /** Removes and returns the items that are due, earliest first. */
   takeDue(nowMs: number): Item[] {
     const due: Item[] = [];
     for (let nextMs = this.nextMs; nextMs !== undefined && nextMs <= nowMs; nextMs = this.nextMs) {
@@ -49,7 +52,7 @@ export class Deadlines<Item> {
     return due;
   }
 
-  /** Puts everything off. */
+  /** Moves all deadlines back by `byMs`. */
   postpone(byMs: number): void {
     const slots = [...this.#slots];
     this.#slots.clear();

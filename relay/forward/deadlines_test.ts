@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { Deadlines } from "./deadlines.ts";
 
-Deno.test("deadlines: each comes when it is due, never early, and at most a grid late", () => {
+Deno.test("deadlines: none is early, and none is late by more than the grid", () => {
   const anyTimes = fc.array(fc.integer({ min: 1, max: 2000 }), { maxLength: 50 });
   fc.assert(fc.property(anyTimes, (times) => {
     const deadlines = new Deadlines<number>(5);
@@ -19,7 +19,7 @@ Deno.test("deadlines: each comes when it is due, never early, and at most a grid
   }));
 });
 
-Deno.test("deadlines: an earlier one that comes later goes first", () => {
+Deno.test("deadlines: an earlier deadline added later is due first", () => {
   const deadlines = new Deadlines<string>(5);
   deadlines.add("second", 500);
   deadlines.add("first", 20);

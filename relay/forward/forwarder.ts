@@ -1,12 +1,13 @@
 /**
- * The forwarding core: takes what comes from clients and nodes, with the time as an argument, and says what to send.
- * A transaction sticks to its node; a DHCPREQUEST follows its offer; a node that keeps silent is backed up by the next
- * best one; one answer goes to the client. How messages change on their way is `request.ts`'s and `reply.ts`'s
- * business, which node is best that of `../select/`, sockets and clocks that of the driver.
+ * The forwarding core: messages of clients and nodes in, with the time as an argument; effects out. A transaction stays
+ * with its node; a DHCPREQUEST follows its offer; hedging sends a request of a silent node to the next best one as
+ * well; the client gets one answer. `request.ts` and `reply.ts` change the messages, `../select/` orders the nodes, and
+ * the driver (`../relay.ts`) owns sockets and clock.
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
-import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { BOOTREPLY, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { type OptionScan, scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { GRADES } from "../select/evidence.ts";
 import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
@@ -14,7 +15,7 @@ import { Admission, circuitOf } from "./admission.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ExpiringMap } from "./expiring_map.ts";
-import { type Glance, glanceAt, readUint32 } from "./header.ts";
+import { readUint32 } from "./header.ts";
 import { clientKey, transactionKey } from "./transaction_key.ts";
 import { FORWARD } from "./limits.ts";
 import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./reply.ts";
@@ -25,18 +26,18 @@ import { BufferPool } from "./buffer_pool.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import { type Attempt, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
 
-/** What the driver is to do. */
+/** What the driver must do. */
 export type Effect =
   | { readonly kind: "send"; readonly send: Send }
   | { readonly kind: "deliver"; readonly delivery: Delivery }
-  /** A request went up by the sends before this, if the system took one of them. */
+  /** The preceding sends relayed a request, if the kernel accepted at least one of them. */
   | { readonly kind: "relayed"; readonly link: number; readonly outcome: Outcome }
   | { readonly kind: "dropped"; readonly link: number; readonly outcome: DropReason }
-  /** A DHCP server that was not known came to light. */
+  /** A new rogue DHCP server was detected. */
   | { readonly kind: "rogue"; readonly rogue: Rogue };
 
-/** Where a datagram came in. */
-export interface Arrival {
+/** How a datagram arrived. */
+interface Arrival {
   /** Index of the interface. */
   readonly link: number;
   readonly from: Ipv4;
@@ -44,15 +45,18 @@ export interface Arrival {
   readonly unicast: boolean;
 }
 
-/** Most of a node's identifiers that can be learned; a node has one per network it serves. */
+/** Where a datagram was overheard, and the hardware address of its sender. */
+type Overheard = Omit<Arrival, "unicast"> & { readonly mac: Uint8Array };
+
+/** Most server identifiers that are learned; a node has one per network that it serves. */
 const IDENTIFIERS_MAX = 1_024;
 
-/** Why a node is asked: the counter that it goes into. */
-type Occasion = keyof Pick<NodeTraffic, "requests" | "hedges" | "trials">;
+/** The kind of an attempt: the counter that it increments. */
+type AttemptKind = keyof Pick<NodeTraffic, "requests" | "hedges" | "trials">;
 
 /**
- * The core. Its times are milliseconds of one clock that does not go back. What effects refer to is valid until the next
- * call, and what it is given need not stay longer.
+ * The core. Times are milliseconds of one monotonic clock. Bytes in effects are valid until the next call; bytes passed
+ * in are not kept.
  */
 export class Forwarder {
   readonly rogues = new Rogues();
@@ -60,49 +64,54 @@ export class Forwarder {
   readonly #tracker: NodeTracker;
   readonly #admission: Admission;
   readonly #transactions: ExpiringMap<Transaction>;
-  /** Which node last made a client an offer; for clients that change their xid with the DHCPREQUEST. */
+  /** The node of each client's last offer, for clients whose DHCPREQUEST has a new xid. */
   readonly #offers: ExpiringMap<number>;
   readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
-  readonly #hedges: TokenBucket;
+  readonly #hedgeBudget: TokenBucket;
   readonly #buffers = new BufferPool();
-  /** For the reply that goes down next. */
+  /** Buffer for the next reply. */
   readonly #scratch = new Uint8Array(DATAGRAM_BYTES_MAX);
-  /** Server identifiers that belong to nodes, as they call themselves. */
+  /** Server identifiers of nodes, configured and learned. */
   readonly #identifiers = new Set<Ipv4>();
-  #overslept = false;
+  /** The relay itself was stalled: the next tick still has to process its deadlines. */
+  #stalled = false;
 
   constructor(config: ForwardConfig, tracker: NodeTracker, nowMs: number) {
     this.#config = config;
     this.#tracker = tracker;
     this.#admission = new Admission(config.limits);
-    const { rememberMs, transactionsMax, clientsMax } = FORWARD;
+    const { ttlMs, transactionsMax, clientsMax } = FORWARD;
     this.#transactions = new ExpiringMap({
-      rememberMs,
+      ttlMs,
       entriesMax: transactionsMax,
-      forgotten: (transaction) => this.#close(transaction),
+      onEvict: (transaction) => this.#close(transaction),
     });
-    this.#offers = new ExpiringMap({ rememberMs, entriesMax: clientsMax });
-    this.#hedges = new TokenBucket(FORWARD.hedges, nowMs);
+    this.#offers = new ExpiringMap({ ttlMs, entriesMax: clientsMax });
+    this.#hedgeBudget = new TokenBucket(FORWARD.hedges, nowMs);
     this.#learnIdentifiers(config);
   }
 
-  /** The same interfaces and nodes in the same order, but with other addresses, as the machine's have changed. */
+  /** The machine's addresses have changed: the same interfaces and nodes in the same order, with new addresses. */
   interfacesChanged(config: ForwardConfig): void {
     this.#config = config;
     this.#learnIdentifiers(config);
   }
 
-  /** Whether a reply belongs to a transaction that is remembered. */
-  knows(reply: Uint8Array, nowMs: number): boolean {
+  /** Whether a reply belongs to a transaction of `previous`, the core that this one replaced at a reload. */
+  defers(reply: Uint8Array, previous: Forwarder, nowMs: number): boolean {
+    return !this.#knows(reply, nowMs) && previous.#knows(reply, nowMs);
+  }
+
+  #knows(reply: Uint8Array, nowMs: number): boolean {
     return replyFault(reply) === undefined && typeof this.#transactionOf(reply, nowMs) !== "string";
   }
 
-  /** How many transactions are remembered. */
+  /** Number of transactions in memory. */
   get transactions(): number {
     return this.#transactions.size;
   }
 
-  /** When {@link tick} is to be called next; undefined: after the next message. */
+  /** The next deadline, when {@link tick} is due; undefined: none. */
   get nextMs(): number | undefined {
     return this.#deadlines.nextMs;
   }
@@ -113,35 +122,37 @@ export class Forwarder {
     if (!this.#admission.admitsMessage(link, nowMs)) return [drop(link, "requestInterfaceRate")];
     const fault = requestFault(this.#config, entrance, bytes);
     if (fault !== undefined) {
-      const rogue = fault === "replyFromClientSide" ? this.#sight(link, from, "reply", nowMs) : [];
+      const rogue = fault === "replyFromClientSide" ? this.#sightRogue(link, from, "reply", nowMs) : [];
       return [...rogue, drop(link, fault)];
     }
     const client = clientKey(bytes, link);
     if (!this.#admission.admitsClient(client, nowMs)) return [drop(link, "requestClientRate")];
 
-    const glance = glanceAt(bytes);
+    const options = scanOptions(bytes);
     const key = transactionKey(bytes, link);
     const known = this.#transactions.get(key, nowMs);
-    const attempt = known !== undefined && known.messageType === glance.messageType ? known.attempt + 1 : 0;
-    const gateway = gatewayFor(entrance, bytes, glance, attempt);
+    const retransmissions = known !== undefined && known.messageType === options.messageType
+      ? known.retransmissions + 1
+      : 0;
+    const gateway = gatewayFor(entrance, bytes, options, retransmissions);
     if (gateway === undefined) return [drop(link, "requestUnsent")];
-    const room = this.#buffers.take();
-    const relayed = relayRequest(entrance, gateway, bytes, { unicast, into: room });
+    const buffer = this.#buffers.take();
+    const relayed = relayRequest(entrance, gateway, bytes, { options, unicast, into: buffer });
     if (typeof relayed === "string") {
-      this.#buffers.giveBack(room);
+      this.#buffers.release(buffer);
       return [drop(link, relayed)];
     }
 
-    const chosen = this.#chosenServer(glance);
-    const foreign = chosen !== UNSPECIFIED && !this.#belongs(entrance, chosen);
-    const rogue = foreign && !unicast && glance.messageType === MESSAGE_TYPE.REQUEST
-      ? this.#sight(link, chosen, "request", nowMs)
+    const chosen = this.#selectedServer(options);
+    const foreign = chosen !== UNSPECIFIED && !this.#isKnownServer(entrance, chosen);
+    const rogue = foreign && !unicast && options.messageType === MESSAGE_TYPE.REQUEST
+      ? this.#sightRogue(link, chosen, "request", nowMs)
       : [];
-    // RFC 2131 §4.3.2: a DHCPREQUEST that names another server is news for ours, and not answered.
-    if (foreign || !expectsAnswer(glance.messageType)) {
-      // It is sent before anything else can come into the room.
-      this.#buffers.giveBack(room);
-      const nodes = this.#nodesFor(this.#follow(known, glance, client, nowMs));
+    // RFC 2131 §4.3.2: a DHCPREQUEST that selects another server informs the nodes, and is not answered.
+    if (foreign || !expectsAnswer(options.messageType)) {
+      // The datagram is sent before the buffer can be taken again.
+      this.#buffers.release(buffer);
+      const nodes = this.#nodesFor(this.#preferredNode(known, options, client, nowMs));
       const sends = nodes.map((node): Effect => {
         this.#tracker.traffic(node).requests++;
         return { kind: "send", send: { link, gateway, node, bytes: relayed.bytes, transaction: undefined } };
@@ -150,27 +161,27 @@ export class Forwarder {
     }
 
     const transaction = known ??
-      newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes), relayed });
+      newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes, options), relayed });
     if (!this.#open(transaction)) {
-      this.#buffers.giveBack(room);
+      this.#buffers.release(buffer);
       return [drop(link, "requestCircuitFull")];
     }
-    this.#forgetBytes(transaction);
+    this.#releaseBuffer(transaction);
     transaction.bytes = relayed.bytes;
-    transaction.buffer = room;
+    transaction.buffer = buffer;
     transaction.gateway = gateway;
     transaction.removal = relayed.removal;
-    transaction.messageType = glance.messageType;
-    transaction.attempt = attempt;
+    transaction.messageType = options.messageType;
+    transaction.retransmissions = retransmissions;
     this.#transactions.set(key, transaction, nowMs);
-    const sends = attempt > 0
-      ? this.#askAgain(transaction, nowMs)
-      : this.#askFirst(transaction, { ...glance, client }, nowMs);
-    if (transaction.chained) this.#forgetBytes(transaction);
+    const sends = retransmissions > 0
+      ? this.#retransmit(transaction, nowMs)
+      : this.#firstRound(transaction, options, nowMs);
+    if (transaction.chained) this.#releaseBuffer(transaction);
     return [...sends, { kind: "relayed", link, outcome: relayed.outcome }];
   }
 
-  /** A datagram that reached an upstream socket; `link` is the interface that the socket was opened for. */
+  /** A datagram received on an upstream socket; `link` is the interface of the socket. */
   reply(bytes: Uint8Array, link: number, from: Ipv4, port: number, nowMs: number): Effect[] {
     const fault = replyFault(bytes);
     if (fault !== undefined) return [drop(link, fault)];
@@ -178,13 +189,18 @@ export class Forwarder {
     if (node < 0) return [drop(link, "replyForged")];
     const found = this.#transactionOf(bytes, nowMs);
     if (typeof found === "string") return [drop(link, found)];
-    if (!found.attempts.some((asked) => asked.node === node)) return [drop(found.link, "replyUnasked")];
+    if (!found.attempts.some((attempt) => attempt.node === node)) return [drop(found.link, "replyUnasked")];
 
-    const { messageType, serverIdentifier } = glanceAt(bytes);
-    const stripped = stripReply(bytes, { removal: found.removal, gateway: found.gateway, into: this.#scratch });
+    const options = scanOptions(bytes);
+    const { messageType, serverIdentifier } = options;
+    const stripped = stripReply(bytes, options, {
+      removal: found.removal,
+      gateway: found.gateway,
+      into: this.#scratch,
+    });
     if (stripped === "malformed") return [drop(found.link, "replyOptions")];
     const fits = isAnswer(found.messageType, messageType);
-    this.#credit(found, node, fits, nowMs);
+    this.#recordAnswer(found, node, fits, nowMs);
     if (!fits || !found.waiting) return [drop(found.link, "replyLater")];
     if (serverIdentifier !== UNSPECIFIED && this.#identifiers.size < IDENTIFIERS_MAX) {
       this.#identifiers.add(serverIdentifier);
@@ -194,218 +210,221 @@ export class Forwarder {
     const { link: to, gateway } = found;
     const delivery: Delivery = { link: to, gateway, node, destination, bytes: stripped, outcome };
     return messageType === MESSAGE_TYPE.NAK
-      ? this.#refuse(found, delivery, nowMs)
-      : this.#accept(found, delivery, messageType, nowMs);
+      ? this.#receiveNak(found, delivery, nowMs)
+      : this.#receiveAnswer(found, delivery, messageType, nowMs);
   }
 
-  /** A DHCP server's message to clients, overheard on a client link. */
-  overheard(link: number, server: Ipv4, mac: Uint8Array, nowMs: number): Effect[] {
-    return this.#sight(link, server, "reply", nowMs, mac);
+  /** A datagram to the clients' port, overheard on a client link: a reply gives a rogue server away. */
+  overheard(bytes: Uint8Array, { link, from, mac }: Overheard, nowMs: number): Effect[] {
+    const isReply = bytes.length >= AT.options && bytes[AT.op] === BOOTREPLY;
+    return isReply ? this.#sightRogue(link, from, "reply", nowMs, mac) : [];
   }
 
-  /** The system would not take a datagram: the next node is asked at once. */
-  refused({ transaction, node }: Send, nowMs: number): Effect[] {
+  /** The kernel refused a datagram: the request is hedged at once. */
+  sendFailed({ transaction, node }: Send, nowMs: number): Effect[] {
     if (transaction === undefined || !transaction.waiting) return [];
-    for (const asked of transaction.attempts) if (asked.node === node) asked.hedged = true;
+    for (const attempt of transaction.attempts) if (attempt.node === node) attempt.hedged = true;
     return this.#hedge(transaction, nowMs);
   }
 
-  /** Does what is due. */
+  /** Processes the deadlines that are due. */
   tick(nowMs: number): Effect[] {
     const { nextMs } = this.#deadlines;
     if (nextMs === undefined) return [];
-    // The relay itself was kept from running. Answers may have come meanwhile: they are read before anybody is blamed.
-    if (nowMs - nextMs > FORWARD.oversleptMs && !this.#overslept) {
-      this.#overslept = true;
+    // The relay itself was stalled. Answers may be waiting in the sockets: read them before a node is blamed.
+    if (nowMs - nextMs > FORWARD.stallMs && !this.#stalled) {
+      this.#stalled = true;
       this.#deadlines.postpone(nowMs - nextMs + 2 * FORWARD.tickMs);
       return [];
     }
-    this.#overslept = false;
-    this.#transactions.turn(nowMs);
-    return this.#deadlines.takeDue(nowMs).flatMap((transaction) => this.#look(transaction, nowMs));
+    this.#stalled = false;
+    this.#transactions.expire(nowMs);
+    return this.#deadlines.takeDue(nowMs).flatMap((transaction) => this.#onDeadline(transaction, nowMs));
   }
 
-  /** Looks at what a deadline was set for. */
-  #look(transaction: Transaction, nowMs: number): Effect[] {
+  /** Processes a due deadline of a transaction. */
+  #onDeadline(transaction: Transaction, nowMs: number): Effect[] {
     const effects: Effect[] = [];
     const { nak } = transaction;
     if (nak !== undefined && nowMs >= nak.untilMs) effects.push(this.#deliver(transaction, nak.delivery, nowMs));
-    for (const asked of transaction.attempts) this.#judge(asked, nowMs);
+    for (const attempt of transaction.attempts) this.#expire(attempt, nowMs);
     if (transaction.waiting && nowMs >= transaction.hedgeAtMs) effects.push(...this.#hedge(transaction, nowMs));
-    this.#lookAgain(transaction, nowMs);
+    this.#schedule(transaction, nowMs);
     return effects;
   }
 
-  /** Sets the next deadline of a transaction, if there is anything left to wait for. */
-  #lookAgain(transaction: Transaction, nowMs: number): void {
+  /** Sets the next deadline of a transaction, if it needs one. */
+  #schedule(transaction: Transaction, nowMs: number): void {
     let nextMs = transaction.waiting ? transaction.hedgeAtMs : Infinity;
     if (transaction.nak !== undefined) nextMs = Math.min(nextMs, transaction.nak.untilMs);
-    for (const { answered, expired: judged, atMs } of transaction.attempts) {
-      if (!answered && !judged) nextMs = Math.min(nextMs, atMs + FORWARD.verdictMs);
+    for (const { answered, expired, atMs } of transaction.attempts) {
+      if (!answered && !expired) nextMs = Math.min(nextMs, atMs + FORWARD.answerTimeoutMs);
     }
     if (nextMs < Infinity) this.#deadlines.add(transaction, Math.max(nextMs, nowMs + FORWARD.tickMs));
   }
 
-  /** A node that has had its time and did not answer has left a request unanswered. */
-  #judge(asked: Attempt, nowMs: number): void {
-    if (asked.answered || asked.expired || nowMs - asked.atMs < FORWARD.verdictMs) return;
-    asked.expired = true;
-    if (!asked.accountable) return;
-    this.#tracker.unanswered(asked.node, asked.atMs, nowMs);
-    if (asked.beaten) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
+  /** Expires an attempt that got no answer in time. */
+  #expire(attempt: Attempt, nowMs: number): void {
+    if (attempt.answered || attempt.expired || nowMs - attempt.atMs < FORWARD.answerTimeoutMs) return;
+    attempt.expired = true;
+    if (!attempt.accountable) return;
+    this.#tracker.unanswered(attempt.node, attempt.atMs, nowMs);
+    if (attempt.beaten) this.#tracker.beaten(attempt.node, attempt.atMs, nowMs);
   }
 
-  /** The first message of its kind in a transaction. */
-  #askFirst(transaction: Transaction, glance: Glance & { readonly client: string }, nowMs: number): Effect[] {
+  /** A new message of the client: the chosen node or the transaction's node gets it. */
+  #firstRound(transaction: Transaction, options: OptionScan, nowMs: number): Effect[] {
     this.#beginRound(transaction);
-    const sticky = this.#follow(transaction, glance, glance.client, nowMs);
-    const nodes = this.#nodesFor(sticky);
-    transaction.node = nodes.length === 1 ? nodes[0] as number : sticky;
-    const effects = nodes.map((node) => this.#ask(transaction, node, "requests", nowMs));
-    const trial = glance.messageType === MESSAGE_TYPE.DISCOVER ? this.#tracker.takeTrial(nowMs) : -1;
-    if (trial >= 0 && !nodes.includes(trial)) effects.push(this.#ask(transaction, trial, "trials", nowMs));
-    this.#lookAgain(transaction, nowMs);
+    const preferred = this.#preferredNode(transaction, options, transaction.client, nowMs);
+    const nodes = this.#nodesFor(preferred);
+    transaction.node = nodes.length === 1 ? nodes[0] as number : preferred;
+    const effects = nodes.map((node) => this.#attempt(transaction, node, "requests", nowMs));
+    const trial = options.messageType === MESSAGE_TYPE.DISCOVER ? this.#tracker.takeTrial(nowMs) : -1;
+    if (trial >= 0 && !nodes.includes(trial)) effects.push(this.#attempt(transaction, trial, "trials", nowMs));
+    this.#schedule(transaction, nowMs);
     return effects;
   }
 
-  /** The client repeats itself: its node may be ill, or a datagram was lost; the next best one is asked as well. */
-  #askAgain(transaction: Transaction, nowMs: number): Effect[] {
+  /** A retransmission: the node may have failed, or a datagram was lost. The next best node gets it as well. */
+  #retransmit(transaction: Transaction, nowMs: number): Effect[] {
     const before = transaction.attempts.filter(({ round }) => round === transaction.round).map(({ node }) => node);
     this.#beginRound(transaction);
     const nodes = this.#nodesFor(transaction.node);
     const next = this.#tracker.order.find((node) => !nodes.includes(node) && !before.includes(node)) ??
       this.#tracker.order.find((node) => !nodes.includes(node));
-    const effects = nodes.map((node) => this.#ask(transaction, node, "requests", nowMs));
-    if (next !== undefined && this.#hedges.take(nowMs)) effects.push(this.#ask(transaction, next, "hedges", nowMs));
-    this.#lookAgain(transaction, nowMs);
+    const effects = nodes.map((node) => this.#attempt(transaction, node, "requests", nowMs));
+    if (next !== undefined && this.#hedgeBudget.take(nowMs)) {
+      effects.push(this.#attempt(transaction, next, "hedges", nowMs));
+    }
+    this.#schedule(transaction, nowMs);
     return effects;
   }
 
   #beginRound(transaction: Transaction): void {
     transaction.round++;
     transaction.nak = undefined;
-    if (transaction.attempts.length > FORWARD.askedMax) transaction.attempts.splice(0, FORWARD.askedMax / 2);
+    if (transaction.attempts.length > FORWARD.attemptsMax) transaction.attempts.splice(0, FORWARD.attemptsMax / 2);
   }
 
-  /** Backs a silent node up by the next best one that has not been asked and gives a sign of life. */
+  /** Hedging: sends the request of a silent node to the next best reachable node without an attempt in this round. */
   #hedge(transaction: Transaction, nowMs: number): Effect[] {
     transaction.hedgeAtMs = Infinity;
     if (transaction.chained || transaction.bytes === undefined) return [];
-    const asked = transaction.attempts.filter(({ round }) => round === transaction.round);
+    const attempts = transaction.attempts.filter(({ round }) => round === transaction.round);
     const next = this.#tracker.order.find((node) =>
-      this.#tracker.gradeOf(node) !== "unreachable" && !asked.some((one) => one.node === node)
+      this.#tracker.gradeOf(node) !== "unreachable" && !attempts.some((attempt) => attempt.node === node)
     );
-    if (next === undefined || !this.#hedges.take(nowMs)) {
-      // There is nobody left to send it to.
-      this.#forgetBytes(transaction);
+    if (next === undefined || !this.#hedgeBudget.take(nowMs)) {
+      // No node or no budget is left.
+      this.#releaseBuffer(transaction);
       return [];
     }
-    for (const one of asked) one.hedged = !one.answered;
-    const effect = this.#ask(transaction, next, "hedges", nowMs);
-    this.#lookAgain(transaction, nowMs);
+    for (const attempt of attempts) attempt.hedged = !attempt.answered;
+    const effect = this.#attempt(transaction, next, "hedges", nowMs);
+    this.#schedule(transaction, nowMs);
     return [effect];
   }
 
-  #ask(transaction: Transaction, node: number, occasion: Occasion, nowMs: number): Effect {
+  #attempt(transaction: Transaction, node: number, kind: AttemptKind, nowMs: number): Effect {
     const { link, gateway, round, messageType } = transaction;
-    this.#tracker.traffic(node)[occasion]++;
-    // A node need not answer a DHCPREQUEST that is meant for another one.
+    this.#tracker.traffic(node)[kind]++;
+    // A node may ignore a DHCPREQUEST that selects another node.
     const accountable = messageType !== MESSAGE_TYPE.REQUEST ||
-      (occasion === "requests" && (transaction.node < 0 || transaction.node === node));
-    // Of a chained transaction no answer is seen: there is nothing to be judged.
-    const judged = transaction.chained;
+      (kind === "requests" && (transaction.node < 0 || transaction.node === node));
+    // Answers to chained requests do not pass through this relay: nothing can expire.
+    const expired = transaction.chained;
     transaction.attempts.push({
       node,
       round,
       atMs: nowMs,
       accountable,
       answered: false,
-      expired: judged,
+      expired,
       hedged: false,
       beaten: false,
     });
-    if (occasion !== "trials") transaction.hedgeAtMs = nowMs + this.#tracker.hedgeDelayMs(node);
+    if (kind !== "trials") transaction.hedgeAtMs = nowMs + this.#tracker.hedgeDelayMs(node);
     return { kind: "send", send: { link, gateway, node, bytes: transaction.bytes as Uint8Array, transaction } };
   }
 
-  /** The node that a message should go to by its history; -1: any. */
-  #follow(transaction: Transaction | undefined, glance: Glance, client: string, nowMs: number): number {
+  /** The node that a message should go to because of its transaction, server identifier or offer; -1: any. */
+  #preferredNode(transaction: Transaction | undefined, options: OptionScan, client: string, nowMs: number): number {
     if (transaction !== undefined && transaction.node >= 0) return transaction.node;
-    const { messageType, serverIdentifier } = glance;
-    const named = this.#config.nodes.findIndex(({ address }) => address === serverIdentifier);
+    const named = this.#config.nodes.findIndex(({ address }) => address === options.serverIdentifier);
     if (named >= 0) return named;
-    return messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
+    return options.messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
   }
 
-  /** Whom to ask: the node a transaction sticks to, and the best one as well if that one has lost its health. */
-  #nodesFor(sticky: number): readonly number[] {
+  /** The nodes to send to: the preferred one, and the best one as well if the preferred one is suspect or worse. */
+  #nodesFor(preferred: number): readonly number[] {
     const { order, fanOut } = this.#tracker;
-    if (sticky < 0) return order.slice(0, fanOut);
+    if (preferred < 0) return order.slice(0, fanOut);
     const best = order[0] as number;
-    const worse = this.#rank(sticky) > this.#rank(best) && this.#rank(sticky) >= GRADES.indexOf("suspect");
-    return worse ? [sticky, best] : [sticky];
+    const worse = this.#rank(preferred) > this.#rank(best) && this.#rank(preferred) >= GRADES.indexOf("suspect");
+    return worse ? [preferred, best] : [preferred];
   }
 
   #rank(node: number): number {
     return GRADES.indexOf(this.#tracker.gradeOf(node));
   }
 
-  /** Marks the node's part in the transaction as done, and tells what its answer says about it. */
-  #credit(transaction: Transaction, node: number, fits: boolean, nowMs: number): void {
+  /** Records a node's answer in its attempts and in the tracker. */
+  #recordAnswer(transaction: Transaction, node: number, fits: boolean, nowMs: number): void {
     let answerMs: number | undefined;
-    for (const asked of transaction.attempts) {
-      if (asked.node !== node || (asked.round === transaction.round && !fits)) continue;
-      // A second answer, or one to a message that the client has repeated: from when to measure is not known.
-      if (!asked.answered && asked.round === transaction.round && transaction.attempt === 0) {
-        answerMs = nowMs - asked.atMs;
+    for (const attempt of transaction.attempts) {
+      if (attempt.node !== node || (attempt.round === transaction.round && !fits)) continue;
+      // Karn's algorithm (RFC 6298 §3): no sample from a second answer, or from the answer to a retransmission.
+      if (!attempt.answered && attempt.round === transaction.round && transaction.retransmissions === 0) {
+        answerMs = nowMs - attempt.atMs;
       }
-      if (asked.hedged) this.#tracker.traffic(node).late++;
-      asked.hedged = false;
-      asked.answered = true;
+      if (attempt.hedged) this.#tracker.traffic(node).late++;
+      attempt.hedged = false;
+      attempt.answered = true;
     }
     this.#tracker.traffic(node).answers++;
     this.#tracker.answered(node, answerMs, nowMs);
   }
 
-  /** A DHCPNAK: if other nodes were asked as well, one of them may know better. */
-  #refuse(transaction: Transaction, delivery: Delivery, nowMs: number): Effect[] {
+  /** A DHCPNAK: held while another node may still answer with a DHCPACK. */
+  #receiveNak(transaction: Transaction, delivery: Delivery, nowMs: number): Effect[] {
     const others = transaction.attempts.some(({ node, round, answered }) =>
       node !== delivery.node && round === transaction.round && !answered
     );
     const held = transaction.nak;
     if (others && held === undefined) {
-      // What it is in is used again by the next datagram.
+      // A copy: the scratch buffer is used again by the next reply.
       const kept = { ...delivery, bytes: delivery.bytes.slice() };
       transaction.nak = { delivery: kept, untilMs: nowMs + FORWARD.nakHoldMs };
-      this.#lookAgain(transaction, nowMs);
+      this.#schedule(transaction, nowMs);
       return [];
     }
     const second: Effect[] = held === undefined ? [] : [drop(transaction.link, "replyLater")];
     return others ? second : [...second, this.#deliver(transaction, held?.delivery ?? delivery, nowMs)];
   }
 
-  #accept(transaction: Transaction, delivery: Delivery, messageType: number, nowMs: number): Effect[] {
+  #receiveAnswer(transaction: Transaction, delivery: Delivery, messageType: number, nowMs: number): Effect[] {
     const overruled: Effect[] = transaction.nak === undefined ? [] : [drop(transaction.link, "nakOverruled")];
     if (messageType === MESSAGE_TYPE.OFFER) this.#offers.set(transaction.client, delivery.node, nowMs);
     return [...overruled, this.#deliver(transaction, delivery, nowMs)];
   }
 
-  /** The one answer. Later ones are counted, and what the silent nodes are to be held against is noted. */
+  /** Delivers the round's one answer, and marks the outstanding attempts as beaten. */
   #deliver(transaction: Transaction, delivery: Delivery, nowMs: number): Effect {
-    // Whether the node that was asked first, and nobody else, was asked and has answered in its time.
-    let isPlain = transaction.attempt === 0 && nowMs < transaction.hedgeAtMs && transaction.hedgeAtMs < Infinity;
-    for (const asked of transaction.attempts) {
-      if (asked.answered || asked.round !== transaction.round) continue;
+    // Whether the first node answered in time, without a hedge.
+    let isPlain = transaction.retransmissions === 0 && nowMs < transaction.hedgeAtMs &&
+      transaction.hedgeAtMs < Infinity;
+    for (const attempt of transaction.attempts) {
+      if (attempt.answered || attempt.round !== transaction.round) continue;
       isPlain = false;
-      asked.beaten = true;
-      if (asked.expired && asked.accountable) this.#tracker.overtaken(asked.node, asked.atMs, nowMs);
+      attempt.beaten = true;
+      if (attempt.expired && attempt.accountable) this.#tracker.beaten(attempt.node, attempt.atMs, nowMs);
     }
     transaction.nak = undefined;
     transaction.node = delivery.node;
     this.#close(transaction);
     this.#tracker.traffic(delivery.node).delivered++;
-    if (isPlain) this.#hedges.earn(FORWARD.hedgesPerAnswer);
-    // Nobody else has a say in it. A DHCPREQUEST finds its way by the offer that is remembered.
+    if (isPlain) this.#hedgeBudget.refill(FORWARD.hedgeBudgetPerAnswer);
+    // All attempts are answered: delete the transaction. A DHCPREQUEST finds its node by the stored offer.
     if (transaction.attempts.every(({ answered }) => answered)) {
       this.#transactions.delete(transaction.key);
       transaction.attempts = [];
@@ -422,16 +441,16 @@ export class Forwarder {
   #close(transaction: Transaction): void {
     if (transaction.waiting) this.#admission.close(transaction.circuit);
     transaction.waiting = false;
-    this.#forgetBytes(transaction);
+    this.#releaseBuffer(transaction);
   }
 
-  #forgetBytes(transaction: Transaction): void {
-    if (transaction.buffer !== undefined) this.#buffers.giveBack(transaction.buffer);
+  #releaseBuffer(transaction: Transaction): void {
+    if (transaction.buffer !== undefined) this.#buffers.release(transaction.buffer);
     transaction.buffer = undefined;
     transaction.bytes = undefined;
   }
 
-  /** The transaction that a reply belongs to, by its giaddr, chaddr and xid. */
+  /** The transaction of a reply, by giaddr, chaddr and xid. */
   #transactionOf(bytes: Uint8Array, nowMs: number): Transaction | DropReason {
     const giaddr = readUint32(bytes, AT.giaddr);
     let own = false;
@@ -445,8 +464,8 @@ export class Forwarder {
     return own ? "replyUnasked" : "replyGiaddr";
   }
 
-  /** The server that a client has chosen; not said when it renews, as then it need not be (RFC 2131 §4.3.2). */
-  #chosenServer({ messageType, serverIdentifier }: Glance): Ipv4 {
+  /** The server that a DHCPREQUEST selects; absent when the client renews (RFC 2131 §4.3.2). */
+  #selectedServer({ messageType, serverIdentifier }: OptionScan): Ipv4 {
     return messageType === MESSAGE_TYPE.REQUEST ? serverIdentifier : UNSPECIFIED;
   }
 
@@ -457,12 +476,12 @@ export class Forwarder {
     }
   }
 
-  #belongs({ knownServers }: ForwardInterface, server: Ipv4): boolean {
+  #isKnownServer({ knownServers }: ForwardInterface, server: Ipv4): boolean {
     return this.#identifiers.has(server) || knownServers.includes(server);
   }
 
-  #sight(link: number, server: Ipv4, evidence: RogueEvidence, nowMs: number, mac?: Uint8Array): Effect[] {
-    if (this.#belongs(this.#config.interfaces[link] as ForwardInterface, server)) return [];
+  #sightRogue(link: number, server: Ipv4, evidence: RogueEvidence, nowMs: number, mac?: Uint8Array): Effect[] {
+    if (this.#isKnownServer(this.#config.interfaces[link] as ForwardInterface, server)) return [];
     const sighting = { link, server, evidence, ...(mac === undefined ? {} : { mac }) };
     const rogue = this.rogues.add(sighting, nowMs);
     return rogue === undefined ? [] : [{ kind: "rogue", rogue }];
@@ -484,7 +503,7 @@ function newTransaction(
     removal: relayed.removal,
     messageType: -1,
     round: 0,
-    attempt: 0,
+    retransmissions: 0,
     bytes: undefined,
     buffer: undefined,
     waiting: false,

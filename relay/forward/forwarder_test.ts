@@ -1,15 +1,15 @@
-/** Transcripts: who sends what when, and what the relay makes of it. */
+/** Transcripts: messages of clients and nodes in time, and the relay's effects. */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { SELECT } from "../select/limits.ts";
 import { NodeTracker } from "../select/tracker.ts";
-import { clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
+import { CLIENT_MAC, clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
 import type { ForwardConfig } from "./config.ts";
 import { type Effect, Forwarder } from "./forwarder.ts";
-import { glanceAt } from "./header.ts";
 import { FORWARD } from "./limits.ts";
 
 const { DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE, INFORM } = MESSAGE_TYPE;
@@ -36,19 +36,19 @@ class Scene {
     this.forwarder = new Forwarder(this.config, this.tracker, this.nowMs);
   }
 
-  /** A client sends: "DISCOVER", "REQUEST" …; what the relay does is told in words. */
+  /** A client sends "DISCOVER", "REQUEST" …; returns the relay's effects as text. */
   client(word: string, fields: DatagramFields = {}, { link = 0, unicast = false } = {}): string[] {
     const bytes = datagram({ type: WORDS[word] ?? 0, ...fields });
-    return this.#tell(this.forwarder.request(bytes, { link, from: 0, unicast }, this.nowMs));
+    return this.#describe(this.forwarder.request(bytes, { link, from: 0, unicast }, this.nowMs));
   }
 
   /** A node answers. */
   node(id: number, word: string, fields: DatagramFields = {}): string[] {
     const bytes = datagram({ op: 2, type: WORDS[word] ?? 0, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
-    return this.#tell(this.forwarder.reply(bytes, 0, ip(`10.99.0.1${id}`), 67, this.nowMs));
+    return this.#describe(this.forwarder.reply(bytes, 0, ip(`10.99.0.1${id}`), 67, this.nowMs));
   }
 
-  /** Time passes, and the relay keeps its deadlines. */
+  /** Advances the clock and runs every deadline on the way. */
   wait(ms: number): string[] {
     const told: string[] = [];
     for (const endMs = this.nowMs + ms;;) {
@@ -58,19 +58,19 @@ class Scene {
         return told;
       }
       this.nowMs = Math.max(this.nowMs, nextMs);
-      told.push(...this.#tell(this.forwarder.tick(this.nowMs)));
+      told.push(...this.#describe(this.forwarder.tick(this.nowMs)));
     }
   }
 
-  #tell(effects: readonly Effect[]): string[] {
+  #describe(effects: readonly Effect[]): string[] {
     return effects.flatMap((effect) => {
       switch (effect.kind) {
         case "send": {
-          const type = names.get(glanceAt(effect.send.bytes).messageType) ?? "BOOTP";
+          const type = names.get(scanOptions(effect.send.bytes).messageType) ?? "BOOTP";
           return [`${type} → ${this.config.nodes[effect.send.node]?.id}`];
         }
         case "deliver":
-          return [`${names.get(glanceAt(effect.delivery.bytes).messageType) ?? "BOOTP"} to client`];
+          return [`${names.get(scanOptions(effect.delivery.bytes).messageType) ?? "BOOTP"} to client`];
         case "dropped":
           return [effect.outcome];
         case "rogue":
@@ -81,7 +81,7 @@ class Scene {
     });
   }
 
-  /** Who is suspect. */
+  /** Ids of the suspect nodes. */
   get suspects(): number[] {
     return this.tracker.states(this.nowMs).filter(({ suspect }) => suspect).map(({ id }) => id);
   }
@@ -91,7 +91,7 @@ class Scene {
   }
 }
 
-Deno.test("an exchange goes to the nearest node and to nobody else", () => {
+Deno.test("an exchange goes to the nearest node only", () => {
   const scene = new Scene();
   deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 1"]);
   deepStrictEqual(scene.node(1, "OFFER"), ["OFFER to client"]);
@@ -102,7 +102,7 @@ Deno.test("an exchange goes to the nearest node and to nobody else", () => {
   deepStrictEqual([requests, hedges, answers, late, unanswered, delivered], [2, 0, 2, 0, 0, 2]);
 });
 
-Deno.test("a silent node is backed up by the next best, then by the one after it; the first answer counts", () => {
+Deno.test("hedging: after a silent node the next best is asked, then the third; the first answer counts", () => {
   const scene = new Scene();
   deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 1"]);
   deepStrictEqual(scene.wait(SELECT.hedgeMsMax - 10), []);
@@ -114,7 +114,7 @@ Deno.test("a silent node is backed up by the next best, then by the one after it
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 3"]);
 });
 
-Deno.test("the delay follows the node's own answers: a fast one is backed up early", () => {
+Deno.test("hedging: the delay follows the node's own answer times: a fast one is backed up early", () => {
   const scene = new Scene();
   for (let xid = 1; xid < 30; xid++) {
     scene.client("DISCOVER", { xid });
@@ -127,11 +127,11 @@ Deno.test("the delay follows the node's own answers: a fast one is backed up ear
   deepStrictEqual(scene.wait(20), ["DISCOVER → 2"]);
 });
 
-Deno.test("where all nodes are slow, copies come to an end; answers in time earn some again", () => {
+Deno.test("hedging: the budget limits copies where all nodes are slow; answers in time refill it", () => {
   const scene = new Scene();
   const copies = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
   let client = 0;
-  /** Many clients at once, whom the nodes that were asked first answer after a while. */
+  /** Many clients at once; the first node asked by each answers after `answerMs`. */
   const storm = (clients: number, answerMs: number) => {
     const asked = Array.from({ length: clients }, () => {
       client++;
@@ -148,7 +148,7 @@ Deno.test("where all nodes are slow, copies come to an end; answers in time earn
   const atMost = burst + perSecond * (scene.nowMs - startMs) / 1_000;
   ok(spent >= burst && spent <= atMost, `${spent} copies, of ${burst} to ${atMost}`);
   for (let i = 0; i < 10; i++) storm(100, 1);
-  strictEqual(copies(), spent, "nobody had to wait");
+  strictEqual(copies(), spent, "no client had to wait");
   storm(200, 2 * SELECT.hedgeMsMax);
   ok(copies() - spent >= 200, "silent nodes are backed up again");
 });
@@ -162,12 +162,12 @@ Deno.test("a node that leaves a request unanswered which another answers is susp
   deepStrictEqual(scene.client("DISCOVER", { xid: 2, client: 2 }), ["DISCOVER → 2"]);
 });
 
-Deno.test("a suspect is tried with a copy of a DISCOVER; it is not used before it has answered and proven itself", () => {
+Deno.test("a suspect gets trials, copies of a DISCOVER; it serves again only after an answer and probation", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.wait(SELECT.hedgeMsMax + 5);
   scene.node(2, "OFFER");
-  scene.wait(SELECT.trialMs);
+  scene.wait(SELECT.trialBackoffMs);
   deepStrictEqual(scene.client("REQUEST", { xid: 2, client: 2 }), ["REQUEST → 2"]);
   scene.node(2, "ACK", { xid: 2, client: 2 });
   deepStrictEqual(scene.client("DISCOVER", { xid: 3, client: 3 }), ["DISCOVER → 2", "DISCOVER → 1"]);
@@ -189,7 +189,7 @@ Deno.test("a REQUEST that one node may leave to another does not make it suspect
   deepStrictEqual(scene.suspects, []);
 });
 
-Deno.test("requests that no node answers make nobody suspect at first", () => {
+Deno.test("requests that no node answers make no node suspect at first", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.wait(2000);
@@ -197,7 +197,7 @@ Deno.test("requests that no node answers make nobody suspect at first", () => {
   strictEqual(scene.traffic(1).unanswered, 1);
 });
 
-Deno.test("a client that repeats itself before it is answered reaches its node and the next best one", () => {
+Deno.test("a retransmission before the answer reaches the client's node and the next best one", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   deepStrictEqual(scene.client("DISCOVER"), ["DISCOVER → 1", "DISCOVER → 2"]);
@@ -208,12 +208,12 @@ Deno.test("a client that repeats itself before it is answered reaches its node a
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 2"]);
 });
 
-Deno.test("what is answered by all that were asked is forgotten, but for the offer", () => {
+Deno.test("a transaction answered by all its nodes is deleted, but the offer is kept", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.node(1, "OFFER");
   strictEqual(scene.forwarder.transactions, 0);
-  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
+  scene.tracker.beaten(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
 });
 
@@ -237,15 +237,15 @@ Deno.test("a REQUEST with another xid follows the client's last OFFER, or the no
   deepStrictEqual(scene.client("REQUEST", { client: 5, options: chosen("10.99.0.13") }), ["REQUEST → 3"]);
 });
 
-Deno.test("a REQUEST whose node has become ill goes to the best one as well", () => {
+Deno.test("a REQUEST whose node has become suspect goes to the best one as well", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.node(1, "OFFER");
-  scene.tracker.overtaken(0, scene.nowMs, scene.nowMs);
+  scene.tracker.beaten(0, scene.nowMs, scene.nowMs);
   deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1", "REQUEST → 2"]);
 });
 
-Deno.test("a late OFFER does not pass for the answer to a REQUEST", () => {
+Deno.test("a late OFFER is not taken for the answer to a REQUEST", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.wait(SELECT.hedgeMsMax + 5);
@@ -255,13 +255,23 @@ Deno.test("a late OFFER does not pass for the answer to a REQUEST", () => {
   deepStrictEqual(scene.node(2, "ACK"), ["ACK to client"]);
 });
 
-Deno.test("a NAK of a node that was asked alone goes to the client at once", () => {
+Deno.test("a reload: a reply to a transaction of the previous core is left to that core, any other is not", () => {
+  const before = new Scene();
+  const after = new Scene();
+  before.client("DISCOVER", { xid: 1 });
+  after.client("DISCOVER", { xid: 2 });
+  const defers = (xid: number) =>
+    after.forwarder.defers(datagram({ op: 2, type: 2, xid, giaddr: "10.77.0.1" }), before.forwarder, after.nowMs);
+  deepStrictEqual([1, 2, 3].map(defers), [true, false, false]);
+});
+
+Deno.test("a NAK of the only node asked goes to the client at once", () => {
   const scene = new Scene();
   scene.client("REQUEST");
   deepStrictEqual(scene.node(1, "NAK"), ["NAK to client"]);
 });
 
-Deno.test("a NAK waits while another node was asked too, and gives way to its ACK", () => {
+Deno.test("a NAK is held while another node's answer is outstanding, and its ACK overrules it", () => {
   const scene = new Scene();
   scene.client("REQUEST");
   deepStrictEqual(scene.wait(SELECT.hedgeMsMax + 5), ["REQUEST → 2"]);
@@ -271,7 +281,7 @@ Deno.test("a NAK waits while another node was asked too, and gives way to its AC
   deepStrictEqual(scene.wait(2000), []);
 });
 
-Deno.test("a NAK that nobody contradicts reaches the client after a moment, or when all agree", () => {
+Deno.test("a held NAK reaches the client after the hold time, or when all nodes agree", () => {
   for (const agreed of [false, true]) {
     const scene = new Scene();
     scene.client("REQUEST");
@@ -282,7 +292,7 @@ Deno.test("a NAK that nobody contradicts reaches the client after a moment, or w
   }
 });
 
-Deno.test("a NAK after the ACK is counted and goes nowhere", () => {
+Deno.test("a NAK after the ACK is counted and dropped", () => {
   const scene = new Scene();
   scene.client("REQUEST");
   scene.wait(SELECT.hedgeMsMax + 5);
@@ -290,13 +300,13 @@ Deno.test("a NAK after the ACK is counted and goes nowhere", () => {
   deepStrictEqual(scene.node(2, "NAK"), ["replyLater"]);
 });
 
-Deno.test("what is not answered is not waited for", () => {
+Deno.test("messages that are not answered leave no transaction", () => {
   const scene = new Scene();
   deepStrictEqual(scene.client("RELEASE", { ciaddr: "10.77.1.9" }, { unicast: true }), ["RELEASE → 1"]);
   deepStrictEqual([scene.wait(2000), scene.forwarder.transactions], [[], 0]);
 });
 
-Deno.test("a reply that nobody asked for is a forgery, whoever it claims to be from", () => {
+Deno.test("a reply without a request to that node is dropped, whatever its source", () => {
   const scene = new Scene();
   deepStrictEqual(scene.node(1, "OFFER"), ["replyUnasked"]);
   scene.client("DISCOVER");
@@ -305,7 +315,7 @@ Deno.test("a reply that nobody asked for is a forgery, whoever it claims to be f
   deepStrictEqual(scene.node(9, "OFFER"), ["replyForged"]);
 });
 
-Deno.test("behind another relay answers are not seen: no hedging but on repetition, and nobody is blamed", () => {
+Deno.test("behind another relay answers are not seen: hedging only on retransmission, and no node is blamed", () => {
   const scene = new Scene();
   const chained = { giaddr: "10.80.0.1", hops: 1 };
   deepStrictEqual(scene.client("DISCOVER", chained, { link: 1 }), ["DISCOVER → 1", "relayedChained"]);
@@ -317,16 +327,16 @@ Deno.test("behind another relay answers are not seen: no hedging but on repetiti
   ]);
 });
 
-Deno.test("a datagram that the system will not take goes to the next node at once", () => {
+Deno.test("a datagram that the kernel refuses goes to the next node at once", () => {
   const scene = new Scene();
   const effects = scene.forwarder.request(datagram(), { link: 0, from: 0, unicast: false }, scene.nowMs);
   const [first] = effects;
   if (first?.kind !== "send") throw new Error("It sends first");
-  const [second] = scene.forwarder.refused(first.send, scene.nowMs);
+  const [second] = scene.forwarder.sendFailed(first.send, scene.nowMs);
   strictEqual(second?.kind === "send" && second.send.node, 1);
 });
 
-Deno.test("a relay that was kept from running reads first and asks later", () => {
+Deno.test("a relay that was stalled reads waiting answers before it hedges", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.nowMs += 5_000;
@@ -338,7 +348,7 @@ Deno.test("a relay that was kept from running reads first and asks later", () =>
   ok(scene.wait(100).includes("DISCOVER → 2"));
 });
 
-Deno.test("an interface with two subnets: what the first one does not serve is tried in the second", () => {
+Deno.test("an interface with two subnets: after three unanswered messages the second gateway is tried", () => {
   const scene = new Scene({ interfaces: [clientInterface("lan0", ["10.77.0.1", "10.78.0.1"])] });
   const giaddrs = [1, 2, 3, 4].map(() => {
     const [effect] = scene.forwarder.request(datagram(), { link: 0, from: 0, unicast: false }, scene.nowMs);
@@ -373,7 +383,7 @@ Deno.test("limits: a client, an interface, and the open transactions of a circui
   deepStrictEqual(scene.client("DISCOVER", { client: 7, xid: 7 }), ["DISCOVER → 1"]);
 });
 
-Deno.test("limits: the defaults let a boot storm of a thousand clients pass, with nobody answering", () => {
+Deno.test("limits: the defaults let a boot storm of a thousand unanswered clients pass", () => {
   const scene = new Scene();
   for (let xid = 0; xid < 1000; xid++) {
     const bytes = datagram({ xid });
@@ -384,7 +394,7 @@ Deno.test("limits: the defaults let a boot storm of a thousand clients pass, wit
   }
 });
 
-Deno.test("memory: a flood of clients that are never seen again does not grow without bounds", () => {
+Deno.test("memory: a flood of new clients does not grow it without bounds", () => {
   const scene = new Scene({
     limits: { ...CONFIG.limits, interface: { perSecond: 1e6, burst: 1e6 }, openPerCircuit: 1e6 },
   });
@@ -392,7 +402,7 @@ Deno.test("memory: a flood of clients that are never seen again does not grow wi
   ok(scene.forwarder.transactions <= FORWARD.transactionsMax);
 });
 
-Deno.test("rogues: a server that a client asks for, and one that is heard, are told once; ours never", () => {
+Deno.test("rogues: a server selected by a client, and one overheard, are reported once; nodes never", () => {
   const scene = new Scene({
     interfaces: [{ ...clientInterface("lan0", ["10.77.0.1"]), knownServers: [ip("10.77.0.5")] }],
   });
@@ -402,16 +412,21 @@ Deno.test("rogues: a server that a client asks for, and one that is heard, are t
   deepStrictEqual(takes([10, 77, 0, 5], 4), ["REQUEST → 1"]);
   deepStrictEqual(takes([10, 77, 0, 1], 5), ["REQUEST → 1"]);
   deepStrictEqual(takes([10, 99, 0, 12], 6), ["REQUEST → 2"]);
-  const mac = Uint8Array.of(2, 0, 0, 0, 0, 66);
-  deepStrictEqual(scene.forwarder.overheard(0, ip("10.77.0.66"), mac, scene.nowMs), []);
-  deepStrictEqual(scene.forwarder.overheard(0, ip("10.77.0.67"), mac, scene.nowMs).length, 1);
+  const overheard = (op: number, from: string) =>
+    scene.forwarder.overheard(datagram({ op }), { link: 0, from: ip(from), mac: CLIENT_MAC }, scene.nowMs);
+  deepStrictEqual(overheard(2, "10.77.0.66"), []);
+  deepStrictEqual(overheard(2, "10.77.0.67").length, 1);
+  deepStrictEqual(overheard(1, "10.77.0.68"), []);
+  const short = datagram({ op: 2 }).subarray(0, 239);
+  const arrival = { link: 0, from: ip("10.77.0.68"), mac: CLIENT_MAC };
+  deepStrictEqual(scene.forwarder.overheard(short, arrival, scene.nowMs), []);
   const told = scene.forwarder.rogues.list().map((
     { server, replies, requests },
   ) => [formatIpv4(server), replies, requests]);
   deepStrictEqual(told, [["10.77.0.67", 1, 0], ["10.77.0.66", 1, 2]]);
 });
 
-Deno.test("rogues: a name that a node gives itself is learned from its own replies", () => {
+Deno.test("rogues: a node's server identifiers are learned from its replies", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
   scene.node(1, "OFFER", { options: [54, 4, 172, 16, 0, 1] });
@@ -449,7 +464,7 @@ Deno.test("whatever nodes do, a client gets at most one answer to each message, 
   );
 });
 
-Deno.test("every node is asked at most once per message of a client", () => {
+Deno.test("every node gets a message of a client at most once", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom("DISCOVER", "REQUEST"), { minLength: 1, maxLength: 5 }), (words) => {
       const scene = new Scene();

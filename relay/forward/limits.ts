@@ -1,45 +1,45 @@
-/** The numbers of transactions, in one place, with how they must relate. What operators may change is in the file. */
+/** Constants of the forwarding core and how they must relate. Configurable limits are in {@link ForwardLimits}. */
 
 import { assert } from "../../src/assert.ts";
 import { SELECT } from "../select/limits.ts";
 
 export const FORWARD = {
-  /** A transaction is remembered for at least this after its last message, while there is room. */
-  rememberMs: 10_000,
-  /** Transactions remembered at most; under a flood the oldest go earlier. */
+  /** Lifetime of a transaction after its last message, while there is room. */
+  ttlMs: 10_000,
+  /** Most transactions kept; under a flood the oldest are evicted early. */
   transactionsMax: 65_536,
-  /** Clients whose last offer is remembered, and clients whose rate is watched, at most; likewise. */
+  /** Most clients whose last offer is kept, and most clients whose rate is tracked. */
   clientsMax: 65_536,
-  /** After so long without an answer a node has left a request unanswered. */
-  verdictMs: 250,
-  /** A DHCPNAK waits at most so long for another node that was asked as well. */
+  /** Without an answer for this long an attempt expires: the node has left the request unanswered. */
+  answerTimeoutMs: 250,
+  /** A DHCPNAK is held this long while another node's answer is outstanding. */
   nakHoldMs: 250,
   /**
-   * Requests sent to a second node as the first was silent: so many at once, which is what a node leaves behind that
-   * ends under load, and so many per second. More of them have to be earned by answers that came without: where all
-   * nodes are slow since they have too much to do, copies would make it worse.
+   * Hedge budget (token bucket): copies sent to a second node because the first was silent. The burst covers the
+   * requests that a node under load leaves behind when it fails. Answers that needed no hedge refill the bucket: when
+   * all nodes are overloaded, copies would make it worse.
    */
   hedges: { perSecond: 20, burst: 4_000 },
-  hedgesPerAnswer: 1 / 4,
-  /** An interface's next address is tried when a client has repeated itself so often without an answer. */
-  attemptsPerGateway: 3,
-  /** Questions to nodes that a transaction remembers. */
-  askedMax: 16,
-  /** Octets kept ready for each datagram that goes up; for longer ones memory is made when they come. */
-  roomBytes: 640,
-  roomsFreeMax: 4_096,
-  /** Deadlines are kept to this. */
+  hedgeBudgetPerAnswer: 1 / 4,
+  /** After this many unanswered retransmissions the interface's next gateway is tried. */
+  retransmissionsPerGateway: 3,
+  /** Most attempts kept per transaction. */
+  attemptsMax: 16,
+  /** Size of a pooled request buffer; longer requests allocate. */
+  bufferBytes: 640,
+  buffersFreeMax: 4_096,
+  /** Granularity of deadlines. */
   tickMs: 5,
-  /** A tick that comes later than this shows that the relay was not running: nobody is to blame for the silence. */
-  oversleptMs: 40,
-  /** DHCP servers on client links that are told apart. */
+  /** A tick later than this means that the relay itself was stalled: nodes are not blamed for the silence. */
+  stallMs: 40,
+  /** Most rogue DHCP servers kept. */
   roguesMax: 64,
 } as const;
 
-assert(FORWARD.verdictMs >= SELECT.hedgeMsMax, "The next node is asked before the first one is given up");
+assert(FORWARD.answerTimeoutMs >= SELECT.hedgeMsMax, "The hedge is sent before the first attempt expires");
 assert(
   FORWARD.nakHoldMs + SELECT.hedgeMsMax < 1_000,
-  "RFC 2131 §4.1: a client waits for seconds; a DHCPNAK that was held back must reach it before it repeats itself",
+  "RFC 2131 §4.1: a held DHCPNAK must reach the client before it retransmits, which takes seconds",
 );
-assert(FORWARD.rememberMs > 8_000, "RFC 2131 §4.1: a client repeats itself within 4 s, then within 8 s");
-assert(FORWARD.tickMs < FORWARD.oversleptMs, "Ordinary lateness is no sleep");
+assert(FORWARD.ttlMs > 8_000, "RFC 2131 §4.1: a client retransmits after 4 s, then after 8 s");
+assert(FORWARD.tickMs < FORWARD.stallMs, "Ordinary timer delay is not a stall");

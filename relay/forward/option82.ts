@@ -1,5 +1,5 @@
 /**
- * The relay agent information that an interface adds to its clients' requests (option 82, RFC 3046). It depends on
+ * Option 82, the relay agent information that an interface adds to its clients' requests (RFC 3046). It depends on
  * configuration only, so it is encoded once and not per request.
  */
 
@@ -11,26 +11,25 @@ import {
 import type { Ipv4 } from "../../src/net/ipv4.ts";
 import type { Gateway } from "./config.ts";
 
-/** What goes into option 82. */
-export interface Option82Options {
-  /** Names the interface to this relay and to the server (RFC 3046 §3.1). */
+/** The sub-options of option 82. */
+interface Option82Options {
+  /** Identifies the interface to this relay and to the server (RFC 3046 §3.1). */
   readonly circuitId: Uint8Array;
-  /** Names this relay, or the interface, among all (RFC 3046 §3.2). */
+  /** Globally unique id of this relay or of the interface (RFC 3046 §3.2). */
   readonly remoteId: Uint8Array;
-  /** Names the customer behind the interface (RFC 3993 §3). */
+  /** Identifies the customer behind the interface (RFC 3993 §3). */
   readonly subscriberId?: Uint8Array;
-  /** Names this relay, whatever becomes of its interfaces (RFC 6925 §5). */
+  /** Identifies this relay independently of its interfaces (RFC 6925 §5). */
   readonly relayId?: Uint8Array;
-  /** An address on the client's link, to tell the server which one that is (RFC 3527). */
+  /** An address in the client's subnet, from which the server selects the subnet (RFC 3527). */
   readonly linkSelection?: Ipv4;
-  /** Make clients see the relay as their server at this address, so that they renew through it (RFC 5107). */
+  /** Clients see this relay address as their server, so that they renew through the relay (RFC 5107). */
   readonly serverIdentifierOverride?: Ipv4;
 }
 
 /**
- * Encodes option 82 for requests that came as broadcasts and for those that came by unicast. They differ in the flags
- * sub-option (RFC 5010), which RFC 5107 §4 wants beside the override: by it the server tells renewing clients from
- * rebinding ones.
+ * Encodes option 82 for requests received by broadcast and by unicast. They differ in the flags sub-option (RFC 5010),
+ * which RFC 5107 §4 requires beside the override: it tells the server a renewing client from a rebinding one.
  *
  * @example
  * ```ts

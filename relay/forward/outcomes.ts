@@ -1,13 +1,13 @@
 /**
- * What can become of a datagram, in one table: the forwarding core returns these names, the driver counts them, the
- * metrics and `/status` show them and the operator's guide lists them. Nothing is dropped under a name not in here.
+ * All outcomes of a datagram in one table: the forwarding core returns these names, the driver counts them, metrics and
+ * `/status` show them, and the operator's guide lists them.
  */
 
-/** One row of the table. */
-export interface OutcomeSpec {
-  /** Which way the datagram was going. */
+/** One outcome. */
+interface OutcomeSpec {
+  /** Direction of the datagram. */
   readonly path: "request" | "reply";
-  /** What happened to it. */
+  /** Whether it was forwarded. */
   readonly result: "forwarded" | "dropped";
   /** One line for metrics and documentation. */
   readonly help: string;
@@ -29,12 +29,12 @@ export const OUTCOMES = {
   relayedAppendingInformation: {
     path: "request",
     result: "forwarded",
-    help: "a trusted device had added option 82 already: this relay's sub-options joined it",
+    help: "a trusted device had added option 82 already: this relay's sub-options appended",
   },
   relayedReplacingInformation: {
     path: "request",
     result: "forwarded",
-    help: "a trusted device had added option 82 already: it gave way to this relay's",
+    help: "a trusted device had added option 82 already: replaced by this relay's",
   },
   relayedWithoutInformation: {
     path: "request",
@@ -55,7 +55,7 @@ export const OUTCOMES = {
   requestLength: {
     path: "request",
     result: "dropped",
-    help: "shorter than a DHCP message or longer than any sane one",
+    help: "shorter than a DHCP message, or over 4096 octets",
   },
   requestOp: { path: "request", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
   requestCookie: { path: "request", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },
@@ -72,20 +72,20 @@ export const OUTCOMES = {
   informationPolicy: {
     path: "request",
     result: "dropped",
-    help: "a trusted device added option 82, and the interface's policy is to drop that",
+    help: "a trusted device had added option 82 already, and the interface's policy is drop",
   },
   requestFromUpstream: {
     path: "request",
     result: "dropped",
-    help: "a request that entered through none of the client interfaces",
+    help: "a request that did not arrive through a client interface",
   },
-  requestUnsent: { path: "request", result: "dropped", help: "the system would not send it to any chosen node" },
+  requestUnsent: { path: "request", result: "dropped", help: "the system refused to send it to any chosen node" },
   deliveredLink: { path: "reply", result: "forwarded", help: "to the client's hardware address" },
-  deliveredBroadcast: { path: "reply", result: "forwarded", help: "to everybody on the client's link" },
+  deliveredBroadcast: { path: "reply", result: "forwarded", help: "broadcast on the client's link" },
   deliveredIp: { path: "reply", result: "forwarded", help: "to the address the client already has" },
   replyForged: { path: "reply", result: "dropped", help: "not from a configured node's address and port" },
-  replyFromClientSide: { path: "reply", result: "dropped", help: "a reply that came in from a client interface" },
-  replyLength: { path: "reply", result: "dropped", help: "shorter than a DHCP message or longer than any sane one" },
+  replyFromClientSide: { path: "reply", result: "dropped", help: "a reply received on a client interface" },
+  replyLength: { path: "reply", result: "dropped", help: "shorter than a DHCP message, or over 4096 octets" },
   replyOp: { path: "reply", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
   replyCookie: { path: "reply", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },
   replyHlen: { path: "reply", result: "dropped", help: "hardware address longer than 16 octets" },
@@ -94,27 +94,27 @@ export const OUTCOMES = {
   replyUnasked: {
     path: "reply",
     result: "dropped",
-    help: "from a node, but nobody waits for it: forged, repeated, or very late",
+    help: "from a node, but no transaction waits for it: forged, repeated, or very late",
   },
   replyLater: {
     path: "reply",
     result: "dropped",
-    help: "the client has had an answer, of another node or of this one",
+    help: "the client already has an answer, from another node or from this one",
   },
-  nakOverruled: { path: "reply", result: "dropped", help: "a DHCPNAK, while another node said yes" },
-  replyUndelivered: { path: "reply", result: "dropped", help: "the system would not send it to the client" },
+  nakOverruled: { path: "reply", result: "dropped", help: "a DHCPNAK overruled by another node's DHCPACK" },
+  replyUndelivered: { path: "reply", result: "dropped", help: "the system refused to send it to the client" },
 } as const satisfies Record<string, OutcomeSpec>;
 
 /** The name of an outcome. */
 export type Outcome = keyof typeof OUTCOMES;
 
-/** The outcomes that end a datagram's way. */
+/** The outcomes of dropped datagrams. */
 export type DropReason = { [K in Outcome]: (typeof OUTCOMES)[K]["result"] extends "dropped" ? K : never }[Outcome];
 
 /** How often each outcome occurred. */
 export type OutcomeCounts = Record<Outcome, number>;
 
-/** All names, in the table's order. */
+/** All names, in table order. */
 export const OUTCOME_NAMES = Object.keys(OUTCOMES) as readonly Outcome[];
 
 /**

@@ -1,13 +1,13 @@
 /**
- * Rates of very many clients, each of whom may exceed the average for a moment: what token buckets do, with one number
- * for each (the generic cell rate algorithm, ITU-T I.371).
+ * Rate limits for many keys: token buckets that store one number per key (the generic cell rate algorithm, ITU-T
+ * I.371).
  */
 
 import type { Rate } from "./config.ts";
 import { ExpiringMap } from "./expiring_map.ts";
 
 /**
- * Limits by key.
+ * One rate limit per key.
  *
  * @example
  * ```ts
@@ -19,14 +19,14 @@ import { ExpiringMap } from "./expiring_map.ts";
 export class RateLimit {
   readonly #intervalMs: number;
   readonly #toleranceMs: number;
-  /** When a key's messages so far would have come if they had kept to the average; whole milliseconds. */
+  /** Theoretical arrival time (ITU-T I.371) of each key's next message, in whole milliseconds. */
   readonly #expectedMs: ExpiringMap<number>;
 
   constructor({ perSecond, burst }: Rate, keysMax: number) {
     this.#intervalMs = 1000 / perSecond;
     this.#toleranceMs = (burst - 1) * this.#intervalMs;
-    // Later a key has its whole burst again, like one that was never seen.
-    this.#expectedMs = new ExpiringMap({ rememberMs: burst * this.#intervalMs, entriesMax: keysMax });
+    // After this long a key has its full burst again, like an unknown one.
+    this.#expectedMs = new ExpiringMap({ ttlMs: burst * this.#intervalMs, entriesMax: keysMax });
   }
 
   /** Whether one more message of this key is within its rate. */

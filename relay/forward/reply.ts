@@ -1,6 +1,6 @@
 /**
- * One message on its way down: what is wrong with it, what its client is to get of it, and how the client is reached.
- * Whether it is the answer that the client waits for is the business of `forwarder.ts`.
+ * One reply: its faults, what the client gets of it, and how the client is reached. `forwarder.ts` decides whether it
+ * is the answer that the client waits for.
  */
 
 import { equalBytes } from "../../src/bytes/equal.ts";
@@ -9,6 +9,7 @@ import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREQUEST } from "../../src/dhcp/message.ts";
 import {
   appendRelayAgentInformation,
+  type OptionScan,
   relayAgentInformationIn,
   removeRelayAgentInformation,
 } from "../../src/dhcp/relay_agent.ts";
@@ -25,19 +26,19 @@ const FAULTS: Record<HeaderFault, DropReason> = {
   hlen: "replyHlen",
 };
 
-/** The outcome of a delivery, by the way it takes. */
+/** The outcome of a delivery by kind of destination. */
 export const DELIVERED: Record<ClientDestination["kind"], Outcome> = {
   link: "deliveredLink",
   broadcast: "deliveredBroadcast",
   ip: "deliveredIp",
 };
 
-/** What is wrong with a datagram that reached an upstream socket, whoever sent it. */
+/** The fault of a datagram received on an upstream socket, independent of its sender. */
 export function replyFault(bytes: Uint8Array): DropReason | undefined {
   const fault = headerFault(bytes);
   if (fault !== undefined) return FAULTS[fault];
-  // Client interfaces have sockets of their own. A request that came another way can't be placed: any circuit id given
-  // to it might be untrue. Its sender ends up broadcasting on its own link (RFC 2131 §4.4.5), and that is forwarded.
+  // Client interfaces have sockets of their own. The interface of a request received here is unknown, so its circuit id
+  // would be a guess. Its sender finally broadcasts on its own link (RFC 2131 §4.4.5), and that is relayed.
   return byteAt(bytes, AT.op) === BOOTREQUEST ? "requestFromUpstream" : undefined;
 }
 
@@ -48,16 +49,17 @@ export function nodeAt(config: ForwardConfig, address: Ipv4, port: number): numb
 
 /**
  * What the client gets. RFC 3046 §2.1: option 82 "MUST be removed by either the relay agent or the trusted downstream
- * network element which added it"; so what this relay did not add stays. `into`: room for the result.
+ * network element which added it"; so what this relay did not add stays. `into`: a buffer for the result.
  */
 export function stripReply(
   bytes: Uint8Array,
+  options: OptionScan,
   { removal, gateway, into }: { readonly removal: Removal; readonly gateway: Gateway; readonly into?: Uint8Array },
 ): Uint8Array | "malformed" {
   if (removal === "nothing") return bytes;
-  const stripped = removeRelayAgentInformation(bytes, into);
+  const stripped = removeRelayAgentInformation(bytes, into, options);
   if (removal === "all" || stripped === "malformed" || stripped === bytes) return stripped;
-  const value = relayAgentInformationIn(bytes);
+  const value = relayAgentInformationIn(bytes, options);
   const others = value.kind === "present" ? withoutSuffix(value.value, gateway.information) : undefined;
   if (others === undefined) return stripped;
   const kept = appendRelayAgentInformation(stripped, {
@@ -69,7 +71,7 @@ export function stripReply(
   return typeof kept === "string" ? "malformed" : kept;
 }
 
-/** What stands before this relay's own information; undefined when there is nothing, or the server changed it. */
+/** The part before this relay's own sub-options; undefined when it is empty, or the server changed the value. */
 function withoutSuffix(value: Uint8Array, { broadcast, unicast }: Gateway["information"]): Uint8Array | undefined {
   for (const own of [broadcast, unicast]) {
     const size = value.length - own.length;

@@ -2,6 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { AT } from "../../src/dhcp/layout.ts";
 import { BROADCAST_FLAG, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { NodeTracker } from "../select/tracker.ts";
 import {
   CLIENT_MAC,
@@ -16,7 +17,7 @@ import {
 } from "../testing/messages.ts";
 import type { ForwardConfig } from "./config.ts";
 import { Forwarder } from "./forwarder.ts";
-import { byteAt, glanceAt } from "./header.ts";
+import { byteAt } from "./header.ts";
 import { relayRequest } from "./request.ts";
 
 const NODE = ip("10.99.0.12");
@@ -28,12 +29,12 @@ function option82(value: Uint8Array): number[] {
 
 const LAN0_OPTION_82 = option82(GATEWAY0.information.broadcast);
 
-/** An answer as the node sends it to lan0's giaddr, and as the client is to get it. */
+/** An answer as the node sends it to lan0's giaddr. */
 function answer(fields: DatagramFields): Uint8Array {
   return datagram({ op: 2, type: MESSAGE_TYPE.ACK, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
 }
 
-/** A relay whose nodes have all been asked by the same client on every interface that `options` come from. */
+/** A relay that has relayed a client's request to all nodes, on every interface; `options`: per interface. */
 function asked(
   type: number,
   config: ForwardConfig,
@@ -57,15 +58,15 @@ interface Delivered {
   readonly bytes?: Uint8Array;
 }
 
-/** What becomes of a reply. */
+/** The outcome of a reply. */
 function deliver(
   bytes: Uint8Array,
   from = NODE,
   port = 67,
-  forwarder = asked(glanceAt(bytes).messageType === MESSAGE_TYPE.OFFER ? 1 : 3, CONFIG, {}, bytes[AT.hlen]),
+  forwarder = asked(scanOptions(bytes).messageType === MESSAGE_TYPE.OFFER ? 1 : 3, CONFIG, {}, bytes[AT.hlen]),
 ): Delivered {
-  // A DHCPNAK is held back as both nodes were asked: the other one agrees.
-  if (glanceAt(bytes).messageType === MESSAGE_TYPE.NAK) forwarder.reply(bytes, 0, ip("10.99.0.11"), 67, 1);
+  // A DHCPNAK is held because both nodes were asked: the other one agrees.
+  if (scanOptions(bytes).messageType === MESSAGE_TYPE.NAK) forwarder.reply(bytes, 0, ip("10.99.0.11"), 67, 1);
   for (const effect of forwarder.reply(bytes, 0, from, port, 1)) {
     if (effect.kind === "deliver") {
       const { outcome, node, link, destination, bytes } = effect.delivery;
@@ -88,7 +89,7 @@ Deno.test("reply: an OFFER goes to the client's hardware address without option 
 
 const NAK = MESSAGE_TYPE.NAK;
 const DESTINATIONS: [what: string, fields: DatagramFields, destination: unknown][] = [
-  ["the broadcast flag set: everybody", { flags: BROADCAST_FLAG }, { kind: "broadcast", port: 68 }],
+  ["the broadcast flag set: broadcast", { flags: BROADCAST_FLAG }, { kind: "broadcast", port: 68 }],
   ["other flags only: the hardware address", { flags: 0x7fff }, {
     kind: "link",
     mac: CLIENT_MAC,
@@ -101,10 +102,10 @@ const DESTINATIONS: [what: string, fields: DatagramFields, destination: unknown]
     to: ip("10.77.1.9"),
     port: 68,
   }],
-  ["a NAK: everybody, whatever the flag", { type: NAK, yiaddr: "0.0.0.0" }, { kind: "broadcast", port: 68 }],
-  ["a NAK with ciaddr: everybody", { type: NAK, ciaddr: "10.77.1.9" }, { kind: "broadcast", port: 68 }],
-  ["no yiaddr: everybody", { yiaddr: "0.0.0.0" }, { kind: "broadcast", port: 68 }],
-  ["InfiniBand (RFC 4390): everybody", { htype: 32, hlen: 0 }, { kind: "broadcast", port: 68 }],
+  ["a NAK: broadcast, whatever the flag", { type: NAK, yiaddr: "0.0.0.0" }, { kind: "broadcast", port: 68 }],
+  ["a NAK with ciaddr: broadcast", { type: NAK, ciaddr: "10.77.1.9" }, { kind: "broadcast", port: 68 }],
+  ["no yiaddr: broadcast", { yiaddr: "0.0.0.0" }, { kind: "broadcast", port: 68 }],
+  ["InfiniBand (RFC 4390): broadcast", { htype: 32, hlen: 0 }, { kind: "broadcast", port: 68 }],
 ];
 for (const [what, fields, destination] of DESTINATIONS) {
   Deno.test(`reply: ${what}`, () => {
@@ -134,14 +135,14 @@ for (const [what, outcome, bytes, from, port] of DROPS) {
   Deno.test(`reply: dropped with ${what}`, () => deepStrictEqual(deliver(bytes, from, port), { outcome }));
 }
 
-Deno.test("reply: a server that does not echo option 82 is understood by giaddr", () => {
+Deno.test("reply: without an echoed option 82 giaddr identifies the interface", () => {
   const bytes = answer({ giaddr: "10.78.0.1" });
   const decision = deliver(bytes);
   strictEqual(decision.link, 1);
   deepStrictEqual(decision.bytes, bytes);
 });
 
-Deno.test("reply: interfaces that share an address are told apart by who asked", () => {
+Deno.test("reply: interfaces that share an address are told apart by the transaction", () => {
   const twin = { ...LAN1, gateways: [{ ...GATEWAY1, giaddr: GATEWAY0.giaddr }] };
   const config = { ...CONFIG, interfaces: [LAN0, twin] };
   const tracker = new NodeTracker(CONFIG.nodes.map(({ id }) => ({ id, weight: 1, local: false })));
@@ -156,7 +157,7 @@ Deno.test("reply: behind a trusted interface the switch's own option 82 goes bac
   deepStrictEqual(deliver(answer({ options: FOREIGN_OPTION_82 })).bytes, answer({ bytes: 300 }));
 });
 
-Deno.test("reply: what this relay appended to a switch's option 82 is taken out of it again", () => {
+Deno.test("reply: sub-options appended to a switch's option 82 are removed again", () => {
   const config = { ...CONFIG, interfaces: [LAN0, { ...LAN1, option82: "append" as const }] };
   const own = [...GATEWAY1.information.broadcast];
   const echoed = [82, 3 + own.length, ...FOREIGN_OPTION_82.slice(2), ...own];
@@ -177,9 +178,10 @@ const anyOption = fc.tuple(
   fc.uint8Array({ maxLength: 40 }),
 ).map(([code, value]) => [code, value.length, ...value]);
 
-Deno.test("reply: what a server answers and echoes reaches the client as the server wrote it", () => {
+Deno.test("reply: everything but the echoed option 82 reaches the client unchanged", () => {
   fc.assert(fc.property(fc.array(anyOption, { maxLength: 10 }), fc.nat(300), (parts, padding) => {
-    const request = relayRequest(LAN0, GATEWAY0, datagram(), { unicast: false });
+    const discover = datagram();
+    const request = relayRequest(LAN0, GATEWAY0, discover, { options: scanOptions(discover), unicast: false });
     if (typeof request === "string") throw new Error(request);
     const echoed = [...request.bytes.subarray(243, 243 + 2 + byteAt(request.bytes, 244))];
     const options = parts.flat();

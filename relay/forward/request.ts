@@ -1,26 +1,30 @@
 /**
- * One message on its way up: what makes it a relayed one, or the name under which it is dropped. Whose turn it is to
- * answer it is the business of `forwarder.ts`.
+ * One request: its faults, and its relayed form with giaddr, hops and option 82. `forwarder.ts` decides which node gets
+ * it.
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREPLY } from "../../src/dhcp/message.ts";
-import { appendRelayAgentInformation, removeRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
+import {
+  appendRelayAgentInformation,
+  type OptionScan,
+  removeRelayAgentInformation,
+} from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, prefixContains, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface, type Gateway, HOPS_LIMIT } from "./config.ts";
-import { byteAt, type Glance, type HeaderFault, headerFault, readUint32 } from "./header.ts";
+import { byteAt, type HeaderFault, headerFault, readUint32 } from "./header.ts";
 import { FORWARD } from "./limits.ts";
 import type { DropReason, Outcome } from "./outcomes.ts";
 
-/** What is taken out of the answer again: nothing, all of option 82, or what this relay appended to another's. */
+/** What is removed from the answer: nothing, all of option 82, or the sub-options appended by this relay. */
 export type Removal = "nothing" | "all" | "appended";
 
-/** A message that goes up. `bytes` is a new datagram: the one that came in stays as it was. */
+/** A relayed request. `bytes` is a new datagram; the received one is not modified. */
 export interface Relayed {
   readonly outcome: Outcome;
   readonly bytes: Uint8Array;
   readonly removal: Removal;
-  /** Answers go to the relay that was first, and not through this one. */
+  /** Answers go to the relay closer to the client, and not through this one. */
   readonly chained: boolean;
 }
 
@@ -31,36 +35,35 @@ const FAULTS: Record<HeaderFault, DropReason> = {
   hlen: "requestHlen",
 };
 
-/** What is wrong with a datagram from a client interface, before anybody looks into its options. */
+/** The fault of a datagram received on a client interface, as far as its header shows. */
 export function requestFault(config: ForwardConfig, from: ForwardInterface, bytes: Uint8Array): DropReason | undefined {
   const fault = headerFault(bytes);
   if (fault !== undefined) return FAULTS[fault];
-  // Clients have no business answering clients, and nodes answer to the upstream socket.
+  // Only rogue servers reply on a client link; nodes reply to the upstream socket.
   if (byteAt(bytes, AT.op) === BOOTREPLY) return "replyFromClientSide";
   const hops = byteAt(bytes, AT.hops);
   if (hops > config.hopsMax || hops >= HOPS_LIMIT) return "requestHops";
   const giaddr = readUint32(bytes, AT.giaddr);
   if (giaddr === UNSPECIFIED) return undefined;
-  // RFC 3046 §2.1.1: whoever claims to come through this relay lies.
+  // RFC 3046 §2.1.1: a request with this relay's own giaddr is spoofed.
   if (config.interfaces.some(({ gateways }) => gateways.some((own) => own.giaddr === giaddr))) return "giaddrSpoofed";
   return from.trusted ? undefined : "giaddrUntrusted";
 }
 
 /**
- * Which of an interface's addresses a client belongs to: the one in whose subnet its address is, or the one it asks
- * for; else the primary one, and the next when the nodes have nothing for it there (`attempt` counts its repetitions).
- * Undefined while the interface has none.
+ * The gateway for a client: the one in whose subnet its address or requested address is; otherwise the primary one, and
+ * after unanswered retransmissions the next. Undefined while the interface has none.
  */
 export function gatewayFor(
   { gateways }: ForwardInterface,
   bytes: Uint8Array,
-  glance: Glance,
-  attempt: number,
+  { requestedAddress }: OptionScan,
+  retransmissions: number,
 ): Gateway | undefined {
   if (gateways.length === 1) return gateways[0];
-  const address = readUint32(bytes, AT.ciaddr) || glance.requestedAddress;
+  const address = readUint32(bytes, AT.ciaddr) || requestedAddress;
   const own = address === UNSPECIFIED ? undefined : gateways.find((gateway) => isBehind(gateway, address));
-  return own ?? gateways[Math.floor(attempt / FORWARD.attemptsPerGateway) % gateways.length];
+  return own ?? gateways[Math.floor(retransmissions / FORWARD.retransmissionsPerGateway) % gateways.length];
 }
 
 function isBehind({ subnet }: Gateway, address: Ipv4): boolean {
@@ -68,22 +71,22 @@ function isBehind({ subnet }: Gateway, address: Ipv4): boolean {
 }
 
 /**
- * Makes a sound message a relayed one. `unicast`: it was sent to the relay's own address, and no broadcast. `into`: room
+ * Relays a request whose header has been checked. `unicast`: it was sent to the relay's own address. `into`: a buffer
  * for the result.
  */
 export function relayRequest(
   from: ForwardInterface,
   gateway: Gateway,
   bytes: Uint8Array,
-  { unicast, into }: { readonly unicast: boolean; readonly into?: Uint8Array },
+  { options, unicast, into }: { readonly options: OptionScan; readonly unicast: boolean; readonly into?: Uint8Array },
 ): Relayed | DropReason {
   const hops = byteAt(bytes, AT.hops) + 1;
   const giaddr = readUint32(bytes, AT.giaddr);
-  // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 stay as they are.
-  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr, into });
-  const header = { hops, giaddr: gateway.giaddr, into };
+  // RFC 3046 §2.1.1: another relay is closer to the client; its giaddr and option 82 are kept.
+  if (giaddr !== UNSPECIFIED) return patchHeader("relayedChained", bytes, { hops, giaddr, into, options });
+  const header = { hops, giaddr: gateway.giaddr, into, options };
   const information = unicast ? gateway.information.unicast : gateway.information.broadcast;
-  const patched = appendRelayAgentInformation(bytes, { ...header, information });
+  const patched = appendRelayAgentInformation(bytes, { ...header, information }, options);
   switch (patched) {
     case "malformed":
       return "requestOptions";
@@ -101,6 +104,7 @@ interface Patch {
   readonly giaddr: Ipv4;
   readonly into: Uint8Array | undefined;
   readonly information: Uint8Array;
+  readonly options: OptionScan;
 }
 
 /** A trusted device has added option 82 already. */
@@ -110,17 +114,19 @@ function applyPolicy({ option82 }: ForwardInterface, bytes: Uint8Array, patch: P
   if (option82 === "forward") return patchHeader("relayedKeepingInformation", bytes, patch);
   const [base, outcome, removal] = option82 === "append"
     ? [bytes, "relayedAppendingInformation", "appended"] as const
-    : [removeRelayAgentInformation(bytes), "relayedReplacingInformation", "all"] as const;
+    : [removeRelayAgentInformation(bytes, undefined, patch.options), "relayedReplacingInformation", "all"] as const;
   if (base === "malformed") return "requestOptions";
-  const patched = appendRelayAgentInformation(base, { ...patch, join: option82 === "append" });
+  // Without its option 82 the message is another datagram, to be scanned again.
+  const options = base === bytes ? patch.options : undefined;
+  const patched = appendRelayAgentInformation(base, { ...patch, join: option82 === "append" }, options);
   if (patched === "tooLong") return patchHeader("relayedKeepingInformation", bytes, patch);
   return typeof patched === "string" ? "requestOptions" : { outcome, bytes: patched, removal, chained: false };
 }
 
-/** Forwards a copy with nothing changed but the header. RFC 1542 §4.1.1: one more hop. */
+/** Relays a copy in which only the header changes. RFC 1542 §4.1.1: one more hop. */
 function patchHeader(outcome: Outcome, bytes: Uint8Array, patch: Omit<Patch, "information">): Relayed | DropReason {
-  const { hops, giaddr, into } = patch;
-  const patched = appendRelayAgentInformation(bytes, { hops, giaddr, into, bytesMax: DATAGRAM_BYTES_MAX });
+  const { hops, giaddr, into, options } = patch;
+  const patched = appendRelayAgentInformation(bytes, { hops, giaddr, into, bytesMax: DATAGRAM_BYTES_MAX }, options);
   if (typeof patched === "string") return "requestOptions";
   return { outcome, bytes: patched, removal: "nothing", chained: outcome === "relayedChained" };
 }

@@ -2,10 +2,11 @@ import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/st
 import fc from "fast-check";
 import { decode } from "../../src/dhcp/decode.ts";
 import { AT } from "../../src/dhcp/layout.ts";
+import { scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { clientInterface, CONFIG, datagram, type DatagramFields, ip, LAN0, LAN1 } from "../testing/messages.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "./config.ts";
 import { HOPS_LIMIT } from "./config.ts";
-import { glanceAt, readUint32 } from "./header.ts";
+import { readUint32 } from "./header.ts";
 import { gatewayFor, relayRequest, requestFault } from "./request.ts";
 
 const LAN0_OPTION_82 = [
@@ -18,7 +19,7 @@ const LAN0_OPTION_82 = [
 ];
 const FOREIGN_OPTION_82 = [82, 3, 1, 1, 9];
 
-/** What becomes of a datagram: the outcome, and the datagram that goes up. */
+/** The outcome of a request, and the relayed datagram. */
 function relay(
   bytes: Uint8Array,
   on: ForwardInterface = LAN0,
@@ -27,7 +28,7 @@ function relay(
 ): { outcome: string; bytes?: Uint8Array } {
   const fault = requestFault(config, on, bytes);
   if (fault !== undefined) return { outcome: fault };
-  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, { unicast });
+  const result = relayRequest(on, on.gateways[0] as Gateway, bytes, { options: scanOptions(bytes), unicast });
   return typeof result === "string" ? { outcome: result } : { outcome: result.outcome, bytes: result.bytes };
 }
 
@@ -38,7 +39,7 @@ function relayed(bytes: Uint8Array, on: ForwardInterface = LAN0, unicast = false
   return result.bytes;
 }
 
-Deno.test("request: a broadcast DISCOVER goes up with giaddr, one hop more and option 82 last", () => {
+Deno.test("request: a broadcast DISCOVER is relayed with giaddr, one hop more and option 82 last", () => {
   const discover = datagram({ type: 1, options: [55, 2, 1, 3] });
   const expected = datagram({
     type: 1,
@@ -62,7 +63,7 @@ Deno.test("request: a renewal by unicast is marked as such (RFC 5010)", () => {
   deepStrictEqual(relayed(renewal, LAN0, true), expected);
 });
 
-Deno.test("request: the datagram that came in stays as it was", () => {
+Deno.test("request: the received datagram is not modified", () => {
   for (const on of [LAN0, LAN1]) {
     const bytes = datagram({ options: on.trusted ? FOREIGN_OPTION_82 : [] });
     const before = bytes.slice();
@@ -125,14 +126,14 @@ for (const [option82, outcome, options] of POLICIES) {
   });
 }
 
-Deno.test("request: an interface with two subnets: the client's own, the one it asks for, then each in turn", () => {
+Deno.test("request: an interface with two subnets: the client's own, the requested one, then each in turn", () => {
   const lan = clientInterface("lan0", ["10.77.0.1", "10.78.0.1"]);
-  const giaddr = (fields: DatagramFields, attempt: number) => {
+  const giaddr = (fields: DatagramFields, retransmissions: number) => {
     const bytes = datagram(fields);
-    return gatewayFor(lan, bytes, glanceAt(bytes), attempt)?.giaddr;
+    return gatewayFor(lan, bytes, scanOptions(bytes), retransmissions)?.giaddr;
   };
   const [primary, secondary] = [ip("10.77.0.1"), ip("10.78.0.1")];
-  deepStrictEqual([0, 1, 2, 3, 4, 5, 6].map((attempt) => giaddr({}, attempt)), [
+  deepStrictEqual([0, 1, 2, 3, 4, 5, 6].map((retransmissions) => giaddr({}, retransmissions)), [
     ...[primary, primary, primary],
     ...[secondary, secondary, secondary],
     primary,
@@ -166,7 +167,7 @@ const anyOption = fc.tuple(
   fc.uint8Array({ maxLength: 40 }),
 ).map(([code, value]) => [code, value.length, ...value]);
 
-Deno.test("request: whatever a client sends, only hops, giaddr and option 82 differ afterwards", () => {
+Deno.test("request: whatever a client sends, only hops, giaddr and option 82 change", () => {
   const header = fc.uint8Array({ minLength: AT.cookie, maxLength: AT.cookie });
   const options = fc.array(anyOption, { maxLength: 12 });
   fc.assert(fc.property(header, options, fc.nat(60), fc.boolean(), (random, parts, padding, unicast) => {
@@ -192,7 +193,7 @@ Deno.test("request: whatever a client sends, only hops, giaddr and option 82 dif
   }));
 });
 
-Deno.test("request: what a codec makes of the message is the same afterwards, option 82 apart", () => {
+Deno.test("request: the message decodes to the same afterwards, except for option 82", () => {
   const bytes = datagram({ type: 3, options: [50, 4, 10, 77, 1, 9, 61, 3, 1, 2, 3, 55, 2, 1, 3], ciaddr: "10.77.1.9" });
   const before = decode(bytes);
   const after = decode(relayed(bytes, LAN0, true));

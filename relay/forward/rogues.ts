@@ -1,49 +1,48 @@
 /**
- * DHCP servers on the clients' links that are not ours. A link's own server answers where the relay does not hear it,
- * but it gives itself away: it broadcasts, and a client that takes its offer names it in a broadcast DHCPREQUEST
- * (RFC 2131 §3.1, step 3).
+ * Rogue DHCP servers on client links. The relay does not receive a rogue's unicast replies, but it detects its
+ * broadcasts and the broadcast DHCPREQUESTs of clients that selected it (RFC 2131 §3.1, step 3).
  */
 
 import type { Ipv4 } from "../../src/net/ipv4.ts";
 import { FORWARD } from "./limits.ts";
 
-/** What gave a server away. */
+/** How a rogue was detected. */
 export type RogueEvidence =
-  /** It was heard. */
+  /** One of its replies was received. */
   | "reply"
-  /** A client asked for it. */
+  /** A client's DHCPREQUEST named it. */
   | "request";
 
-/** A server that does not belong there. */
+/** A DHCP server that is neither a node nor known. */
 export interface Rogue {
   /** Index of the interface. */
   readonly link: number;
   readonly server: Ipv4;
-  /** Its hardware address, where it was heard. */
+  /** Its hardware address, if one of its replies was received. */
   mac: Uint8Array | undefined;
   readonly firstSeenMs: number;
   lastSeenMs: number;
-  /** How often it was heard, and how often asked for. */
+  /** Replies received from it, and requests that named it. */
   replies: number;
   requests: number;
 }
 
-/** What was seen. */
-export interface RogueSighting {
+/** One detection. */
+interface RogueSighting {
   readonly link: number;
   readonly server: Ipv4;
   readonly evidence: RogueEvidence;
   readonly mac?: Uint8Array;
 }
 
-/** A table of the last few; times are of the caller's clock. */
+/** The most recent rogues; times are of the caller's clock. */
 export class Rogues {
-  /** By link and server; the one not seen for the longest first. */
+  /** By link and server; least recently seen first. */
   readonly #seen = new Map<string, Rogue>();
-  /** All sightings, of those that were forgotten too. By link. */
+  /** Sightings per link, including those of evicted servers. */
   readonly #counts = new Map<number, number>();
 
-  /** Takes a sighting and returns the server if it is a new one. */
+  /** Records a sighting; returns the server if it is new. */
   add({ link, server, evidence, mac }: RogueSighting, nowMs: number): Rogue | undefined {
     this.#counts.set(link, this.count(link) + 1);
     const key = `${link}/${server}`;
@@ -60,7 +59,7 @@ export class Rogues {
     return known === undefined ? rogue : undefined;
   }
 
-  /** Those of the table, the one seen last first. */
+  /** All rogues, most recently seen first. */
   list(): Rogue[] {
     return [...this.#seen.values()].reverse();
   }

@@ -1,4 +1,4 @@
-/** A rate that may be exceeded for a moment. */
+/** A rate limit that allows bursts. */
 
 import type { Rate } from "./config.ts";
 
@@ -23,18 +23,18 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes a token, if there is one. */
+  /** Takes a token; false when the bucket is empty. */
   take(nowMs: number): boolean {
     const { perSecond } = this.#rate;
-    this.earn(Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
+    this.refill(Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
     this.#filledAtMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens--;
     return true;
   }
 
-  /** Adds tokens, or a part of one, as long as there is room. */
-  earn(tokens: number): void {
+  /** Adds tokens, or a fraction of one, up to the burst. */
+  refill(tokens: number): void {
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One transaction (RFC 2131 §2: chaddr and xid): what its client sent last, which nodes were asked, and what came of it.
- * It goes through rounds: every message of the client starts one, and is owed one answer.
+ * The state of one transaction (RFC 2131 §2: chaddr and xid): the client's last message and the attempts at nodes.
+ * Every message of the client starts a round, and each round delivers at most one answer.
  */
 
 import type { ClientDestination } from "../../src/dhcp/delivery.ts";
@@ -17,7 +17,7 @@ export interface Send {
   /** Index of the node. */
   readonly node: number;
   readonly bytes: Uint8Array;
-  /** Whose; undefined for what is not answered. */
+  /** Undefined for messages that are not answered, such as a DHCPRELEASE. */
   readonly transaction: Transaction | undefined;
 }
 
@@ -31,56 +31,56 @@ export interface Delivery {
   readonly outcome: Outcome;
 }
 
-/** A node that was asked. */
+/** A request sent to one node. */
 export interface Attempt {
   readonly node: number;
   readonly round: number;
   readonly atMs: number;
-  /** Its silence would be a fault. */
+  /** Whether silence counts against the node. */
   readonly accountable: boolean;
   answered: boolean;
-  /** It has had its time. */
+  /** No answer within {@link FORWARD.answerTimeoutMs}. */
   expired: boolean;
-  /** Another node was asked since, as it was silent. */
+  /** The request was sent to another node as well, because this one was silent. */
   hedged: boolean;
-  /** Another node has answered. */
+  /** Another node answered the round first. */
   beaten: boolean;
 }
 
-/** What is remembered. */
+/** A transaction. */
 export interface Transaction {
   readonly key: string;
   readonly link: number;
   readonly client: string;
   readonly circuit: string;
-  /** Answers don't come through this relay. */
+  /** Another relay is closer to the client (RFC 3046 §2.1.1); answers do not pass through this relay. */
   readonly chained: boolean;
   gateway: Gateway;
   removal: Removal;
-  /** Of the client's last message. */
+  /** Type of the client's last message. */
   messageType: number;
   round: number;
-  /** How often the client has repeated that message. */
-  attempt: number;
-  /** The last message as it went up; forgotten once it has been answered. */
+  /** How often the client has retransmitted that message. */
+  retransmissions: number;
+  /** The last message as relayed; released once it is answered. */
   bytes: Uint8Array | undefined;
-  /** The memory that is in; given back with it. */
+  /** The pooled buffer that holds `bytes`. */
   buffer: Uint8Array | undefined;
-  /** The client waits for an answer. */
+  /** The current round has no answer yet. */
   waiting: boolean;
-  /** The node it sticks to; -1: none yet. */
+  /** The node that serves this transaction; -1: none yet. */
   node: number;
   attempts: Attempt[];
-  /** When the next node is asked if none has answered. */
+  /** When the request is hedged: sent to the next node as well. */
   hedgeAtMs: number;
-  /** A DHCPNAK that waits for what other nodes say. */
+  /** A held DHCPNAK, while other attempts are outstanding. */
   nak: { readonly delivery: Delivery; readonly untilMs: number } | undefined;
 }
 
 const { DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM } = MESSAGE_TYPE;
 const { LEASEQUERY, LEASEUNASSIGNED, LEASEUNKNOWN, LEASEACTIVE } = MESSAGE_TYPE;
 
-/** What answers what; 0 is BOOTP, whose servers answer DHCP clients as well (RFC 1534 §2). */
+/** Reply types by request type; 0 is BOOTP, whose servers also answer DHCP clients (RFC 1534 §2). */
 const ANSWERS: Readonly<Record<number, readonly number[]>> = {
   0: [0],
   // RFC 4039 §3.1: an ACK with rapid commit.
@@ -103,7 +103,7 @@ export function expectsAnswer(messageType: number): boolean {
   return messageType !== DECLINE && messageType !== RELEASE;
 }
 
-/** Whether a reply may answer a request; types that are not known here may. */
+/** Whether a reply of one type may answer a request of another; unknown types may. */
 export function isAnswer(request: number, reply: number): boolean {
   return ANSWERS[request]?.includes(reply) ?? true;
 }

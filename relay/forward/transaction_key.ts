@@ -1,6 +1,6 @@
 /**
- * What tells transactions and clients apart, as keys of maps: chaddr with xid (RFC 2131 §2), or chaddr alone, on one
- * interface. Text of few characters is what maps are fastest with.
+ * Map keys for transactions and clients: chaddr with xid (RFC 2131 §2), or chaddr alone, per interface. Short strings,
+ * since maps are fastest with these.
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
@@ -13,13 +13,13 @@ function pair(bytes: Uint8Array, offset: number): number {
   return (byteAt(bytes, offset) << 8) | byteAt(bytes, offset + 1);
 }
 
-/** The key of the transaction that a message belongs to; `link` is the index of the client's interface. */
+/** Key of a message's transaction; `link` is the index of the client interface. */
 export function transactionKey(bytes: Uint8Array, link: number): string {
   return clientKey(bytes, link) + String.fromCharCode(pair(bytes, AT.xid), pair(bytes, AT.xid + 2));
 }
 
 /**
- * The key of the client that a message is from or for.
+ * Key of the client that a message is from or for.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * One ICMP echo to a node, by the system's ping program through the npm package `ping`. The kernel stamps the times, so
- * that a busy relay does not measure itself.
+ * ICMP echo to a node, by the system's ping program through the npm package `ping`. The kernel takes the timestamps, so
+ * a busy relay does not distort them.
  */
 
 import process from "node:process";
@@ -13,15 +13,15 @@ export type Pinger = (address: Ipv4, timeoutMs: number) => Promise<PingResult>;
 
 const PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// The package hands its whole environment on to ping. Deno would ask for the permission to read all of it, and ping
-// needs to know no more than where it is.
+// The package passes its whole environment to ping. Deno would require permission to read all of it; ping needs only
+// PATH.
 process.env = { PATH: mayRead("PATH") ? Deno.env.get("PATH") ?? PATH_DEFAULT : PATH_DEFAULT };
 
 function mayRead(variable: string): boolean {
   return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
-/** The ping of this machine. */
+/** The system's ping program. */
 export const systemPing: Pinger = async (address, timeoutMs) => {
   try {
     const answer = await ping.promise.probe(formatIpv4(address), {
@@ -35,15 +35,15 @@ export const systemPing: Pinger = async (address, timeoutMs) => {
   }
 };
 
-/** What the package made of ping's output. */
-export interface PingAnswer {
+/** The package's reading of ping's output. */
+interface PingAnswer {
   readonly alive: boolean;
   readonly time: number | "unknown";
   readonly output: string;
 }
 
 /**
- * Tells silence from a ping that did not even start: that one prints no header.
+ * Tells a timeout from a ping that did not start: the latter prints no header.
  *
  * @example
  * ```ts
@@ -59,7 +59,7 @@ export function readAnswer({ alive, time, output }: PingAnswer): PingResult {
   if (alive && typeof time === "number") return { kind: "answered", rttMs: time };
   const lines = output.split("\n").map((line) => line.trim()).filter((line) => line !== "");
   const last = lines.at(-1);
-  // No route is silence, too: the next attempt may find one.
+  // No route counts as silence: the next attempt may find one.
   if (last === undefined || lines[0]?.startsWith("PING ") || /unreachable|no route/i.test(last)) {
     return { kind: "silent" };
   }
@@ -68,5 +68,5 @@ export function readAnswer({ alive, time, output }: PingAnswer): PingResult {
 
 function explain(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) return "Deno lacks the permission to run ping (--allow-run=ping)";
-  return "ping can't be run: is it installed (Debian: iputils-ping), and may this user run it?";
+  return "ping cannot be run: install it (Debian: iputils-ping) and let this user run it";
 }

@@ -1,95 +1,95 @@
 /**
- * Pings the nodes and asks their health URLs, all at once, again and again, and tells the tracker what came back. What
- * that means for a node is decided in `../select/`.
+ * Probes: pings every node and requests its health URL once per interval, and passes the results to the tracker.
+ * `../select/` decides what they mean for a node.
  */
 
 import type { Ipv4 } from "../../src/net/ipv4.ts";
 import type { HealthResult, PingResult } from "../select/evidence.ts";
 import type { Pinger } from "./ping.ts";
 
-/** A node to be measured. */
-export interface ProbeTarget {
+/** A node to probe. */
+interface ProbeTarget {
   readonly address: Ipv4;
   readonly health: string;
 }
 
-/** Takes what came back; a node is its index. */
-export interface ProbeSink {
+/** Takes the results; nodes are given by index. */
+interface ProbeSink {
   pinged(index: number, result: PingResult): void;
   healthAsked(index: number, result: HealthResult, nowMs: number): void;
-  /** Both have been told. */
+  /** Both results have been passed. */
   roundEnded(index: number, nowMs: number): void;
 }
 
-/** How to measure. */
-export interface ProberOptions {
+/** Options of a prober. */
+interface ProberOptions {
   readonly nodes: readonly ProbeTarget[];
   readonly intervalMs: number;
-  /** An answer that takes longer counts as none. */
+  /** A later answer counts as none. */
   readonly timeoutMs: number;
-  readonly witness: ProbeSink;
-  /** Undefined: ping is not wanted. */
+  readonly sink: ProbeSink;
+  /** Undefined: no pings. */
   readonly ping: Pinger | undefined;
   readonly askHealth: (url: string, timeoutMs: number, ending: AbortSignal) => Promise<HealthResult>;
-  /** Milliseconds of a clock that does not go back. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** After so long a ping that could not be run is tried again: it may have been installed. */
+/** A ping that could not be run is tried again after this: it may have been installed meanwhile. */
 export const PING_RETRY_MS = 30_000;
 
-const NOT_WANTED: PingResult = { kind: "impossible", reason: "probe.ping is false" };
+const PING_DISABLED: PingResult = { kind: "impossible", reason: "probe.ping is false" };
 
-/** Measures from its construction on. */
+/** Probes from its construction on. */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #ending = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
-  /** Nodes whose round has not ended: they are not asked twice at a time. */
-  readonly #asking = new Set<number>();
+  /** Nodes whose round has not ended; they get no second probe at the same time. */
+  readonly #probing = new Set<number>();
   #pingFailed: { readonly result: PingResult; readonly atMs: number } | undefined;
 
   constructor(options: ProberOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#askAll(), options.intervalMs);
-    this.#askAll();
+    this.#timer = setInterval(() => this.#probeAll(), options.intervalMs);
+    this.#probeAll();
   }
 
-  /** Stops; nothing is told afterwards. */
+  /** Stops; no results are passed afterwards. */
   close(): void {
     clearInterval(this.#timer);
     this.#ending.abort();
   }
 
-  #askAll(): void {
+  #probeAll(): void {
     for (const [index, node] of this.#options.nodes.entries()) {
-      if (this.#asking.has(index)) continue;
-      this.#asking.add(index);
+      if (this.#probing.has(index)) continue;
+      this.#probing.add(index);
       void this.#round(index, node);
     }
   }
 
   async #round(index: number, { address, health }: ProbeTarget): Promise<void> {
-    const { witness, askHealth, timeoutMs, now } = this.#options;
+    const { sink, askHealth, timeoutMs, now } = this.#options;
     await Promise.all([
-      this.#ping(address).then((result) => this.#tell(() => witness.pinged(index, result))),
+      this.#ping(address).then((result) => this.#report(() => sink.pinged(index, result))),
       askHealth(health, timeoutMs, this.#ending.signal)
-        .then((result) => this.#tell(() => witness.healthAsked(index, result, now()))),
+        .then((result) => this.#report(() => sink.healthAsked(index, result, now()))),
     ]);
-    this.#asking.delete(index);
-    this.#tell(() => witness.roundEnded(index, now()));
+    this.#probing.delete(index);
+    this.#report(() => sink.roundEnded(index, now()));
   }
 
   async #ping(address: Ipv4): Promise<PingResult> {
     const { ping, timeoutMs, now } = this.#options;
-    if (ping === undefined) return NOT_WANTED;
+    if (ping === undefined) return PING_DISABLED;
     if (this.#pingFailed !== undefined && now() - this.#pingFailed.atMs < PING_RETRY_MS) return this.#pingFailed.result;
     const result = await ping(address, timeoutMs);
     this.#pingFailed = result.kind === "impossible" ? { result, atMs: now() } : undefined;
     return result;
   }
 
-  #tell(tell: () => void): void {
-    if (!this.#ending.signal.aborted) tell();
+  #report(report: () => void): void {
+    if (!this.#ending.signal.aborted) report();
   }
 }

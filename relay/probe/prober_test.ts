@@ -7,7 +7,7 @@ const READY: HealthResult = { kind: "answered", ready: true, rttMs: 5 };
 const PONG: PingResult = { kind: "answered", rttMs: 2 };
 const NO_PING: PingResult = { kind: "impossible", reason: "not installed" };
 
-/** Runs a measurer of two nodes until it has told `count` things, and returns them. */
+/** Runs a prober of two nodes until it has reported `count` results, and returns them. */
 async function told(
   count: number,
   options: { ping?: Pinger; health?: (url: string) => Promise<HealthResult>; now?: () => number },
@@ -18,11 +18,11 @@ async function told(
     lines.push(line);
     if (lines.length === count) enough.resolve();
   };
-  const measurer = new Prober({
+  const prober = new Prober({
     nodes: [{ address: 1, health: "one" }, { address: 2, health: "two" }],
     intervalMs: 5,
     timeoutMs: 5,
-    witness: {
+    sink: {
       pinged: (index, result) => tell(`${index} ping ${result.kind}`),
       healthAsked: (index, result) => tell(`${index} health ${result.kind}`),
       roundEnded: (index) => tell(`${index} ended`),
@@ -32,11 +32,11 @@ async function told(
     now: options.now ?? (() => 0),
   });
   await enough.promise;
-  measurer.close();
+  prober.close();
   return lines.slice(0, count);
 }
 
-Deno.test("measurer: pings and asks every node, tells each result and then the end of the round", async () => {
+Deno.test("prober: probes every node, reports each result and then the end of the round", async () => {
   const lines = await told(6, { ping: () => Promise.resolve(PONG) });
   deepStrictEqual(lines.toSorted(), [
     "0 ended",
@@ -49,7 +49,7 @@ Deno.test("measurer: pings and asks every node, tells each result and then the e
   for (const node of ["0", "1"]) strictEqual(lines.filter((line) => line.startsWith(node)).at(-1), `${node} ended`);
 });
 
-Deno.test("measurer: a node that hangs delays no other node, and is not asked twice at a time", async () => {
+Deno.test("prober: a node that hangs delays no other node, and gets no second probe at the same time", async () => {
   let asked = 0;
   const lines = await told(20, {
     ping: () => Promise.resolve(PONG),
@@ -63,7 +63,7 @@ Deno.test("measurer: a node that hangs delays no other node, and is not asked tw
   ok(lines.filter((line) => line === "1 ended").length > 3);
 });
 
-Deno.test("measurer: a ping that can't be run is not tried every time, but again later", async () => {
+Deno.test("prober: a ping that cannot be run is not tried every time, but again later", async () => {
   let runs = 0;
   let nowMs = 0;
   const ping = () => {
@@ -77,6 +77,6 @@ Deno.test("measurer: a ping that can't be run is not tried every time, but again
   ok(runs > 4);
 });
 
-Deno.test("measurer: without ping every round says so", async () => {
+Deno.test("prober: without ping every round reports that", async () => {
   ok((await told(6, {})).includes("0 ping impossible"));
 });

@@ -1,20 +1,20 @@
-/** Asks a node's health URL once. What the answer means for the node is decided in `../select/`. */
+/** One request to a node's health URL. `../select/` decides what the result means for the node. */
 
 import type { HealthResult } from "../select/evidence.ts";
 
-/** More than any reason is long; what a wrong URL may send beyond that is not read. */
+/** Longer than any reason; the rest of a larger body, from a wrong URL, is not read. */
 const BODY_BYTES_MAX = 16_384;
 const REASON_CHARACTERS_MAX = 200;
 
-/** Never rejects: whatever goes wrong is a result. `ending` ends it early. */
+/** Never rejects: every failure is a result. `ending` aborts it. */
 export async function askHealth(url: string, timeoutMs: number, ending: AbortSignal): Promise<HealthResult> {
   const startMs = performance.now();
   const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
   try {
-    // A redirect is an answer too, and following it would leave the node.
+    // A redirect is an answer; following it would leave the node.
     const response = await fetch(url, { redirect: "manual", signal });
     const rttMs = performance.now() - startMs;
-    // The connection can serve the next request only after the body has been read; reading it may fail as well.
+    // The connection is reused only after the body has been read; reading it may fail as well.
     const reason = reasonIn(await bodyOf(response));
     return { kind: "answered", ready: response.ok, rttMs, ...(reason === undefined ? {} : { reason }) };
   } catch (error) {
@@ -33,7 +33,7 @@ async function bodyOf(response: Response): Promise<string> {
   return text;
 }
 
-/** What `/readyz` says under `reason`; other servers may say anything. */
+/** The `reason` in the body of `/readyz`; other servers may send anything. */
 function reasonIn(body: string): string | undefined {
   try {
     const { reason } = JSON.parse(body) as { reason?: unknown };
@@ -43,7 +43,7 @@ function reasonIn(body: string): string | undefined {
   }
 }
 
-/** Deno tells the cause in words only; what is not recognised is silence. */
+/** Deno gives the cause as text only; an unknown cause counts as silence. */
 function classify(error: unknown): HealthResult {
   if (error instanceof Deno.errors.NotCapable) return { kind: "impossible", reason: "Deno lacks --allow-net for it" };
   const text = textOf(error);
@@ -52,7 +52,9 @@ function classify(error: unknown): HealthResult {
     return { kind: "impossible", reason: "its name does not resolve" };
   }
   // https://fetch.spec.whatwg.org/#port-blocking
-  if (/port \d+ are blocked/.test(text)) return { kind: "impossible", reason: "fetch never asks at its port" };
+  if (/port \d+ are blocked/.test(text)) {
+    return { kind: "impossible", reason: "fetch blocks its port (https://fetch.spec.whatwg.org/#port-blocking)" };
+  }
   return { kind: "silent" };
 }
 

@@ -18,7 +18,7 @@ async function withServer(
   }
 }
 
-/** What came back, without its time. */
+/** The result without its time. */
 function outline(result: HealthResult): string {
   return result.kind === "answered"
     ? `${result.ready ? "ready" : "not ready"} ${result.reason ?? ""}`.trim()
@@ -43,7 +43,7 @@ for (const [status, body, expected] of ANSWERS) {
   });
 }
 
-Deno.test("askHealth() tells a refused connection from an answer that is late", async () => {
+Deno.test("askHealth() distinguishes a refused connection from a timeout", async () => {
   let left = "";
   await withServer(() => new Response(), (url) => Promise.resolve(void (left = url)));
   strictEqual(outline(await askHealth(left, PATIENCE_MS, NEVER)), "refused");
@@ -54,7 +54,7 @@ Deno.test("askHealth() tells a refused connection from an answer that is late", 
   });
 });
 
-Deno.test("askHealth() says that a name does not resolve", async () => {
+Deno.test("askHealth() reports a name that does not resolve", async () => {
   deepStrictEqual(await askHealth("http://nosuch.invalid:8067/readyz", PATIENCE_MS, NEVER), {
     kind: "impossible",
     reason: "its name does not resolve",

@@ -1,57 +1,57 @@
 /**
- * Which nodes get a request, and in which order. Pure: it is told how each node stands and remembers nothing but its
- * last choice, which it keeps until another node is clearly better.
+ * Which nodes get a request, and in which order: best grade, then the relay's own site, then the lowest smoothed
+ * round-trip time, with hysteresis. The only state is the current choice and its challenger.
  */
 
 import { SELECT } from "./limits.ts";
 import { type Grade, GRADES } from "./evidence.ts";
 
-/** A node as the choice sees it. */
+/** A node's properties that the choice depends on. */
 export interface Candidate {
   readonly grade: Grade;
-  /** In the relay's own site. */
+  /** Whether it is in the relay's own site. */
   readonly local: boolean;
-  /** Smoothed round-trip time divided by the node's weight; undefined while nothing was measured. */
+  /** Smoothed round-trip time divided by the node's weight; undefined before the first sample. */
   readonly distanceMs: number | undefined;
-  /** Of the same measure. */
+  /** Smoothed deviation, divided by the weight as well. */
   readonly deviationMs: number;
-  /** How many samples it rests on. */
+  /** Number of samples behind it. */
   readonly samples: number;
 }
 
-/** What was chosen; nodes are their indexes. */
+/** The result; nodes are given by index. */
 export interface Choice {
   /** All nodes, best first. */
   readonly order: readonly number[];
-  /** So many of them get a request at once: one, or all that are equally doubtful. */
+  /** How many of them get a request at once: one, or all nodes of the best grade when none is ready. */
   readonly fanOut: number;
 }
 
-/** One good or doubtful node is enough; below that what is known may be old, and an answer is how the relay learns. */
-const TRUSTED: readonly Grade[] = ["good", "doubtful"];
+/** Grades of which one node is enough. Below them the state may be outdated, and an answer is how the relay learns. */
+const TRUSTED: readonly Grade[] = ["healthy", "probation"];
 
-/** Nodes that are all suspect may be overloaded: then copies for all of them would make it worse. */
+/** If all nodes are suspect they may be overloaded: copies to all of them would make it worse. */
 const SUSPECTS_MAX = 2;
 
 /**
- * Chooses, and keeps to its choice.
+ * Chooses with hysteresis.
  *
  * @example
  * ```ts
  * import { deepStrictEqual } from "node:assert/strict";
- * const far: Candidate = { grade: "good", local: false, distanceMs: 40, deviationMs: 1, samples: 9 };
+ * const far: Candidate = { grade: "healthy", local: false, distanceMs: 40, deviationMs: 1, samples: 9 };
  * const choice = new Chooser().choose([far, { ...far, distanceMs: 2 }], { roundEnded: true });
  * deepStrictEqual(choice, { order: [1, 0], fanOut: 1 });
  * ```
  */
 export class Chooser {
   #chosen = -1;
-  /** Who has been nearer than the chosen one by the whole margin, and for how many rounds in a row. */
-  #rival = { index: -1, rounds: 0 };
+  /** The node that beats the chosen one by the whole hysteresis, and for how many rounds in a row. */
+  #challenger = { index: -1, rounds: 0 };
 
   /**
-   * `roundEnded`: new distances are in. Otherwise only a change of grade can change the choice. `settled`: every node
-   * had its chance to be measured; until then who answered first has nothing to defend.
+   * `roundEnded`: there are new distances; otherwise only a grade can change the choice. `settled`: every node
+   * has been probed once; before that the order of the first answers must not matter, so there is no hysteresis.
    */
   choose(
     candidates: readonly Candidate[],
@@ -59,7 +59,7 @@ export class Chooser {
   ): Choice {
     if (!settled) this.#chosen = -1;
     const order = candidates.map((_, index) => index).sort((a, b) => compare(candidates, a, b));
-    const best = this.#keepOrLeave(candidates, order, roundEnded);
+    const best = this.#hysteresis(candidates, order, roundEnded);
     if (best === undefined) return { order, fanOut: 0 };
     this.#chosen = best;
     const { grade } = candidates[best] as Candidate;
@@ -68,30 +68,30 @@ export class Chooser {
     return { order: [best, ...order.filter((index) => index !== best)], fanOut };
   }
 
-  #keepOrLeave(candidates: readonly Candidate[], order: readonly number[], roundEnded: boolean): number | undefined {
+  #hysteresis(candidates: readonly Candidate[], order: readonly number[], roundEnded: boolean): number | undefined {
     const [nearest] = order;
     const current = candidates[this.#chosen];
-    const rival = nearest === undefined ? undefined : candidates[nearest];
-    if (rival === undefined || nearest === undefined) return undefined;
-    if (current === undefined || rankOf(current) !== rankOf(rival)) {
-      this.#rival = { index: -1, rounds: 0 };
+    const challenger = nearest === undefined ? undefined : candidates[nearest];
+    if (challenger === undefined || nearest === undefined) return undefined;
+    if (current === undefined || rankOf(current) !== rankOf(challenger)) {
+      this.#challenger = { index: -1, rounds: 0 };
       return firstWithinMargin(candidates, order);
     }
     if (!roundEnded) return this.#chosen;
-    const nearer = nearest !== this.#chosen && isClearlyNearer(rival, current);
-    const rounds = nearer ? (this.#rival.index === nearest ? this.#rival.rounds : 0) + 1 : 0;
-    this.#rival = { index: nearer ? nearest : -1, rounds };
-    if (rounds < roundsNeeded(rival, current)) return this.#chosen;
-    this.#rival = { index: -1, rounds: 0 };
+    const nearer = nearest !== this.#chosen && isClearlyNearer(challenger, current);
+    const rounds = nearer ? (this.#challenger.index === nearest ? this.#challenger.rounds : 0) + 1 : 0;
+    this.#challenger = { index: nearer ? nearest : -1, rounds };
+    if (rounds < roundsNeeded(challenger, current)) return this.#chosen;
+    this.#challenger = { index: -1, rounds: 0 };
     return nearest;
   }
 }
 
-/** What came first may have been chance; what has held for long is not given up for a moment's gain. */
-function roundsNeeded(rival: Candidate, current: Candidate): number {
-  const samples = Math.min(rival.samples, current.samples);
-  const wanted = Math.floor(samples * SELECT.marginRoundsPerSample);
-  return Math.min(SELECT.marginRoundsMax, Math.max(SELECT.marginRoundsMin, wanted));
+/** Rounds of hysteresis: few after few samples, which may be chance; more for a choice that has held for long. */
+function roundsNeeded(challenger: Candidate, current: Candidate): number {
+  const samples = Math.min(challenger.samples, current.samples);
+  const wanted = Math.floor(samples * SELECT.hysteresisRoundsPerSample);
+  return Math.min(SELECT.hysteresisRoundsMax, Math.max(SELECT.hysteresisRoundsMin, wanted));
 }
 
 /** Grade first, then site. */
@@ -107,7 +107,7 @@ function compare(candidates: readonly Candidate[], a: number, b: number): number
   return near === far ? a - b : near - far;
 }
 
-/** Nobody is chosen that could be defended: of the nodes as near as the nearest, the first in the operator's order. */
+/** Without a current choice: of the nodes within the hysteresis of the nearest, the first in the configuration. */
 function firstWithinMargin(candidates: readonly Candidate[], order: readonly number[]): number {
   const nearest = order[0] as number;
   const best = candidates[nearest] as Candidate;
@@ -118,18 +118,18 @@ function firstWithinMargin(candidates: readonly Candidate[], order: readonly num
   return Math.min(...equals);
 }
 
-/** Nearer by the whole margin, which grows with distance and with what chance may do. */
+/** Whether `one` is nearer by more than the hysteresis. */
 export function isClearlyNearer(one: Candidate, other: Candidate): boolean {
   if (one.distanceMs === undefined) return false;
   if (other.distanceMs === undefined) return true;
-  return other.distanceMs - one.distanceMs > marginMs(one, other);
+  return other.distanceMs - one.distanceMs > hysteresisMs(one, other);
 }
 
-/** By how much a node must be nearer than the chosen one, `other`. */
-export function marginMs(one: Candidate, other: Candidate): number {
+/** The hysteresis: how much nearer `one` must be than `other`, the chosen node. Grows with distance and deviation. */
+export function hysteresisMs(one: Candidate, other: Candidate): number {
   return Math.max(
-    SELECT.marginMs,
-    SELECT.marginShare * (other.distanceMs ?? 0),
-    SELECT.marginDeviations * (one.deviationMs + other.deviationMs),
+    SELECT.hysteresisMs,
+    SELECT.hysteresisShare * (other.distanceMs ?? 0),
+    SELECT.hysteresisDeviations * (one.deviationMs + other.deviationMs),
   );
 }

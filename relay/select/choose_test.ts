@@ -13,12 +13,12 @@ function first(...candidates: Candidate[]) {
 }
 
 const CASES: [what: string, candidates: Candidate[], order: number[], fanOut: number][] = [
-  ["the nearest of the good nodes", [candidate(40), candidate(2), candidate(10)], [1, 2, 0], 1],
+  ["the nearest of the healthy nodes", [candidate(40), candidate(2), candidate(10)], [1, 2, 0], 1],
   ["the first in the file of those that are as near", [candidate(10.5), candidate(10)], [0, 1], 1],
   [
-    "a far node that is good before a near one that is doubtful",
+    "a far healthy node before a near one on probation",
     [
-      candidate(2, { grade: "doubtful" }),
+      candidate(2, { grade: "probation" }),
       candidate(40),
     ],
     [1, 0],
@@ -26,16 +26,19 @@ const CASES: [what: string, candidates: Candidate[], order: number[], fanOut: nu
   ],
   ["a far node of the own site before a near one", [candidate(2), candidate(40, { local: true })], [1, 0], 1],
   [
-    "a good node before one of the own site that is not",
+    "a healthy node before one of the own site that is not",
     [
       candidate(2),
-      candidate(1, { local: true, grade: "doubtful" }),
+      candidate(1, { local: true, grade: "probation" }),
     ],
     [0, 1],
     1,
   ],
   ["a node without a measurement after all others", [candidate(undefined), candidate(90)], [1, 0], 1],
-  ["a doubtful node when none is good", [candidate(2, { grade: "notReady" }), candidate(9, { grade: "doubtful" })], [
+  ["a node on probation when none is healthy", [
+    candidate(2, { grade: "notReady" }),
+    candidate(9, { grade: "probation" }),
+  ], [
     1,
     0,
   ], 1],
@@ -50,7 +53,7 @@ const CASES: [what: string, candidates: Candidate[], order: number[], fanOut: nu
     2,
   ],
   [
-    "everybody when nobody gives a sign of life",
+    "all nodes when none is reachable",
     [
       candidate(undefined, { grade: "unreachable" }),
       candidate(undefined, { grade: "unreachable" }),
@@ -73,12 +76,12 @@ for (const [what, candidates, order, fanOut] of CASES) {
   Deno.test(`choose: ${what}`, () => deepStrictEqual(first(...candidates), { order, fanOut }));
 }
 
-Deno.test("choose: a better grade acts at once, a better distance only at the end of rounds, and several of them", () => {
+Deno.test("choose: a better grade acts at once, a better distance only after several rounds", () => {
   const chooser = new Chooser();
   const [near, far] = [candidate(2, { samples: 60 }), candidate(40, { samples: 60 })];
   strictEqual(chooser.choose([near, far], ROUND).order[0], 0);
   strictEqual(chooser.choose([{ ...near, grade: "suspect" }, far], BETWEEN).order[0], 1);
-  for (let round = 1; round < SELECT.marginRoundsMax; round++) {
+  for (let round = 1; round < SELECT.hysteresisRoundsMax; round++) {
     strictEqual(chooser.choose([near, far], ROUND).order[0], 1, `round ${round}`);
     strictEqual(chooser.choose([near, far], BETWEEN).order[0], 1);
   }
@@ -93,7 +96,7 @@ const anyCandidate = fc.record({
   samples: fc.nat(100),
 });
 
-Deno.test("choose: whatever happened before, the chosen node has the best grade, and all nodes stand in the order", () => {
+Deno.test("choose: after any history the chosen node has the best grade, and the order contains all nodes", () => {
   const sequence = fc.integer({ min: 1, max: 6 }).chain((nodes) =>
     fc.array(fc.tuple(fc.array(anyCandidate, { minLength: nodes, maxLength: nodes }), fc.boolean()), { minLength: 1 })
   );
@@ -109,7 +112,7 @@ Deno.test("choose: whatever happened before, the chosen node has the best grade,
   }));
 });
 
-Deno.test("choose: two nodes within a tenth of each other, under jitter: not one switch in five minutes", () => {
+Deno.test("choose: hysteresis: nodes within a tenth of each other do not switch in five minutes of jitter", () => {
   const scene = fc.record({
     seed: fc.nat(),
     baseMs: fc.double({ min: 0.05, max: 200, noNaN: true }),

@@ -1,60 +1,59 @@
 /**
- * What is known of one node, and what follows from it: how far it is, whether it can serve, and whether it is to be
- * trusted with a client. Three witnesses speak: ping, the health URL, and real traffic. Who asks them and how often is
- * the business of the drivers; which node is chosen is that of `choose.ts`.
+ * The failure detector of one node: from ping, the health URL and real traffic it derives the node's distance (RTT) and
+ * grade. `../probe/` decides when to probe, `choose.ts` which node is chosen.
  */
 
 import { SELECT } from "./limits.ts";
 import { LossWindow } from "./loss.ts";
 import { RttEstimator } from "./rtt.ts";
 
-/** What an ICMP echo request brought. */
+/** Result of an ICMP echo request. */
 export type PingResult =
   | { readonly kind: "answered"; readonly rttMs: number }
   | { readonly kind: "silent" }
-  /** None could be sent: no ping program, or no permission for it. */
+  /** It could not be sent: no ping program, or no permission for it. */
   | { readonly kind: "impossible"; readonly reason: string };
 
-/** What a request to the health URL brought. */
+/** Result of a request to the health URL. */
 export type HealthResult =
-  /** The URL answered: whether with success, after how long, and what the node said. */
+  /** The URL answered; `reason` is the node's own explanation. */
   | { readonly kind: "answered"; readonly ready: boolean; readonly rttMs: number; readonly reason?: string }
-  /** No answer in time. */
+  /** No answer within the timeout. */
   | { readonly kind: "silent" }
-  /** Its host says that nothing listens there. */
+  /** Connection refused. */
   | { readonly kind: "refused" }
-  /** It could not be asked, which says nothing about the node: such as a name that does not resolve. */
+  /** The request failed in a way that says nothing about the node, such as a name that does not resolve. */
   | { readonly kind: "impossible"; readonly reason: string };
 
-/** How much a node is worth sending to, best first; the order of {@link GRADES}. */
+/** A node's grade, best first; same order as {@link GRADES}. */
 export type Grade =
-  /** Can serve, and has proven it. */
-  | "good"
-  /** Can serve, but failed not long ago, or loses probes. */
-  | "doubtful"
-  /** Says that it can serve, yet leaves requests unanswered. */
+  /** Ready, and no recent failure. */
+  | "healthy"
+  /** Ready, but failed recently or loses probes. */
+  | "probation"
+  /** Reports ready, but leaves requests unanswered. */
   | "suspect"
-  /** Is there, but says that it can't serve. */
+  /** Answers, but reports not ready. */
   | "notReady"
-  /** Gives no sign of life. */
+  /** Answers neither ping nor HTTP nor DHCP. */
   | "unreachable";
 
-export const GRADES: readonly Grade[] = ["good", "doubtful", "suspect", "notReady", "unreachable"];
+export const GRADES: readonly Grade[] = ["healthy", "probation", "suspect", "notReady", "unreachable"];
 
-/** What the distance of a node was measured with. */
+/** The source of a node's round-trip time. */
 export type RttSource = "icmp" | "http" | "dhcp";
 
 interface Suspicion {
   readonly sinceMs: number;
   nextTrialMs: number;
-  trialDelayMs: number;
+  backoffMs: number;
 }
 
-/** Feeds on results, in the order in which they come; all times are of one clock that does not go back. */
+/** Fed with results in the order of their arrival; all times are of one monotonic clock. */
 export class NodeEvidence {
   readonly icmp = new RttEstimator();
   readonly http = new RttEstimator();
-  readonly dhcp = new RttEstimator({ few: false });
+  readonly dhcp = new RttEstimator({ sparse: false });
   readonly icmpLoss = new LossWindow();
   readonly httpLoss = new LossWindow();
   #icmpImpossible: string | undefined;
@@ -63,12 +62,12 @@ export class NodeEvidence {
   #saidReady = false;
   #saidReason: string | undefined;
   #answeredAtMs = Number.NEGATIVE_INFINITY;
-  #quietRequests = 0;
+  #unansweredInARow = 0;
   #suspicion: Suspicion | undefined;
   #suspectedAtMs = Number.NEGATIVE_INFINITY;
   #relapses = 0;
-  /** Good probes that are still missing; 0 for a node that has never failed. */
-  #missing = 0;
+  /** Good probes still needed to leave probation; 0 for a node that has never failed. */
+  #probesMissing = 0;
   #lossy = false;
 
   pinged(result: PingResult): void {
@@ -81,7 +80,7 @@ export class NodeEvidence {
   healthAsked(result: HealthResult): void {
     this.#healthImpossible = result.kind === "impossible" ? result.reason : undefined;
     if (result.kind === "impossible") return;
-    // A URL that never answers says nothing about DHCP: there are servers without one.
+    // A URL that has never answered says nothing: some DHCP servers have no health URL.
     if (this.#health === undefined && result.kind !== "answered") return;
     this.#health = result;
     this.httpLoss.add(result.kind === "answered");
@@ -91,66 +90,66 @@ export class NodeEvidence {
     this.#saidReason = result.reason;
   }
 
-  /** Both witnesses have been asked: what they said counts as one probe. */
+  /** Ping and health URL have both been reported; together they count as one probe. */
   roundEnded(nowMs: number): void {
-    this.#judgeLoss();
-    if (!this.ready(nowMs)) this.#missing = this.#neededProbes();
-    else if (this.#suspicion === undefined && this.#missing > 0) this.#missing--;
+    this.#updateLoss();
+    if (!this.ready(nowMs)) this.#probesMissing = this.#requiredProbes();
+    else if (this.#suspicion === undefined && this.#probesMissing > 0) this.#probesMissing--;
   }
 
-  /** It answered a request; `answerMs`: after how long, where that can be told. */
+  /** It answered a request after `answerMs`; undefined when that is ambiguous. */
   answered(answerMs: number | undefined, nowMs: number): void {
     this.#answeredAtMs = nowMs;
-    this.#quietRequests = 0;
+    this.#unansweredInARow = 0;
     if (answerMs !== undefined) this.dhcp.add(answerMs);
-    if (this.#suspicion !== undefined) this.#acquit();
+    if (this.#suspicion !== undefined) this.#clearSuspicion();
   }
 
   /**
-   * It left a request unanswered that it was sent at `askedAtMs`, which may have deserved no answer. Says whether that
-   * makes it suspect now.
+   * A request sent at `askedAtMs` expired without an answer; it may be one that deserves none. Returns whether the node
+   * becomes suspect.
    */
   unanswered(askedAtMs: number, nowMs: number): boolean {
     if (this.#answeredSince(askedAtMs)) return false;
-    this.#quietRequests++;
-    return this.#quietRequests >= SELECT.quietRequests && this.overtaken(askedAtMs, nowMs);
+    this.#unansweredInARow++;
+    return this.#unansweredInARow >= SELECT.unansweredMax && this.beaten(askedAtMs, nowMs);
   }
 
-  /** It left one unanswered which another node has answered. Says whether that makes it suspect now. */
-  overtaken(askedAtMs: number, nowMs: number): boolean {
+  /** Another node answered a request that this one left unanswered. Returns whether the node becomes suspect. */
+  beaten(askedAtMs: number, nowMs: number): boolean {
     if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return false;
     if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
     this.#relapses++;
     this.#suspectedAtMs = nowMs;
-    const trialDelayMs = SELECT.trialMs;
-    this.#suspicion = { sinceMs: nowMs, nextTrialMs: nowMs + trialDelayMs, trialDelayMs };
-    this.#missing = this.#neededProbes();
+    const backoffMs = SELECT.trialBackoffMs;
+    this.#suspicion = { sinceMs: nowMs, nextTrialMs: nowMs + backoffMs, backoffMs };
+    this.#probesMissing = this.#requiredProbes();
     return true;
   }
 
-  /** Whether a suspect should be tried with a copy of a request now; if so, the next time is later. */
+  /** Whether a suspect gets a trial (a copy of a request) now; each trial doubles the backoff. */
   takeTrial(nowMs: number): boolean {
     const suspicion = this.#suspicion;
     if (suspicion === undefined || nowMs < suspicion.nextTrialMs || !this.ready(nowMs)) return false;
-    suspicion.trialDelayMs = Math.min(2 * suspicion.trialDelayMs, SELECT.trialMsMax);
-    suspicion.nextTrialMs = nowMs + suspicion.trialDelayMs;
+    suspicion.backoffMs = Math.min(2 * suspicion.backoffMs, SELECT.trialBackoffMsMax);
+    suspicion.nextTrialMs = nowMs + suspicion.backoffMs;
     return true;
   }
 
-  /** Lets suspicion end that nobody could confirm. */
+  /** Ends a suspicion that no trial has confirmed. */
   expire(nowMs: number): void {
-    if (this.#suspicion !== undefined && nowMs - this.#suspicion.sinceMs >= SELECT.suspectMsMax) this.#acquit();
+    if (this.#suspicion !== undefined && nowMs - this.#suspicion.sinceMs >= SELECT.suspectMsMax) this.#clearSuspicion();
   }
 
   ready(nowMs: number): boolean {
     const health = this.#health;
-    if (health === undefined || this.#healthImpossible !== undefined) return this.#vouched(nowMs);
-    if (health.kind === "refused" || this.httpLoss.silentRun >= SELECT.silentProbes) return false;
+    if (health === undefined || this.#healthImpossible !== undefined) return this.#answeredRecently(nowMs);
+    if (health.kind === "refused" || this.httpLoss.lostInARow >= SELECT.silentProbes) return false;
     return this.#saidReady;
   }
 
   reachable(nowMs: number): boolean {
-    return this.#heardByPing() || this.#heardByHttp() || this.#vouched(nowMs);
+    return this.#heardByPing() || this.#heardByHttp() || this.#answeredRecently(nowMs);
   }
 
   get suspect(): boolean {
@@ -160,20 +159,20 @@ export class NodeEvidence {
   grade(nowMs: number): Grade {
     if (!this.ready(nowMs)) return this.reachable(nowMs) ? "notReady" : "unreachable";
     if (this.#suspicion !== undefined) return "suspect";
-    return this.#missing > 0 || this.#lossy ? "doubtful" : "good";
+    return this.#probesMissing > 0 || this.#lossy ? "probation" : "healthy";
   }
 
-  /** What its distance is taken from: ping unless that does not get through. */
+  /** Source of the RTT: ping, unless ICMP is filtered or ping cannot run. */
   get rttSource(): RttSource | undefined {
     if (this.icmp.samples > 0 && !this.#icmpFiltered()) return "icmp";
     if (this.http.samples > 0) return "http";
     return this.dhcp.samples > 0 ? "dhcp" : undefined;
   }
 
-  /** Why the distance is not taken from ping; undefined when it is. */
+  /** Why ping is not the source; undefined when it is. */
   get noPing(): string | undefined {
     if (this.#icmpImpossible !== undefined) return this.#icmpImpossible;
-    return this.#icmpFiltered() ? "ping gets no answer though the node is there: ICMP is filtered" : undefined;
+    return this.#icmpFiltered() ? "ping gets no answer although the node answers HTTP: ICMP is filtered" : undefined;
   }
 
   get rtt(): RttEstimator {
@@ -185,7 +184,7 @@ export class NodeEvidence {
     return this.#lossWindow.share;
   }
 
-  /** After how long without an answer the next node is asked as well. */
+  /** The hedging delay: after this long without an answer the next node gets the request as well. */
   get hedgeDelayMs(): number {
     const { smoothedMs, deviationMs } = this.dhcp;
     if (smoothedMs === undefined || deviationMs === undefined) return SELECT.hedgeMsMax;
@@ -193,43 +192,45 @@ export class NodeEvidence {
     return Math.min(SELECT.hedgeMsMax, Math.max(SELECT.hedgeMsMin, wanted));
   }
 
-  /** What keeps it from being good, for people. */
+  /** Why it is not healthy, for operators; undefined when it is. */
   fault(nowMs: number): string | undefined {
     switch (this.grade(nowMs)) {
-      case "good":
+      case "healthy":
         return undefined;
-      case "doubtful":
-        return this.#missing > 0
-          ? `back, but ${this.#missing} good ${this.#missing === 1 ? "probe" : "probes"} short of being trusted`
-          : `${Math.round(100 * this.loss)} % of the probes are lost`;
+      case "probation":
+        return this.#probesMissing > 0
+          ? `on probation: ${this.#probesMissing} more good ${this.#probesMissing === 1 ? "probe" : "probes"} needed`
+          : `on probation: ${Math.round(100 * this.loss)} % of the probes are lost`;
       case "suspect":
-        return `DHCP requests are left unanswered since ${Math.round((nowMs - this.#suspectedAtMs) / 1000)} s`;
+        return `DHCP requests unanswered for ${Math.round((nowMs - this.#suspectedAtMs) / 1000)} s`;
       case "notReady":
         return `not ready: ${this.#unreadiness()}`;
       case "unreachable":
-        return "no sign of life: neither ping nor HTTP nor DHCP is answered";
+        return "unreachable: answers neither ping nor HTTP nor DHCP";
     }
   }
 
-  /** Who has answered anything since is busy, or a datagram was lost; it is there. */
+  /** A node that answered anything since is alive: it is busy, or a datagram was lost. */
   #answeredSince(askedAtMs: number): boolean {
     return this.#answeredAtMs > askedAtMs;
   }
 
   #unreadiness(): string {
-    if (this.#healthImpossible !== undefined) return `its health can't be asked: ${this.#healthImpossible}`;
-    if (this.#health === undefined) return "its health URL never answered, nor did it serve lately";
+    if (this.#healthImpossible !== undefined) return `its health URL cannot be requested: ${this.#healthImpossible}`;
+    if (this.#health === undefined) {
+      return "its health URL has never answered, and it has answered no DHCP request recently";
+    }
     if (this.#health.kind === "refused") return "nothing listens at its health URL";
     if (this.#health.kind === "silent") return "its health URL does not answer any more";
     return this.#saidReason ?? "it does not say why";
   }
 
-  #acquit(): void {
+  #clearSuspicion(): void {
     this.#suspicion = undefined;
-    this.#missing = this.#neededProbes();
+    this.#probesMissing = this.#requiredProbes();
   }
 
-  #neededProbes(): number {
+  #requiredProbes(): number {
     return Math.min(SELECT.goodProbesMax, SELECT.goodProbes * 2 ** Math.max(0, this.#relapses - 1));
   }
 
@@ -237,28 +238,28 @@ export class NodeEvidence {
     return this.rttSource === "icmp" ? this.icmpLoss : this.httpLoss;
   }
 
-  #judgeLoss(): void {
-    // Of the whole window, however few probes there were yet: one lost out of two says nothing.
+  #updateLoss(): void {
+    // Relative to the full window even when it is not full yet: one lost probe out of two says nothing.
     const share = this.#lossWindow.lost / SELECT.lossWindow;
     this.#lossy = share > (this.#lossy ? SELECT.lossyUntil : SELECT.lossyAbove);
   }
 
-  #vouched(nowMs: number): boolean {
+  #answeredRecently(nowMs: number): boolean {
     return nowMs - this.#answeredAtMs < SELECT.answerValidMs;
   }
 
   #heardByPing(): boolean {
     return this.#icmpImpossible === undefined && this.icmpLoss.everAnswered &&
-      this.icmpLoss.silentRun < SELECT.silentProbes;
+      this.icmpLoss.lostInARow < SELECT.silentProbes;
   }
 
   #heardByHttp(): boolean {
     return this.#healthImpossible === undefined && this.#health?.kind !== "refused" && this.httpLoss.everAnswered &&
-      this.httpLoss.silentRun < SELECT.silentProbes;
+      this.httpLoss.lostInARow < SELECT.silentProbes;
   }
 
   #icmpFiltered(): boolean {
     if (this.#icmpImpossible !== undefined) return true;
-    return this.icmpLoss.silentRun >= SELECT.filteredPings && this.#heardByHttp();
+    return this.icmpLoss.lostInARow >= SELECT.filteredPings && this.#heardByHttp();
   }
 }

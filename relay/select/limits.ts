@@ -1,80 +1,82 @@
-/** The numbers by which a node is judged and chosen, in one place, with how they must relate. */
+/** Constants of the failure detector and the choice, and how they must relate. */
 
 import { assert } from "../../src/assert.ts";
 
 export const SELECT = {
-  /** RFC 6298 §2.3: alpha and beta. */
+  /** EWMA gains of RTT and deviation, RFC 6298 §2.3: alpha and beta. */
   rttGain: 1 / 8,
   deviationGain: 1 / 4,
-  /** RFC 3550 §6.4.1. */
+  /** EWMA gain of jitter, RFC 3550 §6.4.1. */
   jitterGain: 1 / 16,
-  /** The average begins as the median of so many samples. */
+  /** The average starts as the median of this many samples. */
   medianSamples: 5,
-  /** So many samples in a row beyond all of the window: the path has changed, and the average starts anew. */
+  /** Path change: this many samples in a row beyond all others in the window restart the average. */
   shiftSamples: 3,
   shiftWindow: 30,
-  /** Samples before the run without which nothing is called a change. */
+  /** Samples needed before the run to detect a change. */
   shiftSamplesBefore: 6,
-  /** How many of them may be as far off all the same, at either end. */
+  /** Outliers ignored among them, at either end. */
   shiftOutliers: 1,
-  /** Beyond means by more than this, and by more than this share of the average. */
+  /** Beyond: by more than this, and by more than this share of the average. */
   shiftMsMin: 2,
   shiftShare: 0.5,
-  /** Loss is counted over so many probes. */
+  /** Loss is counted over this many probes. */
   lossWindow: 20,
-  /** A node that loses more is passed over, until it loses less than the second. */
+  /** Probation for loss: begins above the first, ends below the second. */
   lossyAbove: 0.25,
   lossyUntil: 0.1,
-  /** A silence of so many probes was an outage: what comes after it is counted anew. */
+  /** This many lost probes in a row are an outage; loss is counted from zero after it. */
   outageProbes: 4,
-  /** A node must be nearer than the chosen one by all of these: milliseconds, share, sum of both deviations. */
-  marginMs: 0.5,
-  marginShare: 0.2,
-  marginDeviations: 1,
-  /** And for so many rounds of probes in a row: the more samples speak for the chosen one, the more rounds. */
-  marginRoundsMin: 1,
-  marginRoundsMax: 20,
-  marginRoundsPerSample: 1 / 2,
-  /** Probes in a row without an answer after which a node is not there any more. One may get lost on the way. */
+  /**
+   * Hysteresis: a node must be nearer than the chosen one by all of these: time, share of it, sum of both deviations.
+   */
+  hysteresisMs: 0.5,
+  hysteresisShare: 0.2,
+  hysteresisDeviations: 1,
+  /** Hysteresis: and for this many probe rounds in a row, which grows with the number of samples. */
+  hysteresisRoundsMin: 1,
+  hysteresisRoundsMax: 20,
+  hysteresisRoundsPerSample: 1 / 2,
+  /** Lost probes in a row after which a node counts as down; a single one may be packet loss. */
   silentProbes: 2,
-  /** Pings in a row without an answer, while the node answers otherwise, after which ICMP counts as filtered. */
+  /** Lost pings in a row, while the node answers HTTP, after which ICMP counts as filtered. */
   filteredPings: 3,
-  /** Good probes in a row that a node needs after it failed. */
+  /** Good probes in a row that end probation. */
   goodProbes: 3,
-  /** The most it needs after it failed again and again in real traffic, twice as many each time. */
+  /** Upper bound of that number, which doubles each time the node becomes suspect again. */
   goodProbesMax: 24,
-  /** After so long without suspicion the count starts anew. */
+  /** After this long without suspicion the number starts again at the minimum. */
   relapseMs: 300_000,
-  /** Unanswered requests in a row that make a node suspect though no other node answered them either. */
-  quietRequests: 3,
-  /** A suspect gets a copy of a DHCPDISCOVER after this, then after twice as long each time, up to the second. */
-  trialMs: 1_000,
-  trialMsMax: 30_000,
-  /** A suspect that could not be tried is given another chance after this. */
+  /** Unanswered requests in a row that make a node suspect although no other node answered them either. */
+  unansweredMax: 3,
+  /** Exponential backoff of a suspect's trials (copies of a DHCPDISCOVER): first and longest delay. */
+  trialBackoffMs: 1_000,
+  trialBackoffMsMax: 30_000,
+  /** A suspicion ends after this when no trial was possible. */
   suspectMsMax: 60_000,
   /**
-   * How long a DHCP answer vouches for a node whose health nobody can ask. Clients repeat within 4 s to 8 s
-   * (RFC 2131 §4.1), so a node that is asked and serves is heard more often than this.
+   * How long a DHCP answer makes a node without health URL ready. Clients retransmit within 4 s to 8 s (RFC 2131 §4.1),
+   * so a node that gets requests and serves answers more often than this.
    */
   answerValidMs: 10_000,
-  /** Bounds of the delay after which the next node is asked as well; the first also holds while nothing is known. */
+  /** Bounds of the hedging delay; the upper one also applies before the first answer. */
   hedgeMsMax: 250,
   hedgeMsMin: 50,
-  /** RFC 6298 §2.3: K. */
+  /** RFC 6298 §2.3: K, the factor of the deviation. */
   hedgeDeviations: 4,
 } as const;
 
-assert(SELECT.medianSamples < SELECT.shiftSamplesBefore, "A change of path is seen from an average that stands");
-assert(SELECT.lossyUntil < SELECT.lossyAbove, "A node may not be lossy and not lossy at once");
+assert(SELECT.medianSamples < SELECT.shiftSamplesBefore, "A path change is detected from an established average");
+assert(SELECT.lossyUntil < SELECT.lossyAbove, "Loss has hysteresis");
 assert(SELECT.lossyAbove * SELECT.lossWindow > SELECT.silentProbes, "A short silence does not make a node lossy");
-assert(SELECT.silentProbes < SELECT.outageProbes, "An outage is longer than what may be chance");
+assert(SELECT.silentProbes < SELECT.outageProbes, "An outage is longer than an accidental loss");
 assert(
-  SELECT.shiftSamples + SELECT.marginRoundsMin <= 4,
-  "A node that became slow is left within five intervals, wherever in the first one that begins",
+  SELECT.shiftSamples + SELECT.hysteresisRoundsMin <= 4,
+  "A node that became slow is left within five intervals, at whatever point of an interval that begins",
 );
 assert(
-  Math.floor(SELECT.shiftSamples * SELECT.marginRoundsPerSample) <= SELECT.marginRoundsMin,
-  "After a change the past does not speak for a node",
+  Math.floor(SELECT.shiftSamples * SELECT.hysteresisRoundsPerSample) <= SELECT.hysteresisRoundsMin,
+  "After a path change the minimum of rounds suffices",
 );
-assert(SELECT.trialMsMax < SELECT.suspectMsMax, "A suspect is tried before it is simply given another chance");
+assert(SELECT.trialBackoffMsMax < SELECT.suspectMsMax, "Trials come before a suspicion ends by itself");
 assert(SELECT.hedgeMsMin < SELECT.hedgeMsMax, "The hedging delay has room to adapt");

@@ -1,4 +1,4 @@
-/** How many of the last probes got no answer. */
+/** Probe loss. */
 
 import { SELECT } from "./limits.ts";
 
@@ -11,19 +11,19 @@ import { SELECT } from "./limits.ts";
  * const loss = new LossWindow();
  * for (const answered of [true, false, true, true]) loss.add(answered);
  * strictEqual(loss.share, 0.25);
- * strictEqual(loss.silentRun, 0);
+ * strictEqual(loss.lostInARow, 0);
  * ```
  */
 export class LossWindow {
   readonly #answered: boolean[] = [];
-  #silentRun = 0;
+  #lostInARow = 0;
   #everAnswered = false;
 
   add(answered: boolean): void {
-    if (answered && this.#silentRun >= SELECT.outageProbes) this.#answered.length = 0;
+    if (answered && this.#lostInARow >= SELECT.outageProbes) this.#answered.length = 0;
     this.#answered.push(answered);
     if (this.#answered.length > SELECT.lossWindow) this.#answered.shift();
-    this.#silentRun = answered ? 0 : this.#silentRun + 1;
+    this.#lostInARow = answered ? 0 : this.#lostInARow + 1;
     if (answered) this.#everAnswered = true;
   }
 
@@ -36,9 +36,9 @@ export class LossWindow {
     return this.#answered.length === 0 ? 0 : this.lost / this.#answered.length;
   }
 
-  /** Probes without an answer since the last one that had one. */
-  get silentRun(): number {
-    return this.#silentRun;
+  /** Lost probes in a row, up to now. */
+  get lostInARow(): number {
+    return this.#lostInARow;
   }
 
   get everAnswered(): boolean {

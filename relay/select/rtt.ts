@@ -1,8 +1,8 @@
 /**
- * Smoothed round-trip time, its deviation (RFC 6298 §2) and jitter (RFC 3550 §6.4.1). Probes are few, so for them there
- * are two additions. The average begins as the median of the first samples, since the very first one often tells of ARP
- * and of programs that have just started. And where a path changes for good, which the average would take dozens of
- * samples to follow, a run of samples beyond anything seen lately starts it anew.
+ * Smoothed round-trip time and deviation (EWMA, RFC 6298 §2) and jitter (RFC 3550 §6.4.1). Probes are sparse, so they
+ * get two additions. The average starts as the median of the first samples, since the very first one often includes ARP
+ * and program start-up. And when a path changes permanently, which the average would take dozens of samples to follow,
+ * a run of samples outside the recent range restarts it.
  */
 
 import { SELECT } from "./limits.ts";
@@ -13,7 +13,7 @@ import { SELECT } from "./limits.ts";
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
- * const rtt = new RttEstimator({ few: false });
+ * const rtt = new RttEstimator({ sparse: false });
  * rtt.add(10);
  * rtt.add(18);
  * strictEqual(rtt.smoothedMs, 11);
@@ -27,13 +27,13 @@ export class RttEstimator {
   #samples = 0;
   /** The last samples, oldest first. */
   readonly #recent: number[] = [];
-  readonly #few: boolean;
-  /** The average has been begun, and is only followed from now on. */
+  readonly #sparse: boolean;
+  /** The starting median is complete; from now on samples only update the averages. */
   #begun = false;
 
-  /** `few`: samples are probes, and not so many that the average follows by itself. */
-  constructor({ few = true }: { readonly few?: boolean } = {}) {
-    this.#few = few;
+  /** `sparse`: samples come from probes, too few for the plain average to follow a change in time. */
+  constructor({ sparse = true }: { readonly sparse?: boolean } = {}) {
+    this.#sparse = sparse;
   }
 
   /** Samples taken since the start, or since the path changed. */
@@ -41,7 +41,7 @@ export class RttEstimator {
     return this.#samples;
   }
 
-  /** Undefined before the first sample, like the others. */
+  /** Undefined before the first sample; so are the next two. */
   get smoothedMs(): number | undefined {
     return this.#samples === 0 ? undefined : this.#smoothedMs;
   }
@@ -62,34 +62,34 @@ export class RttEstimator {
       this.#deviationMs = sampleMs / 2;
     } else {
       this.#jitterMs += (Math.abs(sampleMs - this.#lastMs) - this.#jitterMs) * SELECT.jitterGain;
-      this.#follow(sampleMs);
+      this.#preferredNode(sampleMs);
     }
     this.#samples++;
     this.#lastMs = sampleMs;
-    if (!this.#few) return;
+    if (!this.#sparse) return;
     this.#recent.push(sampleMs);
     if (this.#recent.length > SELECT.shiftWindow) this.#recent.shift();
     if (!this.#begun) this.#begin();
-    this.#noticeShift();
+    this.#detectShift();
   }
 
-  /** From the median of the samples so far; of two in the middle the lower one, as delays are wrong to one side only. */
+  /** Starts from the median of the samples so far; the lower of two middle ones, since errors only add delay. */
   #begin(): void {
     this.#smoothedMs = median(this.#recent);
     const offs = this.#recent.map((sample) => Math.abs(sample - this.#smoothedMs));
-    // RFC 6298 §2.2 has half of the first sample: few samples that happen to agree prove little.
+    // RFC 6298 §2.2 takes half of the first sample: a few samples that happen to agree prove little.
     this.#deviationMs = Math.max(median(offs), this.#smoothedMs / (this.#recent.length === 1 ? 2 : 3));
     this.#begun = this.#recent.length >= SELECT.medianSamples;
   }
 
-  #follow(sampleMs: number): void {
+  #preferredNode(sampleMs: number): void {
     // RFC 6298 §2.3: the deviation first, from the average before this sample.
     this.#deviationMs += (Math.abs(this.#smoothedMs - sampleMs) - this.#deviationMs) * SELECT.deviationGain;
     this.#smoothedMs += (sampleMs - this.#smoothedMs) * SELECT.rttGain;
   }
 
-  /** Starts anew from the last few samples when all of them lie beyond what came before. */
-  #noticeShift(): void {
+  /** Restarts from the last few samples when all of them lie outside the range before them. */
+  #detectShift(): void {
     const before = this.#recent.slice(0, -SELECT.shiftSamples);
     const run = this.#recent.slice(-SELECT.shiftSamples);
     if (before.length < SELECT.shiftSamplesBefore || !isShift(before, run)) return;
@@ -101,7 +101,7 @@ export class RttEstimator {
   }
 }
 
-/** Whether a run lies above or below all that came before it but the outermost sample, and by more than a little. */
+/** Whether a run lies clearly above or below all earlier samples, outliers ignored. */
 function isShift(before: readonly number[], run: readonly number[]): boolean {
   const sorted = before.toSorted((a, b) => a - b);
   const low = sorted[SELECT.shiftOutliers] as number;

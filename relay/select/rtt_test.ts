@@ -18,7 +18,7 @@ Deno.test("RttEstimator: nothing before the first sample", () => {
 });
 
 Deno.test("RttEstimator: RFC 6298 §2.2 and §2.3 by hand", () => {
-  const rtt = new RttEstimator({ few: false });
+  const rtt = new RttEstimator({ sparse: false });
   rtt.add(100);
   near(rtt.smoothedMs, 100);
   near(rtt.deviationMs, 50);

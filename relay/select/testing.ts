@@ -1,4 +1,4 @@
-/** What the tests of the choice have in common: chance that can be repeated, and nodes that behave as told. */
+/** Shared by the tests of the choice: seeded random numbers and nodes with given samples. */
 
 import type { Candidate } from "./choose.ts";
 import { RttEstimator } from "./rtt.ts";
@@ -14,12 +14,12 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-/** A good node at a distance. */
+/** A healthy node at a distance. */
 export function candidate(distanceMs: number | undefined, changes: Partial<Candidate> = {}): Candidate {
-  return { grade: "good", local: false, distanceMs, deviationMs: 0, samples: 30, ...changes };
+  return { grade: "healthy", local: false, distanceMs, deviationMs: 0, samples: 30, ...changes };
 }
 
-/** A node that is measured. */
+/** A node whose RTT comes from samples. */
 export class MeasuredNode {
   readonly #rtt = new RttEstimator();
 

@@ -1,61 +1,63 @@
 /**
- * All nodes as the relay knows them: takes what probes and real traffic say, with the time as an argument, and keeps
- * the order in which they are to be asked. Who probes, how, and how often is the business of `../measure/`.
+ * All nodes: takes the results of probes and real traffic, with the time as an argument, and keeps the order in which
+ * nodes get requests. `../probe/` decides how and how often to probe.
  */
 
-import { type Candidate, type Choice, Chooser, isClearlyNearer, marginMs } from "./choose.ts";
+import { type Candidate, type Choice, Chooser, hysteresisMs, isClearlyNearer } from "./choose.ts";
 import { type Grade, type HealthResult, NodeEvidence, type PingResult, type RttSource } from "./evidence.ts";
 
-/** What the configuration says of a node, as far as the choice depends on it. */
+/** A node's configuration, as far as the choice depends on it. */
 export interface TrackedNode {
   readonly id: number;
-  /** How much a round-trip time is divided by: a node of weight 2 is taken for half as far as it is. */
+  /** Where it is reached and probed; with another endpoint it is another node, even under the same id. */
+  readonly endpoint?: string;
+  /** Divisor of the round-trip time: a node of weight 2 counts as half as far away. */
   readonly weight: number;
-  /** In the relay's own site: before all others while it can serve. */
+  /** In the relay's own site: preferred over all others while it can serve. */
   readonly local: boolean;
 }
 
-/** How often what happened to the requests that a node got. */
+/** Counters of the requests sent to a node. */
 export interface NodeTraffic {
-  /** First of all nodes to be asked, by choice or by a transaction's history. */
+  /** Requests sent to it first, by choice or because of the transaction's history. */
   requests: number;
-  /** Asked because another node kept silent, or a client repeated itself. */
+  /** Hedges: requests sent to it because another node was silent or the client retransmitted. */
   hedges: number;
-  /** Copies to see whether a suspect answers again. */
+  /** Trials: copies sent to see whether a suspect answers again. */
   trials: number;
-  /** Answers, of which `late` came after the next node had been asked. */
+  /** Answers; `late` ones came after the request had been hedged. */
   answers: number;
   late: number;
   unanswered: number;
-  /** Answers that went to clients. */
+  /** Answers delivered to clients. */
   delivered: number;
-  /** How often it stopped being the chosen node as it failed. */
+  /** Failovers: how often it lost the choice because it was no longer healthy. */
   failovers: number;
 }
 
-/** A node as it stands, for status, metrics and log. */
+/** A node's state, for status, metrics and log. */
 export interface NodeState {
   readonly id: number;
-  /** Says that it can serve. */
+  /** Reports that it can serve. */
   readonly ready: boolean;
-  /** Gives a sign of life. */
+  /** Answers ping, HTTP or DHCP. */
   readonly reachable: boolean;
-  /** Gets the requests now. */
+  /** Requests go to it now. */
   readonly chosen: boolean;
   readonly suspect: boolean;
   readonly grade: Grade;
-  /** What keeps it from being good; null when nothing does. */
+  /** Why it is not healthy; null when it is. */
   readonly fault: string | null;
   /** Why it is chosen or not. */
   readonly reason: string;
-  /** Smoothed; null while nothing was measured, like the others. */
+  /** Smoothed; null before the first sample, like the next two. */
   readonly rttMs: number | null;
   readonly deviationMs: number | null;
   readonly jitterMs: number | null;
-  /** What the round-trip time was measured with, and why not with ping. */
+  /** Source of the round-trip time, and why it is not ping. */
   readonly rttSource: RttSource | null;
   readonly noPing: string | null;
-  /** Share of the probes that got no answer, 0 to 1. */
+  /** Share of lost probes, 0 to 1. */
   readonly loss: number;
   /** Smoothed time from a request to its answer. */
   readonly answerMs: number | null;
@@ -63,10 +65,10 @@ export interface NodeState {
   readonly traffic: Readonly<NodeTraffic>;
 }
 
-/** Something that happened to a node or to the choice, for the log. */
+/** A change of a node or of the choice, for the log. */
 export type TrackerEvent =
   | { readonly kind: "grade"; readonly id: number; readonly grade: Grade; readonly fault: string | undefined }
-  /** Ping stopped telling its distance, or tells it again. */
+  /** Ping stopped being the source of its RTT, or is so again. */
   | { readonly kind: "noPing"; readonly id: number; readonly reason: string | undefined }
   | { readonly kind: "chosen"; readonly id: number; readonly instead: number | undefined; readonly reason: string };
 
@@ -76,7 +78,7 @@ interface Entry {
   readonly traffic: NodeTraffic;
   grade: Grade;
   noPing: string | undefined;
-  /** Whether a round of probes has ended. */
+  /** Whether a probe round has ended. */
   measured: boolean;
 }
 
@@ -99,25 +101,23 @@ export class NodeTracker {
   readonly #chooser = new Chooser();
   #choice: Choice;
 
-  /** `earlier` is a tracker whose knowledge of the same nodes goes on, such as the one before a reload. */
+  /** `previous`: the tracker before a reload; its state of unchanged nodes is kept. */
   constructor(
     nodes: readonly TrackedNode[],
-    { onEvent = () => {}, earlier = () => undefined }: {
+    { onEvent = () => {}, previous }: {
       readonly onEvent?: (event: TrackerEvent) => void;
-      readonly earlier?: (id: number) => { evidence: NodeEvidence; traffic: NodeTraffic } | undefined;
+      readonly previous?: NodeTracker | undefined;
     } = {},
   ) {
     this.#entries = nodes.map((node) => {
-      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = earlier(node.id) ?? {};
+      const known = previous === undefined
+        ? undefined
+        : previous.#entries.find((entry) => isSameNode(entry.node, node));
+      const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = known ?? {};
       return { node, evidence, traffic, grade: "unreachable", noPing: undefined, measured: false };
     });
     this.#onEvent = onEvent;
     this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded: true });
-  }
-
-  /** What is known of a node, for the tracker that comes after this one. */
-  knowledgeOf(id: number): { evidence: NodeEvidence; traffic: NodeTraffic } | undefined {
-    return this.#entries.find(({ node }) => node.id === id);
   }
 
   /** Indexes of all nodes, best first. */
@@ -125,12 +125,12 @@ export class NodeTracker {
     return this.#choice.order;
   }
 
-  /** How many of them, from the first on, get a request at once. */
+  /** How many of them, starting with the first, get a request at once. */
   get fanOut(): number {
     return this.#choice.fanOut;
   }
 
-  /** How much a node is worth now. */
+  /** A node's current grade. */
   gradeOf(index: number): Grade {
     return this.#entries[index]?.grade ?? "unreachable";
   }
@@ -142,6 +142,16 @@ export class NodeTracker {
   /** Whether some node can serve. */
   ready(nowMs: number): boolean {
     return this.#entries.some(({ evidence }) => evidence.ready(nowMs));
+  }
+
+  /** Why no node can serve; undefined while one can. */
+  unreadiness(nowMs: number): string | undefined {
+    if (this.ready(nowMs)) return undefined;
+    const reachable = this.#entries.filter(({ evidence }) => evidence.reachable(nowMs));
+    if (reachable.length === 0) return "no node answers: check the nodes' health URLs and the network to them";
+    return `no node is ready: ${
+      reachable.map(({ node, evidence }) => `node ${node.id}: ${evidence.fault(nowMs)}`).join("; ")
+    }`;
   }
 
   traffic(index: number): NodeTraffic {
@@ -157,7 +167,7 @@ export class NodeTracker {
     this.#update(nowMs, false);
   }
 
-  /** Both have been reported for this node; the distances are compared anew. */
+  /** Ping and health have been reported for this node; distances are compared again. */
   roundEnded(index: number, nowMs: number): void {
     const entry = this.#at(index);
     entry.measured = true;
@@ -165,36 +175,36 @@ export class NodeTracker {
     const { noPing } = entry.evidence;
     if (noPing !== entry.noPing) this.#onEvent({ kind: "noPing", id: entry.node.id, reason: noPing });
     entry.noPing = noPing;
-    // Every node ends its own round: one of them sets the pace, or rounds would count several times.
+    // Every node ends its own round; only the first one's counts, or rounds would count several times.
     this.#update(nowMs, index === 0);
   }
 
-  /** A node answered; `answerMs`: after how long, where that can be told. */
+  /** A node answered after `answerMs`; undefined when that is ambiguous. */
   answered(index: number, answerMs: number | undefined, nowMs: number): void {
     const { evidence, grade } = this.#at(index);
     evidence.answered(answerMs, nowMs);
-    if (grade !== "good" && grade !== "doubtful") this.#update(nowMs, false);
+    if (grade !== "healthy" && grade !== "probation") this.#update(nowMs, false);
   }
 
-  /** A node has had its time for a request that it was sent at `askedAtMs`, and did not answer. */
+  /** A request sent to a node at `askedAtMs` expired without an answer. */
   unanswered(index: number, askedAtMs: number, nowMs: number): void {
     const { evidence, traffic } = this.#at(index);
     traffic.unanswered++;
     if (evidence.unanswered(askedAtMs, nowMs)) this.#update(nowMs, false);
   }
 
-  /** Another node has answered a request for which this one has had its time. */
-  overtaken(index: number, askedAtMs: number, nowMs: number): void {
-    if (this.#at(index).evidence.overtaken(askedAtMs, nowMs)) this.#update(nowMs, false);
+  /** Another node answered a request that this one let expire. */
+  beaten(index: number, askedAtMs: number, nowMs: number): void {
+    if (this.#at(index).evidence.beaten(askedAtMs, nowMs)) this.#update(nowMs, false);
   }
 
-  /** A suspect that is to be tried with a copy of a request now; -1: none. */
+  /** A suspect that is due for a trial; -1: none. */
   takeTrial(nowMs: number): number {
     if (!this.#entries.some(({ grade }) => grade === "suspect")) return -1;
     return this.#entries.findIndex(({ evidence }) => evidence.takeTrial(nowMs));
   }
 
-  /** How every node stands, in configured order. */
+  /** The state of every node, in configured order. */
   states(nowMs: number): NodeState[] {
     const chosen = this.order.slice(0, this.fanOut);
     return this.#entries.map(({ node, evidence, traffic }, index) => ({
@@ -229,15 +239,15 @@ export class NodeTracker {
     const before = this.#choice;
     const settled = this.#entries.every(({ measured }) => measured);
     this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded, settled });
-    if (this.fanOut === 1) this.#tellSwitch(before, nowMs);
+    if (this.fanOut === 1) this.#reportChoice(before, nowMs);
   }
 
-  #tellSwitch(before: Choice, nowMs: number): void {
+  #reportChoice(before: Choice, nowMs: number): void {
     const chosen = this.order[0] as number;
     const left = before.fanOut === 1 ? before.order[0] : undefined;
     if (left === chosen) return;
     const old = left === undefined ? undefined : this.#at(left);
-    if (old !== undefined && old.grade !== "good") old.traffic.failovers++;
+    if (old !== undefined && old.grade !== "healthy") old.traffic.failovers++;
     this.#onEvent({
       kind: "chosen",
       id: this.#at(chosen).node.id,
@@ -265,21 +275,23 @@ export class NodeTracker {
     const others = this.#entries.length - 1;
     const fault = evidence.fault(nowMs);
     if (this.order.indexOf(index) < this.fanOut) {
-      if (this.fanOut > 1) return `no node is ready: all ${this.fanOut} that may still serve are asked; ${fault ?? ""}`;
-      if (fault !== undefined) return others === 0 ? fault : `${fault}, yet no other node is better`;
+      if (this.fanOut > 1) {
+        return `no node is ready: requests go to all ${this.fanOut} that may still serve; ${fault ?? ""}`;
+      }
+      if (fault !== undefined) return others === 0 ? fault : `${fault}; no other node is better`;
       if (others === 0) return "the only node";
-      return `${node.local ? "in this relay's site, " : ""}${this.#distance(index)}: nobody ready is clearly nearer`;
+      return `${node.local ? "in this relay's site, " : ""}${this.#distance(index)}: no ready node is clearly nearer`;
     }
     if (fault !== undefined) return fault;
     const chosen = this.#at(best);
-    if (grade !== chosen.grade) return "no fault of its own";
+    if (grade !== chosen.grade) return "ready, but another node has a better grade";
     if (chosen.node.local && !node.local) return `node ${chosen.node.id} is in this relay's site`;
     const candidates = this.#candidates();
     const [own, theirs] = [candidates[index] as Candidate, candidates[best] as Candidate];
     const compared = `${this.#distance(index)}, node ${chosen.node.id} ${this.#distance(best)}`;
     if ((own.distanceMs ?? Infinity) >= (theirs.distanceMs ?? Infinity)) return `farther: ${compared}`;
-    if (isClearlyNearer(own, theirs)) return `nearer, but not for long enough yet: ${compared}`;
-    return `not nearer by the margin of ${formatMs(marginMs(own, theirs))}: ${compared}`;
+    if (isClearlyNearer(own, theirs)) return `nearer, but not for long enough yet (hysteresis): ${compared}`;
+    return `not nearer by the hysteresis of ${formatMs(hysteresisMs(own, theirs))}: ${compared}`;
   }
 
   #distance(index: number): string {
@@ -293,6 +305,10 @@ export class NodeTracker {
   #at(index: number): Entry {
     return this.#entries[index] as Entry;
   }
+}
+
+function isSameNode(one: TrackedNode, other: TrackedNode): boolean {
+  return one.id === other.id && one.endpoint === other.endpoint;
 }
 
 function zeroTraffic(): NodeTraffic {

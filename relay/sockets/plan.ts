@@ -1,60 +1,58 @@
 /**
- * Which sockets the relay needs for its client interfaces. Several on each, since each does what the others can't:
+ * Which sockets the relay needs for its client interfaces. Each interface needs several:
  *
- * | role      | bound to               | takes                            | sends                                     |
+ * | role      | bound to               | receives                         | sends                                     |
  * |-----------|------------------------|----------------------------------|-------------------------------------------|
  * | broadcast | the device, any:67     | clients' broadcasts              |                                           |
- * | unicast   | the device, own addr:67| renewals to the relay's address  | to clients that have an address, and to all |
+ * | unicast   | the device, own addr:67| renewals to the relay's address  | to clients with an address, broadcasts |
  * | stray     | the device, each other address of the relay:67 | what this LAN sends there | |
  * | packets   | the device             | other servers' replies           | to clients that have no address yet       |
  * | upstream  | giaddr:67              | replies of the nodes             | to the nodes                              |
  * | loopback  | giaddr, relay's port   | requests and replies             | everything                                |
  *
- * A datagram to one of the relay's addresses goes to a socket on the device when it entered through it, else to the
- * upstream one: the kernel prefers the socket that says more about where it listens
- * (`src/net/linux/selection_test.ts`). The strays keep a client of one LAN from posing as a node at the upstream socket
- * of another.
+ * The kernel prefers the more specific socket (`src/net/linux/selection_test.ts`): a datagram to one of the relay's
+ * addresses goes to the socket bound to the device through which it arrived, otherwise to the upstream socket. The
+ * stray sockets prevent a client of one LAN from posing as a node at the upstream socket of another.
  *
- * The loopback device is for tests and demonstrations without privileges: nothing on it is how DHCP works on a network.
- * It has no hardware addresses and no broadcast, and what clients are given is no address of this machine. One socket
- * takes requests and replies alike, and every reply goes to the client port of that same address, where emulated
- * clients share a socket.
+ * The loopback device is for tests and demonstrations without privileges. It has no hardware addresses and no
+ * broadcast, and leased addresses are not addresses of this machine. One socket receives requests and replies, and
+ * every reply goes to the client port of that same address, where emulated clients share a socket.
  */
 
 import { formatIpv4, type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import type { UdpOptions } from "../../src/net/udp.ts";
 import type { ForwardInterface } from "../forward/config.ts";
 
-/** What an interface can carry. */
+/** The link layer of an interface. */
 export type Medium =
-  /** Frames to hardware addresses. */
+  /** Ethernet frames to hardware addresses. */
   | "ethernet"
-  /** IPv4 without them, such as a tunnel: whoever has no address yet is reached by broadcast. */
+  /** IPv4 without hardware addresses, such as a tunnel: clients without an address are reached by broadcast. */
   | "other"
   | "loopback";
 
-/** A client interface as the system has it. */
+/** A client interface as found on this machine. */
 export interface Link {
   readonly interface: ForwardInterface;
-  /** The system's number for it: another one is another interface, even under the same name. */
+  /** The kernel's interface index; a new index is a new interface, even under the same name. */
   readonly index: number;
   readonly medium: Medium;
 }
 
-/** UDP ports; 67 and 68 outside of tests and demonstrations (RFC 2131 §4.1). */
+/** UDP ports; 67 and 68 except in tests and demonstrations (RFC 2131 §4.1). */
 export interface Ports {
-  /** Where clients and nodes reach the relay. */
+  /** The relay's own port. */
   readonly server: number;
-  /** Where the relay reaches clients. */
+  /** The clients' port. */
   readonly client: number;
 }
 
-/** A socket that is needed. */
+/** A socket to open. */
 export type SocketPlan =
   & {
-    /** The same for the same socket. */
+    /** Identity of the socket across plans. */
     readonly key: string;
-    /** Index of the interface it counts for. */
+    /** Index of the interface that its counters belong to. */
     readonly link: number;
     readonly device: string;
   }
@@ -67,12 +65,12 @@ export type SocketPlan =
   );
 
 /**
- * Kernel buffer of each receiving socket: at 300 octets and the kernel's own bookkeeping room for some 3,000
- * datagrams, a tenth of a second at the rate the relay is built for.
+ * Kernel receive buffer per socket: about 3,000 datagrams of 300 octets with the kernel's overhead, or 0.1 s at the
+ * intended rate.
  */
-export const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** The sockets that these interfaces need. Those without an address need none. */
+/** The sockets for these interfaces; interfaces without an address need none. */
 export function planSockets(links: readonly Link[], ports: Ports): SocketPlan[] {
   const networked = links.filter(({ medium }) => medium !== "loopback");
   const addresses = new Set(
@@ -85,7 +83,7 @@ export function planSockets(links: readonly Link[], ports: Ports): SocketPlan[] 
       ? planLoopback(link, index, ports)
       : planNetworked(link, index, { ports, addresses })
   );
-  // Interfaces may share a giaddr; of several sockets bound to it only one would receive.
+  // Interfaces may share a giaddr; of several sockets bound to it, only one would receive.
   const first = new Map(plans.toReversed().map((plan) => [plan.key, plan]));
   return plans.filter((plan) => first.get(plan.key) === plan);
 }

@@ -1,6 +1,6 @@
 /**
- * The relay's sockets: opened and closed as `plan.ts` says, for the interfaces as they are. What is sent where is
- * decided in `../forward/`.
+ * The relay's sockets: opened and closed according to `plan.ts` when interfaces change. `../forward/` decides what is
+ * sent to which destination.
  */
 
 import { unreachable } from "../../src/assert.ts";
@@ -14,27 +14,27 @@ import type { Gateway } from "../forward/config.ts";
 import type { Outlet } from "../relay.ts";
 import { type Link, planSockets, type Ports, type SocketPlan } from "./plan.ts";
 
-/** How sockets are opened. */
+/** Opens sockets. */
 export interface SocketOpener {
   openUdp(options: UdpOptions): Promise<UdpSocket>;
   openPacket(device: string): PacketSocket;
 }
 
-/** Takes what comes in. `link` is the index of the client interface. The bytes are valid for the call only. */
+/** Receives datagrams. `link` is the index of the client interface. The bytes are valid only during the call. */
 export interface SocketHandlers {
   /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void;
-  /** From anywhere else, to the interface's address. */
+  /** From upstream, to the interface's giaddr. */
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void;
-  /** A DHCP server's message to a client, on the client's own link. */
+  /** A datagram to the clients' port, overheard on the clients' own link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void;
 }
 
-/** What went wrong on the sockets of an interface. */
-export interface SocketTrouble {
-  /** What the system lost on the way in, because the relay was too slow. */
+/** Errors of an interface's sockets. */
+export interface SocketErrors {
+  /** Datagrams dropped by the kernel because a receive buffer was full. */
   readonly receiveDrops: number;
-  /** What the system would not send, and why the last one was refused. */
+  /** Datagrams the kernel refused to send, and the last error. */
   readonly sendErrors: { readonly count: number; readonly last: string | undefined };
 }
 
@@ -45,13 +45,13 @@ type Opened =
     readonly socket: PacketSocket;
   });
 
-/** All sockets. Nothing is open before the first {@link RelaySockets.adapt}. */
+/** All sockets; none is open before the first {@link RelaySockets.reconcile}. */
 export class RelaySockets implements Outlet {
   readonly #ports: Ports;
   readonly #opener: SocketOpener;
   readonly #handlers: SocketHandlers;
   readonly #open = new Map<string, Opened>();
-  /** Where to send from: by giaddr; by device and the relay's address on it; by device. */
+  /** Sockets to send from: by giaddr; by device and local address; by device. */
   #upstream = new Map<Ipv4, UdpSocket>();
   #unicast = new Map<string, UdpSocket>();
   #packets = new Map<string, PacketSocket>();
@@ -64,10 +64,10 @@ export class RelaySockets implements Outlet {
   }
 
   /**
-   * Opens what these interfaces need, then closes what they do not need any more; what stays misses nothing. Rejects
-   * with a `SocketError` and changes nothing when a socket can't be opened.
+   * Opens the sockets these interfaces need, then closes those no longer needed; the others stay open and lose nothing.
+   * Rejects with a `SocketError`, with nothing changed, when a socket cannot be opened.
    */
-  async adapt(links: readonly Link[]): Promise<void> {
+  async reconcile(links: readonly Link[]): Promise<void> {
     const plans = planSockets(links, this.#ports);
     const fresh: Opened[] = [];
     try {
@@ -123,8 +123,8 @@ export class RelaySockets implements Outlet {
     }
   }
 
-  /** What went wrong on the sockets that are open now. */
-  troubleOf(link: number): SocketTrouble {
+  /** Errors of the sockets that are open now. */
+  errorsOf(link: number): SocketErrors {
     const own = [...this.#open.values()].filter(({ plan }) => plan.link === link);
     return {
       receiveDrops: own.reduce((sum, { kind, socket }) => sum + (kind === "udp" ? socket.dropped ?? 0 : 0), 0),
@@ -159,14 +159,12 @@ export class RelaySockets implements Outlet {
     }
   }
 
-  /** The index of an interface may change while a socket stays: the plan is looked at for each datagram. */
+  /** An interface's index may change while its socket stays open, so the plan is read for each datagram. */
   #listen(opened: Opened): void {
     const handlers = this.#handlers;
     if (opened.kind === "packets") {
       opened.socket.receive(this.#ports.client, (payload, { source, sourceMac }) => {
-        if (payload.length >= AT.options && payload[AT.op] === BOOTREPLY) {
-          handlers.overheard(opened.plan.link, payload, source, sourceMac);
-        }
+        handlers.overheard(opened.plan.link, payload, source, sourceMac);
       });
       return;
     }
@@ -175,7 +173,7 @@ export class RelaySockets implements Outlet {
     opened.socket.receive((bytes, from, port) => {
       const isReply = role === "upstream" || (takesReplies && bytes[AT.op] === BOOTREPLY);
       if (isReply) handlers.reply(opened.plan.link, bytes, from, port);
-      // Clients can't broadcast on the loopback device, so no request is told apart as a unicast one.
+      // The loopback device has no broadcast, so requests on it never count as unicast.
       else handlers.request(opened.plan.link, bytes, from, role === "unicast" || role === "stray");
     });
   }

@@ -1,4 +1,4 @@
-/** Datagrams and a configuration for the relay's tests, built octet by octet so that no codec of ours vouches for them. */
+/** Datagrams and a configuration for the relay's tests, built octet by octet, independently of the codec under test. */
 
 import { AT, END, MAGIC_COOKIE } from "../../src/dhcp/layout.ts";
 import { BOOTREQUEST } from "../../src/dhcp/message.ts";
@@ -7,7 +7,7 @@ import { LIMITS_DEFAULT } from "../config.ts";
 import type { ForwardConfig, ForwardInterface, Gateway } from "../forward/config.ts";
 import { option82For } from "../forward/option82.ts";
 
-/** An address that the test has written correctly. */
+/** Parses an IPv4 address; throws on a typing error in a test. */
 export function ip(text: string): Ipv4 {
   const address = parseIpv4(text);
   if (address === undefined) throw new Error(`Not an address: ${text}`);
@@ -17,7 +17,7 @@ export function ip(text: string): Ipv4 {
 /** The MAC of the client in all tests. */
 export const CLIENT_MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
 
-/** What a test may say about a datagram; the rest is as udhcpc would have it. */
+/** Fields of a test datagram; the defaults are those of udhcpc. */
 export interface DatagramFields {
   readonly op?: number;
   readonly htype?: number;
@@ -59,7 +59,7 @@ export function datagram(fields: DatagramFields = {}): Uint8Array {
   return bytes;
 }
 
-/** One of an interface's addresses, which stands for a /16. */
+/** One of an interface's addresses, with a /16 subnet. */
 export function gateway(device: string, address: string): Gateway {
   const giaddr = ip(address);
   const information = option82For({

@@ -1,11 +1,11 @@
-/** Sockets of paper. */
+/** In-memory fake sockets. */
 
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { PacketHandler, PacketSocket } from "../../src/net/packet.ts";
 import { type DatagramHandler, SocketError, type UdpOptions, type UdpSocket } from "../../src/net/udp.ts";
 import type { SocketOpener } from "../sockets/relay_sockets.ts";
 
-/** Sockets that write down what is done to them. `refuse` names one that can't be opened. */
+/** Sockets that record every call. `refuse` names one that fails to open. */
 export class FakeOpener implements SocketOpener {
   readonly log: string[] = [];
   readonly open = new Set<string>();

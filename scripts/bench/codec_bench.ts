@@ -16,7 +16,7 @@ function message(bytes: Uint8Array): Message {
   return decoded.value;
 }
 
-/** Keeps results alive, so that nothing measured can be optimised away. */
+/** Keeps results, so that no measured work is optimised away. */
 let sink = 0;
 
 for (const [name, bytes] of [["DISCOVER through a relay", PACKETS.relayedDiscover], ["ACK", PACKETS.ack]] as const) {

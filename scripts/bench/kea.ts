@@ -1,4 +1,4 @@
-/** Kea's DHCPv4 server as the measurements run it: leases in a file, without fsync. */
+/** Kea's DHCPv4 server for the measurements: leases in a file, without fsync. */
 
 import type { Namespace } from "../../tests/e2e/lab/lab.ts";
 import type { Process } from "../../tests/e2e/lab/process.ts";
@@ -6,11 +6,11 @@ import { until } from "../../tests/e2e/lab/wait.ts";
 
 const READY_MS = 15_000;
 
-/** What it serves. */
-export interface KeaOptions {
+/** Its subnet and pool. */
+interface KeaOptions {
   readonly subnet: string;
   readonly pool: { readonly first: string; readonly last: string };
-  /** Of its own, as each start begins with no leases. */
+  /** A folder of its own, as each start begins without leases. */
   readonly folder: string;
 }
 

@@ -1,12 +1,12 @@
-// deno-lint-ignore-file no-console -- a measurement speaks on the console
+// deno-lint-ignore-file no-console -- a measurement prints to the console
 /**
- * How many leases per second one node grants, next to one Kea in the same run: perfdhcp plays a relay with many clients, on
- * a virtual wire between two network namespaces. For each server the highest rate is searched at which at most one
- * exchange in a hundred fails; the servers take turns.
+ * How many leases per second one node grants, next to one Kea in the same run: perfdhcp plays a relay with many
+ * clients, on a virtual wire between two network namespaces. For each server the highest rate is searched at which at
+ * most one exchange in a hundred fails; the servers take turns.
  *
- * The node has each lease fsynced before its DHCPACK; Kea's memfile backend is written without fsync. perfdhcp takes the
- * system's default receive buffer, which is raised while this runs (`roomy_buffers.ts`): else losses would tell how seldom
- * perfdhcp was scheduled, and not what the server can do.
+ * The node has each lease fsynced before its DHCPACK; Kea's memfile backend is written without fsync. perfdhcp takes
+ * the system's default receive buffer, which is raised while this runs (`roomy_buffers.ts`): else losses would tell how
+ * seldom perfdhcp was scheduled, and not what the server can do.
  *
  * usage (root, Debian packages kea-dhcp4-server and kea-admin): deno run -A scripts/bench/perfdhcp.ts [--rounds N]
  */
@@ -26,7 +26,7 @@ const POOL = { first: "10.99.0.1", last: "10.99.249.255" };
 const CLIENTS = 60_000;
 const RATE = { min: 1_000, max: 40_000 };
 const SEARCH_STEPS = 6;
-/** Before the search, so that neither server is measured while it gets going. */
+/** Load before the search, so that no server is measured cold. */
 const WARM_UP_RATE = 2_000;
 const MEASURE_SECONDS = 4;
 const LOST_SHARE_MAX = 0.01;
@@ -64,7 +64,7 @@ const KEA: Contender = {
   start: (host, round) => startKea(host, { subnet: SUBNET, pool: POOL, folder: host.folder(`kea-${round}`) }),
 };
 
-/** What perfdhcp saw of one kind of exchange. */
+/** perfdhcp's results of one kind of exchange. */
 interface Measurement {
   readonly exchangesPerSecond: number;
   /** Share of sent packets without an answer, of both exchanges. */
@@ -100,7 +100,7 @@ async function measure(load: Namespace, rate: number): Promise<Measurement> {
   };
 }
 
-/** The highest rate at which hardly anything is lost. */
+/** The highest rate with a loss of at most {@link LOST_SHARE_MAX}. */
 async function search(load: Namespace): Promise<Measurement> {
   await measure(load, WARM_UP_RATE);
   let low = RATE.min;
@@ -109,7 +109,7 @@ async function search(load: Namespace): Promise<Measurement> {
   for (let step = 0; step < SEARCH_STEPS; step++) {
     const rate = Math.round(Math.sqrt(low * high));
     const measured = await measure(load, rate);
-    // perfdhcp may fail to send as fast as it was told: what counts is what was answered.
+    // perfdhcp may send more slowly than requested: answers count.
     const kept = measured.lostShare <= LOST_SHARE_MAX;
     if (kept && measured.exchangesPerSecond > best.exchangesPerSecond) best = measured;
     if (kept && measured.exchangesPerSecond > 0.9 * rate) low = rate;

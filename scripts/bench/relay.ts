@@ -1,8 +1,8 @@
-// deno-lint-ignore-file no-console -- a measurement speaks on the console
+// deno-lint-ignore-file no-console -- a measurement prints to the console
 /**
  * What a relay costs: our relay and ISC dhcrelay, in turns, in front of the same Kea, on virtual wires between three
- * network namespaces. How much an exchange (DISCOVER to ACK) takes longer than without any relay, one at a time; how many
- * exchanges pass per second, many at a time; and with `--minutes N` how much memory our relay takes under 100,000
+ * network namespaces. How much an exchange (DISCOVER to ACK) takes longer than without any relay, one at a time; how
+ * many exchanges pass per second, many at a time; and with `--minutes N` how much memory our relay takes under 100,000
  * transactions a minute.
  *
  * ```text
@@ -43,7 +43,7 @@ interface Site {
   readonly server: Namespace;
 }
 
-/** Somebody, or nobody, who relays. */
+/** A relay under test, or none. */
 interface Contender {
   readonly name: string;
   start(site: Site): Promise<Process | undefined>;
@@ -57,12 +57,12 @@ const RELAY_CONFIG = {
   log: { level: "warning", format: "text" },
 } as const;
 
-const NOBODY: Contender = { name: "no relay", start: () => Promise.resolve(undefined) };
+const NO_RELAY: Contender = { name: "no relay", start: () => Promise.resolve(undefined) };
 
 const OURS: Contender = {
   name: "dhcpcluster relay",
   async start({ gateway, load }) {
-    // Kea has no health URL: our relay is ready once it has seen an answer, and is asked until then.
+    // Kea has no health URL: our relay is ready once it has seen an answer.
     const process = ours.startRelay(gateway, RELAY_CONFIG);
     let ready = false;
     process.finally(() => ready = true).catch(() => {});
@@ -120,7 +120,7 @@ interface Figures {
 
 async function contend(contender: Contender, site: Site): Promise<Figures> {
   const process = await contender.start(site);
-  const relay = contender === NOBODY ? { relay: { address: LOAD, server: SERVER } } : {};
+  const relay = contender === NO_RELAY ? { relay: { address: LOAD, server: SERVER } } : {};
   await measure(site.load, { seconds: WARM_UP_SECONDS, inFlight: 16, ...relay });
   const alone = await measure(site.load, { seconds: MEASURE_SECONDS, inFlight: 1, ...relay });
   const crowds: LoadResult[] = [];
@@ -179,7 +179,7 @@ async function main(rounds: number, minutes: number): Promise<void> {
   await using lab = await Lab.open();
   const site = await build(lab);
   const kea = await startKea(site.server, { subnet: SUBNET, pool: POOL, folder: site.server.folder("kea") });
-  const results = new Map<Contender, Figures[]>([[NOBODY, []], [OURS, []], [DHCRELAY, []]]);
+  const results = new Map<Contender, Figures[]>([[NO_RELAY, []], [OURS, []], [DHCRELAY, []]]);
   for (let round = 1; round <= rounds; round++) {
     console.log(`round ${round}`);
     for (const [contender, figures] of results) figures.push(await contend(contender, site));
@@ -187,7 +187,7 @@ async function main(rounds: number, minutes: number): Promise<void> {
   const middle = (contender: Contender, pick: (figures: Figures) => number) =>
     median((results.get(contender) ?? []).map(pick));
   for (const contender of rounds === 0 ? [] : [OURS, DHCRELAY]) {
-    const added = middle(contender, ({ medianMs }) => medianMs) - middle(NOBODY, ({ medianMs }) => medianMs);
+    const added = middle(contender, ({ medianMs }) => medianMs) - middle(NO_RELAY, ({ medianMs }) => medianMs);
     console.log(`${contender.name} adds ${added.toFixed(3)} ms to the median exchange`);
   }
   for (const [index, inFlight] of rounds === 0 ? [] : IN_FLIGHT.entries()) {

@@ -1,7 +1,8 @@
-// deno-lint-ignore-file no-console -- a command line speaks on the console
+// deno-lint-ignore-file no-console -- a command prints to the console
 /**
- * What replication costs: clusters of 3, 5 and 9 nodes as real processes on loopback under load, and what their counters say
- * of batches and acknowledgements. Rates are of this machine with everything on it; the ratios are what counts.
+ * What replication costs: clusters of 3, 5 and 9 nodes as real processes on loopback under load, and what their
+ * counters say of batches and acknowledgements. Rates are of this machine with everything on it; the ratios are what
+ * counts.
  *
  * usage: deno run -A scripts/bench/replication.ts [--nodes 3,5,9] [--seconds 10] [--in-flight 16] [--one]
  *   --one: all clients go to one node; else they are spread over all

@@ -1,7 +1,7 @@
 /**
- * How fast the node's store is on this machine's disk: `deno bench -A scripts/bench/store_bench.ts`. The targets: 20,000
- * rows on stable storage within 500 ms (40,000 a second), a million loaded within 3 s, and a single row about as fast as
- * one fsync.
+ * How fast the node's store is on this machine's disk: `deno bench -A scripts/bench/store_bench.ts`. The targets:
+ * 20,000 rows on stable storage within 500 ms (40,000 a second), a million loaded within 3 s, and a single row about as
+ * fast as one fsync.
  *
  * The database is made under the working directory's `dist` when TMPDIR is not set, since /tmp is often no disk at all.
  */
@@ -12,10 +12,10 @@ import { sampleRow } from "../../node/store/testing/rows.ts";
 const FIRST = 0x0a000000;
 const LEASES = 1_000_000;
 const ROWS = 20_000;
-/** What the packet loop takes at once. */
+/** Rows that the packet loop writes at a time. */
 const BATCH = 64;
 
-/** Every round writes something else: SQLite does not write a page that stays the same. */
+/** Every round writes other content: SQLite does not write an unchanged page. */
 let round = 0;
 
 let sink = 0;
@@ -88,7 +88,7 @@ Deno.bench({
   fn: async (bench) => {
     const store = await (large ??= openLarge());
     const salt = ++round;
-    // Renewals come in no order: with a prime step each touches another page.
+    // Renewals come in random order: with a prime step each writes another page.
     const rows = Array.from({ length: ROWS }, (_, index) => sampleRow(FIRST + ((index + salt) * 7_919) % LEASES, salt));
     bench.start();
     await write(store, rows);

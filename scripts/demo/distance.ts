@@ -1,6 +1,6 @@
 /**
- * Makes a node look far away to the relay's health checks: everything on loopback is equally near, so that a demonstration of
- * choosing by distance has to slow something down. DHCP itself is not slowed.
+ * Makes a node look far away to the relay's health checks: everything on loopback is equally near, so that a
+ * demonstration of choosing by distance has to slow something down. DHCP itself is not slowed.
  */
 
 /** Lets connections to a port through to another one, each direction later by `delayMs`. */

@@ -3,9 +3,9 @@
 import denoJson from "../../deno.json" with { type: "json" };
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const POLL_MS = 50;
-const STOP_MS = 6_000;
+const STOP_MS = 15_000;
 
 /** A running program. */
 export interface RunningProgram {

@@ -9,7 +9,7 @@ export interface View {
   line(source: string, text: string): void;
   /** The state to show beside the lines. */
   show(clients: readonly DemoClient[]): void;
-  /** Leaves the screen as it is. */
+  /** Leaves the screen as it is; lines and states that come later are not shown. */
   end(): void;
 }
 
@@ -25,15 +25,19 @@ const CSI = "\x1b[";
 /** Plain lines with the seconds since the start in front. */
 class PlainView implements View {
   readonly #startedMs = performance.now();
+  #ended = false;
 
   line(source: string, text: string): void {
+    if (this.#ended) return;
     const seconds = ((performance.now() - this.#startedMs) / 1_000).toFixed(2).padStart(6);
     print(`${seconds}  ${source.padEnd(9)}  ${text}\n`);
   }
 
   show(): void {}
 
-  end(): void {}
+  end(): void {
+    this.#ended = true;
+  }
 }
 
 /** A picture that is drawn anew, at most every 50 ms. */

@@ -27,10 +27,10 @@ Deno.test("install: the examples are valid", async () => {
   ok(gateway.ok, gateway.ok ? "" : gateway.message);
 });
 
-Deno.test("install: systemd finds nothing wrong with the units but that the programs are not there", async () => {
+Deno.test("install: systemd finds nothing wrong with the units except the missing programs", async () => {
   for (const unit of ["dhcpcluster-node.service", "dhcpcluster-relay.service"]) {
     const verified = await run("systemd-analyze", "verify", "--man=no", `${HERE}${unit}`);
-    // Where there is no systemd nobody uses the units.
+    // Without systemd the units are not used.
     if (verified === undefined) return;
     const faults = verified.output.split("\n").filter((line) =>
       line.includes(unit) && !line.includes("is not executable") && !line.includes("Permission denied")

@@ -11,6 +11,7 @@ const PURE = [
   "/src/dhcp/",
   "/src/lease/",
   "/src/cluster/",
+  "/src/core/",
   "/src/convert/",
   "/relay/forward/",
   "/relay/select/",

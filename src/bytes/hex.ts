@@ -1,4 +1,4 @@
-/** Bytes as hexadecimal text, the way configuration files, logs and databases show them. */
+/** Bytes as hexadecimal text, as in configuration files, logs and databases. */
 
 const DIGITS = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, "0"));
 

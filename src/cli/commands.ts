@@ -1,6 +1,6 @@
 /**
- * Commands that end by themselves, as a table: what each is called, takes and does. Help, suggestions and completions come from
- * the table. A command gets its words and options, and says what to print and with which code to end.
+ * Commands that end by themselves, as a table: what each is called, takes and does. Help, suggestions and completions
+ * come from the table. A command gets its words and options, and says what to print and with which code to end.
  */
 
 import { Command, CommanderError, Option } from "commander";

@@ -1,21 +1,17 @@
-/** Shell completions out of a table of commands. */
+/**
+ * Shell completions from a table of commands: static scripts for bash, zsh and fish, which need neither the program nor
+ * the bash-completion package.
+ *
+ * Not `@bomb.sh/tab` 0.0.22: its bash script starts the program at every TAB and passes the words on the command line
+ * through `eval`, so that TAB after `$(command)` runs the command, as root for those who operate a node. It also calls
+ * `_get_comp_words_by_ref` of bash-completion.
+ */
 
 import { EXIT } from "./arguments.ts";
 import type { CommandSpec } from "./commands.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = typeof SHELLS[number];
-
-/** What can follow what: the words after the program, or after a group such as `config`. */
-function tree(commands: readonly CommandSpec[]) {
-  const first = [...new Set(commands.map(({ name }) => name.split(" ")[0] as string))];
-  const second = new Map<string, string[]>();
-  for (const { name } of commands) {
-    const [group = "", word] = name.split(" ");
-    if (word !== undefined) second.set(group, [...(second.get(group) ?? []), word]);
-  }
-  return { first, second };
-}
 
 function optionsOf(spec: CommandSpec): string[] {
   return ["--help", ...(spec.options ?? []).flatMap(({ flags }) => flags.match(/--[\w-]+/g) ?? [])];
@@ -40,13 +36,28 @@ function functionName(name: string): string {
   return `_${name.replaceAll("-", "_")}`;
 }
 
+/**
+ * What can follow the words that were given: a group's own options and its second words together, since `members` is a
+ * command and the beginning of `members add`.
+ */
+function completionsByCommand(commands: readonly CommandSpec[], running: readonly string[]): Map<string, Set<string>> {
+  const byCommand = new Map<string, Set<string>>([["", new Set(running)]]);
+  const add = (command: string, words: readonly string[]) => {
+    byCommand.set(command, new Set([...(byCommand.get(command) ?? []), ...words]));
+  };
+  for (const spec of commands) {
+    const [first = "", second] = spec.name.split(" ");
+    add("", [first]);
+    if (second !== undefined) add(first, [second]);
+    add(spec.name, [...optionsOf(spec), ...(spec.options ?? []).flatMap(({ choices = [] }) => choices)]);
+  }
+  return byCommand;
+}
+
 function bash({ name, commands, running }: Parameters<typeof completion>[1]): string {
-  const { first, second } = tree(commands);
-  const cases = commands.map((spec) => {
-    const choices = (spec.options ?? []).flatMap(({ choices = [] }) => choices);
-    return `    ${JSON.stringify(spec.name)}) words=${JSON.stringify([...optionsOf(spec), ...choices].join(" "))} ;;`;
-  });
-  const groups = [...second].map(([group, words]) => `    ${group}) words=${JSON.stringify(words.join(" "))} ;;`);
+  const byCommand = completionsByCommand(commands, running);
+  const quoted = (words: Iterable<string>) => JSON.stringify([...words].join(" "));
+  const firsts = new Set(commands.map((spec) => spec.name.split(" ")[0] as string));
   return [
     `${functionName(name)}() {`,
     '  local current="${COMP_WORDS[COMP_CWORD]}" command="" words="" i',
@@ -54,14 +65,12 @@ function bash({ name, commands, running }: Parameters<typeof completion>[1]): st
     '    case "${COMP_WORDS[i]}" in -*) ;; *) command="${command:+$command }${COMP_WORDS[i]}" ;; esac',
     "  done",
     '  case "$command" in',
-    `    "") words=${JSON.stringify([...first, ...running].join(" "))} ;;`,
-    ...groups,
-    ...cases,
+    ...[...byCommand].map(([command, words]) => `    ${JSON.stringify(command)}) words=${quoted(words)} ;;`),
     "    *)",
     '      case "${command%% *}" in',
-    ...first.map((word) => {
-      const own = commands.filter((spec) => spec.name.split(" ")[0] === word).flatMap(optionsOf);
-      return `        ${word}) words=${JSON.stringify([...new Set(own)].join(" "))} ;;`;
+    ...[...firsts].map((first) => {
+      const own = commands.filter((spec) => spec.name.split(" ")[0] === first).flatMap(optionsOf);
+      return `        ${JSON.stringify(first)}) words=${quoted(new Set(own))} ;;`;
     }),
     "      esac ;;",
     "  esac",
@@ -75,18 +84,19 @@ function bash({ name, commands, running }: Parameters<typeof completion>[1]): st
 
 function fish({ name, commands, running }: Parameters<typeof completion>[1]): string {
   const quote = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const { first, second } = tree(commands);
-  const none = `not __fish_seen_subcommand_from ${first.join(" ")}`;
-  const lines = [...second].flatMap(([group, words]) => [
-    `complete -c ${name} -n ${quote(none)} -a ${group}`,
-    ...words.map((word) => {
-      const summary = commands.find((spec) => spec.name === `${group} ${word}`)?.summary ?? "";
-      return `complete -c ${name} -n ${quote(`__fish_seen_subcommand_from ${group}`)} -a ${word} -d ${quote(summary)}`;
-    }),
-  ]);
-  const single = commands.filter((spec) => !spec.name.includes(" ")).map((spec) =>
-    `complete -c ${name} -n ${quote(none)} -a ${spec.name} -d ${quote(spec.summary)}`
-  );
+  const firsts = new Set(commands.map((spec) => spec.name.split(" ")[0] as string));
+  const none = `not __fish_seen_subcommand_from ${[...firsts].join(" ")}`;
+  const describe = (command: string) => {
+    const summary = commands.find((spec) => spec.name === command)?.summary;
+    return summary === undefined ? "" : ` -d ${quote(summary)}`;
+  };
+  const first = [...firsts].map((word) => `complete -c ${name} -n ${quote(none)} -a ${word}${describe(word)}`);
+  const second = commands.flatMap((spec) => {
+    const [group, word] = spec.name.split(" ");
+    if (word === undefined) return [];
+    const condition = quote(`__fish_seen_subcommand_from ${group}`);
+    return [`complete -c ${name} -n ${condition} -a ${word}${describe(spec.name)}`];
+  });
   const options = commands.flatMap((spec) =>
     optionsOf(spec).map((option) =>
       `complete -c ${name} -n ${quote(`__fish_seen_subcommand_from ${spec.name.split(" ")[0]}`)} -l ${option.slice(2)}`
@@ -94,8 +104,8 @@ function fish({ name, commands, running }: Parameters<typeof completion>[1]): st
   );
   return [
     ...running.map((option) => `complete -c ${name} -n ${quote(none)} -l ${option.slice(2)}`),
-    ...lines,
-    ...single,
+    ...first,
+    ...second,
     ...new Set(options),
     "",
   ].join("\n");

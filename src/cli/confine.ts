@@ -1,7 +1,7 @@
 /**
- * Gives up what a running program does not need any more. The programs are allowed /etc/dhcpcluster and /var/lib/dhcpcluster
- * by name and `/` beside, since paths are known only when the configuration has been read; once everything is open, `/` is
- * given up, and with it every other file. What was opened before stays open.
+ * Gives up what a running program does not need any more. The programs are allowed /etc/dhcpcluster and
+ * /var/lib/dhcpcluster by name and `/` beside, since paths are known only when the configuration has been read; once
+ * everything is open, `/` is given up, and with it every other file. What was opened before stays open.
  *
  * A program whose configuration lies elsewhere keeps the permission to read, as SIGHUP reads it again; it says so.
  */

@@ -1,6 +1,6 @@
 /**
- * What systemd is told by a service of `Type=notify` (sd_notify(3)): that it is ready, reloads, stops, and that its main loop
- * is alive. Does nothing where nobody asks for it.
+ * What systemd is told by a service of `Type=notify` (sd_notify(3)): that it is ready, reloads, stops, and that its
+ * main loop is alive. Does nothing where nobody asks for it.
  */
 
 import type { Logger } from "@logtape/logtape";
@@ -53,7 +53,8 @@ export class ServiceManager {
   ready(alive: () => boolean = () => true): void {
     this.#tell("READY=1");
     if (this.#watchdogMs === undefined || this.#socket === undefined) return;
-    // sd_watchdog_enabled(3): half of the time, so that one late tick is no end. A third leaves room for a busy machine.
+    // sd_watchdog_enabled(3): half of the time, so that one late tick is no end. A third leaves room for a busy
+    // machine.
     this.#timer = setInterval(() => alive() && this.#tell("WATCHDOG=1"), this.#watchdogMs / 3);
     Deno.unrefTimer(this.#timer);
   }

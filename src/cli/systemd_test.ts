@@ -1,7 +1,9 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { ServiceManager } from "./systemd.ts";
 
-/** Receives what a program tells, with socat's part played by Python, which Debian has: Deno itself can't receive it. */
+/**
+ * Receives what a program tells, with socat's part played by Python, which Debian has: Deno itself can't receive it.
+ */
 async function receiver(path: string, count: number): Promise<{ lines: Promise<string[]> }> {
   const script = [
     "import socket, sys",

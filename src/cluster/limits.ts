@@ -38,6 +38,10 @@ export const CLUSTER_LIMITS = {
   pushCheckMs: 1_500,
   /** Who handed a push to the leader waits this long. */
   pushMs: 4_000,
+  /** Without any other deadline a member looks at its state this often. */
+  housekeepingMs: 250,
+  /** It looks at most this often because of a deadline; events are looked at immediately. */
+  tickMinMs: 5,
   /** A batch goes out at the latest this long after its first record. */
   batchMs: 1,
   /** Octets of a datagram before sealing, so that it fits an MTU of 1500. */

@@ -6,6 +6,8 @@
  * Decides only the order in which the parts hear of things; each decision is one part's own (see README.md).
  */
 
+import type { Effects, Leadership, MemberContext, Role } from "./context.ts";
+import { quorumOf } from "../lease/agreement/quorum.ts";
 import type { ClientKey } from "../lease/agreement/client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "../lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../lease/agreement/limits.ts";
@@ -21,9 +23,10 @@ import {
   ConfigReplication,
   type Configuration,
 } from "./leadership/config_replication.ts";
-import { Election, type ElectionNotice, type Role } from "./leadership/election.ts";
+import { Election, type ElectionNotice } from "./leadership/election.ts";
 import { VOTE_FACT } from "./leadership/vote.ts";
 import type { DiskIdentity } from "./sync/disk_identity.ts";
+import { CLUSTER_LIMITS } from "./limits.ts";
 import { NakQuorum } from "./replication/nak_quorum.ts";
 import {
   type ChangeResult,
@@ -36,8 +39,8 @@ import { FailureDetector, type FailureNotice } from "./leadership/failure_detect
 import type { Decided, Proposal } from "../lease/agreement/proposer.ts";
 import { RangeAllotment, RANGES_FACT } from "./leadership/range_allotment.ts";
 import { RangeAllocator, type RangesNotice } from "./leadership/range_allocator.ts";
-import { Replica, type ReplicaCounters, type ReplicaPorts, type Safeguards } from "./replication/replica.ts";
-import { type Leadership, type QuorumNotice, QuorumStatus } from "./leadership/quorum_status.ts";
+import { Replica, type ReplicaCounters, type Safeguards } from "./replication/replica.ts";
+import { type QuorumNotice, QuorumStatus } from "./leadership/quorum_status.ts";
 
 /** What happened, for log and status. */
 export type MemberNotice =
@@ -68,9 +71,9 @@ export type Unready =
   | { readonly kind: "catchingUp" }
   | { readonly kind: "noRanges" };
 
-export interface MemberPorts extends ReplicaPorts {
-  notice(notice: MemberNotice): void;
-  /** Who can be sent to and heard from from now on. */
+/** A member's effects. */
+export interface MemberEffects extends Effects<MemberNotice> {
+  /** Members that can be sent to and heard from, from now on. */
   members(members: readonly MemberAddress[]): void;
 }
 
@@ -86,7 +89,7 @@ export interface MemberOptions {
   readonly bootstrap: boolean;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  readonly mint: HybridClock;
+  readonly versions: HybridClock;
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
   /** Durable facts as they were at the start. */
@@ -103,7 +106,7 @@ export interface MemberOptions {
   readonly able: () => boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly ports: MemberPorts;
+  readonly effects: MemberEffects;
   readonly safeguards?: Partial<Safeguards>;
   readonly now: Instant;
 }
@@ -128,6 +131,16 @@ type PeerFacts =
   & Pick<LeaseBatch, "ready" | "synced" | "settled" | "revision" | "free" | "seen">
   & { readonly incarnation: number; readonly first: number };
 
+/** Messages that change nothing a tick decides on; heartbeats do so by what they say. */
+const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
+  "leaseBatch",
+  "leaseAck",
+  "retransmit",
+  "timeProbe",
+  "slotQuery",
+  "slotAnswer",
+]);
+
 /** One member. */
 export class Member {
   readonly #options: MemberOptions;
@@ -142,29 +155,25 @@ export class Member {
   readonly #inquiry: NakQuorum;
   readonly #peers = new Map<NodeId, PeerFacts>();
   readonly #clocksApart = new Set<NodeId>();
-  /** What the status, the ranges and the configurations read of the election, which is another one after forgetting. */
-  readonly #leadership: Leadership;
+  /** Its leadership is that of the running election, which is another one after this node was fenced. */
+  readonly #context: MemberContext<MemberNotice>;
   #election: Election;
 
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { self, facts, table, clock, identity, ports, now } = options;
-    const notice = (notice: MemberNotice) => ports.notice(notice);
+    const { self, incarnation, facts, table, clock, identity, random, now } = options;
+    const effects = this.#watched(options.effects);
     this.#membership = new Membership({
       self,
       file: options.nodes,
       facts,
       blank: identity.blank,
-      ports: { ...bound(ports), notice },
+      effects,
       changed: (missed, at) => this.#membershipChanged(missed, at),
     });
-    const membership = this.#membership;
-    const members = () => membership.ids;
-    this.#failures = new FailureDetector({ self, incarnation: options.incarnation, members, ports: { notice }, now });
-    this.#election = this.#newElection(identity.blank ? undefined : facts.get(VOTE_FACT));
     const election = () => this.#election;
-    this.#leadership = {
-      get role(): Role {
+    const leadership: Leadership = {
+      get role() {
         return election().role;
       },
       get term() {
@@ -174,26 +183,21 @@ export class Member {
         return election().leader;
       },
     };
-    const leadership = this.#leadership;
-    this.#status = new QuorumStatus({ self, members, leadership, ports: { ...bound(ports), notice } });
+    const context = { self, incarnation, membership: this.#membership, leadership, effects, random };
+    this.#context = context;
+    this.#failures = new FailureDetector(context, now);
+    this.#election = new Election(context, identity.blank ? undefined : facts.get(VOTE_FACT));
+    this.#status = new QuorumStatus(context);
     const text = facts.get(CONFIG_FACTS.text);
-    const stored = text === undefined ? undefined : { revision: Number(facts.get(CONFIG_FACTS.revision)), text };
-    this.#configs = new ConfigReplication({
-      self,
-      members,
-      leadership,
-      stored,
-      ports: { ...bound(ports), notice },
+    this.#configs = new ConfigReplication(context, {
+      stored: text === undefined ? undefined : { revision: Number(facts.get(CONFIG_FACTS.revision)), text },
       activate: (revision, text) => {
         options.activate(revision, text);
         this.#applyRanges();
       },
       validate: options.validate,
     });
-    this.#pushes = new ConfigPusher({
-      self,
-      leadership,
-      members,
+    this.#pushes = new ConfigPusher(context, {
       present: (at) => this.#failures.live(at),
       hasQuorum: (at) => this.#status.hasQuorum(at),
       newest: () => this.#configs.newest,
@@ -201,71 +205,52 @@ export class Member {
       validate: options.validate,
       revise: options.revise,
       take: (revision, text) => this.#configs.adopt({ revision, text }),
-    }, { ports: bound(ports), random: options.random });
-    this.#holder = new RangeAllotment({
-      self,
-      leadership,
-      stored: facts.get(RANGES_FACT),
-      ports: bound(ports),
-      changed: () => this.#applyRanges(),
     });
+    this.#holder = new RangeAllotment(context, { stored: facts.get(RANGES_FACT), changed: () => this.#applyRanges() });
     this.#applyRanges();
-    this.#planner = new RangeAllocator({
-      self,
+    this.#planner = new RangeAllocator(context, {
       pools: options.pools,
-      leadership,
       holder: this.#holder,
-      ports: { ...bound(ports), notice },
       freeIn: (range) => table.freeIn(range),
     });
-    this.#replica = new Replica({
-      self,
-      incarnation: options.incarnation,
-      identity,
-      members: membership,
-      table,
-      clock,
-      mint: options.mint,
-      limits: options.limits,
-      facts,
-      bootstrap: options.bootstrap,
+    this.#replica = new Replica(context, {
+      ...options,
       heartbeat: () => ({
         free: () => this.#free(),
         ready: this.#ready,
         revision: this.#configs.revision,
-        complete: membership.complete,
+        complete: this.#membership.complete,
       }),
-      random: options.random,
-      ports: bound(ports),
       learned: () => !this.#election.blank,
-      joining: () => membership.facts,
+      joining: () => this.#membership.facts,
       joined: (formed) => {
         if (formed) this.#election.form();
-        notice({ kind: "joined", formed });
+        effects.notice({ kind: "joined", formed });
       },
       fenced: () => {
-        this.#election = this.#newElection(undefined);
-        notice({ kind: "forgot" });
+        this.#election = new Election(context, undefined);
+        effects.notice({ kind: "forgot" });
       },
-      ...(options.safeguards === undefined ? {} : { safeguards: options.safeguards }),
-      now,
     });
-    this.#inquiry = new NakQuorum({ table, clock, members: membership, random: options.random, ports: bound(ports) });
+    this.#inquiry = new NakQuorum(context, { table, clock });
   }
 
   /** As of the last tick, for the heartbeats. */
   #ready = false;
+  /** Something happened on which a part decides at its next tick. */
+  #due = true;
+  #tickedMs = 0;
 
   get role(): Role | "standalone" {
-    return this.#alone ? "standalone" : this.#leadership.role;
+    return this.#alone ? "standalone" : this.#context.leadership.role;
   }
 
   get term(): number {
-    return this.#leadership.term;
+    return this.#context.leadership.term;
   }
 
   get leader(): NodeId | undefined {
-    return this.#leadership.leader;
+    return this.#context.leadership.leader;
   }
 
   get membership(): Pick<Membership, "epoch" | "hash" | "members" | "complete" | "unsettled" | "includesSelf"> {
@@ -348,7 +333,7 @@ export class Member {
     const fault = this.#options.clock.fault(now);
     // Whom nobody confirms the clock of, as nobody is there, does not need NTP.
     const present = this.#failures.live(now);
-    const isMinority = 2 * present.length <= this.#membership.ids.length;
+    const isMinority = present.length < quorumOf(this.#membership.ids.length);
     if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
     if (!this.#membership.includesSelf) return { kind: "removed" };
     if (!this.synced) return { kind: "joining", state: this.slotState };
@@ -387,42 +372,63 @@ export class Member {
 
   /** A client wanted an address of these pools and this node has none left: its leader hears of it. */
   want(pools: Iterable<number>): void {
-    for (const pool of pools) this.#holder.want(pool);
+    for (const pool of pools) this.#due = this.#holder.want(pool) || this.#due;
   }
 
   /** The `service` section of the local file, valid, at the start and after each change. */
   offer(configuration: Configuration): void {
     this.#configs.offer(configuration);
+    this.#due = true;
   }
 
   /** Has every member check a configuration, and serves it if nobody objects; see `config_push.ts`. */
   push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
     this.#pushes.push(request, now, done);
+    this.#due = true;
   }
 
   /** Adds or removes a member, on the leader. */
   change(change: MembershipChange, now: Instant): ChangeResult {
-    const leads = this.role === "standalone" || (this.#leadership.role === "leader" && this.#status.hasQuorum(now));
+    this.#due = true;
+    const leads = this.role === "standalone" ||
+      (this.#context.leadership.role === "leader" && this.#status.hasQuorum(now));
     return this.#membership.change(change, { leads, term: this.term, lacking: this.#lacking(now) });
   }
 
   /** Operator's command: leave leading to others for a while. */
   stepDown(now: Instant): void {
     this.#election.stepDown(now);
+    this.#due = true;
   }
 
   /** Operator's command: elect anew. False when this node can't lead. */
   forceElection(now: Instant): boolean {
+    this.#due = true;
     return this.#election.forceElection(now);
   }
 
-  /** Sends what was proposed; to be called at the end of every burst of input, and a millisecond later while {@link unsent}. */
+  /** Sends what was proposed, in one batch per millisecond. To be called at the end of every burst of input. */
   flush(now: Instant): void {
     this.#replica.flush(now);
   }
 
-  /** Lets time pass: at least every 20 ms. */
+  /** Monotonic time at which {@link tick} or {@link flush} has something to do; not after `now` when one has already. */
+  nextDeadline(now: Instant): number {
+    if (this.#due) return now.monotonicMs;
+    const ticking = Math.min(
+      this.#failures.nextDeadline,
+      this.#election.nextDeadline(now),
+      this.#status.nextDeadline,
+      this.#replica.nextDeadline,
+      this.#tickedMs + CLUSTER_LIMITS.housekeepingMs,
+    );
+    return Math.min(Math.max(ticking, this.#tickedMs + CLUSTER_LIMITS.tickMinMs), this.#replica.flushDeadline);
+  }
+
+  /** Runs what is due. */
   tick(now: Instant): void {
+    this.#due = false;
+    this.#tickedMs = now.monotonicMs;
     const membership = this.#membership;
     this.#failures.tick(now);
     const present = this.#failures.live(now);
@@ -431,7 +437,7 @@ export class Member {
     this.#configs.tick(now, present);
     this.#pushes.tick(now);
     // Only a leader looks at who serves.
-    const serving = this.#leadership.role === "leader" ? this.#serving(present) : [];
+    const serving = this.#context.leadership.role === "leader" ? this.#serving(present) : [];
     this.#planner.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
     this.#holder.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
@@ -445,6 +451,7 @@ export class Member {
   receive(envelope: Envelope, message: ClusterMessage, now: Instant): void {
     const { from, incarnation } = envelope;
     const membership = this.#membership;
+    this.#due ||= !TICKLESS.has(message.type) || !this.#failures.isLive(from, now);
     if (from === this.#options.self) return void this.#failures.heard(from, incarnation, now);
     // Who is no member yet may have been told of by a later membership than this node's.
     if (message.type === "membership") return membership.receive(message, !this.synced);
@@ -499,23 +506,29 @@ export class Member {
     // A batch that is due says these; the others say nothing of them.
     const free = batch.free.length > 0 || !same ? batch.free : before.free;
     const seen = batch.seen.length > 0 || !same ? batch.seen : before.seen;
+    this.#due ||= !same || before.ready !== ready || before.synced !== synced || before.settled !== settled ||
+      before.revision !== revision;
     this.#peers.set(from, { ready, synced, settled, revision, free, seen, incarnation, first });
     this.#configs.heard(from, revision);
     this.#membership.heard(from, batch);
   }
 
-  #newElection(stored: string | undefined): Election {
-    const { self, random, ports } = this.#options;
-    return new Election({
-      self,
-      members: () => this.#membership.ids,
-      stored,
-      ports: { ...bound(ports), random, notice: (notice) => ports.notice(notice) },
-    });
+  /** Facts that became durable (a vote, a configuration, complete slots) are something to decide on. */
+  #watched(effects: MemberEffects): Effects<MemberNotice> {
+    return {
+      send: (to, message) => effects.send(to, message),
+      broadcast: (message) => effects.broadcast(message),
+      notice: (notice) => effects.notice(notice),
+      persist: (writes, durable) =>
+        effects.persist(writes, (at) => {
+          durable(at);
+          if (writes.facts !== undefined && writes.facts.length > 0) this.#due = true;
+        }),
+    };
   }
 
   #membershipChanged(missed: boolean, now: Instant): void {
-    this.#options.ports.members(this.#membership.members);
+    this.#options.effects.members(this.#membership.members);
     for (const id of [...this.#peers.keys()]) if (!this.#membership.ids.includes(id)) this.#peers.delete(id);
     this.#inquiry.dropAll();
     this.#applyRanges();
@@ -571,16 +584,7 @@ export class Member {
       if (apart === this.#clocksApart.has(id)) continue;
       if (apart) this.#clocksApart.add(id);
       else this.#clocksApart.delete(id);
-      this.#options.ports.notice(apart ? { kind: "clockApart", id, offsetMs } : { kind: "clockAgrees", id });
+      this.#context.effects.notice(apart ? { kind: "clockApart", id, offsetMs } : { kind: "clockAgrees", id });
     }
   }
-}
-
-/** The ports' functions by themselves, for parts that take some of them under narrower types. */
-function bound(ports: MemberPorts): ReplicaPorts {
-  return {
-    send: (to, message) => ports.send(to, message),
-    broadcast: (message) => ports.broadcast(message),
-    persist: (writes, durable) => ports.persist(writes, durable),
-  };
 }

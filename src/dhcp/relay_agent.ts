@@ -1,12 +1,12 @@
 /**
- * Option 82 in a datagram: found, appended and removed with every other octet unchanged, since a relay must not decode
- * and encode again what is not its own (RFC 1542 §4.1.1, RFC 3046 §2.1). The relay decides when;
- * `relay_agent_information.ts` has the sub-options.
+ * Option 82 in a datagram: found, appended and removed with every other octet left as it came, since a relay may not
+ * decode and encode again what is not its own (RFC 1542 §4.1.1, RFC 3046 §2.1). Whether to do any of it is the relay's
+ * decision; what the sub-options say is `relay_agent_information.ts`'s business.
  *
  * Only the options field counts: relays leave `file` and `sname` alone even when these carry options (RFC 3046 §2.1).
  */
 
-import type { Ipv4 } from "../net/ipv4.ts";
+import { type Ipv4, UNSPECIFIED } from "../net/ipv4.ts";
 import { AT, BOOTP_BYTES_MIN, END, MAGIC_COOKIE, PAD, PART_BYTES_MAX, RELAY_AGENT_INFORMATION } from "./layout.ts";
 import type { DecodeError } from "./message.ts";
 import type { OptionRead } from "./options/codec.ts";
@@ -17,18 +17,18 @@ import { type RelayAgentInformation, relayAgentInformation } from "./relay_agent
 export type PatchFault =
   /** Not a DHCP message, or an option runs past its end. */
   | "malformed"
-  /** RFC 3046 §2.1: the datagram has an option 82 already; a second one is not allowed. */
+  /** RFC 3046 §2.1: there is an option 82 already; no second one may join it. */
   | "alreadyPresent"
   /** RFC 3046 §2.1: with option 82 the message would exceed the limit; it goes without, or not at all. */
   | "tooLong";
 
 /** What a relay writes into a request. */
-interface RelayPatch {
+export interface RelayPatch {
   readonly giaddr: Ipv4;
   readonly hops: number;
   /** The value of option 82; without it only the header changes. */
   readonly information?: Uint8Array;
-  /** Append to an existing option 82, as further parts of its value (RFC 3396); RFC 3046 does not allow it. */
+  /** Let it join an option 82 that is there already, as further parts of its value (RFC 3396); not RFC 3046's way. */
   readonly join?: boolean;
   /** Room for the result; a new array is made where it is left out or too small. */
   readonly into?: Uint8Array | undefined;
@@ -48,26 +48,29 @@ const ETHERNET_BYTES_MAX = 1500 - 20 - 8;
  * strictEqual(appendRelayAgentInformation(new Uint8Array(300), { giaddr: 1, hops: 1 }), "malformed");
  * ```
  */
-export function appendRelayAgentInformation(datagram: Uint8Array, patch: RelayPatch): Uint8Array | PatchFault {
+export function appendRelayAgentInformation(
+  datagram: Uint8Array,
+  patch: RelayPatch,
+  options: OptionScan = scanOptions(datagram),
+): Uint8Array | PatchFault {
   const { information, join = false, into, bytesMax = ETHERNET_BYTES_MAX } = patch;
-  const fields = scan(datagram);
-  if (fields === undefined) return "malformed";
-  if (information !== undefined && fields.relayed && !join) return "alreadyPresent";
+  if (!options.wellFormed) return "malformed";
+  if (information !== undefined && options.informationEnd > 0 && !join) return "alreadyPresent";
   const optionBytes = information === undefined
     ? 0
     : information.length + 2 * Math.max(1, Math.ceil(information.length / PART_BYTES_MAX));
-  const needed = information === undefined ? 0 : fields.end + optionBytes + 1;
+  const needed = information === undefined ? 0 : options.end + optionBytes + 1;
   const length = Math.max(datagram.length, needed);
   if (length > bytesMax) return "tooLong";
 
   const bytes = roomFor(length, into);
   bytes.set(datagram);
-  // The reused buffer holds stale bytes.
+  // Room that was used before is not empty.
   bytes.fill(0, datagram.length);
   bytes[AT.hops] = patch.hops;
   putIpv4(bytes, AT.giaddr, patch.giaddr);
   if (information === undefined) return bytes;
-  let offset = fields.end;
+  let offset = options.end;
   let start = 0;
   do {
     const part = information.subarray(start, start + PART_BYTES_MAX);
@@ -90,15 +93,18 @@ function roomFor(length: number, into: Uint8Array | undefined): Uint8Array {
  * moves up, and padding keeps the message at the 300 octets of BOOTP if it had them before (RFC 1542 §2.1). A reply
  * without option 82 comes back itself. `into`: room for the copy, as in {@link RelayPatch}.
  */
-export function removeRelayAgentInformation(datagram: Uint8Array, into?: Uint8Array): Uint8Array | "malformed" {
-  const fields = scan(datagram);
-  if (fields === undefined) return "malformed";
-  if (!fields.relayed) return datagram;
+export function removeRelayAgentInformation(
+  datagram: Uint8Array,
+  into?: Uint8Array,
+  options: OptionScan = scanOptions(datagram),
+): Uint8Array | "malformed" {
+  if (!options.wellFormed) return "malformed";
+  if (options.informationEnd === 0) return datagram;
   const bytes = roomFor(datagram.length, into);
   let size = 0;
   /** Where what is kept, and not copied yet, starts. */
   let kept = 0;
-  for (let offset: number = AT.options; offset < fields.last;) {
+  for (let offset = options.information; offset < options.informationEnd;) {
     const next = nextOption(datagram, offset);
     if (datagram[offset] === RELAY_AGENT_INFORMATION) {
       bytes.set(datagram.subarray(kept, offset), size);
@@ -114,20 +120,25 @@ export function removeRelayAgentInformation(datagram: Uint8Array, into?: Uint8Ar
 }
 
 /** Option 82 of a datagram, copied, its parts joined. A datagram that is no DHCP message is malformed as well. */
-export function readRelayAgentInformation(datagram: Uint8Array): OptionRead<RelayAgentInformation> {
-  const value = relayAgentInformationIn(datagram);
+export function readRelayAgentInformation(
+  datagram: Uint8Array,
+  options: OptionScan = scanOptions(datagram),
+): OptionRead<RelayAgentInformation> {
+  const value = relayAgentInformationIn(datagram, options);
   return value.kind === "present" ? relayAgentInformation.decode(value.value, RELAY_AGENT_INFORMATION) : value;
 }
 
 /** The same without decoding the sub-options. */
-export function relayAgentInformationIn(datagram: Uint8Array): OptionRead<Uint8Array> {
-  const fields = scan(datagram);
-  if (fields === undefined) return { kind: "malformed", error: NOT_DHCP };
-  if (!fields.relayed) return { kind: "absent" };
+export function relayAgentInformationIn(
+  datagram: Uint8Array,
+  options: OptionScan = scanOptions(datagram),
+): OptionRead<Uint8Array> {
+  if (!options.wellFormed) return { kind: "malformed", error: NOT_DHCP };
+  if (options.informationEnd === 0) return { kind: "absent" };
   // No larger than all the options together, and filled part by part.
-  const joined = new Uint8Array(fields.end - AT.options);
+  const joined = new Uint8Array(options.informationEnd - options.information);
   let size = 0;
-  for (let offset: number = AT.options; offset < fields.end; offset = nextOption(datagram, offset)) {
+  for (let offset = options.information; offset < options.informationEnd; offset = nextOption(datagram, offset)) {
     if (datagram[offset] !== RELAY_AGENT_INFORMATION) continue;
     const part = datagram.subarray(offset + 2, nextOption(datagram, offset));
     joined.set(part, size);
@@ -138,31 +149,63 @@ export function relayAgentInformationIn(datagram: Uint8Array): OptionRead<Uint8A
 
 const NOT_DHCP: DecodeError = { kind: "badValue", field: "options", offset: AT.options };
 
-/** Result of a scan of the options field. */
-interface Fields {
+/** RFC 2132 §9.1, §9.6, §9.7. */
+const REQUESTED_ADDRESS = 50;
+const MESSAGE_TYPE = 53;
+const SERVER_IDENTIFIER = 54;
+
+/** Everything a relay needs of the options field, from one scan. */
+export interface OptionScan {
+  /** False without the cookie, or when an option runs past the end; then the others hold what precedes the fault. */
+  readonly wellFormed: boolean;
+  /** Option 53; 0 without one (BOOTP). */
+  readonly messageType: number;
+  /** Options 54 and 50; {@link UNSPECIFIED} when absent. */
+  readonly serverIdentifier: Ipv4;
+  readonly requestedAddress: Ipv4;
+  /** Offset of the first option 82, and the end of the last one; 0 without one. */
+  readonly information: number;
+  readonly informationEnd: number;
   /** Where the last option ends, pads behind it not counted: a new one goes there. */
   readonly end: number;
-  /** Where End is, or the end of the datagram. */
-  readonly last: number;
-  /** Whether there is an option 82. */
-  readonly relayed: boolean;
 }
 
-/** Undefined for anything but whole options after a cookie. */
-function scan(datagram: Uint8Array): Fields | undefined {
-  if (datagram.length < AT.options || ipv4At(datagram, AT.cookie) !== MAGIC_COOKIE) return undefined;
+/**
+ * Scans the options field once; the functions above take the result, so that a relayed datagram is not scanned again.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * strictEqual(scanOptions(new Uint8Array(300)).wellFormed, false);
+ * ```
+ */
+export function scanOptions(datagram: Uint8Array): OptionScan {
+  const size = datagram.length;
+  let messageType = 0;
+  let serverIdentifier = UNSPECIFIED;
+  let requestedAddress = UNSPECIFIED;
+  let information = 0;
+  let informationEnd = 0;
   let end: number = AT.options;
-  let relayed = false;
-  let offset: number = AT.options;
-  while (offset < datagram.length && datagram[offset] !== END) {
+  let wellFormed = size >= AT.options && ipv4At(datagram, AT.cookie) === MAGIC_COOKIE;
+  for (let offset: number = AT.options; wellFormed && offset < size;) {
     const code = datagram[offset];
-    offset = nextOption(datagram, offset);
-    if (offset > datagram.length) return undefined;
-    if (code === PAD) continue;
-    end = offset;
-    if (code === RELAY_AGENT_INFORMATION) relayed = true;
+    if (code === END) break;
+    const next = nextOption(datagram, offset);
+    if (next > size) wellFormed = false;
+    else if (code !== PAD) {
+      end = next;
+      if (code === MESSAGE_TYPE && next === offset + 3) messageType = datagram[offset + 2] as number;
+      else if (code === SERVER_IDENTIFIER && next === offset + 6) serverIdentifier = ipv4At(datagram, offset + 2);
+      else if (code === REQUESTED_ADDRESS && next === offset + 6) requestedAddress = ipv4At(datagram, offset + 2);
+      else if (code === RELAY_AGENT_INFORMATION) {
+        if (informationEnd === 0) information = offset;
+        informationEnd = next;
+      }
+    }
+    offset = next;
   }
-  return { end, last: offset, relayed };
+  return { wellFormed, messageType, serverIdentifier, requestedAddress, information, informationEnd, end };
 }
 
 /** Where the option after the one at `offset` starts; past the end of the datagram when it is cut short. */

@@ -4,6 +4,7 @@
  */
 
 import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 
 /** Whether the program can serve, and why not. Further properties appear in the answer as they are. */
 export interface Readiness {
@@ -45,6 +46,8 @@ export function healthApp(source: HealthSource): Hono {
   app.get("/metrics", async (context) => context.body(await source.metrics(), 200, { "Content-Type": METRICS_TYPE }));
   app.notFound((context) => context.json({ error: "not found", path: context.req.path }, 404));
   app.onError((error, context) => {
+    // A middleware's refusal, such as a wrong token, carries its own response.
+    if (error instanceof HTTPException) return error.getResponse();
     source.failed?.(context.req.path, error);
     return context.json({ error: "internal error; the log says more" }, 500);
   });

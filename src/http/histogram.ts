@@ -1,6 +1,6 @@
 /**
- * How long something takes: a histogram for Prometheus, and percentiles of the last seconds for people. Observing costs a few
- * additions into typed arrays.
+ * How long something takes: a histogram for Prometheus, and percentiles of the last seconds for people. Observing costs
+ * a few additions into typed arrays.
  */
 
 import { assert } from "../assert.ts";
@@ -30,7 +30,7 @@ const FINE_BUCKETS = 120;
 const WINDOW_MS = 5_000;
 
 /** What is known of the last ten seconds, at most. */
-export interface Recent {
+export interface RecentLatency {
   readonly count: number;
   /** Undefined while nothing was observed. */
   readonly p50Ms: number | undefined;
@@ -84,7 +84,7 @@ export class LatencyHistogram {
   }
 
   /** The last five to ten seconds. */
-  recent(nowMs: number): Recent {
+  recent(nowMs: number): RecentLatency {
     this.#turn(nowMs);
     const counts = this.#fine.map((count, index) => count + (this.#before[index] as number));
     const count = counts.reduce((sum, one) => sum + one, 0);

@@ -1,7 +1,7 @@
 /** The OpenAPI document (https://spec.openapis.org/oas/v3.1.0) of a table of routes. */
 
 import { z } from "zod";
-import { PROBLEM, type Route } from "./routes.ts";
+import { ERROR_BODY, type Route } from "./routes.ts";
 
 /** Makes the document; `extra` are paths that are described by hand, such as `/metrics`. */
 export function openApi(
@@ -23,9 +23,9 @@ export function openApi(
 
 function operation(route: Route): object {
   const parameters = [...parametersOf(route.params, "path"), ...parametersOf(route.query, "query")];
-  const success = route.answer === undefined
+  const success = route.response === undefined
     ? { description: "As the summary says; no JSON." }
-    : { description: "Done.", content: json(route.answer) };
+    : { description: "Done.", content: json(route.response) };
   return {
     summary: route.summary,
     ...(route.access === "operate" ? { security: [{ token: [] }] } : {}),
@@ -33,7 +33,7 @@ function operation(route: Route): object {
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
     responses: {
       "200": success,
-      "4XX": { description: "Refused; nothing has changed.", content: json(PROBLEM) },
+      "4XX": { description: "Refused; nothing has changed.", content: json(ERROR_BODY) },
       ...(route.path === "/readyz" ? { "503": { description: "Not ready." } } : {}),
     },
   };

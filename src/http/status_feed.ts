@@ -1,4 +1,6 @@
-/** `GET /events` of both programs: their state every second, and their log as it is written. Free while nobody listens. */
+/**
+ * `GET /events` of both programs: their state every second, and their log as it is written. Free while nobody listens.
+ */
 
 import { recentLog } from "../log/recent.ts";
 import { EventStreams, type ServerEvent } from "./event_stream.ts";

@@ -1,4 +1,6 @@
-/** A log that stays bounded when others decide how often something happens, and says in the end how much it kept quiet. */
+/**
+ * A log that stays bounded when others decide how often something happens, and says in the end how much it kept quiet.
+ */
 
 import type { Logger } from "@logtape/logtape";
 import { formatSummary, LOG_LIMITS_DEFAULT, LogLimiter } from "./limiter.ts";

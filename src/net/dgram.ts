@@ -1,11 +1,11 @@
 /**
  * The portable UDP socket, over node:dgram: for systems other than Linux and for programs that may not call libc.
  *
- * What it can't do is said here once. It can't be bound to a device. It learns only later whether the system took a
- * datagram, so `send` returns true for all that it passed on, and `sendErrors` counts afterwards; datagrams sent in one
- * go may leave in another order. Each batch has one datagram. `close` frees the port a turn of the event loop later.
- * The receive buffer stays the system's: Deno 2.9 would allocate as much as it is set to for every datagram, and Deno
- * 2.6 can't set it. Deno 2.6 can neither join a multicast group nor choose the interface for one.
+ * Its limits: It cannot be bound to a device. It learns only later whether the system took a datagram, so `send`
+ * returns true for every datagram that it passed on, and `sendErrors` counts afterwards; datagrams sent together may
+ * leave in another order. Each batch has one datagram. `close` frees the port one turn of the event loop later. The
+ * receive buffer keeps the system's size: Deno 2.9 would allocate that size for every datagram, and Deno 2.6 cannot set
+ * it. Deno 2.6 can neither join a multicast group nor choose the interface for one.
  */
 
 import { Buffer } from "node:buffer";
@@ -14,7 +14,7 @@ import { bindAttempt, refused } from "./errors.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "./ipv4.ts";
 import { type DatagramHandler, SocketError, type UdpOptions, type UdpSocket } from "./udp.ts";
 
-/** What node:dgram's errors carry: the system's name, or Node's own. */
+/** The code of an error of node:dgram: the system's name, or Node's own. */
 function codeOf(error: unknown): string {
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
   return error instanceof Error ? error.name : "UNKNOWN";
@@ -43,7 +43,7 @@ class DgramUdpSocket implements UdpSocket {
     const local = socket.address();
     this.address = parseIpv4(local.address) ?? 0;
     this.port = local.port;
-    // An error that belongs to no send, such as an interface gone. Without a listener it would end the program.
+    // An error that belongs to no send, such as a removed interface. Without a listener it would end the program.
     socket.on("error", (error) => this.#failed(error));
   }
 
@@ -60,7 +60,7 @@ class DgramUdpSocket implements UdpSocket {
     if (!first) return;
     this.#socket.on("message", (message, from) => {
       if (!this.#open) return;
-      // A copy: node:dgram's own buffer has 64 KiB, however short the datagram is.
+      // A copy: node:dgram's own buffer has 64 KiB, even for a short datagram.
       this.#handler?.(new Uint8Array(message), parseIpv4(from.address) ?? 0, from.port);
       if (this.#open) this.#batchEnd?.();
     });
@@ -120,7 +120,7 @@ export async function openDgramUdp(options: UdpOptions): Promise<UdpSocket> {
       `Cannot ${attempt.what}: node:dgram can't bind to a device (ENOTSUP). Run on Linux with --allow-ffi.`,
     );
   }
-  // node:dgram throws where nobody can catch it when the permission is missing.
+  // Without the permission, node:dgram throws where the error cannot be caught.
   const permission = await Deno.permissions.request({ name: "net", host: `${formatIpv4(address)}:${port}` });
   if (permission.state !== "granted") {
     throw new SocketError(

@@ -1,18 +1,18 @@
 /**
- * What a refused socket operation tells its user: what failed, why by name, and what to do. One table for both
- * implementations, so that the same fault reads the same way.
+ * Error messages of refused socket operations: what failed, why, and what to do. One table for both implementations, so
+ * that the same fault has the same text.
  */
 
 import { formatIpv4, type Ipv4 } from "./ipv4.ts";
 import { SocketError } from "./udp.ts";
 
-/** Something that can be refused, with what the advice depends on. */
+/** An operation that can be refused, with what the advice depends on. */
 export interface Attempt {
-  /** In the infinitive, such as `bind 10.99.0.11:67`. */
+  /** The operation in the infinitive, such as `bind 10.99.0.11:67`. */
   readonly what: string;
   readonly port?: number;
   readonly device?: string | undefined;
-  /** The capability that it takes. */
+  /** The capability that it requires. */
   readonly capability?: "CAP_NET_BIND_SERVICE" | "CAP_NET_RAW";
 }
 
@@ -65,7 +65,7 @@ function advice(code: string, attempt: Attempt): { cause: string; remedy: string
 }
 
 /**
- * Builds the error for a refused attempt. `description` says what the code means when this module does not know it.
+ * Builds the error for a refused attempt. `description` is the meaning of a code that this module does not know.
  *
  * @example
  * ```ts

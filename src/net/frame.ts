@@ -1,13 +1,13 @@
 /**
- * UDP in IPv4 in Ethernet II, built and taken apart (RFC 768, RFC 791). Pure: which interface, which filter and what to
- * do with a bad frame is the packet socket's business.
+ * Encodes and decodes UDP in IPv4 in Ethernet II (RFC 768, RFC 791). Pure: interface, filter and the handling of a bad
+ * frame are decided by the packet socket.
  *
- * Checksums of what is received are verified, with one allowance. A sender on the same machine (veth, bridge,
- * container, virtual machine) leaves the UDP checksum to hardware that the frame never meets: the field then holds only
- * the sum over the pseudo-header, not complemented (Linux: CHECKSUM_PARTIAL). The kernel would say so through
- * PACKET_AUXDATA (TP_STATUS_CSUMNOTREADY), which takes `recvmsg` and its pointers for every frame; the field's value
- * says it as well, so a datagram with exactly that value is accepted. A damaged one passes by it with a chance of
- * 1 : 65,536, and nothing damages frames that never were on a wire.
+ * Checksums of received frames are verified, with one exception. A sender on the same machine (veth, bridge, container,
+ * virtual machine) leaves the UDP checksum to hardware that the frame never passes: the field then contains only the
+ * sum over the pseudo-header, not complemented (Linux: CHECKSUM_PARTIAL). The kernel reports this in PACKET_AUXDATA
+ * (TP_STATUS_CSUMNOTREADY), which takes `recvmsg` and its pointers for every frame. The value of the field shows it as
+ * well, so a datagram with exactly this value is accepted. A damaged datagram has this value with a probability of 1 :
+ * 65,536, and frames that were never on a wire are not damaged.
  */
 
 import { assert } from "../assert.ts";
@@ -19,7 +19,7 @@ const IPV4_OCTETS = 20;
 const UDP_OCTETS = 8;
 const MAC_OCTETS = 6;
 
-/** What stands before the payload in a frame that is built here. */
+/** Octets of the headers in a frame that is built here. */
 export const FRAME_HEADER_OCTETS = ETHERNET_OCTETS + IPV4_OCTETS + UDP_OCTETS;
 
 /** The longest payload: IPv4's total length has 16 bits. */
@@ -35,8 +35,8 @@ const TIME_TO_LIVE = 64;
 
 assert(FRAME_HEADER_OCTETS === 42, "Ethernet II, IPv4 without options and UDP have 42 octets of headers");
 
-/** Why a frame was not a sound UDP datagram. */
-export type FrameError =
+/** Why a frame is not a valid UDP datagram. */
+type FrameError =
   | "truncated"
   | "not IPv4"
   | "IPv4 header length"
@@ -47,7 +47,7 @@ export type FrameError =
   | "UDP length"
   | "UDP checksum";
 
-/** A frame taken apart. The views point into it. */
+/** A decoded frame. The views point into it. */
 export type FrameRead =
   | { readonly ok: true; readonly payload: Uint8Array; readonly addressing: PacketAddressing }
   | { readonly ok: false; readonly error: FrameError };
@@ -85,15 +85,15 @@ function fold(total: number): number {
   return folded;
 }
 
-/** The sum over addresses, protocol and UDP length (RFC 768). Addresses stand together in the IPv4 header. */
+/** The sum over addresses, protocol and UDP length (RFC 768). The addresses are adjacent in the IPv4 header. */
 function pseudoHeaderSum(bytes: Uint8Array, addressesOffset: number, udpLength: number): number {
   return sum(bytes, addressesOffset, addressesOffset + 8, PROTOCOL_UDP + udpLength);
 }
 
 /**
  * Writes a frame to the start of `target` and returns its length. `target` must have room for
- * {@link FRAME_HEADER_OCTETS} and the payload; whether the link takes a frame of that length is the sender's to find
- * out. Padding to Ethernet's minimum is the driver's work.
+ * {@link FRAME_HEADER_OCTETS} and the payload; whether the link takes a frame of this length is not checked. The driver
+ * pads to Ethernet's minimum.
  */
 export function writeFrame(target: Uint8Array, payload: Uint8Array, addressing: PacketAddressing): number {
   const length = FRAME_HEADER_OCTETS + payload.length;
@@ -146,7 +146,7 @@ function rejected(error: FrameError): FrameRead {
 }
 
 /**
- * Takes an Ethernet II frame apart. Never throws and never reads outside it; padding behind the datagram is ignored.
+ * Decodes an Ethernet II frame. Never throws and never reads outside it; padding after the datagram is ignored.
  *
  * @example
  * ```ts

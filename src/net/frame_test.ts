@@ -33,7 +33,7 @@ function frameOf(payload: Uint8Array, addressing = ADDRESSING): Uint8Array {
   return frame;
 }
 
-/** Sets a 16-bit field and, when told to, makes the IPv4 header checksum right again. */
+/** Sets a 16-bit field and, on request, corrects the IPv4 header checksum. */
 function changed(frame: Uint8Array, offset: number, value: number, fixHeader = true): Uint8Array {
   const copy = frame.slice();
   const view = new DataView(copy.buffer);
@@ -67,14 +67,14 @@ const addressings = fc.record({
   destinationPort: ports,
 }, { noNullPrototype: true });
 
-/** The sum over FRAME's pseudo-header, as a sender leaves it that counts on hardware to finish the checksum. */
+/** The sum over FRAME's pseudo-header: what a sender writes that leaves the checksum to hardware. */
 const PARTIAL_CHECKSUM = 0x15b8;
 
-Deno.test("writeFrame() builds the frame that was worked out by hand", () => {
+Deno.test("writeFrame() builds the frame that was encoded by hand", () => {
   deepStrictEqual(frameOf(Uint8Array.of(1, 2, 3)), FRAME);
 });
 
-Deno.test("writeFrame() and readFrame() are each other's inverse", () => {
+Deno.test("readFrame() is the inverse of writeFrame()", () => {
   fc.assert(fc.property(payloads, addressings, (payload, addressing) => {
     deepStrictEqual(readFrame(frameOf(payload, addressing)), { ok: true, payload, addressing });
   }));
@@ -99,7 +99,7 @@ Deno.test("writeFrame() sends a checksum of zero as all ones", () => {
   deepStrictEqual([counts.get(0), counts.has(0xffff), counts.size], [undefined, true, 0xffff]);
 });
 
-Deno.test("readFrame() ignores padding behind the datagram", () => {
+Deno.test("readFrame() ignores padding after the datagram", () => {
   const padded = new Uint8Array(60).fill(0xaa);
   padded.set(FRAME);
   deepStrictEqual(readFrame(padded), { ok: true, payload: Uint8Array.of(1, 2, 3), addressing: ADDRESSING });
@@ -150,7 +150,7 @@ Deno.test("readFrame() rejects every strict prefix", () => {
   }
 });
 
-Deno.test("readFrame() notices every changed octet but those of the link and the unused one", () => {
+Deno.test("readFrame() detects every changed octet except those of the link and the unused one", () => {
   for (let at = 12; at < FRAME.length; at++) {
     const frame = FRAME.slice();
     frame[at] = (frame[at] ?? 0) ^ 0x5a;

@@ -13,13 +13,13 @@ Deno.test({
   },
 });
 
-Deno.test("findInterface() knows no interface that does not exist", () => {
+Deno.test("findInterface() returns undefined for an unknown name", () => {
   for (const name of ["", "lan999", "lo\0", "a name that is too long for one"]) {
     strictEqual(findInterface(name), undefined);
   }
 });
 
-Deno.test("listInterfaces() has every IPv4 address that Deno knows of, and different indexes", () => {
+Deno.test("listInterfaces() has every IPv4 address that Deno lists, and distinct indexes", () => {
   const interfaces = listInterfaces();
   const known = Deno.networkInterfaces().filter(({ family }) => family === "IPv4");
   ok(known.length > 0);

@@ -76,8 +76,8 @@ export function prefixOf(address: Ipv4, prefixLength: number): Prefix {
 }
 
 /**
- * Reads `address/length`. Returns undefined when the text has another form or when host bits are set, which nearly
- * always is a slip of the pen.
+ * Reads `address/length`. Returns undefined when the text has another form or when host bits are set, which is nearly
+ * always a mistake.
  *
  * @example
  * ```ts

@@ -1,6 +1,4 @@
-/**
- * Chooses the implementation: Linux through libc where it can be called, else node:dgram.
- */
+/** Chooses the implementation: Linux through libc where it can be called, else node:dgram. */
 
 import { openDgramUdp } from "./dgram.ts";
 import { libcUnavailable } from "./linux/libc.ts";
@@ -10,23 +8,23 @@ import { openLinuxUdp } from "./linux/udp.ts";
 import type { PacketSocket } from "./packet.ts";
 import { SocketError, type UdpOptions, type UdpSocket } from "./udp.ts";
 
-/** Which implementation sockets get; with a fallback, why, in a few words for the log. */
-export type SocketImplementation =
+/** The implementation; for the fallback with the reason, in a few words for the log. */
+type SocketImplementation =
   | { readonly kind: "linux" }
   | { readonly kind: "dgram"; readonly reason: string };
 
-/** What {@link openUdp} takes when it is left the choice. */
+/** The implementation that {@link openUdp} chooses by itself. */
 export function socketImplementation(): SocketImplementation {
   const reason = libcUnavailable();
   return reason === undefined ? { kind: "linux" } : { kind: "dgram", reason };
 }
 
 /**
- * Tells that this program does little but pass datagrams on: while they come its own thread waits for the next one, which
- * is sooner there, and everything else in the process may have to wait for a millisecond. For good.
+ * For a program that only forwards datagrams: while they arrive, its own thread waits for the next one. This has a
+ * lower latency, and delays everything else in the process by up to a millisecond. Cannot be undone.
  */
 export function waitForDatagramsFirst(): void {
-  if (libcUnavailable() === undefined) reactor().becomePatient();
+  if (libcUnavailable() === undefined) reactor().waitOnOwnThread();
 }
 
 function requireLibc(what: string): void {

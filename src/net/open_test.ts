@@ -1,4 +1,4 @@
-/** Which implementation a program gets with the permissions it has, and what it is told when it gets none. */
+/** The implementation that a program gets with its permissions, and the error when it gets none. */
 
 import { deepStrictEqual } from "node:assert/strict";
 
@@ -26,32 +26,32 @@ async function output(permissions: string[], args: string[] = []): Promise<strin
 const NO_FFI = "dgram, because the permission to call libc is missing (--allow-ffi)";
 
 Deno.test({
-  name: "openUdp() takes libc with --allow-ffi alone",
+  name: "openUdp() uses libc with --allow-ffi alone",
   ignore: !LINUX,
   fn: async () => deepStrictEqual(await output(["--allow-ffi"]), ["linux", "linux received 3"]),
 });
 
 Deno.test({
-  name: "openUdp() takes libc when the permission is for the one library",
+  name: "openUdp() uses libc with the permission for this one library",
   ignore: !LINUX || !hasLibrary(),
   fn: async () => deepStrictEqual(await output([`--allow-ffi=${LIBRARY}`]), ["linux", "linux received 3"]),
 });
 
 Deno.test({
-  name: "openUdp() falls back to node:dgram without --allow-ffi, and says why",
+  name: "openUdp() falls back to node:dgram without --allow-ffi, with the reason",
   ignore: !LINUX,
   fn: async () => deepStrictEqual(await output(["--allow-net"]), [NO_FFI, "dgram received 3"]),
 });
 
 Deno.test({
-  name: "openUdp() takes what it is told to",
+  name: "openUdp() uses the implementation that is asked for",
   ignore: !LINUX,
   fn: async () =>
     deepStrictEqual(await output(["--allow-ffi", "--allow-net"], ["dgram"]), ["linux", "dgram received 3"]),
 });
 
 Deno.test({
-  name: "openUdp() says which permission is missing",
+  name: "openUdp() names the missing permission",
   ignore: !LINUX,
   async fn() {
     deepStrictEqual(await output([]), [
@@ -67,7 +67,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "openUdp() says that node:dgram can't bind to a device",
+  name: "openUdp() reports that node:dgram cannot bind to a device",
   async fn() {
     deepStrictEqual(
       (await output(["--allow-net"], ["dgram", "lan0"]))[1],

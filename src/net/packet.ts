@@ -1,5 +1,5 @@
 /**
- * Link-layer delivery: UDP in IPv4 in Ethernet, to a client that has no address yet and so can't answer ARP
+ * Link-layer delivery: UDP in IPv4 in Ethernet, to a client that has no address yet and so cannot answer ARP
  * (RFC 2131 §4.1). Linux only; the implementation is in `linux/`.
  */
 
@@ -15,7 +15,7 @@ export interface PacketAddressing {
   readonly destinationPort: number;
 }
 
-/** Takes the UDP payload of a frame and where the frame came from. `payload` belongs to the receiver. */
+/** Takes the UDP payload of a frame and the frame's addresses. `payload` belongs to the receiver. */
 export type PacketHandler = (payload: Uint8Array, addressing: PacketAddressing) => void;
 
 /** A packet socket on one interface. */
@@ -25,14 +25,14 @@ export interface PacketSocket {
   /** The interface's own hardware address. */
   readonly mac: Uint8Array;
   readonly sendErrors: { count: number; last: string | undefined };
-  /** Frames to the port that were not sound (lengths, checksums) and so not delivered. */
+  /** Invalid frames to the port (lengths, checksums), which were not delivered. */
   readonly malformed?: number;
   /**
    * Starts delivery of IPv4 UDP datagrams to `port` (a BPF filter in the kernel drops everything else). A socket on
    * which this is never called receives nothing.
    */
   receive(port: number, handler: PacketHandler): void;
-  /** Sends one UDP datagram from this interface's hardware address; false and counted when it would not go. */
+  /** Sends one UDP datagram from this interface's hardware address; false and counted when the system refuses. */
   send(payload: Uint8Array, addressing: Omit<PacketAddressing, "sourceMac">): boolean;
   close(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * The one UDP socket interface that node and relay use. Implementations live beside it (Linux through libc, portable
+ * The UDP socket interface that node and relay use. Its implementations are beside it (Linux through libc, portable
  * through node:dgram) and pass one contract suite; `open.ts` chooses between them.
  */
 
@@ -17,18 +17,18 @@ export interface UdpOptions {
   readonly reuseAddress?: boolean;
   /** Allow sending to broadcast addresses (SO_BROADCAST). */
   readonly broadcast?: boolean;
-  /** Kernel receive buffer wanted, in bytes. */
+  /** Requested size of the kernel's receive buffer. */
   readonly receiveBufferBytes?: number;
   /**
-   * The handler keeps nothing: a datagram's bytes are its own only until it returns, and are written over by the next.
-   * For whoever only passes datagrams on: memory that never has to be collected.
+   * A datagram's bytes are valid only until the handler returns; the next datagram overwrites them. For a program that
+   * only forwards datagrams: no memory has to be collected.
    */
   readonly transient?: boolean;
 }
 
 /**
- * Takes one datagram. `bytes` belongs to the receiver: its memory is never written again (but see `transient`). It is a view into a larger
- * block, so whatever is kept for long should be copied.
+ * Takes one datagram. `bytes` belongs to the receiver: its memory is never written again, unless the socket is
+ * `transient`. It is a view into a larger block: copy what is kept for long.
  */
 export type DatagramHandler = (bytes: Uint8Array, from: Ipv4, port: number) => void;
 
@@ -48,11 +48,11 @@ export interface UdpSocket {
    * Starts delivery. Datagrams arrive in batches: `handler` for each, then `batchEnd` once. Neither may throw.
    */
   receive(handler: DatagramHandler, batchEnd?: () => void): void;
-  /** Sends at once or not at all: false (and counted in `sendErrors`) when the system would not take it. */
+  /** Sends at once or not at all: false, and counted in `sendErrors`, when the system refuses. */
   send(bytes: Uint8Array, to: Ipv4, port: number): boolean;
   /** Joins a multicast group on the interface that has the address `on`. */
   joinMulticast(group: Ipv4, on: Ipv4): void;
-  /** Sets how own multicast leaves: through the interface with address `on`, `ttl` hops, looped back or not. */
+  /** How this socket sends multicast: through the interface with address `on`, `ttl` hops, looped back or not. */
   setMulticast(options: { on: Ipv4; ttl: number; loopback: boolean }): void;
   /** Ends delivery and frees the port. Idempotent. */
   close(): void;

@@ -1,5 +1,5 @@
 /**
- * How many datagrams an echo server passes: two processes on loopback, 300 octets, so many in flight.
+ * Measures how many datagrams an echo server returns: two processes on loopback, 300 octets, several numbers in flight.
  *
  * usage: deno run -A src/net/udp_bench.ts
  */

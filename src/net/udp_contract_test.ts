@@ -1,4 +1,4 @@
-/** The contract of `UdpSocket`, held by every implementation. */
+/** The contract of `UdpSocket`, run against each implementation. */
 
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import type { Ipv4 } from "./ipv4.ts";
@@ -8,10 +8,10 @@ import { until } from "./testing/until.ts";
 import { SocketError, type UdpOptions, type UdpSocket } from "./udp.ts";
 
 const LOOPBACK: Ipv4 = 0x7f000001;
-/** TEST-NET-1 (RFC 5737): nobody's address. */
+/** TEST-NET-1 (RFC 5737): an address of no machine. */
 const FOREIGN: Ipv4 = 0xc00002c8;
 const GROUP: Ipv4 = 0xefff6343;
-/** The most that fits IPv4's total length. */
+/** The longest payload that fits IPv4's total length. */
 const PAYLOAD_OCTETS_MAX = 65535 - 20 - 8;
 
 const LINUX_SKIPPED = libcUnavailable();
@@ -33,7 +33,7 @@ function collect(socket: UdpSocket): Received[] {
   return received;
 }
 
-/** Opens a socket on a port that another one gives up just now. */
+/** Opens a socket on a port that another one is about to free. */
 async function opened(open: Open, port: number): Promise<UdpSocket> {
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
@@ -46,7 +46,7 @@ async function opened(open: Open, port: number): Promise<UdpSocket> {
   throw new Error(`port ${port} stays taken`);
 }
 
-/** A payload that says which one it is: no two octets of neighbours are the same at one place. */
+/** A payload that identifies itself: neighbouring payloads differ in every octet. */
 function numbered(index: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at++) bytes[at] = index * 7 + at;
@@ -95,7 +95,7 @@ for (const kind of ["linux", "dgram"] as const) {
     strictEqual(client.sendErrors.count, 0);
   });
 
-  contract(kind, "a transient datagram is whole while the handler runs", async (open) => {
+  contract(kind, "a transient datagram is complete while the handler runs", async (open) => {
     const server = await open({ transient: true });
     const client = await open();
     const seen: Uint8Array[] = [];
@@ -125,11 +125,11 @@ for (const kind of ["linux", "dgram"] as const) {
     await until(() => total === 200 && inBatch === 0, () => `200 datagrams in batches, is ${total}`);
     ok(batches.every((size) => size > 0), "no batch is empty");
     strictEqual(batches.reduce((sum, size) => sum + size, 0), 200);
-    // What was sent before the first read is there as one: that is what batches are for.
+    // Datagrams that were sent before the first read arrive as one batch.
     if (kind === "linux") strictEqual(batches[0], 64);
   });
 
-  contract(kind, "payloads of every usual length, jumbo and the longest arrive whole", async (open) => {
+  contract(kind, "payloads of every usual length, jumbo and the longest arrive complete", async (open) => {
     const server = await open({ receiveBufferBytes: 4_000_000 });
     const client = await open();
     const received = collect(server);
@@ -146,7 +146,7 @@ for (const kind of ["linux", "dgram"] as const) {
     for (const length of lengths) deepStrictEqual(arrived.get(length), numbered(length, length));
   });
 
-  contract(kind, "received bytes stay as they are, and 5,000 datagrams arrive", async (open) => {
+  contract(kind, "received bytes do not change, and 5,000 datagrams arrive", async (open) => {
     const server = await open({ receiveBufferBytes: 4_000_000 });
     const client = await open();
     const received = collect(server);
@@ -180,7 +180,7 @@ for (const kind of ["linux", "dgram"] as const) {
     deepStrictEqual(received[0]?.bytes, Uint8Array.of(1, 2, 3));
   });
 
-  contract(kind, "a port that is taken is an error that says so", async (open) => {
+  contract(kind, "a port in use is an error with advice", async (open) => {
     const { port } = await open();
     await rejects(open({ port }), (error) => {
       ok(error instanceof SocketError);
@@ -194,7 +194,7 @@ for (const kind of ["linux", "dgram"] as const) {
     });
   });
 
-  contract(kind, "an address that is not this machine's is an error that says so", async (open) => {
+  contract(kind, "an address of another machine is an error with advice", async (open) => {
     await rejects(open({ address: FOREIGN, port: 5067 }), (error) => {
       ok(error instanceof SocketError);
       strictEqual(error.code, "EADDRNOTAVAIL");
@@ -207,7 +207,7 @@ for (const kind of ["linux", "dgram"] as const) {
     });
   });
 
-  contract(kind, "what can't be sent is counted with its reason", async (open) => {
+  contract(kind, "a datagram that cannot be sent is counted with its reason", async (open) => {
     const socket = await open();
     strictEqual(socket.sendErrors.count, 0);
     const sent = socket.send(new Uint8Array(PAYLOAD_OCTETS_MAX + 1), LOOPBACK, socket.port);
@@ -253,7 +253,7 @@ for (const kind of ["linux", "dgram"] as const) {
     await until(() => received.length === 1, "a datagram on the port that was freed");
   });
 
-  contract(kind, "two sockets each get their own", async (open) => {
+  contract(kind, "two sockets each receive their own datagrams", async (open) => {
     const [one, two, client] = [await open(), await open(), await open()];
     const [ofOne, ofTwo] = [collect(one), collect(two)];
     for (let index = 0; index < 50; index++) {
@@ -271,11 +271,11 @@ for (const kind of ["linux", "dgram"] as const) {
     await rejects(open({ port: one.port }), SocketError);
   });
 
-  contract(kind, "a group that was joined is heard, another one is not", async (open) => {
+  contract(kind, "a joined group is received, another one is not", async (open) => {
     const server = await open({ address: 0 });
     const client = await open();
     server.joinMulticast(GROUP, LOOPBACK);
-    // Linux would hand a socket on 0.0.0.0 the groups of all others on this machine as well, if it were not told.
+    // Without IP_MULTICAST_ALL = 0, Linux delivers the groups of all sockets on this machine to one on 0.0.0.0.
     if (kind === "linux") (await open({ address: 0 })).joinMulticast(GROUP + 1, LOOPBACK);
     const received = collect(server);
     client.setMulticast({ on: LOOPBACK, ttl: 1, loopback: true });
@@ -285,7 +285,7 @@ for (const kind of ["linux", "dgram"] as const) {
     strictEqual(received.length, 1);
   }, kind === "dgram" ? DGRAM_MULTICAST_SKIPPED : undefined);
 
-  contract(kind, "timers and messages have their turn under load", async (open) => {
+  contract(kind, "timers and messages run under load", async (open) => {
     const socket = await open();
     let received = 0;
     socket.receive((bytes, from, port) => {

@@ -1,4 +1,4 @@
-/** Every command of both programs, run as they are shipped: with the permissions of the programs, and no more. */
+/** Every command of both programs, run with the permissions of the shipped programs and no more. */
 
 import { deepStrictEqual, match, ok, rejects } from "node:assert/strict";
 import { COMMANDS as NODE_COMMANDS } from "../../node/cli/commands.ts";
@@ -10,7 +10,7 @@ import { ours, runProgram } from "./programs/ours.ts";
 import { e2e } from "./register.ts";
 
 e2e(
-  "every command does its work with the permissions that the programs have",
+  "every command works with the permissions of the programs",
   () =>
     onSite(ours, {}, async ({ topology, nodeHost, node }) => {
       const client = new CLIENTS.udhcpc(await topology.client("client1"));
@@ -20,7 +20,7 @@ e2e(
       const tried = new Set<string>();
       const files = nodeHost.namespace.folder("files");
       const config = ["--config", `${nodeHost.namespace.folder("config")}/node.yaml`];
-      /** Runs a command; its words are those of its name in the table, then others. */
+      /** Runs a command: the words of its name in the table, then its arguments. */
       const give = async (name: string, ...words: string[]): Promise<string> => {
         tried.add(name);
         return await runProgram("node", nodeHost.namespace, [...name.split(" "), ...words]);
@@ -102,7 +102,7 @@ e2e(
     }),
 );
 
-/** A new command belongs into this test. */
+/** A new command has to be added to this test. */
 function untried(commands: readonly { readonly name: string }[], tried: ReadonlySet<string>): string[] {
   return commands.map(({ name }) => name).filter((name) => !tried.has(name));
 }

@@ -1,9 +1,11 @@
-/** What executables may do once they are confined: permissions that were compiled in hold like those of a command line. */
+/**
+ * What executables may do once they are confined: permissions that were compiled in hold like those of a command line.
+ */
 
 import { deepStrictEqual } from "node:assert/strict";
 import { CONFINED, tryConfined } from "../../src/cli/testing/trial.ts";
 
-// Only where executables can be made.
+// Only where executables can be compiled.
 const ignore = (Deno.env.get("DHCPCLUSTER_DIST") ?? "") === "";
 
 Deno.test({

@@ -1,9 +1,12 @@
-/** The dashboards in a real browser, in front of three nodes and a relay on loopback. Screenshots go to `coverage/dashboard`. */
+/**
+ * The dashboards in a real browser, in front of three nodes and a relay on loopback. Screenshots go to
+ * `coverage/dashboard`.
+ */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { makeKeyFile } from "../../node/cluster/cluster_key.ts";
-import { askLocally } from "../../node/admin/local_socket.ts";
+import { localAdminClient } from "../../node/admin/local_socket.ts";
 import { chooseNetwork, type DemoNetwork, type DemoNode, nodeYaml, relayYaml } from "../../scripts/demo/network.ts";
 import { type RunningProgram, startProgram } from "../../scripts/demo/programs.ts";
 import { until } from "./lab/wait.ts";
@@ -32,7 +35,7 @@ class Site {
   async start(): Promise<void> {
     await makeKeyFile(`${this.folder}/cluster.key`);
     for (const node of this.network.nodes) await this.#node(node);
-    // The relay asks the nodes themselves here: distances are not what this is about.
+    // The relay probes the nodes themselves: this test is not about distances.
     const direct = {
       ...this.network,
       nodes: this.network.nodes.map((node) => ({ ...node, healthPort: node.httpPort })),
@@ -65,7 +68,7 @@ class Site {
       hostname: index === 7 ? HOSTILE : `host-${index}`,
       expires,
     }));
-    const { status } = await askLocally(`${this.folder}/state1`)({
+    const { status } = await localAdminClient(`${this.folder}/state1`)({
       method: "POST",
       path: "/leases/import",
       body: { leases },
@@ -80,7 +83,7 @@ class Site {
   }
 }
 
-/** A page that remembers what went wrong on it and where it asked. */
+/** A page that records its errors and requests. */
 async function open(
   browser: Browser,
   url: string,
@@ -102,7 +105,7 @@ async function open(
   return { page, faults };
 }
 
-/** Listens to an event stream as often as it lets anybody; returns how to stop. */
+/** Opens as many connections to an event stream as it accepts; returns a function that closes them. */
 async function crowd(url: string): Promise<() => void> {
   const abort = new AbortController();
   for (let count = 0;; count++) {
@@ -135,7 +138,7 @@ const tooWide = (page: Page) =>
   page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") as Promise<number>;
 
 e2e(
-  "the dashboards show, live and in any width, how node and relay are, and take nothing from the network for HTML",
+  "the dashboards show node and relay live and in any width, and treat nothing from the network as HTML",
   async () => {
     const site = new Site();
     const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", headless: true, args: CHROMIUM });
@@ -184,11 +187,11 @@ e2e(
 
       const relay = await open(browser, site.relayUrl, 1_280, false);
       await says(relay.page, "verdict", /Requests go to node \d/);
-      await says(relay.page, "nodes", /127\.99\.0\.11\s+good[^]*127\.99\.0\.13\s+good/);
+      await says(relay.page, "nodes", /127\.99\.0\.11\s+healthy[^]*127\.99\.0\.13\s+healthy/);
       const phone = await open(browser, site.url(1), 390, true);
       await says(phone.page, "verdict", /3 of 3 nodes serve/);
 
-      // Others take all the places for listeners; the page gets one as soon as they leave.
+      // Other clients take all connections to the event stream; the page gets one as soon as they leave.
       const leave = await crowd(`${site.url(3)}/events`);
       const latest = await open(browser, site.url(3), 1_280, false);
       await says(latest.page, "verdict", /No connection/);
@@ -216,7 +219,7 @@ e2e(
 
       await site.nodes.get(1)?.kill();
       await until(
-        "the page to say that nobody answers",
+        "the page to show that the node does not answer",
         DEADLINE_MS,
         async () => /^No connection\s+since/.test(await textOf(page, "verdict")),
       );

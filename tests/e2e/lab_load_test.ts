@@ -5,7 +5,7 @@ import { onCluster } from "./cluster/site.ts";
 import { e2e } from "./register.ts";
 
 e2e(
-  "the laboratory: emulated clients get, renew and give back leases at a steady rate, and retransmit",
+  "the laboratory: emulated clients get, renew and release leases at a steady rate, and retransmit",
   () =>
     onCluster({ nodes: 1 }, async (site) => {
       const node = site.member(1);

@@ -11,7 +11,7 @@ import { e2e } from "./register.ts";
 const PORT = 6767;
 
 e2e(
-  "the laboratory: a pulled cable lets nothing through until it is put back",
+  "the laboratory: an unplugged cable passes nothing until it is plugged in again",
   () =>
     withTwoNodes(async (topology, one, two) => {
       strictEqual(await reaches(one, two), true);
@@ -68,7 +68,7 @@ e2e("the laboratory: a firewall drops a share of all packets", () =>
   }));
 
 e2e(
-  "the laboratory: a delay link delays, both ways and changeably, and carries everything",
+  "the laboratory: a delay link delays both directions by a changeable time, and carries everything",
   () =>
     withTwoNodes(async (topology, one, two) => {
       const link = await DelayLink.insert(topology, two);
@@ -105,7 +105,7 @@ e2e(
 );
 
 e2e(
-  "the laboratory: a clock is wrong for one process and can be set while that runs",
+  "the laboratory: a clock is wrong for one process only and can be set while it runs",
   () =>
     withTwoNodes(async (_, { namespace }) => {
       const clock = new WrongClock(namespace.folder("clock"));

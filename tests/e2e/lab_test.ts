@@ -7,10 +7,13 @@ import { until } from "./lab/wait.ts";
 import { reference } from "./programs/reference.ts";
 import { e2e } from "./register.ts";
 
-// Other people's server and relay: when this fails, the laboratory is at fault, not our programs.
-e2e("the laboratory: udhcpc lives its life with dnsmasq and dhcrelay", () => lifecycle(reference, "udhcpc"));
+// Server and relay from other projects: a failure is one of the laboratory, not of our programs.
+e2e(
+  "the laboratory: udhcpc gets, renews, rebinds and releases a lease with dnsmasq and dhcrelay",
+  () => lifecycle(reference, "udhcpc"),
+);
 
-e2e("the laboratory leaves nothing behind when a test fails in it", async () => {
+e2e("the laboratory leaves nothing behind after a failed test", async () => {
   let name = "";
   let pid = 0;
   await rejects(async () => {
@@ -41,7 +44,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
   });
 }
 
-e2e("the janitor removes what a dead process left, and nothing else", async () => {
+e2e("the janitor removes what an ended process left behind, and nothing else", async () => {
   await using mine = await Lab.open();
   await mine.namespace("host");
   const dead = new Process(["true"], { label: "true" });
@@ -54,7 +57,7 @@ e2e("the janitor removes what a dead process left, and nothing else", async () =
   ok((await traces(mine.name)).length > 0);
 });
 
-/** What there is of a laboratory on this machine. */
+/** The resources of a laboratory on this machine. */
 async function traces(name: string): Promise<string[]> {
   const namespaces = (await run(["ip", "netns", "list"])).split("\n").filter((line) => line.startsWith(name));
   const files = [TEMPORARY, "/etc/netns"].flatMap((folder) =>

@@ -1,4 +1,7 @@
-/** On clean Debians, installed as README.md says and run by systemd: a client is served, and what fails is started again. */
+/**
+ * On clean Debians, installed as README.md says and run by systemd: a client is served, and what fails is started
+ * again.
+ */
 
 import { doesNotMatch, match, strictEqual } from "node:assert/strict";
 import { lifecycle } from "./cases/lifecycle.ts";
@@ -15,13 +18,13 @@ const WATCHDOG_MS = 40_000;
 const STEP_MS = 20_000;
 
 Deno.test({
-  name: "clean machines: by README's steps and systemd a client is served; what is killed or hangs is started again",
-  // Only executables are installed; the runner gives this test some where there are any.
+  name: "clean machines: installed by README's steps, a client is served; a killed or hung program is restarted",
+  // Only executables can be installed; the runner names their folder.
   ignore: dist === "" || (obstacle() ?? machineObstacle()) !== undefined,
   async fn(test) {
     await using programs = await MachinePrograms.prepare(dist);
     await test.step("udhcpc gets, renews, rebinds and releases a lease", () => lifecycle(programs, "udhcpc"));
-    await test.step("a node that is killed or hangs is started again, reads its configuration again, and stops in order", () =>
+    await test.step("a killed or hung node is restarted; it reloads its configuration and stops cleanly", () =>
       onSite(programs, {}, async ({ topology }) => {
         const node = programs.machines.get("node") as Machine;
         const client = new CLIENTS.udhcpc(await topology.client("client1"));

@@ -1,4 +1,4 @@
-/** Prometheus' own checker reads what node and relay tell it. */
+/** Prometheus' own checker reads the metrics of node and relay. */
 
 import { match, ok, strictEqual } from "node:assert/strict";
 import { withNode } from "../../node/testing/running.ts";
@@ -8,7 +8,7 @@ import { e2e } from "./register.ts";
 
 const DEADLINE_MS = 20_000;
 
-/** What promtool says about metrics; "" when nothing is wrong. */
+/** What promtool finds wrong with metrics; "" when nothing. */
 async function faults(metrics: string): Promise<string> {
   return await run(["sh", "-c", "promtool check metrics 2>&1"], { stdin: metrics, mayFail: true });
 }
@@ -19,10 +19,10 @@ async function textOf(url: string): Promise<string> {
   return await response.text();
 }
 
-/** Where dashboard and alerts are. */
+/** Folder of the dashboard and the alerts. */
 const MONITORING = new URL("../../scripts/install/monitoring/", import.meta.url).pathname;
 
-/** Names of metrics that the dashboard and the alerts of one program use, without what a histogram adds to its name. */
+/** Names of metrics that the dashboard and the alerts of one program use, without the suffixes of histograms. */
 async function used(prefix: RegExp): Promise<string[]> {
   const texts = await Promise.all(
     ["grafana.json", "dhcpcluster.rules.yml"].map((name) => Deno.readTextFile(MONITORING + name)),
@@ -31,13 +31,13 @@ async function used(prefix: RegExp): Promise<string[]> {
   return [...new Set(names.map((name) => name.replace(/_bucket$/, "")))].filter((name) => prefix.test(name)).sort();
 }
 
-/** Every one of the names is a metric. */
+/** Asserts that each of the names is a metric. */
 function known(names: readonly string[], metrics: string): void {
   ok(names.length > 5);
   for (const name of names) ok(metrics.includes(`# TYPE ${name} `), `there is no metric ${name}`);
 }
 
-e2e("promtool finds nothing wrong with the alert rules, which fire when they should and only then", async () => {
+e2e("promtool finds nothing wrong with the alert rules, which fire exactly when they should", async () => {
   match(await run(["promtool", "check", "rules", `${MONITORING}dhcpcluster.rules.yml`]), /SUCCESS: \d+ rules found/);
   match(await run(["promtool", "test", "rules", `${MONITORING}dhcpcluster.rules.test.yml`]), /SUCCESS/);
 });

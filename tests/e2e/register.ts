@@ -1,4 +1,4 @@
-/** Registers end-to-end tests, ignored where the machine can't host the laboratory; the runner says why. */
+/** Registers end-to-end tests, ignored where the machine cannot host the laboratory; the runner prints the reason. */
 
 import { obstacle } from "./lab/requirements.ts";
 

@@ -1,4 +1,4 @@
-/** What an operator does to a relay, and what happens around it, while clients go on. */
+/** Operating a relay, and changes of its network, while clients are served. */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { onSite, type Site } from "./cases/site.ts";
@@ -12,7 +12,7 @@ import { e2e } from "./register.ts";
 
 const FOLLOWED_MS = 10_000;
 
-/** The relay's `/status`, as far as it matters here. */
+/** The fields of the relay's `/status` that this test uses. */
 interface RelayStatus {
   readonly nodes: readonly { readonly id: number }[];
   readonly interfaces: readonly { readonly name: string; readonly up: boolean; readonly giaddr: string | null }[];
@@ -29,7 +29,7 @@ async function statusOf({ topology }: Site): Promise<RelayStatus> {
   return JSON.parse(answer.body) as RelayStatus;
 }
 
-/** A client that has not been there before gets a lease in this network. */
+/** A new client gets a lease in this network. */
 async function served({ topology }: Site, name: string, lan: typeof LANS[number]): Promise<void> {
   const client = new CLIENTS.udhcpc(await topology.client(name, lan));
   await client.start();
@@ -38,7 +38,7 @@ async function served({ topology }: Site, name: string, lan: typeof LANS[number]
 }
 
 e2e(
-  "an interface goes, comes back with another address, and is served again; the other one never stops",
+  "an interface is removed, returns with another address, and is served again; the other one is never interrupted",
   () =>
     onSite(ours, {}, async (site) => {
       const { topology } = site;
@@ -59,7 +59,7 @@ e2e(
 );
 
 e2e(
-  "SIGHUP: another node is known at once, a file with a mistake changes nothing",
+  "SIGHUP: a new node is used at once, a file with a mistake changes nothing",
   () =>
     onSite(ours, {}, async (site) => {
       const { topology, relay, nodeHost } = site;
@@ -92,12 +92,12 @@ e2e(
       await served(site, "still", LANS[0]);
 
       await reload({ ...file, relay: { interfaces: [{ name: "lan7" }] } });
-      await relay?.printed(/SIGHUP: .*lan7.*the configuration stays what it was/, FOLLOWED_MS);
+      await relay?.printed(/SIGHUP: .*lan7.*the configuration has not changed/, FOLLOWED_MS);
       await served(site, "nevertheless", LANS[0]);
     }),
 );
 
-e2e("a DHCP server that does not belong on the clients' network is told", () =>
+e2e("an unknown DHCP server on the clients' network is reported", () =>
   onSite(ours, {}, async (site) => {
     const { topology } = site;
     const rogue = await topology.squatter("rogue", "10.77.0.66");
@@ -109,11 +109,11 @@ e2e("a DHCP server that does not belong on the clients' network is told", () =>
       server.mustRun();
       return server.udpPortBound(67);
     });
-    // Their broadcast flag is set: whoever answers them is heard by all.
+    // Their broadcast flag is set, so that the relay receives every answer to them.
     await Swarm.run(await topology.client("swarm"), { first: 1, clients: 3, inFlight: 1, giveUpMs: 10_000 });
     await until("the relay to tell", FOLLOWED_MS, async () => (await statusOf(site)).rogueServers.length > 0);
     const [told] = (await statusOf(site)).rogueServers;
     deepStrictEqual({ interface: told?.interface, server: told?.server }, { interface: "lan0", server: "10.77.0.66" });
     strictEqual(told?.mac, rogue.mac);
-    await site.relay?.printed(/lan0: another DHCP server, 10\.77\.0\.66/, FOLLOWED_MS);
+    await site.relay?.printed(/lan0: rogue DHCP server 10\.77\.0\.66/, FOLLOWED_MS);
   }));

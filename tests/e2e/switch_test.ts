@@ -9,7 +9,7 @@ e2e("switching from Kea, and back: clients keep addresses and options", () => sw
 e2e("switching from dhcpd: clients keep addresses and options", () => switched(ORIGINALS.dhcpd));
 e2e("switching from dnsmasq: clients keep addresses and options", () => switched(ORIGINALS.dnsmasq));
 
-e2e("the configurations that the converters are tested with are ones that the servers accept", async () => {
+e2e("the servers accept the configurations that the converters are tested with", async () => {
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-samples-" });
   try {
     for (
@@ -19,7 +19,7 @@ e2e("the configurations that the converters are tested with are ones that the se
       ]] as const
     ) {
       const file = `${folder}/${original.name}.conf`;
-      // What they include does not exist here.
+      // Files that they include do not exist here.
       await Deno.writeTextFile(file, sample.replaceAll(/^(?:include |conf-dir=).*$/gm, ""));
       await run(original.check(file));
       await Deno.writeTextFile(file, `${sample}\n)`);

@@ -4,13 +4,13 @@ import { moved } from "./cases/moved.ts";
 import { ours } from "./programs/ours.ts";
 import { e2e } from "./register.ts";
 
-/** udhcpc renews at half of the lease time, whatever T1 says. */
+/** udhcpc renews at half of the lease time and ignores T1. */
 const UNNOTICED = { unnoticed: true, service: { leaseTime: 30 } };
 
 e2e("udhcpc gets, renews, rebinds and releases a lease", () => lifecycle(ours, "udhcpc"));
 e2e("udhcpc gets a NAK and a new address when it is moved to another network", () => moved(ours, "udhcpc"));
 e2e(
-  "udhcpc that does not notice its move takes the NAK when it renews",
+  "udhcpc that does not see its move accepts the NAK when it renews",
   () => moved(ours, "udhcpc", UNNOTICED),
 );
 e2e("udhcpc declines an address in use, which is not offered again", () => declined(ours, "udhcpc"));

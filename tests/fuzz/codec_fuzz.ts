@@ -1,5 +1,5 @@
 /**
- * Throws random and mutated datagrams at the codec and checks what must hold for all of them:
+ * Feeds random and mutated datagrams to the codec and checks what must hold for all of them:
  *
  * - nothing throws: neither decoding, nor reading and formatting options, nor the relay's patches;
  * - nothing depends on octets outside the datagram, and every view lies inside it;
@@ -7,8 +7,8 @@
  * - what decodes encodes to a datagram that decodes to the same message, and encodes to the same octets again; with
  *   little room too, but for what the encoder says it omitted.
  *
- * `deno run tests/fuzz/codec_fuzz.ts [seed] [count] [first]`. Every datagram has its own generator, seeded with the run's
- * seed and its index: a failure prints the command that repeats that one datagram.
+ * `deno run tests/fuzz/codec_fuzz.ts [seed] [count] [first]`. Every datagram has its own generator, seeded with the
+ * run's seed and its index: a failure prints the command that repeats that one datagram.
  */
 
 import { toHex } from "../../src/bytes/hex.ts";
@@ -24,16 +24,16 @@ import {
   removeRelayAgentInformation,
 } from "../../src/dhcp/relay_agent.ts";
 
-/** What a run saw. A run in which nothing decoded, or no kind of error occurred, has tested nothing. */
-export interface FuzzResult {
+/** Counts of a run. A run in which nothing decoded, or some kind of error never occurred, has tested too little. */
+interface FuzzResult {
   readonly decoded: number;
   readonly overloaded: number;
   readonly omitting: number;
   readonly refused: Readonly<Record<string, number>>;
 }
 
-/** A run is its seed and how many datagrams; `first` skips to one of them. */
-export interface FuzzRun {
+/** A run: its seed and number of datagrams; `first` skips to one of them. */
+interface FuzzRun {
   readonly seed: number;
   readonly count: number;
   readonly first?: number;
@@ -42,7 +42,7 @@ export interface FuzzRun {
 const ARENA_BYTES = 4096;
 const START = 1024;
 
-/** Mulberry32: 32 bits of state, good enough to choose octets with. */
+/** Mulberry32: 32 bits of state, good enough to choose octets. */
 class Dice {
   #state: number;
   constructor(seed: number) {
@@ -71,7 +71,7 @@ function overloadedPacket(): Uint8Array {
 
 const BASES: readonly Uint8Array[] = [...Object.values(PACKETS), overloadedPacket()];
 
-/** Octets that mean something somewhere. */
+/** Octets with a meaning somewhere in a message. */
 const TELLING = [0, 1, 2, 3, 4, 5, 52, 53, 61, 63, 64, 82, 119, 120, 121, 127, 128, 192, 254, 255];
 
 /** Writes a datagram to the front of `scratch`; returns its length. */
@@ -86,7 +86,7 @@ function compose(dice: Dice, scratch: Uint8Array): number {
   scratch.set(base);
   let length = base.length;
   if (kind <= 5) {
-    // Options of any code and nearly right lengths behind a sound header.
+    // Options of any code and nearly right lengths after a valid header.
     length = 243;
     while (length < 700 && dice.roll(20) !== 0) {
       const size = dice.roll(4) === 0 ? dice.roll(256) : dice.roll(12);
@@ -122,7 +122,7 @@ function compose(dice: Dice, scratch: Uint8Array): number {
         break;
       }
       default:
-        // Overload, over whatever was there.
+        // Overload, over any former content.
         scratch.set([52, 1, dice.roll(5)], Math.min(at, 1200));
     }
   }
@@ -184,7 +184,7 @@ function checkEncoding(message: Message, dice: Dice): boolean {
   const tight = encode(message, { bytesMax: dice.roll(900) });
   must(!tight.omitted.includes(82), "option 82 must survive");
   const rest = decode(tight.bytes);
-  if (tight.omitted.includes(53)) return true; // A message type of hundreds of octets, and so no message.
+  if (tight.omitted.includes(53)) return true; // A message type of hundreds of octets: no message.
   must(rest.ok, "what was encoded tightly must decode");
   must(sameMessage(message, rest.value, tight.omitted), "tight encoding must keep all but what it omitted");
   return tight.omitted.length > 0;
@@ -204,7 +204,7 @@ function checkPatches(datagram: Uint8Array): void {
   if (typeof removed !== "string") must(readRelayAgentInformation(removed).kind === "absent", "removed is removed");
 }
 
-/** Runs, and throws at the first datagram for which something does not hold. */
+/** Runs, and throws at the first datagram for which a check fails. */
 export function fuzzCodec({ seed, count, first = 0 }: FuzzRun): FuzzResult {
   const scratch = new Uint8Array(ARENA_BYTES);
   const arenas = [new Uint8Array(ARENA_BYTES).fill(0x01), new Uint8Array(ARENA_BYTES).fill(0xff)] as const;

@@ -15,11 +15,11 @@ Deno.test("codec: random and mutated datagrams neither throw nor change by decod
   const { decoded, overloaded, omitting, refused } = fuzzCodec({ seed, count });
   const summary = `seed ${seed}: ${decoded} decoded, ${overloaded} overloaded, ${omitting} with options omitted, ` +
     `refused ${JSON.stringify(refused)}`;
-  // deno-lint-ignore no-console -- the seed has to be known, and what the run was worth
+  // deno-lint-ignore no-console -- the seed and the counts of the run have to be known
   console.log(summary);
   strictEqual(decoded + Object.values(refused).reduce((sum, value) => sum + value, 0), count);
   if (count < 10_000) return;
-  // A run that only ever met one branch would have tested nothing.
+  // A run that took only one branch would have tested nothing.
   ok(decoded > count / 10, summary);
   ok(overloaded > count / 1000 && omitting > count / 1000, summary);
   for (const kind of ["truncated", "badCookie", "badValue", "badLength", "bootp"]) {

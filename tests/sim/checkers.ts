@@ -1,4 +1,7 @@
-/** All that is checked after every step, from outside and in true time; what must hold after healing is `convergence.ts`. */
+/**
+ * All checks after every step, against the disks and the clients in true time. `convergence.ts` has the checks after
+ * the faults.
+ */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import { ClientLedger } from "./client_ledger.ts";
@@ -15,16 +18,16 @@ export class Checkers {
   readonly leaders = new Leaders();
 
   constructor(
-    world: EventQueue,
+    events: EventQueue,
     members: readonly NodeId[],
     machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>,
   ) {
-    this.ledger = new ClientLedger(world);
+    this.ledger = new ClientLedger(events);
     this.epochs = new Epochs(members, machines);
-    this.promises = new Promises(world, this.epochs, machines);
+    this.promises = new Promises(events, this.epochs, machines);
   }
 
-  /** Rows of these addresses became durable on some disk, or anything at all. */
+  /** Rows of these addresses became durable on a disk; undefined: anything may have changed. */
   durable(addresses: Iterable<number> | undefined): void {
     if (addresses === undefined) this.epochs.update();
     this.promises.check(addresses);

@@ -1,28 +1,35 @@
-/** Clients on LANs behind a relay: real client cores with right clocks, and the relay's choice of a node made by chance. */
+/** Clients on LANs behind a relay: the product's client core with an exact clock; the relay chooses nodes at random. */
 
 import { type ClientEvent, type ClientLease, DhcpClient, type Outgoing } from "../../src/dhcp/client/client.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS } from "../../src/dhcp/options/mod.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
-import type { SimCluster } from "./cluster.ts";
-import { chaddrOf, LANS, MAX_LEASE_SECONDS, MIN_LEASE_SECONDS, speaksAgainst, type Variant } from "./configurations.ts";
+import {
+  chaddrOf,
+  identityOf,
+  LANS,
+  MAX_LEASE_SECONDS,
+  mayKeep,
+  MIN_LEASE_SECONDS,
+  type Variant,
+} from "./configurations.ts";
 import { RELAY } from "./network.ts";
 import type { Promised } from "./promises.ts";
+import type { SimRun } from "./run.ts";
 
 const TICK_MS = 500;
-/** A relay keeps a transaction with its node, but tries another one for a retransmission now and then, or two. */
-const STRAY_CHANCE = 0.3;
-const BOTH_CHANCE = 0.1;
+/** A relay keeps a transaction with its node; a retransmission sometimes goes to another node, or to two. */
+const OTHER_NODE_CHANCE = 0.3;
+const SECOND_NODE_CHANCE = 0.1;
 /** Transactions whose node a relay remembers. */
 const TRANSACTIONS_MAX = 32;
 
-/** The agreement's margin leaves a client this much time to notice that its lease is over. */
+/** How late a client may notice that its lease is over: the part of MARGIN that is left for it. */
 const SLACK_MS_MAX = 10_000;
-/** In the end nobody waits for a client that has backed off to a minute: somebody plugs it in again. */
-const PATIENCE_MS = 4_000;
+/** After the faults a client that has backed off for longer than this starts again. */
+const RESTART_AFTER_MS = 4_000;
 
-/** What a client does next, by chance, per tick. */
+/** What a bound client does next: probability per tick. */
 const BEHAVIOURS = [
   { what: "renew", chance: 0.03 },
   { what: "release", chance: 0.015 },
@@ -33,23 +40,14 @@ const BEHAVIOURS = [
   { what: "move", chance: 0.01 },
 ] as const;
 
-/** The agreement's key of whoever sent a message, and a name for people. */
-export function identityOf({ giaddr, htype, chaddr }: Message): { client: ClientKey; name: string } {
-  const subnet = LANS.find((lan) => lan.giaddr === giaddr)?.subnet ?? 0;
-  return {
-    client: clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) }),
-    name: `client ${chaddr.at(-1)}`,
-  };
-}
-
-/** What a client needs to know of the run. */
-export interface ClientSurroundings {
-  readonly cluster: SimCluster;
+/** What a client uses of the run. */
+export interface ClientContext {
+  readonly run: SimRun;
   /** Nodes that the relays know. */
   readonly servers: () => readonly number[];
-  /** How long a datagram that is sent now may be on its way. */
-  readonly lateMs: () => number;
-  /** Every configuration that was ever pushed. */
+  /** The longest delay of a datagram that is sent now. */
+  readonly delayMsMax: () => number;
+  /** All configurations that were pushed. */
   readonly variants: readonly Variant[];
 }
 
@@ -57,108 +55,108 @@ export class SimClient {
   readonly number: number;
   readonly name: string;
   lan: number;
-  /** Switched off for good. */
+  /** Switched off for the rest of the run. */
   off = false;
-  readonly #surroundings: ClientSurroundings;
-  readonly #cluster: SimCluster;
+  readonly #context: ClientContext;
+  readonly #run: SimRun;
   readonly #nodeOf = new Map<number, number>();
   readonly #slackMs: number;
-  /** What it remembers of the other LANs. */
+  /** Its last leases on the other LANs. */
   readonly #remembered = new Map<number, ClientLease>();
   #core: DhcpClient;
-  /** Until then the machine sleeps: it sends and hears nothing, and believes in its lease to the end. */
+  /** The machine is suspended until then: it sends and receives nothing, and still counts its lease as held. */
   #asleepUntilMs = 0;
   #startedMs = 0;
-  /** Rises whenever the client no longer waits for what it asked before. */
-  #life = 0;
+  /** Increased when the client stops waiting for answers to its earlier requests. */
+  #session = 0;
 
-  constructor(number: number, surroundings: ClientSurroundings) {
-    const { prng } = surroundings.cluster;
+  constructor(number: number, context: ClientContext) {
+    const { prng } = context.run;
     this.number = number;
     this.name = `client ${number}`;
     this.lan = prng.int(0, LANS.length - 1);
-    this.#surroundings = surroundings;
-    this.#cluster = surroundings.cluster;
+    this.#context = context;
+    this.#run = context.run;
     this.#slackMs = prng.chance(0.5) ? 0 : prng.int(0, SLACK_MS_MAX);
     this.#core = this.#newCore();
   }
 
-  /** The lease that it believes to have, where it is. */
+  /** The address that the client holds on its LAN. */
   get address(): Ipv4 | undefined {
-    return this.#core.lease === undefined ? undefined : this.#cluster.checkers.ledger.held(this.name);
+    return this.#core.lease === undefined ? undefined : this.#run.checkers.ledger.held(this.name);
   }
 
-  /** Starts now and goes on for the whole run. */
+  /** Starts now and runs until the end of the run. */
   start(): void {
     this.#restart();
-    const { world } = this.#cluster;
+    const { events } = this.#run;
     const tick = () => {
       if (this.off) return;
-      if (world.nowMs >= this.#asleepUntilMs) {
+      if (events.nowMs >= this.#asleepUntilMs) {
         this.#behave();
-        this.#send(this.#core.tick(world.nowMs));
+        this.#send(this.#core.tick(events.nowMs));
       }
-      world.after(TICK_MS, tick);
+      events.after(TICK_MS, tick);
     };
     tick();
   }
 
-  /** Is unplugged, mostly after it said so. */
+  /** Switches the client off, usually after a RELEASE. */
   leave(): void {
-    if (this.#core.lease !== undefined && this.#cluster.prng.chance(0.8)) this.#giveBack("release");
-    this.#cluster.checkers.ledger.ended(this.name);
-    this.#life += 1;
+    if (this.#core.lease !== undefined && this.#run.prng.chance(0.8)) this.#endLease("release");
+    this.#run.checkers.ledger.ended(this.name);
+    this.#session += 1;
     this.off = true;
-    this.#cluster.log?.(`${this.name} is switched off`);
+    this.#run.log?.(`${this.name} is switched off`);
   }
 
-  /** Is plugged into another LAN, where it asks for what it had there, or for what it has. */
+  /** Moves to another LAN and asks there for its old lease of that LAN, or for its present address. */
   move(lan: number): void {
     const { lease } = this.#core;
-    const { world, checkers, log } = this.#cluster;
+    const { events, checkers, log } = this.#run;
     if (lease !== undefined) this.#remembered.set(this.lan, lease);
     checkers.ledger.ended(this.name);
-    this.#life += 1;
+    this.#session += 1;
     this.lan = lan;
     log?.(`${this.name} moves to LAN ${lan}`);
     const known = this.#remembered.get(lan);
-    const runs = known !== undefined && known.endsAtMs > world.nowMs;
+    const runs = known !== undefined && known.endsAtMs > events.nowMs;
     this.#core = this.#newCore();
     if (runs) {
       checkers.ledger.holds(this.name, known.address, known.endsAtMs, this.#slackMs);
-      this.#send(this.#core.reboot(known, world.nowMs));
-    } else if (lease !== undefined) this.#send(this.#core.reboot(lease, world.nowMs));
+      this.#send(this.#core.reboot(known, events.nowMs));
+    } else if (lease !== undefined) this.#send(this.#core.reboot(lease, events.nowMs));
     else this.#restart();
   }
 
   #newCore(): DhcpClient {
-    const { prng } = this.#cluster;
+    const { prng } = this.#run;
     const core: DhcpClient = new DhcpClient({
       chaddr: chaddrOf(this.number),
       random: () => prng.next(),
       wantedSeconds: () => prng.chance(0.5) ? prng.int(MIN_LEASE_SECONDS, MAX_LEASE_SECONDS) : undefined,
       notify: (event) => {
-        if (core === this.#core) this.#notice(event);
+        if (core === this.#core) this.#onEvent(event);
       },
     });
     return core;
   }
 
-  #notice(event: ClientEvent): void {
-    const { log, checkers } = this.#cluster;
+  #onEvent(event: ClientEvent): void {
+    const { log, checkers } = this.#run;
     log?.(`${this.name}: ${event.kind} ${formatIpv4(event.address)}`);
     if (event.kind !== "refused") return;
-    const { variants } = this.#surroundings;
-    const isReconfigured = variants.some((variant) => speaksAgainst(variant, this.number, event.address));
-    if (!isReconfigured) checkers.ledger.refused(this.name, event.address);
+    const { variants } = this.#context;
+    const isAlwaysAllowed = variants.every((variant) => mayKeep(variant, this.number, event.address));
+    if (isAlwaysAllowed) checkers.ledger.refused(this.name, event.address);
     checkers.ledger.ended(this.name);
   }
 
   #behave(): void {
-    const { world, prng, calm, checkers } = this.#cluster;
+    const { events, prng, faultsOver, checkers } = this.#run;
     const { lease, state } = this.#core;
-    if (calm) {
-      if (lease === undefined && world.nowMs - this.#startedMs > PATIENCE_MS) this.#restart();
+    if (faultsOver) {
+      if (lease === undefined && events.nowMs - this.#startedMs > RESTART_AFTER_MS) this.#restart();
       return;
     }
     if (lease === undefined || state !== "bound") return;
@@ -166,22 +164,22 @@ export class SimClient {
     const behaviour = BEHAVIOURS.find(({ chance }) => (choice -= chance) < 0);
     switch (behaviour?.what) {
       case "renew":
-        return void this.#send(this.#core.renew(world.nowMs, prng.chance(0.5) ? "renewing" : "rebinding"));
+        return void this.#send(this.#core.renew(events.nowMs, prng.chance(0.5) ? "renewing" : "rebinding"));
       case "release":
       case "decline":
-        this.#giveBack(behaviour.what);
-        return world.after(this.#afterEndMs(), () => {
+        this.#endLease(behaviour.what);
+        return events.after(this.#restartDelayMs(), () => {
           if (this.#core.state === "init" && !this.off) this.#restart();
         });
       case "reboot":
-        return void this.#send(this.#core.reboot(lease, world.nowMs));
+        return void this.#send(this.#core.reboot(lease, events.nowMs));
       case "forget":
         checkers.ledger.ended(this.name);
-        this.#life += 1;
+        this.#session += 1;
         this.#core = this.#newCore();
         return this.#restart();
       case "sleep":
-        this.#asleepUntilMs = world.nowMs + prng.int(1_000, 60_000);
+        this.#asleepUntilMs = events.nowMs + prng.int(1_000, 60_000);
         return;
       case "move":
         return this.move((this.lan + 1) % LANS.length);
@@ -189,46 +187,46 @@ export class SimClient {
   }
 
   /**
-   * A RELEASE or DECLINE that arrives after the client's next lease ends that one: DHCP has nothing to tell them apart by. So a
-   * client waits as long as a datagram may be on its way now.
+   * A RELEASE or DECLINE that arrives after the client's next lease ends that one: DHCP cannot tell them apart. So the
+   * client waits for the longest delay of a datagram.
    */
-  #afterEndMs(): number {
-    const { prng } = this.#cluster;
-    return this.#surroundings.lateMs() + (prng.chance(0.5) ? prng.int(1, 500) : prng.int(500, 5_000));
+  #restartDelayMs(): number {
+    const { prng } = this.#run;
+    return this.#context.delayMsMax() + (prng.chance(0.5) ? prng.int(1, 500) : prng.int(500, 5_000));
   }
 
-  #giveBack(how: "release" | "decline"): void {
-    const { world, checkers, log } = this.#cluster;
+  #endLease(how: "release" | "decline"): void {
+    const { events, checkers, log } = this.#run;
     const { lease } = this.#core;
     if (lease === undefined) return;
     log?.(`${this.name}: ${how} ${formatIpv4(lease.address)}`);
     checkers.ledger.ended(this.name);
-    this.#startedMs = world.nowMs;
-    for (const message of this.#send(this.#core[how](world.nowMs))) {
+    this.#startedMs = events.nowMs;
+    for (const message of this.#send(this.#core[how](events.nowMs))) {
       checkers.promises.ended(identityOf(message).client, lease.address);
     }
-    this.#life += 1;
+    this.#session += 1;
   }
 
   #restart(): void {
-    this.#startedMs = this.#cluster.world.nowMs;
-    this.#send(this.#core.start(this.#cluster.world.nowMs));
+    this.#startedMs = this.#run.events.nowMs;
+    this.#send(this.#core.start(this.#run.events.nowMs));
   }
 
-  /** Through the relay to a node, or to two; returns what was relayed. */
+  /** Sends through the relay to one node, or to two; returns the relayed messages. */
   #send(outgoing: readonly Outgoing[]): Message[] {
-    const { prng } = this.#cluster;
+    const { prng } = this.#run;
     return outgoing.map(({ message }) => {
-      const servers = this.#surroundings.servers();
+      const servers = this.#context.servers();
       const { giaddr } = LANS[this.lan] ?? { giaddr: 0 };
       const relayed: Message = { ...message, options: new Map(message.options), giaddr };
-      // The relay overrides the server identifier, so that every member may answer for every other.
+      // The relay overrides the server identifier (RFC 5107): any member may answer a REQUEST to any other.
       relayed.options.set(OPTIONS.relayAgentInformation.code, agentOptions(giaddr));
       const before = this.#nodeOf.get(message.xid);
-      const to = before === undefined || prng.chance(STRAY_CHANCE) ? prng.pick(servers) : before;
+      const to = before === undefined || prng.chance(OTHER_NODE_CHANCE) ? prng.pick(servers) : before;
       this.#remember(message.xid, to);
       this.#carry(relayed, to);
-      if (before !== undefined && prng.chance(BOTH_CHANCE)) this.#carry(relayed, prng.pick(servers));
+      if (before !== undefined && prng.chance(SECOND_NODE_CHANCE)) this.#carry(relayed, prng.pick(servers));
       return relayed;
     });
   }
@@ -239,9 +237,9 @@ export class SimClient {
   }
 
   #carry(message: Message, to: number): void {
-    const { links, nodes } = this.#cluster;
-    const life = this.#life;
-    const awaits = () => this.#life === life;
+    const { links, nodes } = this.#run;
+    const session = this.#session;
+    const awaits = () => this.#session === session;
     links.carry(
       { from: RELAY, to },
       () =>
@@ -253,10 +251,10 @@ export class SimClient {
   }
 
   #receive(reply: Message, promised: Promised | undefined): void {
-    const { world, checkers } = this.#cluster;
-    if (world.nowMs < this.#asleepUntilMs) return;
+    const { events, checkers } = this.#run;
+    if (events.nowMs < this.#asleepUntilMs) return;
     const before = this.#core.lease;
-    this.#send(this.#core.receive(reply, world.nowMs));
+    this.#send(this.#core.receive(reply, events.nowMs));
     const { lease } = this.#core;
     if (lease === undefined || lease === before) return;
     checkers.ledger.holds(this.name, lease.address, lease.endsAtMs, this.#slackMs);

@@ -1,25 +1,10 @@
-/** What the parts of one run share. */
+/** The machines of a run, for the parts that start, stop and break them. */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
-import type { Checkers } from "./checkers.ts";
-import type { Links } from "./network.ts";
 import type { SimNode } from "./node.ts";
-import type { Prng } from "./prng.ts";
-import type { Tampering } from "./tampering.ts";
-import type { EventQueue } from "./event_queue.ts";
+import type { SimRun } from "./run.ts";
 
-export interface SimCluster {
-  readonly world: EventQueue;
-  readonly prng: Prng;
-  readonly links: Links;
-  /** Every machine there is, members or not. */
+export interface SimCluster extends SimRun {
   readonly nodes: Map<NodeId, SimNode>;
-  readonly checkers: Checkers;
-  readonly tampering: Tampering;
-  /** Messages pass through the codec, which takes longer than the rest. */
-  readonly encodes: boolean;
-  /** After healing clients only keep what they have, and look for what they lack. */
-  calm: boolean;
-  /** Undefined: nobody reads it, and nothing is put into words. */
-  readonly log: ((line: string) => void) | undefined;
+  faultsOver: boolean;
 }

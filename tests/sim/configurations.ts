@@ -1,19 +1,21 @@
 /**
- * The configurations of a run: two LANs with small pools, so that every address is wanted as soon as it is free. A text stands
+ * The configurations of a run: two LANs with small pools, so that a free address is leased again soon. A text stands
  * for a `service` section; a push changes pools, times or a reservation.
  */
 
+import type { Message } from "../../src/dhcp/message.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { service, subnet } from "../../src/dhcp/server/testing.ts";
+import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 
-/** A LAN by its place here. Its relay's address is the first of the subnet. */
+/** The LANs, known by their index. The relay has the first address of the subnet. */
 export const LANS: readonly { readonly subnet: Ipv4; readonly giaddr: Ipv4; readonly first: Ipv4 }[] = [
   { subnet: 0x0a4d0000, giaddr: 0x0a4d0001, first: 0x0a4d0101 },
   { subnet: 0x0a4e0000, giaddr: 0x0a4e0001, first: 0x0a4e0101 },
 ];
 
-/** What a text says. */
+/** The content of a text. */
 export interface Variant {
   /** Addresses in the pool of each LAN. */
   readonly addresses: readonly number[];
@@ -32,11 +34,20 @@ export function chaddrOf(client: number): Uint8Array {
   return Uint8Array.of(2, 0, 0, 0, 0, client);
 }
 
+/** The key that the lease agreement has for the client of a relayed message, and the client's name. */
+export function identityOf({ giaddr, htype, chaddr }: Message): { client: ClientKey; name: string } {
+  const subnet = LANS.find((lan) => lan.giaddr === giaddr)?.subnet ?? 0;
+  return {
+    client: clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) }),
+    name: `client ${chaddr.at(-1)}`,
+  };
+}
+
 export function textOf(variant: Variant): string {
   return JSON.stringify(variant);
 }
 
-/** No node can serve it; which a member only finds out when it is asked. */
+/** A text that no node can serve; a member detects that when it validates the text. */
 export const MISTAKE = "a mistake";
 
 export function isMistake(text: string): boolean {
@@ -53,14 +64,14 @@ export function poolOf(variant: Variant, lan: number): Ipv4[] {
   return Array.from({ length: variant.addresses[lan] ?? 0 }, (_, index) => first + index);
 }
 
-/** Whether a configuration alone keeps a client from an address. */
-export function speaksAgainst({ addresses, reservation }: Variant, client: number, address: Ipv4): boolean {
-  if (reservation?.address === address) return reservation.client !== client;
-  if (reservation?.client === client && LANS[0] !== undefined && address >>> 16 === LANS[0].subnet >>> 16) return true;
-  return !LANS.some(({ first }, lan) => address >= first && address < first + (addresses[lan] ?? 0));
+/** Whether a configuration allows a client to keep an address. */
+export function mayKeep({ addresses, reservation }: Variant, client: number, address: Ipv4): boolean {
+  if (reservation?.address === address) return reservation.client === client;
+  if (reservation?.client === client && LANS[0] !== undefined && address >>> 16 === LANS[0].subnet >>> 16) return false;
+  return LANS.some(({ first }, lan) => address >= first && address < first + (addresses[lan] ?? 0));
 }
 
-/** Compiled once for all runs. */
+/** By text; each is compiled once for all runs. */
 const compiledServices = new Map<string, CompiledService>();
 
 export function compiledOf(text: string): CompiledService {

@@ -1,10 +1,10 @@
 /**
- * What must hold some time after everything healed: (f) all tables say the same, (g) every node serves and every client has a
- * lease, (h) every address is in use or open to anybody, at every node.
+ * What must hold some time after the last fault: (f) all tables are equal, (g) every node serves and every client has a
+ * lease, (h) every address is in use, or open on every node.
  *
- * Two slots say the same when they lock the address for the same client, version and time, or when neither locks it: then it
- * is open to all, and as versions only rise, how it ended can't come back. What a client is called, and what is known to be
- * committed, may reach a member later and changes nothing for anybody.
+ * Two slots are equal when they lock the address for the same client, version and time, or when neither locks it: it is
+ * open then, and an ended lease cannot come back, as versions only rise. Lease details and commit certificates may
+ * reach a member later: no decision depends on them.
  */
 
 import { isLocked } from "../../src/lease/agreement/rule.ts";
@@ -18,24 +18,25 @@ import type { Operator } from "./operator.ts";
 import type { Check } from "./violation.ts";
 import { formatSlot } from "./format.ts";
 
-/** What does not hold yet. */
+/** A condition that does not hold yet. */
 export interface Unmet {
   readonly check: Check;
   readonly what: string;
 }
 
-/** The first thing that does not hold yet; undefined: all is well. */
-export function unmet(cluster: SimCluster, operator: Operator, clients: readonly SimClient[]): Unmet | undefined {
+/** The first condition that does not hold yet; undefined: all hold. */
+export function firstUnmet(cluster: SimCluster, operator: Operator, clients: readonly SimClient[]): Unmet | undefined {
   const nodes = [...operator.members].map((id) => cluster.nodes.get(id));
-  return unserving(cluster, operator, nodes) ?? unleased(clients) ?? unequal(nodes as SimNode[], operator, clients);
+  return checkNodes(cluster, operator, nodes) ?? checkClients(clients) ??
+    checkTables(nodes as SimNode[], operator, clients);
 }
 
-function unserving(
+function checkNodes(
   cluster: SimCluster,
   operator: Operator,
   nodes: readonly (SimNode | undefined)[],
 ): Unmet | undefined {
-  if (operator.busy) return { check: "(g)", what: "the members are still about to change" };
+  if (operator.busy) return { check: "(g)", what: "a membership change is not finished" };
   const { newest } = cluster.checkers.epochs;
   for (const node of nodes) {
     const member = node?.member;
@@ -46,7 +47,7 @@ function unserving(
     if (member.membership.epoch !== newest.epoch || !member.membership.complete) {
       return {
         check: "(g)",
-        what: `node ${node.id} is in epoch ${member.membership.epoch}, not all of ${newest.epoch}`,
+        what: `node ${node.id} is in epoch ${member.membership.epoch}; epoch ${newest.epoch} is not complete there`,
       };
     }
     if (member.configuration?.revision !== operator.file.revision) {
@@ -56,12 +57,12 @@ function unserving(
   return undefined;
 }
 
-function unleased(clients: readonly SimClient[]): Unmet | undefined {
+function checkClients(clients: readonly SimClient[]): Unmet | undefined {
   const without = clients.find((client) => !client.off && client.address === undefined);
   return without && { check: "(g)", what: `${without.name} on LAN ${without.lan} has no lease` };
 }
 
-function unequal(
+function checkTables(
   nodes: readonly SimNode[],
   operator: Operator,
   clients: readonly SimClient[],
@@ -85,7 +86,7 @@ function unequal(
   return undefined;
 }
 
-/** What nodes say differently of an address; undefined: nothing. */
+/** The first address with different slots on these nodes; undefined: none. */
 export function disagreement(nodes: readonly SimNode[], addresses: Iterable<Ipv4>): string | undefined {
   for (const address of addresses) {
     const views = nodes.map((node) => viewOf(node, address));
@@ -100,7 +101,7 @@ const OPEN = "open";
 function viewOf({ table, time }: SimNode, address: Ipv4): string {
   const slot = table?.get(address);
   if (slot === undefined || time === undefined || !isLocked(slot, time)) return OPEN;
-  // What is known to be committed may differ, and so may whether the lock is of one version.
+  // Certificates may differ, and whether the lock consists of one version.
   return formatSlot({ ...slot, committedVersion: NO_VERSION, singleVersion: false });
 }
 
@@ -108,11 +109,11 @@ function addressesOf({ table }: SimNode): Ipv4[] {
   return table === undefined ? [] : table.rowsAfter(-1, 1_000).map(({ address }) => address);
 }
 
-/** How many clients a LAN has addresses for. */
+/** How many of these clients a LAN has addresses for. */
 export function capacity(operator: Operator, clients: readonly SimClient[], lan: number): number {
   const variant = variantOf(operator.file.text);
   const { reservation } = variant;
   const general = poolOf(variant, lan).filter((address) => address !== reservation?.address).length;
-  const isThere = lan === 0 && clients.some((client) => client.number === reservation?.client && client.lan === lan);
-  return general + (isThere ? 1 : 0);
+  const isOnLan = lan === 0 && clients.some((client) => client.number === reservation?.client && client.lan === lan);
+  return general + (isOnLan ? 1 : 0);
 }

@@ -1,6 +1,6 @@
 /**
- * A disk: what is durable, and writes on their way. A crash keeps a prefix of the latter, as a journal would. Everything that
- * becomes durable is told to whoever watches.
+ * A disk: durable rows and facts, and pending writes. A crash keeps a prefix of the pending writes, as a journal does.
+ * A watcher is called for all that becomes durable.
  */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";
@@ -20,56 +20,56 @@ interface Image {
   readonly facts: ReadonlyMap<string, string>;
 }
 
-/** Of milliseconds, both included. */
+/** A range of milliseconds, both ends included. */
 export interface Span {
   readonly min: number;
   readonly max: number;
 }
 
 export const FAST_DISK: Span = { min: 1, max: 3 };
-/** A commit that failed is tried again after this long. */
+/** A failed commit is retried after this time. */
 const RETRY_MS = 500;
 
-/** Hears of what became durable: rows of these addresses, or anything at all when undefined. */
+/** Called when rows of these addresses became durable; undefined: anything may have changed. */
 export type DiskWatcher = (addresses: Iterable<number> | undefined) => void;
 
 /** One node's disk; it outlives the node's processes. */
 export class SimDisk {
-  readonly #world: EventQueue;
+  readonly #events: EventQueue;
   readonly #prng: Prng;
   readonly #watch: DiskWatcher;
   readonly rows = new Map<number, LeaseRow>();
   readonly facts = new Map<string, string>();
-  /** How long a sync takes. */
+  /** Duration of a sync. */
   latencyMs = FAST_DISK;
-  /** There is no room: commits fail until then. */
+  /** The disk is full until then: commits fail. */
   fullUntilMs = 0;
   #pending: Pending[] = [];
-  #lost: { rows: ReadonlyMap<number, LeaseRow>; atMs: number } = { rows: new Map(), atMs: -Infinity };
+  #replaced: { rows: ReadonlyMap<number, LeaseRow>; atMs: number } = { rows: new Map(), atMs: -Infinity };
   #syncing = false;
   #works = true;
-  #forgot = false;
-  #life = 0;
+  #isStaleCopy = false;
+  #session = 0;
 
-  constructor(world: EventQueue, prng: Prng, watch: DiskWatcher) {
-    this.#world = world;
+  constructor(events: EventQueue, prng: Prng, watch: DiskWatcher) {
+    this.#events = events;
     this.#prng = prng;
     this.#watch = watch;
   }
 
-  /** Whether the last commit was made. */
+  /** Whether the last commit succeeded. */
   get works(): boolean {
     return this.#works;
   }
 
-  /** Whether it is an old copy, and its owner has not been told so yet. */
-  get isOldCopy(): boolean {
-    return this.#forgot;
+  /** Whether it is an old copy whose node has not been fenced yet. */
+  get isStaleCopy(): boolean {
+    return this.#isStaleCopy;
   }
 
-  /** Whether its slots are not complete: it is new, or an old copy, and has not joined since. */
+  /** Whether slots are missing: it is blank or a stale copy, and its node has not joined since. */
   get incomplete(): boolean {
-    return this.#forgot || this.facts.get(FACT.blank) !== "no";
+    return this.#isStaleCopy || this.facts.get(FACT.blank) !== "no";
   }
 
   write(writes: Writes, durable: () => void): void {
@@ -77,19 +77,19 @@ export class SimDisk {
     if (!this.#syncing) this.#sync();
   }
 
-  /** The machine stops: some of the writes on their way are there, their callbacks never run. */
+  /** The machine stops: some of the pending writes become durable; their callbacks never run. */
   crash(): void {
-    const kept = this.#world.nowMs < this.fullUntilMs ? 0 : this.#prng.int(0, this.#pending.length);
+    const kept = this.#events.nowMs < this.fullUntilMs ? 0 : this.#prng.int(0, this.#pending.length);
     for (const { writes } of this.#pending.slice(0, kept)) this.#apply(writes);
     this.#pending = [];
     this.#syncing = false;
     this.#works = true;
-    this.#life += 1;
+    this.#session += 1;
   }
 
-  /** A new, empty disk. */
+  /** Replaces the disk by a blank one. */
   wipe(): void {
-    this.#forgot = false;
+    this.#isStaleCopy = false;
     this.#replace({ rows: new Map(), facts: new Map() });
   }
 
@@ -97,24 +97,24 @@ export class SimDisk {
     return { rows: new Map(this.rows), facts: new Map(this.facts) };
   }
 
-  /** An old copy is put back. */
+  /** Replaces the disk by an old copy. */
   restore(image: Image): void {
-    this.#forgot = true;
+    this.#isStaleCopy = true;
     this.#replace(image);
   }
 
-  /** What the replaced disk had, for as long as a proposal that counted on it may be decided. */
-  lostRow(address: number): LeaseRow | undefined {
-    return this.#world.nowMs - this.#lost.atMs <= PROPOSAL_MS ? this.#lost.rows.get(address) : undefined;
+  /** Row of the replaced disk, while a proposal that counted its answer may still be decided. */
+  formerRow(address: number): LeaseRow | undefined {
+    return this.#events.nowMs - this.#replaced.atMs <= PROPOSAL_MS ? this.#replaced.rows.get(address) : undefined;
   }
 
-  /** What the replaced disk had, until this one is complete. */
-  owedRow(address: number): LeaseRow | undefined {
-    return this.incomplete ? this.#lost.rows.get(address) : undefined;
+  /** Row of the replaced disk, until this one is complete. */
+  missingRow(address: number): LeaseRow | undefined {
+    return this.incomplete ? this.#replaced.rows.get(address) : undefined;
   }
 
   #replace({ rows, facts }: Image): void {
-    this.#lost = { rows: new Map(this.rows), atMs: this.#world.nowMs };
+    this.#replaced = { rows: new Map(this.rows), atMs: this.#events.nowMs };
     this.rows.clear();
     this.facts.clear();
     for (const [address, row] of rows) this.rows.set(address, row);
@@ -122,30 +122,30 @@ export class SimDisk {
     this.#watch(undefined);
   }
 
-  /** Group commit: all that waits is synced together. */
+  /** Group commit: all pending writes are synced together. */
   #sync(): void {
     if (this.#pending.length === 0) return;
     this.#syncing = true;
-    const life = this.#life;
+    const session = this.#session;
     const count = this.#pending.length;
-    this.#world.after(this.#prng.int(this.latencyMs.min, this.latencyMs.max), () => this.#commit(life, count));
+    this.#events.after(this.#prng.int(this.latencyMs.min, this.latencyMs.max), () => this.#commit(session, count));
   }
 
-  #commit(life: number, count: number): void {
-    if (life !== this.#life) return;
-    this.#works = this.#world.nowMs >= this.fullUntilMs;
-    if (!this.#works) return this.#world.after(RETRY_MS, () => this.#commit(life, count));
+  #commit(session: number, count: number): void {
+    if (session !== this.#session) return;
+    this.#works = this.#events.nowMs >= this.fullUntilMs;
+    if (!this.#works) return this.#events.after(RETRY_MS, () => this.#commit(session, count));
     const synced = this.#pending.splice(0, count);
     for (const { writes } of synced) this.#apply(writes);
     this.#syncing = false;
     for (const { durable } of synced) durable();
-    if (!this.#syncing && life === this.#life) this.#sync();
+    if (!this.#syncing && session === this.#session) this.#sync();
   }
 
   #apply(writes: Writes): void {
     for (const row of writes.rows ?? []) this.rows.set(row.address, row);
     for (const [key, value] of writes.facts ?? []) {
-      if (key === FACT.blank) this.#forgot = false;
+      if (key === FACT.blank) this.#isStaleCopy = false;
       this.facts.set(key, value);
     }
     if (writes.rows !== undefined && writes.rows.length > 0) this.#watch(writes.rows.map(({ address }) => address));

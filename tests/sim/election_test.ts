@@ -1,5 +1,5 @@
 import { randomNetworks } from "../../src/cluster/testing/election_network.ts";
 
-Deno.test("election: one leader per term, ever, and the highest synced one after healing (2,000 random networks)", () => {
+Deno.test("election: one leader per term, in the end the highest synced node (2,000 random networks)", () => {
   randomNetworks(2_000);
 });

@@ -1,6 +1,5 @@
 /**
- * Who the members are, read from the disks: the memberships that may count now, which are that of the last epoch that is
- * complete and all later ones.
+ * The memberships that may count now, read from the disks: that of the last complete epoch, and all later ones.
  */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";
@@ -8,7 +7,7 @@ import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
 import type { MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import type { SimDisk } from "./disk.ts";
 
-/** One membership. */
+/** The membership of one epoch. */
 export interface SimEpoch {
   readonly epoch: number;
   readonly members: readonly NodeId[];
@@ -29,12 +28,12 @@ export class Epochs {
     this.#counting = [this.#first];
   }
 
-  /** The last one that every member has everything of. */
+  /** The last epoch of which every member is settled. */
   get complete(): SimEpoch {
     return this.#complete;
   }
 
-  /** Those that may count, in order. */
+  /** Epochs that may count, in order. */
   get counting(): readonly SimEpoch[] {
     return this.#counting;
   }
@@ -44,7 +43,7 @@ export class Epochs {
     return this.#counting.at(-1) ?? this.#complete;
   }
 
-  /** The membership that a disk knows. */
+  /** The newest membership on a disk. */
   of(disk: SimDisk): SimEpoch {
     const text = disk.facts.get(MEMBERSHIP_FACTS.membership);
     return text === undefined ? this.#first : this.#read(text);
@@ -71,7 +70,7 @@ export class Epochs {
     if (read !== undefined) return read;
     const { epoch, members } = JSON.parse(text) as { epoch: number; members: MemberAddress[] };
     const ids = members.map(({ id }) => id);
-    // Two leaders may have made the same one.
+    // Two leaders may have made the same membership.
     const name = `${epoch}: ${ids}`;
     const known = this.#known.get(name) ?? (epoch === 1 ? this.#first : { epoch, members: ids });
     this.#known.set(name, known);

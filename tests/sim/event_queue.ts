@@ -1,4 +1,4 @@
-/** True time and what happens in it: an event queue that knows nothing of clusters. */
+/** True time and the planned events: a queue that does not know what the events do. */
 
 interface Event {
   readonly atMs: number;
@@ -6,7 +6,7 @@ interface Event {
   readonly run: () => void;
 }
 
-/** Runs events in the order of their time; those of one moment in the order in which they were planned. */
+/** Runs events in the order of their time, and events of one time in the order in which they were planned. */
 export class EventQueue {
   #nowMs = 0;
   #order = 0;
@@ -17,12 +17,12 @@ export class EventQueue {
     return this.#nowMs;
   }
 
-  /** Plans something `delayMs` from now. */
+  /** Plans an event `delayMs` from now. */
   after(delayMs: number, run: () => void): void {
     this.#push({ atMs: this.#nowMs + Math.max(0, Math.round(delayMs)), order: this.#order++, run });
   }
 
-  /** Runs everything up to a time. */
+  /** Runs all events up to a time. */
   runUntil(endMs: number): void {
     for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
       this.#pop();

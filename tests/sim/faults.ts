@@ -1,4 +1,4 @@
-/** Things that go wrong, one after the other; never more than a minority of disks or clocks at a time. */
+/** Random faults, one after the other; never on more than a minority of disks or clocks at a time. */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";
 import type { SimCluster } from "./cluster.ts";
@@ -9,16 +9,16 @@ import type { Operator } from "./operator.ts";
 
 const EVERY_MS = { min: 300, max: 7_000 };
 const PAUSE_MS_MAX = 60_000;
-/** An agreement that was made with a wrong clock counts for so long after it was set right. */
+/** Clock agreements that were made with a wrong clock may count for this long after its correction. */
 const CLOCK_AFTERMATH_MS = 10_000;
 const FAULTS = {
   crash: 4,
   outage: 1,
   newDisk: 2,
-  oldDisk: 2,
+  staleDisk: 2,
   slowDisk: 2,
   fullDisk: 1,
-  island: 3,
+  partition: 3,
   oneWay: 1,
   badLinks: 3,
   goodLinks: 2,
@@ -31,14 +31,15 @@ const FAULTS = {
 
 type Fault = keyof typeof FAULTS;
 
-const LOTS = Object.entries(FAULTS).flatMap(([fault, weight]) => new Array<Fault>(weight).fill(fault as Fault));
+/** Each fault as often as its weight. */
+const WEIGHTED = Object.entries(FAULTS).flatMap(([fault, weight]) => new Array<Fault>(weight).fill(fault as Fault));
 
 export class Faults {
   readonly #cluster: SimCluster;
   readonly #network: SimNetwork;
   readonly #operator: Operator;
   readonly #wrongClocks = new Set<SimNode>();
-  #over = false;
+  #stopped = false;
   count = 0;
 
   constructor(cluster: SimCluster, network: SimNetwork, operator: Operator) {
@@ -57,19 +58,20 @@ export class Faults {
 
   /** One fault now, and the next later. */
   next(untilMs: number): void {
-    const { world, prng } = this.#cluster;
-    if (this.#over || world.nowMs >= untilMs) return;
-    // Who runs on an old copy is told so by those who remember its last start, if it does not start once more before.
-    const nodes = this.#nodes.filter(({ disk }) => !disk.isOldCopy);
-    if (nodes.length > 0) this.#fault(prng.pick(LOTS), prng.pick(nodes));
+    const { events, prng } = this.#cluster;
+    if (this.#stopped || events.nowMs >= untilMs) return;
+    // A node on a stale copy is fenced by the members that know its last start, unless it starts once more before.
+    const nodes = this.#nodes.filter(({ disk }) => !disk.isStaleCopy);
+    if (nodes.length > 0) this.#fault(prng.pick(WEIGHTED), prng.pick(nodes));
     this.count += 1;
-    world.after(prng.int(EVERY_MS.min, EVERY_MS.max), () => this.next(untilMs));
+    events.after(prng.int(EVERY_MS.min, EVERY_MS.max), () => this.next(untilMs));
   }
 
-  heal(): void {
-    this.#over = true;
-    this.#operator.rest();
-    this.#network.healAll();
+  /** Ends all faults and starts all nodes. */
+  end(): void {
+    this.#stopped = true;
+    this.#operator.stop();
+    this.#network.healCuts();
     this.#network.quality = GOOD_LINKS;
     for (const node of this.#nodes) {
       node.clock.correct();
@@ -80,33 +82,33 @@ export class Faults {
   }
 
   #fault(fault: Fault, node: SimNode): void {
-    const { world, prng, log } = this.#cluster;
+    const { events, prng, log } = this.#cluster;
     log?.(`fault: ${fault}`);
     switch (fault) {
       case "crash":
         return this.#crash(node, 20_000);
       case "outage":
-        for (const one of this.#nodes) if (!one.disk.isOldCopy) this.#crash(one, 5_000);
+        for (const one of this.#nodes) if (!one.disk.isStaleCopy) this.#crash(one, 5_000);
         return;
       case "newDisk":
-        return this.#forget(node, "a new disk", () => {
+        return this.#replaceDisk(node, "a new disk", () => {
           node.disk.wipe();
-          // A blank disk knows the members from the file.
+          // A node with a blank disk reads the members from its file.
           node.fileMembers = this.#cluster.checkers.epochs.newest.members;
         });
-      case "oldDisk":
+      case "staleDisk":
         return this.#restore(node);
       case "slowDisk":
         node.disk.latencyMs = prng.pick([FAST_DISK, { min: 50, max: 500 }, { min: 500, max: 3_000 }]);
         return;
       case "fullDisk":
-        node.disk.fullUntilMs = world.nowMs + prng.int(500, 15_000);
+        node.disk.fullUntilMs = events.nowMs + prng.int(500, 15_000);
         return;
-      case "island":
-        return this.#island();
+      case "partition":
+        return this.#partition();
       case "oneWay":
         this.#network.cut(node.id, prng.pick(this.#nodes).id);
-        return world.after(prng.int(1_000, 20_000), () => this.#network.healAll());
+        return events.after(prng.int(1_000, 20_000), () => this.#network.healCuts());
       case "badLinks":
         this.#network.quality = {
           loss: prng.next() * 0.3,
@@ -131,74 +133,74 @@ export class Faults {
   }
 
   #crash(node: SimNode, downMsMax: number): void {
-    const { world, prng } = this.#cluster;
+    const { events, prng } = this.#cluster;
     node.crash();
-    world.after(prng.int(100, downMsMax), () => this.#start(node));
+    events.after(prng.int(100, downMsMax), () => this.#start(node));
   }
 
-  /** Unless it was removed meanwhile. */
+  /** Starts the node, unless it was removed meanwhile. */
   #start(node: SimNode): void {
     if (this.#cluster.nodes.get(node.id) === node) node.start();
   }
 
-  /** A disk forgets, unless another one of too many has not joined since, or the members are about to change. */
-  #forget(node: SimNode, what: string, how: () => void): void {
-    const { world, prng, checkers, log } = this.#cluster;
+  /** Replaces a disk, unless too many disks are incomplete or a membership change is not finished. */
+  #replaceDisk(node: SimNode, what: string, how: () => void): void {
+    const { events, prng, checkers, log } = this.#cluster;
     const { complete, newest } = checkers.epochs;
     const incomplete = this.#nodes.filter(({ disk }) => disk.incomplete).length;
     if (complete !== newest || this.#operator.busy || incomplete >= this.#minority || node.disk.incomplete) return;
     node.crash();
     log?.(`node ${node.id} gets ${what}`);
     how();
-    world.after(prng.int(100, 5_000), () => this.#start(node));
+    events.after(prng.int(100, 5_000), () => this.#start(node));
   }
 
   /**
-   * An old copy of a disk is put back. Whoever remembers a later start of it notices; what nobody could remember, nobody can
-   * notice, so the copy is of a time before a start that all others have on their disks.
+   * Restores an old copy of the disk. Only members that know a later start of the node can detect that, so the copy
+   * must be from before a start that all other members have on their disks.
    */
   #restore(node: SimNode): void {
-    const { world, prng } = this.#cluster;
+    const { events, prng } = this.#cluster;
     if (node.disk.incomplete) return;
     const image = node.disk.image();
     this.#crash(node, 1_000);
-    world.after(prng.int(2_000, 20_000), () => {
-      if (this.#over || this.#cluster.nodes.get(node.id) !== node) return;
+    events.after(prng.int(2_000, 20_000), () => {
+      if (this.#stopped || this.#cluster.nodes.get(node.id) !== node) return;
       const isKnown = this.#nodes.every(({ id, disk }) => {
         const [diskId, bootCount, , incarnation] = (disk.facts.get(FACT.peer(node.id)) ?? "").split(" ");
         const isLater = Number(bootCount) > Number(image.facts.get(FACT.bootCount)) && incarnation !== "0";
         return id === node.id || (diskId === image.facts.get(FACT.diskId) && isLater);
       });
-      if (isKnown) this.#forget(node, "an old disk", () => node.disk.restore(image));
+      if (isKnown) this.#replaceDisk(node, "a stale disk", () => node.disk.restore(image));
     });
   }
 
-  /** Some nodes are cut off from the others, in both directions or one. */
-  #island(): void {
-    const { world, prng } = this.#cluster;
+  /** Cuts some nodes off from the others, in both directions or one. */
+  #partition(): void {
+    const { events, prng } = this.#cluster;
     const network = this.#network;
-    const island = this.#nodes.filter(() => prng.chance(0.4)).map(({ id }) => id);
-    for (const inside of island) {
+    const partition = this.#nodes.filter(() => prng.chance(0.4)).map(({ id }) => id);
+    for (const inside of partition) {
       for (const { id } of this.#nodes) {
-        if (island.includes(id)) continue;
+        if (partition.includes(id)) continue;
         network.cut(inside, id);
         if (prng.chance(0.8)) network.cut(id, inside);
       }
       if (prng.chance(0.3)) network.cut(RELAY, inside);
     }
-    world.after(prng.int(1_000, 30_000), () => network.healAll());
+    events.after(prng.int(1_000, 30_000), () => network.healCuts());
   }
 
-  /** Right again, a clock counts as wrong for a while: agreements that were made with it are still around. */
+  /** A corrected clock counts as wrong for a while: see {@link CLOCK_AFTERMATH_MS}. */
   #wrongClock(node: SimNode, how: () => void): void {
-    const { world, prng, log } = this.#cluster;
+    const { events, prng, log } = this.#cluster;
     if (this.#wrongClocks.has(node) || this.#wrongClocks.size >= this.#minority) return;
     this.#wrongClocks.add(node);
     how();
     log?.(`node ${node.id}: clock off by ${node.clock.offsetMs} ms`);
-    world.after(prng.int(5_000, 40_000), () => {
+    events.after(prng.int(5_000, 40_000), () => {
       node.clock.correct();
-      world.after(CLOCK_AFTERMATH_MS, () => this.#wrongClocks.delete(node));
+      events.after(CLOCK_AFTERMATH_MS, () => this.#wrongClocks.delete(node));
     });
   }
 }

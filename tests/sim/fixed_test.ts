@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok } from "node:assert/strict";
-import { runSeeds, violated } from "./outcome.ts";
+import { runSeeds, violated } from "./seeds.ts";
 import { runScenario } from "./scenario.ts";
 import { perform, SCHEDULES } from "./schedules.ts";
 

@@ -1,4 +1,4 @@
-/** Who led and who allocated: (c) one coordinator per term, (e) ranges of one allocation version never overlap. */
+/** Leadership and allocations: (c) one coordinator per term, (e) ranges of one allocation version never overlap. */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
@@ -11,7 +11,7 @@ export class Leaders {
   /** Ranges by term and version, then by node. */
   readonly #allocations = new Map<string, Map<NodeId, readonly Range[]>>();
 
-  /** A process believes that it leads a term. */
+  /** A process acts as leader of a term. */
   leads(process: string, term: number): void {
     const other = this.#byTerm.get(term);
     if (other === process) return;
@@ -19,7 +19,7 @@ export class Leaders {
     this.#byTerm.set(term, process);
   }
 
-  /** A node allocates from these ranges. */
+  /** A node chooses new addresses from these ranges. */
   allocates(node: NodeId, { term, version, ranges }: AllottedRanges): void {
     const key = `${term}/${version}`;
     const mine = ranges.flat();

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- a command line speaks on the console
+// deno-lint-ignore-file no-console -- a command line prints on the console
 /**
  * Runs the simulator over many seeds. A failure prints the seed and the command that repeats it.
  *
@@ -7,6 +7,7 @@
 
 import { cpuUsage } from "node:process";
 import { runScenario } from "./scenario.ts";
+import { replay } from "./seeds.ts";
 import { Violation } from "./violation.ts";
 
 const PROGRESS_SEEDS = 100;
@@ -16,15 +17,10 @@ function option(name: string): number | undefined {
   return at === -1 ? undefined : Number(Deno.args[at + 1]);
 }
 
-/** Of this process, all threads: other work on the machine does not count. */
+/** CPU time of this process, all threads: other work on the machine does not count. */
 function cpuSeconds(): number {
   const { user, system } = cpuUsage();
   return (user + system) / 1e6;
-}
-
-/** The command that repeats a seed. */
-export function replay(seed: number, nodes?: number): string {
-  return `deno task sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`} --log`;
 }
 
 function main(): number {

@@ -1,6 +1,7 @@
 /**
- * Safeguards taken away, each as small a change as can be: transitions of a slot that leave out a condition, messages that are
- * read too generously, a DHCP server that is told too much.
+ * Removals of one safeguard each, as small as possible: transitions of a slot without one of their conditions, messages
+ * that are read too permissively, a DHCP server that gets wrong results. The cases are those of
+ * `src/lease/agreement/README.md`.
  */
 
 import type { LeaseAgreement } from "../../src/dhcp/server/dhcp_server.ts";
@@ -10,20 +11,19 @@ import { AnchoredClock, type Bounds, type Instant } from "../../src/lease/agreem
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import { compareVersions, NO_VERSION } from "../../src/lease/agreement/version.ts";
 import type { ClusterMessage, LeaseBatch, NodeId } from "../../src/cluster/wire/messages.ts";
-import type { SimNode } from "./node.ts";
-import type { Arriving, Tampering } from "./tampering.ts";
+import type { Arriving, Mutation, RunNode } from "./run.ts";
 
-/** Other rules for all nodes. */
-export function rules(changed: Partial<AgreementRules>): Tampering {
+/** Replaces parts of the rule on all nodes. */
+export function rules(changed: Partial<AgreementRules>): Mutation {
   return { safeguards: { rules: { ...AGREEMENT_RULES, ...changed } } };
 }
 
-/** Accepts whatever is newer, whoever holds the slot. */
+/** Accepts any newer record, also while another client holds the slot. */
 export const acceptAnyClient: typeof accept = (slot, record, time, maxLeaseMs) =>
   accept(slot.client === record.client ? slot : { ...slot, lockedUntil: 0 }, record, time, maxLeaseMs);
 
 /** Locks end this much earlier. */
-export function lessMargin(ms: number): Tampering {
+export function lessMargin(ms: number): Mutation {
   const sooner = (time: Bounds) => ({ ...time, earliest: time.earliest + ms });
   return rules({
     accept: (slot, record, time, maxLeaseMs) => accept(slot, record, sooner(time), maxLeaseMs),
@@ -32,30 +32,30 @@ export function lessMargin(ms: number): Tampering {
 }
 
 /** Locks never end. */
-export const lockForEver = rules({
+export const locksNeverEnd = rules({
   accept: (slot, record, time, maxLeaseMs) => accept(slot, record, { ...time, earliest: -Infinity }, maxLeaseMs),
 });
 
-/** Case 1: an abort undoes any lock of its client at the aborted version, whatever else it consists of. */
+/** Case 1: an abort undoes a lock of its client at the aborted version, also one that consists of several versions. */
 export const endWithoutSingleVersion: typeof end = (slot, record, time, mine) => {
   const exact = compareVersions(slot.version, record.replaces) === 0;
   return end(record.kind === "aborted" && exact ? { ...slot, singleVersion: true } : slot, record, time, mine);
 };
 
-/** Case 2: what is known to be committed is taken over everything, whatever its version. */
+/** Case 2: a committed record replaces any slot of another client, also one with a higher version. */
 export const acceptAnyCertificate: typeof accept = (slot, record, time, maxLeaseMs) => {
   const older = record.committedVersion.clock > 0 && slot.client !== record.client;
   return accept(older ? { ...slot, lockedUntil: 0, version: NO_VERSION } : slot, record, time, maxLeaseMs);
 };
 
-/** Case 3: a record that is older than what the slot has of its client is "accepted". */
+/** Case 3: answers "accepted" to a record that is older than the slot of the same client. */
 export const acceptOlder: typeof accept = (slot, record, time, maxLeaseMs) => {
   const taken = accept(slot, record, time, maxLeaseMs);
   const known = !taken.answer.ok && taken.answer.reason === "stale" && slot.client === record.client;
   return known ? { slot, answer: { ok: true } } : taken;
 };
 
-/** Case 4: the newest lease time holds, though the one before was longer. */
+/** Case 4: the newest lease time counts, though the one before was longer. */
 export const acceptShorter: typeof accept = (slot, record, time, maxLeaseMs) => {
   const taken = accept(slot, record, time, maxLeaseMs);
   return taken.answer.ok && taken.slot.version === record.version
@@ -63,24 +63,24 @@ export const acceptShorter: typeof accept = (slot, record, time, maxLeaseMs) => 
     : taken;
 };
 
-/** Case 6: a release ends whatever its client has. */
+/** Case 6: a release ends any lease of its client. */
 export const releaseAll: typeof end = (slot, record, time, mine) =>
   end(slot, record, time, mine || record.kind === "released");
 
-/** Case 22: no certificate counts against a running lock. */
+/** Case 22: a certificate does not replace a running lock. */
 export const acceptNoCertificate: typeof accept = (slot, record, time, maxLeaseMs) => {
   const taken = accept(slot, { ...record, committedVersion: NO_VERSION }, time, maxLeaseMs);
   return taken.answer.ok ? accept(slot, record, time, maxLeaseMs) : taken;
 };
 
-/** Cases 13 and 14: the wall clock decides which locks still run. */
+/** Cases 13 and 14: the wall clock alone decides which locks still run. */
 export class WallBoundsClock extends AnchoredClock {
   override bounds(now: Instant): Bounds | undefined {
     return super.bounds(now) && { latest: now.wallMs, earliest: now.wallMs };
   }
 }
 
-/** Case 13: nor does anything keep a node from proposing by it. */
+/** Case 13: the same, and a node proposes without a fault of the clock ever being detected. */
 export class WallClock extends AnchoredClock {
   override bounds(now: Instant): Bounds {
     return { latest: now.wallMs, earliest: now.wallMs };
@@ -90,14 +90,14 @@ export class WallClock extends AnchoredClock {
   }
 }
 
-/** Case 7: a request joins whatever its client proposed before. */
-export const joinAnyProposal = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
+/** Case 7: a request joins any earlier proposal of its client. */
+export const joinAnyProposal = (_node: RunNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
   propose: (proposal, now, decided) => agreement.propose({ ...proposal, xid: 0 }, now, decided),
 });
 
-/** Case 12: the client is told the time that was proposed, not what is left of it; the server's own reserve is gone, too. */
-export const tellAll = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
+/** Case 12: the client gets the proposed lease time, not the rest of it; the server's reserve is removed as well. */
+export const grantFullTime = (_node: RunNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
   propose: (proposal, now, decided) => {
     const leaseMs = proposal.leaseMs - PROPOSAL_MS;
@@ -109,8 +109,8 @@ export const tellAll = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreeme
   },
 });
 
-/** Case 16: without a majority a client is told what its lease has left here. */
-export const confirmAlone = (node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
+/** Case 16: without a majority, a client gets the rest of its lease as this node knows it. */
+export const confirmAlone = (node: RunNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
   propose: (proposal, now, decided) =>
     agreement.propose(proposal, now, (outcome, at) => {
@@ -120,17 +120,17 @@ export const confirmAlone = (node: SimNode, agreement: LeaseAgreement): LeaseAgr
     }),
 });
 
-/** (i): a client is refused by what one node knows. */
-export const refuseAlone = (_node: SimNode, agreement: LeaseAgreement): LeaseAgreement => ({
+/** (i): one node's slot is enough for a DHCPNAK. */
+export const refuseAlone = (_node: RunNode, agreement: LeaseAgreement): LeaseAgreement => ({
   ...agreement,
-  denyLease: (_address, _client, now, contradicted) => contradicted(now),
+  denyLease: (_address, _client, now, denied) => denied(now),
 });
 
-/** Case 5: a proposal that was aborted is committed once its accepts have come after all. */
-export function countLateAccepts(): Tampering {
+/** Case 5: an aborted proposal is committed when its accepts arrive late. */
+export function countLateAccepts(): Mutation {
   interface Late {
     readonly accepted: Set<NodeId>;
-    /** Set once it was aborted. */
+    /** Set after the abort. */
     commit: ((now: Instant) => void) | undefined;
   }
   const byVersion = new Map<number, Late>();
@@ -139,8 +139,8 @@ export function countLateAccepts(): Tampering {
     byVersion.set(clock, known);
     return known;
   };
-  const streams = new WeakMap<SimNode, { incarnation: number; clocks: number[] }>();
-  const proposed = (node: SimNode, { first, records }: LeaseBatch) => {
+  const streams = new WeakMap<RunNode, { incarnation: number; clocks: number[] }>();
+  const proposed = (node: RunNode, { first, records }: LeaseBatch) => {
     const known = streams.get(node);
     const stream = known?.incarnation === node.incarnation ? known : { incarnation: node.incarnation, clocks: [] };
     streams.set(node, stream);
@@ -184,21 +184,21 @@ export function countLateAccepts(): Tampering {
 
 const OK: Answer = { ok: true };
 
-/** Case 8: an answer covers all records before it. */
+/** Case 8: an answer covers all earlier records. */
 export function acknowledgeCumulatively({ message }: Arriving): readonly ClusterMessage[] {
   if (message.type !== "leaseAck" || message.first === 1) return [message];
   const answers = new Array<Answer>(message.first - 1).fill(OK);
   return [{ ...message, first: 1, answers }, message];
 }
 
-/** Case 9: an answer is for whoever runs now. */
+/** Case 9: an answer counts for any process of the node. */
 export function answerAnyProcess({ to, message }: Arriving): readonly ClusterMessage[] {
   return message.type === "leaseAck" ? [{ ...message, incarnation: to.incarnation }] : [message];
 }
 
-/** Case 10: whoever has synced from a member has what that one received, and says so to everybody. */
-export function acknowledgeSync({ cluster, to, envelope, message }: Arriving): readonly ClusterMessage[] {
-  const source = cluster.nodes.get(envelope.from)?.member;
+/** Case 10: a node that has synced from a member acknowledges all records that the member received. */
+export function acknowledgeSync({ run, to, envelope, message }: Arriving): readonly ClusterMessage[] {
+  const source = run.nodes.get(envelope.from)?.member;
   const own = to.member?.envelope();
   if (message.type !== "syncChunk" || message.more || source === undefined || own === undefined) return [message];
   for (const { origin, incarnation, sequence } of source.positions.received) {
@@ -209,21 +209,21 @@ export function acknowledgeSync({ cluster, to, envelope, message }: Arriving): r
       first: 1,
       answers: new Array<Answer>(sequence).fill(OK),
     };
-    cluster.links.carry({ from: to.id, to: origin, message: ack }, () => cluster.nodes.get(origin)?.receive(own, ack));
+    run.links.carry({ from: to.id, to: origin, message: ack }, () => run.nodes.get(origin)?.receive(own, ack));
   }
   return [message];
 }
 
-/** Case 11: what is committed is said as "through n". */
+/** Case 11: commit notes say "committed through n". */
 export function certifyThrough({ message }: Arriving): readonly ClusterMessage[] {
   if (message.type !== "leaseBatch" || message.committed.length === 0) return [message];
   const last = Math.max(...message.committed.map(({ last }) => last));
   return [{ ...message, committed: [{ first: 1, last }] }];
 }
 
-/** Case 17: a new disk takes what its first source has, and of the others only what that one does not have. */
-export function syncFromFirst(): Required<Pick<Tampering, "arriving">> {
-  const known = new WeakMap<SimNode, { incarnation: number; source: NodeId }>();
+/** Case 17: a new disk takes the slots of its first source only, not the union. */
+export function syncFromFirst(): Required<Pick<Mutation, "arriving">> {
+  const known = new WeakMap<RunNode, { incarnation: number; source: NodeId }>();
   return {
     arriving: ({ to, envelope, message }) => {
       if (message.type !== "syncChunk" || to.member?.synced !== false) return [message];
@@ -238,9 +238,9 @@ export function syncFromFirst(): Required<Pick<Tampering, "arriving">> {
   };
 }
 
-/** Case 20: nobody remembers anybody's disk. */
-export function rememberNoDisk({ cluster, message }: Arriving): readonly ClusterMessage[] {
-  const disk = { diskId: "0".repeat(16), bootCount: cluster.world.nowMs + 1, diskGeneration: 1 };
+/** Case 20: no member remembers the disks of the others. */
+export function rememberNoDisk({ run, message }: Arriving): readonly ClusterMessage[] {
+  const disk = { diskId: "0".repeat(16), bootCount: run.events.nowMs + 1, diskGeneration: 1 };
   switch (message.type) {
     case "leaseBatch":
     case "syncRequest":
@@ -252,14 +252,14 @@ export function rememberNoDisk({ cluster, message }: Arriving): readonly Cluster
   }
 }
 
-/** Case 23: everybody passes for settled at once. */
+/** Case 23: every member counts as settled at once. */
 export function settleAtOnce({ message }: Arriving): readonly ClusterMessage[] {
   return [message.type === "leaseBatch" ? { ...message, settled: true, complete: true } : message];
 }
 
-/** (c): a candidate takes every answer for a vote. */
-export function countRefusals(): Tampering {
-  const terms = new WeakMap<SimNode, number>();
+/** (c): a candidate counts every answer as a vote. */
+export function countRefusals(): Mutation {
+  const terms = new WeakMap<RunNode, number>();
   return {
     sending: (node, message) => {
       if (message.type === "coordinator" && message.term > 0) terms.set(node, message.term);
@@ -271,12 +271,12 @@ export function countRefusals(): Tampering {
   };
 }
 
-/** (e): an allocation is taken by everybody. */
-export function shareAllocations({ cluster, message, envelope }: Arriving): readonly ClusterMessage[] {
+/** (e): every node takes every allocation. */
+export function shareAllocations({ run, message, envelope }: Arriving): readonly ClusterMessage[] {
   if (message.type !== "rangeAllocation" || message.report) return [message];
-  for (const node of cluster.nodes.values()) node.member?.receive(envelope, message, node.now());
+  for (const node of run.nodes.values()) node.member?.receive(envelope, message, node.now());
   return [];
 }
 
-/** Case 15: what a margin of two skews lacks. */
+/** Case 15: a margin of two skews instead of three. */
 export const ONE_SKEW = lessMargin(MAX_CLOCK_SKEW_MS);

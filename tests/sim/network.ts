@@ -8,7 +8,7 @@ import type { EventQueue } from "./event_queue.ts";
 /** The relay's id on the network, where nodes are 1 to 255. */
 export const RELAY = 0;
 
-/** What is carried, as far as anybody looks at it. */
+/** A datagram, as rules and faults see it. */
 export interface Packet {
   readonly from: NodeId | typeof RELAY;
   readonly to: NodeId | typeof RELAY;
@@ -16,33 +16,33 @@ export interface Packet {
   readonly message?: ClusterMessage;
 }
 
-/** Brings something from one end to the other, once, several times or never. */
+/** Delivers datagrams once, several times or never. */
 export interface Links {
   carry(packet: Packet, arrive: () => void): void;
 }
 
-/** How bad the links are. */
+/** Loss, duplicates and delay of all links. */
 export interface LinkQuality {
   readonly loss: number;
   readonly duplicates: number;
-  /** One way. */
+  /** In one direction. */
   readonly delayMs: Span;
 }
 
 export const GOOD_LINKS: LinkQuality = { loss: 0, duplicates: 0, delayMs: { min: 0, max: 2 } };
-/** No datagram is on its way for longer. */
+/** The longest delay of a datagram. */
 export const DELAY_MS_MAX = 3_000;
 
-/** A network by chance. */
+/** Links with random faults. */
 export class SimNetwork implements Links {
-  readonly #world: EventQueue;
+  readonly #events: EventQueue;
   readonly #prng: Prng;
-  /** `from * 256 + to` of pairs that hear nothing. */
+  /** `from * 256 + to` of directions that are cut. */
   readonly #cut = new Set<number>();
   quality: LinkQuality = GOOD_LINKS;
 
-  constructor(world: EventQueue, prng: Prng) {
-    this.#world = world;
+  constructor(events: EventQueue, prng: Prng) {
+    this.#events = events;
     this.#prng = prng;
   }
 
@@ -51,7 +51,7 @@ export class SimNetwork implements Links {
     this.#cut.add(from * 256 + to);
   }
 
-  healAll(): void {
+  healCuts(): void {
     this.#cut.clear();
   }
 
@@ -60,7 +60,7 @@ export class SimNetwork implements Links {
     const copies = this.#prng.chance(duplicates) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.#prng.chance(loss)) continue;
-      this.#world.after(this.#prng.int(delayMs.min, delayMs.max), () => {
+      this.#events.after(this.#prng.int(delayMs.min, delayMs.max), () => {
         if (!this.#cut.has(from * 256 + to)) arrive();
       });
     }

@@ -1,50 +1,49 @@
 /**
- * A node in the simulator: a disk and a clock that outlive processes, and a process made of the product's own cores (member of
- * the cluster and DHCP server) that can crash, pause and start again. What `node/` is to them in the product.
+ * A node in the simulator, and the driver of its `NodeCore`, as `node/node.ts` is in the product. The disk and the
+ * clock outlive the process, which can crash, pause and start again.
  */
 
-import { CONFIG_FACTS, type Configuration } from "../../src/cluster/leadership/config_replication.ts";
-import { startIdentity } from "../../src/cluster/sync/disk_identity.ts";
-import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
-import { Member } from "../../src/cluster/member.ts";
+import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";
+import type { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
 import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
-import { DhcpServer, type LeaseAgreement, tableFor } from "../../src/dhcp/server/dhcp_server.ts";
-import { AnchoredClock, type Instant } from "../../src/lease/agreement/clock.ts";
-import { HybridClock } from "../../src/lease/agreement/hybrid_clock.ts";
+import type { Command, CommandResult, NodeEffect, NodeEvent } from "../../src/core/effects.ts";
+import { NodeCore } from "../../src/core/node_core.ts";
+import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
-import type { SimCluster } from "./cluster.ts";
-import { compiledOf, isMistake } from "./configurations.ts";
+import { compiledOf, identityOf, isMistake } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
-import { identityOf } from "./clients.ts";
 import type { Promised } from "./promises.ts";
+import type { AnswerClient, RunNode, SimRun } from "./run.ts";
 import { BELIEVED_MS, SimWallClock } from "./wall_clock.ts";
 import { formatRow } from "./format.ts";
 
-/** More seldom than the node program: an election takes a little longer. And more so while nothing happens. */
-const TICK_MS = 50;
-const CALM_TICK_MS = 100;
-/** Shorter than what rounding may cost. */
+/** The most that rounding to whole milliseconds takes off. */
 const ROUNDING_MS = 1;
 
-/** One running process. */
+/** One process. */
 interface Process {
   readonly incarnation: number;
   readonly bootMs: number;
-  readonly member: Member;
-  readonly service: DhcpServer;
-  readonly table: LeaseTable;
-  readonly clock: AnchoredClock;
+  readonly core: NodeCore<Request>;
+  storeFailure: string | undefined;
+  /** Monotonic time of the planned tick; Infinity while none is planned. */
+  wakeMs: number;
 }
 
-/** An acknowledgement that may leave, with what it promises. */
-export type Reply = (reply: Message, promised: Promised | undefined) => void;
+/** A client's message that waits for its reply. */
+interface Request {
+  readonly message: Message;
+  /** Whether the client still waits. */
+  readonly awaits: () => boolean;
+  readonly answer: AnswerClient;
+}
 
-export class SimNode {
+export class SimNode implements RunNode {
   readonly id: NodeId;
   readonly disk: SimDisk;
   readonly clock: SimWallClock;
@@ -52,283 +51,275 @@ export class SimNode {
   file: Configuration;
   /** `cluster.nodes` of its file. */
   fileMembers: readonly NodeId[];
-  readonly #cluster: SimCluster;
+  readonly #run: SimRun;
   #process: Process | undefined;
-  #starting = false;
-  #starts = 0;
   #pausedUntilMs = 0;
-  /** What came while the process was paused. */
+  /** Input that arrived while the process was paused. */
   #waiting: (() => void)[] = [];
-  /** Who can be sent to and heard from. */
+  /** Members that it sends to and takes messages from. */
   #peers: ReadonlySet<NodeId> = new Set();
-  #flushing = false;
   #checked: AllottedRanges | undefined;
+  readonly #results = new Map<number, (result: unknown) => void>();
+  #token = 0;
 
   constructor(
     id: NodeId,
-    cluster: SimCluster,
+    run: SimRun,
     options: { file: Configuration; members: readonly NodeId[]; clock?: SimWallClock },
   ) {
     this.id = id;
-    this.#cluster = cluster;
+    this.#run = run;
     this.file = options.file;
     this.fileMembers = options.members;
-    const { world, prng, checkers } = cluster;
-    this.clock = options.clock ?? SimWallClock.right(world, prng);
-    this.disk = new SimDisk(world, prng, (addresses) => {
-      if (cluster.log !== undefined) this.#logRows(addresses ?? []);
+    const { events, prng, checkers } = run;
+    this.clock = options.clock ?? SimWallClock.right(events, prng);
+    this.disk = new SimDisk(events, prng, (addresses) => {
+      if (run.log !== undefined) this.#logRows(addresses ?? []);
       checkers.durable(addresses);
     });
   }
 
   get running(): boolean {
-    return this.#process !== undefined || this.#starting;
+    return this.#process !== undefined;
   }
 
-  /** The running process's member of the cluster. */
+  /** The core of the process once its start is durable. */
+  get #core(): NodeCore<Request> | undefined {
+    return this.#process?.core.started ? this.#process.core : undefined;
+  }
+
   get member(): Member | undefined {
-    return this.#process?.member;
+    return this.#core?.member;
   }
 
-  /** The running process's. */
   get incarnation(): number {
     return this.#process?.incarnation ?? 0;
   }
 
   get table(): LeaseTable | undefined {
-    return this.#process?.table;
+    return this.#core?.table;
   }
 
   /** The anchored clock's reading. */
   get time() {
-    return this.#process?.clock.bounds(this.now());
+    return this.#core?.clock.bounds(this.now());
   }
 
-  /** Whether it serves. */
+  /** Whether it serves clients. */
   get ready(): boolean {
-    return this.#process !== undefined && this.disk.works && this.#process.member.unready(this.now()) === undefined;
+    return this.#core !== undefined && this.disk.works && this.#core.notReady(this.now()) === undefined;
   }
 
   /** Both clocks of this machine now. */
   now(): Instant {
-    const { nowMs } = this.#cluster.world;
+    const { nowMs } = this.#run.events;
     return { wallMs: this.clock.wallMs, monotonicMs: nowMs - (this.#process?.bootMs ?? nowMs) };
   }
 
-  /** Starts a process from what the disk has. */
+  /** Starts a process from the disk. */
   start(): void {
     if (this.running) return;
-    this.#starting = true;
-    const start = ++this.#starts;
-    const { world, prng } = this.#cluster;
+    const { events, prng, mutation } = this.#run;
     const incarnation = prng.int(1, 0xffffffff);
-    const { identity, writes } = startIdentity(this.disk.facts, () => prng.next());
-    const image = this.disk.image();
-    const bootMs = world.nowMs;
-    // Nothing is said before it is durable that this start happened.
-    this.disk.write({ facts: writes }, () => {
-      if (start !== this.#starts || !this.#starting) return;
-      this.#starting = false;
-      this.#cluster.log?.(`node ${this.id} starts${identity.blank ? " blank" : ""}`);
-      this.#run(incarnation, bootMs, identity, image);
+    const { rows, facts } = this.disk.image();
+    const { agedMs = 0 } = mutation;
+    const core = new NodeCore<Request>({
+      self: this.id,
+      incarnation,
+      hashSeed: 0,
+      facts,
+      nodes: this.fileMembers.map(addressOf),
+      bootstrap: false,
+      file: this.file,
+      fileService: compiledOf(this.file.text),
+      compile: (text) =>
+        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: compiledOf(text) },
+      revise: (text) => text,
+      random: () => prng.next(),
+      mutations: {
+        clock: mutation.clock?.(this),
+        versionIncarnation: mutation.incarnation?.(incarnation),
+        maxLeaseMs: mutation.maxLeaseMs,
+        safeguards: mutation.safeguards,
+        servesUnready: mutation.servesUnready,
+        agreement: (agreement) => mutation.agreement?.(this, agreement) ?? agreement,
+      },
+      now: { wallMs: this.clock.wallMs, monotonicMs: -agedMs },
     });
+    this.#process = { incarnation, bootMs: events.nowMs, core, storeFailure: undefined, wakeMs: Infinity };
+    this.#setPeers(core.member.membership.members);
+    this.#checked = undefined;
+    this.#run.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
+    core.beginLoad();
+    for (const row of rows.values()) core.load(row);
+    core.loaded();
+    this.#receive({ kind: "listening" });
   }
 
-  /** The process is gone at once; the disk keeps what it had synced, and perhaps more. */
+  /** Kills the process. The disk keeps all synced writes, and possibly some of the later ones. */
   crash(): void {
     this.disk.crash();
     this.#process = undefined;
-    this.#starting = false;
     this.#waiting = [];
     this.#pausedUntilMs = 0;
-    this.#flushing = false;
-    this.#cluster.log?.(`node ${this.id} crashes`);
+    this.#run.log?.(`node ${this.id} crashes`);
   }
 
-  /** The process stands still, as under SIGSTOP or on a stalled machine. */
+  /** Suspends the process, as SIGSTOP or a stalled machine does. */
   pause(ms: number): void {
-    this.#pausedUntilMs = this.#cluster.world.nowMs + ms;
-    this.#cluster.log?.(`node ${this.id} pauses for ${ms} ms`);
-    this.#cluster.world.after(ms, () => {
-      for (const waiting of this.#waiting.splice(0)) this.#resume(waiting);
+    this.#pausedUntilMs = this.#run.events.nowMs + ms;
+    this.#run.log?.(`node ${this.id} pauses for ${ms} ms`);
+    this.#run.events.after(ms, () => {
+      for (const waiting of this.#waiting.splice(0)) this.#whenRunning(waiting);
     });
   }
 
-  /** An operator gives it another file and has it read. */
+  /** An operator replaces the file and sends SIGHUP. */
   reload(file: Configuration): void {
     this.file = file;
-    this.#resume(() => this.#process?.member.offer(file));
+    this.#whenRunning(() => this.#receive({ kind: "file", configuration: file }));
   }
 
   receive(envelope: Envelope, message: ClusterMessage): void {
     if (!this.#peers.has(envelope.from)) return;
-    this.#resume(() => {
-      const { tampering } = this.#cluster;
-      const arriving = tampering.arriving?.({ cluster: this.#cluster, to: this, envelope, message }) ?? [message];
-      for (const arrived of arriving) this.#process?.member.receive(envelope, arrived, this.now());
-      this.#flush();
+    this.#whenRunning(() => {
+      const { mutation } = this.#run;
+      const arriving = mutation.arriving?.({ run: this.#run, to: this, envelope, message }) ?? [message];
+      for (const arrived of arriving) this.#receive({ kind: "message", envelope, message: arrived });
     });
   }
 
-  /**
-   * Serves a client's message as the node program does; `answer` gets the reply when it may leave. `awaits`: whether the
-   * client still waits for it.
-   */
-  serve(message: Message, awaits: () => boolean, answer: Reply): void {
-    this.#resume(() => {
-      const process = this.#process;
-      const now = this.now();
-      const time = process?.clock.bounds(now);
-      if (process === undefined || time === undefined) return;
-      if (!this.ready && this.#cluster.tampering.servesUnready !== true) return;
+  serve(message: Message, awaits: () => boolean, answer: AnswerClient): void {
+    this.#whenRunning(() => {
       const { address } = addressOf(this.id);
       const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, onLink: false };
-      process.service.handle(
-        message,
-        arrival,
-        now,
-        time,
-        (reply) => answer(reply, this.#promise(process, message, reply, awaits())),
-      );
-      this.#flush();
+      this.#receive({ kind: "request", message, arrival, source: { message, awaits, answer } });
     });
   }
 
-  #run(
-    incarnation: number,
-    bootMs: number,
-    identity: ReturnType<typeof startIdentity>["identity"],
-    { rows, facts }: ReturnType<SimDisk["image"]>,
+  /** An operator's command with an immediate result. */
+  command<Result>(run: (core: NodeCore<unknown>, now: Instant) => Result): Result | undefined {
+    const core = this.#core;
+    if (core === undefined) return undefined;
+    const result = run(core, this.now());
+    this.#pump();
+    return result;
+  }
+
+  /** An operator's command whose result waits for a disk or for other members. */
+  ask<Kind extends Command["kind"]>(
+    command: Extract<Command, { kind: Kind }>,
+    done: (result: CommandResult[Kind]) => void,
   ): void {
-    const { prng, tampering } = this.#cluster;
-    const compiled = compiledOf(this.#initialText(facts));
-    const table = tableFor(compiled, { hashSeed: 0 });
-    const mint = new HybridClock({ node: this.id, incarnation: tampering.incarnation?.(incarnation) ?? incarnation });
-    for (const row of rows.values()) mint.observe(row.slot.version);
-    table.load(rows.values());
-    const clock = tampering.clock?.(this) ?? new AnchoredClock();
-    const agreement: LeaseAgreement = {
-      propose: (proposal, now, decided) => member.propose(proposal, now, decided),
-      end: (request, now, durable) => member.end(request, now, durable),
-      denyLease: (address, client, now, contradicted) => member.denyLease(address, client, now, contradicted),
-      want: (pools) => member.want(pools),
-      isLive: (address, now) => member.isLive(address, now),
-    };
-    const service: DhcpServer = new DhcpServer({
-      compiled,
-      table,
-      agreement: tampering.agreement?.(this, agreement) ?? agreement,
-      events: { granted: () => {}, failed: () => {}, ended: () => {} },
+    if (this.#core === undefined) return;
+    const token = ++this.#token;
+    this.#results.set(token, done as (result: unknown) => void);
+    this.#receive({ kind: "command", token, command });
+  }
+
+  /** The driver loop: gives an event to the core and performs the effects. */
+  #receive(event: NodeEvent<Request>): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    const failure = this.disk.works ? undefined : "a commit failed";
+    if (failure !== process.storeFailure) {
+      process.storeFailure = failure;
+      process.core.receive({ kind: "store", failure }, this.now());
+    }
+    process.core.receive(event, this.now());
+    this.#pump();
+  }
+
+  #pump(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    const { core } = process;
+    const now = this.now();
+    if (core.nextDeadline(now) <= now.monotonicMs) {
+      core.tick(now);
+      this.#check(process);
+    }
+    for (const effect of core.takeEffects(now)) this.#perform(process, effect);
+    this.#plan(process);
+  }
+
+  #perform(process: Process, effect: NodeEffect<Request>): void {
+    const { member } = process.core;
+    switch (effect.kind) {
+      case "send":
+        return this.#send(member.envelope(), effect.to, effect.message);
+      case "broadcast": {
+        const envelope = member.envelope();
+        for (const to of this.#peers) if (to !== this.id) this.#send(envelope, to, effect.message);
+        return;
+      }
+      case "persist": {
+        const { token } = effect;
+        return this.disk.write(
+          effect.writes,
+          () => this.#whenRunning(() => this.#process === process && this.#receive({ kind: "persisted", token })),
+        );
+      }
+      case "members":
+        return this.#setPeers(effect.members);
+      case "reply": {
+        const { message, awaits, answer } = effect.source;
+        return answer(effect.reply, this.#checkPromise(member, message, effect.reply, awaits()));
+      }
+      case "notice":
+        return this.#run.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
+      case "result": {
+        const done = this.#results.get(effect.token);
+        this.#results.delete(effect.token);
+        return done?.(effect.result);
+      }
+    }
+  }
+
+  /** Plans the next tick, unless one is planned that is early enough. */
+  #plan(process: Process): void {
+    const now = this.now();
+    const deadlineMs = process.core.nextDeadline(now);
+    if (deadlineMs >= process.wakeMs || deadlineMs === Infinity) return;
+    process.wakeMs = deadlineMs;
+    this.#run.events.after(deadlineMs - now.monotonicMs, () => {
+      if (this.#process !== process || process.wakeMs !== deadlineMs) return;
+      this.#whenRunning(() => {
+        if (this.#process !== process) return;
+        process.wakeMs = Infinity;
+        this.#pump();
+      });
     });
-    const { maxLeaseMs, agedMs = 0 } = tampering;
-    const member: Member = new Member({
-      self: this.id,
-      incarnation,
-      identity,
-      nodes: this.fileMembers.map(addressOf),
-      bootstrap: false,
-      table,
-      clock,
-      mint,
-      limits: maxLeaseMs === undefined ? service.limits : { maxLeaseMs },
-      facts,
-      pools: () => service.pools,
-      activate: (_revision, text) => {
-        const now = this.now();
-        service.reconfigure(compiledOf(text), now, clock.bounds(now));
-      },
-      validate: (text) => isMistake(text) ? "it is a mistake" : undefined,
-      revise: (text) => text,
-      able: () => this.disk.works,
-      random: () => prng.next(),
-      ports: {
-        send: (to, message) => this.#send(member.envelope(), to, message),
-        broadcast: (message) => {
-          const envelope = member.envelope();
-          for (const to of this.#peers) if (to !== this.id) this.#send(envelope, to, message);
-        },
-        persist: (writes, durable) =>
-          this.disk.write(writes, () =>
-            this.#resume(() => {
-              durable(this.now());
-              this.#flush();
-            })),
-        notice: (notice) => this.#cluster.log?.(`node ${this.id}: ${JSON.stringify(notice)}`),
-        members: (members) => this.#setPeers(members),
-      },
-      ...(tampering.safeguards === undefined ? {} : { safeguards: tampering.safeguards }),
-      now: { wallMs: this.clock.wallMs, monotonicMs: this.#cluster.world.nowMs - bootMs - agedMs },
-    });
-    member.offer(this.file);
-    this.#setPeers(member.membership.members);
-    const process = { incarnation, bootMs, member, service, table, clock };
-    this.#process = process;
-    this.#tick(process);
   }
 
   #logRows(addresses: Iterable<number>): void {
     for (const address of addresses) {
       const row = this.disk.rows.get(address);
-      if (row !== undefined) this.#cluster.log?.(`disk ${this.id}: ${formatRow(row)}`);
+      if (row !== undefined) this.#run.log?.(`disk ${this.id}: ${formatRow(row)}`);
     }
-  }
-
-  /** What this disk knows to be newer than the file, else the file. */
-  #initialText(facts: ReadonlyMap<string, string>): string {
-    const stored = facts.get(CONFIG_FACTS.text);
-    const isNewer = stored !== undefined && Number(facts.get(CONFIG_FACTS.revision)) > this.file.revision;
-    return isNewer ? stored : this.file.text;
   }
 
   #setPeers(members: readonly MemberAddress[]): void {
     this.#peers = new Set(members.map(({ id }) => id));
   }
 
-  /** Checks what an acknowledgement promises, before it leaves. */
-  #promise({ member }: Process, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
+  /** Checks the promise of an acknowledgement before it leaves. */
+  #checkPromise(member: Member, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
     const seconds = readOption(reply.options, OPTIONS.addressLeaseTime);
     const isAck = reply.options.get(OPTIONS.messageType.code)?.[0] === 5;
     if (!isAck || seconds.kind !== "present") return undefined;
-    const { checkers } = this.#cluster;
-    // A clock that was right all the time is off by what it always was; of another one only so much is certain.
-    const clockMs = this.clock.steady ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
-    this.#cluster.log?.(`node ${this.id} acknowledges ${formatIpv4(reply.yiaddr)} to ${identityOf(request).name}`);
+    const { checkers } = this.#run;
+    // A clock that was always right has a constant offset; any other clock that is believed is within this bound.
+    const clockMs = this.clock.alwaysRight ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
+    this.#run.log?.(`node ${this.id} acknowledges ${formatIpv4(reply.yiaddr)} to ${identityOf(request).name}`);
     return checkers.promises.leaving(
       { ...identityOf(request), address: reply.yiaddr, leaseMs: seconds.value * 1_000 },
       { members: member.membership.members.map(({ id }) => id), clockMs, isAwaited },
     );
   }
 
-  #flush(): void {
-    const process = this.#process;
-    if (process === undefined) return;
-    process.member.flush(this.now());
-    if (!process.member.unsent || this.#flushing) return;
-    this.#flushing = true;
-    this.#cluster.world.after(CLUSTER_LIMITS.batchMs, () => {
-      if (this.#process !== process) return;
-      this.#resume(() => {
-        this.#flushing = false;
-        this.#flush();
-      });
-    });
-  }
-
-  #tick(process: Process): void {
-    if (this.#process !== process) return;
-    this.#resume(() => {
-      if (this.#process !== process) return;
-      const { member, service, clock } = process;
-      const now = this.now();
-      member.tick(now);
-      service.tick(now, clock.bounds(now));
-      this.#check(process);
-      this.#cluster.world.after(this.#cluster.calm ? CALM_TICK_MS : TICK_MS, () => this.#tick(process));
-    });
-  }
-
-  #check({ member, incarnation }: Process): void {
-    const { leaders } = this.#cluster.checkers;
+  #check({ core: { member }, incarnation }: Process): void {
+    const { leaders } = this.#run.checkers;
     if (member.role === "leader") leaders.leads(`node ${this.id} (${incarnation})`, member.term);
     const { ranges } = member;
     if (ranges === this.#checked) return;
@@ -336,29 +327,29 @@ export class SimNode {
     leaders.allocates(this.id, ranges);
   }
 
-  /** Runs now, or when the pause is over. */
-  #resume(run: () => void): void {
-    if (this.#cluster.world.nowMs < this.#pausedUntilMs) this.#waiting.push(run);
+  /** Runs now, or at the end of the pause. */
+  #whenRunning(run: () => void): void {
+    if (this.#run.events.nowMs < this.#pausedUntilMs) this.#waiting.push(run);
     else run();
   }
 
   #send(envelope: Envelope, to: NodeId, message: ClusterMessage): void {
     if (!this.#peers.has(to)) return;
-    const { links, nodes, tampering } = this.#cluster;
-    tampering.sending?.(this, message);
-    const arriving = this.#cluster.encodes ? recoded(envelope, message) : message;
+    const { links, nodes, mutation } = this.#run;
+    mutation.sending?.(this, message);
+    const arriving = this.#run.encodes ? recoded(envelope, message) : message;
     links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, arriving));
   }
 }
 
-/** A message as it comes out of the codec. */
+/** A message after encoding and decoding. */
 function recoded(envelope: Envelope, message: ClusterMessage): ClusterMessage {
   const decoded = decodeMessage(encodeMessage(envelope, message));
   if (!decoded.ok) throw new Error(`A ${message.type} does not pass the codec: ${JSON.stringify(decoded.error)}`);
   return decoded.message;
 }
 
-/** Where a node is reached. */
+/** A node's id and address. */
 export function addressOf(id: NodeId): MemberAddress {
   return { id, address: 0x0a630000 + id };
 }

@@ -1,6 +1,6 @@
 /**
- * Whoever runs the cluster: pushes configurations, and adds, removes and replaces members by command, one step after the other
- * as the documentation says. Works on while faults go on, and finishes what it began after healing.
+ * The operator: pushes configurations, and adds, removes and replaces members by command, step by step as documented.
+ * Works during faults, and finishes a change that it began after they are over.
  */
 
 import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";
@@ -15,13 +15,13 @@ const NODES_MAX = 9;
 
 export class Operator {
   readonly #cluster: SimCluster;
-  /** Every configuration that was pushed, in order. */
+  /** All configurations that were pushed, in order. */
   readonly variants: Variant[];
-  /** Nodes that are members, or are about to be. */
+  /** Nodes that are members, or are being added. */
   readonly members: Set<NodeId>;
   #file: Configuration;
   #busy = false;
-  #resting = false;
+  #stopped = false;
 
   constructor(cluster: SimCluster, members: readonly NodeId[]) {
     this.#cluster = cluster;
@@ -35,7 +35,7 @@ export class Operator {
     return this.#file;
   }
 
-  /** Whether a change of the members is under way. */
+  /** Whether a membership change is not finished. */
   get busy(): boolean {
     return this.#busy;
   }
@@ -44,7 +44,7 @@ export class Operator {
     return [...this.#cluster.nodes.values()];
   }
 
-  /** Gives some of the nodes a new file and has them read it, or gives the command to one of them. */
+  /** Reloads some nodes with a new file, or pushes it by command to one node. */
   push(): void {
     const { prng, log } = this.#cluster;
     const before = variantOf(this.#file.text);
@@ -58,38 +58,38 @@ export class Operator {
     this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
     log?.(`configuration ${this.#file.revision}: ${this.#file.text}`);
     if (prng.chance(0.4)) return this.#pushByCommand();
-    // Somebody who is there hears of it, or the push would never have been.
+    // At least one member gets it, or there would be no push.
     const reached = this.#nodes.filter((node) => this.members.has(node.id) && prng.chance(0.5));
     const nodes = reached.length === 0 ? [this.#nodes.find(({ id }) => this.members.has(id))] : reached;
     for (const node of nodes) node?.reload(this.#file);
   }
 
-  /** Whatever comes of it, {@link rest} has the file. What no node can serve must be refused. */
+  /** May fail: {@link stop} distributes the file. A text that no node can serve must be refused. */
   #pushByCommand(): void {
     const { prng, log } = this.#cluster;
-    const member = prng.pick(this.#nodes.filter(({ id, member }) => this.members.has(id) && member !== undefined));
-    if (member?.member === undefined) return;
+    const node = prng.pick(this.#nodes.filter(({ id, member }) => this.members.has(id) && member !== undefined));
+    if (node === undefined) return;
     const isMistaken = prng.chance(0.3);
     const { revision } = this.#file;
     const text = isMistaken ? MISTAKE : this.#file.text;
-    log?.(`command on node ${member.id}: configuration ${revision}${isMistaken ? ", mistaken" : ""}`);
-    member.member.push({ text, revision, checkOnly: false }, member.now(), (result) => {
-      log?.(`command on node ${member.id}: ${JSON.stringify(result)}`);
-      if (result.ok && isMistaken) throw new Error("a configuration that nobody can serve was taken");
+    log?.(`command on node ${node.id}: configuration ${revision}${isMistaken ? ", mistaken" : ""}`);
+    node.ask<"push">({ kind: "push", request: { text, revision, checkOnly: false } }, (result) => {
+      log?.(`command on node ${node.id}: ${JSON.stringify(result)}`);
+      if (result.ok && isMistaken) throw new Error("a configuration that no node can serve was accepted");
     });
   }
 
-  /** Begins no further changes, and sees to it that the newest file is somewhere. */
-  rest(): void {
-    this.#resting = true;
+  /** Begins no further changes, and distributes the newest file to all members. */
+  stop(): void {
+    this.#stopped = true;
     for (const id of this.members) this.#cluster.nodes.get(id)?.reload(this.#file);
   }
 
-  /** Begins to change the members, if nothing else is under way. */
+  /** Begins a membership change, unless another change or a disk replacement is not finished. */
   change(): void {
-    // While a disk is replaced nothing else is.
+    // No change while a disk is incomplete.
     const isRepairing = this.#nodes.some(({ disk }) => disk.incomplete);
-    if (this.#busy || this.#resting || isRepairing) return;
+    if (this.#busy || this.#stopped || isRepairing) return;
     const { prng } = this.#cluster;
     const size = this.members.size;
     const ways = [
@@ -111,7 +111,7 @@ export class Operator {
   #remove(id: NodeId, then: () => void): void {
     const node = this.#cluster.nodes.get(id);
     this.#command({ kind: "remove", id }, () => {
-      // No disk is replaced before everybody has everything (membership step 5).
+      // A disk is replaced only after every member is settled (membership, step 5).
       this.members.delete(id);
       node?.crash();
       node?.disk.wipe();
@@ -133,22 +133,22 @@ export class Operator {
     });
   }
 
-  /** Gives a command to whoever leads, until the members are as it says and everybody has everything. */
+  /** Repeats a command to the leader until the membership is as commanded and its epoch is complete. */
   #command(change: MembershipChange, then: () => void): void {
-    const { world, checkers } = this.#cluster;
+    const { events, checkers } = this.#cluster;
     const { complete, newest } = checkers.epochs;
-    const isThere = complete.members.includes(change.kind === "add" ? change.member.id : change.id);
-    if (complete === newest && isThere === (change.kind === "add")) return then();
+    const isMember = complete.members.includes(change.kind === "add" ? change.member.id : change.id);
+    if (complete === newest && isMember === (change.kind === "add")) return then();
     this.#try(change);
-    world.after(POLL_MS, () => this.#command(change, then));
+    events.after(POLL_MS, () => this.#command(change, then));
   }
 
   #try(change: MembershipChange): void {
     for (const node of this.#nodes) {
       const { member } = node;
       if (member === undefined || (member.role !== "leader" && member.role !== "standalone")) continue;
-      if (change.kind === "remove" && change.id === node.id) member.stepDown(node.now());
-      else member.change(change, node.now());
+      if (change.kind === "remove" && change.id === node.id) node.command((core, now) => core.stepDown(now));
+      else node.command((core, now) => core.member.change(change, now));
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Chance from a seed: the same seed gives the same numbers on every machine. */
+/** Random numbers from a seed: the same seed gives the same numbers on every machine. */
 
 /** A generator (sfc32). */
 export class Prng {

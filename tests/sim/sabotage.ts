@@ -1,56 +1,71 @@
 /**
- * One safeguard less each: what a random run must notice, or it proves nothing. The cases that chance seldom reaches are in
- * `schedules.ts`.
+ * Sabotages: each removes one safeguard, and random runs must notice it, or their success proves nothing. The cases
+ * that random runs seldom reach are in `schedules.ts`.
  */
 
-import * as bent from "./mutations.ts";
-import type { Tampering } from "./tampering.ts";
+import * as mutations from "./mutations.ts";
+import type { Mutation } from "./run.ts";
 import type { Check } from "./violation.ts";
 
-/** A way to be unsafe. */
 export interface Sabotage {
   readonly name: string;
-  /** Any of these must notice it; that another one does proves nothing. */
+  /** One of these checks must fail; another one that fails proves nothing. */
   readonly checks: readonly Check[];
-  /** Made anew for each run, as it may remember things. */
-  readonly tampering: () => Tampering;
-  /** Nodes to start with, where it takes more than three. */
+  /** A new one for each run, as it may have state. */
+  readonly mutation: () => Mutation;
+  /** Nodes at the start, if three are too few. */
   readonly nodes?: number;
 }
 
 export const SABOTAGES: readonly Sabotage[] = [
-  { name: "commit without majority", checks: ["(d)"], tampering: () => ({ safeguards: { countedMembers: 1 } }) },
-  { name: "no conflict check", checks: ["(a)", "(b)"], tampering: () => bent.rules({ accept: bent.acceptAnyClient }) },
-  { name: "blank disk votes", checks: ["(b)"], tampering: () => ({ safeguards: { blankAbstains: false } }) },
-  { name: "answer before fsync", checks: ["(d)"], tampering: () => ({ safeguards: { answerAfterSync: false } }) },
+  { name: "commit without majority", checks: ["(d)"], mutation: () => ({ safeguards: { countedMembers: 1 } }) },
   {
-    name: "case 1: abort without sole",
+    name: "no conflict check",
+    checks: ["(a)", "(b)"],
+    mutation: () => mutations.rules({ accept: mutations.acceptAnyClient }),
+  },
+  { name: "blank disk votes", checks: ["(b)"], mutation: () => ({ safeguards: { blankAbstains: false } }) },
+  { name: "answer before fsync", checks: ["(d)"], mutation: () => ({ safeguards: { answerAfterSync: false } }) },
+  {
+    name: "case 1: abort without singleVersion",
     checks: ["(b)"],
-    tampering: () => bent.rules({ end: bent.endWithoutSingleVersion }),
+    mutation: () => mutations.rules({ end: mutations.endWithoutSingleVersion }),
   },
   {
     name: "case 2: any certificate",
     checks: ["(a)", "(b)"],
-    tampering: () => bent.rules({ accept: bent.acceptAnyCertificate }),
+    mutation: () => mutations.rules({ accept: mutations.acceptAnyCertificate }),
   },
-  { name: "case 3: accepted, not kept", checks: ["(d)"], tampering: () => bent.rules({ accept: bent.acceptOlder }) },
-  { name: "case 4: shorter locks", checks: ["(b)"], tampering: () => bent.rules({ accept: bent.acceptShorter }) },
-  { name: "case 5: late accepts count", checks: ["(d)"], tampering: bent.countLateAccepts },
-  { name: "case 8: cumulative", checks: ["(d)"], tampering: () => ({ arriving: bent.acknowledgeCumulatively }) },
-  { name: "case 10: sync answers", checks: ["(d)"], tampering: () => ({ arriving: bent.acknowledgeSync }) },
-  { name: "case 12: tells all of T", checks: ["(d)"], tampering: () => ({ agreement: bent.tellAll }) },
+  {
+    name: "case 3: accepted, not kept",
+    checks: ["(d)"],
+    mutation: () => mutations.rules({ accept: mutations.acceptOlder }),
+  },
+  {
+    name: "case 4: shorter locks",
+    checks: ["(b)"],
+    mutation: () => mutations.rules({ accept: mutations.acceptShorter }),
+  },
+  { name: "case 5: late accepts count", checks: ["(d)"], mutation: mutations.countLateAccepts },
+  { name: "case 8: cumulative", checks: ["(d)"], mutation: () => ({ arriving: mutations.acknowledgeCumulatively }) },
+  { name: "case 10: sync answers", checks: ["(d)"], mutation: () => ({ arriving: mutations.acknowledgeSync }) },
+  { name: "case 12: grants the full time", checks: ["(d)"], mutation: () => ({ agreement: mutations.grantFullTime }) },
   {
     name: "case 13: the wall clock alone",
     checks: ["(a)", "(b)"],
-    tampering: () => ({ clock: () => new bent.WallClock() }),
+    mutation: () => ({ clock: () => new mutations.WallClock() }),
   },
   {
     name: "case 14: locks by the wall clock",
     checks: ["(a)", "(b)"],
-    tampering: () => ({ clock: () => new bent.WallBoundsClock() }),
+    mutation: () => ({ clock: () => new mutations.WallBoundsClock() }),
     nodes: 5,
   },
-  { name: "refusals count as votes", checks: ["(c)"], tampering: bent.countRefusals },
-  { name: "allocations are everybody's", checks: ["(e)"], tampering: () => ({ arriving: bent.shareAllocations }) },
-  { name: "locks never end", checks: ["(g)", "(h)"], tampering: () => bent.lockForEver },
+  { name: "refusals count as votes", checks: ["(c)"], mutation: mutations.countRefusals },
+  {
+    name: "every node takes every allocation",
+    checks: ["(e)"],
+    mutation: () => ({ arriving: mutations.shareAllocations }),
+  },
+  { name: "locks never end", checks: ["(g)", "(h)"], mutation: () => mutations.locksNeverEnd },
 ];

@@ -1,7 +1,7 @@
 /**
- * A small stage for scripted schedules: the same nodes and checkers as in a random run, but nothing goes wrong unless the
- * script says so. Messages take a millisecond, syncs one, and the script holds or loses those that it names, sets clocks,
- * stops machines and replaces disks.
+ * A cluster for scripted schedules: the same nodes and checkers as in a random run, and no faults but those of the
+ * script. A message and a disk sync take a millisecond each. The script holds or loses packets, sets clocks, stops
+ * machines and replaces disks.
  */
 
 import type { ClusterMessage, NodeId } from "../../src/cluster/wire/messages.ts";
@@ -10,15 +10,13 @@ import { type Message, MESSAGE_TYPE, messageTypeOf } from "../../src/dhcp/messag
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import { Checkers } from "./checkers.ts";
-import { identityOf } from "./clients.ts";
 import type { SimCluster } from "./cluster.ts";
-import { FIRST_VARIANT, LANS, textOf } from "./configurations.ts";
+import { FIRST_VARIANT, identityOf, LANS, textOf } from "./configurations.ts";
 import { disagreement } from "./convergence.ts";
 import type { Links, Packet } from "./network.ts";
 import { addressOf, SimNode } from "./node.ts";
 import { Prng } from "./prng.ts";
-import type { Promised } from "./promises.ts";
-import type { Tampering } from "./tampering.ts";
+import type { Mutation } from "./run.ts";
 import { Violation } from "./violation.ts";
 import { SimWallClock } from "./wall_clock.ts";
 import { EventQueue } from "./event_queue.ts";
@@ -29,86 +27,90 @@ export const Y: Ipv4 = X + 1;
 
 const FILE = { revision: 1, text: textOf(FIRST_VARIANT) };
 const SYNC_MS = { min: 1, max: 1 };
-/** A cluster without trouble serves after this. */
+/** A cluster without faults serves after this. */
 const FORMED_MS = 10_000;
 
-/** Which packets a script means. */
-export type Which = (packet: Packet) => boolean;
+/** Selects packets. */
+export type PacketFilter = (packet: Packet) => boolean;
 
-/** Packets between nodes by sender, receiver and kind. */
-export function packets(from: readonly NodeId[], to: readonly NodeId[], ...types: ClusterMessage["type"][]): Which {
+/** Packets between nodes by sender, receiver and type. */
+export function packets(
+  from: readonly NodeId[],
+  to: readonly NodeId[],
+  ...types: ClusterMessage["type"][]
+): PacketFilter {
   return (packet) =>
     from.includes(packet.from) && to.includes(packet.to) && packet.message !== undefined &&
     (types.length === 0 || types.includes(packet.message.type));
 }
 
-/** Batches with records: not the heartbeats. */
-export function records(from: readonly NodeId[], to: readonly NodeId[]): Which {
+/** Batches with records; heartbeats have none. */
+export function records(from: readonly NodeId[], to: readonly NodeId[]): PacketFilter {
   return ({ from: sender, to: receiver, message }) =>
     from.includes(sender) && to.includes(receiver) && message?.type === "leaseBatch" && message.records.length > 0;
 }
 
-/** Packets that wait until the script lets them go. */
+/** Packets that are held until the script decides. */
 export interface Held {
-  /** What waits arrives, in order, and no more is held. */
+  /** Delivers the held packets in order and stops holding. */
   release(): void;
-  /** What waits is lost, and no more is held. */
+  /** Loses the held packets and stops holding. */
   lose(): void;
 }
 
-/** What the script says of some packets. */
-interface Ruling {
-  readonly which: Which;
-  /** Undefined: lost. */
+/** What happens to some packets. */
+interface PacketRule {
+  readonly matches: PacketFilter;
+  /** Held packets; undefined: the packets are lost. */
   readonly waiting: (() => void)[] | undefined;
 }
 
 class ScriptedLinks implements Links {
-  readonly #world: EventQueue;
-  readonly #rulings: Ruling[] = [];
+  readonly #events: EventQueue;
+  readonly #rules: PacketRule[] = [];
 
-  constructor(world: EventQueue) {
-    this.#world = world;
+  constructor(events: EventQueue) {
+    this.#events = events;
   }
 
-  /** The first ruling that means a packet holds. */
-  rule(ruling: Ruling): () => void {
-    this.#rulings.push(ruling);
+  /** Adds a rule; the result removes it. The first rule that matches a packet applies. */
+  addRule(rule: PacketRule): () => void {
+    this.#rules.push(rule);
     return () => {
-      const index = this.#rulings.indexOf(ruling);
-      if (index !== -1) this.#rulings.splice(index, 1);
+      const index = this.#rules.indexOf(rule);
+      if (index !== -1) this.#rules.splice(index, 1);
     };
   }
 
   carry(packet: Packet, arrive: () => void): void {
-    const ruling = this.#rulings.find(({ which }) => which(packet));
-    if (ruling === undefined) this.#world.after(1, arrive);
-    else ruling.waiting?.push(arrive);
+    const rule = this.#rules.find(({ matches }) => matches(packet));
+    if (rule === undefined) this.#events.after(1, arrive);
+    else rule.waiting?.push(arrive);
   }
 }
 
-/** A request, and what became of it. */
+/** A request and its result. */
 export interface Requested {
-  /** Seconds that were acknowledged; undefined: nothing yet. */
+  /** Lease time of the DHCPACK in seconds; undefined: none yet. */
   seconds: number | undefined;
 }
 
-/** A client that does what the script says and nothing else. */
+/** A client that is controlled by the script. */
 export class ScriptedClient {
-  readonly #stage: ScriptedCluster;
+  readonly #cluster: ScriptedCluster;
   readonly #number: number;
   readonly #slackMs: number;
   #xid = 0;
-  /** Rises when the client no longer waits for what it asked before. */
-  #life = 0;
+  /** Increased when the client stops waiting for answers to its earlier requests. */
+  #session = 0;
 
-  constructor(stage: ScriptedCluster, number: number, slackMs: number) {
-    this.#stage = stage;
+  constructor(cluster: ScriptedCluster, number: number, slackMs: number) {
+    this.#cluster = cluster;
     this.#number = number;
     this.#slackMs = slackMs;
   }
 
-  /** Asks a node for an address that it was offered, or has. */
+  /** Requests an address that it was offered, or has, from a node. */
   request(node: NodeId, address: Ipv4, seconds?: number): Requested {
     const server = formatIpv4(addressOf(node).address);
     const wanted = seconds === undefined ? {} : { leaseSeconds: seconds };
@@ -123,7 +125,7 @@ export class ScriptedClient {
     );
   }
 
-  /** Asks a node for an address that it remembers (INIT-REBOOT). */
+  /** Requests an address of an earlier lease from a node (INIT-REBOOT). */
   reboot(node: NodeId, address: Ipv4): Requested {
     return this.#ask(
       node,
@@ -131,16 +133,16 @@ export class ScriptedClient {
     );
   }
 
-  /** Gives an address back through a node. */
+  /** Releases an address through a node. */
   release(node: NodeId, address: Ipv4): void {
     const server = formatIpv4(addressOf(node).address);
     const message = clientMessage("RELEASE", this.#number, { ...this.#parts(), server, ciaddr: formatIpv4(address) });
     const { client, name } = identityOf(message);
-    const { checkers } = this.#stage.cluster;
+    const { checkers } = this.#cluster.shared;
     checkers.ledger.ended(name);
     checkers.promises.ended(client, address);
     this.#ask(node, message);
-    this.#life += 1;
+    this.#session += 1;
   }
 
   #parts(): MessageParts {
@@ -148,12 +150,12 @@ export class ScriptedClient {
   }
 
   #ask(node: NodeId, message: Message): Requested {
-    const { world, checkers } = this.#stage.cluster;
+    const { events, checkers } = this.#cluster.shared;
     const requested: Requested = { seconds: undefined };
-    const sentMs = world.nowMs;
-    const life = this.#life;
-    const awaits = () => this.#life === life;
-    this.#stage.node(node).serve(message, awaits, (reply, promised: Promised | undefined) => {
+    const sentMs = events.nowMs;
+    const session = this.#session;
+    const awaits = () => this.#session === session;
+    this.#cluster.node(node).serve(message, awaits, (reply, promised) => {
       if (!awaits()) return;
       const { name } = identityOf(message);
       const requestedAddress = readOption(message.options, OPTIONS.requestedIpAddress);
@@ -169,40 +171,40 @@ export class ScriptedClient {
   }
 }
 
-/** What a stage is set with. */
+/** Options of a scripted cluster. */
 export interface ScriptedOptions {
   readonly nodes: number;
-  readonly tampering?: Tampering;
-  /** How far each clock is off while it is right, by node from 1; 0 when not said. */
+  readonly mutation?: Mutation;
+  /** Offset of each right clock in ms, by node from 1; 0 by default. */
   readonly clocks?: readonly number[];
   readonly log?: (line: string) => void;
 }
 
 export class ScriptedCluster {
-  readonly cluster: SimCluster;
+  readonly shared: SimCluster;
   readonly ids: readonly NodeId[];
   readonly #links: ScriptedLinks;
 
-  /** A cluster that serves. */
-  constructor({ nodes: count, tampering = {}, clocks = [], log }: ScriptedOptions) {
-    const world = new EventQueue();
+  /** Returns once all nodes serve. */
+  constructor({ nodes: count, mutation = {}, clocks = [], log }: ScriptedOptions) {
+    const events = new EventQueue();
     const nodes = new Map<NodeId, SimNode>();
     this.ids = Array.from({ length: count }, (_, index) => index + 1);
-    this.#links = new ScriptedLinks(world);
-    this.cluster = {
-      world,
+    this.#links = new ScriptedLinks(events);
+    this.shared = {
+      events,
       prng: new Prng(1),
       links: this.#links,
       nodes,
-      checkers: new Checkers(world, this.ids, nodes),
-      tampering,
+      checkers: new Checkers(events, this.ids, nodes),
+      mutation,
       encodes: true,
-      calm: false,
-      log: log && ((line) => log(`${String(world.nowMs).padStart(7)}  ${line}`)),
+      faultsOver: false,
+      log: log && ((line) => log(`${String(events.nowMs).padStart(7)}  ${line}`)),
     };
     for (const id of this.ids) {
-      const clock = new SimWallClock(world, clocks[id - 1] ?? 0);
-      const node = new SimNode(id, this.cluster, { file: FILE, members: this.ids, clock });
+      const clock = new SimWallClock(events, clocks[id - 1] ?? 0);
+      const node = new SimNode(id, this.shared, { file: FILE, members: this.ids, clock });
       node.disk.latencyMs = SYNC_MS;
       nodes.set(id, node);
       node.start();
@@ -211,22 +213,26 @@ export class ScriptedCluster {
     this.awaitReady(this.ids);
   }
 
+  get nowMs(): number {
+    return this.shared.events.nowMs;
+  }
+
   node(id: NodeId): SimNode {
-    const node = this.cluster.nodes.get(id);
+    const node = this.shared.nodes.get(id);
     if (node === undefined) throw new Error(`There is no node ${id}`);
     return node;
   }
 
-  /** A client; `slackMs`: how long it uses an address after its lease. */
+  /** A client; `slackMs`: how long it uses an address after the end of its lease. */
   client(number: number, slackMs = 0): ScriptedClient {
     return new ScriptedClient(this, number, slackMs);
   }
 
   run(ms: number): void {
-    this.cluster.world.runUntil(this.cluster.world.nowMs + ms);
+    this.shared.events.runUntil(this.nowMs + ms);
   }
 
-  /** Goes on until these nodes serve. */
+  /** Runs until these nodes serve. */
   awaitReady(ids: readonly NodeId[]): void {
     for (let waitedMs = 0; !ids.every((id) => this.node(id).ready); waitedMs += 100) {
       if (waitedMs > 20_000) throw new Error(`Nodes ${ids} do not serve`);
@@ -234,24 +240,24 @@ export class ScriptedCluster {
     }
   }
 
-  hold(which: Which): Held {
+  hold(matches: PacketFilter): Held {
     const waiting: (() => void)[] = [];
-    const end = this.#links.rule({ which, waiting });
+    const end = this.#links.addRule({ matches, waiting });
     return {
       release: () => {
         end();
-        for (const arrive of waiting) this.cluster.world.after(1, arrive);
+        for (const arrive of waiting) this.shared.events.after(1, arrive);
       },
       lose: end,
     };
   }
 
-  /** Loses packets; the result ends that. */
-  lose(which: Which): () => void {
-    return this.#links.rule({ which, waiting: undefined });
+  /** Loses packets from now on; the result stops that. */
+  lose(matches: PacketFilter): () => void {
+    return this.#links.addRule({ matches, waiting: undefined });
   }
 
-  /** (f) All these nodes' tables say the same, within so long. */
+  /** (f) The tables of these nodes become equal within this time. */
   expectEqual(ids: readonly NodeId[], withinMs: number): void {
     for (let waitedMs = 0; disagreement(ids.map((id) => this.node(id)), [X, Y]) !== undefined; waitedMs += 100) {
       if (waitedMs < withinMs) this.run(100);
@@ -259,13 +265,13 @@ export class ScriptedCluster {
     }
   }
 
-  /** (h) A client can have an address from one of these nodes, within so long. */
+  /** (h) One of these nodes leases the address to the client within this time. */
   expectUsable(client: ScriptedClient, address: Ipv4, ids: readonly NodeId[], withinMs: number): void {
     for (let waitedMs = 0; waitedMs <= withinMs; waitedMs += 1_000) {
       const asked = ids.map((id) => client.request(id, address));
       this.run(1_000);
       if (asked.some(({ seconds }) => seconds !== undefined)) return;
     }
-    throw new Violation("(h)", `${formatIpv4(address)} can't be had ${withinMs / 1_000} s later`);
+    throw new Violation("(h)", `${formatIpv4(address)} is still not leased after ${withinMs / 1_000} s`);
   }
 }

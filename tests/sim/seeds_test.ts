@@ -1,4 +1,4 @@
-import { runSeeds } from "./outcome.ts";
+import { runSeeds } from "./seeds.ts";
 
 const SEEDS = 2_000;
 const PER_TEST = 250;

@@ -1,6 +1,6 @@
-/** A promise broken: what every checker throws. */
+/** Thrown by every checker. */
 
-/** What must hold; the README says it in words. */
+/** The checks; the README describes each. */
 export type Check = "(a)" | "(b)" | "(c)" | "(d)" | "(e)" | "(f)" | "(g)" | "(h)" | "(i)";
 
 export class Violation extends Error {

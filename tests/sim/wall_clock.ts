@@ -1,69 +1,69 @@
 /**
- * The wall clock of one machine: how far it is from the truth. A right one is off by less than half of the skew, for good; a
- * wrong one jumps or drifts until it is right again.
+ * The wall clock of one machine, as an offset from true time. A right clock has a constant offset of less than half of
+ * the skew; a wrong one jumps or drifts until it is corrected.
  */
 
 import { MAX_CLOCK_SKEW_MS } from "../../src/lease/agreement/limits.ts";
 import type { Prng } from "./prng.ts";
 import type { EventQueue } from "./event_queue.ts";
 
-/** True time 0 as an exact clock shows it: ms since 1970. */
+/** True time 0 on an exact clock: ms since 1970. */
 export const EPOCH_MS = 1_700_000_000_000;
 const RIGHT_MS = MAX_CLOCK_SKEW_MS / 2 - 100;
-/** A right clock, less true time: at most. A wrong one is believed by a right one only while it is within S of that. */
+/** Greatest offset of a clock that a right one agrees with: half of the skew, and S more. */
 export const BELIEVED_MS = 1.5 * MAX_CLOCK_SKEW_MS;
 
 export class SimWallClock {
-  readonly #world: EventQueue;
-  readonly #usualMs: number;
+  readonly #events: EventQueue;
+  readonly #rightOffsetMs: number;
   #offsetMs: number;
   #drift = 0;
   #sinceMs = 0;
-  #steady = true;
+  #alwaysRight = true;
 
-  constructor(world: EventQueue, usualMs: number) {
-    this.#world = world;
-    this.#usualMs = usualMs;
-    this.#offsetMs = usualMs;
+  constructor(events: EventQueue, rightOffsetMs: number) {
+    this.#events = events;
+    this.#rightOffsetMs = rightOffsetMs;
+    this.#offsetMs = rightOffsetMs;
   }
 
-  /** A right one, by chance. */
-  static right(world: EventQueue, prng: Prng): SimWallClock {
-    return new SimWallClock(world, prng.int(-RIGHT_MS, RIGHT_MS));
+  /** A right clock with a random offset. */
+  static right(events: EventQueue, prng: Prng): SimWallClock {
+    return new SimWallClock(events, prng.int(-RIGHT_MS, RIGHT_MS));
   }
 
-  /** How far it is from the truth now, in whole ms. */
+  /** Offset from true time now, in whole ms. */
   get offsetMs(): number {
-    return this.#offsetMs + Math.round(this.#drift * (this.#world.nowMs - this.#sinceMs));
+    return this.#offsetMs + Math.round(this.#drift * (this.#events.nowMs - this.#sinceMs));
   }
 
-  /** Whether it has been right all the time. */
-  get steady(): boolean {
-    return this.#steady;
+  /** Whether it was right since the start of the run. */
+  get alwaysRight(): boolean {
+    return this.#alwaysRight;
   }
 
   get wallMs(): number {
-    return EPOCH_MS + this.#world.nowMs + this.offsetMs;
+    return EPOCH_MS + this.#events.nowMs + this.offsetMs;
   }
 
-  /** Shows a time that is off by so much from now on. */
+  /** Jumps to this offset. */
   set(offsetMs: number): void {
     this.#offsetMs = offsetMs;
     this.#drift = 0;
-    this.#steady = false;
+    this.#alwaysRight = false;
   }
 
-  /** Gains so many ms per ms from now on. */
+  /** Gains `rate` ms per ms from now on. */
   drift(rate: number): void {
     this.#offsetMs = this.offsetMs;
-    this.#sinceMs = this.#world.nowMs;
+    this.#sinceMs = this.#events.nowMs;
     this.#drift = rate;
-    this.#steady = false;
+    this.#alwaysRight = false;
   }
 
-  /** Is set right. */
+  /** Sets the clock right. */
   correct(): void {
-    this.#offsetMs = this.#usualMs;
+    this.#offsetMs = this.#rightOffsetMs;
     this.#drift = 0;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A process that is going to be killed: writes rows as fast as it can and prints each address and version once the store
- * says that it is durable. usage: deno run -A writer.ts STATE_DIR FIRST_ADDRESS
+ * A process that is going to be killed: writes rows as fast as it can and prints each address and version once the
+ * store says that it is durable. usage: deno run -A writer.ts STATE_DIR FIRST_ADDRESS
  */
 
 import { writeSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** Clients behind a relay, as load: DISCOVER, OFFER, REQUEST, ACK, one exchange after the other, a number of them in flight. */
+/**
+ * Clients behind a relay, as load: DISCOVER, OFFER, REQUEST, ACK, one exchange after the other, a number of them in
+ * flight.
+ */
 
 import { decode } from "../../../src/dhcp/decode.ts";
 import { encode } from "../../../src/dhcp/encode.ts";
@@ -7,24 +10,24 @@ import { OPTIONS, writeOption } from "../../../src/dhcp/options/mod.ts";
 import { type Ipv4, parseIpv4 } from "../../../src/net/ipv4.ts";
 import { openUdp } from "../../../src/net/open.ts";
 
-/** What came of a load. */
+/** The results of a load. */
 export interface LoadResult {
   readonly seconds: number;
   /** From the DISCOVER to the ACK, ms, ascending. */
   readonly exchangesMs: readonly number[];
-  /** Exchanges that had no answer within two seconds and were begun anew. */
+  /** Exchanges without an answer within two seconds, which were started again. */
   readonly lost: number;
   readonly refused: number;
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   readonly relay: string;
   readonly port: number;
-  /** Clients take turns with these nodes. */
+  /** Nodes, used by the clients in turn. */
   readonly nodes: readonly string[];
   readonly seconds: number;
   readonly inFlight: number;
-  /** Different clients; they come back, and so renew what they have. */
+  /** Number of clients; each comes back and renews its lease. */
   readonly clients: number;
 }
 
@@ -36,7 +39,7 @@ interface Exchange {
   readonly startedMs: number;
 }
 
-/** The value at a share of an ascending list. */
+/** The quantile of an ascending list. */
 export function quantile(ascending: readonly number[], share: number): number {
   return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? NaN;
 }

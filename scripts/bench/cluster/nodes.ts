@@ -1,4 +1,7 @@
-/** Nodes of a cluster as real processes on loopback addresses, for measurements; each run has addresses and ports of its own. */
+/**
+ * Nodes of a cluster as real processes on loopback addresses, for measurements; each run has addresses and ports of its
+ * own.
+ */
 
 import { stringify } from "yaml";
 import { makeKeyFile } from "../../../node/cluster/cluster_key.ts";
@@ -6,7 +9,7 @@ import type { nodeStatus } from "../../../node/admin/status.ts";
 import { type RunningProgram, startProgram } from "../../demo/programs.ts";
 
 /** One node. */
-export interface BenchNode {
+interface BenchNode {
   readonly id: number;
   readonly address: string;
   readonly program: RunningProgram;

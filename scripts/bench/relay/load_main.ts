@@ -9,11 +9,11 @@
 import { BROADCAST, parseIpv4 } from "../../../src/net/ipv4.ts";
 import { openUdp } from "../../../src/net/open.ts";
 
-/** What is asked for, as JSON on the command line. */
+/** The order, as JSON on the command line. */
 export interface LoadOrder {
   readonly seconds: number;
   readonly inFlight: number;
-  /** Different clients, which come back in turn. */
+  /** Number of clients, which come back in turn. */
   readonly clients: number;
   /** Both: play the relay at the first address, towards the second. Left out: be clients that broadcast. */
   readonly relay?: { readonly address: string; readonly server: string };
@@ -21,10 +21,10 @@ export interface LoadOrder {
   readonly perSecond?: number;
 }
 
-/** What came of it, as one line of JSON. */
+/** The result, as one line of JSON. */
 export interface LoadResult {
   readonly exchangesPerSecond: number;
-  /** Of the exchanges begun, how many had no answer within {@link LOST_MS}. */
+  /** Exchanges without an answer within {@link LOST_MS}. */
   readonly lost: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -42,7 +42,7 @@ class Template {
 
   constructor(giaddr: number) {
     this.bytes.set([1, 1, 6, giaddr === 0 ? 0 : 1]);
-    // Nobody here could take what is sent to an address it does not have.
+    // The broadcast flag: this host cannot receive unicast to addresses that it does not have.
     this.#view.setUint16(10, 0x8000);
     this.#view.setUint32(24, giaddr);
     this.bytes.set([2, 0x5b], 28);
@@ -131,7 +131,7 @@ async function run({ seconds, inFlight, clients, relay, perSecond }: LoadOrder):
       while (nowMs < endMs && begun < (nowMs - startedMs) / 1_000 * perSecond) begin();
     }
     for (const [id, exchange] of open) {
-      // In the order in which they were begun: the others are younger.
+      // In the order of their start: the others are younger.
       if (nowMs - exchange.startedMs < LOST_MS) break;
       open.delete(id);
       lost++;

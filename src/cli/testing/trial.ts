@@ -1,4 +1,4 @@
-/** Tries what a program may do once it is confined, in a process of its own with the permissions of the program's task. */
+/** Tries what a confined program may do, in a process of its own with the permissions of the program's task. */
 
 import denoJson from "../../../deno.json" with { type: "json" };
 
@@ -17,7 +17,7 @@ export const CONFINED: Outcomes = {
   open: "done",
   shell: "NotCapable",
   library: "NotCapable",
-  environment: "NotCapable",
+  environment: "hidden",
 };
 
 /** `rereads` is what `confine()` gets. `compiled`: as an executable, as `deno task compile` makes them. */
@@ -31,11 +31,17 @@ export async function tryConfined(
     const script = `${folder}/try.ts`;
     await Deno.copyFile(MODULE, `${folder}/confine.ts`);
     await Deno.writeTextFile(script, trial(program, rereads, folder));
+    // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed
+    // ping.
+    await Deno.mkdir(`${folder}/bin`);
+    await Deno.writeTextFile(`${folder}/bin/ping`, "#!/bin/sh\n", { mode: 0o755 });
+    const env = { PATH: `${folder}/bin:${Deno.env.get("PATH") ?? ""}` };
     const permissions = denoJson.tasks[program].command.split(/\s+/).slice(2, -1);
-    if (!compiled) return JSON.parse(await output(Deno.execPath(), "run", ...permissions, "--no-check", script));
+    if (!compiled) return JSON.parse(await output(Deno.execPath(), ["run", ...permissions, "--no-check", script], env));
     const compiler = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
-    await output(compiler, "compile", "--no-check", "--quiet", ...permissions, "--output", `${folder}/try`, script);
-    return JSON.parse(await output(`${folder}/try`));
+    const options = ["--no-check", "--quiet", ...permissions, "--output", `${folder}/try`];
+    await output(compiler, ["compile", ...options, script], {});
+    return JSON.parse(await output(`${folder}/try`, [], env));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -45,6 +51,7 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
   return `
     import { confine } from "./confine.ts";
     const outcome = (action) => { try { action(); return "done"; } catch (error) { return error.name; } };
+    const visible = (variable) => { try { return Deno.env.get(variable) !== undefined; } catch { return false; } };
     const own = ${program === "node" ? `Deno.openSync(${JSON.stringify(`${folder}/own`)}, ${OPEN})` : "Deno.stderr"};
     confine(${JSON.stringify(rereads)});
     console.log(JSON.stringify({
@@ -56,12 +63,18 @@ function trial(program: "node" | "relay", rereads: readonly string[], folder: st
       shell: outcome(() => new Deno.Command("sh", { args: ["-c", "true"] }).outputSync()),
       library: outcome(() => Deno.dlopen("/lib/x86_64-linux-gnu/libm.so.6", {})),
       ping: outcome(() => new Deno.Command("ping", { args: ["-V"], stdout: "null" }).outputSync()),
-      environment: outcome(() => Deno.env.get("HOME")),
+      environment: visible("CONFINE_CANARY") ? "visible" : "hidden",
     }));`;
 }
 
-async function output(command: string, ...args: string[]): Promise<string> {
-  const child = new Deno.Command(command, { args, stdin: "null", stdout: "piped", stderr: "piped" });
+async function output(command: string, args: string[], env: Record<string, string>): Promise<string> {
+  const child = new Deno.Command(command, {
+    args,
+    env: { ...env, CONFINE_CANARY: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
   const { success, stdout, stderr } = await child.output();
   if (!success) throw new Error(`${command} ${args[0] ?? ""}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);

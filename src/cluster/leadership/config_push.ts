@@ -7,10 +7,10 @@
  * Any member takes the command; one that does not lead hands it to the leader. One push at a time: the others are told so.
  */
 
+import type { Effects, MemberContext } from "../context.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ConfigCheck, ConfigChecked, ConfigPush, ConfigPushed, NodeId } from "../wire/messages.ts";
-import type { Leadership } from "./quorum_status.ts";
 
 /** What came of a push. */
 export type PushResult =
@@ -30,16 +30,8 @@ export interface PushRequest {
 
 type Message = ConfigPush | ConfigPushed | ConfigCheck | ConfigChecked;
 
-export interface PushPorts {
-  send(to: NodeId, message: Message): void;
-}
-
 /** How the rest of the node is asked. */
 export interface PushSurroundings {
-  readonly self: NodeId;
-  readonly leadership: Leadership;
-  /** All members. */
-  readonly members: () => readonly NodeId[];
   readonly present: (now: Instant) => readonly NodeId[];
   readonly hasQuorum: (now: Instant) => boolean;
   /** Newest revision that this node has taken. */
@@ -86,25 +78,25 @@ const ANSWERED_MAX = 32;
 
 /** Pushes of one node, its own and those that it decides as the leader. */
 export class ConfigPusher {
+  readonly #context: MemberContext;
   readonly #around: PushSurroundings;
-  readonly #ports: PushPorts;
-  readonly #random: () => number;
+  readonly #effects: Effects;
   #round: Round | undefined;
   /** Whose command the round carries out, when it came from another member. */
   #asker: { readonly from: NodeId; readonly push: number } | undefined;
   readonly #handed = new Map<number, ForwardedPush>();
   readonly #answered: { readonly from: NodeId; readonly answer: ConfigPushed }[] = [];
 
-  constructor(around: PushSurroundings, options: { ports: PushPorts; random: () => number }) {
+  constructor(context: MemberContext, around: PushSurroundings) {
+    this.#context = context;
+    this.#effects = context.effects;
     this.#around = around;
-    this.#ports = options.ports;
-    this.#random = options.random;
   }
 
   /** Carries out a command; `done` runs once. */
   push(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
-    const { self, members, leadership } = this.#around;
-    if (members().length === 1 || leadership.role === "leader") return this.#begin(request, now, done);
+    const { self, membership, leadership } = this.#context;
+    if (membership.ids.length === 1 || leadership.role === "leader") return this.#begin(request, now, done);
     if (leadership.leader === undefined || leadership.leader === self) {
       return done(unavailable("nobody leads the cluster now: a majority of it has to be there"));
     }
@@ -124,7 +116,7 @@ export class ConfigPusher {
         return this.#answer(from, message);
       case "configCheck": {
         const problem = this.#around.validate(message.text) ?? "";
-        return this.#ports.send(from, { type: "configChecked", check: message.check, problem });
+        return this.#effects.send(from, { type: "configChecked", check: message.check, problem });
       }
       case "configChecked":
         return this.#checked(from, message);
@@ -148,31 +140,31 @@ export class ConfigPusher {
   }
 
   #hand({ push, request }: ForwardedPush): void {
-    const { leader } = this.#around.leadership;
+    const { leader } = this.#context.leadership;
     if (leader === undefined) return;
     const { text, revision, checkOnly } = request;
-    this.#ports.send(leader, { type: "configPush", push, revision, text, checkOnly });
+    this.#effects.send(leader, { type: "configPush", push, revision, text, checkOnly });
   }
 
   #asked(from: NodeId, { push, revision, text, checkOnly }: ConfigPush, now: Instant): void {
     if (this.#asker?.from === from && this.#asker.push === push) return;
     const answered = this.#answered.find((known) => known.from === from && known.answer.push === push);
-    if (answered !== undefined) return this.#ports.send(from, answered.answer);
-    if (this.#around.leadership.role !== "leader") return;
+    if (answered !== undefined) return this.#effects.send(from, answered.answer);
+    if (this.#context.leadership.role !== "leader") return;
     const before = this.#round;
     this.#begin({ text, revision, checkOnly }, now, (result) => {
       if (this.#asker?.push === push && this.#asker.from === from) this.#asker = undefined;
       const answer = answerOf(push, result);
       this.#answered.push({ from, answer });
       if (this.#answered.length > ANSWERED_MAX) this.#answered.shift();
-      this.#ports.send(from, answer);
+      this.#effects.send(from, answer);
     });
     if (this.#round !== undefined && this.#round !== before) this.#asker = { from, push };
   }
 
   #answer(from: NodeId, { push, ok, unavailable, revision, absent, problems }: ConfigPushed): void {
     const handed = this.#handed.get(push);
-    if (handed === undefined || from !== this.#around.leadership.leader) return;
+    if (handed === undefined || from !== this.#context.leadership.leader) return;
     this.#handed.delete(push);
     handed.done(
       ok ? { ok: true, revision, absent } : { ok: false, kind: unavailable ? "unavailable" : "refused", problems },
@@ -180,9 +172,10 @@ export class ConfigPusher {
   }
 
   #begin(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
-    const { self, members, present, hasQuorum: hasMajority, newest, revise, validate, leadership } = this.#around;
+    const { self, membership, leadership } = this.#context;
+    const { present, hasQuorum, newest, revise, validate } = this.#around;
     if (this.#round !== undefined) return done(unavailable("another push is being decided: try again in a moment"));
-    if (members().length > 1 && !hasMajority(now)) {
+    if (membership.ids.length > 1 && !hasQuorum(now)) {
       return done(unavailable("no majority of the cluster is there: nothing can be changed until one is"));
     }
     const current = newest();
@@ -193,7 +186,7 @@ export class ConfigPusher {
     const text = revise(request.text, revision);
     if (text === undefined) return done(refused(["this is no service section"]));
     const problem = validate(text);
-    const there = present(now).filter((id) => id !== self && members().includes(id));
+    const there = present(now).filter((id) => id !== self && membership.ids.includes(id));
     this.#round = {
       check: this.#number(),
       revision,
@@ -201,7 +194,7 @@ export class ConfigPusher {
       checkOnly: request.checkOnly,
       term: leadership.term,
       endMs: now.monotonicMs + CLUSTER_LIMITS.pushCheckMs,
-      absent: members().filter((id) => id !== self && !there.includes(id)),
+      absent: membership.ids.filter((id) => id !== self && !there.includes(id)),
       waiting: new Set(there),
       problems: problem === undefined ? [] : [`node ${self}: ${problem}`],
       done,
@@ -213,7 +206,7 @@ export class ConfigPusher {
   }
 
   #ask({ waiting, check, text }: Round): void {
-    for (const id of waiting) this.#ports.send(id, { type: "configCheck", check, text });
+    for (const id of waiting) this.#effects.send(id, { type: "configCheck", check, text });
   }
 
   #checked(from: NodeId, { check, problem }: ConfigChecked): void {
@@ -223,8 +216,9 @@ export class ConfigPusher {
   }
 
   #advance(round: Round, ms: number): void {
-    const { leadership, members, newest, active, take } = this.#around;
-    const leads = members().length === 1 || (leadership.role === "leader" && leadership.term === round.term);
+    const { leadership, membership } = this.#context;
+    const { newest, active, take } = this.#around;
+    const leads = membership.ids.length === 1 || (leadership.role === "leader" && leadership.term === round.term);
     if (round.taken) {
       if (active() >= round.revision) return this.#end(round, success(round));
       if (!leads || ms >= round.endMs) {
@@ -263,7 +257,7 @@ export class ConfigPusher {
   }
 
   #number(): number {
-    return Math.floor(this.#random() * 2 ** 48) + 1;
+    return Math.floor(this.#context.random() * 2 ** 48) + 1;
   }
 }
 

@@ -6,11 +6,11 @@
  * Two texts with one revision are an operator's mistake: it is said, and the leader's holds.
  */
 
+import type { Effects, Leadership, MemberContext } from "../context.ts";
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import type { FactPorts } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { Config, NodeId } from "../wire/messages.ts";
-import type { Leadership } from "./quorum_status.ts";
 
 /** Keys of the persisted facts; always written together. */
 export const CONFIG_FACTS = { revision: "config:revision", text: "config:text" } as const;
@@ -28,22 +28,18 @@ export type ConfigNotice =
   | { readonly kind: "configConflict"; readonly revision: number; readonly from: NodeId }
   /** A member sent a configuration that can't be used here. */
   | { readonly kind: "configRefused"; readonly revision: number; readonly from: NodeId; readonly problem: string }
+  /** The cluster's configuration cannot be used here: the one before is still served. */
+  | { readonly kind: "configUnusable"; readonly problem: string }
   | { readonly kind: "configActivated"; readonly revision: number }
   /** The local file, which was outdated or another text, is what the cluster serves. */
   | { readonly kind: "configAgrees"; readonly revision: number };
-
-export interface ConfigReplicationPorts extends FactPorts {
-  send(to: NodeId, message: Config): void;
-  broadcast(message: Config): void;
-  notice(notice: ConfigNotice): void;
-}
 
 /** The configuration of one node. */
 export class ConfigReplication {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
-  readonly #ports: ConfigReplicationPorts;
+  readonly #effects: Effects<ConfigNotice>;
   readonly #activate: (revision: number, text: string) => void;
   readonly #validate: (text: string) => string | undefined;
   /** Newest one taken, perhaps not on disk yet. */
@@ -63,25 +59,20 @@ export class ConfigReplication {
   #present: readonly NodeId[] = [];
   readonly #said = new Set<string>();
 
-  constructor(options: {
-    self: NodeId;
-    /** All members, this one too; read at every use. */
-    members: () => readonly NodeId[];
-    leadership: Leadership;
+  constructor(context: MemberContext<ConfigNotice>, options: {
     /** What the facts say. */
     stored: Configuration | undefined;
-    ports: ConfigReplicationPorts;
     /** Makes a configuration the one that is served. */
     activate: (revision: number, text: string) => void;
     /** What is wrong with a text; undefined: nothing. */
-    validate?: (text: string) => string | undefined;
+    validate: (text: string) => string | undefined;
   }) {
-    this.#self = options.self;
-    this.#members = options.members;
-    this.#leadership = options.leadership;
-    this.#ports = options.ports;
+    this.#self = context.self;
+    this.#members = () => context.membership.ids;
+    this.#leadership = context.leadership;
+    this.#effects = context.effects;
     this.#activate = options.activate;
-    this.#validate = options.validate ?? (() => undefined);
+    this.#validate = options.validate;
     this.#taken = options.stored;
     this.#durable = options.stored;
   }
@@ -114,7 +105,7 @@ export class ConfigReplication {
     const active = this.#active;
     if (active === undefined || !this.#confirmed) return false;
     const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > active.revision);
-    return newer.length < this.#majority;
+    return newer.length < this.#quorum;
   }
 
   /** The local file, at the start and after each change. It must be valid. */
@@ -173,7 +164,7 @@ export class ConfigReplication {
         // Also to those that have this revision: only the text tells whether it is the same one.
         this.#distributedTerm = term;
         for (const id of present) this.#sentMs.set(id, now.monotonicMs);
-        if (this.#members().length > 1) this.#ports.broadcast({ type: "config", ...this.#durable });
+        if (this.#members().length > 1) this.#effects.broadcast({ type: "config", ...this.#durable });
         return;
       }
       for (const id of newcomers) this.#send(id, now);
@@ -201,13 +192,13 @@ export class ConfigReplication {
   #send(to: NodeId, now: Instant): void {
     if (this.#durable === undefined) return;
     this.#sentMs.set(to, now.monotonicMs);
-    this.#ports.send(to, { type: "config", ...this.#durable });
+    this.#effects.send(to, { type: "config", ...this.#durable });
   }
 
   #take(configuration: Configuration): void {
     this.#taken = configuration;
     const { revision, text } = configuration;
-    this.#ports.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
+    this.#effects.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
       this.#durable = configuration;
       this.#sentMs.clear();
       this.#decide();
@@ -220,12 +211,12 @@ export class ConfigReplication {
     if (durable === undefined || durable === this.#active) return;
     const members = this.#members();
     const having = members.filter((id) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision);
-    if (having.length < this.#majority) return;
+    if (having.length < this.#quorum) return;
     const before = this.#active;
     this.#active = durable;
     if (before?.revision === durable.revision && before.text === durable.text) return;
     this.#activate(durable.revision, durable.text);
-    this.#ports.notice({ kind: "configActivated", revision: durable.revision });
+    this.#effects.notice({ kind: "configActivated", revision: durable.revision });
     this.#judgeFile();
   }
 
@@ -238,8 +229,8 @@ export class ConfigReplication {
     this.#confirmed = leads || (leaders !== undefined && leaders <= active.revision);
   }
 
-  get #majority(): number {
-    return Math.floor(this.#members().length / 2) + 1;
+  get #quorum(): number {
+    return quorumOf(this.#members().length);
   }
 
   /** Says what is wrong with the file once something is served, and that it is right again. */
@@ -256,7 +247,7 @@ export class ConfigReplication {
     const fault = notice && JSON.stringify(notice);
     if (fault === this.#fileFault) return;
     this.#fileFault = fault;
-    this.#ports.notice(notice ?? { kind: "configAgrees", revision });
+    this.#effects.notice(notice ?? { kind: "configAgrees", revision });
   }
 
   #sayOnce(notice: ConfigNotice): void {
@@ -264,7 +255,7 @@ export class ConfigReplication {
     if (this.#said.has(line)) return;
     if (this.#said.size >= SAID_MAX) this.#said.clear();
     this.#said.add(line);
-    this.#ports.notice(notice);
+    this.#effects.notice(notice);
   }
 }
 

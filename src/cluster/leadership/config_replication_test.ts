@@ -1,8 +1,9 @@
+import { testContext } from "../testing/context.ts";
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { CONFIG_FACTS, ConfigReplication, type Configuration } from "./config_replication.ts";
+import { CONFIG_FACTS, type ConfigNotice, ConfigReplication, type Configuration } from "./config_replication.ts";
 import type { Config, NodeId } from "../wire/messages.ts";
-import type { Leadership } from "./quorum_status.ts";
+import type { Leadership } from "../context.ts";
 
 function at(ms: number) {
   return { wallMs: 0, monotonicMs: ms };
@@ -54,25 +55,30 @@ class Cluster {
     const stored = revision === undefined
       ? undefined
       : { revision: Number(revision), text: node.facts.get(CONFIG_FACTS.text) ?? "" };
-    const configs: ConfigReplication = new ConfigReplication({
-      self: id,
-      members: () => this.members,
-      leadership: node.leadership,
-      stored,
-      ports: {
-        send: deliver,
-        broadcast: (message) => this.members.filter((to) => to !== id).forEach((to) => deliver(to, message)),
-        notice: (notice) => node.log.push(JSON.stringify(notice)),
-        persist: ({ facts }, durable) =>
-          this.#queue.push(() => {
-            if (!node.up || node.configs !== configs) return;
-            for (const [key, value] of facts) node.facts.set(key, value);
-            durable(at(this.ms));
-          }),
+    const configs: ConfigReplication = new ConfigReplication(
+      testContext<ConfigNotice>({
+        self: id,
+        members: () => this.members,
+        leadership: node.leadership,
+        effects: {
+          send: (to, message) => deliver(to, message as Config),
+          broadcast: (message) =>
+            this.members.filter((to) => to !== id).forEach((to) => deliver(to, message as Config)),
+          notice: (notice) => node.log.push(JSON.stringify(notice)),
+          persist: ({ facts = [] }, durable) =>
+            this.#queue.push(() => {
+              if (!node.up || node.configs !== configs) return;
+              for (const [key, value] of facts) node.facts.set(key, value);
+              durable(at(this.ms));
+            }),
+        },
+      }),
+      {
+        stored,
+        activate: (revision, text) => node.log.push(`activate ${revision} ${text}`),
+        validate: (text) => text.includes("bad") ? "it is bad" : undefined,
       },
-      activate: (revision, text) => node.log.push(`activate ${revision} ${text}`),
-      validate: (text) => text.includes("bad") ? "it is bad" : undefined,
-    });
+    );
     node.configs = configs;
     if (file !== undefined) node.configs.offer(file);
   }

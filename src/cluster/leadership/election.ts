@@ -16,19 +16,12 @@
  *   and votes above the highest answer of as many others as a sync needs: every majority contains one of them.
  */
 
+import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import { type FactPorts, Vote } from "./vote.ts";
+import type { Effects, MemberContext, Role } from "../context.ts";
+import { Vote } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
-import type {
-  Accepted,
-  ClusterMessage,
-  Coordinator,
-  Election as ElectionMessage,
-  NodeId,
-  Okay,
-} from "../wire/messages.ts";
-
-export type Role = "leader" | "follower" | "candidate";
+import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 
 /** What happened, for log and status. */
 export type ElectionNotice =
@@ -40,16 +33,6 @@ export type ElectionNotice =
     readonly term: number;
     readonly reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command";
   };
-
-type Say = ElectionMessage | Okay | Coordinator | Accepted;
-
-export interface ElectionPorts extends FactPorts {
-  send(to: NodeId, message: Say): void;
-  broadcast(message: Say): void;
-  /** [0, 1) */
-  random(): number;
-  notice(notice: ElectionNotice): void;
-}
 
 /** Where this node stands in an election. */
 type Phase =
@@ -87,7 +70,8 @@ const BACKOFF_MAX = 3;
 export class Election {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
-  readonly #ports: ElectionPorts;
+  readonly #effects: Effects<ElectionNotice>;
+  readonly #random: () => number;
   readonly #vote: Vote;
   #phase: Phase = IDLE;
   #following: Following | undefined;
@@ -109,19 +93,14 @@ export class Election {
   readonly #learned = new Map<NodeId, number>();
   #learnAtMs = 0;
 
-  constructor(options: {
-    self: NodeId;
-    /** All members, this one too; read at every use. */
-    members: () => readonly NodeId[];
-    /** The fact `VOTE_FACT`, or undefined on a blank disk, or one that others treat as blank. */
-    stored: string | undefined;
-    ports: ElectionPorts;
-  }) {
-    this.#self = options.self;
-    this.#members = options.members;
-    this.#ports = options.ports;
-    this.#vote = new Vote(options.stored, options.ports);
-    this.#present = new Set([options.self]);
+  /** `stored`: the fact `VOTE_FACT`, or undefined on a blank disk, or one that others treat as blank. */
+  constructor(context: MemberContext<ElectionNotice>, stored: string | undefined) {
+    this.#self = context.self;
+    this.#members = () => context.membership.ids;
+    this.#effects = context.effects;
+    this.#random = context.random;
+    this.#vote = new Vote(stored, context.effects);
+    this.#present = new Set([context.self]);
   }
 
   get role(): Role {
@@ -200,8 +179,20 @@ export class Election {
         if (ms >= phase.untilMs) return this.#fail(phase.accepted.size, phase.term, ms);
         if (ms < phase.repeatMs) return;
         phase.repeatMs = ms + CLUSTER_LIMITS.electionRepeatMs;
-        this.#ports.broadcast({ type: "coordinator", term: phase.term });
+        this.#effects.broadcast({ type: "coordinator", term: phase.term });
     }
+  }
+
+  /** The next monotonic time after `now` at which {@link tick} may have something to decide. */
+  nextDeadline({ monotonicMs }: Instant): number {
+    const { electionMs, takeoverMs } = CLUSTER_LIMITS;
+    const phase = this.#phase;
+    const times = [this.#restUntilMs, this.#abstainUntilMs, this.#following?.untilMs ?? Infinity];
+    if (this.#stableSinceMs !== undefined) times.push(this.#stableSinceMs + takeoverMs);
+    if ("untilMs" in phase) times.push(phase.untilMs);
+    if ("repeatMs" in phase) times.push(phase.repeatMs);
+    if (this.#vote.blank) times.push(Math.max(this.#learnAtMs, monotonicMs + electionMs));
+    return Math.min(...times.filter((ms) => ms > monotonicMs));
   }
 
   /** Operator's command: leave it to others for a while. Nothing happens on a node that does not lead. */
@@ -223,8 +214,8 @@ export class Election {
     return true;
   }
 
-  get #majority(): number {
-    return Math.floor(this.#members().length / 2) + 1;
+  get #quorum(): number {
+    return quorumOf(this.#members().length);
   }
 
   get #alone(): boolean {
@@ -232,7 +223,7 @@ export class Election {
   }
 
   #seesQuorum(): boolean {
-    return this.#members().filter((id) => this.#present.has(id)).length >= this.#majority;
+    return this.#members().filter((id) => this.#present.has(id)).length >= this.#quorum;
   }
 
   #canLead(ms: number): boolean {
@@ -269,7 +260,7 @@ export class Election {
     const following = this.#following;
     this.#following = undefined;
     if (following?.confirmed) {
-      this.#ports.notice({ kind: "leaderLost", leader: following.leader, term: following.term });
+      this.#effects.notice({ kind: "leaderLost", leader: following.leader, term: following.term });
     }
   }
 
@@ -279,7 +270,7 @@ export class Election {
     this.#following = { leader, term, confirmed: confirmed || !isNew, untilMs };
     if (confirmed && isNew) {
       this.#failures = 0;
-      this.#ports.notice({ kind: "leaderElected", leader, term });
+      this.#effects.notice({ kind: "leaderElected", leader, term });
     }
   }
 
@@ -293,7 +284,7 @@ export class Election {
     this.#skipped = new Set();
     if (higher.length === 0) return this.#becomeCandidate();
     this.#phase = { kind: "asking", untilMs: now.monotonicMs + CLUSTER_LIMITS.electionMs };
-    for (const id of higher) this.#ports.send(id, { type: "election", term: this.#vote.durableTerm });
+    for (const id of higher) this.#effects.send(id, { type: "election", term: this.#vote.durableTerm });
   }
 
   #becomeCandidate(): void {
@@ -309,7 +300,7 @@ export class Election {
         repeatMs: now.monotonicMs + CLUSTER_LIMITS.electionRepeatMs,
         accepted: new Set(),
       };
-      if (!this.#alone) this.#ports.broadcast({ type: "coordinator", term });
+      if (!this.#alone) this.#effects.broadcast({ type: "coordinator", term });
       this.#receiveAccepted(this.#self, term, now);
     });
   }
@@ -318,8 +309,8 @@ export class Election {
     this.#phase = IDLE;
     const widthMs = CLUSTER_LIMITS.electionMs * 2 ** Math.min(this.#failures, BACKOFF_MAX);
     this.#failures += 1;
-    this.#restUntilMs = ms + Math.floor(this.#ports.random() * widthMs);
-    this.#ports.notice({ kind: "electionFailed", term, accepted, needed: this.#majority });
+    this.#restUntilMs = ms + Math.floor(this.#random() * widthMs);
+    this.#effects.notice({ kind: "electionFailed", term, accepted, needed: this.#quorum });
   }
 
   #stepDown(reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command"): void {
@@ -327,9 +318,9 @@ export class Election {
     const { term } = this.#phase;
     this.#phase = IDLE;
     this.#following = undefined;
-    this.#ports.notice({ kind: "steppedDown", term, reason });
+    this.#effects.notice({ kind: "steppedDown", term, reason });
     // From a leader, `Election` says: not me anymore.
-    if (reason !== "superseded") this.#ports.broadcast({ type: "election", term: this.#vote.durableTerm });
+    if (reason !== "superseded") this.#effects.broadcast({ type: "election", term: this.#vote.durableTerm });
   }
 
   #receiveElection(from: NodeId, term: number, now: Instant): void {
@@ -340,9 +331,9 @@ export class Election {
     if (from > this.#self || !this.#canLead(ms)) return;
     const phase = this.#phase;
     if (phase.kind === "idle" && this.#hears(this.#following, ms) && !this.#mayTakeOver(ms)) return;
-    this.#ports.send(from, { type: "okay", term: this.#vote.durableTerm });
+    this.#effects.send(from, { type: "okay", term: this.#vote.durableTerm });
     if (phase.kind === "leading" || phase.kind === "gathering") {
-      this.#ports.send(from, { type: "coordinator", term: phase.term });
+      this.#effects.send(from, { type: "coordinator", term: phase.term });
     } else if (phase.kind === "idle") this.#startElection(now);
   }
 
@@ -367,7 +358,7 @@ export class Election {
     const staysWith = this.#following?.confirmed && this.#hears(this.#following, ms) ? this.#following.leader : 0;
     if (term <= vote.given.term || from < staysWith) {
       vote.observe(term);
-      if (vote.isDurable) this.#ports.send(from, { type: "accepted", ok: false, term: vote.durableTerm });
+      if (vote.isDurable) this.#effects.send(from, { type: "accepted", ok: false, term: vote.durableTerm });
       return;
     }
     this.#stepDown("superseded");
@@ -381,14 +372,14 @@ export class Election {
     const untilMs = now.monotonicMs + CLUSTER_LIMITS.coordinatorMs;
     const following = this.#following;
     if (following?.term !== term || following.untilMs < untilMs) this.#becomeFollower(from, term, false, untilMs);
-    this.#ports.send(from, { type: "accepted", ok: true, term });
+    this.#effects.send(from, { type: "accepted", ok: true, term });
   }
 
   #receiveAccepted(from: NodeId, term: number, now: Instant): void {
     const phase = this.#phase;
     if (phase.kind !== "gathering" || phase.term !== term || now.monotonicMs > phase.untilMs) return;
     phase.accepted.add(from);
-    if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#majority) return;
+    if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#quorum) return;
     this.#phase = { kind: "leading", term };
     this.#becomeFollower(this.#self, term, true, Infinity);
   }
@@ -411,12 +402,12 @@ export class Election {
     vote.observe(term);
     if (this.#phase.kind === "leading") {
       const { term: mine } = this.#phase;
-      if (term < mine) this.#ports.send(from, { type: "coordinator", term: mine });
+      if (term < mine) this.#effects.send(from, { type: "coordinator", term: mine });
       if (term <= mine) return;
     }
     if (!vote.blank && term < vote.given.term) {
       const mayRefuse = this.#phase.kind === "idle" && vote.isDurable;
-      if (mayRefuse) this.#ports.send(from, { type: "accepted", ok: false, term: vote.durableTerm });
+      if (mayRefuse) this.#effects.send(from, { type: "accepted", ok: false, term: vote.durableTerm });
       return;
     }
     if (this.#following !== undefined && term < this.#following.term) return;
@@ -434,13 +425,13 @@ export class Election {
     if (!this.#mayLearn || this.#learnAtMs === Infinity) return;
     const members = this.#members();
     const answers = members.filter((id) => id !== this.#self && this.#learned.has(id));
-    if (answers.length >= Math.ceil(members.length / 2)) {
+    if (answers.length >= unionSources(members.length)) {
       const term = Math.max(...answers.map((id) => this.#learned.get(id) ?? 0), this.#vote.highest);
       this.#learnAtMs = Infinity;
       this.#vote.give({ term, leader: 0 }, () => {});
     } else if (ms >= this.#learnAtMs) {
       this.#learnAtMs = ms + CLUSTER_LIMITS.electionMs;
-      this.#ports.broadcast({ type: "coordinator", term: 0 });
+      this.#effects.broadcast({ type: "coordinator", term: 0 });
     }
   }
 }

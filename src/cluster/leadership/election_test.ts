@@ -1,3 +1,4 @@
+import { testContext } from "../testing/context.ts";
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { Election } from "./election.ts";
 import { VOTE_FACT } from "./vote.ts";
@@ -16,21 +17,19 @@ Deno.test("election: the highest of three leads, everybody follows", () => {
 Deno.test("election: a single member leads at once, also with a blank disk and before it is synced", () => {
   for (const stored of [undefined, "41 1"]) {
     const facts: string[] = [];
-    const election = new Election({
-      self: 5,
-      members: () => [5],
-      stored,
-      ports: {
-        send: () => {},
-        broadcast: () => {},
+    const election = new Election(
+      testContext({
+        self: 5,
         random: () => 0,
-        notice: () => {},
-        persist: ({ facts: [fact] }, durable) => {
-          facts.push(String(fact));
-          durable(at(1));
+        effects: {
+          persist: ({ facts: written = [] }, durable) => {
+            facts.push(String(written[0]));
+            durable(at(1));
+          },
         },
-      },
-    });
+      }),
+      stored,
+    );
     election.tick(at(0), { present: [5], synced: false });
     strictEqual(election.role, "leader");
     strictEqual(election.leader, 5);
@@ -127,18 +126,17 @@ Deno.test("election: without Coordinator after Okay the higher node is skipped",
   network.run(3_000);
   // Node 2 hears and answers, but its disk hangs: it never gets to stand.
   const process = network.processes.get(2) as Process;
-  const stuck = new Election({
-    self: 2,
-    members: () => network.members,
-    stored: "1 3",
-    ports: {
-      send: (to, message) => deliverLater(() => network.election(to).receive(2, message, at(network.ms))),
-      broadcast: () => {},
-      persist: () => {},
+  const stuck = new Election(
+    testContext({
+      self: 2,
+      members: () => network.members,
       random: () => 0,
-      notice: () => {},
-    },
-  });
+      effects: {
+        send: (to, message) => deliverLater(() => network.election(to).receive(2, message, at(network.ms))),
+      },
+    }),
+    "1 3",
+  );
   const later: (() => void)[] = [];
   function deliverLater(run: () => void): void {
     later.push(run);

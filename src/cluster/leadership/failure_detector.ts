@@ -4,6 +4,7 @@
  * elsewhere; nothing here may be relied on for safety.
  */
 
+import type { MemberContext } from "../context.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId } from "../wire/messages.ts";
@@ -47,22 +48,14 @@ export class FailureDetector {
   readonly #peers = new Map<NodeId, Peer>();
   #present: readonly NodeId[] = [];
 
-  constructor(options: {
-    self: NodeId;
-    /** This process's own. */
-    incarnation: number;
-    /** All members, this one too; read at every use. */
-    members: () => readonly NodeId[];
-    ports: { notice(notice: FailureNotice): void };
-    now: Instant;
-  }) {
-    this.#self = options.self;
-    this.#members = options.members;
-    this.#notice = (notice) => options.ports.notice(notice);
-    this.#peers.set(options.self, {
-      incarnation: options.incarnation,
-      sinceMs: options.now.monotonicMs,
-      lastSeenMs: options.now.monotonicMs,
+  constructor(context: Omit<MemberContext<FailureNotice>, "leadership">, now: Instant) {
+    this.#self = context.self;
+    this.#members = () => context.membership.ids;
+    this.#notice = (notice) => context.effects.notice(notice);
+    this.#peers.set(context.self, {
+      incarnation: context.incarnation,
+      sinceMs: now.monotonicMs,
+      lastSeenMs: now.monotonicMs,
       live: true,
       past: [],
       duplicateSaid: false,
@@ -94,6 +87,15 @@ export class FailureDetector {
       this.#notice({ kind: "memberFound", id: from });
     }
     return true;
+  }
+
+  /** Monotonic time at which the next member counts as lost if it stays silent. */
+  get nextDeadline(): number {
+    let deadlineMs = Infinity;
+    for (const [id, { live, lastSeenMs }] of this.#peers) {
+      if (live && id !== this.#self) deadlineMs = Math.min(deadlineMs, lastSeenMs + CLUSTER_LIMITS.suspectMs + 1);
+    }
+    return deadlineMs;
   }
 
   /** Takes note of silence. */

@@ -1,3 +1,4 @@
+import { testContext } from "../testing/context.ts";
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -9,13 +10,15 @@ function at(ms: number) {
 
 function start() {
   const said: string[] = [];
-  const presence = new FailureDetector({
-    self: 1,
-    incarnation: 7,
-    members: () => [3, 1, 2],
-    ports: { notice: (notice: FailureNotice) => said.push(`${notice.kind} ${notice.id}`) },
-    now: at(0),
-  });
+  const presence = new FailureDetector(
+    testContext({
+      self: 1,
+      incarnation: 7,
+      members: () => [3, 1, 2],
+      effects: { notice: (notice: FailureNotice) => said.push(`${notice.kind} ${notice.id}`) },
+    }),
+    at(0),
+  );
   return { presence, said, flush: () => said.splice(0) };
 }
 

@@ -4,25 +4,14 @@
  * each time.
  */
 
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import type { Role } from "./election.ts";
+import type { Effects, Leadership, MemberContext } from "../context.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
 
 /** A node begins or ceases to know of a majority. */
 export type QuorumNotice = { readonly kind: "majorityFound" } | { readonly kind: "majorityLost" };
-
-export interface QuorumStatusPorts {
-  broadcast(message: ClusterStatus): void;
-  notice(notice: QuorumNotice): void;
-}
-
-/** What the election says, read at every use. */
-export interface Leadership {
-  readonly role: Role;
-  readonly term: number;
-  readonly leader: NodeId | undefined;
-}
 
 /** The newest status a node knows, its own when it leads. */
 export interface KnownStatus {
@@ -39,21 +28,15 @@ export class QuorumStatus {
   readonly #self: NodeId;
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
-  readonly #ports: QuorumStatusPorts;
+  readonly #effects: Effects<QuorumNotice>;
   #newest: KnownStatus | undefined;
   #had = false;
 
-  constructor(options: {
-    self: NodeId;
-    /** All members, this one too; read at every use. */
-    members: () => readonly NodeId[];
-    leadership: Leadership;
-    ports: QuorumStatusPorts;
-  }) {
-    this.#self = options.self;
-    this.#members = options.members;
-    this.#leadership = options.leadership;
-    this.#ports = options.ports;
+  constructor(context: MemberContext<QuorumNotice>) {
+    this.#self = context.self;
+    this.#members = () => context.membership.ids;
+    this.#leadership = context.leadership;
+    this.#effects = context.effects;
   }
 
   /** The newest status, for display. */
@@ -67,6 +50,14 @@ export class QuorumStatus {
     if (!this.#members().includes(from) || term < (this.#newest?.term ?? 0)) return;
     this.#newest = { from, term, present, majority, atMs: now.monotonicMs };
     this.#say(now);
+  }
+
+  /** Monotonic time at which a leader has to repeat its status, or a follower's newest one is too old. */
+  get nextDeadline(): number {
+    const newest = this.#newest;
+    if (newest === undefined || this.#members().length === 1) return Infinity;
+    if (this.#leadership.role === "leader") return newest.atMs + CLUSTER_LIMITS.statusIntervalMs;
+    return this.#had ? newest.atMs + CLUSTER_LIMITS.statusMs + 1 : Infinity;
   }
 
   /** A leader says who is there when that changed, or when it is time again. After the election's tick. */
@@ -92,20 +83,20 @@ export class QuorumStatus {
     const { term } = this.#leadership;
     const members = this.#members();
     const there = members.filter((id) => present.includes(id) || id === this.#self);
-    const majority = there.length >= Math.floor(members.length / 2) + 1;
+    const majority = there.length >= quorumOf(members.length);
     const before = this.#newest;
     const isDue = before === undefined || before.from !== this.#self || before.term !== term ||
       before.majority !== majority || before.present.join() !== there.join() ||
       now.monotonicMs - before.atMs >= CLUSTER_LIMITS.statusIntervalMs;
     if (!isDue) return;
     this.#newest = { from: this.#self, term, present: there, majority, atMs: now.monotonicMs };
-    if (members.length > 1) this.#ports.broadcast({ type: "clusterStatus", term, present: there, majority });
+    if (members.length > 1) this.#effects.broadcast({ type: "clusterStatus", term, present: there, majority });
   }
 
   #say(now: Instant): void {
     const has = this.hasQuorum(now);
     if (has === this.#had) return;
     this.#had = has;
-    this.#ports.notice({ kind: has ? "majorityFound" : "majorityLost" });
+    this.#effects.notice({ kind: has ? "majorityFound" : "majorityLost" });
   }
 }

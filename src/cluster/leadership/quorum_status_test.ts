@@ -1,8 +1,10 @@
+import { testContext } from "../testing/context.ts";
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
-import { type Leadership, QuorumStatus } from "./quorum_status.ts";
+import type { Leadership } from "../context.ts";
+import { type QuorumNotice, QuorumStatus } from "./quorum_status.ts";
 
 function at(ms: number) {
   return { wallMs: 0, monotonicMs: ms };
@@ -11,12 +13,15 @@ function at(ms: number) {
 function start(self: NodeId, members: NodeId[], leadership: Leadership) {
   const sent: ClusterStatus[] = [];
   const said: string[] = [];
-  const status = new QuorumStatus({
+  const status = new QuorumStatus(testContext<QuorumNotice>({
     self,
     members: () => members,
     leadership,
-    ports: { broadcast: (message) => sent.push(message), notice: ({ kind }) => said.push(kind) },
-  });
+    effects: {
+      broadcast: (message) => sent.push(message as ClusterStatus),
+      notice: ({ kind }) => said.push(kind),
+    },
+  }));
   return { status, sent, said };
 }
 

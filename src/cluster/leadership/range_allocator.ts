@@ -7,22 +7,17 @@
  * A node that was heard serving within `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
  */
 
+import type { Effects, Leadership, MemberContext } from "../context.ts";
 import type { Range } from "../../net/ipv4.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, RangeAllocation } from "../wire/messages.ts";
 import { blockRange, divide, rangesOf, type SplitPool, undivided } from "./pool_split.ts";
 import { type AllottedRanges, type RangeAllotment, WANTED } from "./range_allotment.ts";
-import type { Leadership } from "./quorum_status.ts";
 
 export type RangesNotice =
   /** The division changed; `moved` addresses have another owner than before. */
   { readonly kind: "rangesDivided"; readonly term: number; readonly version: number; readonly moved: number };
-
-export interface RangeAllocatorPorts {
-  send(to: NodeId, message: RangeAllocation): void;
-  notice(notice: RangesNotice): void;
-}
 
 /** What a leader knows of the members. */
 export interface RangeView {
@@ -73,7 +68,7 @@ export class RangeAllocator {
   readonly #pools: () => readonly Range[];
   readonly #leadership: Leadership;
   readonly #holder: RangeAllotment;
-  readonly #ports: RangeAllocatorPorts;
+  readonly #effects: Effects<RangesNotice>;
   readonly #freeIn: (range: Range) => number;
   #term = 0;
   #sinceMs = 0;
@@ -91,22 +86,19 @@ export class RangeAllocator {
   #viewed: Viewed | undefined;
   #reviseAtMs = 0;
 
-  constructor(options: {
-    self: NodeId;
+  constructor(context: MemberContext<RangesNotice>, options: {
     /** The pools of the active configuration; another array means other pools. */
     pools: () => readonly Range[];
-    leadership: Leadership;
     /** This node's own ranges: a leader tells itself without a message. */
     holder: RangeAllotment;
-    ports: RangeAllocatorPorts;
     /** Free addresses in a range by the lease table; at most a block's worth is asked at a time. */
     freeIn: (range: Range) => number;
   }) {
-    this.#self = options.self;
+    this.#self = context.self;
+    this.#leadership = context.leadership;
+    this.#effects = context.effects;
     this.#pools = options.pools;
-    this.#leadership = options.leadership;
     this.#holder = options.holder;
-    this.#ports = options.ports;
     this.#freeIn = options.freeIn;
   }
 
@@ -265,7 +257,7 @@ export class RangeAllocator {
     );
     if (moved === 0) return;
     this.#moveAtMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
-    this.#ports.notice({ kind: "rangesDivided", term: this.#term, version: this.#version, moved });
+    this.#effects.notice({ kind: "rangesDivided", term: this.#term, version: this.#version, moved });
   }
 
   #tell(node: NodeId, now: Instant): void {
@@ -280,6 +272,6 @@ export class RangeAllocator {
     const plan = { term: this.#term, version: this.#version, ranges: copy.ranges };
     const message: RangeAllocation = { type: "rangeAllocation", report: false, ...plan };
     if (node === this.#self) this.#holder.receive(node, message, now);
-    else this.#ports.send(node, message);
+    else this.#effects.send(node, message);
   }
 }

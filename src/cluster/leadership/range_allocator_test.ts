@@ -1,3 +1,5 @@
+import { testContext } from "../testing/context.ts";
+import type { Effects } from "../context.ts";
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import type { Range } from "../../net/ipv4.ts";
@@ -6,7 +8,7 @@ import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, RangeAllocation } from "../wire/messages.ts";
 import { RangeAllotment, RANGES_FACT } from "./range_allotment.ts";
 import { RangeAllocator } from "./range_allocator.ts";
-import type { Leadership } from "./quorum_status.ts";
+import type { Leadership } from "../context.ts";
 
 const TICK_MS = 20;
 
@@ -64,10 +66,9 @@ class Cluster {
   start(id: NodeId): void {
     const node = this.node(id);
     node.up = true;
-    const ports = {
-      send: (to: NodeId, message: RangeAllocation) => this.#send(node, to, message),
-      notice: () => {},
-      persist: ({ facts }: { facts: [string, string][] }, durable: (now: ReturnType<typeof at>) => void) =>
+    const effects: Partial<Effects> = {
+      send: (to, message) => this.#send(node, to, message as RangeAllocation),
+      persist: ({ facts = [] }, durable) =>
         this.#queue.push({
           ms: this.ms + 5,
           run: () => {
@@ -78,21 +79,10 @@ class Cluster {
         }),
     };
     const { leadership } = node;
-    const holder: RangeAllotment = new RangeAllotment({
-      self: id,
-      leadership,
-      stored: node.facts.get(RANGES_FACT),
-      ports,
-    });
+    const context = testContext({ self: id, leadership, effects });
+    const holder: RangeAllotment = new RangeAllotment(context, { stored: node.facts.get(RANGES_FACT) });
     node.holder = holder;
-    node.planner = new RangeAllocator({
-      self: id,
-      pools: () => this.pools,
-      leadership,
-      holder,
-      ports,
-      freeIn: rangeSize,
-    });
+    node.planner = new RangeAllocator(context, { pools: () => this.pools, holder, freeIn: rangeSize });
   }
 
   lead(id: NodeId): void {
@@ -274,8 +264,7 @@ Deno.test("planner: the only address of a pool goes to the node that wants it, l
 
 Deno.test("holder: an older allocation, another sender, and an unreadable fact are nothing", () => {
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
-  const ports = { send: () => {}, persist: () => {} };
-  const holder = new RangeAllotment({ self: 1, leadership, stored: "{", ports });
+  const holder = new RangeAllotment(testContext({ self: 1, leadership }), { stored: "{" });
   deepStrictEqual(holder.held, { term: 0, version: 0, ranges: [] });
   const say = (from: number, term: number, version: number) =>
     holder.receive(from, {
@@ -346,9 +335,9 @@ Deno.test("planner: versions never overlap inside, members that are there never 
 Deno.test("holder: a disk that went back to an older allocation is noticed and told again, within seconds", () => {
   const sent: RangeAllocation[] = [];
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
-  const ports = { send: (_to: number, message: RangeAllocation) => sent.push(message), persist: () => {} };
+  const effects: Partial<Effects> = { send: (_to, message) => sent.push(message as RangeAllocation) };
   const stored = JSON.stringify({ term: 5, version: 2, ranges: [[]] });
-  const holder = new RangeAllotment({ self: 1, leadership, stored, ports });
+  const holder = new RangeAllotment(testContext({ self: 1, leadership, effects }), { stored });
   for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) holder.tick(at(ms));
   deepStrictEqual(sent, [{ type: "rangeAllocation", report: true, term: 5, version: 2, ranges: [[]] }]);
 });

@@ -6,22 +6,17 @@
  * acknowledgement in one. A range `WANTED` in it says that the member lacks an address of that pool.
  */
 
+import type { Effects, Leadership, MemberContext } from "../context.ts";
 import { type Range, UNSPECIFIED } from "../../net/ipv4.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import type { FactPorts } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, RangeAllocation } from "../wire/messages.ts";
-import type { Leadership } from "./quorum_status.ts";
 
 /** Key of the persisted fact: the allocation as JSON. */
 export const RANGES_FACT = "ranges";
 
 /** In a report: this node lacks an address of the pool. 0.0.0.0 is in no pool. */
 export const WANTED: Range = { first: UNSPECIFIED, last: UNSPECIFIED };
-
-export interface RangeAllotmentPorts extends FactPorts {
-  send(to: NodeId, message: RangeAllocation): void;
-}
 
 /** What a node holds. */
 export interface AllottedRanges {
@@ -36,25 +31,22 @@ const NOTHING: AllottedRanges = { term: 0, version: 0, ranges: [] };
 export class RangeAllotment {
   readonly #self: NodeId;
   readonly #leadership: Leadership;
-  readonly #ports: RangeAllotmentPorts;
+  readonly #effects: Effects;
   readonly #changed: ((ranges: readonly (readonly Range[])[]) => void) | undefined;
   #held: AllottedRanges;
   #durable: AllottedRanges;
   readonly #wanted = new Set<number>();
   #reportAtMs = 0;
 
-  constructor(options: {
-    self: NodeId;
-    leadership: Leadership;
+  constructor(context: MemberContext, options: {
     /** The fact `RANGES_FACT`. */
     stored: string | undefined;
-    ports: RangeAllotmentPorts;
     /** Runs when the ranges are others than before. */
     changed?: (ranges: readonly (readonly Range[])[]) => void;
   }) {
-    this.#self = options.self;
-    this.#leadership = options.leadership;
-    this.#ports = options.ports;
+    this.#self = context.self;
+    this.#leadership = context.leadership;
+    this.#effects = context.effects;
     this.#changed = options.changed;
     this.#held = read(options.stored);
     this.#durable = this.#held;
@@ -77,9 +69,11 @@ export class RangeAllotment {
     return wanted;
   }
 
-  /** Somebody asked for an address of a pool and this node has none left. */
-  want(pool: number): void {
+  /** A client wants an address of a pool in which this node has none left. Returns whether that is news. */
+  want(pool: number): boolean {
+    const isNews = !this.#wanted.has(pool);
     this.#wanted.add(pool);
+    return isNews;
   }
 
   /** Takes an allocation from the leader; everything else is ignored. */
@@ -98,7 +92,7 @@ export class RangeAllotment {
       this.#wanted.clear();
       this.#changed?.(ranges);
     }
-    this.#ports.persist({ facts: [[RANGES_FACT, JSON.stringify(held)]] }, (at) => {
+    this.#effects.persist({ facts: [[RANGES_FACT, JSON.stringify(held)]] }, (at) => {
       this.#durable = held;
       if (this.#held === held) this.#report(at);
     });
@@ -124,7 +118,7 @@ export class RangeAllotment {
       while (ranges.length <= pool) ranges.push([]);
       ranges[pool]?.push(WANTED);
     }
-    this.#ports.send(leader, { type: "rangeAllocation", report: true, term, version, ranges });
+    this.#effects.send(leader, { type: "rangeAllocation", report: true, term, version, ranges });
   }
 }
 

@@ -6,6 +6,7 @@
  * A blank disk has forgotten its votes. Until it has learned how far the terms are, it has none to give.
  */
 
+import type { Effects } from "../context.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { NodeId } from "../wire/messages.ts";
 
@@ -18,24 +19,19 @@ export interface Ballot {
 /** Key of the persisted fact: term and leader with a space between. */
 export const VOTE_FACT = "vote";
 
-/** Writes facts to stable storage in order; `durable` runs after the fsync. */
-export interface FactPorts {
-  persist(writes: { facts: [key: string, value: string][] }, durable: (now: Instant) => void): void;
-}
-
 const NO_BALLOT: Ballot = { term: 0, leader: 0 };
 
 /** The vote of one node. */
 export class Vote {
-  readonly #ports: FactPorts;
+  readonly #effects: Pick<Effects, "persist">;
   /** Newest vote, perhaps still on its way to disk. */
   #given: Ballot;
   /** Newest vote on disk; undefined on a blank disk. */
   #durable: Ballot | undefined;
   #highest: number;
 
-  constructor(stored: string | undefined, ports: FactPorts) {
-    this.#ports = ports;
+  constructor(stored: string | undefined, effects: Pick<Effects, "persist">) {
+    this.#effects = effects;
     this.#durable = read(stored);
     this.#given = this.#durable ?? NO_BALLOT;
     this.#highest = this.#given.term;
@@ -75,7 +71,7 @@ export class Vote {
   give(ballot: Ballot, then: (now: Instant) => void): void {
     this.#given = ballot;
     this.observe(ballot.term);
-    this.#ports.persist({ facts: [[VOTE_FACT, `${ballot.term} ${ballot.leader}`]] }, (now) => {
+    this.#effects.persist({ facts: [[VOTE_FACT, `${ballot.term} ${ballot.leader}`]] }, (now) => {
       // Writes become durable in order, so this never goes back.
       this.#durable = ballot;
       if (this.#given === ballot) then(now);

@@ -14,7 +14,7 @@
 
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import type { FactPorts } from "../leadership/vote.ts";
+import type { Effects } from "../context.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { Envelope, MemberAddress, Membership as MembershipMessage, NodeId } from "../wire/messages.ts";
 import { WIRE_LIMITS } from "../wire/limits.ts";
@@ -38,12 +38,6 @@ export type MembershipNotice =
   | { readonly kind: "membershipFileDiffers"; readonly epoch: number }
   /** A member believes in other members of the same epoch: its `cluster.nodes` differed when the cluster was formed. */
   | { readonly kind: "membershipConflict"; readonly from: NodeId; readonly epoch: number };
-
-export interface MembershipPorts extends FactPorts {
-  send(to: NodeId, message: MembershipMessage): void;
-  broadcast(message: MembershipMessage): void;
-  notice(notice: MembershipNotice): void;
-}
 
 /** A change by command. */
 export type MembershipChange =
@@ -80,7 +74,7 @@ function byId(members: readonly MemberAddress[]): MemberAddress[] {
 /** The membership as one node knows it. */
 export class Membership {
   readonly #self: NodeId;
-  readonly #ports: MembershipPorts;
+  readonly #effects: Effects<MembershipNotice>;
   /** The next epoch holds from now on; `missed`: this node was not there in between. */
   readonly #changed: (missed: boolean, now: Instant) => void;
   #current: Epoch;
@@ -101,11 +95,11 @@ export class Membership {
     facts: ReadonlyMap<string, string>;
     /** The disk's slots are not complete. */
     blank: boolean;
-    ports: MembershipPorts;
+    effects: Effects<MembershipNotice>;
     changed: (missed: boolean, now: Instant) => void;
   }) {
     this.#self = options.self;
-    this.#ports = options.ports;
+    this.#effects = options.effects;
     this.#changed = options.changed;
     const file = byId(options.file);
     const stored = read(options.facts.get(MEMBERSHIP_FACTS.membership));
@@ -114,7 +108,7 @@ export class Membership {
     this.#complete = Number(options.facts.get(MEMBERSHIP_FACTS.complete) ?? 0);
     this.#derive();
     if (!followsFile && membershipHash(file) !== this.#hash) {
-      this.#ports.notice({ kind: "membershipFileDiffers", epoch: stored.epoch });
+      this.#effects.notice({ kind: "membershipFileDiffers", epoch: stored.epoch });
     }
   }
 
@@ -174,13 +168,13 @@ export class Membership {
       if (membershipHash === this.#hash) return true;
       if (!this.#conflicts.has(from)) {
         this.#conflicts.add(from);
-        this.#ports.notice({ kind: "membershipConflict", from, epoch });
+        this.#effects.notice({ kind: "membershipConflict", from, epoch });
       }
     }
     const differs = epoch < this.#current.epoch || (epoch === this.#current.epoch && epoch > 1);
     if (differs && now.monotonicMs - (this.#sentMs.get(from) ?? -Infinity) >= CLUSTER_LIMITS.repeatMs) {
       this.#sentMs.set(from, now.monotonicMs);
-      this.#ports.send(from, this.#message());
+      this.#effects.send(from, this.#message());
     }
     return false;
   }
@@ -252,7 +246,7 @@ export class Membership {
 
   #adopt(next: Epoch, missed: boolean): void {
     this.#next = next;
-    this.#ports.persist({ facts: [[MEMBERSHIP_FACTS.membership, JSON.stringify(next)]] }, (now) => {
+    this.#effects.persist({ facts: [[MEMBERSHIP_FACTS.membership, JSON.stringify(next)]] }, (now) => {
       if (this.#next !== next) return;
       this.#next = undefined;
       const before = this.#current.members;
@@ -262,8 +256,8 @@ export class Membership {
       this.#conflicts.clear();
       this.#derive();
       // Once more to those of the epoch before, as long as they can be reached under it.
-      for (const { id } of before) if (id !== this.#self) this.#ports.send(id, this.#message());
-      this.#ports.notice({ kind: "membershipChanged", epoch: next.epoch, members: this.#ids });
+      for (const { id } of before) if (id !== this.#self) this.#effects.send(id, this.#message());
+      this.#effects.notice({ kind: "membershipChanged", epoch: next.epoch, members: this.#ids });
       this.#changed(missed, now);
     });
   }
@@ -272,8 +266,8 @@ export class Membership {
     if (this.complete) return;
     const { epoch } = this.#current;
     this.#complete = epoch;
-    this.#ports.persist({ facts: [[MEMBERSHIP_FACTS.complete, String(epoch)]] }, () => {});
-    this.#ports.notice({ kind: "membershipComplete", epoch });
+    this.#effects.persist({ facts: [[MEMBERSHIP_FACTS.complete, String(epoch)]] }, () => {});
+    this.#effects.notice({ kind: "membershipComplete", epoch });
   }
 
   #derive(): void {

@@ -18,10 +18,10 @@ function node(self: NodeId, options: { file?: MemberAddress[]; facts?: [string, 
     file: options.file ?? THREE,
     facts,
     blank: options.blank ?? false,
-    ports: {
-      send: (to, message) => sent.push({ to, message }),
+    effects: {
+      send: (to, message) => sent.push({ to, message: message as MembershipMessage }),
       broadcast: () => {},
-      persist: ({ facts }, durable) => void writes.push({ facts, durable }),
+      persist: ({ facts = [] }, durable) => void writes.push({ facts, durable }),
       notice: (notice) => notices.push(notice),
     },
     changed: (missed) => changed.push(missed),

@@ -312,7 +312,7 @@ Deno.test("case 11: a commit note names its records, and certifies a slot at exa
   table.lose(3, 1);
   table.roundTrip(1, 2);
   deepStrictEqual([undecided.outcome, decided.outcome], ["undecided", "committed"]);
-  table.pass(2, [1]);
+  table.pass(20, [1]);
   table.deliver(1, 3);
   deepStrictEqual([table.slot(3, X).committedVersion, table.slot(3, Y).committedVersion], [
     NO_VERSION,
@@ -532,7 +532,7 @@ Deno.test("case 23: one change of the members at a time, each complete before th
     file: [1, 2, 3].map(member),
     facts: new Map(),
     blank: false,
-    ports: {
+    effects: {
       send: () => {},
       broadcast: () => {},
       persist: (_writes, then) => void durable.push(() => then(now)),

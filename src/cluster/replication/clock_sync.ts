@@ -4,6 +4,7 @@
  * clock itself is in `src/lease/agreement/clock.ts`.
  */
 
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { AnchoredClock, Instant } from "../../lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../../lease/agreement/limits.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -51,6 +52,11 @@ export class ClockSync {
     return this.#peers;
   }
 
+  /** Monotonic time of the next round of probes. */
+  get nextDeadline(): number {
+    return this.#nextRoundMs;
+  }
+
   /** Probes to send now. */
   tick(now: Instant, others: readonly NodeId[]): { to: NodeId; message: TimeProbe }[] {
     if (now.monotonicMs < this.#nextRoundMs) return [];
@@ -58,7 +64,7 @@ export class ClockSync {
     this.#nextRoundMs = now.monotonicMs + CLUSTER_LIMITS.clockProbeMs * (anchored ? CONFIRM_FACTOR : 1);
     this.#sent.clear();
     // A node alone agrees with itself.
-    this.#anchorIfMajority(now);
+    this.#anchorIfQuorum(now);
     return others.map((to) => {
       const probe = this.#nextProbe++;
       this.#sent.set(probe, { to, at: now });
@@ -80,21 +86,21 @@ export class ClockSync {
       return;
     }
     this.#agreements.set(from, { atMs: now.monotonicMs, difference: now.wallMs - now.monotonicMs });
-    this.#anchorIfMajority(now);
+    this.#anchorIfQuorum(now);
   }
 
   #difference(a: Instant, b: Instant): number {
     return Math.abs((a.wallMs - a.monotonicMs) - (b.wallMs - b.monotonicMs));
   }
 
-  #anchorIfMajority(now: Instant): void {
+  #anchorIfQuorum(now: Instant): void {
     const difference = now.wallMs - now.monotonicMs;
     let agreeing = 1;
     for (const agreement of this.#agreements.values()) {
       const fresh = now.monotonicMs - agreement.atMs <= AGREEMENT_MS;
       if (fresh && Math.abs(agreement.difference - difference) <= SLEW_MS) agreeing += 1;
     }
-    if (agreeing < Math.floor(this.#members.size / 2) + 1) return;
+    if (agreeing < quorumOf(this.#members.size)) return;
     // Alone, nobody confirms a jump: the old anchor stands until it lapses.
     if (this.#members.size === 1 && this.#clock.fault(now) === "wallJumped") return;
     this.#clock.anchor(now);

@@ -111,6 +111,16 @@ export class IncomingStreams {
     return named;
   }
 
+  /** Monotonic time at which the next gap is to be asked for. */
+  get nextDeadline(): number {
+    let deadlineMs = Infinity;
+    for (const { gapSinceMs, askedMs } of this.#streams.values()) {
+      if (gapSinceMs === undefined) continue;
+      deadlineMs = Math.min(deadlineMs, Math.max(gapSinceMs + GAP_PATIENCE_MS, askedMs + REPAIR_INTERVAL_MS));
+    }
+    return deadlineMs;
+  }
+
   /** Gaps to ask for now. */
   gaps(nowMs: number): { origin: NodeId; incarnation: number; missing: SequenceRange }[] {
     const gaps: { origin: NodeId; incarnation: number; missing: SequenceRange }[] = [];

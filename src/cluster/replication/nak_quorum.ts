@@ -6,29 +6,15 @@
  * No answer in time is no contradiction: the client stays without one, and asks again.
  */
 
-import { isLive, isLocked } from "../../lease/agreement/rule.ts";
+import type { Effects, MemberContext } from "../context.ts";
+import { quorumOf } from "../../lease/agreement/quorum.ts";
+import { deniesLease } from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
-import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
+import type { AnchoredClock, Instant } from "../../lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
-import type { Slot } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
-import { compareVersions } from "../../lease/agreement/version.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { NodeId, SlotAnswer, SlotQuery } from "../wire/messages.ts";
-
-/**
- * Whether a slot says that a client holds no running lease here. An undecided proposal of somebody else says nothing, nor
- * does a blocked address: whose it is could not be told from the slots that it was made of.
- */
-export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
-  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
-  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
-}
-
-export interface NakQuorumPorts {
-  broadcast(message: SlotQuery): void;
-  send(to: NodeId, message: SlotAnswer): void;
-}
 
 interface Open {
   readonly address: Ipv4;
@@ -46,26 +32,18 @@ export class NakQuorum {
   readonly #table: LeaseTable;
   readonly #clock: AnchoredClock;
   readonly #members: { readonly others: readonly NodeId[] };
-  readonly #ports: NakQuorumPorts;
+  readonly #effects: Effects;
   /** In the order in which they were asked. */
   readonly #open = new Map<number, Open>();
   #next: number;
 
-  constructor(options: {
-    table: LeaseTable;
-    clock: AnchoredClock;
-    /** Read at every use. */
-    members: { readonly others: readonly NodeId[] };
-    /** Uniform in [0, 1). */
-    random: () => number;
-    ports: NakQuorumPorts;
-  }) {
+  constructor(context: MemberContext, { table, clock }: { table: LeaseTable; clock: AnchoredClock }) {
     // Answers to an earlier process of this node must not pass for answers to this one.
-    this.#next = Math.floor(options.random() * 2 ** 40);
-    this.#table = options.table;
-    this.#clock = options.clock;
-    this.#members = options.members;
-    this.#ports = options.ports;
+    this.#next = Math.floor(context.random() * 2 ** 40);
+    this.#table = table;
+    this.#clock = clock;
+    this.#members = context.membership;
+    this.#effects = context.effects;
   }
 
   /** Asks about one client and address; `contradicted` runs at most once, perhaps before this returns. */
@@ -76,7 +54,7 @@ export class NakQuorum {
     if (this.#open.size >= OPEN_MAX) return;
     const query = this.#next++;
     this.#open.set(query, { address, client, startedMs: now.monotonicMs, contradicting: new Set(), contradicted });
-    this.#ports.broadcast({ type: "slotQuery", query, address, client });
+    this.#effects.broadcast({ type: "slotQuery", query, address, client });
   }
 
   /** Answers a member; without a clock, nothing can be said. Only a node with complete slots may be asked. */
@@ -84,7 +62,7 @@ export class NakQuorum {
     const time = this.#clock.bounds(now);
     if (time === undefined) return;
     const slot = this.#table.get(address);
-    this.#ports.send(from, { type: "slotAnswer", query, deniesLease: deniesLease(slot, client, time) });
+    this.#effects.send(from, { type: "slotAnswer", query, deniesLease: deniesLease(slot, client, time) });
   }
 
   /** Takes a member's answer. */
@@ -94,7 +72,7 @@ export class NakQuorum {
     if (open === undefined || !answer.deniesLease || !others.includes(from)) return;
     open.contradicting.add(from);
     // This node's own slot is one of the majority's.
-    if (open.contradicting.size + 1 < Math.floor((others.length + 1) / 2) + 1) return;
+    if (open.contradicting.size + 1 < quorumOf(others.length + 1)) return;
     this.#open.delete(answer.query);
     const time = this.#clock.bounds(now);
     if (now.monotonicMs - open.startedMs > PROPOSAL_MS || time === undefined) return;

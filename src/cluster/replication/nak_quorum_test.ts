@@ -1,3 +1,4 @@
+import { testContext } from "../testing/context.ts";
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
 import { AnchoredClock } from "../../lease/agreement/clock.ts";
@@ -5,7 +6,8 @@ import { MARGIN_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { FREE_SLOT, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { NO_VERSION } from "../../lease/agreement/version.ts";
-import { deniesLease, NakQuorum } from "./nak_quorum.ts";
+import { deniesLease } from "../../lease/agreement/rule.ts";
+import { NakQuorum } from "./nak_quorum.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 
 const START = 1_700_000_000_000;
@@ -53,13 +55,15 @@ function asking(self: Slot, others: NodeId[] = [2, 3]) {
   const clock = new AnchoredClock();
   clock.anchor(at(0));
   const said: ClusterMessage[] = [];
-  const inquiry = new NakQuorum({
-    table,
-    clock,
-    members: { others },
-    random: () => 0,
-    ports: { broadcast: (message) => said.push(message), send: (_to, message) => said.push(message) },
-  });
+  const inquiry = new NakQuorum(
+    testContext({
+      self: 1,
+      members: () => [1, ...others],
+      random: () => 0,
+      effects: { broadcast: (message) => said.push(message), send: (_to, message) => said.push(message) },
+    }),
+    { table, clock },
+  );
   let refused = 0;
   inquiry.ask(ADDRESS, A, at(0), () => refused++);
   const answer = (from: NodeId, deniesLease: boolean, ms = 10) =>

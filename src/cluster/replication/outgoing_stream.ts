@@ -32,8 +32,6 @@ export class OutgoingStream {
   readonly #kept: (StreamRecord | undefined)[] = [];
   /** Committed records still to be said, with how often. */
   readonly #notes = new Map<number, number>();
-  /** Of these, those that were not said once. */
-  #unsaid = 0;
 
   /** The number of the last record added; 0 before the first. */
   get last(): number {
@@ -48,11 +46,6 @@ export class OutgoingStream {
   /** Whether they fill a datagram. */
   get full(): boolean {
     return this.#unsentBytes >= CLUSTER_LIMITS.datagramBytesMax - BATCH_OCTETS;
-  }
-
-  /** Whether there is news to send, if only that something was committed. What was said once is said again in company. */
-  get waiting(): boolean {
-    return this.#unsent.length > 0 || this.#unsaid > 0;
   }
 
   /** Appends a record; returns its sequence number. */
@@ -73,7 +66,6 @@ export class OutgoingStream {
   /** A record was committed: the next batches say so. */
   note(sequence: number): void {
     this.#notes.set(sequence, NOTE_REPEATS);
-    this.#unsaid += 1;
   }
 
   /** Everything that is to be sent now, in batches. At least one when `heartbeat` is set. */
@@ -116,7 +108,6 @@ export class OutgoingStream {
       if (open !== undefined && open.last + 1 === sequence) open.last = sequence;
       else if (ranges.length === NOTES_MAX) break;
       else ranges.push({ first: sequence, last: sequence });
-      if (repeats === NOTE_REPEATS) this.#unsaid -= 1;
       if (repeats === 1) this.#notes.delete(sequence);
       else this.#notes.set(sequence, repeats - 1);
     }

@@ -6,6 +6,7 @@
  * Nothing leaves that is not durable: an acceptance is answered after its fsync, a commit is known after the own one.
  */
 
+import type { MemberContext } from "../context.ts";
 import {
   AGREEMENT_RULES,
   type AgreementRules,
@@ -15,28 +16,18 @@ import {
 } from "../../lease/agreement/rule.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
-import type { LeaseDetail, LeaseRow, Writes } from "../../lease/agreement/slot.ts";
+import type { LeaseDetail, LeaseRow } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Version } from "../../lease/agreement/version.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { ClockSync, type PeerClock } from "./clock_sync.ts";
-import { type MemberView, type SlotState, StateSync } from "../sync/state_sync.ts";
+import { type SlotState, StateSync } from "../sync/state_sync.ts";
 import type { DiskIdentity } from "../sync/disk_identity.ts";
 import { IncomingStreams, NAMED_MAX } from "./incoming_streams.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, Hello, LeaseAck, LeaseBatch, NodeId, StreamPosition } from "../wire/messages.ts";
 import { OutgoingStream } from "./outgoing_stream.ts";
 import { type Decided, type Proposal, Proposer } from "../../lease/agreement/proposer.ts";
-
-/** What a member needs done. */
-export interface ReplicaPorts {
-  /** To one member; may be lost. */
-  send(to: NodeId, message: ClusterMessage): void;
-  /** To all other members; may be lost for each. */
-  broadcast(message: ClusterMessage): void;
-  /** Durable in the order of the calls. */
-  persist(writes: Writes, durable: (now: Instant) => void): void;
-}
 
 /** What keeps a replica safe, each of which the simulator takes away once to see that it is missed. */
 export interface Safeguards {
@@ -65,6 +56,9 @@ export interface HeartbeatFacts {
   readonly complete: boolean;
 }
 
+/** Commit notes wait this long for a batch of records that carries them. */
+const NEWS_MS = 20;
+
 /** Certificates reach the disk in the background. */
 const CERTIFY_INTERVAL_MS = 1_000;
 
@@ -85,26 +79,19 @@ export interface ReplicaCounters {
   repairsServed: number;
 }
 
-/** Everything about a replica that does not change while it runs. */
+/** What a member's replica and its sync work with. */
 export interface ReplicaOptions {
-  readonly self: NodeId;
-  readonly incarnation: number;
   readonly identity: DiskIdentity;
-  /** Read at every use. */
-  readonly members: MemberView;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  readonly mint: HybridClock;
+  readonly versions: HybridClock;
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
   /** Durable facts as they were at the start. */
   readonly facts: ReadonlyMap<string, string>;
   readonly bootstrap: boolean;
   readonly heartbeat: () => HeartbeatFacts;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly ports: ReplicaPorts;
-  /** See `CompletenessOptions`. */
+  /** See `StateSyncOptions`. */
   readonly learned: () => boolean;
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   readonly joined: (formed: boolean) => void;
@@ -125,6 +112,7 @@ export class Replica {
     repairsAsked: 0,
     repairsServed: 0,
   };
+  readonly #context: MemberContext;
   readonly #options: ReplicaOptions;
   readonly #safeguards: Safeguards;
   readonly #proposer: Proposer;
@@ -139,34 +127,38 @@ export class Replica {
   readonly #trusted = new Map<NodeId, number>();
   #saidMs = -Infinity;
   #batchMs = -Infinity;
+  /** Commit notes leave at this time at the latest. */
+  #newsMs = Infinity;
   #certifiedMs = 0;
 
-  constructor(options: ReplicaOptions) {
+  constructor(context: MemberContext, options: ReplicaOptions) {
+    this.#context = context;
     this.#options = options;
     this.#safeguards = { ...ALL_SAFEGUARDS, ...options.safeguards };
-    const { self, members, table, clock, mint, limits, ports } = options;
+    const { self, membership, effects } = context;
+    const { table, clock, versions, limits } = options;
     const { rules, countedMembers } = this.#safeguards;
     const size = {
       get size() {
-        return members.others.length + 1;
+        return membership.others.length + 1;
       },
     };
-    this.#anchor = new ClockSync(clock, size, Math.floor(options.random() * 2 ** 40));
+    this.#anchor = new ClockSync(clock, size, Math.floor(context.random() * 2 ** 40));
     this.#proposer = new Proposer({
       self,
       table,
       clock,
-      mint,
+      mint: versions,
       membership: countedMembers === undefined ? size : { size: countedMembers },
       rules,
       limits,
       ports: {
-        persist: (row, durable) => ports.persist({ rows: [row] }, durable),
+        persist: (row, durable) => effects.persist({ rows: [row] }, durable),
         propagate: (address, record, detail) => this.#propagate(address, record, detail),
-        committed: (address, version) => this.#committed(address, version),
+        committed: (address, version, now) => this.#committed(address, version, now),
       },
     });
-    this.#completeness = new StateSync({
+    this.#completeness = new StateSync(context, {
       ...options,
       rules,
       joined: (formed) => {
@@ -258,17 +250,36 @@ export class Replica {
     if (this.#outgoing.full || now.monotonicMs - this.#batchMs >= CLUSTER_LIMITS.batchMs) this.#send(now, false);
   }
 
-  /** Lets time pass: at least every 20 ms. */
+  /** Monotonic time at which {@link tick} has something to do. */
+  get nextDeadline(): number {
+    const alone = this.#alone;
+    return Math.min(
+      this.#proposer.nextDeadline,
+      this.#anchor.nextDeadline,
+      this.#incoming.nextDeadline,
+      this.#newsMs,
+      alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
+      alone ? Infinity : this.#completeness.nextDeadline,
+      this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
+    );
+  }
+
+  /** Monotonic time at which {@link flush} has a batch to send. */
+  get flushDeadline(): number {
+    return this.#outgoing.unsent ? this.#batchMs + CLUSTER_LIMITS.batchMs : Infinity;
+  }
+
+  /** Runs what is due. */
   tick(now: Instant): void {
-    const { ports, members } = this.#options;
+    const { effects, membership } = this.#context;
     this.#proposer.tick(now);
-    for (const { to, message } of this.#anchor.tick(now, members.others)) ports.send(to, message);
+    for (const { to, message } of this.#anchor.tick(now, membership.others)) effects.send(to, message);
     for (const { origin, incarnation, missing } of this.#incoming.gaps(now.monotonicMs)) {
       this.counters.repairsAsked += 1;
-      ports.send(origin, { type: "retransmit", incarnation, missing });
+      effects.send(origin, { type: "retransmit", incarnation, missing });
     }
     const due = now.monotonicMs - this.#saidMs >= CLUSTER_LIMITS.heartbeatMs;
-    if (this.#outgoing.waiting || due) this.#send(now, due);
+    if (due || this.#outgoing.unsent || now.monotonicMs >= this.#newsMs) this.#send(now, due);
     if (this.synced && this.#incoming.lost) {
       this.#incoming.clearLost();
       this.#completeness.hurry();
@@ -279,21 +290,21 @@ export class Replica {
 
   /** Takes a message of a member of the same membership. */
   receive(from: NodeId, incarnation: number, message: ClusterMessage, now: Instant): void {
-    const { ports } = this.#options;
+    const { effects } = this.#context;
     switch (message.type) {
       case "leaseBatch":
         return this.#batch(from, incarnation, message, now);
       case "leaseAck":
         return this.#answers(from, incarnation, message, now);
       case "retransmit":
-        if (message.incarnation !== this.#options.incarnation) return;
+        if (message.incarnation !== this.#context.incarnation) return;
         for (const batch of this.#outgoing.repair(message.missing)) {
           this.counters.repairsServed += 1;
-          ports.send(from, this.#batchOf(batch, false));
+          effects.send(from, this.#batchOf(batch, false));
         }
         return;
       case "timeProbe":
-        return ports.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
+        return effects.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
       case "timeAnswer":
         return this.#anchor.receive(from, message, now);
       default:
@@ -321,7 +332,7 @@ export class Replica {
   }
 
   get #alone(): boolean {
-    return this.#options.members.others.length === 0;
+    return this.#context.membership.others.length === 0;
   }
 
   #propagate(address: Ipv4, record: LockRecord | EndRecord, detail: LeaseDetail): void {
@@ -334,25 +345,27 @@ export class Replica {
     }
   }
 
-  #committed(address: Ipv4, version: Version): void {
+  #committed(address: Ipv4, version: Version, now: Instant): void {
     if (this.#alone) return;
     this.#uncertified.add(address);
     const sequence = this.#sequences.get(version.clock);
     if (sequence === undefined) return;
     this.#sequences.delete(version.clock);
     this.#outgoing.note(sequence);
+    this.#newsMs = Math.min(this.#newsMs, now.monotonicMs + NEWS_MS);
   }
 
   #send(now: Instant, heartbeat: boolean): void {
     if (this.#alone) return;
     if (heartbeat) this.#saidMs = now.monotonicMs;
     this.#batchMs = now.monotonicMs;
+    this.#newsMs = Infinity;
     let tells = heartbeat;
     for (const batch of this.#outgoing.take(heartbeat)) {
       if (batch.records.length === 0) this.counters.heartbeats += 1;
       else this.counters.batches += 1;
       this.counters.records += batch.records.length;
-      this.#options.ports.broadcast(this.#batchOf(batch, tells));
+      this.#context.effects.broadcast(this.#batchOf(batch, tells));
       tells = false;
     }
   }
@@ -376,7 +389,8 @@ export class Replica {
   }
 
   #batch(from: NodeId, incarnation: number, batch: LeaseBatch, now: Instant): void {
-    const { clock, ports } = this.#options;
+    const { clock } = this.#options;
+    const { effects } = this.#context;
     if (!this.#completeness.heard(from, incarnation, batch)) {
       if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
       return;
@@ -396,18 +410,18 @@ export class Replica {
     const ack: LeaseAck = { type: "leaseAck", incarnation, first: batch.first, answers };
     const answer = () => {
       this.counters.acknowledgements += 1;
-      ports.send(from, ack);
+      effects.send(from, ack);
     };
     if (!this.#safeguards.answerAfterSync) answer();
-    if (rows.length > 0) ports.persist({ rows }, this.#safeguards.answerAfterSync ? answer : () => {});
+    if (rows.length > 0) effects.persist({ rows }, this.#safeguards.answerAfterSync ? answer : () => {});
     else answer();
   }
 
   /** One record into its slot. Accepted ones are written even when nothing changed: the answer follows the earlier write. */
   #take(record: LeaseBatch["records"][number], time: Bounds, rows: LeaseRow[]): Answer {
-    const { table, mint, limits } = this.#options;
+    const { table, versions, limits } = this.#options;
     const { address, detail } = record;
-    mint.observe(record.record.version);
+    versions.observe(record.record.version);
     const slot = table.get(address);
     if (record.kind === "end") {
       const ended = this.#safeguards.rules.end(slot, record.record, time, false);
@@ -440,7 +454,7 @@ export class Replica {
 
   #answers(from: NodeId, incarnation: number, ack: LeaseAck, now: Instant): void {
     // Case 9: an answer to an earlier process of this node decides nothing. Nor does one of somebody who forgot (case 20).
-    if (ack.incarnation !== this.#options.incarnation || !this.trusts(from, incarnation)) return;
+    if (ack.incarnation !== this.#context.incarnation || !this.trusts(from, incarnation)) return;
     for (const [index, answer] of ack.answers.entries()) {
       const record = this.#outgoing.get(ack.first + index);
       if (record?.kind === "lock") this.#proposer.answer(from, record.address, record.record.version, answer, now);
@@ -450,13 +464,13 @@ export class Replica {
   #writeCertificates(now: Instant): void {
     if (now.monotonicMs - this.#certifiedMs < CERTIFY_INTERVAL_MS || this.#uncertified.size === 0) return;
     this.#certifiedMs = now.monotonicMs;
-    const { table, ports } = this.#options;
+    const { table } = this.#options;
     const rows = [...this.#uncertified].map((address) => ({
       address,
       slot: table.get(address),
       detail: table.detail(address),
     }));
     this.#uncertified.clear();
-    ports.persist({ rows }, () => {});
+    this.#context.effects.persist({ rows }, () => {});
   }
 }

@@ -24,6 +24,8 @@ export class AntiEntropy {
   #after: Ipv4 | -1 = -1;
   #askedMs = -Infinity;
   #waiting = false;
+  /** No page is asked for before this. */
+  #nextMs = -Infinity;
   #turn = 0;
   /** Voters walked through since something was missed; all others are walked through in a hurry. Undefined: nothing was. */
   #merged: Set<NodeId> | undefined;
@@ -33,6 +35,7 @@ export class AntiEntropy {
     this.#merged = new Set();
     this.#source = undefined;
     this.#waiting = false;
+    this.#nextMs = -Infinity;
   }
 
   /** How many voters were walked through since something was missed. */
@@ -40,17 +43,27 @@ export class AntiEntropy {
     return this.#merged?.size ?? Infinity;
   }
 
+  /** Monotonic time at which the next page is to be asked for. */
+  get nextDeadline(): number {
+    return this.#nextMs;
+  }
+
   /** The page to ask for now, if any. */
   tick(now: Instant, voters: readonly NodeId[]): PageRequest | undefined {
     const wanted = this.#wanted(voters);
     const pace = wanted.hurried ? EXPEDITED : NORMAL;
     const patience = this.#waiting ? pace.answerMs : pace.pageMs;
-    if (now.monotonicMs - this.#askedMs < patience) return undefined;
+    this.#nextMs = this.#askedMs + patience;
+    if (now.monotonicMs < this.#nextMs) return undefined;
     const gone = this.#source === undefined || !wanted.from.includes(this.#source);
     if (gone || this.#waiting) this.#next(voters);
-    if (this.#source === undefined) return undefined;
+    if (this.#source === undefined) {
+      this.#nextMs = now.monotonicMs + NORMAL.pageMs;
+      return undefined;
+    }
     this.#askedMs = now.monotonicMs;
     this.#waiting = true;
+    this.#nextMs = now.monotonicMs + pace.answerMs;
     return { to: this.#source, page: { purpose: "repair", after: this.#after } };
   }
 
@@ -59,6 +72,7 @@ export class AntiEntropy {
     const first = chunk.rows[0];
     if (from !== this.#source || !this.#waiting || (first !== undefined && first.address <= this.#after)) return [];
     this.#waiting = false;
+    this.#nextMs = this.#askedMs;
     if (chunk.more) this.#after = chunk.rows.at(-1)?.address ?? -1;
     else {
       this.#merged?.add(from);

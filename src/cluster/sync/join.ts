@@ -3,11 +3,12 @@
  * other voters' slots, or learns that every other member is as blank as itself. Until then it neither proposes nor votes.
  */
 
+import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { LeaseRow } from "../../lease/agreement/slot.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { HelloAnswer, NodeId, SlotPage } from "../wire/messages.ts";
-import { type PageRequest, SnapshotPull, sourcesNeeded } from "./snapshot_pull.ts";
+import { type PageRequest, SnapshotPull } from "./snapshot_pull.ts";
 
 const HELLO_MS = 500;
 
@@ -40,7 +41,7 @@ export class Join {
     this.#others = options.others;
     this.#bootstrap = options.bootstrap ?? false;
     this.#blankOthers = new Map(options.blankOthers ?? []);
-    this.#pull = new SnapshotPull("join", sourcesNeeded(options.others.length + 1));
+    this.#pull = new SnapshotPull("join", unionSources(options.others.length + 1));
   }
 
   /** How far the pull is, and who was found blank: for the status. */
@@ -66,8 +67,7 @@ export class Join {
   get isFormation(): boolean {
     const blank = this.#others.filter((id) => this.#blankOthers.has(id)).length;
     if (blank === this.#others.length) return true;
-    const majority = Math.floor((this.#others.length + 1) / 2) + 1;
-    return this.#bootstrap && this.#complete.size === 0 && blank + 1 >= majority;
+    return this.#bootstrap && this.#complete.size === 0 && blank + 1 >= quorumOf(this.#others.length + 1);
   }
 
   /** What to send now. `voters`: present members that may be pulled from. Needs an anchored clock. */

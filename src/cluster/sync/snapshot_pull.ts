@@ -26,11 +26,6 @@ export interface PageRequest {
   readonly page: SyncPage;
 }
 
-/** How many other voters of a cluster of `members` have to be pulled from: any of them and a majority share a member. */
-export function sourcesNeeded(members: number): number {
-  return Math.ceil(members / 2);
-}
-
 /** The detail belongs to the slot's client: that of the row with this client, the one seen last if both are. */
 function detailOf(slot: Slot, other: LeaseRow, row: LeaseRow): LeaseDetail {
   if (other.slot.client !== slot.client) return row.detail;

@@ -4,6 +4,8 @@
  * proposal (case 10).
  */
 
+import type { MemberContext, MembershipView } from "../context.ts";
+import { unionSources } from "../../lease/agreement/quorum.ts";
 import type { AgreementRules } from "../../lease/agreement/rule.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
@@ -22,8 +24,7 @@ import type {
   SyncChunk,
   SyncRequest,
 } from "../wire/messages.ts";
-import { type PageRequest, SnapshotPull, sourcesNeeded, unionRows } from "./snapshot_pull.ts";
-import type { ReplicaPorts } from "../replication/replica.ts";
+import { type PageRequest, SnapshotPull, unionRows } from "./snapshot_pull.ts";
 import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 
 /** Some 75 KB: one round trip each, so a million leases take two thousand of them. */
@@ -35,27 +36,17 @@ export type SlotState =
   | { readonly kind: "settling"; readonly progress: SnapshotPull["progress"] }
   | { readonly kind: "complete" };
 
-/** Who is who, read at every use. */
-export interface MemberView {
-  readonly epoch: number;
-  /** All other members. */
-  readonly others: readonly NodeId[];
-}
-
+/** What a member's sync works with. */
 export interface StateSyncOptions {
   readonly identity: DiskIdentity;
   readonly facts: ReadonlyMap<string, string>;
-  readonly members: MemberView;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
-  readonly mint: HybridClock;
+  readonly versions: HybridClock;
   readonly rules: AgreementRules;
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
   readonly bootstrap: boolean;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly ports: ReplicaPorts;
   /** Whether everything else that a blank disk has to learn is learned: until then its slots are not called complete. */
   readonly learned: () => boolean;
   /** Facts that become durable together with the completeness of a blank disk. */
@@ -69,6 +60,7 @@ export interface StateSyncOptions {
 
 /** One member's slots as a whole. */
 export class StateSync {
+  readonly #context: MemberContext;
   readonly #options: StateSyncOptions;
   readonly #peers: PeerDisks;
   readonly #antiEntropy = new AntiEntropy();
@@ -86,15 +78,18 @@ export class StateSync {
   /** Highest generation of this member's disks that others remember, for the next one. */
   #formerGeneration = 0;
   #caughtUp = false;
+  /** The clock had no anchor at the last tick: nothing can be pulled or merged. */
+  #clockless = true;
 
-  constructor(options: StateSyncOptions) {
+  constructor(context: MemberContext, options: StateSyncOptions) {
+    this.#context = context;
     this.#options = options;
-    const { identity, facts, ports, now } = options;
+    const { identity, facts, now } = options;
     this.#identity = identity;
     this.#startedMs = now.monotonicMs;
-    this.#peers = new PeerDisks(facts, (fact) => ports.persist({ facts: [fact] }, () => {}));
+    this.#peers = new PeerDisks(facts, (fact) => context.effects.persist({ facts: [fact] }, () => {}));
     this.#settledEpoch = Number(facts.get(FACT.settled) ?? 0);
-    for (const id of options.members.others) {
+    for (const id of context.membership.others) {
       const [own, theirs] = (facts.get(FACT.blankPeer(id)) ?? "").split(" ");
       if (own === identity.diskId && theirs) this.#formation.set(id, theirs);
     }
@@ -112,7 +107,7 @@ export class StateSync {
 
   /** Whether it has everything of this epoch. */
   get settled(): boolean {
-    return this.synced && this.#settledEpoch >= this.#options.members.epoch;
+    return this.synced && this.#settledEpoch >= this.#context.membership.epoch;
   }
 
   get identity(): DiskIdentity {
@@ -137,7 +132,7 @@ export class StateSync {
     if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
       this.#voters.delete(from);
       const { diskId, bootCount } = disk;
-      this.#options.ports.send(from, {
+      this.#context.effects.send(from, {
         type: "staleIdentity",
         diskId,
         bootCount,
@@ -156,8 +151,8 @@ export class StateSync {
    */
   caughtUp(now: Instant): boolean {
     if (this.#caughtUp || !this.synced) return this.synced;
-    const needed = sourcesNeeded(this.#options.members.others.length + 1);
-    const enough = Math.min(needed, this.#options.members.others.length);
+    const needed = unionSources(this.#context.membership.others.length + 1);
+    const enough = Math.min(needed, this.#context.membership.others.length);
     this.#caughtUp = this.#antiEntropy.merged >= enough ||
       now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.catchUpMs;
     return this.#caughtUp;
@@ -178,7 +173,7 @@ export class StateSync {
 
   /** Becomes as blank as a new disk (case 20, and a member that was away for a whole epoch). */
   fence(now: Instant): void {
-    const { random } = this.#options;
+    const { random } = this.#context;
     this.#identity = { diskId: newDiskId(random), bootCount: this.#identity.bootCount, blank: true, diskGeneration: 0 };
     this.#formation.clear();
     this.#settle = undefined;
@@ -189,18 +184,25 @@ export class StateSync {
       FACT.diskGeneration,
       "0",
     ]];
-    this.#options.ports.persist({ facts }, () => {});
+    this.#context.effects.persist({ facts }, () => {});
     this.#options.fenced(now);
   }
 
-  /** Lets time pass. */
+  /** Monotonic time at which {@link tick} has a page to ask for; joining and settling follow their answers. */
+  get nextDeadline(): number {
+    const merges = this.#join === undefined && this.#settle === undefined && !this.#clockless;
+    return merges ? this.#antiEntropy.nextDeadline : Infinity;
+  }
+
+  /** Asks for what this node lacks. */
   tick(now: Instant): void {
-    if (this.#options.clock.bounds(now) === undefined) return;
-    const voters = this.#options.members.others.filter((id) => this.#voters.has(id));
+    this.#clockless = this.#options.clock.bounds(now) === undefined;
+    if (this.#clockless) return;
+    const voters = this.#context.membership.others.filter((id) => this.#voters.has(id));
     if (this.#join !== undefined) {
       for (const output of this.#join.tick(now, voters)) {
         if (output.kind === "request") this.#ask(output);
-        else this.#options.ports.broadcast({ type: "hello", diskId: this.#identity.diskId, blank: true });
+        else this.#context.effects.broadcast({ type: "hello", diskId: this.#identity.diskId, blank: true });
       }
       return this.#finishJoin();
     }
@@ -239,31 +241,33 @@ export class StateSync {
   answerHello(from: NodeId, hello: Hello): void {
     const blank = !this.synced || this.#formation.get(from) === hello.diskId;
     const { diskId: ownDiskId } = this.#identity;
-    this.#options.ports.send(from, { type: "helloAnswer", diskId: hello.diskId, blank, ownDiskId });
+    this.#context.effects.send(from, { type: "helloAnswer", diskId: hello.diskId, blank, ownDiskId });
   }
 
   #startJoin(): void {
-    const { members, bootstrap } = this.#options;
+    const { bootstrap } = this.#options;
+    const { membership } = this.#context;
     this.#join = new Join({
       startedMs: this.#startedMs,
-      others: members.others,
+      others: membership.others,
       blankOthers: this.#formation,
       bootstrap,
     });
   }
 
   #startSettle(): void {
-    const { members } = this.#options;
-    this.#settle = this.settled ? undefined : new SnapshotPull("settle", settleSources(members));
+    const { membership } = this.#context;
+    this.#settle = this.settled ? undefined : new SnapshotPull("settle", settleSources(membership));
   }
 
   #ask({ to, page }: PageRequest): void {
     const { diskId, bootCount } = this.#identity;
-    this.#options.ports.send(to, { type: "syncRequest", ...page, diskId, bootCount });
+    this.#context.effects.send(to, { type: "syncRequest", ...page, diskId, bootCount });
   }
 
   #serve(from: NodeId, request: SyncRequest, now: Instant): void {
-    const { clock, ports, table } = this.#options;
+    const { clock, table } = this.#options;
+    const { effects } = this.#context;
     // No anchor: don't sync. What is not on this disk yet must not be on another's first, so the answer waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // Whoever lets a disk join has seen it join, even if no heartbeat of it came through meanwhile.
@@ -271,7 +275,7 @@ export class StateSync {
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
     const diskGeneration = this.#peers.diskGeneration(from);
     const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, diskGeneration };
-    ports.persist({}, () => ports.send(from, chunk));
+    effects.persist({}, () => effects.send(from, chunk));
   }
 
   #take(from: NodeId, chunk: SyncChunk, now: Instant): void {
@@ -291,10 +295,10 @@ export class StateSync {
   }
 
   #mergeRows(theirs: readonly LeaseRow[], time: Bounds): void {
-    const { table, mint, limits, rules } = this.#options;
+    const { table, versions, limits, rules } = this.#options;
     const rows: LeaseRow[] = [];
     for (const { address, slot: other, detail: theirDetail } of theirs) {
-      mint.observe(other.version);
+      versions.observe(other.version);
       const own = table.get(address);
       const slot = mergeSlot(own, other, time, { rules, maxLeaseMs: limits.maxLeaseMs });
       if (slot === undefined) continue;
@@ -306,19 +310,19 @@ export class StateSync {
   }
 
   #store(rows: readonly LeaseRow[], facts: readonly (readonly [string, string])[] = [], durable = () => {}): void {
-    const { table, mint, ports } = this.#options;
+    const { table, versions } = this.#options;
     for (const { address, slot, detail } of rows) {
-      mint.observe(slot.version);
+      versions.observe(slot.version);
       table.set(address, slot, detail);
     }
-    if (rows.length > 0 || facts.length > 0) ports.persist({ rows, facts }, durable);
+    if (rows.length > 0 || facts.length > 0) this.#context.effects.persist({ rows, facts }, durable);
   }
 
   #helloAnswered(from: NodeId, answer: HelloAnswer): void {
     const { diskId } = this.#identity;
     if (answer.diskId !== diskId || this.#join?.helloAnswered(from, answer) !== true) return;
     this.#formation.set(from, answer.ownDiskId);
-    this.#options.ports.persist({ facts: [[FACT.blankPeer(from), `${diskId} ${answer.ownDiskId}`]] }, () => {});
+    this.#context.effects.persist({ facts: [[FACT.blankPeer(from), `${diskId} ${answer.ownDiskId}`]] }, () => {});
   }
 
   /** Somebody remembers this node otherwise: it forgot something, so it starts as blank as a new disk. */
@@ -335,9 +339,9 @@ export class StateSync {
     if (join === undefined || this.#finishing) return;
     const formed = join.isFormation;
     const rows = join.result();
-    const { members, joining, joined, learned } = this.#options;
+    const { joining, joined, learned } = this.#options;
     if (rows === undefined || (!formed && !learned())) return;
-    const { epoch } = members;
+    const { epoch } = this.#context.membership;
     this.#finishing = true;
     const diskGeneration = this.#formerGeneration + 1;
     const facts: [string, string][] = [
@@ -361,8 +365,8 @@ export class StateSync {
     const time = this.#options.clock.bounds(now);
     const theirs = settle?.result();
     if (settle === undefined || time === undefined || theirs === undefined || this.#finishing) return;
-    const { members, table } = this.#options;
-    const { epoch } = members;
+    const { table } = this.#options;
+    const { epoch } = this.#context.membership;
     const rows: LeaseRow[] = [];
     for (const row of theirs) {
       const slot = table.get(row.address);
@@ -381,6 +385,6 @@ export class StateSync {
 }
 
 /** A node alone has nobody to take anything from. */
-function settleSources({ others }: MemberView): number {
-  return others.length === 0 ? 0 : sourcesNeeded(others.length + 1);
+function settleSources({ others }: MembershipView): number {
+  return others.length === 0 ? 0 : unionSources(others.length + 1);
 }

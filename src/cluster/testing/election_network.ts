@@ -1,5 +1,8 @@
 /** For tests of the election: members on a random network, with disks that are slow and get lost, in virtual time. */
 
+import type { Instant } from "../../lease/agreement/clock.ts";
+import { testContext } from "./context.ts";
+import type { Writes } from "../../lease/agreement/slot.ts";
 import { ok, strictEqual } from "node:assert/strict";
 import { Election, type ElectionNotice } from "../leadership/election.ts";
 import { VOTE_FACT } from "../leadership/vote.ts";
@@ -75,21 +78,20 @@ export class Network {
   start(id: NodeId): void {
     const disk = this.disks.get(id) as Map<string, string>;
     const incarnation = ++this.#incarnation;
-    const ports = {
+    const effects = {
       send: (to: NodeId, message: ClusterMessage) => this.#send(process, to, message),
       broadcast: (message: ClusterMessage) => this.#broadcast(process, message),
-      persist: (writes: { facts: [string, string][] }, durable: (now: ReturnType<typeof at>) => void) => {
+      persist: (writes: Writes, durable: (now: Instant) => void) => {
         lastWriteMs = Math.max(lastWriteMs, this.ms + this.#random() * this.weather.writeMs);
         this.#queue.push({
           ms: lastWriteMs,
           run: () => {
             if (!process.running) return;
-            for (const [key, value] of writes.facts) disk.set(key, value);
+            for (const [key, value] of writes.facts ?? []) disk.set(key, value);
             durable(at(this.ms));
           },
         });
       },
-      random: () => this.#random(),
       notice: (notice: ElectionNotice) => this.said.push(`${this.ms} n${id} ${JSON.stringify(notice)}`),
     };
     let lastWriteMs = this.ms;
@@ -98,8 +100,11 @@ export class Network {
       id,
       incarnation,
       startedMs: this.ms,
-      election: new Election({ self: id, members, stored: disk.get(VOTE_FACT), ports }),
-      presence: new FailureDetector({ self: id, incarnation, members, ports: { notice: () => {} }, now: at(this.ms) }),
+      election: new Election(
+        testContext({ self: id, members, effects, random: () => this.#random() }),
+        disk.get(VOTE_FACT),
+      ),
+      presence: new FailureDetector(testContext({ self: id, incarnation, members }), at(this.ms)),
       running: true,
       nextHeartbeatMs: this.ms,
       nextStatusMs: Infinity,

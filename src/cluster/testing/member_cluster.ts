@@ -64,8 +64,8 @@ export class MemberCluster {
     const { identity, writes } = startIdentity(machine.facts, () => this.random());
     for (const [key, value] of writes) machine.facts.set(key, value);
     const table = new LeaseTable({ pools: this.pools, reserved: [] });
-    const mint = new HybridClock({ node: id, incarnation });
-    for (const row of machine.rows.values()) mint.observe(row.slot.version);
+    const versions = new HybridClock({ node: id, incarnation });
+    for (const row of machine.rows.values()) versions.observe(row.slot.version);
     table.load(machine.rows.values());
     const bootMs = this.ms;
     const send = (to: NodeId, message: ClusterMessage) => {
@@ -81,7 +81,7 @@ export class MemberCluster {
       bootstrap: options.bootstrap ?? false,
       table,
       clock: new AnchoredClock(),
-      mint,
+      versions,
       limits: { maxLeaseMs: 3_600_000 },
       facts: new Map(machine.facts),
       pools: () => this.pools,
@@ -90,7 +90,7 @@ export class MemberCluster {
       revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
       able: () => true,
       random: () => this.random(),
-      ports: {
+      effects: {
         send,
         broadcast: (message) => machine.reach.forEach((to) => to === id || send(to, message)),
         persist: ({ rows = [], facts = [] }, durable) => {

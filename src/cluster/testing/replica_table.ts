@@ -3,6 +3,8 @@
  * protocol test reads like a transcript. What is on a seat's disk outlives its process.
  */
 
+import { testContext } from "./context.ts";
+import type { Effects } from "../context.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
@@ -98,24 +100,21 @@ export class ReplicaTable {
     const say = (to: NodeId, message: ClusterMessage) => this.#wire.push({ from: id, incarnation, to, message });
     const others = this.#ids.filter((other) => other !== id);
     const pending: Pending[] = [];
-    const replica = new Replica({
-      self: id,
-      incarnation,
+    const effects: Effects = {
+      send: say,
+      broadcast: (message) => others.forEach((to) => say(to, message)),
+      persist: (writes, durable) => void pending.push({ writes, durable }),
+      notice: () => {},
+    };
+    const replica = new Replica(testContext({ self: id, incarnation, members: () => this.#ids, effects }), {
       identity,
-      members: { epoch: 1, others },
       table,
       clock,
-      mint: new HybridClock({ node: id, incarnation }),
+      versions: new HybridClock({ node: id, incarnation }),
       limits: LIMITS,
       facts: new Map(facts),
       bootstrap: false,
       heartbeat: () => ({ free: () => [], ready: true, revision: 1, complete: true }),
-      random: () => 0.5,
-      ports: {
-        send: say,
-        broadcast: (message) => others.forEach((to) => say(to, message)),
-        persist: (writes, durable) => void pending.push({ writes, durable }),
-      },
       learned: () => true,
       joining: () => [],
       joined: () => {},

@@ -45,7 +45,7 @@ function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | und
   }
   // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
   for (const pool of query.subnet.pools) {
-    const address = state.table.takeOther(pool.number, time);
+    const address = state.table.takeUnowned(pool.number, time);
     if (address !== undefined) return address;
   }
   return undefined;

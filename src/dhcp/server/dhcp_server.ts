@@ -176,7 +176,7 @@ export class DhcpServer {
    * then the request may be a late one, from before the client got the address that it has.
    */
   #endFormer(client: ClientKey, granted: Ipv4, now: Instant): void {
-    for (const address of this.#table.boundTo(client)) {
+    for (const address of this.#table.addressesBoundBy(client)) {
       const known = this.#table.detail(address);
       if (address === granted || now.wallMs - known.lastSeen <= LATE_MS) continue;
       const detail = { ...known, lastSeen: now.wallMs, expires: now.wallMs };

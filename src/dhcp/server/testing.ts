@@ -1,6 +1,6 @@
 /** For tests of the server: clients and a server with an instant disk, joined by function calls. */
 
-import { deniesLease } from "../../cluster/replication/nak_quorum.ts";
+import { deniesLease } from "../../lease/agreement/rule.ts";
 import { Proposer, type ProposerPorts } from "../../lease/agreement/proposer.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";

@@ -1,6 +1,6 @@
 /**
- * Who a lease belongs to (lease agreement, `client`): the subnet, a tag and bytes, so that a client identifier never
- * equals a hardware address and the same machine in two subnets is two clients.
+ * The client of a lease (README.md, SLOT): the subnet, a tag and bytes. A client identifier never equals a hardware
+ * address, and one machine in two subnets is two clients.
  */
 
 import { toHex } from "../../bytes/hex.ts";
@@ -8,12 +8,12 @@ import { formatIpv4, type Ipv4 } from "../../net/ipv4.ts";
 
 /**
  * A client within its subnet as a binary string, one character per octet: subnet address (4), tag (1), then the bytes.
- * Compares with `===`, works as a Map key, and is stored as that many octets. The prefix length is not in it, so that a
- * subnet can grow or shrink without making strangers of its clients.
+ * Compares with `===`, works as a Map key, and is stored as that many octets. The prefix length is not in it: a subnet
+ * can grow or shrink, and its clients keep their leases.
  */
 export type ClientKey = string & { readonly __brand: "ClientKey" };
 
-/** What `bytes` of a client are. */
+/** What the bytes of a client are. */
 export const CLIENT_TAG = {
   /** Option 61, whole (RFC 2132 §9.14, RFC 4361). */
   clientIdentifier: 0,
@@ -66,7 +66,7 @@ export function clientKeyOf(bytes: Uint8Array): ClientKey {
   return String.fromCharCode.apply(null, bytes as unknown as number[]) as ClientKey;
 }
 
-/** Takes a key apart. */
+/** The parts of a key; the inverse of {@link clientKey}. */
 export function parseClientKey(key: ClientKey): Client {
   const bytes = clientKeyBytes(key);
   let address: Ipv4 = 0;
@@ -78,7 +78,7 @@ export function parseClientKey(key: ClientKey): Client {
   };
 }
 
-/** A key for people: the log, errors, HTTP. */
+/** A key as readable text, for the log, errors and HTTP. */
 export function formatClient(key: ClientKey): string {
   const client = parseClientKey(key);
   const kind = client.tag === CLIENT_TAG.hardware ? "hardware" : "client id";

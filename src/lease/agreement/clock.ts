@@ -1,9 +1,9 @@
 /**
- * The anchored clock (lease agreement, CLOCK): wall time that a step of the machine's clock can't move.
+ * The anchored clock (README.md, CLOCK): wall time that a step of the machine's clock does not move.
  *
- * The anchor is the difference between wall and monotonic time at a moment when a majority agreed on the time. From then
- * on `late` and `early` bracket the truth even if the wall clock jumps. Who may anchor, and when a majority agrees, is
- * decided by the caller; a node alone is its own majority.
+ * The anchor is the difference between wall and monotonic time at a moment when a quorum agreed on the time. From then
+ * on `earliest` and `latest` bracket the true time even if the wall clock jumps. The caller decides when a quorum
+ * agrees; a node alone is its own quorum.
  */
 
 import { ANCHOR_LIFETIME_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
@@ -12,15 +12,15 @@ import { ANCHOR_LIFETIME_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
 export interface Instant {
   /** Milliseconds since 1970; may jump. */
   readonly wallMs: number;
-  /** Milliseconds since some start; never jumps. */
+  /** Milliseconds since an arbitrary start; never jumps. */
   readonly monotonicMs: number;
 }
 
-/** What the agreement needs to know of the time: ms since 1970. */
+/** The bounds of the true time, in ms since 1970. */
 export interface Bounds {
-  /** Not before this, for deciding how long a lock must last. */
+  /** Decides from when a lock has to last. */
   readonly latest: number;
-  /** Not after this, for deciding whether a lock still lasts. */
+  /** Decides whether a lock still runs. */
   readonly earliest: number;
 }
 
@@ -32,30 +32,24 @@ export class AnchoredClock {
   #anchor: number | undefined;
   #anchoredAt = 0;
 
-  /** Sets the anchor: the caller saw a majority, this machine included, agree with `now`. */
+  /** Sets the anchor. The caller has seen a quorum, this node included, agree with `now`. */
   anchor(now: Instant): void {
     this.#anchor = now.wallMs - now.monotonicMs;
     this.#anchoredAt = now.monotonicMs;
   }
 
-  /** Both bounds, or undefined without an anchor: then don't propose, vote or sync. */
+  /** Both bounds; undefined without an anchor: then don't propose, vote or sync. */
   bounds(now: Instant): Bounds | undefined {
     const anchored = this.#anchoredTime(now);
     if (anchored === undefined) return undefined;
     return { latest: Math.max(now.wallMs, anchored), earliest: Math.min(now.wallMs, anchored) };
   }
 
-  /** Why no proposal may be made now; undefined when one may. */
+  /** Why this node may not propose now; undefined when it may. */
   fault(now: Instant): ClockFault | undefined {
     const anchored = this.#anchoredTime(now);
     if (anchored === undefined) return "noAnchor";
     return Math.abs(now.wallMs - anchored) > MAX_CLOCK_SKEW_MS ? "wallJumped" : undefined;
-  }
-
-  /** How far the wall clock moved away from the anchor, in ms; 0 without an anchor. */
-  jumpMs(now: Instant): number {
-    const anchored = this.#anchoredTime(now);
-    return anchored === undefined ? 0 : now.wallMs - anchored;
   }
 
   #anchoredTime(now: Instant): number | undefined {

@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { AnchoredClock } from "./clock.ts";
 import { ANCHOR_LIFETIME_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
 
-Deno.test("clock: without an anchor there is no time", () => {
+Deno.test("clock: without an anchor there are no bounds", () => {
   const clock = new AnchoredClock();
   const now = { wallMs: 5_000, monotonicMs: 10 };
   strictEqual(clock.bounds(now), undefined);
@@ -15,12 +15,11 @@ Deno.test("clock: a jump of the wall clock widens the bounds and stops proposals
   const jumped = { wallMs: 9_000_000, monotonicMs: 100 };
   deepStrictEqual(clock.bounds(jumped), { latest: 9_000_000, earliest: 1_000_100 });
   strictEqual(clock.fault(jumped), "wallJumped");
-  strictEqual(clock.jumpMs(jumped), 9_000_000 - 1_000_100);
   const slewed = { wallMs: 1_000_100 + MAX_CLOCK_SKEW_MS, monotonicMs: 100 };
   strictEqual(clock.fault(slewed), undefined);
 });
 
-Deno.test("clock: an anchor that nobody confirmed for an hour is forgotten", () => {
+Deno.test("clock: an anchor without confirmation lapses after an hour", () => {
   const clock = new AnchoredClock();
   clock.anchor({ wallMs: 1_000_000, monotonicMs: 0 });
   const edge = { wallMs: 1_000_000 + ANCHOR_LIFETIME_MS, monotonicMs: ANCHOR_LIFETIME_MS };

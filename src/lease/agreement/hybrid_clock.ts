@@ -1,4 +1,4 @@
-/** Mints versions above everything this process has seen: a hybrid logical clock per node. */
+/** A hybrid logical clock: mints versions above every version that this process has seen. */
 
 import { TICKS_PER_MS, type Version } from "./version.ts";
 
@@ -8,19 +8,25 @@ export class HybridClock {
   readonly #incarnation: number;
   #clock = 0;
 
-  /** `incarnation` is random per process start, below 2^32: a version is never minted twice, whatever a disk forgot. */
+  /**
+   * `incarnation` is random per process start, below 2^32: no version is minted twice, even after a disk was lost
+   * (case 19).
+   */
   constructor(identity: { node: number; incarnation: number }) {
     this.#node = identity.node;
     this.#incarnation = identity.incarnation;
   }
 
-  /** A version above every one minted or observed here, and not behind a time in ms since 1970 that is no jump ahead. */
+  /**
+   * A version above every version minted or observed here, and not behind `timeMs` (ms since 1970). Callers pass
+   * `Bounds.earliest`, which no jump of the wall clock moves ahead.
+   */
   mint(timeMs: number): Version {
     this.#clock = Math.max(this.#clock + 1, Math.floor(timeMs) * TICKS_PER_MS);
     return { clock: this.#clock, node: this.#node, incarnation: this.#incarnation };
   }
 
-  /** Takes note of a version seen in a record: `clock = max(clock, r.version)`. */
+  /** Notes a version seen in a record: later versions are above it. */
   observe(version: Version): void {
     if (version.clock > this.#clock) this.#clock = version.clock;
   }

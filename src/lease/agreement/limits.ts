@@ -1,17 +1,19 @@
-/** The lease agreement's constants and how they relate (lease-agreement.md, CLOCK and `propose`). */
+/** The lease agreement's constants and how they relate (README.md, CLOCK and propose). */
 
 import { assert } from "../../assert.ts";
 
-/** S: right clocks are within half of this of each other. */
+/** S: right clocks are within half of this of true time. */
 export const MAX_CLOCK_SKEW_MS = 5_000;
 
-/** MARGIN: how long past `hold` a lock still counts, for skew between three clocks and the client's own slack. */
+/**
+ * MARGIN: how long a lock still runs after `lockedUntil`: the skew between three clocks, and the client's own slack.
+ */
 export const MARGIN_MS = 3 * MAX_CLOCK_SKEW_MS + 10_000;
 
-/** P: a proposal that has no majority by then is aborted. */
+/** P: a proposal that has no quorum by then is aborted. */
 export const PROPOSAL_MS = 2_000;
 
-/** An anchor that no round trip confirmed for this long is forgotten. */
+/** An anchor lapses when no quorum has confirmed it for this long. */
 export const ANCHOR_LIFETIME_MS = 3_600_000;
 
 /** A client waits four seconds before its first retransmission (RFC 2131 §4.1). */

@@ -1,10 +1,10 @@
 /**
- * Grants and ends leases by the lease agreement (lease-agreement.md, `propose` and `end`): mints a version, takes its own
- * slot, and decides exactly once, when a majority has the record on disk or the proposal time is over. A standalone node is
- * a cluster of one: its own fsync is the majority.
+ * Grants and ends leases (README.md, propose and end): mints a version, takes its own slot, and decides exactly once,
+ * when a quorum has the record on disk or the proposal time is over. A standalone node is a cluster of one: its own
+ * fsync is the quorum.
  *
- * What the agreement allows in a slot is `src/lease/agreement/rule.ts`; which address and lease time to propose, and what to tell
- * the client, is the DHCP server's decision.
+ * What a slot accepts is decided in `rule.ts`; which address and lease time to propose, and what to tell the client, by
+ * the DHCP server.
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
@@ -13,8 +13,8 @@ import type { ClientKey } from "./client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "./clock.ts";
 import { PROPOSAL_MS } from "./limits.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
-import type { LeaseDetail, LeaseRow } from "./slot.ts";
-import type { LeaseTable } from "../table/lease_table.ts";
+import { quorumOf } from "./quorum.ts";
+import type { LeaseDetail, LeaseRow, Slot } from "./slot.ts";
 import { compareVersions, NO_VERSION, type Version } from "./version.ts";
 
 /** What a proposal asks for. */
@@ -23,12 +23,12 @@ export interface Proposal {
   readonly client: ClientKey;
   /** A retransmission joins a pending proposal only with equal client and equal xid (case 7). */
   readonly xid: number;
-  /** T: how long the address is to be protected, from now. */
+  /** T: the lease time, from now. */
   readonly leaseMs: number;
   readonly detail: LeaseDetail;
 }
 
-/** A lease that its client gives up. */
+/** A lease that its client releases or declines. */
 export interface EndRequest {
   readonly kind: "released" | "declined";
   readonly address: Ipv4;
@@ -40,7 +40,7 @@ export interface EndRequest {
 
 /** How a proposal ended. */
 export type Decision =
-  /** Durable at a majority; `leaseMs` is T less the time that passed (case 12). */
+  /** Durable on a quorum; `leaseMs` is T minus the time that passed (case 12). */
   | { readonly committed: true; readonly leaseMs: number }
   | {
     readonly committed: false;
@@ -59,17 +59,25 @@ export type Decision =
 /** Called once per `propose`. */
 export type Decided = (outcome: Decision, now: Instant) => void;
 
-/** What the proposer needs done. */
+/** This node's slots, as the proposer uses them. */
+export interface SlotTable {
+  get(address: Ipv4): Slot;
+  set(address: Ipv4, slot: Slot, detail: LeaseDetail): void;
+  /** Sets `committedVersion` to `version` if the slot still has that version. */
+  certify(address: Ipv4, version: Version): void;
+}
+
+/** What the proposer needs from its driver. */
 export interface ProposerPorts {
   /** Writes a row to stable storage; `durable` runs after its fsync. */
   persist(row: LeaseRow, durable: (now: Instant) => void): void;
-  /** Sends a record to every other member, on their way to `Proposer.answer`. */
+  /** Sends a record to every other member; their answers go to `Proposer.answer`. */
   propagate(address: Ipv4, record: LockRecord | EndRecord, detail: LeaseDetail): void;
-  /** A majority has the record; told before the client hears of it. */
-  committed(address: Ipv4, version: Version): void;
+  /** A quorum has the record. Called before the `decided` of its proposals. */
+  committed(address: Ipv4, version: Version, now: Instant): void;
 }
 
-/** One proposal, undecided or committed a moment ago. */
+/** A proposal that is undecided, or was committed within the proposal time. */
 interface Pending {
   readonly proposal: Proposal;
   readonly record: LockRecord;
@@ -77,38 +85,38 @@ interface Pending {
   /** Ids of the members that have the record on disk. */
   readonly accepted: Set<number>;
   readonly waiting: Decided[];
-  /** How often this request was proposed again above a version in the way. */
+  /** 1, and one more for each time that it was proposed again above a version in the way. */
   readonly attempt: number;
 }
 
-/** Retransmissions that may wait for one proposal. */
+/** Requests that may wait for one proposal. */
 const JOINED_MAX = 8;
 
 /** Proposals of one address that may be undecided at a time. */
 const PENDING_PER_ADDRESS_MAX = 8;
 
-/** A request is proposed at most this often: two proposers must not outbid each other without end. */
+/** A request is proposed at most this often, so that two proposers do not outbid each other forever. */
 const ATTEMPTS_MAX = 4;
 
 /** The proposals of one node. */
 export class Proposer {
   readonly #self: number;
-  readonly #table: LeaseTable;
+  readonly #table: SlotTable;
   readonly #clock: AnchoredClock;
   readonly #mint: HybridClock;
   readonly #ports: ProposerPorts;
   readonly #membership: { readonly size: number };
   readonly #limits: { readonly maxLeaseMs: number };
   readonly #rules: AgreementRules;
-  /** In the order in which they were made, which is that of their deadlines. */
+  /** In the order of their deadlines. */
   readonly #pending = new Set<Pending>();
   readonly #byAddress = new Map<Ipv4, Pending[]>();
-  /** Committed within the proposal time, for late answers that name a higher version; in the order of their start. */
+  /** Committed within the proposal time, for late `stale` answers; in the order of their start. */
   readonly #committed = new Set<Pending>();
 
   constructor(options: {
     self: number;
-    table: LeaseTable;
+    table: SlotTable;
     clock: AnchoredClock;
     mint: HybridClock;
     /** Read at every decision. */
@@ -179,14 +187,17 @@ export class Proposer {
       attempt,
     };
     this.#pending.add(pending);
-    const there = this.#byAddress.get(address);
-    if (there === undefined) this.#byAddress.set(address, [pending]);
-    else there.push(pending);
+    const undecided = this.#byAddress.get(address);
+    if (undecided === undefined) this.#byAddress.set(address, [pending]);
+    else undecided.push(pending);
     this.#ports.propagate(address, record, proposal.detail);
     this.#ports.persist({ address, slot, detail: proposal.detail }, (at) => this.#accepted(pending, this.#self, at));
   }
 
-  /** Takes a member's answer to one record of this process. Answers to decided proposals are ignored (case 5). */
+  /**
+   * Takes a member's answer to one record of this process. Answers to decided proposals are ignored (case 5), but for a
+   * `stale` to a committed one.
+   */
   answer(from: number, address: Ipv4, version: Version, answer: Answer, now: Instant): void {
     const isMeant = ({ record }: Pending) => compareVersions(record.version, version) === 0;
     if (!answer.ok) this.#mint.observe(answer.version);
@@ -198,34 +209,37 @@ export class Proposer {
     }
     if (answer.ok || answer.reason !== "stale") return;
     for (const committed of this.#committed) {
-      if (committed.proposal.address === address && isMeant(committed)) return this.#confirm(committed, now);
+      if (committed.proposal.address === address && isMeant(committed)) return this.#repropose(committed, now);
     }
   }
 
-  /** `stale`: replace by a fresh proposal above the version in the way. */
+  /** `stale`: replaces the proposal by a fresh one above the version in the way. */
   #outbid(pending: Pending, now: Instant): void {
     const time = this.#clock.bounds(now);
-    // A clock that has jumped since must not reach a slot: the lock would last as long as the jump.
+    // A wall clock that has jumped since must not set `lockedUntil`: the lock would last as long as the jump.
     if (pending.attempt >= ATTEMPTS_MAX || time === undefined || this.#clock.fault(now) !== undefined) return;
     this.#forget(pending);
     const { proposal, waiting, attempt } = pending;
     this.#attempt(proposal, time.latest + proposal.leaseMs, waiting, attempt + 1, now);
   }
 
-  /** Committed, but somebody holds a higher version: the same client and hold once more above it, without another answer. */
-  #confirm(committed: Pending, now: Instant): void {
+  /**
+   * Committed, but one voter has a higher version: proposes the same client and `lockedUntil` again above it, without
+   * another answer to the client.
+   */
+  #repropose(committed: Pending, now: Instant): void {
     this.#committed.delete(committed);
     if (committed.attempt >= ATTEMPTS_MAX || this.#clock.fault(now) !== undefined) return;
     this.#attempt(committed.proposal, committed.record.lockedUntil, [], committed.attempt + 1, now);
   }
 
-  /** The membership changed: no proposal of the one before is decided but by an abort. The clients ask again. */
+  /** The membership changed (README.md, membership, step 2): aborts every proposal. The clients ask again. */
   abortAll(now: Instant): void {
     this.#committed.clear();
     for (const pending of [...this.#pending]) this.#abort(pending, now, "dropped");
   }
 
-  /** Forgets every proposal: this node starts as blank as a new disk. */
+  /** This node becomes a learner: drops every proposal without an abort. */
   dropAll(now: Instant): void {
     this.#committed.clear();
     for (const pending of [...this.#pending]) {
@@ -234,7 +248,13 @@ export class Proposer {
     }
   }
 
-  /** Aborts what is older than the proposal time. Call it at least every 100 ms. */
+  /** Monotonic time at which {@link tick} has a proposal to abort; Infinity while none is undecided. */
+  get nextDeadline(): number {
+    for (const { startedMs } of this.#pending) return startedMs + PROPOSAL_MS + 1;
+    return Infinity;
+  }
+
+  /** Aborts what is older than the proposal time. */
   tick(now: Instant): void {
     for (const committed of this.#committed) {
       if (now.monotonicMs - committed.startedMs <= PROPOSAL_MS) break;
@@ -247,8 +267,8 @@ export class Proposer {
   }
 
   /**
-   * Ends a lease that this node's own slot shows as the client's. False when the slot is not the client's; `durable` runs
-   * once the end is on this node's disk.
+   * Ends a lease. False when this node's own slot is not bound by the client; `durable` runs once the end is on this
+   * node's disk.
    */
   end(
     request: EndRequest,
@@ -269,7 +289,7 @@ export class Proposer {
     };
     const ended = this.#rules.end(slot, record, time, true);
     if (ended === undefined) return false;
-    // What the client asked for before it gave the address back is over: nobody may hear of it once the address is free.
+    // The client's earlier requests end with its lease: a DHCPACK must not leave once the address is free.
     for (const pending of this.#byAddress.get(address) ?? []) {
       if (pending.proposal.client === client) this.#decideEnded(pending, now);
     }
@@ -283,18 +303,18 @@ export class Proposer {
     if (!this.#pending.has(pending)) return;
     pending.accepted.add(member);
     const elapsedMs = now.monotonicMs - pending.startedMs;
-    if (pending.accepted.size < Math.floor(this.#membership.size / 2) + 1 || elapsedMs > PROPOSAL_MS) return;
+    if (pending.accepted.size < quorumOf(this.#membership.size) || elapsedMs > PROPOSAL_MS) return;
     const { address, client, leaseMs } = pending.proposal;
     const slot = this.#table.get(address);
-    // The own slot is one of the majority's: if it is no longer this client's, there is no majority. Silence is always safe.
-    const held = slot.state === "bound" && slot.client === client &&
+    // The own slot counts in the quorum: without the client's lock in it there is no quorum. Silence is always safe.
+    const isLockedHere = slot.state === "bound" && slot.client === client &&
       compareVersions(slot.version, pending.record.version) >= 0;
-    if (!held) return this.#decideEnded(pending, now);
+    if (!isLockedHere) return this.#decideEnded(pending, now);
     this.#forget(pending);
     if (this.#membership.size > 1) this.#committed.add(pending);
-    // The certificate need not reach the disk with it: losing it costs nothing but speed.
+    // The certificate may reach the disk later: losing it costs nothing but speed.
     this.#table.certify(address, pending.record.version);
-    this.#ports.committed(address, pending.record.version);
+    this.#ports.committed(address, pending.record.version, now);
     for (const decided of pending.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
   }
 

@@ -3,10 +3,9 @@ import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
 import { AnchoredClock, type Instant } from "./clock.ts";
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
 import { HybridClock } from "./hybrid_clock.ts";
-import { type LeaseRow, NO_DETAIL } from "./slot.ts";
-import { LeaseTable } from "../table/lease_table.ts";
+import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
 import { compareVersions, TICKS_PER_MS } from "./version.ts";
-import { type Decision, Proposer } from "./proposer.ts";
+import { type Decision, Proposer, type SlotTable } from "./proposer.ts";
 
 const ADDRESS = 0x0a000001;
 const START: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 1_000 };
@@ -22,9 +21,22 @@ function after(ms: number): Instant {
   return { wallMs: START.wallMs + ms, monotonicMs: START.monotonicMs + ms };
 }
 
-/** A node with a disk whose fsync the test performs. */
+function slotTable(): SlotTable {
+  const slots = new Map<number, Slot>();
+  const get = (address: number) => slots.get(address) ?? FREE_SLOT;
+  return {
+    get,
+    set: (address, slot) => void slots.set(address, slot),
+    certify: (address, version) => {
+      const slot = get(address);
+      if (compareVersions(slot.version, version) === 0) slots.set(address, { ...slot, committedVersion: version });
+    },
+  };
+}
+
+/** A node with a disk; `sync` is its fsync. */
 function node(members = 1) {
-  const table = new LeaseTable({ pools: [{ first: ADDRESS, last: ADDRESS + 9 }], reserved: [] });
+  const table = slotTable();
   const clock = new AnchoredClock();
   clock.anchor(START);
   const mint = new HybridClock({ node: 1, incarnation: 77 });
@@ -108,7 +120,7 @@ Deno.test("proposer: a disk that is too slow aborts the proposal, once, and late
   strictEqual(n.outcomes.at(-1)?.committed, true);
 });
 
-Deno.test("proposer: case 1: the abort of a renewal leaves the running lease", () => {
+Deno.test("proposer: case 1: the abort of a renewal does not end the running lease", () => {
   const n = node();
   n.propose(A, 1);
   n.sync(after(1));
@@ -118,7 +130,7 @@ Deno.test("proposer: case 1: the abort of a renewal leaves the running lease", (
   strictEqual(n.table.get(ADDRESS).state, "bound");
 });
 
-Deno.test("proposer: without a majority nothing commits; accepts after the decision are not counted (case 5)", () => {
+Deno.test("proposer: without a quorum nothing commits; accepts after the decision are not counted (case 5)", () => {
   const n = node(3);
   n.propose(A, 1);
   n.sync(after(1));
@@ -158,7 +170,7 @@ Deno.test("proposer: a release frees, a decline rests, and neither touches anoth
   strictEqual(n.outcomes.at(-1)?.committed, false);
 });
 
-Deno.test("proposer: a stale answer makes a fresh proposal above the version in the way", () => {
+Deno.test("proposer: a stale answer is followed by a fresh proposal above the version in the way", () => {
   const n = node(3);
   n.propose(A, 1);
   const { version } = n.table.get(ADDRESS);
@@ -174,7 +186,7 @@ Deno.test("proposer: a stale answer makes a fresh proposal above the version in 
   deepStrictEqual(n.outcomes, [{ committed: true, leaseMs: 59_998 }]);
 });
 
-Deno.test("proposer: nothing is proposed anew by a clock that has jumped since", () => {
+Deno.test("proposer: after a jump of the wall clock nothing is proposed again", () => {
   const n = node(3);
   n.propose(A, 1);
   const { version, lockedUntil } = n.table.get(ADDRESS);
@@ -189,7 +201,7 @@ Deno.test("proposer: nothing is proposed anew by a clock that has jumped since",
   strictEqual(compareVersions(n.table.get(ADDRESS).version, version), 0);
 });
 
-Deno.test("proposer: versions do not follow a clock that jumps ahead: the ends that it mints stay near the truth", () => {
+Deno.test("proposer: after a jump ahead, the versions of end records stay near the true time", () => {
   const n = node(3);
   n.propose(A, 1);
   const jumped = { ...after(PROPOSAL_MS + 1), wallMs: Date.UTC(2400, 0) };
@@ -200,7 +212,7 @@ Deno.test("proposer: versions do not follow a clock that jumps ahead: the ends t
   strictEqual(version.clock, after(PROPOSAL_MS + 1).wallMs * TICKS_PER_MS);
 });
 
-Deno.test("proposer: committed and then refused for a higher version: once more above it, without another answer", () => {
+Deno.test("proposer: a committed proposal that is stale for a voter is proposed again, not answered again", () => {
   const n = node(3);
   n.propose(A, 1);
   const { version, lockedUntil } = n.table.get(ADDRESS);
@@ -227,7 +239,7 @@ Deno.test("proposer: a change of membership drops what is pending", () => {
   deepStrictEqual(n.outcomes, [{ committed: false, reason: "dropped" }]);
 });
 
-Deno.test("proposer: a release decides the client's pending proposals: no answer after the address is somebody else's", () => {
+Deno.test("proposer: a release decides the client's pending proposals, so that no answer follows it", () => {
   const n = node();
   n.propose(A, 1);
   n.sync(after(1));
@@ -240,7 +252,7 @@ Deno.test("proposer: a release decides the client's pending proposals: no answer
   strictEqual(n.table.get(ADDRESS).client, B);
 });
 
-Deno.test("proposer: one client can't pile up proposals of an address", () => {
+Deno.test("proposer: the pending proposals of an address are limited", () => {
   const n = node();
   for (let xid = 1; xid <= 20; xid++) n.propose(A, xid);
   strictEqual(n.proposer.pending, 8);

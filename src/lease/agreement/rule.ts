@@ -1,7 +1,7 @@
 /**
- * The lease agreement's two transitions of a slot, `accept` and `end`, line by line as in lease-agreement.md: the rule
- * that keeps two clients off one address. Pure functions of (slot, record, time); they decide nothing about whom to ask
- * or when to commit, and nothing here may change without the simulator's proof.
+ * The two transitions of a slot, `accept` and `end`, line by line as in README.md: the rule that keeps two clients off
+ * one address. Pure functions of (slot, record, time). Which voters to ask and when to commit is decided in
+ * `proposer.ts`. Change nothing here without the simulator's proof.
  */
 
 import type { ClientKey } from "./client_key.ts";
@@ -10,11 +10,11 @@ import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
 import type { EndedState, Slot, SlotState } from "./slot.ts";
 import { compareVersions, maxVersion, NO_VERSION, type Version } from "./version.ts";
 
-/** A proposal or a repaired lease: `r` in the rule. */
+/** A proposal, or a committed lease from anti-entropy: `r` in the rule. */
 export interface LockRecord {
   readonly client: ClientKey;
   readonly version: Version;
-  /** Protected until: ms since 1970. */
+  /** No other client before this time: ms since 1970. */
   readonly lockedUntil: number;
   readonly committedVersion: Version;
   readonly singleVersion: boolean;
@@ -28,34 +28,34 @@ export interface EndRecord {
   /** The version the slot had when the end was minted. */
   readonly replaces: Version;
   readonly committedVersion: Version;
-  /** Rest of a declined address: ms since 1970; 0 for the other kinds. */
+  /** Until when a declined address rests: ms since 1970; 0 for the other kinds. */
   readonly until: number;
 }
 
-/** An acceptor's answer to one record. */
+/** A voter's answer to one record. */
 export type Answer =
   | { readonly ok: true }
-  /** `version` is the one in the way. */
+  /** `version` is the slot's: the version in the way. */
   | { readonly ok: false; readonly reason: "insane" | "conflict" | "stale"; readonly version: Version };
 
-/** Whether a slot's lock may still be in somebody's use. */
+/** Whether a client may still use the address: its lock, the margin included, has not ended. */
 export function isLive(slot: Slot, time: Bounds): boolean {
   return slot.lockedUntil + MARGIN_MS > time.earliest;
 }
 
-/** Whether a slot in this state keeps others out until its hold is over. */
+/** Whether a slot in this state keeps other clients out until its lock ends. */
 export function isLocking(state: SlotState): boolean {
   return state === "bound" || state === "declined" || state === "blocked";
 }
 
-/** Whether a slot keeps other clients out, whoever holds it. */
+/** Whether a slot keeps other clients out now. */
 export function isLocked(slot: Slot, time: Bounds): boolean {
   return isLocking(slot.state) && isLive(slot, time);
 }
 
 /**
- * Takes a record into a slot, or not. `maxLeaseMs` bounds how far ahead a hold may lie, so that a record from a wrong
- * clock can't block an address for ever (case 21).
+ * Accepts a record into a slot, or rejects it. `maxLeaseMs` bounds how far ahead `lockedUntil` may lie, so that a
+ * record from a wrong clock does not block an address for longer than a lease (case 21).
  */
 export function accept(
   slot: Slot,
@@ -79,7 +79,7 @@ export function accept(
   }
   if (order <= 0) return { slot, answer: { ok: false, reason: "stale", version: slot.version } };
   if (own && isLive(slot, time)) {
-    // Case 4: the lock of one client only lengthens, and is no longer made of one version alone (case 1).
+    // The lock of one client only lengthens (case 4), and now consists of more than one version (case 1).
     return {
       slot: {
         state: "bound",
@@ -108,8 +108,9 @@ export function accept(
 const ACCEPTED: Answer = { ok: true };
 
 /**
- * Ends a lease in a slot. Returns the new slot, or undefined when the record does not apply: what it does not cover it
- * leaves alone (cases 1 and 6). `mine`: this node minted the record from this very slot (release and decline only).
+ * Ends a lease in a slot. Returns the new slot, or undefined when the record does not cover the slot's running lock
+ * (cases 1 and 6) or is not newer than the slot. `mine`: this node minted the record from this very slot (release and
+ * decline only).
  */
 export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean): Slot | undefined {
   const own = slot.state === "bound" && slot.client === record.client;
@@ -125,12 +126,22 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
     lockedUntil: record.kind === "declined" ? record.until : 0,
     committedVersion: NO_VERSION,
     singleVersion: false,
-    // "Keep e for anti-entropy": `anti_entropy.ts` hands it on.
+    // Kept for anti-entropy, which repeats the record as it was minted.
     ended: { replaces: record.replaces, committedVersion: record.committedVersion },
   };
 }
 
-/** The rule as its users take it, so that the simulator can take a safeguard away and show that it is missed. */
+/**
+ * Whether a slot denies that a client holds a running lease of the address: a quorum of denying slots permits a DHCPNAK.
+ * An undecided proposal of another client denies nothing, and neither does a blocked slot: whose lease it was made of
+ * cannot be told.
+ */
+export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
+  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
+  return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
+}
+
+/** The rule as a value: the simulator passes one without a safeguard, to show that the checkers notice. */
 export interface AgreementRules {
   readonly accept: typeof accept;
   readonly end: typeof end;

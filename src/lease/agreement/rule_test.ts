@@ -59,7 +59,7 @@ function refusal(slot: Slot, record: LockRecord, time = at(NOW)): string {
   return result.answer.ok ? "accepted" : result.answer.reason;
 }
 
-Deno.test("accept: a free slot takes a first client and then keeps a second one out until hold and margin", () => {
+Deno.test("accept: a slot rejects a second client until lockedUntil and the margin are over", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
   deepStrictEqual(slot, { ...lock(A, 1), state: "bound" });
   strictEqual(refusal(slot, lock(B, 2)), "conflict");
@@ -67,13 +67,13 @@ Deno.test("accept: a free slot takes a first client and then keeps a second one 
   strictEqual(taken(slot, lock(B, 2), at(NOW + 60_000 + MARGIN_MS)).client, B);
 });
 
-Deno.test("accept: case 15: the lock outlasts its hold by three skews and the client's slack", () => {
+Deno.test("accept: case 15: the lock runs three skews and the client's slack beyond lockedUntil", () => {
   strictEqual(MARGIN_MS, 3 * MAX_CLOCK_SKEW_MS + 10_000);
   const slot = taken(FREE_SLOT, lock(A, 1));
   ok(isLive(slot, at(slot.lockedUntil + 3 * MAX_CLOCK_SKEW_MS)));
 });
 
-Deno.test("accept: the early bound decides whether a lock still runs, the late one how far ahead is sane", () => {
+Deno.test("accept: earliest decides whether a lock still runs", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
   // The wall clock jumped ahead by hours; the anchor says otherwise (case 13).
   strictEqual(refusal(slot, lock(B, 2), { latest: NOW + 9_000_000, earliest: NOW }), "conflict");
@@ -85,7 +85,7 @@ Deno.test("accept: a version is taken once, and an older one never", () => {
   strictEqual(refusal(slot, lock(A, 4)), "stale");
 });
 
-Deno.test("accept: case 3: an older copy of the same client after a newer abort is refused as stale", () => {
+Deno.test("accept: case 3: an older copy of the same client after a newer abort is stale", () => {
   const slot = end(taken(FREE_SLOT, lock(A, 5)), ending("aborted", A, 6, { replaces: version(5) }), at(NOW), false);
   ok(slot);
   strictEqual(slot.state, "aborted");
@@ -99,13 +99,13 @@ Deno.test("accept: case 4: the lock of one client only lengthens", () => {
   deepStrictEqual(slot.version, version(2));
 });
 
-Deno.test("accept: a lock that ran out starts anew, with a sole version", () => {
+Deno.test("accept: a lock after an ended one starts with a single version", () => {
   const later = NOW + 60_000 + MARGIN_MS;
   const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { lockedUntil: later + 60_000 }), at(later));
   strictEqual(slot.singleVersion, true);
 });
 
-Deno.test("accept: case 21: a hold beyond the longest lease and the skew is insane", () => {
+Deno.test("accept: case 21: lockedUntil beyond the longest lease and the skew is insane", () => {
   const edge = NOW + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
   strictEqual(refusal(FREE_SLOT, lock(A, 1, { lockedUntil: edge + 1 })), "insane");
   taken(FREE_SLOT, lock(A, 1, { lockedUntil: edge }));
@@ -119,7 +119,7 @@ Deno.test("accept: cases 2 and 22: a certificate beats locks of lower version on
   strictEqual(refusal(taken(FREE_SLOT, lock(B, 9)), lock(A, 5, { committedVersion: version(5) })), "conflict");
 });
 
-Deno.test("accept: a declined address is nobody's, not the decliner's either", () => {
+Deno.test("accept: a declined address rejects every client, the decliner too", () => {
   const bound = taken(FREE_SLOT, lock(A, 1));
   const slot = end(bound, ending("declined", A, 2, { replaces: version(1), until: NOW + 90_000 }), at(NOW), true);
   ok(slot);
@@ -128,7 +128,7 @@ Deno.test("accept: a declined address is nobody's, not the decliner's either", (
   strictEqual(taken(slot, lock(A, 3, { lockedUntil: NOW + 200_000 }), at(NOW + 90_000 + MARGIN_MS)).client, A);
 });
 
-Deno.test("end: an ended slot keeps what its record said, until somebody takes it", () => {
+Deno.test("end: an ended slot keeps the fields of its record until the next lock", () => {
   const bound = taken(FREE_SLOT, lock(A, 1));
   for (const kind of ["released", "declined", "aborted"] as const) {
     const record = ending(kind, A, 5, {
@@ -150,14 +150,14 @@ Deno.test("accept: a released address is open to others at once", () => {
   strictEqual(taken(slot, lock(B, 3)).client, B);
 });
 
-Deno.test("end: case 1: an abort leaves a lock alone that is made of more than the aborted version", () => {
+Deno.test("end: case 1: an abort does not end a lock that consists of more than the aborted version", () => {
   const renewed = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2));
   strictEqual(end(renewed, ending("aborted", A, 3, { replaces: version(2) }), at(NOW), false), undefined);
   const first = taken(FREE_SLOT, lock(A, 1));
   strictEqual(end(first, ending("aborted", A, 3, { replaces: version(1) }), at(NOW), false)?.state, "aborted");
 });
 
-Deno.test("end: an abort is never covered by being one's own or by a certificate", () => {
+Deno.test("end: neither mine nor a certificate covers an abort", () => {
   const slot = taken(FREE_SLOT, lock(A, 1, { singleVersion: false }));
   strictEqual(
     end(slot, ending("aborted", A, 3, { replaces: version(1), committedVersion: version(2) }), at(NOW), true),
@@ -165,7 +165,7 @@ Deno.test("end: an abort is never covered by being one's own or by a certificate
   );
 });
 
-Deno.test("end: case 6: a release ends what is known committed or matches exactly, not a merged re-request", () => {
+Deno.test("end: case 6: a release ends a known-committed or exactly equal version, not a merged re-request", () => {
   const merged = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 5));
   const release = ending("released", A, 9, { replaces: version(1), committedVersion: version(1) });
   strictEqual(end(merged, release, at(NOW), false), undefined);

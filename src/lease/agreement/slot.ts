@@ -1,52 +1,52 @@
 /**
- * The lease slot: what every node keeps, durably and for ever, about one address. The rule that changes slots is in
- * `rule.ts`; this file only says what one is.
+ * The lease slot: what every node keeps durably about one address, and never deletes. The rule that changes slots is in
+ * `rule.ts`.
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { ClientKey } from "./client_key.ts";
 import { NO_VERSION, type Version } from "./version.ts";
 
-/** In the order of their codes in storage and on the wire: append only. */
+/** In the order of their codes in storage and on the wire: append only. `free` is never stored. */
 export const SLOT_STATES = ["free", "bound", "released", "aborted", "declined", "blocked"] as const;
 
-/** `free` is never written once: an address nobody ever held. */
+/** The state of a slot; `free`: the address was never leased. */
 export type SlotState = (typeof SLOT_STATES)[number];
 
 /** States that an end record leaves behind. */
 export type EndedState = "released" | "aborted" | "declined";
 
-/** Whether an end record made this state. */
+/** Whether a slot in this state was made by an end record. */
 export function isEnded(state: SlotState): state is EndedState {
   return state === "released" || state === "aborted" || state === "declined";
 }
 
-/** What the end record of a slot said beside what the slot says by itself, so that it can be handed on as it was. */
-export interface Ended {
+/** The fields of an end record that its slot does not have, so that anti-entropy can repeat the record unchanged. */
+interface Ended {
   /** The version the slot had when the end was minted. */
   readonly replaces: Version;
-  /** The newest version of the client known to be committed then. */
+  /** The newest version of the client that was known to be committed then. */
   readonly committedVersion: Version;
 }
 
-/** The lease agreement's part of a slot. Immutable: a change makes a new one. */
+/** The fields of a slot that the rule reads and writes. Immutable: a change makes a new slot. */
 export interface Slot {
   readonly state: SlotState;
-  /** Whose it is or last was; undefined while `free`. */
+  /** The client that has the lock, or had the last one; undefined while `free`. */
   readonly client: ClientKey | undefined;
   /** Highest version accepted here. Only rises. */
   readonly version: Version;
-  /** Protected until: ms since 1970, by the anchored clock. */
+  /** No other client before this time: ms since 1970, by the anchored clock. */
   readonly lockedUntil: number;
-  /** Newest version of this client known to be accepted by a majority; NO_VERSION: none. */
+  /** The commit certificate: newest version of this client known to be accepted by a quorum; NO_VERSION: none. */
   readonly committedVersion: Version;
   /** The lock consists of `version` only. */
   readonly singleVersion: boolean;
-  /** In the states that {@link isEnded} names, and only there; `cv` is NO_VERSION then. */
+  /** Set exactly in the states of {@link EndedState}; `committedVersion` is NO_VERSION then. */
   readonly ended?: Ended;
 }
 
-/** The slot of an address that nobody ever held. */
+/** The slot of an address that was never leased. */
 export const FREE_SLOT: Slot = {
   state: "free",
   client: undefined,
@@ -56,7 +56,7 @@ export const FREE_SLOT: Slot = {
   singleVersion: false,
 };
 
-/** What DHCP remembers about a lease beside the agreement. Empty byte strings and text mean absent. */
+/** What the DHCP server stores with a lease; the rule does not read it. Empty bytes and empty text mean absent. */
 export interface LeaseDetail {
   /** Hardware type (RFC 2131 §2), 0 when unknown. */
   readonly htype: number;
@@ -68,11 +68,11 @@ export interface LeaseDetail {
   readonly circuitId: Uint8Array;
   /** Relay agent remote id (RFC 3046 §3.2). */
   readonly remoteId: Uint8Array;
-  /** Relay the client was last heard through; 0 when heard directly. */
+  /** Relay of the client's last message; 0 when it came directly. */
   readonly giaddr: Ipv4;
   /** Client last transaction time (RFC 4388 §6.1): ms since 1970. */
   readonly lastSeen: number;
-  /** End of the lease as the client was told: ms since 1970; 0 when it never was. At most `hold`. */
+  /** End of the lease as told to the client: ms since 1970, at most `lockedUntil`; 0: no DHCPACK yet. */
   readonly expires: number;
 }
 
@@ -94,9 +94,9 @@ export interface LeaseRow {
   readonly detail: LeaseDetail;
 }
 
-/** What is written down in one go: all of it is on the disk afterwards, or none. */
+/** One transaction: all of it becomes durable, or none. */
 export interface Writes {
   readonly rows?: readonly LeaseRow[];
-  /** Small facts about the node itself. */
+  /** Facts about the node itself: its disk, term, membership, configuration. */
   readonly facts?: readonly (readonly [key: string, value: string])[];
 }

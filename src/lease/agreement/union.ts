@@ -1,6 +1,6 @@
 /**
- * What several nodes' slots of one address say together (lease agreement, `union`): used by a node that starts with a blank
- * disk, and by every member when the membership changes. Never weaker than any of them: what can't be resolved is blocked.
+ * What several nodes' slots of one address say together (README.md, union): for a learner, and for every member when
+ * the membership changes. Never weaker than any of them: two locks that cannot be resolved block the address.
  */
 
 import { isLocked } from "./rule.ts";
@@ -8,13 +8,15 @@ import type { Bounds } from "./clock.ts";
 import { FREE_SLOT, type Slot } from "./slot.ts";
 import { compareVersions, maxVersion } from "./version.ts";
 
-/** The union of two slots of one address. Commutative, associative and idempotent up to who stands in a blocked slot. */
+/**
+ * The union of two slots of one address. Commutative, associative and idempotent up to the client of a blocked slot.
+ */
 export function unionSlots(a: Slot, b: Slot, time: Bounds): Slot {
   if (a === FREE_SLOT || a.state === "free") return b;
   if (b.state === "free" || equalSlots(a, b)) return a;
   const version = maxVersion(a.version, b.version);
-  // A declined slot keeps what its end record said when it is raised: that names the versions it ends, all of them lower, and
-  // stays true; the record's own version only says what comes after it.
+  // A raised declined slot keeps the fields of its end record: they name the versions that it ended, which are all
+  // lower.
   const raised = (slot: Slot): Slot =>
     compareVersions(slot.version, version) === 0 ? slot : { ...slot, version, singleVersion: false };
   if (a.state === "bound" && b.state === "bound" && a.client === b.client) {
@@ -34,7 +36,7 @@ export function unionSlots(a: Slot, b: Slot, time: Bounds): Slot {
   if (!isLocked(b, time)) return raised(a);
   const newer = compareVersions(a.version, b.version) > 0 ? a : b;
   const { client, committedVersion } = newer;
-  // Nobody's end: a declined slot's record does not stay with it.
+  // A blocked slot was not made by an end record: `ended` of a declined slot is dropped.
   return {
     state: "blocked",
     client,

@@ -31,7 +31,7 @@ function bound(of: ClientKey, clock: number, extra: Partial<Slot> = {}): Slot {
   };
 }
 
-Deno.test("union: one client: the longest hold, the highest version, no longer sole", () => {
+Deno.test("union: one client: the latest lockedUntil, the highest version, not a single version", () => {
   const union = unionSlots(
     bound(A, 1, { lockedUntil: NOW + 9_000 }),
     bound(A, 2, { committedVersion: version(2) }),
@@ -48,14 +48,14 @@ Deno.test("union: case 17: two running locks of two clients block the address un
   deepStrictEqual(union.version, version(5));
 });
 
-Deno.test("union: a certificate above the other's version wins, and takes the higher version along", () => {
+Deno.test("union: a certificate above the other's version wins, with the higher version", () => {
   const union = unionSlots(bound(A, 6, { committedVersion: version(6) }), bound(B, 5), TIME);
   strictEqual(union.client, A);
   const raised = unionSlots(bound(A, 4, { committedVersion: version(6) }), bound(B, 5), TIME);
   deepStrictEqual([raised.client, raised.version, raised.singleVersion], [A, version(5), false]);
 });
 
-Deno.test("union: a running lock wins over one that ran out or ended", () => {
+Deno.test("union: a running lock wins over an expired or ended one", () => {
   const dead = bound(B, 9, { lockedUntil: NOW - MARGIN_MS });
   deepStrictEqual(unionSlots(bound(A, 5), dead, TIME), bound(A, 5, { version: version(9), singleVersion: false }));
   const released: Slot = { ...bound(A, 9, { lockedUntil: 0, singleVersion: false }), state: "released" };
@@ -63,7 +63,7 @@ Deno.test("union: a running lock wins over one that ran out or ended", () => {
   deepStrictEqual(unionSlots(FREE_SLOT, released, TIME), released);
 });
 
-Deno.test("union: a declined address keeps what its end record said, whoever's version it takes along", () => {
+Deno.test("union: a declined address keeps the fields of its end record when its version is raised", () => {
   const ended = { replaces: version(3), committedVersion: version(2) };
   const declined: Slot = { ...bound(A, 4, { singleVersion: false }), state: "declined", ended };
   const dead = bound(B, 9, { lockedUntil: NOW - MARGIN_MS });
@@ -73,7 +73,7 @@ Deno.test("union: a declined address keeps what its end record said, whoever's v
   strictEqual(unionSlots(declined, other, TIME).state, "blocked");
 });
 
-Deno.test("union: a blocked address is nobody's end", () => {
+Deno.test("union: a blocked address has no end record", () => {
   const ended = { replaces: version(3), committedVersion: version(2) };
   const declined: Slot = { ...bound(A, 9, { singleVersion: false }), state: "declined", ended };
   const union = unionSlots(declined, bound(B, 5), TIME);
@@ -93,7 +93,7 @@ const anySlot: fc.Arbitrary<Slot> = fc.oneof(
   }),
 );
 
-Deno.test("union: without certificates no running lock is ever lost, whatever the order", () => {
+Deno.test("union: without certificates no running lock is lost, in any order", () => {
   fc.assert(fc.property(fc.array(anySlot, { minLength: 1, maxLength: 5 }), (slots) => {
     const union = slots.reduce((a, b) => unionSlots(a, b, TIME));
     strictEqual(isLocked(union, TIME), slots.some((slot) => isLocked(slot, TIME)));

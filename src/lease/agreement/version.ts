@@ -1,6 +1,6 @@
 /**
- * Versions order everything that ever happens to one address (lease agreement, `version`): a hybrid logical clock, the
- * node that minted it, and that node's incarnation, compared in this order.
+ * Versions order every change of one slot (README.md, SLOT): a hybrid logical clock, the node that minted the version,
+ * and that node's incarnation, compared in this order.
  */
 
 /** One version. Never reused: the incarnation is random per process start. */
@@ -13,10 +13,10 @@ export interface Version {
   readonly incarnation: number;
 }
 
-/** Lower than every version; as a certificate: none. */
+/** Lower than every version. As `committedVersion`: no version is known to be committed. */
 export const NO_VERSION: Version = { clock: 0, node: 0, incarnation: 0 };
 
-/** Ticks of {@link Version.clock} in a millisecond. */
+/** Ticks of {@link Version.clock} per millisecond. */
 export const TICKS_PER_MS = 1024;
 
 /** Negative, zero or positive as `a` is lower than, equal to or higher than `b`. */

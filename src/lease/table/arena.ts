@@ -1,11 +1,11 @@
 /**
- * Byte strings for a million slots without an object each: one growing block, a record per slot, replaced in place when
- * the new one fits. What is left behind is reclaimed when it outweighs what is in use.
+ * Byte strings for a million slots without an object each: one growing block with a record per slot. A new record
+ * replaces the old one in place if it fits. Unused octets are reclaimed once they are more than the used ones.
  */
 
 import { assert } from "../../assert.ts";
 
-/** Octets in front of a record: capacity and length, 16 bits each. */
+/** Octets before a record: capacity and length, 16 bits each. */
 const HEADER_OCTETS = 4;
 const RECORD_OCTETS_MAX = 0xffff;
 const COMPACT_ABOVE_OCTETS = 1 << 20;
@@ -13,7 +13,7 @@ const COMPACT_ABOVE_OCTETS = 1 << 20;
 /** Byte strings by slot index. */
 export class Arena {
   #bytes: Uint8Array;
-  /** Where a slot's record starts, plus one; 0: none. */
+  /** Start of a slot's record plus one; 0: none. */
   #offsets: Uint32Array;
   #end = 0;
   #garbage = 0;
@@ -31,7 +31,7 @@ export class Arena {
     return this.#bytes.subarray(start, start + this.#length(offset - 1));
   }
 
-  /** Calls `look` with where the record of a slot is, without making a view of it; false when there is none. */
+  /** The result of `look` at the record of a slot, without making a view of it; false when there is none. */
   test(index: number, look: (bytes: Uint8Array, start: number, end: number) => boolean): boolean {
     const offset = this.#offsets[index] as number;
     if (offset === 0) return false;
@@ -66,7 +66,7 @@ export class Arena {
     this.#offsets = offsets;
   }
 
-  /** Octets held, whatever for. */
+  /** Octets allocated. */
   get octets(): number {
     return this.#bytes.length + 4 * this.#offsets.length;
   }

@@ -15,7 +15,7 @@ Deno.test("arena: keeps the last record of every slot", () => {
   }));
 });
 
-Deno.test("arena: rewriting growing records does not grow memory without bound", () => {
+Deno.test("arena: memory stays bounded when records grow with every write", () => {
   const arena = new Arena(1000, 8);
   for (let round = 1; round < 200; round++) {
     for (let index = 0; index < 1000; index++) arena.write(index, new Uint8Array(50 + round).fill(round));

@@ -1,20 +1,23 @@
 /**
- * How pools are cut into blocks: the pieces in which addresses go from node to node, and in which the lease table keeps and
- * counts its free ones. Depends on nothing but the configuration, so that every node cuts alike.
+ * How pools are divided into blocks: the unit in which ranges move between nodes, and in which the lease table keeps
+ * and counts free addresses. Depends on the configuration only, so that every node has the same blocks.
  */
 
 import { assert } from "../../assert.ts";
 import { type Range, rangeSize } from "../../net/ipv4.ts";
 
 export const BLOCK_LIMITS = {
-  /** A pool has at most this many blocks, which bounds the ranges of a node at half of it. */
+  /** Blocks of a pool. Half as many ranges of a node are possible at most. */
   perPool: 64,
-  /** The same bound for all pools together, as far as `perPoolMin` allows. */
+  /** Blocks of all pools together, as far as `perPoolMin` allows. */
   allPools: 128,
   perPoolMin: 16,
 } as const;
 
-assert(BLOCK_LIMITS.perPoolMin <= BLOCK_LIMITS.perPool, "Many pools have fewer blocks each than one");
+assert(
+  BLOCK_LIMITS.perPoolMin <= BLOCK_LIMITS.perPool,
+  "A pool among many has at most as many blocks as a single pool",
+);
 
 /**
  * Addresses in a block of each pool, a power of two. Block `i` starts at `pool.first + i * size`; the last one may be

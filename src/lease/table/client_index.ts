@@ -1,12 +1,12 @@
 /**
- * Finds the slots of a client: a hash table with open addressing over slot indices, four octets an entry. It stores no
- * keys; whoever owns the slots says whether a candidate matches. A client may own several slots.
+ * Finds the slots of a client: a hash table with open addressing over slot indices, four octets per entry. It stores no
+ * keys: the caller compares each candidate with the key. A client may have several slots.
  */
 
 const EMPTY = -1;
 const REMOVED = -2;
 
-/** A multiplicative hash over the key's octets; the multiplier is secret, so that collisions can't be prepared. */
+/** A multiplicative hash over the key's octets. The multiplier is secret, so that clients cannot prepare collisions. */
 function hash(key: string, multiplier: number): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) {
@@ -24,17 +24,19 @@ export class ClientIndex {
   readonly #keyOf: (slot: number) => string;
   readonly #multiplier: number;
 
-  /** `keyOf` gives the key a slot was added under, for growing; `seed` is random where keys come from outside. */
+  /**
+   * `keyOf` returns the key that a slot was added with, for growing; `seed` is random where clients choose the keys.
+   */
   constructor(expected: number, options: { keyOf: (slot: number) => string; seed: number }) {
     let size = 1024;
     while (size < 2 * expected) size *= 2;
     this.#entries = new Int32Array(size).fill(EMPTY);
     this.#keyOf = options.keyOf;
-    // Odd, with bits all over: 2^32 divided by the golden ratio, disturbed by the seed.
+    // Odd, with bits in all positions: 2^32 divided by the golden ratio, changed by the seed.
     this.#multiplier = (0x9e3779b1 ^ (options.seed << 1)) | 1;
   }
 
-  /** Calls `each` with every slot that may be the key's; collisions included, so the callee compares. */
+  /** Calls `each` with every slot that may have the key. Collisions are included: the callee compares. */
   candidates(key: string, each: (slot: number) => void): void {
     const mask = this.#entries.length - 1;
     for (let at = hash(key, this.#multiplier) & mask;; at = (at + 1) & mask) {
@@ -44,14 +46,14 @@ export class ClientIndex {
     }
   }
 
-  /** Adds a slot under a key; it must not be there yet. */
+  /** Adds a slot that is not in the index. */
   add(key: string, slot: number): void {
     if (2 * (this.#used + 1) > this.#entries.length) this.#rebuild();
     this.#insert(key, slot);
     this.#live += 1;
   }
 
-  /** Removes a slot from under the key it was added with. */
+  /** Removes a slot by the key that it was added with. */
   remove(key: string, slot: number): void {
     const mask = this.#entries.length - 1;
     for (let at = hash(key, this.#multiplier) & mask;; at = (at + 1) & mask) {

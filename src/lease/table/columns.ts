@@ -1,6 +1,6 @@
 /**
- * Slots in columns: a typed array per field instead of an object per address, so that a million leases fit in the memory
- * of a router. Knows nothing of addresses or of what a change means.
+ * Slots in columns: a typed array per field instead of an object per address, so that a million leases fit in the
+ * memory of a router. It does not know addresses, nor which change of a slot is allowed.
  */
 
 import { Arena } from "./arena.ts";
@@ -21,7 +21,7 @@ const SINGLE_VERSION_BIT = 0x80;
 const FREE_CODE = SLOT_STATES.indexOf("free");
 const STATE_CODES = new Map(SLOT_STATES.map((state, code) => [state, code]));
 
-/** Versions in columns. */
+/** A column of versions. */
 class VersionColumn {
   #clock: Float64Array;
   #node: Uint8Array;
@@ -61,11 +61,11 @@ function grown<Column extends { set(from: Column): void }>(from: Column, to: Col
 export class SlotColumns {
   #slots: number;
   #state: Uint8Array;
-  #hold: Float64Array;
+  #lockedUntil: Float64Array;
   #lastSeen: Float64Array;
   #expires: Float64Array;
   readonly #version: VersionColumn;
-  /** In an ended slot, which has no certificate, that of its end record. */
+  /** Of an ended slot, which has no certificate: `committedVersion` of its end record. */
   readonly #committedVersion: VersionColumn;
   /** Of ended slots only. */
   readonly #replaces: VersionColumn;
@@ -74,7 +74,7 @@ export class SlotColumns {
   constructor(slots: number) {
     this.#slots = slots;
     this.#state = new Uint8Array(slots);
-    this.#hold = new Float64Array(slots);
+    this.#lockedUntil = new Float64Array(slots);
     this.#lastSeen = new Float64Array(slots);
     this.#expires = new Float64Array(slots);
     this.#version = new VersionColumn(slots);
@@ -83,7 +83,7 @@ export class SlotColumns {
     this.#records = new Arena(slots);
   }
 
-  /** Whether nobody ever held the slot's address. */
+  /** Whether the slot's address was never leased. */
   isFree(index: number): boolean {
     return ((this.#state[index] as number) & ~SINGLE_VERSION_BIT) === FREE_CODE;
   }
@@ -98,7 +98,7 @@ export class SlotColumns {
     if (state === "free") return FREE_SLOT;
     const client = recordClient(this.#records.read(index));
     const version = this.#version.get(index);
-    const lockedUntil = this.#hold[index] as number;
+    const lockedUntil = this.#lockedUntil[index] as number;
     const committedVersion = this.#committedVersion.get(index);
     const singleVersion = (packed & SINGLE_VERSION_BIT) !== 0;
     if (!isEnded(state)) {
@@ -126,20 +126,20 @@ export class SlotColumns {
     return recordClient(this.#records.read(index));
   }
 
-  /** Whether what is remembered of a slot's client passes; see `recordTest`. */
+  /** Whether a slot's record passes a test; see `recordTest`. */
   testRecord(index: number, test: RecordTest): boolean {
     return this.#records.test(index, test);
   }
 
   lockedUntil(index: number): number {
-    return this.#hold[index] as number;
+    return this.#lockedUntil[index] as number;
   }
 
   lastSeen(index: number): number {
     return this.#lastSeen[index] as number;
   }
 
-  /** Sets the certificate of a slot that holds exactly `version`; what ended has none. */
+  /** Sets the certificate of a slot at exactly `version`. An ended slot has no certificate. */
   certify(index: number, version: Version): void {
     if (isEnded(this.state(index))) return;
     if (compareVersions(this.#version.get(index), version) === 0) this.#committedVersion.set(index, version);
@@ -147,7 +147,7 @@ export class SlotColumns {
 
   set(index: number, slot: Slot, client: ClientKey, detail: LeaseDetail): void {
     this.#state[index] = (STATE_CODES.get(slot.state) as number) | (slot.singleVersion ? SINGLE_VERSION_BIT : 0);
-    this.#hold[index] = slot.lockedUntil;
+    this.#lockedUntil[index] = slot.lockedUntil;
     this.#lastSeen[index] = detail.lastSeen;
     this.#expires[index] = detail.expires;
     this.#version.set(index, slot.version);
@@ -161,7 +161,7 @@ export class SlotColumns {
     if (slots <= this.#slots) return;
     this.#slots = slots;
     this.#state = grown(this.#state, new Uint8Array(slots));
-    this.#hold = grown(this.#hold, new Float64Array(slots));
+    this.#lockedUntil = grown(this.#lockedUntil, new Float64Array(slots));
     this.#lastSeen = grown(this.#lastSeen, new Float64Array(slots));
     this.#expires = grown(this.#expires, new Float64Array(slots));
     this.#version.grow(slots);

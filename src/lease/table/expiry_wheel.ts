@@ -1,15 +1,15 @@
 /**
- * When locks run out, without scanning the table: a list of slots per second of expiry. Adding, removing and expiring a
+ * Finds expired locks without scanning the table: a list of slots per second of expiry. Adding, removing and expiring a
  * slot take constant time.
  */
 
 import { LinkedList, type ListLinks } from "./linked_list.ts";
 
 const MS_PER_SECOND = 1_000;
-/** So that a second fits in 32 bits; what is due later than the year 2106 is never due. */
+/** A second fits in 32 bits. What is due after the year 2106 is never due. */
 const SECOND_MAX = 0xffffffff;
 
-/** Slots by the second in which something about them is due. */
+/** Slots by the second in which they are due. */
 export class ExpiryWheel {
   readonly #links: ListLinks;
   readonly #buckets = new Map<number, LinkedList>();
@@ -20,7 +20,7 @@ export class ExpiryWheel {
     this.#links = links;
   }
 
-  /** Files a slot under the second in which `dueMs` is over; returns that second, which `remove` wants back. */
+  /** Adds a slot to the first second at or after `dueMs`; returns this second, which `remove` takes. */
   add(index: number, dueMs: number): number {
     const second = Math.min(Math.max(Math.ceil(dueMs / MS_PER_SECOND), this.#done + 1, 0), SECOND_MAX);
     let bucket = this.#buckets.get(second);
@@ -32,7 +32,7 @@ export class ExpiryWheel {
     return second;
   }
 
-  /** Takes a slot out of the second it was filed under. */
+  /** Removes a slot from the second that `add` returned. */
   remove(index: number, second: number): void {
     const bucket = this.#buckets.get(second);
     if (bucket === undefined) return;
@@ -40,7 +40,7 @@ export class ExpiryWheel {
     if (bucket.length === 0) this.#buckets.delete(second);
   }
 
-  /** Takes out every slot that is due at `nowMs` and hands it to `due`, earliest second first. */
+  /** Removes every slot that is due at `nowMs` and passes it to `due`, earliest second first. */
   advance(nowMs: number, due: (index: number) => void): void {
     const until = Math.floor(nowMs / MS_PER_SECOND);
     if (until <= this.#done) return;
@@ -55,7 +55,7 @@ export class ExpiryWheel {
     }
   }
 
-  /** Marks all up to `until` as done first, so that what `due` files again lands in a later second. */
+  /** Marks all seconds up to `until` as done first, so that a slot that `due` adds again gets a later second. */
   #dueSeconds(until: number): number[] {
     const from = this.#done + 1;
     this.#done = until;

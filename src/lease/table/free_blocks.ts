@@ -1,6 +1,6 @@
 /**
- * The free addresses of one pool, block by block: how many there are, and which one goes next. From the blocks this node owns
- * come returned addresses first, then never used ones in order, then the one that ended longest ago.
+ * The free addresses of one pool, block by block: how many, and which one is next. From the blocks that this node owns
+ * come returned addresses first, then never used ones in order, then the address that ended longest ago.
  */
 
 import type { Range } from "../../net/ipv4.ts";
@@ -9,43 +9,43 @@ import { MinTree } from "./min_tree.ts";
 
 interface Block {
   readonly last: number;
-  /** No index of the block below this one is in `unused`. */
+  /** No index below this one is unused. */
   cursor: number;
-  /** Nor is one above this. */
+  /** No index above this one is unused. */
   top: number;
-  /** How many were neither used nor offered nor reserved, and so are in no list. */
+  /** How many were never used, offered or reserved; they are in no list. */
   unused: number;
-  /** Never used, but offered once and not taken. */
+  /** Never used, but offered before. */
   readonly returned: LinkedList;
-  /** Once used, in the order in which they ended. */
+  /** Used before, in the order in which they ended. */
   readonly ended: LinkedList;
   owned: boolean;
 }
 
-/** What {@link FreeBlocks} works on. */
-export interface FreeBlocksOptions {
+/** One pool, and its place in the table. */
+interface FreeBlocksOptions {
   readonly pool: Range;
   /** A power of two. */
   readonly blockSize: number;
-  /** The pool's first index; the others follow by address. */
+  /** Index of the pool's first address; the others follow by address. */
   readonly firstIndex: number;
-  /** The block that goes first, as a share of all. */
+  /** The first block to choose from, as a share of all. */
   readonly start: number;
   readonly links: ListLinks;
-  /** Whether an index was neither used nor offered nor reserved. */
+  /** Whether an index was never used, offered or reserved. */
   readonly isUnused: (index: number) => boolean;
   /** Rises with every address that ends; at least 0. */
   readonly endedAt: (index: number) => number;
 }
 
-/** One pool. Indices are the table's. Methods take constant time unless they say otherwise. */
+/** The blocks of one pool. Indices are the table's. Methods take constant time unless they say otherwise. */
 export class FreeBlocks {
   readonly #options: FreeBlocksOptions;
   readonly #shift: number;
   readonly #blocks: readonly Block[];
   readonly #order: MinTree;
   readonly #firstBlock: number;
-  /** Free addresses in the owned blocks: every heartbeat asks for them. */
+  /** Free addresses in the owned blocks. Kept as a count, as every heartbeat carries it. */
   #freeOwned: number;
 
   /** All blocks are owned at first. */
@@ -68,7 +68,7 @@ export class FreeBlocks {
     for (let number = 0; number < blocks.length; number++) this.#rank(number);
   }
 
-  /** The index that goes next; undefined when no owned block has one. */
+  /** The next index to lease; undefined when the owned blocks are exhausted. */
   get next(): number | undefined {
     const number = this.#order.first;
     if (number === undefined) return undefined;
@@ -77,10 +77,10 @@ export class FreeBlocks {
   }
 
   /**
-   * An index of a block that somebody else owns, as far from what its owner takes next as can be; undefined when none is free.
-   * O(blocks).
+   * A free index of a block that this node does not own, as far as possible from the one that its owner takes next;
+   * undefined when none is free. O(blocks).
    */
-  get other(): number | undefined {
+  get unowned(): number | undefined {
     const others = this.#blocks.filter((block) => !block.owned);
     let richest: Block | undefined;
     for (const block of others) if (block.unused >= Math.max(1, richest?.unused ?? 0)) richest = block;
@@ -190,7 +190,7 @@ export class FreeBlocks {
     return block.cursor;
   }
 
-  /** Puts a block where its best address stands: below zero what was never used, above what ended. */
+  /** Ranks a block by its best address: never used ones below zero, ended ones from zero up. */
   #rank(number: number): void {
     const block = this.#blocks[number] as Block;
     const count = this.#blocks.length;

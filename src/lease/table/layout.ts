@@ -1,6 +1,6 @@
 /**
- * Which index an address has in the table. Pools are dense: index = base + (address - first). Everything else (reserved
- * addresses outside the pools, leases from before a pool shrank) gets an index when it first appears.
+ * Maps addresses to indices of the table. Pools are dense: index = base + (address - first). Other addresses (reserved
+ * ones outside the pools, leases from before a pool shrank) get an index when they first appear.
  */
 
 import { assert } from "../../assert.ts";
@@ -13,7 +13,7 @@ interface Segment {
   readonly pool: number;
 }
 
-/** Neighbouring addresses; `index` is the first one's, and the others' follow. */
+/** Consecutive addresses with consecutive indices; `index` is the first one's. */
 export interface Run {
   readonly first: Ipv4;
   readonly last: Ipv4;
@@ -26,7 +26,7 @@ export class Layout {
   readonly #segments: readonly Segment[];
   /** The same, by base. */
   readonly #byBase: readonly Segment[];
-  /** How many indices the pools take: those of other addresses start here. */
+  /** How many indices the pools take; indices of other addresses start here. */
   readonly denseSize: number;
   readonly #others = new Map<Ipv4, number>();
   readonly #otherAddresses: Ipv4[] = [];
@@ -50,13 +50,13 @@ export class Layout {
     return this.denseSize + this.#otherAddresses.length;
   }
 
-  /** The index of an address, or undefined when it is in no pool and has not appeared. */
+  /** The index of an address; undefined when it lies in no pool and has not appeared. */
   indexOf(address: Ipv4): number | undefined {
     const segment = this.#segmentOf(address);
     return segment === undefined ? this.#others.get(address) : segment.base + address - segment.first;
   }
 
-  /** The index of an address, made when there is none. */
+  /** The index of an address; makes one for a new address outside the pools. */
   ensure(address: Ipv4): number {
     const known = this.indexOf(address);
     if (known !== undefined) return known;
@@ -94,7 +94,7 @@ export class Layout {
     return this.#segmentOf(address)?.pool;
   }
 
-  /** All addresses above `after`, by address, as runs of neighbours whose indices are neighbours too. */
+  /** All addresses above `after`, in order. */
   *runsAfter(after: number): Generator<Run> {
     const others = this.#otherAddresses.filter((address) => address > after).sort((a, b) => a - b);
     let next = 0;

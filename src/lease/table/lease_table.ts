@@ -1,7 +1,7 @@
 /**
- * The lease table: every slot this node knows, found by address and by client, with the next address to give away always
- * at hand. It decides the order in which addresses are chosen (never used, then longest ended) and chooses from this node's
- * ranges; whether an address may be given is the agreement's business, and whom it goes to the server's.
+ * The lease table: every slot of this node, found by address and by client, with the next free address always known. It
+ * decides the order in which addresses are chosen (never used, then longest ended), from this node's ranges. Whether an
+ * address may be leased is decided by the agreement, to which client by the DHCP server.
  */
 
 import type { Ipv4, Range } from "../../net/ipv4.ts";
@@ -17,7 +17,7 @@ import type { RecordTest } from "./record.ts";
 import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot, type SlotState } from "../agreement/slot.ts";
 import type { Version } from "../agreement/version.ts";
 
-/** How many addresses of a pool are in which use. */
+/** How many addresses of a pool are in each use. */
 export interface PoolUse {
   readonly addresses: number;
   /** Leased, or within the margin after a lease. */
@@ -25,59 +25,58 @@ export interface PoolUse {
   /** Declined or blocked. */
   readonly resting: number;
   readonly offered: number;
-  /** Kept for a client that does not hold it now. */
+  /** Kept for a client that has no lease of it now. */
   readonly reserved: number;
   readonly free: number;
 }
 
-/** Which addresses a table is about. */
-export interface TablePlaces {
+/** The addresses of a table. */
+interface TableAddresses {
   /** Not overlapping; a pool's number is its place in the list. */
   readonly pools: readonly Range[];
   /** Addresses kept for one client each: never chosen by `takeFree`. */
   readonly reserved: readonly Ipv4[];
 }
 
-/** What {@link LeaseTable.search} looks for. */
+/** A search for slots; a slot matches when everything given does. */
 export interface LeaseSearch {
-  /** Which states of slots, given when their hold ends. */
+  /** Whether slots in this state match, given when their lock ends. */
   readonly states: (state: SlotState, lockedUntil: number) => boolean;
   readonly range?: Range;
   readonly test?: RecordTest;
 }
 
-/** What it found. */
-export interface Found {
+/** A part of what a search found. */
+interface SearchResult {
   readonly rows: readonly LeaseRow[];
-  /** The last address that was looked at. */
+  /** The last address that was examined. */
   readonly after: number;
   readonly isDone: boolean;
 }
 
-/** What the table is built for. */
-export interface TableOptions extends TablePlaces {
-  /** Random, so that nobody outside can choose identifiers that collide in the index. */
+/** The addresses of a table, and how it chooses among them. */
+export interface TableOptions extends TableAddresses {
+  /** Random, so that clients cannot choose identifiers that collide in the index. */
   readonly hashSeed?: number;
   /**
-   * From where in each pool new addresses are chosen first, as a share of it, from 0 (the default) to below 1. Another one
-   * after a restart keeps away from what was offered before and is forgotten.
+   * Where in each pool choosing starts, as a share of it, from 0 (the default) to below 1. Another start after a
+   * restart avoids the addresses that were offered before it.
    */
   readonly start?: number;
 }
 
-/** All slots of a node. Methods are synchronous and take constant time unless they say otherwise. */
+/** All slots of a node. Methods take constant time unless they say otherwise. */
 export class LeaseTable {
   readonly #hashSeed: number;
   readonly #start: number;
   #layout: Layout;
   #columns: SlotColumns;
   #clients: ClientIndex;
-  #filing: Placement;
+  #placement: Placement;
   #pools: readonly Range[];
   #ranges: readonly (readonly Range[])[] | undefined;
   #capacity: number;
   #loading = false;
-  /** Slots that were used at least once. */
   #rows = 0;
 
   constructor(options: TableOptions) {
@@ -92,22 +91,22 @@ export class LeaseTable {
       seed: this.#hashSeed,
     });
     this.#pools = options.pools;
-    this.#filing = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
-    for (const address of options.reserved) this.#filing.reserve(this.#ensure(address));
+    this.#placement = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
+    for (const address of options.reserved) this.#placement.reserve(this.#ensure(address));
   }
 
   /**
-   * Takes other pools and reserved addresses; every slot that was used stays, and is filed anew. Offers no longer stand: the
-   * caller takes those again that it keeps. Ranges stay what they are until {@link setRanges}. O(n log n).
+   * Takes other pools and reserved addresses; every used slot stays. Offers end: the caller takes again those that it
+   * keeps. Ranges stay until {@link setRanges}. O(n log n).
    */
-  reconfigure(places: TablePlaces): void {
+  reconfigure(places: TableAddresses): void {
     const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed, start: this.#start });
     next.load(this.rows());
     this.#layout = next.#layout;
     this.#columns = next.#columns;
     this.#clients = next.#clients;
-    this.#filing = next.#filing;
-    this.#filing.setRanges(this.#ranges);
+    this.#placement = next.#placement;
+    this.#placement.setRanges(this.#ranges);
     this.#pools = next.#pools;
     this.#capacity = next.#capacity;
   }
@@ -117,13 +116,13 @@ export class LeaseTable {
     return this.#rows;
   }
 
-  /** The slot of an address; the free slot for one that never was used. */
+  /** The slot of an address; the free slot if it was never leased. */
   get(address: Ipv4): Slot {
     const index = this.#layout.indexOf(address);
     return index === undefined ? FREE_SLOT : this.#columns.slot(index);
   }
 
-  /** What DHCP remembers about an address. */
+  /** What the DHCP server stored about an address. */
   detail(address: Ipv4): LeaseDetail {
     const index = this.#layout.indexOf(address);
     return index === undefined ? NO_DETAIL : this.#columns.detail(index);
@@ -135,8 +134,8 @@ export class LeaseTable {
   }
 
   /**
-   * The address a client holds or last held: the one with the longest hold, else the one seen last. An address it declined
-   * is nobody's. Undefined when no slot is the client's.
+   * The address that a client has or last had: the one with the latest `lockedUntil`, else the one seen last. Declined
+   * and blocked addresses are left out. Undefined when no slot has the client.
    */
   find(client: ClientKey): Ipv4 | undefined {
     let best = -1;
@@ -149,8 +148,8 @@ export class LeaseTable {
     return best === -1 ? undefined : this.#layout.addressOf(best);
   }
 
-  /** Every address that a client's lock stands on. */
-  boundTo(client: ClientKey): Ipv4[] {
+  /** Every address whose slot is bound by a client. */
+  addressesBoundBy(client: ClientKey): Ipv4[] {
     const addresses: Ipv4[] = [];
     this.#clients.candidates(client, (index) => {
       const mine = this.#columns.state(index) === "bound" && this.#columns.hasClient(index, client);
@@ -161,8 +160,8 @@ export class LeaseTable {
 
   #isBetter(index: number, than: number): boolean {
     const columns = this.#columns;
-    const byHold = columns.lockedUntil(index) - columns.lockedUntil(than);
-    return byHold > 0 || (byHold === 0 && columns.lastSeen(index) > columns.lastSeen(than));
+    const longer = columns.lockedUntil(index) - columns.lockedUntil(than);
+    return longer > 0 || (longer === 0 && columns.lastSeen(index) > columns.lastSeen(than));
   }
 
   /** Stores a slot that is not free, with its detail. */
@@ -177,17 +176,17 @@ export class LeaseTable {
       this.#columns.set(index, slot, client, detail);
       this.#clients.add(client, index);
     } else this.#columns.set(index, slot, client, detail);
-    if (!this.#loading) this.#file(index, slot);
+    if (!this.#loading) this.#placeSlot(index, slot);
   }
 
-  /** Notes that a majority has `version` on disk, if the slot still holds that version (case 11). */
+  /** Notes that a quorum has `version` on disk, if the slot still has that version (case 11). */
   certify(address: Ipv4, version: Version): void {
     const index = this.#layout.indexOf(address);
     if (index !== undefined) this.#columns.certify(index, version);
   }
 
   /**
-   * Takes stored rows in any order; afterwards the ended addresses of each pool stand in the order in which they ended.
+   * Loads stored rows in any order; afterwards the ended addresses of each pool are in the order in which they ended.
    * O(n log n) in the number of rows.
    */
   load(rows: Iterable<LeaseRow>): void {
@@ -196,118 +195,119 @@ export class LeaseTable {
     this.endLoad();
   }
 
-  /** Between this and `endLoad`, `set` files nothing. */
+  /** From here to `endLoad`, `set` places no slot. */
   beginLoad(): void {
     this.#loading = true;
   }
 
-  /** Files what was set since `beginLoad`. */
+  /** Places all slots that were set since `beginLoad`. */
   endLoad(): void {
     this.#loading = false;
     const ended: number[] = [];
     for (let index = 0; index < this.#layout.size; index++) {
       if (this.#columns.isFree(index)) continue;
       const slot = this.#columns.slot(index);
-      if (isLocking(slot.state)) this.#file(index, slot);
-      else if (this.#filing.placeOf(index) !== PLACE.offered) ended.push(index);
+      if (isLocking(slot.state)) this.#placeSlot(index, slot);
+      else if (this.#placement.placeOf(index) !== PLACE.offered) ended.push(index);
     }
     ended.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
-    for (const index of ended) this.#filing.fileEnded(index);
+    for (const index of ended) this.#placement.placeEnded(index);
   }
 
-  /** Moves slots whose lock ran out to the free addresses of their pool. Call it before choosing an address. */
+  /** Moves slots whose lock ended to the free addresses of their pool. Call it before choosing an address. */
   expire(time: Bounds): void {
-    this.#filing.expire(time.earliest, (index) => {
+    this.#placement.expire(time.earliest, (index) => {
       const slot = this.#columns.slot(index);
-      if (isLocked(slot, time)) this.#file(index, slot);
-      else this.#filing.fileEnded(index);
+      if (isLocked(slot, time)) this.#placeSlot(index, slot);
+      else this.#placement.placeEnded(index);
     });
   }
 
-  /** Whether an address of a pool could be given to anybody: not locked, not offered, not reserved. */
+  /** Whether an address could be leased to any client: not locked, not offered, not reserved. */
   isAvailable(address: Ipv4, time: Bounds): boolean {
     const index = this.#layout.indexOf(address);
     if (index === undefined) return false;
-    const place = this.#filing.placeOf(index);
+    const place = this.#placement.placeOf(index);
     if (place === PLACE.offered || place === PLACE.reserved) return false;
     return !isLocked(this.#columns.slot(index), time);
   }
 
   /**
-   * Says from which addresses of each pool {@link takeFree} chooses: this node's ranges, by pool number. What counts are the
-   * blocks (see `blocks.ts`) that lie wholly within a range. Undefined: everything, as at first.
+   * Sets this node's ranges, by pool number: {@link takeFree} chooses from the blocks (see `blocks.ts`) that lie wholly
+   * within one. Undefined, as at first: all addresses.
    */
   setRanges(ranges: readonly (readonly Range[])[] | undefined): void {
     this.#ranges = ranges;
-    this.#filing.setRanges(ranges);
+    this.#placement.setRanges(ranges);
   }
 
-  /** Whether an address lies in this node's ranges. Without ranges every address does, with them none outside the pools. */
+  /**
+   * Whether an address lies in this node's ranges. Without ranges every address does; with them, none outside the
+   * pools.
+   */
   owns(address: Ipv4): boolean {
     if (this.#ranges === undefined) return true;
     const index = this.#layout.indexOf(address);
-    return index !== undefined && (this.#filing.owns(index) ?? false);
+    return index !== undefined && (this.#placement.owns(index) ?? false);
   }
 
-  /** How many addresses are free in the blocks that lie wholly within a range of one pool, whoever owns them. */
+  /** How many addresses are free in the blocks that lie wholly within a range of one pool, owned or not. */
   freeIn(range: Range): number {
-    return this.#filing.freeIn(range);
+    return this.#placement.freeIn(range);
   }
 
-  /** How many addresses of a pool {@link takeFree} could give. */
+  /** How many addresses of a pool are free in this node's ranges. */
   freeOwned(pool: number): number {
-    return this.#filing.freeOwned(pool);
+    return this.#placement.freeOwned(pool);
   }
 
   /**
-   * Chooses an address of a pool in this node's ranges and takes it out of the free ones, as for an offer: never used ones
-   * first, then the one that ended longest ago. Undefined when the ranges are exhausted. Takes the time of a few steps in a
-   * tree over the pool's blocks.
+   * Chooses a free address of a pool in this node's ranges for an offer: never used ones first, then the one that ended
+   * longest ago. Undefined when the ranges are exhausted. O(log blocks).
    */
   takeFree(pool: number, time: Bounds): Ipv4 | undefined {
-    return this.#offer(this.#filing.next(pool), time);
+    return this.#offer(this.#placement.next(pool), time);
   }
 
   /**
-   * The same in the ranges of others, for when the own ones are exhausted: another node may give the address to somebody else
-   * meanwhile, which costs one of the two clients a retransmission. O(blocks of the pool).
+   * The same outside this node's ranges, when these are exhausted. The owner may offer the address to another client
+   * meanwhile, which costs one of the two a retransmission. O(blocks of the pool).
    */
-  takeOther(pool: number, time: Bounds): Ipv4 | undefined {
-    return this.#offer(this.#filing.other(pool), time);
+  takeUnowned(pool: number, time: Bounds): Ipv4 | undefined {
+    return this.#offer(this.#placement.unowned(pool), time);
   }
 
   #offer(index: number | undefined, time: Bounds): Ipv4 | undefined {
     if (index === undefined) return undefined;
-    // A lock that seemed over may be running again when the clock's early bound fell back: keep the order, wait.
+    // `earliest` may have fallen back since the lock expired, so that it runs again: keep the order and wait.
     if (isLocked(this.#columns.slot(index), time)) return undefined;
-    this.#filing.offer(index);
+    this.#placement.offer(index);
     return this.#layout.addressOf(index);
   }
 
   /**
-   * Takes one address out of the free ones, as for an offer. The caller saw that the client may hold it; while its own lock
-   * runs, it stays filed by expiry.
+   * Takes an address out of the free ones for an offer; the caller has checked that the client may have it. An address
+   * with a running lock stays in the expiry wheel.
    */
   take(address: Ipv4, time: Bounds): void {
     const index = this.#layout.indexOf(address);
     if (index === undefined) return;
-    const isFiledByExpiry = this.#filing.placeOf(index) === PLACE.expiry;
-    if (isFiledByExpiry && isLocked(this.#columns.slot(index), time)) return;
-    this.#filing.offer(index);
+    if (this.#placement.placeOf(index) === PLACE.expiry && isLocked(this.#columns.slot(index), time)) return;
+    this.#placement.offer(index);
   }
 
   /**
-   * Puts an offered address back; nothing happens when it has been granted meanwhile. One that was used before goes to the
-   * end of the line: its last holder may still be around.
+   * Ends an offer: the address is free again, unless it was leased meanwhile. One that was used before is chosen last,
+   * as its former client may come back for it.
    */
-  giveBack(address: Ipv4): void {
+  endOffer(address: Ipv4): void {
     const index = this.#layout.indexOf(address);
-    if (index === undefined || this.#filing.placeOf(index) !== PLACE.offered) return;
-    if (this.#columns.isFree(index)) this.#filing.fileReturned(index);
-    else this.#filing.fileEnded(index);
+    if (index === undefined || this.#placement.placeOf(index) !== PLACE.offered) return;
+    if (this.#columns.isFree(index)) this.#placement.placeReturned(index);
+    else this.#placement.placeEnded(index);
   }
 
-  /** Every slot that was used, by index; the order is that of the pools. O(n). */
+  /** Every used slot, in the order of the pools. O(n). */
   *rows(): Generator<LeaseRow> {
     for (let index = 0; index < this.#layout.size; index++) {
       if (this.#columns.isFree(index)) continue;
@@ -319,7 +319,7 @@ export class LeaseTable {
     }
   }
 
-  /** At most `limit` used slots above an address, by address. O(addresses passed). */
+  /** At most `limit` used slots above an address, in order of address. O(addresses passed). */
   rowsAfter(after: number, limit: number): LeaseRow[] {
     const rows: LeaseRow[] = [];
     for (const { first, last, index: base } of this.#layout.runsAfter(after)) {
@@ -334,21 +334,28 @@ export class LeaseTable {
   }
 
   /**
-   * Used slots above an address that a search finds, by address, until `limit` are found or `passedMax` addresses were looked
-   * at: whoever has other things to do goes on from `after` later. `isDone`: there is nothing above it. About 30 ns an address.
+   * Used slots above an address that match a search, in order of address, until `limit` are found or `passedMax`
+   * addresses were examined. The caller can do other work and continue from the result's `after`, unless `isDone`.
+   * About 30 ns per address.
    */
-  search(after: number, search: LeaseSearch, bounds: { readonly limit: number; readonly passedMax: number }): Found {
+  search(
+    after: number,
+    search: LeaseSearch,
+    bounds: { readonly limit: number; readonly passedMax: number },
+  ): SearchResult {
     const { range, states, test } = search;
     const columns = this.#columns;
     const rows: LeaseRow[] = [];
     let passed = 0;
-    let looked = Math.max(after, (range?.first ?? 0) - 1);
-    for (const { first, last, index: base } of this.#layout.runsAfter(looked)) {
+    let examined = Math.max(after, (range?.first ?? 0) - 1);
+    for (const { first, last, index: base } of this.#layout.runsAfter(examined)) {
       const end = Math.min(last, range?.last ?? last);
       for (let address = first; address <= end; address++) {
-        if (passed === bounds.passedMax || rows.length === bounds.limit) return { rows, after: looked, isDone: false };
+        if (passed === bounds.passedMax || rows.length === bounds.limit) {
+          return { rows, after: examined, isDone: false };
+        }
         passed++;
-        looked = address;
+        examined = address;
         const index = base + address - first;
         if (columns.isFree(index) || !states(columns.state(index), columns.lockedUntil(index))) continue;
         if (test !== undefined && !columns.testRecord(index, test)) continue;
@@ -356,7 +363,7 @@ export class LeaseTable {
       }
       if (end < last) break;
     }
-    return { rows, after: looked, isDone: true };
+    return { rows, after: examined, isDone: true };
   }
 
   /** How the addresses of a pool are used now. O(size of the pool). */
@@ -366,7 +373,7 @@ export class LeaseTable {
     if (range === undefined) return use;
     const first = this.#layout.indexOf(range.first) as number;
     for (let index = first; index <= first + range.last - range.first; index++) {
-      const place = this.#filing.placeOf(index);
+      const place = this.#placement.placeOf(index);
       use.addresses += 1;
       const state = this.#columns.state(index);
       const locked = isLocking(state) && this.#columns.lockedUntil(index) + MARGIN_MS > time.earliest;
@@ -379,9 +386,9 @@ export class LeaseTable {
     return use;
   }
 
-  #file(index: number, slot: Slot): void {
-    if (isLocking(slot.state)) this.#filing.fileByExpiry(index, slot.lockedUntil + MARGIN_MS);
-    else this.#filing.fileEnded(index);
+  #placeSlot(index: number, slot: Slot): void {
+    if (isLocking(slot.state)) this.#placement.placeLocked(index, slot.lockedUntil + MARGIN_MS);
+    else this.#placement.placeEnded(index);
   }
 
   #ensure(address: Ipv4): number {
@@ -389,7 +396,7 @@ export class LeaseTable {
     if (index < this.#capacity) return index;
     this.#capacity = Math.ceil(this.#capacity * 1.5) + 64;
     this.#columns.grow(this.#capacity);
-    this.#filing.grow(this.#capacity);
+    this.#placement.grow(this.#capacity);
     return index;
   }
 }

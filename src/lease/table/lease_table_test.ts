@@ -56,7 +56,7 @@ Deno.test("table: never used addresses come first and in order, then the longest
   strictEqual(table.takeFree(0, at(NOW)), undefined);
 });
 
-Deno.test("table: a lock that ran out frees its address after the margin, without a scan", () => {
+Deno.test("table: an ended lock frees its address after the margin, without a scan", () => {
   const table = new LeaseTable({ pools: [{ first: 1, last: 1 }], reserved: [] });
   table.takeFree(0, at(NOW));
   table.set(1, bound(client(1), 1, NOW + 60_000), seen(NOW));
@@ -67,7 +67,7 @@ Deno.test("table: a lock that ran out frees its address after the margin, withou
   strictEqual(table.takeFree(0, at(end)), 1);
 });
 
-Deno.test("table: a renewed lock is filed under its new end", () => {
+Deno.test("table: a renewed lock expires at its new end", () => {
   const table = new LeaseTable({ pools: [{ first: 1, last: 1 }], reserved: [] });
   table.set(1, bound(client(1), 1, NOW + 60_000), seen(NOW));
   table.set(1, bound(client(1), 2, NOW + 600_000), seen(NOW));
@@ -77,14 +77,14 @@ Deno.test("table: a renewed lock is filed under its new end", () => {
   strictEqual(table.takeFree(0, at(NOW + 600_000 + MARGIN_MS)), 1);
 });
 
-Deno.test("table: an offer that is given back is chosen next; one that was granted is not", () => {
+Deno.test("table: an address whose offer ends is chosen next, unless it was leased", () => {
   const table = new LeaseTable({ pools: [POOL], reserved: [] });
   const offered = table.takeFree(0, at(NOW)) as number;
   strictEqual(table.isAvailable(offered, at(NOW)), false);
-  table.giveBack(offered);
+  table.endOffer(offered);
   strictEqual(table.takeFree(0, at(NOW)), offered);
   table.set(offered, bound(client(1), 1, NOW + 60_000), seen(NOW));
-  table.giveBack(offered);
+  table.endOffer(offered);
   strictEqual(table.takeFree(0, at(NOW)), offered + 1);
 });
 
@@ -99,7 +99,7 @@ Deno.test("table: reserved addresses are never chosen, inside or outside a pool"
   strictEqual(table.takeFree(0, at(NOW)), undefined);
 });
 
-Deno.test("table: find() prefers the running lease, then the one seen last, and forgets a former holder", () => {
+Deno.test("table: find() prefers the running lease, then the one seen last, and forgets a former client", () => {
   const table = new LeaseTable({ pools: [POOL], reserved: [] });
   table.set(POOL.first, released(client(1), 1), seen(NOW));
   table.set(POOL.first + 1, released(client(1), 1), seen(NOW + 7));
@@ -112,7 +112,7 @@ Deno.test("table: find() prefers the running lease, then the one seen last, and 
   strictEqual(table.find(client(3)), undefined);
 });
 
-Deno.test("table: load() restores slots, details and the order of the ended", () => {
+Deno.test("table: load() restores slots, details and the order of ended addresses", () => {
   const rows: LeaseRow[] = [
     { address: POOL.first, slot: released(client(1), 5), detail: seen(NOW + 9) },
     { address: POOL.first + 1, slot: bound(client(2), 6, NOW + 60_000), detail: seen(NOW) },
@@ -131,7 +131,7 @@ Deno.test("table: load() restores slots, details and the order of the ended", ()
   deepStrictEqual(chosen, [POOL.first + 2, POOL.first + 3, POOL.first, undefined]);
 });
 
-Deno.test("table: rowsAfter() pages through used slots by address, pools and others alike", () => {
+Deno.test("table: rowsAfter() pages through used slots by address, in and out of the pools", () => {
   const pools = [{ first: 200, last: 209 }, { first: 100, last: 109 }];
   const table = new LeaseTable({ pools, reserved: [150, 50] });
   for (const address of [205, 150, 100, 50, 109, 300]) table.set(address, released(client(address), 1), seen(NOW));
@@ -150,7 +150,7 @@ Deno.test("table: poolUse() counts every address once", () => {
   deepStrictEqual(table.poolUse(0, at(NOW + 60_000 + MARGIN_MS)), { ...use, bound: 0, resting: 0, free: 8 });
 });
 
-Deno.test("table: reconfigure() keeps every slot, in and out of the pools, and files it anew", () => {
+Deno.test("table: reconfigure() keeps every slot, in and out of the pools, and places it again", () => {
   const table = new LeaseTable({ pools: [POOL], reserved: [POOL.first + 1] });
   const offered = table.takeFree(0, at(NOW)) as number;
   table.set(POOL.first + 1, released(client(1), 1), seen(NOW + 5));
@@ -170,7 +170,7 @@ Deno.test("table: reconfigure() keeps every slot, in and out of the pools, and f
   table.expire(at(end));
   strictEqual(table.takeFree(1, at(end)), POOL.first + 3);
 
-  // Without its pool a slot is still known and still found, and nobody is given its address.
+  // Without its pool a slot is still known and found, and its address is not chosen.
   table.reconfigure({ pools: [{ first: 200, last: 201 }], reserved: [] });
   deepStrictEqual([...table.rows()], rows);
   strictEqual(table.find(client(3)), POOL.first + 3);
@@ -179,7 +179,7 @@ Deno.test("table: reconfigure() keeps every slot, in and out of the pools, and f
   strictEqual(table.size, 4);
 });
 
-Deno.test("table: with ranges only their blocks are chosen from, and the longest ended of all of them", () => {
+Deno.test("table: with ranges it chooses from their blocks only, the longest ended of all of them", () => {
   // 100 addresses are 50 blocks of two.
   const table = new LeaseTable({ pools: [{ first: 100, last: 199 }], reserved: [104] });
   strictEqual(table.owns(104), true);
@@ -197,7 +197,7 @@ Deno.test("table: with ranges only their blocks are chosen from, and the longest
   const chosen = owned.map(() => table.takeFree(0, at(NOW)));
   deepStrictEqual(chosen, [105, 106, 107, 112, 113, 114, 115, undefined]);
   strictEqual(table.freeOwned(0), 0);
-  // 150 ended first, but it is somebody else's.
+  // 150 ended first, but another node owns it.
   for (const address of [150, 113, 106]) table.set(address, released(client(address), 1), seen(NOW));
   strictEqual(table.takeFree(0, at(NOW)), 113);
   table.setRanges([[{ first: 150, last: 151 }, { first: 106, last: 107 }]]);
@@ -216,22 +216,22 @@ Deno.test("table: ranges stay after reconfigure(), by pool number", () => {
   deepStrictEqual([0, 0, 1].map((pool) => table.takeFree(pool, at(NOW))), [105, undefined, undefined]);
 });
 
-Deno.test("table: with its own ranges exhausted, it takes from others' blocks what their owners take last", () => {
+Deno.test("table: takeUnowned() chooses from other nodes' blocks what their owners choose last", () => {
   const table = new LeaseTable({ pools: [{ first: 100, last: 131 }], reserved: [131] });
   table.setRanges([[{ first: 100, last: 101 }]]);
   deepStrictEqual([0, 1, 2].map(() => table.takeFree(0, at(NOW))), [100, 101, undefined]);
-  const others = [0, 1, 2].map(() => table.takeOther(0, at(NOW)));
+  const others = [0, 1, 2].map(() => table.takeUnowned(0, at(NOW)));
   strictEqual(new Set(others).size, 3);
   for (const address of others) ok(address !== undefined && address > 101 && address < 131 && !table.owns(address));
-  // The owner of everything else takes them in order, and never one that was offered here.
+  // The owner of all other blocks chooses in order, and never an address that was offered here.
   let taken = 0;
-  while (table.takeOther(0, at(NOW)) !== undefined) taken += 1;
+  while (table.takeUnowned(0, at(NOW)) !== undefined) taken += 1;
   strictEqual(taken, 26, "all but the own, the first three and the reserved one");
   table.setRanges(undefined);
-  strictEqual(table.takeOther(0, at(NOW)), undefined);
+  strictEqual(table.takeUnowned(0, at(NOW)), undefined);
 });
 
-Deno.test("table: another start chooses from another part of the pool first, and all of it in the end", () => {
+Deno.test("table: another start chooses from another part of the pool first, and from all of it in the end", () => {
   const pools = [{ first: 100, last: 163 }];
   const choice = (start: number) => {
     const table = new LeaseTable({ pools, reserved: [], start });
@@ -251,7 +251,7 @@ class Model {
   }
 }
 
-Deno.test("table: behaves like a plain model under random grants, ends, offers and time", () => {
+Deno.test("table: behaves like a simple model under random grants, ends, offers and time", () => {
   const command = fc.record({
     kind: fc.constantFrom("grant", "release", "offer", "giveBack", "wait"),
     client: fc.nat(12),
@@ -310,7 +310,7 @@ Deno.test("table: behaves like a plain model under random grants, ends, offers a
           offered.add(chosen);
         }
       } else if (step.kind === "giveBack") {
-        table.giveBack(address);
+        table.endOffer(address);
         offered.delete(address);
       }
       for (const other of addresses) deepStrictEqual(table.get(other), model.slots.get(other) ?? FREE_SLOT);
@@ -329,7 +329,7 @@ class ChoiceModel {
   readonly ended: number[] = [];
   readonly offered = new Set<number>();
   readonly used = new Set<number>();
-  /** Until which second locks stand, in the order in which they were filed. */
+  /** The second in which each lock ends, in the order in which the locks were placed. */
   readonly locks = new Map<number, number>();
   owned: (address: number) => boolean = () => true;
 
@@ -374,7 +374,7 @@ class ChoiceModel {
   }
 }
 
-Deno.test("table: chooses and counts like a plain model, whatever ranges it is given and takes over", () => {
+Deno.test("table: chooses and counts like a simple model with any ranges", () => {
   // With eight pools each has at most 16 blocks: these of 20 addresses have ten blocks of two.
   const pools = Array.from({ length: 8 }, (_, pool) => ({ first: 100 * pool + 100, last: 100 * pool + 119 }));
   const [pool = { first: 0, last: 0 }] = pools;
@@ -422,7 +422,7 @@ Deno.test("table: chooses and counts like a plain model, whatever ranges it is g
         table.set(address, released(client(address), ++clock), seen(clock));
         model.end(address);
       } else if (step.kind === "giveBack") {
-        table.giveBack(address);
+        table.endOffer(address);
         model.giveBack(address);
       } else if (step.kind === "take") {
         const expected = model.free[0];
@@ -443,7 +443,7 @@ Deno.test("table: chooses and counts like a plain model, whatever ranges it is g
         model.offered.size === 0 && model.returned.length === 0 &&
         !addresses.some((other) => isLocking(table.get(other).state))
       ) {
-        // What an offer or a lock, even one that ran out, left of the order is not kept; here nothing of either is there.
+        // An offer or a lock does not keep its place in the order; here are none of either.
         const seenMs = (other: number) => table.detail(other).lastSeen;
         table.reconfigure({ pools, reserved });
         model.ended.sort((a, b) => seenMs(a) - seenMs(b));

@@ -45,7 +45,7 @@ export class LinkedList {
     return this.#head === NONE ? undefined : this.#head;
   }
 
-  /** The last one. */
+  /** The last index, or undefined when the list is empty. */
   get last(): number | undefined {
     return this.#tail === NONE ? undefined : this.#tail;
   }

@@ -1,8 +1,8 @@
-/** Which of a few numbered things has the lowest key, kept while keys change: a tournament tree. */
+/** A tournament tree: the number with the lowest key, kept up to date while keys change. */
 
-/** Keys by number, `Infinity` for what takes no part. */
+/** Keys by number; `Infinity`: the number is out. */
 export class MinTree {
-  /** The leaves are at `#leaves + number`; every other place holds the lower of the two below it. */
+  /** The leaves are at `#leaves + number`; every other node holds the lower key of its two children. */
   readonly #keys: Float64Array;
   readonly #leaves: number;
 
@@ -11,7 +11,7 @@ export class MinTree {
     this.#keys = new Float64Array(2 * this.#leaves).fill(Infinity);
   }
 
-  /** The number with the lowest key, the lowest number among equals; undefined when none takes part. O(log count). */
+  /** The number with the lowest key, the lowest among equals; undefined when all are out. O(log count). */
   get first(): number | undefined {
     const lowest = this.#keys[1] as number;
     if (lowest === Infinity) return undefined;

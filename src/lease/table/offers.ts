@@ -1,5 +1,5 @@
 /**
- * Offers that wait for their REQUEST (RFC 2131 §3.1 step 2). They are promises to nobody: kept in memory, on this node,
+ * Offers that wait for their REQUEST (RFC 2131 §3.1 step 2). An offer is no promise: it is kept in this node's memory
  * for a short time, so that two clients are seldom offered one address.
  */
 
@@ -7,11 +7,11 @@ import type { Ipv4 } from "../../net/ipv4.ts";
 import type { ClientKey } from "../agreement/client_key.ts";
 import type { LeaseTable } from "./lease_table.ts";
 
-/** How long an offer stands. dhclient collects offers for up to 10 s, others ask at once. */
+/** How long an offer lasts. dhclient collects offers for up to 10 s, other clients ask at once. */
 export const OFFER_MS = 15_000;
 
-/** Past this many the oldest goes: a flood of invented clients must not eat the memory. */
-export const OFFERS_MAX = 65_536;
+/** Above this number the oldest offer ends: a flood of invented clients must not exhaust the memory. */
+const OFFERS_MAX = 65_536;
 
 interface Offer {
   readonly address: Ipv4;
@@ -21,7 +21,7 @@ interface Offer {
 /** The offers of one node. Times are monotonic milliseconds. */
 export class Offers {
   readonly #table: LeaseTable;
-  /** In the order in which they end: insertion order, as all last equally long. */
+  /** In the order in which they end: insertion order, as every offer lasts equally long. */
   readonly #byClient = new Map<ClientKey, Offer>();
   readonly #byAddress = new Map<Ipv4, ClientKey>();
 
@@ -33,17 +33,19 @@ export class Offers {
     return this.#byClient.size;
   }
 
-  /** What a client was offered last, if that still stands. */
+  /** The address that is offered to a client. */
   of(client: ClientKey): Ipv4 | undefined {
     return this.#byClient.get(client)?.address;
   }
 
-  /** To whom an address is offered. */
+  /** The client that an address is offered to. */
   holder(address: Ipv4): ClientKey | undefined {
     return this.#byAddress.get(address);
   }
 
-  /** Notes an offer; the address has been taken out of the free ones. An earlier offer to the client ends. */
+  /**
+   * Adds an offer of an address that `LeaseTable` has taken out of the free ones. Ends an earlier offer to the client.
+   */
   add(client: ClientKey, address: Ipv4, nowMs: number): void {
     const earlier = this.#byClient.get(client);
     if (earlier !== undefined) {
@@ -55,7 +57,7 @@ export class Offers {
     if (this.#byClient.size > OFFERS_MAX) this.#endOldest();
   }
 
-  /** Ends a client's offer: it was taken, or the client chose another server. */
+  /** Ends a client's offer: the client requested it, or chose another server. */
   end(client: ClientKey): void {
     const offer = this.#byClient.get(client);
     if (offer === undefined) return;
@@ -63,12 +65,12 @@ export class Offers {
     this.#withdraw(client, offer.address);
   }
 
-  /** The offers that stand, the oldest first. */
+  /** All offers, the oldest first. */
   entries(): { client: ClientKey; address: Ipv4; until: number }[] {
     return [...this.#byClient].map(([client, offer]) => ({ client, ...offer }));
   }
 
-  /** Ends the offers that stood long enough. */
+  /** Ends the offers whose time is over. */
   expire(nowMs: number): void {
     for (const [client, offer] of this.#byClient) {
       if (offer.until > nowMs) return;
@@ -76,11 +78,11 @@ export class Offers {
     }
   }
 
-  /** The address may have gone to somebody else meanwhile, whose offer stands. */
+  /** Leaves the address alone if it was offered to another client meanwhile. */
   #withdraw(client: ClientKey, address: Ipv4): void {
     if (this.#byAddress.get(address) !== client) return;
     this.#byAddress.delete(address);
-    this.#table.giveBack(address);
+    this.#table.endOffer(address);
   }
 
   #endOldest(): void {

@@ -1,7 +1,7 @@
 /**
- * Where each slot is filed. It is in one place at a time: by expiry while a lock runs, among the ended or the returned
- * addresses of its block when it may be given away, in no list while never used, offered, or reserved for good. What a slot
- * says, and so where it belongs, is the table's business.
+ * The place of each slot; a slot has one place at a time. While its lock runs it is in the expiry wheel. When it is
+ * free it is among the ended or the returned addresses of its block. A slot that is unused, offered or reserved is in
+ * no list. The table decides the place by what the slot contains.
  */
 
 import type { Range } from "../../net/ipv4.ts";
@@ -11,7 +11,7 @@ import { FreeBlocks } from "./free_blocks.ts";
 import type { Layout } from "./layout.ts";
 import { ExpiryWheel } from "./expiry_wheel.ts";
 
-/** Places; `leaving` only while a slot is on its way from one to another. */
+/** Places; `leaving` only while a slot moves from one to another. */
 export const PLACE = { unused: 0, expiry: 1, ended: 2, returned: 3, offered: 4, reserved: 5, leaving: 6 } as const;
 
 export type Place = (typeof PLACE)[keyof typeof PLACE];
@@ -23,18 +23,18 @@ export class Placement {
   readonly #wheel: ExpiryWheel;
   readonly #pools: readonly FreeBlocks[];
   #place: Uint8Array;
-  /** In place `expiry` the second a slot is filed under, in place `ended` its turn. */
-  #since: Float64Array;
-  #turn = 0;
+  /** In place `expiry` the second in the wheel, in place `ended` the order of ending. */
+  #key: Float64Array;
+  #endings = 0;
 
-  /** `pools` are those of the layout; `capacity`: how many indices there is room for; `start`: see `TableOptions`. */
+  /** `pools` are those of the layout; `capacity`: how many indices fit; `start`: see `TableOptions`. */
   constructor(layout: Layout, pools: readonly Range[], options: { capacity: number; start: number }) {
     const { capacity, start } = options;
     this.#layout = layout;
     this.#links = new ListLinks(capacity);
     this.#wheel = new ExpiryWheel(this.#links);
     this.#place = new Uint8Array(capacity);
-    this.#since = new Float64Array(capacity);
+    this.#key = new Float64Array(capacity);
     const sizes = blockSizes(pools);
     this.#pools = pools.map((pool, number) =>
       new FreeBlocks({
@@ -44,7 +44,7 @@ export class Placement {
         start,
         links: this.#links,
         isUnused: (index) => this.#place[index] === PLACE.unused,
-        endedAt: (index) => this.#since[index] as number,
+        endedAt: (index) => this.#key[index] as number,
       })
     );
   }
@@ -53,28 +53,28 @@ export class Placement {
     return this.#place[index] as Place;
   }
 
-  /** Takes a slot out of everything for good. */
+  /** Reserves a slot: it stays in this place and is never chosen. */
   reserve(index: number): void {
     if (this.#leave(index)) this.#place[index] = PLACE.reserved;
   }
 
-  /** Files a slot whose lock runs until `dueMs`. */
-  fileByExpiry(index: number, dueMs: number): void {
+  /** Places a slot whose lock runs until `dueMs`. */
+  placeLocked(index: number, dueMs: number): void {
     if (!this.#leave(index)) return;
-    this.#since[index] = this.#wheel.add(index, dueMs);
+    this.#key[index] = this.#wheel.add(index, dueMs);
     this.#place[index] = PLACE.expiry;
   }
 
-  /** Files a slot that was used and may be given away, behind all others. */
-  fileEnded(index: number): void {
+  /** Places a free slot that was used before, behind all others. */
+  placeEnded(index: number): void {
     if (!this.#leave(index)) return;
-    this.#since[index] = this.#turn++;
+    this.#key[index] = this.#endings++;
     this.#place[index] = PLACE.ended;
     this.#blocksAt(index)?.addEnded(index);
   }
 
-  /** Files a slot that was offered and never used. */
-  fileReturned(index: number): void {
+  /** Places a free slot that was offered and never used. */
+  placeReturned(index: number): void {
     if (!this.#leave(index)) return;
     this.#place[index] = PLACE.returned;
     this.#blocksAt(index)?.addReturned(index);
@@ -85,7 +85,7 @@ export class Placement {
     if (this.#leave(index)) this.#place[index] = PLACE.offered;
   }
 
-  /** Hands every slot to `expired` that is filed under a second up to `nowMs`; it files the slot again. */
+  /** Passes every slot whose lock ended by `nowMs` to `expired`, which places the slot again. */
   expire(nowMs: number, expired: (index: number) => void): void {
     this.#wheel.advance(nowMs, (index) => {
       this.#place[index] = PLACE.leaving;
@@ -93,14 +93,14 @@ export class Placement {
     });
   }
 
-  /** The free slot of a pool that goes next, by what {@link setRanges} said. */
+  /** The next free slot of a pool in the owned blocks. */
   next(pool: number): number | undefined {
     return this.#pools[pool]?.next;
   }
 
-  /** A free slot of a pool in somebody else's blocks. */
-  other(pool: number): number | undefined {
-    return this.#pools[pool]?.other;
+  /** A free slot of a pool in blocks that this node does not own. */
+  unowned(pool: number): number | undefined {
+    return this.#pools[pool]?.unowned;
   }
 
   /** See `LeaseTable.setRanges`. */
@@ -127,17 +127,17 @@ export class Placement {
     const place = new Uint8Array(capacity);
     place.set(this.#place);
     this.#place = place;
-    const since = new Float64Array(capacity);
-    since.set(this.#since);
-    this.#since = since;
+    const key = new Float64Array(capacity);
+    key.set(this.#key);
+    this.#key = key;
   }
 
-  /** Takes a slot out of its place; false when it stays there whatever happens. */
+  /** Takes a slot out of its place; false when it is reserved. */
   #leave(index: number): boolean {
     const place = this.#place[index];
     if (place === PLACE.reserved) return false;
     this.#place[index] = PLACE.leaving;
-    if (place === PLACE.expiry) this.#wheel.remove(index, this.#since[index] as number);
+    if (place === PLACE.expiry) this.#wheel.remove(index, this.#key[index] as number);
     else if (place === PLACE.unused) this.#blocksAt(index)?.removeUnused(index);
     else if (place === PLACE.ended) this.#blocksAt(index)?.removeEnded(index);
     else if (place === PLACE.returned) this.#blocksAt(index)?.removeReturned(index);

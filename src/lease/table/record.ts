@@ -1,7 +1,7 @@
 /**
- * A client and its lease detail as one byte string, for the arena. Times and the agreement's fields are not in it: they
- * live in columns. Layout: five lengths (client in two octets; chaddr, hostname, circuit id in one each), htype, giaddr (4),
- * then the strings; the remote id is what remains.
+ * A client and its lease detail as one byte string, for the arena. Times and the agreement's fields are in columns.
+ * Layout: five lengths (client in two octets; chaddr, hostname, circuit id in one each), htype, giaddr (4), then the
+ * strings; the remote id is what remains.
  */
 
 import { type ClientKey, clientKeyOf } from "../agreement/client_key.ts";
@@ -10,8 +10,8 @@ import type { LeaseDetail } from "../agreement/slot.ts";
 const HEADER_OCTETS = 10;
 const STRING_OCTETS_MAX = 255;
 
-/** The parts of a detail that {@link encodeRecord} keeps. */
-export type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
+/** The parts of a detail that a record contains. */
+type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -47,7 +47,7 @@ function cut(bytes: Uint8Array): Uint8Array {
   return bytes.length <= STRING_OCTETS_MAX ? bytes : bytes.subarray(0, STRING_OCTETS_MAX);
 }
 
-/** ASCII, as nearly every name is, stays text: the encoder takes longer than all the rest. */
+/** ASCII, as nearly every name is, stays text: the text encoder takes longer than the rest of the encoding. */
 function octetsOf(text: string): string | Uint8Array {
   for (let index = 0; index < text.length; index++) {
     if (text.charCodeAt(index) >= 0x80) return cut(encoder.encode(text));
@@ -55,7 +55,7 @@ function octetsOf(text: string): string | Uint8Array {
   return text.slice(0, STRING_OCTETS_MAX);
 }
 
-/** A character per octet. Loops, as these are a few octets. */
+/** One octet per character. A loop is faster than `set` for so few octets. */
 function writeText(bytes: Uint8Array, at: number, text: string): number {
   for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
   return at + text.length;
@@ -75,7 +75,7 @@ export function recordClient(record: Uint8Array): ClientKey {
   return clientKeyOf(record.subarray(HEADER_OCTETS, HEADER_OCTETS + clientLength(record)));
 }
 
-/** Whether a record is of this client, without making a key of it. */
+/** Whether a record has this client, without making a key of it. */
 export function recordHasClient(record: Uint8Array, client: ClientKey): boolean {
   if (record.length === 0 || clientLength(record) !== client.length) return false;
   for (let index = 0; index < client.length; index++) {
@@ -86,12 +86,12 @@ export function recordHasClient(record: Uint8Array, client: ClientKey): boolean 
 
 const NO_BYTES = new Uint8Array();
 
-/** A copy; most strings that may be absent are. */
+/** A copy. Most of these strings are empty, and share one. */
 function copy(record: Uint8Array, start: number, end: number): Uint8Array {
   return start === end ? NO_BYTES : record.slice(start, end);
 }
 
-/** The detail of a record, in memory of its own. */
+/** The detail of a record, as a copy. */
 export function recordDetail(record: Uint8Array): RecordDetail {
   const [, , chaddr = 0, hostname = 0, circuitId = 0, htype = 0, a = 0, b = 0, c = 0, d = 0] = record;
   const chaddrAt = HEADER_OCTETS + clientLength(record);
@@ -108,11 +108,11 @@ export function recordDetail(record: Uint8Array): RecordDetail {
   };
 }
 
-/** Looks at an encoded record where it lies. */
+/** Tests an encoded record in the arena, without a copy. */
 export type RecordTest = (bytes: Uint8Array, start: number, end: number) => boolean;
 
-/** What a record is looked through for; both must hold when both are given. */
-export interface RecordSearch {
+/** A search in records; both must match when both are given. */
+interface RecordSearch {
   /** The first octets of the hardware address, or of the client identifier. */
   readonly client?: Uint8Array;
   /** A part of the host name; upper and lower case are the same (RFC 1035 §2.3.3). */
@@ -122,7 +122,7 @@ export interface RecordSearch {
 /** The subnet and tag of a client key stand before its octets. */
 const CLIENT_HEADER_OCTETS = 5;
 
-/** Makes a test of a search; undefined when everything passes. */
+/** The test of a search; undefined when every record passes. */
 export function recordTest({ client, hostname }: RecordSearch): RecordTest | undefined {
   const name = hostname === undefined ? undefined : encoder.encode(hostname.toLowerCase());
   if (client === undefined && name === undefined) return undefined;
@@ -153,7 +153,7 @@ function beginsWith(bytes: Uint8Array, start: number, end: number, wanted: Uint8
 function contains(bytes: Uint8Array, start: number, end: number, wanted: Uint8Array): boolean {
   const first = wanted[0] as number;
   for (let from = start; from + wanted.length <= end; from++) {
-    // Nearly always it ends here.
+    // Most positions fail here.
     if (lower(bytes[from] as number) !== first) continue;
     let at = 1;
     while (at < wanted.length && lower(bytes[from + at] as number) === wanted[at]) at++;

@@ -1,6 +1,6 @@
 /**
- * What the Linux system calls expect in memory: constants and structures, as on x86_64 and aarch64, both of which are
- * little-endian and share them but for `epoll_event`.
+ * Constants and structures of the Linux system calls on x86_64 and aarch64. Both are little-endian and share them,
+ * except for `epoll_event`.
  */
 
 import type { Ipv4 } from "../ipv4.ts";
@@ -21,7 +21,7 @@ export const SO_BINDTODEVICE = 25;
 export const SO_ATTACH_FILTER = 26;
 export const SO_RCVBUFFORCE = 33;
 export const SO_MEMINFO = 55;
-/** Where SO_MEMINFO counts dropped datagrams, and how many 32-bit words it has. */
+/** The word of SO_MEMINFO that counts dropped datagrams, and its number of 32-bit words. */
 export const SK_MEMINFO_DROPS = 8;
 export const SK_MEMINFO_WORDS = 9;
 
@@ -47,7 +47,7 @@ export const ARPHRD_ETHER = 1;
 export const ARPHRD_LOOPBACK = 772;
 
 /** IFNAMSIZ, the final NUL included. */
-export const INTERFACE_NAME_BYTES = 16;
+const INTERFACE_NAME_BYTES = 16;
 
 /** `struct epoll_event` in 32-bit words: packed on x86_64 only (`EPOLL_PACKED` in the kernel's headers). */
 export const EPOLL_EVENT = Deno.build.arch === "x86_64"
@@ -114,7 +114,7 @@ export function addresses(...list: readonly Ipv4[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** An interface's name as C text; undefined when it is no possible name. */
+/** An interface's name as C text; undefined when no interface can have this name. */
 export function interfaceName(name: string): Uint8Array<ArrayBuffer> | undefined {
   const text = new TextEncoder().encode(name);
   if (text.length === 0 || text.length >= INTERFACE_NAME_BYTES || text.includes(0)) return undefined;

@@ -1,10 +1,10 @@
 /**
- * The system's error numbers by name. Only those that sockets meet; any other shows as `errno 123`.
+ * The system's error numbers by name: those of socket calls. Any other is shown as `errno 123`.
  *
  * The numbers are those of x86_64 and aarch64 (asm-generic), the architectures that Deno runs on.
  */
 
-/** Error numbers that the code itself acts on. */
+/** Error numbers that the code handles. */
 export const ERRNO = {
   EINTR: 4,
   EAGAIN: 11,
@@ -54,7 +54,7 @@ export function errnoName(errno: number): string {
   return DESCRIPTIONS[errno]?.[0] ?? `errno ${errno}`;
 }
 
-/** What an error number means, in a few words, with its name. */
+/** The meaning of an error number in a few words, with its name. */
 export function describeErrno(errno: number): string {
   const known = DESCRIPTIONS[errno];
   return known === undefined ? `system error ${errno}` : `${known[1]} (${known[0]})`;

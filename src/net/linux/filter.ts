@@ -1,8 +1,8 @@
 /**
- * The classic BPF program of a packet socket: what is not for us costs no copy and no turn of the event loop.
+ * The classic BPF program of a packet socket: other traffic costs no copy and no turn of the event loop.
  *
- * It passes incoming, unfragmented UDP in IPv4 to one port. Incoming includes frames to other stations' hardware
- * addresses, which the interface hands up in promiscuous mode and a veth always: the handler is told the destination.
+ * It passes incoming, unfragmented UDP in IPv4 to one port. Incoming includes frames to hardware addresses of other
+ * stations, which an interface delivers in promiscuous mode, and a veth always: the handler gets the destination.
  */
 
 import { ETH_P_IP } from "./abi.ts";
@@ -16,7 +16,7 @@ const JUMP_EQUAL = 0x15;
 const JUMP_ANY_BIT = 0x45;
 const RETURN = 0x06;
 
-/** SKF_AD_OFF + SKF_AD_PKTTYPE: how the frame came to the interface. */
+/** SKF_AD_OFF + SKF_AD_PKTTYPE: the packet type, such as outgoing. */
 const PACKET_TYPE = 0xfffff004;
 const PACKET_OUTGOING = 4;
 const PROTOCOL_UDP = 17;
@@ -58,7 +58,7 @@ export function udpPortFilter(port: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** `struct sock_fprog`: how many instructions, and where they are. */
+/** `struct sock_fprog`: number and address of the instructions. */
 export function filterReference(program: Uint8Array, address: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);

@@ -1,4 +1,4 @@
-/** The filter's program, run by a small interpreter: what it decides must not depend on having root to ask the kernel. */
+/** Runs the filter's program in a small interpreter, as asking the kernel takes root. */
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { FRAME_HEADER_OCTETS, writeFrame } from "../frame.ts";
@@ -68,14 +68,14 @@ function frame(destinationPort: number, change: (frame: Uint8Array) => void = ()
   return bytes;
 }
 
-Deno.test("udpPortFilter() passes its port only, and nothing that goes out", () => {
+Deno.test("udpPortFilter() passes its port only, and no outgoing frame", () => {
   const filter = udpPortFilter(68);
   for (let port = 0; port < 1024; port++) strictEqual(accepts(filter, frame(port), INCOMING), port === 68, `${port}`);
   strictEqual(accepts(udpPortFilter(65535), frame(65535), INCOMING), true);
   strictEqual(accepts(filter, frame(68), OUTGOING), false);
 });
 
-Deno.test("udpPortFilter() passes UDP in unfragmented IPv4 only, wherever its header ends", () => {
+Deno.test("udpPortFilter() passes UDP in unfragmented IPv4 only, with or without IPv4 options", () => {
   const cases: [name: string, expected: boolean, change: (frame: Uint8Array) => void][] = [
     ["as it is", true, () => {}],
     ["don't fragment", true, (bytes) => bytes[20] = 0x40],
@@ -85,7 +85,7 @@ Deno.test("udpPortFilter() passes UDP in unfragmented IPv4 only, wherever its he
     ["TCP", false, (bytes) => bytes[23] = 6],
     ["IPv6", false, (bytes) => bytes.set([0x86, 0xdd], 12)],
     ["ARP", false, (bytes) => bytes.set([0x08, 0x06], 12)],
-    // The port is looked for one word further on, where the UDP length and checksum stand.
+    // The port is read one word later, where the UDP length and checksum are.
     ["longer header, other port", false, (bytes) => bytes[14] = 0x46],
     ["longer header, this port", true, (bytes) => {
       bytes[14] = 0x46;

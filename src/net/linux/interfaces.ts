@@ -1,9 +1,9 @@
 /**
- * The machine's interfaces through `getifaddrs`: all of them, with or without an address, in the kernel's order, and
- * with no permission but the one to call libc.
+ * The machine's interfaces through `getifaddrs`: all of them, with or without an address, in the kernel's order. Takes
+ * no permission besides that for libc.
  */
 
-import type { NetworkInterface } from "../interfaces.ts";
+import type { NetworkInterface } from "../network_interface.ts";
 import type { Ipv4 } from "../ipv4.ts";
 import { AF_INET, AF_PACKET } from "./abi.ts";
 import { lastRefusal } from "./socket.ts";
@@ -37,7 +37,7 @@ function prefixLength(mask: Ipv4): number {
   return Math.clz32(~mask);
 }
 
-/** Lists them, in the order of their indexes. */
+/** All interfaces, in the order of their indexes. */
 export function linuxInterfaces(): NetworkInterface[] {
   const head = new Uint8Array(8);
   if (libc().getifaddrs(head) < 0) throw lastRefusal({ what: "list the network interfaces" });

@@ -1,9 +1,9 @@
 /**
  * libc: the system calls that the sockets need, and the error number of the last one.
  *
- * It is loaded once, at import, when the permissions allow it without asking: whoever imports this module may always
- * ask {@link libcUnavailable} why it is not there. Addresses pass as numbers (`usize`), taken through `memcpy` instead
- * of `Deno.UnsafePointer`, so that a permission for this one library is enough.
+ * It is loaded once, at import, if the permissions allow it without a prompt; {@link libcUnavailable} returns the
+ * reason if not. Addresses are passed as numbers (`usize`), obtained through `memcpy` instead of `Deno.UnsafePointer`,
+ * so that a permission for this one library is enough.
  */
 
 import { describeErrno, errnoName } from "./errno.ts";
@@ -45,12 +45,12 @@ type Lenient<F> = F extends (...args: infer A) => infer R
 type Declared = Deno.StaticForeignLibraryInterface<typeof SYMBOLS>;
 
 /**
- * The functions of libc that the sockets use. Deno's types want a bigint for `usize`, but a number works as well and
- * need not be allocated.
+ * The functions of libc that the sockets use. Deno's types take a bigint for `usize`, but a number works as well and is
+ * not allocated.
  */
-export type Libc = { readonly [K in keyof Declared]: Lenient<Declared[K]> };
+type Libc = { readonly [K in keyof Declared]: Lenient<Declared[K]> };
 
-/** Where Debian, Fedora and their kin keep the library; tried when only such paths are permitted. */
+/** Paths of the library on Debian, Fedora and similar systems; tried when only such paths are permitted. */
 const PATHS = [
   "/lib/x86_64-linux-gnu/libc.so.6",
   "/lib/aarch64-linux-gnu/libc.so.6",
@@ -83,20 +83,19 @@ function load(): Loaded {
 
 const loaded = load();
 
-/** Why libc can't be called here; undefined when it can. */
+/** Why libc cannot be called; undefined when it can. */
 export function libcUnavailable(): string | undefined {
   return "reason" in loaded ? loaded.reason : undefined;
 }
 
-/** The functions. Ask {@link libcUnavailable} first: it throws when there are none. */
+/** The functions of libc. Throws when {@link libcUnavailable} has a reason. */
 export function libc(): Libc {
   if ("reason" in loaded) throw new Error(`libc can't be called: ${loaded.reason}`);
   return loaded.symbols;
 }
 
 /**
- * Memory whose address stays the same. Small typed arrays live in the garbage-collected heap and move; what libc is
- * told the address of must not.
+ * Memory with a fixed address, for libc. Small typed arrays are in the garbage-collected heap and move.
  */
 export function fixedMemory(bytes: number): ArrayBuffer {
   return new ArrayBuffer(bytes);
@@ -110,7 +109,7 @@ export function addressOf(memory: ArrayBuffer): number {
 const ERRNO_MEMORY = new Int32Array(fixedMemory(4));
 let errnoAddress = 0;
 
-/** The error number of the last call that failed. Ask at once: the next call may change it. */
+/** The error number of the last call that failed. Read it at once: the next call may change it. */
 export function errno(): number {
   // One per thread, and all calls here are made by the thread that runs this module.
   if (errnoAddress === 0) errnoAddress = Number(libc().errnoLocation());

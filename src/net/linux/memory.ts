@@ -1,18 +1,18 @@
 /**
- * Memory to receive into, carved from big blocks: a datagram takes what it is long, so that room for the longest
- * possible one costs nothing, and no byte is ever written again. A block lives until the last view of it is gone.
+ * Memory to receive into, cut from large blocks: a datagram takes only its own length, so that room for the longest
+ * possible one costs nothing, and no byte is written twice. A block is freed with the last view of it.
  */
 
 import { addressOf, fixedMemory } from "./libc.ts";
 
-/** Nothing that comes in is longer: the length fields of UDP and IPv4 have 16 bits; 14 octets of Ethernet header. */
+/** The longest input: the length fields of UDP and IPv4 have 16 bits, and the Ethernet header has 14 octets. */
 export const DATAGRAM_BYTES_MAX = 65536;
 
 const BLOCK_BYTES = 262144;
-/** So that headers are read at aligned addresses. */
+/** Headers are read at aligned addresses. */
 const ALIGNMENT = 8;
 
-/** Hands out room for one datagram after the other. */
+/** Provides room for one datagram after the other. */
 export class ReceiveMemory {
   #block: ArrayBuffer = fixedMemory(BLOCK_BYTES);
   #address = addressOf(this.#block);
@@ -28,12 +28,12 @@ export class ReceiveMemory {
     return this.#address + this.#used;
   }
 
-  /** Uses the block from its start again: what was taken before is written over. */
+  /** Starts the block again: what was taken before is overwritten. */
   rewind(): void {
     this.#used = 0;
   }
 
-  /** The `length` octets that were written into the room; they are the caller's for good, or until `rewind`. */
+  /** The `length` octets that were written into the room. They belong to the caller, until `rewind` if it is called. */
   take(length: number): Uint8Array<ArrayBuffer> {
     const start = this.#used;
     this.#used = (start + length + ALIGNMENT - 1) & -ALIGNMENT;

@@ -1,8 +1,8 @@
 /**
  * Packet sockets through libc: whole Ethernet frames on one interface, for clients that have no address yet.
  *
- * A socket is opened for no protocol, so that it receives nothing; `receive` attaches the filter first and asks for
- * IPv4 afterwards, so that nothing slips in between.
+ * A socket is opened for no protocol, so that it receives nothing. `receive` first attaches the filter and then asks
+ * for IPv4, so that no other frame is received in between.
  */
 
 import { type Attempt, refused } from "../errors.ts";
@@ -26,7 +26,7 @@ import { DATAGRAM_BYTES_MAX, type ReceiveMemory } from "./memory.ts";
 import { BATCH_MAX, reactor, type Source } from "./reactor.ts";
 import { Descriptor, interrupted, requiredInterfaceName, SendErrors } from "./socket.ts";
 
-/** One for all: a frame is built and handed to the kernel within one call. */
+/** Shared by all sockets: a frame is built and passed to the kernel within one call. */
 const FRAME = new Uint8Array(FRAME_HEADER_OCTETS + FRAME_PAYLOAD_OCTETS_MAX);
 
 class LinuxPacketSocket implements PacketSocket, Source {
@@ -78,7 +78,7 @@ class LinuxPacketSocket implements PacketSocket, Source {
       const length = recvfrom(this.fd, memory.room(), DATAGRAM_BYTES_MAX, MSG_DONTWAIT | MSG_TRUNC, 0, 0);
       if (length < 0) {
         if (interrupted()) continue;
-        // Nothing more, or an error (interface went down) that reading it has cleared.
+        // No more frames, or an error (interface went down) that reading has cleared.
         return;
       }
       if (length > DATAGRAM_BYTES_MAX) {

@@ -1,4 +1,4 @@
-/** Packet sockets on a virtual wire: what leaves, what the filter lets in, and what does not belong to either. */
+/** Packet sockets on a virtual wire: frames sent, frames that the filter passes, and frames that it drops. */
 
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -20,12 +20,12 @@ function ipv4(text: string): Ipv4 {
 
 const CLIENT_MAC = Uint8Array.of(2, 0, 0, 0, 0, 9);
 const RELAY_MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
-const EVERYBODY = Uint8Array.of(255, 255, 255, 255, 255, 255);
+const BROADCAST_MAC = Uint8Array.of(255, 255, 255, 255, 255, 255);
 const RELAY = ipv4("10.77.0.1");
 const CLIENT = ipv4("10.77.0.9");
 /** Leased to the client, not yet on its interface. */
 const OFFERED = ipv4("10.77.1.1");
-/** Sent last: frames on one wire stay in order, so nothing else is on its way behind it. */
+/** Sent last: frames on one wire stay in order, so that no other frame comes after it. */
 const LAST = 99;
 
 interface Packet {
@@ -33,7 +33,7 @@ interface Packet {
   readonly addressing: PacketAddressing;
 }
 
-/** A relay with an address and a client on one wire; the client's may be given one. */
+/** A relay with an address and a client, with or without one, on one wire. */
 class Scene {
   readonly client: Namespace;
   readonly relay: Namespace;
@@ -115,7 +115,7 @@ rootTest("a reply reaches a client that has no address, without ARP", async (sce
   strictEqual(relay.send(payload, { ...REPLY, destinationMac: CLIENT_MAC }), true);
   await until(() => packets.length > 0, "the reply");
   deepStrictEqual(packets, [{ payload, addressing: { ...REPLY, sourceMac: RELAY_MAC, destinationMac: CLIENT_MAC } }]);
-  strictEqual(scene.relay.ip("neigh show to 10.77.1.1"), "", "nobody asked who has the address");
+  strictEqual(scene.relay.ip("neigh show to 10.77.1.1"), "", "no ARP request was sent for the address");
 });
 
 rootTest("the kernel's own UDP takes the frames, with and without a payload, odd and even", async (scene) => {
@@ -138,7 +138,7 @@ rootTest("a broadcast reaches the client's ordinary socket", async (scene) => {
   const receiver = scene.udp("client", { port: 68, device: "eth0" });
   const received: number[] = [];
   receiver.receive((bytes) => received.push(bytes.length));
-  scene.packet("relay").send(new Uint8Array(300), { ...REPLY, destination: BROADCAST, destinationMac: EVERYBODY });
+  scene.packet("relay").send(new Uint8Array(300), { ...REPLY, destination: BROADCAST, destinationMac: BROADCAST_MAC });
   await until(() => received.length > 0, "the broadcast");
   deepStrictEqual(received, [300]);
 });
@@ -290,7 +290,7 @@ rootTest("a missing interface and a missing capability are errors that say so", 
 
 rootTest("an interface that is not Ethernet is an error that says so", async (scene) => {
   await Promise.resolve();
-  // Containers often lack it, and nothing else that is not Ethernet can be made everywhere.
+  // Containers often lack it, and no other non-Ethernet interface can be made everywhere.
   if (!existsSync("/dev/net/tun")) return;
   scene.relay.ip("tuntap add dev tun0 mode tun");
   throws(() => scene.relay.run(() => openLinuxPacket("tun0")), {

@@ -1,15 +1,16 @@
 /**
  * Waits for all sockets of the process at once and lets each ready one read.
  *
- * One epoll set; one thread of Deno's pool waits in `epoll_wait` while nothing comes in. The hop to that thread and
- * back costs more than a datagram, so after a round that read something the event loop gets one turn (timers, worker
- * messages, other I/O), and the set is asked without waiting; only when that finds nothing does the thread wait again.
+ * One epoll set; one thread of Deno's pool waits in `epoll_wait` while no datagram arrives. Switching to this thread
+ * and back costs more than a datagram. So after a round that read something the event loop gets one turn (timers,
+ * worker messages, other I/O), and the set is polled without waiting; the thread waits again only if no socket is
+ * ready.
  *
- * A program that only passes datagrams on may ask for patience: for a few milliseconds after a datagram its own thread
- * waits in `epoll_wait`, a millisecond at a time, which saves the hop where it matters.
+ * A program that only forwards datagrams may wait on its own thread: for a few milliseconds after a datagram it calls
+ * `epoll_wait` itself, for a millisecond at a time, which avoids the switch under load.
  *
- * epoll instead of poll: a descriptor closed while another thread polls it stays open inside the kernel until poll
- * returns, and its port stays taken that long. A descriptor that is closed leaves an epoll set at once.
+ * epoll instead of poll: a descriptor that is closed while another thread polls it stays open in the kernel until poll
+ * returns, and its port stays in use. A closed descriptor leaves an epoll set at once.
  */
 
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_EVENT, EPOLLIN } from "./abi.ts";
@@ -18,21 +19,21 @@ import { ReceiveMemory } from "./memory.ts";
 import { setImmediate } from "node:timers";
 import { SocketError } from "../udp.ts";
 
-/** Something that has a descriptor and reads from it when told to. */
+/** A descriptor, and how to read from it. */
 export interface Source {
   readonly fd: number;
-  /** Reads what is there into `memory`, without waiting, and not more than a batch: what remains is reported again. */
+  /** Reads at most a batch into `memory`, without waiting. The reactor calls it again for the rest. */
   drain(memory: ReceiveMemory): void;
 }
 
-/** Reads of one source in one round, so that each gets its turn. */
+/** Reads of one source in one round, so that every source is read. */
 export const BATCH_MAX = 64;
 
 const EVENTS_MAX = 64;
 
-/** With patience: how long after the last datagram, and how long at a time (all else in the process waits so long). */
-const PATIENT_MS = 5;
-const PATIENT_WAIT_MS = 1;
+/** On the own thread: how long after the last datagram, and how long per call, which delays everything else. */
+const OWN_THREAD_MS = 5;
+const OWN_THREAD_WAIT_MS = 1;
 
 function created(fd: number, what: string): number {
   if (fd >= 0) return fd;
@@ -40,8 +41,8 @@ function created(fd: number, what: string): number {
   throw new SocketError(code, `Cannot create ${what}: ${description}. Raise the limit (\`ulimit -n\`).`);
 }
 
-/** Waits and dispatches. It keeps the process alive while it has sources. */
-export class Reactor {
+/** Waits for sources and lets them read. Keeps the process running while it has sources. */
+class Reactor {
   readonly #epoll = created(libc().epoll_create1(EPOLL_CLOEXEC), "an epoll set");
   readonly #wake = created(libc().eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "an eventfd");
   readonly #sources = new Map<number, Source>();
@@ -51,19 +52,19 @@ export class Reactor {
   readonly #turn = () => this.#round();
   #running = false;
   #waiting = false;
-  #patient = false;
+  #onOwnThread = false;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
   constructor() {
     this.#control(EPOLL_CTL_ADD, this.#wake);
   }
 
-  /** From now on this thread waits for datagrams itself while they come. */
-  becomePatient(): void {
-    this.#patient = true;
+  /** From now on this thread itself waits for datagrams while they arrive. */
+  waitOnOwnThread(): void {
+    this.#onOwnThread = true;
   }
 
-  /** Starts to let a source read. */
+  /** Adds a source. */
   add(source: Source): void {
     this.#control(EPOLL_CTL_ADD, source.fd);
     this.#sources.set(source.fd, source);
@@ -72,12 +73,12 @@ export class Reactor {
     this.#round();
   }
 
-  /** Stops it. To be called before the descriptor is closed. */
+  /** Removes a source. Call it before the descriptor is closed. */
   remove(source: Source): void {
     if (this.#sources.get(source.fd) !== source) return;
     this.#sources.delete(source.fd);
     this.#control(EPOLL_CTL_DEL, source.fd);
-    // Nothing to wait for: bring the thread home, or it would keep the process alive.
+    // No source is left: wake the waiting thread, or it keeps the process running.
     if (this.#sources.size === 0 && this.#waiting) libc().eventfd_write(this.#wake, 1n);
   }
 
@@ -90,14 +91,14 @@ export class Reactor {
     throw new SocketError(code, `Cannot watch descriptor ${fd}: ${description}. This is a fault of the program.`);
   }
 
-  /** One turn of the event loop: read what is there, then again after others had their turn, or wait. */
+  /** One turn of the event loop: reads ready sources, then polls again in the next turn, or waits. */
   #round(): void {
     if (this.#sources.size === 0) {
       this.#running = false;
       return;
     }
-    const patient = this.#patient && performance.now() - this.#readAtMs < PATIENT_MS;
-    const ready = libc().epoll_wait(this.#epoll, this.#eventsAddress, EVENTS_MAX, patient ? PATIENT_WAIT_MS : 0);
+    const patient = this.#onOwnThread && performance.now() - this.#readAtMs < OWN_THREAD_MS;
+    const ready = libc().epoll_wait(this.#epoll, this.#eventsAddress, EVENTS_MAX, patient ? OWN_THREAD_WAIT_MS : 0);
     if (ready > 0) this.#dispatch(ready);
     if (ready > 0 || patient) {
       setImmediate(this.#turn);
@@ -110,17 +111,17 @@ export class Reactor {
   async #wait(): Promise<void> {
     const ready = await libc().epoll_wait_async(this.#epoll, this.#eventsAddress, EVENTS_MAX, -1);
     this.#waiting = false;
-    // Less than 0: interrupted by a signal. The next round asks again.
+    // Less than 0: interrupted by a signal. The next round polls again.
     if (ready > 0) this.#dispatch(ready);
     if (this.#sources.size === 0) this.#running = false;
     else setImmediate(this.#turn);
   }
 
   #dispatch(ready: number): void {
-    if (this.#patient) this.#readAtMs = performance.now();
+    if (this.#onOwnThread) this.#readAtMs = performance.now();
     for (let index = 0; index < ready; index++) {
       const fd = this.#events[index * EPOLL_EVENT.words + EPOLL_EVENT.fdWord] as number;
-      // A source that an earlier one of this round removed is no longer found.
+      // A source that was removed earlier in this round is no longer found.
       const source = this.#sources.get(fd);
       if (source !== undefined) source.drain(this.#memory);
       else if (fd === this.#wake) libc().eventfd_read(this.#wake, new BigUint64Array(1));

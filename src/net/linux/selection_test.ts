@@ -1,9 +1,10 @@
 /**
- * Which socket gets a datagram when several share a port: the relay's security rests on it, so the kernel is asked.
+ * Which socket receives a datagram when several share a port. The relay's security depends on it, so the kernel is
+ * tested.
  *
  * The relay's three sockets on port 67 are A (0.0.0.0, bound to the client interface), B (giaddr, bound to it) and C
- * (giaddr, bound to no interface). A client can reach A and B only; C hears the servers' side alone, so that a client
- * can't pass for a server.
+ * (giaddr, bound to no interface). A client can reach A and B only; C receives from the servers' side only, so that a
+ * client cannot pose as a server.
  */
 
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
@@ -24,7 +25,7 @@ const RELAY_UPLINK = ipv4("10.99.0.1");
 const CLIENT = ipv4("10.77.0.9");
 const SERVER = ipv4("10.99.0.11");
 
-/** A client and a server, each on its own wire to a relay; sockets by name, what they received as "name<octet>". */
+/** A client and a server, each on its own wire to a relay. The log has "name<octet>" for each datagram received. */
 class Scene {
   readonly log: string[] = [];
   readonly #sockets: UdpSocket[] = [];
@@ -38,7 +39,7 @@ class Scene {
     return socket;
   }
 
-  /** What arrived so far, sorted; empties the log. */
+  /** Takes the log, sorted. */
   async arrived(count: number): Promise<string[]> {
     await until(() => this.log.length >= count, () => `${count} datagrams, is ${this.log.join(" ")}`);
     return this.log.splice(0).toSorted();
@@ -70,7 +71,7 @@ function rootTest(
           device: "up0",
           address: "10.99.0.1/24",
         });
-        // Replies to giaddr come in through the uplink; forged sources are let through to see where they end.
+        // Replies to giaddr arrive through the uplink. Forged sources are let through to see which socket gets them.
         server.ip("route add 10.77.0.0/16 via 10.99.0.1");
         client.ip("route add 10.99.0.0/24 via 10.77.0.1");
         for (const name of ["all", "lan0", "up0"]) relay.sysctl(`net.ipv4.conf.${name}.rp_filter`, "0");
@@ -84,7 +85,7 @@ function rootTest(
   });
 }
 
-/** Datagrams to one place sent over one wire arrive in order: once the last is there, nothing else is on its way. */
+/** Datagrams to one address over one wire stay in order: after the last one no other arrives. */
 const LAST = 99;
 
 for (const order of ["ABC", "CBA", "BCA"]) {
@@ -110,7 +111,7 @@ for (const order of ["ABC", "CBA", "BCA"]) {
     fromServer.send(Uint8Array.of(LAST), GIADDR, 67);
     deepStrictEqual(await scene.arrived(2), ["C3", `C${LAST}`], "from the server");
 
-    // A client that borrows the server's address and port still ends at B; its word to the uplink's address, at A.
+    // A client with the server's address and port still reaches B only; at the uplink's address, A only.
     client.ip("address add 10.99.0.11/32 dev eth0");
     const forged = scene.open(client, { address: SERVER, port: 67 });
     forged.send(Uint8Array.of(6), GIADDR, 67);
@@ -163,7 +164,7 @@ rootTest("a socket bound to a device hears and sends through that device only", 
   up.send(Uint8Array.of(6), BROADCAST, 67);
   deepStrictEqual(await scene.arrived(4), ["client5", "lan5", "server6", "up6"]);
 
-  // The server's network can't be reached through the client's wire: nobody there answers for the address.
+  // The server's network cannot be reached through the client's wire: no host on it has the address.
   lan.send(Uint8Array.of(7), SERVER, 67);
   up.send(Uint8Array.of(8), SERVER, 67);
   deepStrictEqual(await scene.arrived(1), ["server8"]);

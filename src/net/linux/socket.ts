@@ -1,5 +1,5 @@
 /**
- * What UDP and packet sockets have in common: a descriptor, its options, and errors that say what to do.
+ * Shared by UDP and packet sockets: a descriptor, its options, and errors with advice.
  */
 
 import { type Attempt, refused } from "../errors.ts";
@@ -19,7 +19,7 @@ import {
 import { errno, lastError, libc } from "./libc.ts";
 import { describeErrno, ERRNO } from "./errno.ts";
 
-/** The error for the call that failed just now. */
+/** The error for the last call, which failed. */
 export function lastRefusal(attempt: Attempt): SocketError {
   const { code, description } = lastError();
   return refused(code, attempt, description);
@@ -35,7 +35,7 @@ export class Descriptor {
     if (this.fd < 0) throw lastRefusal(attempt);
   }
 
-  /** False once it is closed. */
+  /** False after {@link close}. */
   get open(): boolean {
     return this.#open;
   }
@@ -48,12 +48,12 @@ export class Descriptor {
     if (libc().bind(this.fd, address, address.byteLength) < 0) throw lastRefusal(attempt);
   }
 
-  /** Fills `address` with what the socket is bound to. */
+  /** Writes the socket's own address to `address`. */
   localAddress(address: ArrayBuffer, attempt: Attempt): void {
     if (libc().getsockname(this.fd, address, int32(address.byteLength)) < 0) throw lastRefusal(attempt);
   }
 
-  /** Sets the receive buffer: all that is wanted with CAP_NET_ADMIN, else up to net.core.rmem_max. */
+  /** Sets the receive buffer: to any size with CAP_NET_ADMIN, else up to net.core.rmem_max. */
   setReceiveBuffer(bytes: number, attempt: Attempt): void {
     const value = int32(bytes);
     if (libc().setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, value, value.byteLength) === 0) return;
@@ -74,26 +74,26 @@ export class Descriptor {
   }
 }
 
-/** An interface's name as C text. Throws what the system would say of a name that can't exist. */
+/** An interface's name as C text. Throws the system's error for a name that no interface can have. */
 export function requiredInterfaceName(device: string, attempt: Attempt): Uint8Array<ArrayBuffer> {
   const name = interfaceName(device);
   if (name === undefined) throw refused("ENODEV", attempt);
   return name;
 }
 
-/** Counts what would not go out. */
+/** Counts what could not be sent. */
 export class SendErrors {
   count = 0;
   last: string | undefined = undefined;
 
-  /** Counts the failure of the call that was made just now. */
+  /** Counts the failure of the last call. */
   add(): false {
     this.count++;
     this.last = describeErrno(errno());
     return false;
   }
 
-  /** Counts something that was not even tried. */
+  /** Counts a datagram that was not tried. */
   refuse(why: string): false {
     this.count++;
     this.last = why;
@@ -101,7 +101,7 @@ export class SendErrors {
   }
 }
 
-/** Whether a read that failed is worth another try at once: it was only interrupted. */
+/** Whether a failed read was only interrupted, and can be repeated at once. */
 export function interrupted(): boolean {
   return errno() === ERRNO.EINTR;
 }

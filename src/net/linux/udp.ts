@@ -1,5 +1,5 @@
 /**
- * UDP sockets through libc: bound to a device where wanted, read in batches without waiting, sent at once or not at all.
+ * UDP sockets through libc: bound to a device on request, read in batches without waiting, sent at once or not at all.
  */
 
 import { bindAttempt } from "../errors.ts";
@@ -36,7 +36,7 @@ function bound(options: UdpOptions): Descriptor {
   try {
     if (options.reuseAddress === true) descriptor.set(SOL_SOCKET, SO_REUSEADDR, int32(1), attempt);
     if (options.broadcast === true) descriptor.set(SOL_SOCKET, SO_BROADCAST, int32(1), attempt);
-    // Else a socket on 0.0.0.0 gets the groups that any program on this machine joined.
+    // Without it, a socket on 0.0.0.0 gets the groups that any program on this machine joined.
     descriptor.set(IPPROTO_IP, IP_MULTICAST_ALL, int32(0), attempt);
     if (options.receiveBufferBytes !== undefined) descriptor.setReceiveBuffer(options.receiveBufferBytes, attempt);
     if (device !== undefined) {
@@ -53,7 +53,7 @@ function bound(options: UdpOptions): Descriptor {
   }
 }
 
-/** One for all transient sockets, as one handler runs at a time. */
+/** Shared by all transient sockets, as one handler runs at a time. */
 let transientMemory: ReceiveMemory | undefined;
 
 class LinuxUdpSocket implements UdpSocket, Source {
@@ -113,7 +113,7 @@ class LinuxUdpSocket implements UdpSocket, Source {
       );
       if (length < 0) {
         if (interrupted()) continue;
-        // Nothing more, or an error (interface went down) that reading it has cleared.
+        // No more datagrams, or an error (interface went down) that reading has cleared.
         break;
       }
       count++;
@@ -161,12 +161,12 @@ class LinuxUdpSocket implements UdpSocket, Source {
 /**
  * Opens a UDP socket through libc. Throws a `SocketError` when the system refuses.
  *
- * Which of several sockets on one port gets a datagram is the kernel's choice (`net/ipv4/udp.c`, `compute_score`), and
- * the relay relies on it: unicast goes to a socket bound to exactly that address before one bound to 0.0.0.0; among
- * those, to one bound to the incoming interface before one bound to none; one bound to another interface never gets
- * it. Broadcast and multicast go to every socket whose address (that one or 0.0.0.0) and interface match.
- * So a socket on an address alone hears every interface on which that address is not bound as well
- * (`selection_test.ts` shows each case).
+ * The kernel chooses which of several sockets on one port gets a datagram (`net/ipv4/udp.c`, `compute_score`), and the
+ * relay relies on it. Unicast goes to a socket bound to exactly this address before one bound to 0.0.0.0; among those,
+ * to one bound to the incoming interface before one bound to none, and never to one bound to another interface.
+ * Broadcast and multicast go to every socket whose address (this one or 0.0.0.0) and interface match. So a socket on an
+ * address without an interface receives from every interface on which no other socket has this address
+ * (`selection_test.ts` has each case).
  */
 export function openLinuxUdp(options: UdpOptions): UdpSocket {
   const descriptor = bound(options);

@@ -1,11 +1,11 @@
-/** One datagram to a Unix socket, for sd_notify(3): Deno has such sockets only behind a flag. */
+/** Sends one datagram to a Unix socket, for sd_notify(3): Deno has such sockets only behind a flag. */
 
 import { lastError, libc, libcUnavailable } from "./libc.ts";
 
 const AF_UNIX = 1;
 /** SOCK_DGRAM with SOCK_CLOEXEC. */
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
-/** A process that ends must not be held up by a receiver that does not read. */
+/** A receiver that does not read must not delay the end of this process. */
 const MSG_DONTWAIT = 0x40;
 /** unix(7): octets of `sun_path`. */
 const PATH_OCTETS_MAX = 108;
@@ -14,8 +14,8 @@ const FAMILY_OCTETS = 2;
 const encoder = new TextEncoder();
 
 /**
- * Sends text to the socket with a path; `@` at its beginning stands for the abstract namespace, as sd_notify(3) has it.
- * Returns why it could not; undefined: it was taken.
+ * Sends text to the socket at a path; a leading `@` means the abstract namespace, as in sd_notify(3). Returns the
+ * reason for a failure; undefined: sent.
  */
 export function sendUnixDatagram(path: string, text: string): string | undefined {
   const unavailable = libcUnavailable();

@@ -1,5 +1,5 @@
 /**
- * A program that receives its own datagram, closes its sockets and has nothing left to do: it must end by itself.
+ * A program that receives its own datagram and closes its sockets: it must then end by itself.
  *
  * usage: deno run exit_fixture.ts linux|dgram
  */
@@ -15,7 +15,7 @@ idle.receive(() => {});
 
 const socket = await openUdp({ address: LOOPBACK, port: 0 }, kind);
 socket.receive((bytes) => {
-  // In the middle of a round; the other one while the wait for datagrams is under way.
+  // Within a round; the other socket is closed while the reactor waits for datagrams.
   socket.close();
   setTimeout(() => idle.close(), 20);
   // deno-lint-ignore no-console -- a program's output

@@ -1,5 +1,5 @@
 /**
- * What tests of the Linux sockets need of the system: network namespaces, and a life without capabilities.
+ * For tests of the Linux sockets: network namespaces, and calls without capabilities.
  *
  * Both change the calling thread only, so that sockets can be opened in any namespace by one process: a socket stays
  * in the namespace in which it was opened.
@@ -36,7 +36,7 @@ function obstacle(): string | undefined {
   }
 }
 
-/** Why tests that need root can't run here; undefined when they can. */
+/** Why tests that need root cannot run; undefined when they can. */
 export const ROOT_TESTS_SKIPPED: string | undefined = obstacle();
 
 if (ROOT_TESTS_SKIPPED !== undefined) {
@@ -57,7 +57,7 @@ function openFile(path: string): number {
   return fd;
 }
 
-/** Runs `ip` with these words and returns what it prints; throws what it complains of. */
+/** Runs `ip` with these arguments and returns its output; throws its error output. */
 export function ip(command: string): string {
   const { success, stdout, stderr } = new Deno.Command("ip", { args: command.split(" ") }).outputSync();
   if (!success) throw new Error(`ip ${command}: ${new TextDecoder().decode(stderr)}`);
@@ -72,7 +72,7 @@ export class Namespace {
     this.name = name;
   }
 
-  /** `ip`, inside. */
+  /** Runs {@link ip} in the namespace. */
   ip(command: string): string {
     return ip(`-n ${this.name} ${command}`);
   }
@@ -82,7 +82,7 @@ export class Namespace {
     this.run(() => Deno.writeTextFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, value));
   }
 
-  /** Calls a function, which must not be asynchronous, inside. */
+  /** Calls a function, which must not be asynchronous, in the namespace. */
   run<T>(act: () => T): T {
     const own = openFile("/proc/thread-self/ns/net");
     const other = openFile(`/run/netns/${this.name}`);
@@ -99,7 +99,7 @@ export class Namespace {
 
 let made = 0;
 
-/** Makes namespaces with loopback up, hands them to the test, and removes them whatever happens. */
+/** Makes namespaces with loopback up, passes them to the test, and removes them, also after a failure. */
 export async function withNamespaces(
   names: readonly string[],
   test: (...namespaces: Namespace[]) => Promise<void>,
@@ -120,10 +120,10 @@ export async function withNamespaces(
 }
 
 /** One end of a wire. */
-export interface WireEnd {
+interface WireEnd {
   readonly namespace: Namespace;
   readonly device: string;
-  /** `address/length`; none when left out. */
+  /** `address/length`; undefined: none. */
   readonly address?: string;
   readonly mac?: string;
 }
@@ -140,7 +140,7 @@ export function wire(a: WireEnd, b: WireEnd): void {
   }
 }
 
-/** Calls a function, which must not be asynchronous, with no effective capability: as an ordinary user would be. */
+/** Calls a function, which must not be asynchronous, with no effective capability, like an ordinary user. */
 export function withoutCapabilities<T>(act: () => T): T {
   const header = Uint32Array.of(CAPABILITY_VERSION_3, 0);
   // Twice (effective, permitted, inheritable): 64 capabilities.

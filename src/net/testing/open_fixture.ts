@@ -1,6 +1,6 @@
 /**
- * Says which sockets a program with the permissions it was started with gets: two lines, the choice and an echo or the
- * error.
+ * Prints which sockets a program gets with the permissions that it was started with: two lines, the choice, and an echo
+ * or the error.
  *
  * usage: deno run [permissions] open_fixture.ts [linux|dgram] [device]
  */

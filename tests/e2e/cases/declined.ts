@@ -1,4 +1,4 @@
-/** An address that a client declined because somebody else uses it is not offered again. */
+/** An address that a client declined, because another host uses it, is not offered again. */
 
 import { deepStrictEqual, notStrictEqual, strictEqual } from "node:assert/strict";
 import { type ClientName, CLIENTS } from "../clients/clients.ts";
@@ -8,8 +8,8 @@ import type { Programs } from "../programs/programs.ts";
 import { onSite } from "./site.ts";
 
 /**
- * A pool of two: one client holds the first address, a squatter the second. The client under test can only be offered
- * the squatted one, declines it, and gets the other when its holder gives it back.
+ * A pool of two: one client leases the first address, another host uses the second without a lease. The client under
+ * test can only be offered the second, declines it, and gets the first once it is released.
  */
 export function declined(programs: Programs, name: ClientName): Promise<void> {
   return onSite(programs, { pool: "10.77.0.20-10.77.0.21" }, async ({ topology, wires: [wire] }) => {

@@ -10,7 +10,7 @@ import type { Programs } from "../programs/programs.ts";
 import { onSite } from "./site.ts";
 
 const PER_SECOND = 10_000;
-/** Caches fill, the compiler settles, the heap finds its size. */
+/** Until caches are full, code is compiled and the heap has its size. */
 const WARM_UP_SECONDS = 6;
 const MEASURED_SECONDS = 16;
 /** A leak of 64 octets for each of the 160,000 datagrams of the measured time would be 10 MiB. */
@@ -32,7 +32,7 @@ export function garbage(programs: Programs): Promise<void> {
     const logBefore = processes.map(({ output }) => output.bytes);
     const senders = [
       Sender.start(clientSide, { ...rate, sourcePort: 68, targets: [LANS[0].gateway, "255.255.255.255"] }),
-      // From the relay's port, as a relay's messages come from it.
+      // From port 67, like messages of a relay.
       Sender.start(serverSide, { ...rate, sourcePort: 67, targets: [nodeHost.address, "10.99.0.1"] }),
     ];
 
@@ -70,7 +70,7 @@ async function watch(seconds: number, processes: readonly Process[]): Promise<nu
   const end = performance.now() + seconds * 1_000;
   while (performance.now() < end) {
     processes.forEach((process, index) => samples[index]?.push(process.residentKiB()));
-    // Time itself is what is waited for here.
+    // This wait is the period of the measurement.
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   return samples.map((series) => {

@@ -1,4 +1,4 @@
-/** A client's ordinary life: get, renew by unicast, rebind by broadcast, release. */
+/** The life cycle of a lease: bind, renew by unicast, rebind by broadcast, release. */
 
 import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type ClientName, CLIENTS } from "../clients/clients.ts";

@@ -1,4 +1,4 @@
-/** A client that comes back in another network gets a DHCPNAK for its old address and then a new one. */
+/** A client that moves to another network gets a DHCPNAK for its old address and then a new one. */
 
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { type ClientName, CLIENTS } from "../clients/clients.ts";
@@ -7,7 +7,7 @@ import { LANS } from "../lab/topology.ts";
 import type { Programs } from "../programs/programs.ts";
 import { onSite, type SiteOptions } from "./site.ts";
 
-/** `unnoticed`: the client learns of it only when it renews, from a server that is not the one it knows. */
+/** `unnoticed`: the client does not see the move before it renews, with another server than before. */
 export function moved(
   programs: Programs,
   name: ClientName,

@@ -1,4 +1,4 @@
-/** What a node has acknowledged survives its end, whether asked for or not. */
+/** Acknowledged leases survive the end of the node, by SIGTERM or by SIGKILL. */
 
 import { ok, strictEqual } from "node:assert/strict";
 import { CLIENTS } from "../clients/clients.ts";
@@ -31,7 +31,7 @@ export function restarted(programs: Programs): Promise<void> {
 const ROUNDS = 4;
 const CLIENTS_PER_ROUND = 400;
 
-/** `kill -9` right after a DHCPACK, while many more are under way, loses none of those that were seen. */
+/** `kill -9` right after a DHCPACK, with many more exchanges in flight, loses no acknowledged lease. */
 export function killedAfterAck(programs: Programs): Promise<void> {
   const pool = "10.77.0.10-10.77.15.250";
   const service = {
@@ -60,8 +60,8 @@ export function killedAfterAck(programs: Programs): Promise<void> {
 }
 
 /**
- * Strangers ask for the addresses and get others. Asked before the holders themselves, who would be given theirs again
- * by a node that has forgotten everything.
+ * New clients ask for the leased addresses and get others. They ask before the leases' own clients, which would get
+ * their addresses again even from a node that has lost everything.
  */
 async function coveted(host: Host, addresses: readonly string[]): Promise<void> {
   const order = { first: 100_001, clients: addresses.length, wishes: addresses, inFlight: 16, giveUpMs: 5_000 };
@@ -71,7 +71,7 @@ async function coveted(host: Host, addresses: readonly string[]): Promise<void> 
   }
 }
 
-/** Lets clients in until `count` of them have their DHCPACK, kills the node at that moment, and starts it again. */
+/** Serves clients until `count` of them have their DHCPACK, kills the node at that moment, and starts it again. */
 async function killAtAck(site: Site, first: number, count: number): Promise<SwarmLease[]> {
   const host = await site.topology.client(`swarm${first}`);
   const order = { first, clients: CLIENTS_PER_ROUND, inFlight: 16, giveUpMs: 60_000 };

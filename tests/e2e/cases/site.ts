@@ -1,6 +1,4 @@
-/**
- * The set-up that the cases share: one node, one relay, two client networks.
- */
+/** The set-up that the cases share: one node, one relay, two client networks. */
 
 import { strictEqual } from "node:assert/strict";
 import type { Capture } from "../lab/capture.ts";
@@ -8,14 +6,14 @@ import type { Process } from "../lab/process.ts";
 import { LANS, type NodeHost, Topology } from "../lab/topology.ts";
 import type { NodeConfig, Programs, RelayConfig, ServiceConfig } from "../programs/programs.ts";
 
-/** What a case may want different. */
+/** Options of a case. */
 export interface SiteOptions {
   /** Pool of the first network; the second's is fixed. */
   readonly pool?: string;
   readonly service?: Partial<ServiceConfig>;
-  /** The node stands at the gateway and serves both networks itself; there is no relay. */
+  /** The node runs on the gateway and serves both networks itself, without a relay. */
   readonly onLink?: boolean;
-  /** Address of a host in the first network that sends too much to be recorded. */
+  /** Address of a host in the first network whose packets are not recorded, as it sends too many. */
   readonly unrecorded?: string;
 }
 
@@ -27,16 +25,16 @@ export interface Site {
   readonly nodeHost: NodeHost;
   /** The node that runs now. */
   node: Process;
-  /** Undefined where the clients are attached to the node. */
+  /** Undefined when the node is on the clients' networks itself. */
   readonly relay: Process | undefined;
-  /** Starts a node over the same state, after the last one has ended. */
+  /** Starts a node with the same state directory; the former one must have ended. */
   restartNode(): Promise<void>;
 }
 
-/** Short enough for T2 to come in a test, long enough for no lease to end in one. */
+/** T2 comes within a test, the end of a lease does not. */
 const SERVICE = { leaseTime: 120, renewTime: 4, rebindTime: 8 };
 
-/** Runs a case in a site of its own; a failure carries the wire's transcript and the programs' last words. */
+/** Runs a case on its own site; a failure includes the transcript of the wire and the last output of the programs. */
 export async function onSite(
   programs: Programs,
   options: SiteOptions,

@@ -1,6 +1,6 @@
 /**
- * A site switches from another server to a node: its configuration is converted, its leases are imported, and its clients
- * notice nothing.
+ * A site migrates from another server to a node: its configuration is converted, its leases are imported, and its
+ * clients keep their addresses and options.
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
@@ -16,7 +16,7 @@ import type { NodeConfig, ServiceConfig } from "../programs/programs.ts";
 
 const STOP_MS = 5_000;
 
-/** What a client was given, but for what names the server and the moment. */
+/** What a client got, without the options that name the server and the time. */
 interface Given {
   readonly address: string;
   readonly options: ReadonlyMap<number, string>;
@@ -24,12 +24,14 @@ interface Given {
 
 /** Message type, server identifier, client identifier. */
 const PER_SERVER = new Set([53, 54, 61]);
-/** T1 and T2: dhcpd sends none, and dnsmasq makes them up by chance; clients that get none take the same shares. */
+/**
+ * T1 and T2: dhcpd sends none, and dnsmasq randomises them; clients without them use the same shares of the lease time.
+ */
 const BY_CHANCE = new Set([58, 59]);
-/** What a node gives to clients that ask, said or not: netmask and broadcast address. */
+/** What a node sends on request even if not configured: netmask and broadcast address. */
 const SELF_EVIDENT = new Set([1, 28]);
 
-/** Switches, and with `back` on to another server of the same kind with the exported leases. */
+/** Migrates to a node, and with `back` to another server of the same kind with the exported leases. */
 export async function switched(original: Original, { back = false } = {}): Promise<void> {
   await using topology = await Topology.build();
   try {
@@ -63,7 +65,7 @@ async function run(topology: Topology, original: Original, back: boolean): Promi
   match(imported, new RegExp(`^${original.name === "dhcpd" ? 2 : 3} imported, 0 known already, 0 refused`, "m"));
   match(imported, /, 0 not usable$/m);
 
-  // In another order, so that nobody gets an address because it is the next free one.
+  // In another order, so that no client gets its address because it is the next free one.
   for (const [index, host] of [...hosts.entries()].reverse()) {
     const now = await getLease(host, wire);
     const then = before[index] as Given;
@@ -81,7 +83,7 @@ async function run(topology: Topology, original: Original, back: boolean): Promi
   strictEqual(await wire.malformed(), "");
 }
 
-/** Gets a lease as a client that remembers nothing, and ends without giving it back. */
+/** Gets a lease as a client without state, and ends without a DHCPRELEASE. */
 async function getLease(host: Host, wire: Capture): Promise<Given> {
   const since = wire.frames.length;
   const client = new Udhcpc(host);
@@ -93,7 +95,7 @@ async function getLease(host: Host, wire: Capture): Promise<Given> {
   return { address, options: new Map(options.map(([code, bytes]) => [code, toHex(bytes)])) };
 }
 
-/** The exported leases are the other server's own: it renews one of them for its client. */
+/** The other server takes the exported leases: it renews one of them. */
 async function switchBack(site: {
   readonly topology: Topology;
   readonly original: Original;

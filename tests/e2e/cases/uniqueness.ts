@@ -8,7 +8,7 @@ import { onSite } from "./site.ts";
 
 const POOL_SIZE = 100;
 
-/** More clients than addresses, from two machines at once, all of which ask for the same address. */
+/** More clients than addresses, on two machines at once, which all ask for the same address. */
 export function uniqueAddresses(programs: Programs): Promise<void> {
   return onSite(programs, { pool: "10.77.0.101-10.77.0.200" }, async ({ topology }) => {
     const order = { clients: 75, wishes: ["10.77.0.150"], inFlight: 75, giveUpMs: 4_000 };

@@ -7,7 +7,7 @@ import type { ClientOptions, RealClient } from "./real_client.ts";
 import { Udhcpc } from "./udhcpc.ts";
 
 /** Makes the driver of a client on a host. */
-export type ClientDriver = new (host: Host, options?: ClientOptions) => RealClient;
+type ClientDriver = new (host: Host, options?: ClientOptions) => RealClient;
 
 export const CLIENTS = { udhcpc: Udhcpc, dhclient: Dhclient, dhcpcd: Dhcpcd } as const satisfies Record<
   string,

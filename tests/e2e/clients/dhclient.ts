@@ -1,6 +1,5 @@
 /**
- * ISC dhclient: has no way to be told to renew, so its configuration brings T1 and T2 forward and the driver waits for
- * them.
+ * ISC dhclient has no command for a renewal: its configuration sets an early T1 and T2, and the driver waits for them.
  */
 
 import type { Process } from "../lab/process.ts";
@@ -21,8 +20,8 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   FAIL: "failed",
 };
 
-// dhclient waits one T1 from the end of a lease exchange; initial-interval and backoff-cutoff bound its retransmissions,
-// retry and reboot its pauses.
+// dhclient waits one T1 from the end of a lease exchange; initial-interval and backoff-cutoff bound its
+// retransmissions, retry and reboot its pauses.
 const CONFIGURATION = `timeout 20;
 retry 1;
 reboot 5;
@@ -69,7 +68,7 @@ export class Dhclient extends RealClient {
       await until(`dhclient in ${this.host.namespace.name} to renew in vain`, STEP_MS, () => {
         return this.#sendFailures() > failures;
       });
-      // It reports RENEW here too; that the request was broadcast is to be seen on the wire only.
+      // It reports RENEW here too; only the wire shows that the request was broadcast.
       return leaseOf(await this.waitFor(["renewed"], this.events.length));
     });
   }
@@ -81,7 +80,7 @@ export class Dhclient extends RealClient {
   }
 
   async noticeMove(): Promise<void> {
-    // It doesn't look at the carrier; a computer that wakes up elsewhere starts it again (INIT-REBOOT).
+    // It does not watch the carrier; a computer that resumes in another network starts it again (INIT-REBOOT).
     await this.stop();
     await this.start();
   }

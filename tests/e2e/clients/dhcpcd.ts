@@ -1,4 +1,4 @@
-/** Roy Marples' dhcpcd: driven by its own command line, configures the interface itself. */
+/** Roy Marples' dhcpcd: controlled by its command line; configures the interface itself. */
 
 import type { Process } from "../lab/process.ts";
 import type { Host } from "../lab/topology.ts";
@@ -16,12 +16,12 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   NAK: "nak",
   EXPIRE: "lost",
   NOCARRIER: "lost",
-  // What it reports after `dhcpcd --release`; it sends the DHCPRELEASE before.
+  // Reported after `dhcpcd --release`; the DHCPRELEASE is sent before.
   STOPPED: "released",
   FAIL: "failed",
 };
 
-// dhcpcd keeps its state where it was compiled to; inside the client's own mount namespace these folders stand there.
+// The folders of dhcpcd's state are compiled in; in the client's mount namespace they are folders of the laboratory.
 const ENTER = 'mount --bind "$1" /run && mount --bind "$2" /var/lib/dhcpcd && shift 2 && exec "$@"';
 
 export class Dhcpcd extends RealClient {
@@ -60,7 +60,7 @@ export class Dhcpcd extends RealClient {
     return await this.withoutUnicast(async () => {
       const since = this.events.length;
       return await until(`dhcpcd in ${this.host.namespace.name} to rebind`, STEP_MS, () => {
-        // A renewal that was answered just before does not count.
+        // A renewal from just before does not count.
         const rebound = this.events.slice(since).find((event) => event.reason === "REBIND");
         return rebound && leaseOf(rebound);
       });

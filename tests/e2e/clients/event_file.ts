@@ -1,15 +1,15 @@
 /**
- * The script that a client runs at each event, and the file in which it leaves the event's variables.
+ * The script that a client runs at each event, and the file to which it writes the event's variables.
  *
- * One script serves all three programs: it appends its whole environment, NUL-separated and ended by an empty entry,
- * and then, for clients that leave it to their script, configures `eth0`.
+ * One script for all three programs: it appends its whole environment, NUL-separated and ended by an empty entry. For
+ * clients that do not configure `eth0` themselves it does so.
  */
 
 /** The environment of one script run; `EVENT` is its first argument or `$reason`. */
 export type Variables = Readonly<Record<string, string>>;
 
 export class EventFile {
-  /** What to give the client as its script. */
+  /** Path of the client's script. */
   readonly scriptPath: string;
   readonly #eventsPath: string;
 
@@ -45,7 +45,7 @@ ${options.configuresInterface ? configure(options.probe) : ""}record "$EVENT"
 `;
 }
 
-/** The event is recorded last: whoever waits for it finds the interface ready. */
+/** The event is recorded last: a test that waits for it finds the interface ready. */
 function configure(probe: boolean): string {
   // dhclient declines an address when its script fails at BOUND (dhclient-script(8)); udhcpc probes by itself.
   const probing = probe

@@ -1,4 +1,4 @@
-/** The `new_…` variables that dhclient and dhcpcd give their scripts alike. */
+/** The `new_…` variables that dhclient and dhcpcd both pass to their scripts. */
 
 import type { Lease } from "./real_client.ts";
 import type { Variables } from "./event_file.ts";

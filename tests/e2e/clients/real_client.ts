@@ -1,15 +1,16 @@
 /**
  * The standard DHCP clients of Linux behind one interface, so that each test case runs against all of them.
  *
- * A driver knows its program's flags, signals and script variables. Whatever a client does ends in its namespace: each
- * gets a script, lease file and pid file of its own in the laboratory's temporary folder; no distribution script runs.
+ * A driver knows its program's flags, signals and script variables. A client changes nothing outside its namespace:
+ * each has its own script, lease file and pid file in the laboratory's temporary folder, and no distribution script
+ * runs.
  */
 
 import type { Host } from "../lab/topology.ts";
 import { until } from "../lab/wait.ts";
 import { EventFile, type Variables } from "./event_file.ts";
 
-/** What a client has been given. */
+/** A client's lease, as its program reports it. */
 export interface Lease {
   readonly address: string;
   readonly serverIdentifier: string;
@@ -21,23 +22,23 @@ export interface Lease {
   readonly nameServer: string;
 }
 
-/** What clients tell their scripts, in common terms. */
+/** Events of all clients in common terms. */
 export type EventKind = "bound" | "renewed" | "nak" | "lost" | "released" | "failed" | "other";
 
 export interface ClientEvent {
   readonly kind: EventKind;
-  /** The client's own word. */
+  /** The client's own name of the event. */
   readonly reason: string;
   /** Present with `bound` and `renewed`. */
   readonly lease?: Lease;
 }
 
 export interface ClientOptions {
-  /** Look for somebody else's use of an address before taking it (RFC 5227), and decline it then. */
+  /** Probe an address before using it (RFC 5227), and decline it if another host uses it. */
   readonly probe?: boolean;
 }
 
-/** How long any step of a client may take: retransmissions back off to 4 s and 8 s (RFC 2131 §4.1). */
+/** Time limit for a step of a client: retransmissions back off to 4 s and 8 s (RFC 2131 §4.1). */
 export const STEP_MS = 20_000;
 
 export abstract class RealClient {
@@ -52,23 +53,23 @@ export abstract class RealClient {
     this.script = new EventFile(host.namespace.folder("client"), { configuresInterface, probe: this.probe });
   }
 
-  /** Starts the program; what it remembers from an earlier start, it still knows. */
+  /** Starts the program with the state of its earlier starts. */
   abstract start(): Promise<void>;
-  /** Has the lease extended by unicast to the server that gave it (RFC 2131 §4.4.5, RENEWING). */
+  /** Renews the lease by unicast to its server (RFC 2131 §4.4.5, RENEWING). */
   abstract renew(): Promise<Lease>;
-  /** Has the lease extended by broadcast, the server being out of reach (REBINDING). */
+  /** Rebinds the lease by broadcast, while its server cannot be reached (REBINDING). */
   abstract rebind(): Promise<Lease>;
-  /** Gives the lease back. */
+  /** Releases the lease. */
   abstract release(): Promise<void>;
-  /** Does what this client does when its cable has been put into another network. */
+  /** What this client does after its cable was plugged into another network. */
   abstract noticeMove(): Promise<void>;
-  /** Ends the program without giving the lease back. */
+  /** Ends the program without a DHCPRELEASE. */
   abstract stop(): Promise<void>;
 
   /** One event in common terms. */
   protected abstract translate(variables: Variables): ClientEvent;
 
-  /** Everything that has happened so far. */
+  /** All events so far. */
   get events(): ClientEvent[] {
     return this.script.read().map((variables) => this.translate(variables));
   }
@@ -82,7 +83,7 @@ export abstract class RealClient {
     );
   }
 
-  /** Waits until it has a lease, looking at events from index `since` on. */
+  /** Waits for a lease in the events from index `since` on. */
   async waitBound(since = 0, deadlineMs = STEP_MS): Promise<Lease> {
     return leaseOf(await this.waitFor(["bound"], since, deadlineMs));
   }
@@ -94,7 +95,7 @@ export abstract class RealClient {
     return links.flatMap((link) => link.addr_info ?? []).map((info) => info.local);
   }
 
-  /** Lets no unicast from the client to any DHCP server through while `action` runs. */
+  /** Drops the client's unicast to DHCP servers while `action` runs. */
   protected async withoutUnicast<T>(action: () => Promise<T>): Promise<T> {
     const { namespace } = this.host;
     // The clients unicast through UDP sockets, which pass this hook; their broadcasts may use packet sockets.

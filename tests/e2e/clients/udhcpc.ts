@@ -1,4 +1,4 @@
-/** BusyBox udhcpc: signals to drive it, `renew` in its script stands for renewing and rebinding alike. */
+/** BusyBox udhcpc: controlled by signals; its script's `renew` means renewing or rebinding. */
 
 import type { Process } from "../lab/process.ts";
 import { type ClientEvent, type Lease, leaseOf, RealClient, STEP_MS } from "./real_client.ts";
@@ -38,7 +38,7 @@ export class Udhcpc extends RealClient {
   }
 
   async rebind(): Promise<Lease> {
-    // It renews at once when told to, and rebinds when no answer comes.
+    // After the signal it renews at once, and rebinds without an answer.
     return await this.withoutUnicast(() => this.renew());
   }
 

@@ -13,7 +13,7 @@ import { e2e } from "../register.ts";
 const LIVE_MS = 2_000;
 const NOTICED_MS = 10_000;
 const SUBNET = "10.77.0.0/16";
-/** 512 addresses, which run short within the test, and as many more. */
+/** 512 addresses, which are exhausted within the test, and as many more. */
 const POOL = "10.77.1.0-10.77.2.255";
 const MORE = "10.77.3.0-10.77.4.255";
 const NAME_SERVER = "10.77.0.53";
@@ -27,7 +27,7 @@ e2e(
       const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
       await load.completes(2 * PER_SECOND, 10_000);
 
-      // Not the leader's file: whoever has the newest one passes it on.
+      // Not the leader's file: every node distributes a newer one.
       const [one] = site.others(site.leader.id) as [Member];
       const routers = [LANS[0].gateway];
       const subnets = [{
@@ -43,7 +43,7 @@ e2e(
       took("all nodes serve it", await site.watch.after(signalledMs, "revision 2", NOTICED_MS, live), LIVE_MS);
       await servesPools(site, [POOL, MORE]);
 
-      // A pool beyond its subnet, and then no YAML at all.
+      // A pool outside its subnet, and then invalid YAML.
       const mistake = [{ ...subnets[0], subnet: SUBNET, pools: [POOL, "10.78.3.0-10.78.4.255"] }];
       one.configure({ revision: 3, subnets: mistake });
       await one.reload();
@@ -68,7 +68,7 @@ e2e(
         await client.stop();
       }
 
-      // Put right, the file is taken.
+      // The corrected file is applied.
       one.configure({ revision: 3, subnets });
       await one.reload();
       await site.watch.until("revision 3", NOTICED_MS, (snapshot) =>
@@ -94,7 +94,7 @@ e2e(
       };
       const revisions = async () => await Promise.all(site.members.map(async (one) => (await one.status()).revision));
 
-      // Each node finds the mistake by itself, and says so.
+      // Each node finds the mistake by itself and reports it.
       await rejects(() => push([POOL, "10.78.3.0-10.78.4.255"]), (error: Error) => {
         for (const { id } of site.members) match(error.message, new RegExp(`node ${id}: service.subnets\\[0\\].pools`));
         return true;

@@ -1,11 +1,11 @@
 /**
- * The leases that a node has on disk, read beside the running node through the view that is there for people.
+ * The leases that a node has on disk, read beside the running node through the database's readable view.
  */
 
 import { DatabaseSync } from "node:sqlite";
 
-/** A slot, but for what a node may know later than another. */
-export interface StoredLease {
+/** A slot without the fields that a node may learn later than another. */
+interface StoredLease {
   readonly address: string;
   readonly state: string;
   readonly chaddr: string;
@@ -23,7 +23,7 @@ export function storedLeases(stateDir: string): Map<string, StoredLease> {
   }
 }
 
-/** What differs between nodes' tables, a line for each of the first addresses; empty when they are equal. */
+/** Differences between nodes' tables, a line for each of the first addresses; empty when they are equal. */
 export function differences(tables: ReadonlyMap<number, ReadonlyMap<string, StoredLease>>): string[] {
   const addresses = new Set([...tables.values()].flatMap((table) => [...table.keys()]));
   const lines: string[] = [];

@@ -10,7 +10,7 @@ import { e2e } from "../register.ts";
 const STEP_MS = 15_000;
 
 e2e(
-  "a key is replaced on all nodes under load: nobody is misunderstood, clients notice nothing",
+  "a key is replaced on all nodes under load: no message is rejected, clients notice nothing",
   () =>
     onCluster({}, async (site) => {
       const [one] = site.members as [Member];
@@ -22,7 +22,7 @@ e2e(
       const sinceMs = Date.now();
       const [old] = await keysOf(one);
 
-      // As the operator's guide has it: a second line everywhere, the lines swapped everywhere, the old one away.
+      // As in the operator's guide: add a second line everywhere, swap the lines everywhere, remove the old one.
       await rotate(site, load, [site.key, made]);
       const [, fresh] = await keysOf(one);
       deepStrictEqual(await keysOf(one), [old, fresh]);
@@ -42,7 +42,7 @@ e2e(
       unnoticed("another key", await load.stop());
       await site.agrees();
 
-      // The new key is good for a start, but not when others can read it.
+      // A node starts with the new key, unless other users can read the file.
       await one.stop();
       await Deno.chmod(one.keyFile, 0o640);
       const [line = "", ...more] = await one.failsToStart();

@@ -21,7 +21,7 @@ e2e(
       await settles(load);
       await returns(site, first.id);
 
-      // It follows now, and is the one that the relay prefers again.
+      // It is a follower now, and the relay prefers it again.
       const { leader } = site;
       ok(leader.id !== first.id, "a node that returns does not take over at once");
       const { term } = await leader.status();
@@ -32,7 +32,7 @@ e2e(
       strictEqual(
         `${after.role} of term ${after.term}`,
         `leader of term ${term}`,
-        "the loss of a follower elects nobody",
+        "the loss of a follower causes no election",
       );
       await returns(site, first.id);
       unnoticed("leader killed, then a follower", await load.stop());
@@ -66,7 +66,7 @@ e2e(
     onCluster({ pool: "10.77.1.0-10.77.1.191" }, async (site) => {
       await site.start();
       await site.relayTo([1]);
-      // Twice what a third of the pool is: the leader gives more to a node before it runs dry.
+      // Twice a third of the pool: the leader gives more to a node before its range is exhausted.
       const before = await Swarm.run(await site.topology.client("greedy"), {
         first: 1,
         clients: 2 * POOL_SIZE / 3,

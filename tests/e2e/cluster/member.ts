@@ -17,9 +17,9 @@ export class Member {
   readonly id: number;
   readonly host: NodeHost;
   readonly firewall: Firewall;
-  /** What the next start reads. */
+  /** The configuration file at the next start. */
   config: NodeConfig;
-  /** What the next start finds in its environment. */
+  /** Environment variables at the next start. */
   env: Readonly<Record<string, string>> = {};
   /** Folder of the executables that the next start uses, when they are not the tests' own. */
   dist: string | undefined;
@@ -35,7 +35,7 @@ export class Member {
     this.firewall = new Firewall(host.namespace);
   }
 
-  /** Whether it is meant to run; a node that ended by itself is an error somewhere else. */
+  /** Whether it was started and not stopped; a node that ends by itself fails the test elsewhere. */
   get started(): boolean {
     return this.#process !== undefined;
   }
@@ -46,7 +46,7 @@ export class Member {
     return this.#process;
   }
 
-  /** Starts it; when it serves is the caller's business. */
+  /** Starts it and does not wait until it serves. */
   async start(): Promise<void> {
     strictEqual(this.#process, undefined, `Node ${this.id} has to end before it starts again`);
     this.startedMs = Date.now();
@@ -61,7 +61,7 @@ export class Member {
     return process.output.text;
   }
 
-  /** Starts it and waits until it gives up with exit code 1; returns the lines it said that for. */
+  /** Starts it and waits until it ends with exit code 1; returns the lines that give the reason. */
   async failsToStart(): Promise<string[]> {
     await this.start();
     const { process } = this;
@@ -81,7 +81,7 @@ export class Member {
     return atMs;
   }
 
-  /** Stands still until {@link Member.resume}. */
+  /** Stops its process (SIGSTOP) until {@link Member.resume}. */
   pause(): void {
     this.process.signal("SIGSTOP");
   }
@@ -90,7 +90,7 @@ export class Member {
     this.process.signal("SIGCONT");
   }
 
-  /** The next start finds an empty disk. */
+  /** Gives it an empty disk for the next start. */
   replaceDisk(): void {
     const stateDir = this.host.namespace.folder(`disk${++this.#disks}`);
     this.config = { ...this.config, node: { ...this.config.node, stateDir } };
@@ -101,13 +101,13 @@ export class Member {
     this.config = { ...this.config, service: { ...this.config.service, ...service } };
   }
 
-  /** Has the running process read its file and its key file again. */
+  /** Makes the running process read its file and its key file again (SIGHUP). */
   async reload(): Promise<void> {
     await writeConfig("node", this.host.namespace, this.config);
     this.process.signal("SIGHUP");
   }
 
-  /** Changes its key file, which is there for its owner only; the running process reads it at {@link Member.reload}. */
+  /** Changes its key file, which only its owner can read; the running process reads it at {@link Member.reload}. */
   async writeKeys(...keys: readonly string[]): Promise<void> {
     await Deno.writeTextFile(this.keyFile, keys.map((key) => `${key}\n`).join(""));
   }
@@ -119,20 +119,20 @@ export class Member {
   }
 
   /**
-   * `dhcpcluster-node members …` on its machine, with its file: what it printed; an error with what it said when it
-   * refuses.
+   * Runs `dhcpcluster-node members …` on its machine, with its file, and returns the output; throws with the error
+   * output when it is refused.
    */
   async members(...words: readonly string[]): Promise<string> {
     return await this.command("members", ...words);
   }
 
-  /** Gives a command on its machine; a failure carries what it said. */
+  /** Runs a command on its machine; throws with the error output when it fails. */
   async command(...words: readonly string[]): Promise<string> {
     const file = await writeConfig("node", this.host.namespace, this.config);
     return await runNode(this.host.namespace, [...words, "--config", file]);
   }
 
-  /** What its `/readyz` says; undefined when nobody answers. */
+  /** The answer of its `/readyz`; undefined without one. */
   readyz(): Promise<HttpAnswer | undefined> {
     return httpGet(this.host.namespace, `http://${this.host.address}:8067/readyz`);
   }
@@ -144,12 +144,12 @@ export class Member {
     return JSON.parse(answer.body) as NodeStatus;
   }
 
-  /** What it has on disk. */
+  /** The leases on its disk. */
   leases(): ReturnType<typeof storedLeases> {
     return storedLeases(this.config.node.stateDir);
   }
 
-  /** How often the running process wrote a line that matches. */
+  /** How many lines of the running process's output match. */
   said(pattern: RegExp): number {
     return this.process.output.text.split("\n").filter((line) => pattern.test(line)).length;
   }

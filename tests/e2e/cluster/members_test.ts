@@ -7,7 +7,7 @@ import { until } from "../lab/wait.ts";
 import { e2e } from "../register.ts";
 
 const NOTICED_MS = 15_000;
-/** From the command to everybody having everything, when all are there. */
+/** From the command until all members are settled, when all are running. */
 const COMPLETE_MS = 10_000;
 
 e2e(
@@ -16,7 +16,7 @@ e2e(
     onCluster({ spares: 1 }, async (site) => {
       await site.start();
       let leases: readonly SwarmLease[] = [];
-      /** Does something while clients are busy; afterwards all members have the same. */
+      /** Makes a change under load; afterwards all members have the same leases. */
       const underLoad = async (what: string, relayTo: readonly number[], act: () => Promise<void>) => {
         await site.relayTo(relayTo);
         const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND, leases });
@@ -67,7 +67,7 @@ e2e(
       });
       ok(newcomer.leases().size >= leases.length, "the new node has every lease");
 
-      // The relay prefers the node that goes.
+      // The relay prefers the node that is removed.
       const gone = site.member(2);
       await underLoad("a node removed", [2, 4, 3, 1], async () => {
         const { leader } = site;
@@ -98,7 +98,7 @@ e2e(
     }),
 );
 
-/** Waits until these nodes are the members and each of them knows that all have everything. */
+/** Waits until these nodes are the members and each of them knows that the epoch is complete. */
 async function complete(site: ClusterSite, epoch: number, ids: readonly number[]): Promise<void> {
   await until(`epoch ${epoch} to be complete`, 2 * COMPLETE_MS, async () => {
     for (const id of ids) {

@@ -10,20 +10,20 @@ import { e2e } from "../register.ts";
 const PORT = 6767;
 const GROUP = "239.255.67.67";
 const NOTICED_MS = 15_000;
-/** Seen this often, something that is told every time would have been told more than once. */
+/** A problem that was seen this often and is in the log once is not logged every time. */
 const OFTEN = 5;
 
-/** A problem: its kind in `/status`, who it is about, and what the log says of it. */
+/** A problem: its kind in `/status`, the node or address that it is about, and its line in the log. */
 interface Wanted {
   readonly kind: string;
   readonly from: string;
   readonly node: number;
-  /** What it is and what to do. */
+  /** The cause and the advice. */
   readonly line: RegExp;
 }
 
 e2e(
-  "strangers beside a cluster are told from members, counted and said once, and change nothing",
+  "nodes outside the cluster are counted, reported once, and change nothing",
   () =>
     onCluster({}, async (site) => {
       await site.start();
@@ -93,7 +93,7 @@ e2e(
 );
 
 e2e(
-  "members with other pools and with a wrong clock are told, do no harm, and serve again when it is mended",
+  "members with other pools and with a wrong clock are reported, do no harm, and serve again once corrected",
   () =>
     onCluster({}, async (site) => {
       const [one, two, three] = site.members as [Member, Member, Member];
@@ -144,7 +144,7 @@ e2e(
       unnoticed("a wrong clock", await load.stop());
       await site.agrees();
 
-      // Started with a wrong clock, it does not even begin.
+      // Started with a wrong clock, it does not become ready.
       await two.stop();
       clock.set(-60);
       await two.start();
@@ -158,7 +158,7 @@ e2e(
     }),
 );
 
-/** Waits until a node shows a problem and has seen it often, and checks that it said so once, with what to do. */
+/** Waits until a node shows a problem and has seen it often, and checks that it logged it once, with advice. */
 async function tells(member: Member, { kind, from, node, line }: Wanted): Promise<void> {
   await until(`${kind} in the status of node ${member.id}`, NOTICED_MS, async () => {
     const found = (await member.status()).cluster?.problems.find((problem) =>
@@ -174,7 +174,7 @@ async function tells(member: Member, { kind, from, node, line }: Wanted): Promis
   ok(((await member.status()).cluster?.counters.refused?.[kind] ?? 0) >= OFTEN);
 }
 
-/** As {@link tells}; whose datagram was recorded is chance. */
+/** As {@link tells}; the sender of the recorded datagram is random. */
 async function tellsOfReplay(member: Member): Promise<void> {
   await until(
     "a replay in the status",
@@ -182,7 +182,7 @@ async function tellsOfReplay(member: Member): Promise<void> {
     async () => ((await problem(member, "replayed"))?.count ?? 0) >= OFTEN,
   );
   strictEqual((await problem(member, "replayed"))?.address, "10.99.0.200");
-  strictEqual(member.said(/10\.99\.0\.200 .*again: look for a loop in the network, or for somebody who recorded/), 1);
+  strictEqual(member.said(/10\.99\.0\.200 .*again: look for a loop in the network, or for /), 1);
 }
 
 async function problem(member: Member, kind: string) {

@@ -7,11 +7,11 @@ import { DelayLink } from "../lab/delay_link.ts";
 import { e2e } from "../register.ts";
 
 const CLUSTER_PORT = 6767;
-/** Its clients must find another node before they retransmit for the second time. */
+/** Its clients must reach another node before their second retransmission. */
 const UNREADY_MS = 4_000;
 
 e2e(
-  "a leader that is cut off steps down, and takes part again when it is back; clients notice nothing",
+  "a leader that is cut off steps down, and votes again after healing; clients notice nothing",
   () =>
     onCluster({}, async (site) => {
       await site.start();
@@ -37,7 +37,7 @@ e2e(
         RETURNED_MS,
       );
 
-      // A process that stands still and wakes up believing that it leads, or that its proposals are young.
+      // A process that is stopped and continued: it believes that it leads, and that its proposals are new.
       const second = site.leader;
       await settles(load);
       second.pause();
@@ -52,7 +52,7 @@ e2e(
 );
 
 e2e(
-  "two of five that only clients and relays still reach refuse nobody; after healing all have the same leases",
+  "two of five, reached only by clients and relays, refuse no client; after healing all have the same leases",
   () =>
     onCluster({ nodes: 5 }, async (site) => {
       await site.start();
@@ -76,7 +76,7 @@ e2e(
 );
 
 e2e(
-  "a node that is not heard, a lossy network and a far node change nothing for clients",
+  "a node that cannot send, a lossy network and a far node change nothing for clients",
   () =>
     onCluster({}, async (site) => {
       await site.start();
@@ -116,7 +116,7 @@ e2e(
     }),
 );
 
-/** Lets nothing of the cluster's own traffic pass between two groups; returns when that held, since the epoch. */
+/** Drops the cluster's own traffic between two groups; returns the time of it, since the epoch. */
 async function split(one: readonly Member[], other: readonly Member[]): Promise<number> {
   const deafen = (members: readonly Member[], to: readonly Member[]) => {
     const peers = to.map(({ host }) => host.address);

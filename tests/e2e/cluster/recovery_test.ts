@@ -1,4 +1,7 @@
-/** What an operator does to a whole cluster: bring in the leases of another server, and bring everything back from backups. */
+/**
+ * What an operator does to a whole cluster: bring in the leases of another server, and bring everything back from
+ * backups.
+ */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { toHex } from "../../../src/bytes/hex.ts";
@@ -16,12 +19,12 @@ const RENEWING = 500;
 const PRESENT = 200;
 
 e2e(
-  "leases of another server are imported into a cluster that serves: every node has them, clients renew them",
+  "leases of another server are imported into a running cluster: every node has them, clients renew them",
   () =>
     onCluster({ pool: "10.77.1.0-10.77.64.255" }, async (site) => {
       await site.start();
       await site.relayTo([3, 2, 1]);
-      // Clients that are there already: they renew while the others' leases come in, and keep their addresses.
+      // Clients with leases: they renew during the import and keep their addresses.
       const present = { first: IMPORTED + 1, clients: PRESENT, perSecond: 2 * PER_SECOND };
       const before = await site.clients.run({ ...present, exchanges: 3 * PRESENT });
       const held = new Set(before.leases.map(({ address }) => address));
@@ -54,7 +57,7 @@ e2e(
         leases: renewing,
       });
       unnoticed("clients of the other server", renewed);
-      strictEqual(renewed.acquired.count, 0, "nobody had to ask for an address");
+      strictEqual(renewed.acquired.count, 0, "no client had to ask for an address");
       // Importing again changes nothing.
       await one.command("import", file);
       await site.agrees();
@@ -62,7 +65,7 @@ e2e(
 );
 
 e2e(
-  "every disk is lost: restored from backups that are older, all nodes serve, and clients keep their addresses",
+  "every disk is lost: restored from older backups, all nodes serve, and clients keep their addresses",
   () =>
     onCluster({}, async (site) => {
       await site.start();
@@ -86,7 +89,7 @@ e2e(
       await site.serves(FORMED_MS);
       took("all nodes serve again", performance.now() - startedMs, FORMED_MS);
 
-      // Those whose lease is in no backup too: nobody else has their address, and so they get it.
+      // Clients whose lease is in no backup get their address too: no other client has it.
       const clients = Math.max(...latest.leases.map(({ client }) => client));
       const back = await site.clients.run({ ...order, clients, leases: latest.leases, exchanges: 2 * clients });
       unnoticed("clients come back", back);

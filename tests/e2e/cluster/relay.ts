@@ -1,12 +1,12 @@
-/** The relay at the gateway, in front of the nodes, and what it says of them. */
+/** The relay on the gateway, in front of the nodes, and its view of them. */
 
 import type { Namespace } from "../lab/lab.ts";
 import type { Process } from "../lab/process.ts";
 import { LANS, type NodeHost } from "../lab/topology.ts";
 import { httpGet, ours } from "../programs/ours.ts";
 
-/** A node as the relay's `/status` shows it, as far as the tests look at it. */
-export interface RelayedNode {
+/** A node in the relay's `/status`: the fields that tests use. */
+interface RelayedNode {
   readonly id: number;
   readonly ready: boolean;
   readonly reachable: boolean;
@@ -14,16 +14,16 @@ export interface RelayedNode {
   readonly suspect: boolean;
   readonly grade: string;
   readonly reason: string;
-  /** Null while nothing was measured. */
+  /** Null before the first measurement. */
   readonly rttMs: number | null;
   readonly rttSource: string | null;
-  /** Requests that it was the first to get, that it got as another node was silent, and that it left unanswered. */
+  /** Requests sent to it first, sent to it because another node was silent, and left unanswered by it. */
   readonly requests: number;
   readonly hedges: number;
   readonly unanswered: number;
 }
 
-/** How often the relay asks the nodes how they are. */
+/** How often the relay probes the nodes. */
 export const PROBE_MS = 1_000;
 const HTTP = { address: "127.0.0.1", port: 8068 } as const;
 const STOP_MS = 5_000;
@@ -37,7 +37,7 @@ export class EdgeRelay {
     this.#process = process;
   }
 
-  /** Starts a relay that knows these nodes in this order; returns once it relays. */
+  /** Starts a relay with these nodes in this order; returns once it is ready. */
   static async start(
     gateway: Namespace,
     nodes: readonly { readonly id: number; readonly host: NodeHost }[],
@@ -70,19 +70,19 @@ export class EdgeRelay {
     return new Map(nodes.map((node) => [node.id, node]));
   }
 
-  /** The node that gets the requests; undefined while more than one gets them. */
+  /** The chosen node; undefined while more than one is. */
   async chosen(): Promise<number | undefined> {
     const chosen = [...(await this.nodes()).values()].filter((node) => node.chosen);
     return chosen.length === 1 ? chosen[0]?.id : undefined;
   }
 
-  /** Where it has said that requests go, and why, each time they went to another node. */
+  /** Its log lines of each change of the chosen node, with the reason. */
   get choices(): string[] {
     return [...this.#process.output.text.matchAll(/requests go to node .*/g)].map(([choice]) => choice);
   }
 }
 
-/** A line for people for each node. */
+/** A readable line for each node. */
 export function describeRelayed(nodes: Iterable<RelayedNode>): string {
   return [...nodes].map(({ id, rttMs, requests, hedges, unanswered, grade, reason }) =>
     `node ${id}: ${rttMs ?? "?"} ms, ${requests} requests first, ${hedges} as another was silent, ` +

@@ -7,19 +7,19 @@ import { until } from "../lab/wait.ts";
 import { describeLoad, type LoadReport } from "../load/client_load.ts";
 import { e2e } from "../register.ts";
 
-/** Exchanges per second: what the bar says last, for machines that do not carry it while nothing is wrong. */
+/** Exchanges per second to try; the last is for machines that are too slow for the others without a fault. */
 const RATES = [125, 250, 500] as const;
 const CARRIED_P99_MS = 300;
 const CLIENTS = 2_000;
-/** Of the clients that have a lease: so that new leases are asked for all the time. */
+/** Share of the clients with a lease that release it, so that new leases are requested all the time. */
 const RELEASE_SHARE = 0.3;
 const CLUSTER_PORT = 6767;
 const DHCP_PORT = 67;
 const MEASURED_SECONDS = 3;
-/** How long a fault lasts once the relay has turned away: what it does then shows, too. */
+/** How long a fault lasts after the relay has left the node, to see what the relay does then. */
 const FAULT_SECONDS = 3;
 
-/** Something that happens to the node that the relay has chosen. */
+/** A fault of the node that the relay has chosen. */
 interface Fault {
   readonly name: string;
   begin(site: ClusterSite, node: Member): Promise<void>;
@@ -59,7 +59,7 @@ e2e(
   () =>
     onCluster({}, async (site) => {
       await site.start();
-      // The leader first: what it is needed for must go on, too.
+      // The leader first: its duties must continue, too.
       await site.relayTo([site.leader.id, ...site.others(site.leader.id).map(({ id }) => id)]);
       const { perSecond, leases: first } = await measured(site);
       let leases = first;
@@ -86,13 +86,13 @@ e2e(
         undisturbed(name, report);
         leases = report.leases;
       }
-      // What a node proposed in vain hides from it what the others granted the client meanwhile, until that renews.
+      // A node's aborted proposal hides what the others granted the client meanwhile, until the client renews.
       await site.clients.run({ ...order, leases, exchanges: 2 * leases.length });
       await site.agrees();
     }),
 );
 
-/** The highest rate that this machine carries, and what the clients have then. */
+/** The highest rate that this machine carries, and the clients' leases after it. */
 async function measured(site: ClusterSite): Promise<{ perSecond: number; leases: LoadReport["leases"] }> {
   let leases: LoadReport["leases"] = [];
   let carried: number = RATES[0];
@@ -108,7 +108,7 @@ async function measured(site: ClusterSite): Promise<{ perSecond: number; leases:
   return { perSecond: carried, leases };
 }
 
-/** A minute by the bar; an outage is an outage after a few seconds, too. */
+/** The requirement is a minute; by default a few seconds. */
 const OUTAGE_SECONDS = Number(Deno.env.get("DHCPCLUSTER_OUTAGE_SECONDS") ?? 5);
 const HOLDERS = 300;
 const RENEWALS_PER_SECOND = 20;
@@ -132,7 +132,7 @@ e2e(
         member.start()
       ));
       await site.serves();
-      // Whoever wanted to renew meanwhile repeats itself at most a minute later.
+      // A client that tried to renew meanwhile retransmits at most a minute later.
       await load.completes(HOLDERS, 90_000);
       const report = await load.stop();
       say(describeLoad(report));
@@ -146,7 +146,7 @@ e2e(
         conflicts: [],
       });
       const sorted = (list: typeof leases) => list.toSorted((a, b) => a.client - b.client);
-      deepStrictEqual(sorted(report.leases), sorted(leases), "everybody has what it had");
+      deepStrictEqual(sorted(report.leases), sorted(leases), "every client has its lease");
       await site.agrees();
     }),
 );

@@ -7,10 +7,12 @@ import { DelayLink } from "../lab/delay_link.ts";
 import { until } from "../lab/wait.ts";
 import { e2e } from "../register.ts";
 
-/** A first measurement that was wrong, on a busy machine, takes twenty good ones to be put right. */
+/** After a wrong first measurement, on a busy machine, the estimate takes twenty good ones to converge. */
 const MEASURED_MS = 40 * PROBE_MS;
 const TURNS_AWAY_MS = 5 * PROBE_MS;
-/** How long near-equal nodes are watched: five minutes by the bar, which a run by hand gives as an environment variable. */
+/**
+ * How long near-equal nodes are watched: five minutes by the bar, which a run by hand gives as an environment variable.
+ */
 const WATCHED_SECONDS = Number(Deno.env.get("DHCPCLUSTER_WATCHED_SECONDS") ?? 15);
 
 e2e(
@@ -35,7 +37,7 @@ e2e(
       deepStrictEqual([...nodes.values()].filter(({ requests }) => requests > 0).map(({ id }) => id), [1]);
       const received = await receivedBy(site);
       const more = (id: number) => (received.get(id) ?? 0) - (before.get(id) ?? 0);
-      // On a busy machine an answer may be late for once, and another node is asked as well.
+      // On a busy machine an answer may be late, and the request is hedged to another node.
       ok(more(1) > 5 * PER_SECOND && more(2) + more(3) < more(1) / 10, "so the nodes say, too");
 
       const sinceMs = performance.now();
@@ -46,7 +48,7 @@ e2e(
       await load.completes(2 * PER_SECOND, 10_000);
       undisturbed("the nearest node becomes far", await load.stop());
 
-      // As far as each other within 10 %, as one is nearer now and the other then.
+      // Round-trip times within 10 % of each other, so that each node is nearer at times.
       await roundTrip(1, 20, 1);
       await roundTrip(2, 22, 1);
       await site.relayTo([2, 1, 3]);
@@ -61,7 +63,7 @@ e2e(
       say(describeRelayed((await site.relay.nodes()).values()));
       const switches = site.relay.choices.slice(choices.length);
       say(`${switches.length} switches in ${WATCHED_SECONDS} s`);
-      // On a busy machine a node may really not answer in time, which is another reason to leave it.
+      // On a busy machine a node may fail to answer in time, which is another reason to leave it.
       const byDistance = switches.filter((choice) => !choice.includes("unanswered"));
       deepStrictEqual(byDistance, [], "not one switch for the sake of distance");
       undisturbed("near-equal nodes", await calm.stop());
@@ -69,7 +71,7 @@ e2e(
     }),
 );
 
-/** Waits until the relay has chosen a node. Its failure tells how the relay saw all of them. */
+/** Waits until the relay has chosen a node. A failure shows the relay's view of all nodes. */
 async function chooses(site: ClusterSite, id: number, deadlineMs: number): Promise<void> {
   let nodes = await site.relay.nodes();
   await until(`the relay to choose node ${id}`, deadlineMs, async () => {

@@ -24,10 +24,10 @@ e2e(
     }),
 );
 
-/** So that some are in flight at any moment. */
+/** Enough that some are in flight at any time. */
 const CROWD_PER_SECOND = 500;
 
-e2e("a node that is told to stop answers what is in flight, and ends", () =>
+e2e("a node that gets SIGTERM answers what is in flight, and ends", () =>
   onCluster({}, async (site) => {
     await site.start();
     await site.relayTo([3, 2, 1]);
@@ -41,11 +41,11 @@ e2e("a node that is told to stop answers what is in flight, and ends", () =>
     await site.agrees();
   }));
 
-/** Five leases got, renewed or given back per second. */
+/** Five leases acquired, renewed or released per second. */
 const TEN_MINUTES_OF_CHANGES = 3_000;
 const CATCH_UP_MS = 10_000;
 
-e2e("a node that was away, and one with a new disk, get everything and serve", () =>
+e2e("a node that was down, and one with a new disk, get all leases and serve", () =>
   onCluster({}, async (site) => {
     await site.start();
     await site.relayTo([3, 2, 1]);
@@ -66,7 +66,7 @@ e2e("a node that was away, and one with a new disk, get everything and serve", (
     await catchesUp(site, 2);
     ok(site.member(2).leases().size >= meanwhile.leases.length);
 
-    // Asked through either, every client is told that its lease holds.
+    // Through either node, every client's lease is confirmed.
     const { leases } = meanwhile;
     const host = await site.topology.client("reboots");
     for (const id of [1, 2]) {
@@ -111,7 +111,7 @@ e2e(
     }),
 );
 
-/** Waits until a node that has just come back has the same on disk as the others. */
+/** Waits until a restarted node has the same leases on disk as the others. */
 async function catchesUp(site: ClusterSite, id: number): Promise<void> {
   const startMs = performance.now();
   await site.agrees();

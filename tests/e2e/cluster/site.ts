@@ -1,6 +1,6 @@
 /**
- * The set-up of the cluster's cases: nodes on the server LAN, a relay at the gateway, a machine full of clients, and an
- * onlooker.
+ * The set-up of the cluster's cases: nodes on the server LAN, a relay on the gateway, a machine with many emulated
+ * clients, and a monitor.
  */
 
 import { ok, strictEqual } from "node:assert/strict";
@@ -14,11 +14,11 @@ import { Member } from "./member.ts";
 import { EdgeRelay } from "./relay.ts";
 import { ClusterWatch, type Snapshot } from "./watch.ts";
 
-/** What a case may want different. */
+/** Options of a case. */
 export interface ClusterOptions {
   /** 1 … 9; three when left out. */
   readonly nodes?: number;
-  /** Machines with the next ids, which belong to nobody yet: their files name everybody up to themselves. */
+  /** Machines with the next ids that are no members yet: their files name all nodes up to themselves. */
   readonly spares?: number;
   readonly multicast?: string;
   readonly pool?: string;
@@ -33,13 +33,13 @@ const FOUNDERS = 3;
 const REST_MS = 200;
 const KEY_BYTES = 32;
 
-/** A cluster and the networks around it. Nothing of it runs at first. */
+/** A cluster and the networks around it. No program runs at first. */
 export class ClusterSite {
   readonly topology: Topology;
   readonly members: readonly Member[];
   readonly watch: ClusterWatch;
   readonly clients: LoadHost;
-  /** The content of everybody's key file. */
+  /** The content of every key file. */
   readonly key: string;
   readonly #monitor: Monitor;
   readonly #options: ClusterOptions;
@@ -92,7 +92,7 @@ export class ClusterSite {
     return this.members.filter(({ id }) => !ids.includes(id));
   }
 
-  /** Starts the nodes that found the cluster and returns once it serves. */
+  /** Starts the nodes that form the cluster and returns once it serves. */
   async start(): Promise<void> {
     const { nodes: founders = FOUNDERS } = this.#options;
     for (const member of this.members.slice(0, founders)) await member.start();
@@ -108,7 +108,7 @@ export class ClusterSite {
     });
   }
 
-  /** The node that leads by what the nodes say. */
+  /** The leader, as the nodes report it. */
   get leader(): Member {
     for (const [id, { role, quorum }] of this.watch.snapshot) {
       if (quorum && (role === "leader" || role === "standalone")) return this.member(id);
@@ -116,7 +116,7 @@ export class ClusterSite {
     throw new Error("There is no leader");
   }
 
-  /** Has a relay started, or started anew, that prefers these nodes in this order; returns once it relays. */
+  /** Starts or restarts the relay, which prefers these nodes in this order; returns once it is ready. */
   async relayTo(ids: readonly number[]): Promise<void> {
     await this.#relay?.stop();
     this.#relay = await EdgeRelay.start(this.topology.gateway, ids.map((id) => this.member(id)));
@@ -134,7 +134,7 @@ export class ClusterSite {
     let lines: string[] = [];
     await until("equal tables", deadlineMs, async () => {
       lines = differences(new Map(members.map((member) => [member.id, member.leases()])));
-      // Reading them takes time that the nodes need.
+      // Reading the disks takes CPU time from the nodes.
       if (lines.length > 0) await new Promise((resolve) => setTimeout(resolve, REST_MS));
       return lines.length === 0;
     }).catch((error) => {
@@ -142,7 +142,7 @@ export class ClusterSite {
     });
   }
 
-  /** Puts a machine beside the nodes' that does not belong to them, but runs a node. */
+  /** Adds a machine to the server LAN that runs a node, but is no member. */
   async stranger(
     id: number,
     host: number,
@@ -197,7 +197,7 @@ export function serve(snapshot: Snapshot, ids: readonly number[]): boolean {
     all.every((facts) => facts?.ready && facts.quorum);
 }
 
-/** Runs a case in a site of its own; a failure carries the cluster's history and the programs' last words. */
+/** Runs a case on its own site; a failure includes the cluster's history and the last output of the programs. */
 export async function onCluster(
   options: ClusterOptions,
   testCase: (site: ClusterSite) => Promise<void>,

@@ -7,7 +7,7 @@ import { until } from "../lab/wait.ts";
 import { e2e } from "../register.ts";
 
 const CLIENTS_PER_NODE = 4;
-/** A record is on its way to all nodes at once; the slowest one may be slow. */
+/** Records go to all nodes at once; this is the limit for the slowest. */
 const SEEN_MS = 2_000;
 
 e2e("nodes started as 3, 1, 2 form a cluster, and each serves what the others granted", () => formed([3, 1, 2]));
@@ -40,7 +40,7 @@ function formed(order: readonly number[], options: ClusterOptions = {}): Promise
   });
 }
 
-/** Grants through each node, looks for it on every disk, and renews everything through each node. */
+/** Grants leases through each node, finds them on every disk, and renews all of them through each node. */
 async function grantsEverywhere(site: ClusterSite): Promise<void> {
   const host = await site.topology.client("newcomers");
   const leases: SwarmLease[] = [];

@@ -1,6 +1,6 @@
-/** What a node says about itself and its cluster, as far as the tests look at it. */
+/** A node's status of itself and its cluster: the fields that tests use. */
 
-/** The parts of `/status` that change seldom and say most. */
+/** The main fields of `/status`, which change seldom. */
 export interface Facts {
   readonly role: "leader" | "follower" | "candidate" | "standalone";
   readonly term: number;
@@ -11,8 +11,8 @@ export interface Facts {
   readonly revision: number | null;
 }
 
-/** Something that is wrong in the cluster. */
-export interface ClusterProblem {
+/** A problem in the cluster. */
+interface ClusterProblem {
   readonly kind: string;
   readonly node?: number | null;
   readonly address?: string | null;
@@ -28,7 +28,7 @@ export interface NodeStatus extends Facts {
   readonly counters: { readonly received: Readonly<Record<string, number>> };
   readonly cluster?: {
     readonly epoch: number;
-    /** Every member has everything of this epoch. */
+    /** Every member is settled in this epoch. */
     readonly complete: boolean;
     readonly members: readonly {
       readonly id: number;

@@ -1,22 +1,24 @@
-/** What the cases do over and over, measured. */
+/** Steps that several cases share, measured. */
 
 import type { ClientLoad } from "../load/client_load.ts";
 import { RETURNED_MS, took } from "./bars.ts";
 import type { ClusterSite } from "./site.ts";
 
-/** Exchanges per second under which nodes come and go: far below what they can, so that waiting is the fault's doing. */
+/**
+ * Exchanges per second under which nodes come and go: far below what they can, so that waiting is the fault's doing.
+ */
 export const PER_SECOND = 100;
-/** More than get a lease in a test, so that half of the exchanges are new ones. */
+/** More than a test can serve, so that half of the exchanges are new leases. */
 export const CLIENTS = 4_000;
-/** Long enough for everybody who lost a message to have sent it again: 5 s at most. */
+/** Every client that lost a message has retransmitted it by then: 5 s at most. */
 const SETTLE_SECONDS = 6;
 
-/** Has everybody whom a fault has hit served, before the next one comes. */
+/** Waits until every client that a fault has hit is served, before the next fault. */
 export async function settles(load: ClientLoad): Promise<void> {
   await load.completes(SETTLE_SECONDS * PER_SECOND, 2 * SETTLE_SECONDS * 1_000);
 }
 
-/** How long after a moment a majority of all nodes follows a leader that is not gone, in milliseconds. */
+/** Milliseconds from a given time until a majority of all nodes follows a running leader. */
 export async function elected(site: ClusterSite, sinceMs: number, gone: readonly number[]): Promise<number> {
   const needed = Math.floor(site.members.length / 2) + 1;
   return await site.watch.after(sinceMs, "a new leader", 10_000, (snapshot) =>

@@ -1,10 +1,10 @@
 /**
- * From one release to the next. Executables of the one before come from outside:
+ * Upgrade from one release to the next. The executables of the former release are built outside:
  *
  *   git worktree add /tmp/before REVISION && (cd /tmp/before && deno task compile)
  *   DHCPCLUSTER_BEFORE=/tmp/before/dist deno test -A tests/e2e/cluster/upgrade_test.ts
  *
- * Without them there is nothing to do here; `src/cluster/wire` has tests with recorded messages.
+ * Without them this test is not registered; `src/cluster/wire` has tests with recorded messages.
  */
 
 import { unnoticed } from "./bars.ts";
@@ -34,11 +34,11 @@ if (before !== "") {
         await replace(2, before);
         const report = await load.stop();
         unnoticed("an upgrade", report);
-        // What a stopping node of before left undecided is settled by its client's next renewal.
+        // A proposal that a stopping node of the former release left undecided is decided by the client's next renewal.
         const { leases } = report;
         const clients = Math.max(...leases.map(({ client }) => client));
         const order = { first: 1, clients, perSecond: 4 * PER_SECOND, exchanges: 2 * clients };
-        unnoticed("everybody renews", await site.clients.run({ ...order, leases }));
+        unnoticed("every client renews", await site.clients.run({ ...order, leases }));
         await site.agrees();
       }),
   );

@@ -1,4 +1,4 @@
-/** The cluster as an onlooker sees it who asks every node 25 times a second, by a network of its own. */
+/** The cluster's history as a monitor sees it that asks every node 25 times a second, through a network of its own. */
 
 import type { Monitor } from "../lab/monitor.ts";
 import type { Process } from "../lab/process.ts";
@@ -9,7 +9,7 @@ export interface WatchOrder {
   readonly nodes: readonly { readonly id: number; readonly url: string }[];
 }
 
-/** A node says something new; without `facts` it stopped answering. */
+/** A change of a node's status; without `facts` it stopped answering. */
 export interface Change {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
@@ -17,7 +17,7 @@ export interface Change {
   readonly facts?: Facts;
 }
 
-/** What each node said last; nodes that do not answer are missing. */
+/** The last status of each node; nodes that do not answer are missing. */
 export type Snapshot = ReadonlyMap<number, Facts>;
 
 export class ClusterWatch {
@@ -44,7 +44,7 @@ export class ClusterWatch {
     return this.#snapshot;
   }
 
-  /** Waits until something holds. Its failure tells what every node said last. */
+  /** Waits until a condition holds. A failure shows the last status of every node. */
   async until(what: string, deadlineMs: number, holds: (snapshot: Snapshot) => boolean): Promise<void> {
     try {
       await until(what, deadlineMs, () => {
@@ -59,8 +59,8 @@ export class ClusterWatch {
   }
 
   /**
-   * Waits until something holds and returns how many milliseconds after `sinceMs` (since the epoch) it first did, to the
-   * length of a look.
+   * Waits until something holds and returns how many milliseconds after `sinceMs` (since the epoch) it first did, to
+   * the length of a look.
    */
   async after(
     sinceMs: number,

@@ -1,12 +1,12 @@
 /**
- * Asks nodes for their status all the time and prints a {@link Change} whenever the facts are others. Runs in the
- * monitor's namespace, which `watch.ts` starts it in; the argument is a {@link WatchOrder} as JSON.
+ * Polls the nodes' status and prints a {@link Change} whenever the facts of one change. `watch.ts` starts it in the
+ * monitor's namespace; the argument is a {@link WatchOrder} as JSON.
  */
 
 import type { Facts, NodeStatus } from "./status.ts";
 import type { Change, WatchOrder } from "./watch.ts";
 
-/** The time between two looks is how exact the times of changes are. */
+/** Polling interval: the precision of the times of changes. */
 const INTERVAL_MS = 40;
 const TIMEOUT_MS = 500;
 
@@ -28,7 +28,7 @@ async function watch(id: number, url: string): Promise<never> {
   }
 }
 
-/** Undefined when nobody answers. */
+/** Undefined without an answer. */
 async function read(url: string): Promise<Facts | undefined> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });

@@ -1,6 +1,6 @@
 /**
- * The DHCP that passes a bridge, read live from tcpdump so that a test can wait for a frame, and kept as pcap so that
- * tshark can give a second opinion on our encoding.
+ * Captures the DHCP on a bridge: read live from tcpdump, so that a test can wait for a frame, and kept as pcap, so that
+ * tshark can check our encoding independently.
  */
 
 import { describe, type DhcpFrame, readFrame } from "./dhcp_frame.ts";
@@ -25,7 +25,7 @@ export class Capture {
     this.device = device;
   }
 
-  /** Starts recording all DHCP but what the host `exceptFrom` sends; returns once tcpdump listens. */
+  /** Starts recording all DHCP except from the host `exceptFrom`; returns once tcpdump listens. */
   static async start(namespace: Namespace, device: string, exceptFrom?: string): Promise<Capture> {
     const capture = new Capture(namespace, device);
     const filter = `(udp port 67 or udp port 68)${exceptFrom === undefined ? "" : ` and not src host ${exceptFrom}`}`;
@@ -62,12 +62,12 @@ export class Capture {
     await this.#process?.terminate(5_000);
   }
 
-  /** What tshark finds malformed in what servers and relays sent, a line each; empty when nothing is. */
+  /** What tshark finds malformed in frames of servers and relays, a line each; empty when nothing is. */
   async malformed(): Promise<string> {
     const path = `${this.#namespace.folder("pcap")}/${this.device}.pcap`;
     await Deno.writeFile(path, concatenate(this.#chunks));
     const faults = "_ws.malformed || _ws.expert.group == 0x07000000 || ip.checksum.status == 0";
-    // Of UDP checksums only the kernel's own offload is wrong here, so they are not looked at.
+    // UDP checksums are not checked: the only wrong ones are those of the kernel's offload.
     const options = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:FALSE"];
     return (await run(["tshark", "-n", "-r", path, ...options, "-Y", `udp.srcport == 67 && (${faults})`])).trim();
   }

@@ -1,15 +1,15 @@
-/** What is on its way in one direction of a delay link: frames come out in order, each when its time has come. */
+/** One direction of a delay link: a queue from which frames come in order, each when its delay is over. */
 
 export interface DelaySettings {
-  /** Each way. */
+  /** In each direction. */
   readonly delayMs: number;
-  /** The delay of a frame lies within so much of `delayMs`, but no frame overtakes another. */
+  /** The most that a frame's delay differs from `delayMs`; no frame overtakes another. */
   readonly jitterMs?: number;
 }
 
-/** Frames under way beyond this many are lost, as in a router whose memory is full. */
+/** Above this number of queued frames, further ones are lost, as in a router whose memory is full. */
 const FRAMES_MAX = 100_000;
-/** Served entries are cut off the front by so many. */
+/** Entries that were taken are removed from the front in groups of this size. */
 const COMPACT = 1_024;
 
 /** One direction. */
@@ -18,7 +18,7 @@ export class DelayLine<Frame> {
   readonly #random: () => number;
   #head = 0;
   #lastDueMs = 0;
-  /** Frames that found no room. */
+  /** Frames lost because the queue was full. */
   lost = 0;
 
   /** `random` is like Math.random. */
@@ -26,7 +26,7 @@ export class DelayLine<Frame> {
     this.#random = random;
   }
 
-  /** When the next frame comes out; undefined when none is under way. */
+  /** When the next frame is due; undefined when none is queued. */
   get nextMs(): number | undefined {
     return this.#queue[this.#head]?.dueMs;
   }

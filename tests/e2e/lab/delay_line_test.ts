@@ -7,7 +7,7 @@ function taken<Frame>(line: DelayLine<Frame>, nowMs: number): Frame[] {
   return frames;
 }
 
-Deno.test("a frame comes out when its delay is over", () => {
+Deno.test("a frame is due when its delay is over", () => {
   const line = new DelayLine<string>(() => 0.5);
   line.put("a", 100, { delayMs: 20 });
   strictEqual(line.nextMs, 120);
@@ -16,7 +16,7 @@ Deno.test("a frame comes out when its delay is over", () => {
   strictEqual(line.nextMs, undefined);
 });
 
-Deno.test("no frame overtakes another, whatever jitter and settings say", () => {
+Deno.test("no frame overtakes another, with any jitter and settings", () => {
   const chances = [1, 0, 0.5];
   const line = new DelayLine<string>(() => chances.shift() ?? 0);
   line.put("late", 0, { delayMs: 20, jitterMs: 10 });

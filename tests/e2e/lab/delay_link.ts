@@ -1,6 +1,6 @@
 /**
- * A long way between a machine and the switch, in user space, as not every kernel has netem: the machine's cable is cut
- * and both ends are led through a program that holds every frame back.
+ * A delay between a machine and the switch, in user space, as not every kernel has netem: both ends of the machine's
+ * cable go to a program that delays every frame.
  *
  * ```text
  *  node1 eth0 ═══ near ─▶ delay ─▶ far ═══ p-node1 (switch)
@@ -13,7 +13,7 @@ import type { Process } from "./process.ts";
 import { type Host, portOf, type Topology } from "./topology.ts";
 import { until } from "./wait.ts";
 
-/** How long the program takes to start, and to obey. */
+/** Time limit for the program's start, and for an order to take effect. */
 const OBEY_MS = 20_000;
 
 /** A cable with a delay. */
@@ -25,7 +25,9 @@ export class DelayLink {
     this.#process = process;
   }
 
-  /** Leads a machine's cable through a delay, none at first. The cable's other properties stay what they were. */
+  /**
+   * Inserts a delay link into a machine's cable, at first without delay. The cable's other properties do not change.
+   */
   static async insert(topology: Topology, host: Host): Promise<DelayLink> {
     const port = portOf(host.namespace);
     const json = await topology.switch.exec(["ip", "-j", "link", "show", port]);
@@ -38,7 +40,7 @@ export class DelayLink {
     );
     await link.ip("link set near up promisc on", "link set far up promisc on");
     const main = new URL("delay_link_main.ts", import.meta.url).pathname;
-    // A wire has not to wait until a busy machine has time for it.
+    // With priority: a delay must not depend on the machine's load.
     const command = ["nice", "-n", "-15", Deno.execPath(), "run", "--no-check", "--allow-ffi", main, "near", "far"];
     const process = link.spawn(command, {
       label: `delay of ${host.namespace.name}`,
@@ -48,7 +50,7 @@ export class DelayLink {
     return new DelayLink(process);
   }
 
-  /** Changes the delay of what is sent from now on; returns when that holds. */
+  /** Changes the delay of frames that are sent from now on; returns when it has taken effect. */
   async set(settings: DelaySettings): Promise<void> {
     const orders = ++this.#orders;
     await this.#process.write(JSON.stringify(settings));

@@ -16,7 +16,9 @@ import { DelayLine, type DelaySettings } from "./delay_line.ts";
 
 const ETH_P_ALL = 0x0003;
 const SOL_PACKET = 263;
-/** Before each frame comes what its sender left to the hardware: checksums, and cutting into segments. It is passed on. */
+/**
+ * Before each frame comes what its sender left to the hardware: checksums, and cutting into segments. It is passed on.
+ */
 const PACKET_VNET_HDR = 15;
 /** What this process sends itself is not read again. */
 const PACKET_IGNORE_OUTGOING = 23;

@@ -1,6 +1,6 @@
 /**
- * Reads DHCP out of captured frames. Deliberately a decoder of its own, small and lenient: the judge of what was on the
- * wire must not be the code on trial.
+ * Decodes DHCP in captured frames. A decoder of its own, small and lenient: frames must not be checked with the code
+ * that is under test.
  */
 
 /** ff:ff:ff:ff:ff:ff. */
@@ -30,7 +30,7 @@ export interface DhcpFrame {
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Reads one Ethernet frame; undefined when it holds no DHCP. */
+/** Reads one Ethernet frame; undefined when it contains no DHCP. */
 export function readFrame(frame: Uint8Array, atSeconds: number): DhcpFrame | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (frame.length < 34 || view.getUint16(12) !== 0x0800) return undefined;

@@ -1,19 +1,19 @@
 /**
- * What a machine's cable lets through: nftables rules in its namespace, for partitions of every kind and for loss. They
- * stand at `eth0` only, so that a monitor (`monitor.ts`) still sees a machine that is cut off.
+ * Packet filters on a machine's cable: nftables rules in its namespace, for all kinds of partitions and for loss. They
+ * apply to `eth0` only, so that a monitor (`monitor.ts`) still reaches a machine that is cut off.
  */
 
 import type { Namespace } from "./lab.ts";
 
-/** Packets that are dropped; what is left out matches everything. */
-export interface Drop {
+/** Packets to drop; a field that is left out matches every packet. */
+interface Drop {
   /** As the machine sees it. */
   readonly direction?: "in" | "out";
-  /** Addresses at the other end. What goes out to a multicast group has none: drop it where it comes in. */
+  /** Addresses of peers. A packet to a multicast group has none when it leaves: drop it where it arrives. */
   readonly peers?: readonly string[];
   /** UDP or TCP port of either end. */
   readonly port?: number;
-  /** Share that is dropped, by chance; all of it when left out. */
+  /** Share to drop, at random; everything when left out. */
   readonly ratio?: number;
 }
 
@@ -28,7 +28,7 @@ export class Firewall {
     this.#namespace = namespace;
   }
 
-  /** Drops this and nothing else from now on, whole: no packet passes between the old rules and the new ones. */
+  /** Replaces the rules atomically: no packet passes between the old and the new ones. */
   async drop(...drops: readonly Drop[]): Promise<void> {
     const rules = (direction: "in" | "out") =>
       drops.filter((drop) => (drop.direction ?? direction) === direction)
@@ -50,7 +50,7 @@ export class Firewall {
     await this.#namespace.exec(["nft", "-f", "-"], { stdin: script });
   }
 
-  /** Lets everything through again. */
+  /** Removes all rules. */
   async open(): Promise<void> {
     await this.drop();
   }
@@ -59,7 +59,7 @@ export class Firewall {
 function rulesOf({ peers, port, ratio }: Drop, direction: "in" | "out"): string[] {
   const device = direction === "in" ? 'iifname "eth0"' : 'oifname "eth0"';
   const peer = peers === undefined ? "" : `ip ${direction === "in" ? "saddr" : "daddr"} { ${peers.join(", ")} }`;
-  // Every packet meets one rule only, or chance would be asked twice.
+  // Every packet matches one rule only, or the random share would be applied twice.
   const ports = port === undefined
     ? [""]
     : [`meta l4proto { tcp, udp } th dport ${port}`, `meta l4proto { tcp, udp } th sport ${port} th dport != ${port}`];

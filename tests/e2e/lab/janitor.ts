@@ -1,5 +1,5 @@
 /**
- * Names of the laboratory's things and their removal. Everything that a laboratory makes outside itself – network
+ * Names of the laboratory's resources and their removal. Everything that a laboratory makes outside itself – network
  * namespaces, their `/etc/netns` folders, a temporary folder – begins with its name `dc-<pid>-<random>`, so that what a
  * dead process left behind can be told from what a live one uses. The removal itself is `reap.sh`'s work.
  */
@@ -18,12 +18,12 @@ export function labName(pid = Deno.pid): string {
   return `dc-${pid}-${random.toString(36).padStart(7, "0")}`;
 }
 
-/** The folder whose files stand in for those of /etc inside a namespace (ip-netns(8)). */
+/** The folder whose files replace those of /etc inside a namespace (ip-netns(8)). */
 export function etcFolder(namespace: string): string {
   return `/etc/netns/${namespace}`;
 }
 
-/** Removes a laboratory when it is told to, or when this process ends, however that happens. */
+/** Removes a laboratory on request, or when this process ends for any reason. */
 export class Reaper {
   readonly #child: Deno.ChildProcess;
 
@@ -39,7 +39,7 @@ export class Reaper {
   }
 }
 
-/** Removes laboratories whose process is gone, for what even their reaper did not live to see. */
+/** Removes laboratories of ended processes whose reaper was killed, too. */
 export async function removeLeftovers(): Promise<void> {
   const names = new Set(
     ["/run/netns", "/etc/netns", TEMPORARY].flatMap(list).flatMap((entry) => {

@@ -1,6 +1,6 @@
 /**
- * A laboratory: network namespaces, the processes in them and a temporary folder, all gone again when it closes or its
- * process ends. What is plugged into what is `topology.ts`'s business.
+ * A laboratory: network namespaces, the processes in them and a temporary folder. All are removed when it closes or its
+ * process ends. The network between the namespaces is built in `topology.ts`.
  */
 
 import { etcFolder, labName, Reaper, removeLeftovers, TEMPORARY } from "./janitor.ts";
@@ -23,7 +23,7 @@ export class Namespace {
     this.systemName = `${lab.name}-${name}`;
   }
 
-  /** A folder of its own, made when first asked for. */
+  /** A folder of its own, made at the first use. */
   folder(name: string): string {
     const path = `${this.#lab.folder}/${this.name}/${name}`;
     Deno.mkdirSync(path, { recursive: true });
@@ -45,7 +45,7 @@ export class Namespace {
     return this.#lab.track(new Process(this.wrap(command), options));
   }
 
-  /** Starts a process that has the network of this machine and all else of the real one. */
+  /** Starts a process that has the network of this machine, and everything else of the real one. */
   spawnAttached(command: readonly string[], options: SpawnOptions): Process {
     const inside = ["nsenter", `--net=/run/netns/${this.systemName}`, ...command];
     return this.#lab.track(new Process(inside, options));
@@ -66,11 +66,11 @@ export class Lab implements AsyncDisposable {
 
   private constructor() {}
 
-  /** Opens a laboratory, after removing what dead runs left behind. */
+  /** Opens a laboratory, after removing what ended processes left behind. */
   static async open(): Promise<Lab> {
     await (swept ??= removeLeftovers());
     const lab = new Lab();
-    // dhcpcd looks into its folder as a user without rights.
+    // dhcpcd reads its folder as an unprivileged user.
     Deno.mkdirSync(lab.folder, { mode: 0o755 });
     return lab;
   }

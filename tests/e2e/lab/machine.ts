@@ -1,6 +1,6 @@
 /**
- * Machines with an operating system of their own: a clean Debian that boots systemd in a namespace of the laboratory. All of
- * them share one image, which nobody can change: what a machine writes is in its memory.
+ * Machines with an operating system of their own: a clean Debian that boots systemd in a namespace of the laboratory.
+ * All of them share one image, which is read-only: what a machine writes is in memory.
  */
 
 import { exists } from "../../../src/cli/files.ts";
@@ -11,7 +11,7 @@ import { until } from "./wait.ts";
 const BOOT_MS = 60_000;
 const IMAGE_MS = 600_000;
 
-/** Debian's essential packages and what the name says; about half a minute and 180 MB. Returns its folder. */
+/** Makes an image of Debian's essential packages and `packages`: about half a minute and 180 MB. Returns its folder. */
 export async function makeImage(lab: Lab, packages: readonly string[]): Promise<string> {
   const folder = `${lab.folder}/image`;
   const suite = /^VERSION_CODENAME=(.*)$/m.exec(await Deno.readTextFile("/etc/os-release"))?.[1] ?? "stable";
@@ -21,7 +21,7 @@ export async function makeImage(lab: Lab, packages: readonly string[]): Promise<
   return folder;
 }
 
-/** Why no machine can boot here; undefined when it can. */
+/** Why no machine can boot; undefined when one can. */
 export function machineObstacle(): string | undefined {
   const trees = TREES.filter((tree) => exists(`${tree}/cgroup.procs`));
   if (trees.length === 0) return "no control groups are mounted at /sys/fs/cgroup, which systemd needs";
@@ -37,17 +37,17 @@ export function machineObstacle(): string | undefined {
 }
 
 /** How a machine is set up before it boots. */
-export interface MachineOptions {
+interface MachineOptions {
   readonly image: string;
-  /** Folders and files of this machine that are seen, read-only, in the new one: here, and there. */
+  /** Folders and files of this machine that are mounted read-only in the new one: path here, path there. */
   readonly mounts: Readonly<Record<string, string>>;
 }
 
-/** One that runs. */
+/** A running machine. */
 export class Machine {
-  /** Ends when the machine does; its output is the machine's console, with the journal. */
+  /** Ends with the machine; its output is the machine's console, with the journal. */
   readonly process: Process;
-  /** Pid of its systemd, as this machine counts. */
+  /** Pid of its systemd, outside. */
   readonly #init: number;
 
   private constructor(process: Process, init: number) {
@@ -61,7 +61,7 @@ export class Machine {
     const process = namespace.spawnAttached([
       ...["sh", "-ec", IN_OWN_GROUPS, "sh", namespace.systemName],
       ...["systemd-nspawn", "--quiet", "--boot", "--directory", image, "--volatile=overlay", "--console=read-only"],
-      // Without a systemd outside that knows of it.
+      // No systemd outside manages it.
       ...["--register=no", "--keep-unit", "--machine", namespace.name, ...binds],
       "systemd.journald.forward_to_console=1",
     ], { label: `machine ${namespace.name}` });
@@ -78,7 +78,7 @@ export class Machine {
     return machine;
   }
 
-  /** Runs shell commands inside, as root and with the environment of a login; stops at the first that fails. */
+  /** Runs shell commands inside, as root with a login environment; stops at the first that fails. */
   run(script: string, options: { readonly mayFail?: boolean } = {}): Promise<string> {
     const environment = [
       "env",
@@ -93,10 +93,10 @@ export class Machine {
   }
 }
 
-/** The hierarchies that systemd wants a group in: one, or two where both versions are in use. */
+/** The cgroup hierarchies in which systemd needs a group: one, or two where both versions are in use. */
 const TREES = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"];
 
-/** Two machines in one group would end each other's services. */
+/** Each machine in a group of its own: two in one would end each other's services. */
 const IN_OWN_GROUPS = `
 name=$1
 shift

@@ -1,6 +1,6 @@
 /**
- * A machine that reaches nodes by a network of its own, 10.98.0.0/24: it still does when their cable is pulled or their
- * firewall closed. Nodes take what is sent to their ordinary address there too, as every Linux machine does.
+ * A machine that reaches nodes through a network of its own, 10.98.0.0/24, also when their cable is unplugged or their
+ * firewall closed. Nodes accept packets to their ordinary address there too, as every Linux machine does.
  *
  * ```text
  *  monitor          node1   node2

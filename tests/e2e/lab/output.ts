@@ -1,6 +1,4 @@
-/**
- * What a process wrote, bounded: its beginning and its end are kept, the middle of a flood is counted and dropped.
- */
+/** The output of a process, bounded: the beginning and the end are kept, the middle is counted and dropped. */
 
 const HEAD_CHARS = 64 * 1024;
 const TAIL_CHARS = 256 * 1024;
@@ -12,7 +10,7 @@ export class Output {
   #bytes = 0;
   #dropped = 0;
 
-  /** All bytes ever written, kept or not. */
+  /** All bytes written, kept or not. */
   get bytes(): number {
     return this.#bytes;
   }

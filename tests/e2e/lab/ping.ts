@@ -2,13 +2,13 @@
 
 import type { Namespace } from "./lab.ts";
 
-export interface PingOptions {
+interface PingOptions {
   readonly count: number;
   /** Between two packets; 200 ms when left out. */
   readonly intervalMs?: number;
-  /** So many packets under way at once, and the next one sent when one returns. */
+  /** Packets in flight at a time; the next one is sent when one returns. */
   readonly inFlight?: number;
-  /** How long the last answer may take; a second when left out. */
+  /** Timeout of the last answer; a second when left out. */
   readonly timeoutMs?: number;
   /** The interface to send by, for multicast. */
   readonly device?: string;
@@ -17,7 +17,7 @@ export interface PingOptions {
 export interface PingResult {
   readonly sent: number;
   readonly received: number;
-  /** NaN when nothing was received, as are the others; with `inFlight` only the extremes are known. */
+  /** NaN without an answer, like the others; with `inFlight` only the extremes are known. */
   readonly medianMs: number;
   readonly minMs: number;
   readonly maxMs: number;

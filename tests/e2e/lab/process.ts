@@ -31,7 +31,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   }).spawn();
   if (options.stdin !== undefined) {
     const writer = child.stdin.getWriter();
-    // A command that fails early closes its input; its exit code tells the story.
+    // A command that fails early closes its input; its exit code is the result.
     await writer.write(new TextEncoder().encode(options.stdin)).catch(() => {});
     await writer.close().catch(() => {});
   }
@@ -50,7 +50,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
   return stdout;
 }
 
-/** Runs a command from where nothing can be awaited, such as a signal handler. Never throws. */
+/** Runs a command synchronously, as in a signal handler. Never throws. */
 export function runSync(program: string, args: readonly string[]): string {
   try {
     const { stdout } = new Deno.Command(program, { args: [...args], stdin: "null", stderr: "null" }).outputSync();
@@ -60,7 +60,7 @@ export function runSync(program: string, args: readonly string[]): string {
   }
 }
 
-/** Sends a signal; a process that is gone already is none of our business. */
+/** Sends a signal, unless the process has ended. */
 export function signal(pid: number, name: Deno.Signal): void {
   try {
     Deno.kill(pid, name);
@@ -81,7 +81,7 @@ export interface SpawnOptions {
   readonly input?: boolean;
 }
 
-/** A long-running process and what it has written so far. */
+/** A long-running process and its output so far. */
 export class Process {
   readonly label: string;
   readonly pid: number;
@@ -111,7 +111,7 @@ export class Process {
     ]);
     this.ended = (async () => {
       this.#status = await child.status;
-      // The pipe may be broken: whoever wrote to it last has been told.
+      // The pipe may be broken: the last write has reported it.
       await this.#input?.close().catch(() => {});
       await drained;
       return this.#status;
@@ -137,7 +137,7 @@ export class Process {
     await this.#input?.write(new TextEncoder().encode(line + "\n"));
   }
 
-  /** Ends the process at once and waits until it is gone. */
+  /** Kills the process and waits for its end. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await within(`${this.label} to be killed`, 5_000, this.ended);
@@ -181,7 +181,7 @@ export class Process {
     return this.#socketAt("tcp", port) || this.#socketAt("tcp6", port);
   }
 
-  /** Datagrams that the kernel dropped at a port of the process's network namespace, as nobody read them in time. */
+  /** Datagrams that the kernel dropped at a port of the process's network namespace, as they were not read in time. */
   udpDrops(port: number): number {
     const hex = port.toString(16).toUpperCase().padStart(4, "0");
     const rows = Deno.readTextFileSync(`/proc/${this.pid}/net/udp`).split("\n").map((row) => row.trim().split(/\s+/));

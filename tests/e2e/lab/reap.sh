@@ -1,8 +1,8 @@
 #!/bin/sh
 # Removes the laboratory NAME, whose temporary folder lies in FOLDER, once standard input ends.
 #
-# The laboratory's process holds the other end of that pipe, so this runs however it ends: by itself, by an exception,
-# by Ctrl-C (at which `deno test` exits without a word to the tests) or by SIGKILL.
+# The laboratory's process has the other end of that pipe, so this runs at any end of it: by itself, by an exception, by
+# Ctrl-C (at which `deno test` exits without telling the tests) or by SIGKILL.
 #
 # usage: reap.sh NAME FOLDER
 
@@ -23,7 +23,7 @@ for path in /run/netns/"$name"-*; do
   ip netns delete "$namespace"
   rm -rf "/etc/netns/$namespace"
 done 2>/dev/null
-# Control groups of machines that ran systemd; the last processes in them may still be on their way out.
+# Control groups of machines that ran systemd; the last processes in them may still be ending.
 for path in /sys/fs/cgroup/"$name"-* /sys/fs/cgroup/*/"$name"-*; do
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     find "$path" -depth -type d -exec rmdir {} \;

@@ -20,10 +20,10 @@ import { Capture } from "./capture.ts";
 import { Lab, type Namespace } from "./lab.ts";
 
 /** A client network. */
-export interface Lan {
-  /** The bridge in the switch and the gateway's interface are both called so. */
+interface Lan {
+  /** Name of the bridge in the switch, and of the gateway's interface. */
   readonly name: string;
-  /** For `${network}.1` and the like. */
+  /** The first three octets, as in `${network}.1`. */
   readonly network: string;
   readonly subnet: string;
   readonly gateway: string;
@@ -36,7 +36,7 @@ export const LANS: readonly [Lan, Lan] = [
 ];
 
 /** How a machine is connected to a bridge of the switch. */
-export interface Cable {
+interface Cable {
   /** The machine's own end. */
   readonly device: string;
   readonly bridge: string;
@@ -77,7 +77,7 @@ export class Topology implements AsyncDisposable {
       const topology = new Topology(lab, switch_, gateway);
       const bridges = [...LANS.map((lan) => lan.name), "servers"];
       await switch_.ip(...bridges.flatMap((bridge) => [
-        // No snooping: there is no multicast router here that would keep groups alive.
+        // No snooping: no multicast router here queries the groups.
         `link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
         `link set ${bridge} up`,
       ]));
@@ -97,7 +97,7 @@ export class Topology implements AsyncDisposable {
     return await this.#host(name, lan.name, []);
   }
 
-  /** Adds a machine with a fixed address, such as one that took somebody else's. */
+  /** Adds a machine with a fixed address, such as one that uses a client's address without a lease. */
   async squatter(name: string, address: string, lan: Lan = LANS[0]): Promise<Host> {
     return await this.#host(name, lan.name, [`${address}/24`], lan.gateway);
   }
@@ -113,23 +113,23 @@ export class Topology implements AsyncDisposable {
     return await this.#host(name, "servers", [`${address}/24`], "10.99.0.1");
   }
 
-  /** Pulls a client's plug and puts it into another network. */
+  /** Unplugs a client and plugs it into another network. */
   async move(client: Host, lan: Lan): Promise<void> {
     const port = portOf(client.namespace);
     await this.switch.ip(`link set ${port} down`, `link set ${port} master ${lan.name}`, `link set ${port} up`);
   }
 
-  /** Pulls a machine's plug. */
+  /** Unplugs a machine. */
   async unplug(host: Host): Promise<void> {
     await this.switch.ip(`link set ${portOf(host.namespace)} down`);
   }
 
-  /** Puts it back. */
+  /** Plugs it in again. */
   async replug(host: Host): Promise<void> {
     await this.switch.ip(`link set ${portOf(host.namespace)} up`);
   }
 
-  /** Records the DHCP of a client network or of the server LAN from now on, but for what `exceptFrom` sends. */
+  /** Records the DHCP of a client network or of the server LAN from now on, except from the host `exceptFrom`. */
   async capture(where: Lan | "servers", exceptFrom?: string): Promise<Capture> {
     const capture = await Capture.start(this.switch, where === "servers" ? where : where.name, exceptFrom);
     this.#captures.push(capture);
@@ -152,7 +152,7 @@ export class Topology implements AsyncDisposable {
     return mac;
   }
 
-  /** What happened, for the report of a failed test: the wire, then the last output of every process. */
+  /** The report of a failed test: the transcript of the wire, then the last output of every process. */
   report(): string {
     return [
       ...this.#captures.map((capture) => `── wire ${capture.device} ──\n${capture.transcript(60)}`),

@@ -1,14 +1,14 @@
 /**
- * Waiting for something to become true, with a deadline. Nothing in the laboratory sleeps for a fixed time: a wait ends
- * as soon as its condition holds, and one that never does fails by name.
+ * Waiting for a condition, with a deadline. Nothing in the laboratory sleeps for a fixed time: a wait ends as soon as
+ * its condition holds, and fails with the condition's name at the deadline.
  */
 
-/** A condition did not come true in time. */
+/** A condition did not hold before the deadline. */
 export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
-/** How often conditions are looked at: short against every protocol timer, long against a look at a string. */
+/** How often conditions are checked: short against every protocol timer, long against a check of a string. */
 const POLL_MS = 10;
 
 /**

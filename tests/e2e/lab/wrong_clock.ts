@@ -1,6 +1,6 @@
 /**
- * A wall clock that is wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks that
- * count from the boot, and those have to stay right here.
+ * A wall clock that is wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks
+ * that count from the boot, and those have to stay right here.
  */
 
 import { exists } from "../../../src/cli/files.ts";
@@ -18,22 +18,24 @@ export class WrongClock {
     this.set(0);
   }
 
-  /** Moves the clock, of running processes too (within a second), to so many seconds before or after the right time. */
+  /**
+   * Sets the clock, of running processes too (within a second), to this many seconds before or after the right time.
+   */
   set(offsetSeconds: number): void {
     const sign = offsetSeconds < 0 ? "-" : "+";
-    // Read while it is being written, it would be an empty file.
+    // A process could read an empty file while it is being written.
     Deno.writeTextFileSync(`${this.#path}.new`, `${sign}${Math.abs(offsetSeconds)}\n`);
     Deno.renameSync(`${this.#path}.new`, this.#path);
   }
 
-  /** What a process has to be started with. */
+  /** The environment to start a process with. */
   get env(): Record<string, string> {
     const library = LIBRARIES.find((path) => exists(path));
     if (library === undefined) throw new Error("libfaketime is missing: apt-get install faketime");
     return {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: this.#path,
-      // Seconds between two looks at the file.
+      // Seconds between two reads of the file.
       FAKETIME_CACHE_DURATION: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
     };

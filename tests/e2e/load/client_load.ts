@@ -1,6 +1,6 @@
 /**
- * Emulated clients that keep a service busy at a given rate: they get leases, renew them by unicast and give some back,
- * retransmit as RFC 2131 §4.1 has it, and notice when two of them hold one address.
+ * Emulated clients that load a service at a given rate: they get leases, renew them by unicast, release some,
+ * retransmit as in RFC 2131 §4.1, and detect when two of them have one address.
  */
 
 import type { SwarmLease } from "../clients/raw/swarm.ts";
@@ -13,19 +13,19 @@ import { describeExchange, describeSummary, type Exchange, type Summary } from "
 export interface LoadOrder {
   readonly first: number;
   readonly clients: number;
-  /** Exchanges begun per second: of two, one by a client without a lease, as long as there are such. */
+  /** Exchanges begun per second: every second one by a client without a lease, while one is left. */
   readonly perSecond: number;
-  /** How many exchanges there are; without end when left out. */
+  /** Number of exchanges; unlimited when left out. */
   readonly exchanges?: number;
-  /** What clients hold from an earlier order. */
+  /** Leases of the clients from an earlier order. */
   readonly leases?: readonly HeldLease[];
-  /** Share of the exchanges with a lease that give it back instead of renewing it; none when left out. */
+  /** Share of the exchanges with a lease that release it instead of renewing it; none when left out. */
   readonly releaseShare?: number;
   /** When a client gives an exchange up. */
   readonly giveUpMs?: number;
 }
 
-/** A sign of life. */
+/** Progress, ten times a second. */
 export interface LoadProgress {
   readonly completed: number;
   readonly failed: number;
@@ -36,25 +36,25 @@ export interface LoadReport {
   readonly acquired: Summary;
   readonly renewed: Summary;
   readonly released: number;
-  /** Of the exchanges that did not go smoothly, the worst: refused or given up, then the slowest. */
+  /** The worst exchanges: refused or given up first, then the slowest. */
   readonly rough: readonly Exchange[];
-  /** Two clients held one address, a line each. */
+  /** Cases of two clients with one address, a line each. */
   readonly conflicts: readonly string[];
-  /** Clients that were acknowledged another address than they had. */
+  /** Clients whose DHCPACK had another address than their lease. */
   readonly moved: number;
   /** The longest time without any acknowledgement. */
   readonly silenceMs: number;
   readonly leases: readonly HeldLease[];
 }
 
-/** A lease, and the server that it is to be renewed at and given back to. */
+/** A lease, and the server at which to renew and release it. */
 export interface HeldLease extends SwarmLease {
   readonly serverIdentifier?: string;
 }
 
 /** The address of the machine that the clients are emulated on. */
 const ADDRESS = "10.77.0.250";
-/** Everything but {@link LANS}' own addresses in the first network: where pools may be. */
+/** The addresses of the first network that {@link LANS} does not use: pools may be there. */
 const NETWORK = "10.77.0.0/16";
 const CLIENT_PORT = 68;
 const START_MS = 20_000;
@@ -71,7 +71,7 @@ export class LoadHost {
   /** Adds the machine to the first client network, of which there can be one only. */
   static async join(topology: Topology): Promise<LoadHost> {
     const host = await topology.squatter("load", ADDRESS, LANS[0]);
-    // Every address is an address of this machine, so that it takes what is sent to its clients; ours are nearer.
+    // Every address is local to this machine, so that it receives for all its clients; more specific routes come first.
     await host.namespace.ip(`route add local ${NETWORK} dev lo table main`, "route add 255.255.255.255/32 dev eth0");
     await topology.gateway.ip(`route add ${NETWORK} via ${ADDRESS} dev ${LANS[0].name}`);
     return new LoadHost(host);
@@ -123,7 +123,7 @@ export class ClientLoad {
     void this.process.write(JSON.stringify(this.#order));
   }
 
-  /** Waits until so many more exchanges are completed. */
+  /** Waits until this many more exchanges are completed. */
   async completes(more: number, deadlineMs: number): Promise<void> {
     const goal = this.progress.completed + more;
     await until(`${more} more exchanges`, deadlineMs, () => {
@@ -132,12 +132,12 @@ export class ClientLoad {
     });
   }
 
-  /** Answers that came faster than the clients read them: what they lack then is not the service's doing. */
+  /** Answers that the clients did not read in time: failures because of these are not the service's. */
   get dropped(): number {
     return this.process.udpDrops(CLIENT_PORT);
   }
 
-  /** Begins nothing more, lets what is under way end, and returns what happened. */
+  /** Starts no more exchanges, waits for those in flight, and returns the report. */
   async stop(): Promise<LoadReport> {
     this.process.signal("SIGTERM");
     return await this.finish((this.#order.giveUpMs ?? GIVE_UP_MS) + 5_000);
@@ -156,7 +156,7 @@ export class ClientLoad {
   }
 }
 
-/** A report for people. */
+/** A readable report. */
 export function describeLoad(report: LoadReport): string {
   return [
     describeSummary("leases got", report.acquired),

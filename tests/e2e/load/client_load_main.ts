@@ -1,5 +1,5 @@
 /**
- * Many emulated clients at a steady rate; runs inside a client's namespace, which `client_load.ts` starts it in.
+ * Many emulated clients at a steady rate; `client_load.ts` starts it in a client's namespace.
  *
  * Takes one {@link LoadOrder} as a JSON line on standard input, prints {@link LoadProgress} ten times a second, and
  * after SIGTERM, or when the order is carried out, a {@link LoadReport}.
@@ -20,15 +20,15 @@ const PROGRESS_MS = 100;
 const ROUGH_MAX = 50;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /**
- * Between two turns of a client. Nobody gives back at once what it has just got, or asks at once for what it has just
- * given back: on their way through several nodes such messages overtake each other.
+ * Pause between two exchanges of a client. A client does not release a lease right after getting it, or ask again right
+ * after a release: on their way through several nodes such messages overtake each other.
  */
 const REST_MS = 1_000;
 
 const order = await readOrder();
 const { perSecond, exchanges: exchangesMax = Infinity, releaseShare = 0, giveUpMs = 40_000 } = order;
 
-// As many machines as there are clients would not lose an answer while this one is busy.
+// On as many machines as clients, no answer would be lost while this one is busy.
 const socket = await openUdp({
   address: UNSPECIFIED,
   port: 68,
@@ -45,7 +45,7 @@ socket.receive((bytes) => {
   if (reply?.op === 2) air.waiting.get(reply.xid)?.(reply);
 });
 
-/** Clients that have rested, whose turn comes in this order. */
+/** Clients whose pause is over, in the order of their next exchange. */
 const without: EmulatedClient[] = [];
 const holders: EmulatedClient[] = [];
 const clients = Array.from({ length: order.clients }, (_, index) => new EmulatedClient(order.first + index, air));
@@ -71,7 +71,7 @@ const pace = setInterval(() => {
   const due = Math.min(exchangesMax, Math.floor((performance.now() - startMs) * perSecond / 1_000));
   while (begun < due) {
     const client = begun % 2 === 0 ? without.shift() ?? holders.shift() : holders.shift() ?? without.shift();
-    // All of them are busy: there is no turn to take.
+    // All clients are busy.
     if (client === undefined) break;
     begun++;
     void turn(client);
@@ -141,7 +141,7 @@ function finish(): void {
   Deno.exit(0);
 }
 
-/** Who was refused or gave up comes before who only waited. */
+/** Refused and given up exchanges come before slow ones. */
 function badness({ naks, address, latencyMs }: Exchange): number {
   return (naks > 0 || address === undefined ? giveUpMs : 0) + latencyMs;
 }

@@ -7,18 +7,18 @@ import { type Dhcp, dotted } from "../lab/dhcp_frame.ts";
 import { chaddrOf, type ClientMessage, encodeClientMessage, octets } from "../clients/raw/wire.ts";
 import type { Exchange } from "./summary.ts";
 
-/** What clients share: the socket, and who waits for what. */
+/** Shared by all clients: the socket, and the transactions that wait for answers. */
 export interface Air {
   /** To an address, or to all. */
   send(bytes: Uint8Array, to: string): void;
-  /** Whoever waits for answers to a transaction. */
+  /** Receivers of answers, by transaction id. */
   readonly waiting: Map<number, (reply: Dhcp) => void>;
 }
 
-/** What a client has. */
+/** A client's lease. */
 export interface ClientLease {
   readonly address: string;
-  /** RFC 2131 §4.4.5: where to renew it; undefined: by broadcast. */
+  /** RFC 2131 §4.4.5: the server at which to renew it; undefined: by broadcast. */
   readonly serverIdentifier?: string;
   /** By performance.now(), counted from when it was asked for. */
   readonly untilMs: number;
@@ -60,7 +60,7 @@ export class EmulatedClient {
     }
   }
 
-  /** Has the lease extended: by unicast, and by broadcast when that gets no answer. A DHCPNAK ends the lease. */
+  /** Renews the lease by unicast, and without an answer by broadcast. A DHCPNAK ends the lease. */
   async renew(giveUpMs: number): Promise<Exchange> {
     const conversation = new Conversation("renew", this.number, giveUpMs);
     const { address = "0.0.0.0", serverIdentifier } = this.lease ?? {};
@@ -74,7 +74,7 @@ export class EmulatedClient {
     return conversation.end();
   }
 
-  /** Gives the lease back; there is no answer to that (RFC 2131 §4.4.6). */
+  /** Releases the lease; a DHCPRELEASE has no answer (RFC 2131 §4.4.6). */
   release(): void {
     if (this.lease === undefined) return;
     const { address, serverIdentifier } = this.lease;
@@ -98,7 +98,7 @@ export class EmulatedClient {
     return conversation.end(ack.yiaddr);
   }
 
-  /** Sends, and again, until one of the wanted types arrives; undefined when the conversation's time is up. */
+  /** Sends and retransmits until one of the wanted types arrives; undefined when the conversation's time is over. */
   async #ask(
     conversation: Conversation,
     xid: number,
@@ -131,7 +131,7 @@ export class EmulatedClient {
   }
 
   #encode(xid: number, message: Outgoing, secs: number): Uint8Array {
-    // A client that has its address can take unicast (RFC 2131 §4.1); one that has not could, but this socket can't.
+    // A client with its address can receive unicast (RFC 2131 §4.1); one without could, but this socket cannot.
     return encodeClientMessage({
       ...message,
       xid,
@@ -142,11 +142,11 @@ export class EmulatedClient {
   }
 }
 
-/** An exchange under way. */
+/** An exchange in progress. */
 class Conversation {
   retransmissions = 0;
   naks = 0;
-  /** When the present message was sent first. */
+  /** When the current message was sent first. */
   askedMs = 0;
   readonly #kind: Exchange["kind"];
   readonly #client: number;

@@ -1,10 +1,8 @@
-/**
- * Datagrams that no DHCP program should take to heart. Made from a seed, so that a crash can be replayed.
- */
+/** Datagrams that every DHCP program must drop. Made from a seed, so that a crash can be replayed. */
 
 import { chaddrOf, encodeClientMessage } from "../clients/raw/wire.ts";
 
-/** A small generator (mulberry32); tests of robustness need no better one. */
+/** A small generator (mulberry32), good enough for tests of robustness. */
 export function prng(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -16,7 +14,7 @@ export function prng(seed: number): () => number {
 
 type Garbage = (next: () => number) => Uint8Array;
 
-/** Where the option bytes of a message begin. */
+/** Offset of the options in a message. */
 const OPTIONS = 240;
 
 function valid(next: () => number): Uint8Array {
@@ -29,7 +27,7 @@ function withByte(bytes: Uint8Array, at: number, value: number): Uint8Array {
   return bytes;
 }
 
-/** Every kind that must be refused. None of them is a message that a client could have meant. */
+/** Every kind of datagram that must be dropped. None is a message of a correct client. */
 export const KINDS: Readonly<Record<string, Garbage>> = {
   truncated: (next) => valid(next).subarray(0, next() % OPTIONS),
   badCookie: (next) => withByte(valid(next), 236 + next() % 4, 0),
@@ -41,9 +39,9 @@ export const KINDS: Readonly<Record<string, Garbage>> = {
     bytes.set([55, 255], OPTIONS + 3);
     return bytes;
   },
-  /** RFC 1542 §4.1.1: a message that has been relayed more than 16 times goes round in circles. */
+  /** RFC 1542 §4.1.1: a message that was relayed more than 16 times is in a loop. */
   tooManyHops: (next) => withByte(valid(next), 3, 17 + next() % 239),
-  /** Long options (RFC 3396) without a message type, as much as a datagram carries without being fragmented. */
+  /** Long options (RFC 3396) without a message type, as many as fit a datagram without fragmentation. */
   giantOptions: (next) => {
     const bytes = new Uint8Array(1_472);
     bytes.set(valid(next).subarray(0, OPTIONS));

@@ -1,6 +1,5 @@
 /**
- * Sends garbage at a steady rate until told to stop (SIGTERM), then prints a {@link SentReport}.
- * Runs inside a namespace; `sender.ts` starts it.
+ * Sends garbage at a steady rate until SIGTERM, then prints a {@link SentReport}. `sender.ts` starts it in a namespace.
  */
 
 import { createSocket } from "node:dgram";
@@ -9,7 +8,7 @@ import type { SenderOrder, SentReport } from "./sender.ts";
 
 const order = JSON.parse(Deno.args[0] ?? "") as SenderOrder;
 const next = prng(order.seed);
-// Ready-made, so that the sender's own work stays small beside what it measures.
+// Made in advance, so that the sender itself takes little time.
 const kinds = Object.values(KINDS);
 const datagrams = Array.from({ length: 4_096 }, (_, index) => kinds[index % kinds.length]?.(next) ?? new Uint8Array());
 

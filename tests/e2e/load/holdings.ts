@@ -1,17 +1,17 @@
-/** Who holds which address until when, as the clients see it: the judge of whether two ever held one. */
+/** The clients' own view of who has which address until when: detects two clients with one address. */
 
 interface Holding {
   readonly client: number;
   readonly untilMs: number;
 }
 
-/** All leases that clients were acknowledged. Times are in milliseconds of any one clock. */
+/** All acknowledged leases. Times are milliseconds of one clock. */
 export class Holdings {
   readonly #byAddress = new Map<string, Holding>();
-  /** A line each; empty while no two clients held one address. */
+  /** Cases of two clients with one address, a line each. */
   readonly conflicts: string[] = [];
 
-  /** A client was acknowledged an address. */
+  /** A client got a DHCPACK for an address. */
   acknowledged(address: string, client: number, nowMs: number, untilMs: number): void {
     const holding = this.#byAddress.get(address);
     if (holding !== undefined && holding.client !== client && holding.untilMs > nowMs) {
@@ -21,7 +21,7 @@ export class Holdings {
     this.#byAddress.set(address, { client, untilMs });
   }
 
-  /** A client does not use an address any more: it gave it back, or was refused it. */
+  /** A client no longer uses an address, after a release or a DHCPNAK. */
   ended(address: string, client: number): void {
     if (this.#byAddress.get(address)?.client === client) this.#byAddress.delete(address);
   }

@@ -1,6 +1,6 @@
 /**
- * Records a datagram that one machine sends to a multicast group, and sends it again and again to another, until it is
- * ended. Runs inside a namespace. usage: replay_main.ts GROUP OWN_ADDRESS PORT FROM TO
+ * Records a datagram from one machine to a multicast group, and sends it to another machine repeatedly, until the end
+ * of the process. Runs inside a namespace. usage: replay_main.ts GROUP OWN_ADDRESS PORT FROM TO
  */
 
 import { createSocket } from "node:dgram";
@@ -15,5 +15,5 @@ const datagram = await new Promise<Uint8Array>((resolve) => {
   socket.on("message", (bytes: Uint8Array, { address }) => address === from && resolve(bytes));
 });
 Deno.stdout.writeSync(new TextEncoder().encode("recorded\n"));
-// The first one tells nothing: a target that had lost it takes it for new.
+// The first one is no test: a target that has lost the original takes it for new.
 setInterval(() => socket.send(datagram, Number(port), to), INTERVAL_MS);

@@ -4,7 +4,7 @@ import type { Process } from "../lab/process.ts";
 import type { Host } from "../lab/topology.ts";
 
 export interface SenderOrder {
-  /** Taken in turn. */
+  /** Used in turn. */
   readonly targets: readonly string[];
   readonly sourcePort: number;
   readonly perSecond: number;

@@ -1,16 +1,16 @@
-/** What clients lived through, exchange by exchange and in figures. */
+/** Results of clients: each exchange, and a summary in figures. */
 
-/** One exchange: getting a lease (DISCOVER to ACK), or having it extended (REQUEST to ACK). */
+/** One exchange: getting a lease (DISCOVER to ACK), or renewing it (REQUEST to ACK). */
 export interface Exchange {
   readonly kind: "acquire" | "renew";
   readonly client: number;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
   readonly latencyMs: number;
-  /** How often the message that was sent most often was repeated. */
+  /** Retransmissions of the message that had most of them. */
   readonly retransmissions: number;
   readonly naks: number;
-  /** The address that was acknowledged; undefined when the client gave up. */
+  /** The address of the DHCPACK; undefined when the client gave up. */
   readonly address?: string;
 }
 
@@ -20,7 +20,7 @@ export interface Summary {
   /** Clients that gave up. */
   readonly failed: number;
   readonly naks: number;
-  /** Exchanges in which something was repeated, and how often at most. */
+  /** Exchanges with retransmissions, and the most of one exchange. */
   readonly retransmitted: number;
   readonly retransmissionsMax: number;
   /** Of those that succeeded. */
@@ -45,13 +45,13 @@ export function summarize(exchanges: readonly Exchange[]): Summary {
   };
 }
 
-/** The nearest rank in a sorted list, to a hundredth; 0 of nothing. */
+/** The nearest rank in a sorted list, to a hundredth; 0 for an empty list. */
 function percentile(sorted: readonly number[], share: number): number {
   const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
   return Math.round(value * 100) / 100;
 }
 
-/** One line for people. */
+/** One readable line. */
 export function describeExchange(
   { kind, client, startedMs, latencyMs, retransmissions, naks, address }: Exchange,
 ): string {
@@ -60,7 +60,7 @@ export function describeExchange(
     `${retransmissions} retransmitted, ${naks} NAK`;
 }
 
-/** One line for people. */
+/** One readable line. */
 export function describeSummary(name: string, { count, failed, naks, retransmitted, latencyMs }: Summary): string {
   const { p50, p99, max } = latencyMs;
   return `${name}: ${count}, ${failed} failed, ${naks} NAK, ${retransmitted} retransmitted; ` +

@@ -1,6 +1,6 @@
 /**
- * The compiled programs on clean Debians, each on one of its own, installed by the commands in README.md and run by systemd
- * with the units that come with them.
+ * The compiled programs on clean Debians, each on one of its own, installed by the commands in README.md and run by
+ * systemd with the units that come with them.
  */
 
 import { ok } from "node:assert/strict";
@@ -13,9 +13,9 @@ import { httpGet } from "./ours.ts";
 import { type NodeConfig, type Programs, READY_MS, type RelayConfig } from "./programs.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
-/** What Debian calls essential, and the gateway's ping. */
+/** Packages besides Debian's essential ones: the gateway's ping. */
 const PACKAGES = ["iputils-ping"];
-/** What `init` is told instead of asking; the test's own configuration takes the place of what it writes. */
+/** Options of `init` instead of its questions; the test's own configuration replaces the file that it writes. */
 const ANSWERS = "--yes --address 10.99.0.11 --nodes 1=10.99.0.11,2=10.99.0.12,3=10.99.0.13 --subnet 10.77.0.0/16";
 
 export class MachinePrograms implements Programs, AsyncDisposable {
@@ -45,7 +45,7 @@ export class MachinePrograms implements Programs, AsyncDisposable {
 
   async startRelay(namespace: Namespace, config: RelayConfig): Promise<Process> {
     const process = await this.#start("relay", namespace, config);
-    // Ping works with what the unit allows.
+    // Ping works with the capabilities of the unit.
     await until("the relay to measure by ping", READY_MS, async () => {
       const answer = await httpGet(namespace, `http://${config.http.address}:${config.http.port}/status`);
       return /"rttSource":"icmp"/.test(answer?.body ?? "");
@@ -76,7 +76,7 @@ export class MachinePrograms implements Programs, AsyncDisposable {
   }
 }
 
-/** The commands of README.md that install a program, with the configuration that the machine was given. */
+/** The commands of README.md that install a program, with the machine's configuration. */
 async function installation(program: "node" | "relay"): Promise<string> {
   const readme = await Deno.readTextFile(`${ROOT}README.md`);
   const blocks = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].map(([, text = ""]) => text);

@@ -1,6 +1,6 @@
 /**
- * The servers that people switch from, attached to the first client network at the gateway: Kea, ISC dhcpd and dnsmasq with
- * configurations that say the same, each in its own words.
+ * The servers that people switch from, attached to the first client network at the gateway: Kea, ISC dhcpd and dnsmasq
+ * with configurations that say the same, each in its own words.
  */
 
 import type { Namespace } from "../lab/lab.ts";
@@ -9,12 +9,12 @@ import { until } from "../lab/wait.ts";
 
 const READY_MS = 15_000;
 
-/** One of them. */
+/** One of these servers. */
 export interface Original {
   readonly name: "kea" | "dhcpd" | "dnsmasq";
-  /** The configuration for a folder of its own; `reserved` is the hardware address that 10.77.0.50 is for. */
+  /** The configuration for a folder of its own; 10.77.0.50 is reserved for the hardware address `reserved`. */
   configuration(folder: string, reserved: string): string;
-  /** Asks the server itself whether it accepts the configuration. */
+  /** The server's own command to check the configuration. */
   check(file: string): readonly string[];
   readonly command: (file: string, folder: string) => readonly string[];
   /** In its folder. */
@@ -121,7 +121,7 @@ dhcp-option=tag:also,option:ntp-server,10.77.0.124
 
 export const ORIGINALS = { kea, dhcpd, dnsmasq } as const;
 
-/** Writes the configuration, has the server check it, and starts it. */
+/** Writes the configuration, checks it with the server's command, and starts the server. */
 export async function startOriginal(
   original: Original,
   host: Namespace,
@@ -130,7 +130,7 @@ export async function startOriginal(
 ): Promise<Process> {
   await host.exec(original.check(file));
   const leases = `${folder}/${original.leases}`;
-  // dhcpd wants its file to be there.
+  // dhcpd needs an existing lease file.
   if (original.name === "dhcpd") await Deno.writeTextFile(leases, "", { create: true, append: true });
   const process = host.spawn(original.command(file, folder), { label: original.name });
   await until(`${original.name} to listen`, READY_MS, () => {

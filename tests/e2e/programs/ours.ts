@@ -11,7 +11,7 @@ import { type NodeConfig, type Programs, READY_MS, type RelayConfig } from "./pr
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
-/** A folder, absolute or in the repository; empty is as good as unset. */
+/** A folder, absolute or in the repository; empty means unset. */
 const DIST = Deno.env.get("DHCPCLUSTER_DIST") || undefined;
 
 class OurPrograms implements Programs {
@@ -28,13 +28,13 @@ class OurPrograms implements Programs {
 
 export const ours: Programs = new OurPrograms();
 
-/** What answers on a program's HTTP port. */
+/** An answer of a program's HTTP port. */
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
 }
 
-/** Gets a URL from inside a namespace; undefined when nobody answers. */
+/** Gets a URL from inside a namespace; undefined without an answer. */
 export async function httpGet(namespace: Namespace, url: string): Promise<HttpAnswer | undefined> {
   const command = ["curl", "--silent", "--max-time", "2", "--write-out", "\n%{http_code}", url];
   const output = await namespace.exec(command, { mayFail: true });
@@ -44,23 +44,23 @@ export async function httpGet(namespace: Namespace, url: string): Promise<HttpAn
 }
 
 /** How a node is started. */
-export interface NodeSpawn {
+interface NodeSpawn {
   readonly env?: Readonly<Record<string, string>>;
-  /** A folder with other executables than the tests' own. */
+  /** Folder of the executables, if not the tests' own. */
   readonly dist?: string | undefined;
 }
 
-/** Starts a node and does not wait for it: one of several may have to wait for the others. */
+/** Starts a node and does not wait until it serves: one of several may need the others for that. */
 export async function spawnNode(namespace: Namespace, config: NodeConfig, how: NodeSpawn = {}): Promise<Process> {
   return spawn("node", namespace, await writeConfig("node", namespace, config), how);
 }
 
-/** Runs a command of the node program, such as `members`, to its end; a failure carries what it said. */
+/** Runs a command of the node program, such as `members`, to its end; throws with the error output when it fails. */
 export function runNode(namespace: Namespace, args: readonly string[]): Promise<string> {
   return runProgram("node", namespace, args);
 }
 
-/** The same of either program. */
+/** The same for either program. */
 export function runProgram(
   program: "node" | "relay",
   namespace: Namespace,

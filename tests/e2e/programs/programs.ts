@@ -1,6 +1,6 @@
 /**
- * The node and relay programs as the test cases see them, so that the cases run against ours from source, ours compiled,
- * and – to prove the laboratory itself – other people's.
+ * The node and relay programs as the test cases see them, so that the cases run against ours from source, ours
+ * compiled, and – to prove the laboratory itself – other people's.
  */
 
 import type { Namespace } from "../lab/lab.ts";

@@ -1,6 +1,6 @@
 /**
- * dnsmasq as node and ISC dhcrelay as relay: programs that are known to work, to tell a fault of the laboratory from a
- * fault of ours.
+ * dnsmasq as node and ISC dhcrelay as relay: programs that are known to work, to distinguish a fault of the laboratory
+ * from a fault of ours.
  */
 
 import { formatIpv4, netmask } from "../../../src/net/ipv4.ts";

@@ -1,10 +1,10 @@
-/** Emulated clients by the hundred: starts `swarm_main.ts` in a client's namespace and collects its answers. */
+/** Hundreds of emulated clients: starts `swarm_main.ts` in a client's namespace and collects its answers. */
 
 import type { Process } from "../../lab/process.ts";
 import type { Host } from "../../lab/topology.ts";
 
 /** Clients `first` … `first + clients - 1` each get a lease; `wishes` are the addresses they ask for, in turn. */
-export interface AcquireOrder {
+interface AcquireOrder {
   readonly first: number;
   readonly clients: number;
   readonly wishes?: readonly string[];
@@ -12,8 +12,8 @@ export interface AcquireOrder {
   readonly giveUpMs: number;
 }
 
-/** Clients ask whether their remembered leases still hold. */
-export interface ConfirmOrder {
+/** Clients confirm the leases that they remember (INIT-REBOOT). */
+interface ConfirmOrder {
   readonly leases: readonly SwarmLease[];
   readonly inFlight: number;
   readonly giveUpMs: number;
@@ -26,7 +26,7 @@ export interface SwarmLease {
   readonly address: string;
 }
 
-/** What became of one client. */
+/** The result of one client. */
 export type SwarmAnswer =
   | { readonly client: number; readonly answer: "ACK"; readonly address: string }
   | { readonly client: number; readonly answer: "NAK" | "none" };

@@ -1,5 +1,5 @@
 /**
- * Many emulated clients on one interface; runs inside a client's namespace, which `swarm.ts` starts it in.
+ * Many emulated clients on one interface; `swarm.ts` starts it in a client's namespace.
  *
  * Takes one {@link SwarmOrder} as JSON argument and prints one {@link SwarmAnswer} as JSON line per client, at the
  * moment of its DHCPACK.
@@ -10,7 +10,7 @@ import { type Dhcp, readDhcp } from "../../lab/dhcp_frame.ts";
 import type { SwarmAnswer, SwarmOrder } from "./swarm.ts";
 import { chaddrOf, type ClientMessage, encodeClientMessage, octets } from "./wire.ts";
 
-/** Between two transmissions of the same message; a real client waits 4 s, but nothing here needs to be gentle. */
+/** Between two transmissions of one message; real clients wait 4 s. */
 const RETRANSMIT_MS = 500;
 
 const order = JSON.parse(Deno.args[0] ?? "") as SwarmOrder;
@@ -36,7 +36,7 @@ await Promise.all(Array.from({ length: order.inFlight }, async () => {
 }));
 socket.close();
 
-/** DISCOVER, OFFER, REQUEST, ACK (RFC 2131 §3.1); from the beginning after a NAK (§3.1 step 4). */
+/** DISCOVER, OFFER, REQUEST, ACK (RFC 2131 §3.1); starts again after a NAK (§3.1 step 4). */
 async function acquire(client: number, wish: string | undefined): Promise<SwarmAnswer> {
   const discover = { type: "DISCOVER", ...(wish === undefined ? {} : { requestedAddress: octets(wish) }) } as const;
   const end = performance.now() + order.giveUpMs;
@@ -63,7 +63,7 @@ function answerOf(client: number, reply: Dhcp | undefined): SwarmAnswer {
   return reply.type === "ACK" ? { client, answer: "ACK", address: reply.yiaddr } : { client, answer: "NAK" };
 }
 
-/** Sends until one of the wanted types arrives or time is up. */
+/** Sends until a message of one of the wanted types arrives, or the time is over. */
 async function exchange(
   client: number,
   message: Pick<ClientMessage, "type" | "requestedAddress" | "serverIdentifier">,

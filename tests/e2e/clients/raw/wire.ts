@@ -1,4 +1,4 @@
-/** Writes DHCP messages of emulated clients (RFC 2131 §2). Independent of `src/dhcp`, which is on trial. */
+/** Writes DHCP messages of emulated clients (RFC 2131 §2). Independent of `src/dhcp`, which is under test. */
 
 import { TYPES } from "../../lab/dhcp_frame.ts";
 
@@ -6,7 +6,7 @@ export interface ClientMessage {
   readonly type: (typeof TYPES)[number];
   readonly xid: number;
   readonly chaddr: Uint8Array;
-  /** Set the broadcast flag: a UDP socket can't receive unicast to an address that its host does not have. */
+  /** Sets the broadcast flag: a UDP socket cannot receive unicast to an address that its host does not have. */
   readonly broadcast?: boolean;
   readonly hops?: number;
   /** Seconds since the client began. */

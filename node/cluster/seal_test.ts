@@ -11,7 +11,7 @@ import {
   Sealer,
   TAG_BYTES,
 } from "../../src/cluster/wire/seal.ts";
-import { nodeCipher } from "../cluster/cipher.ts";
+import { nodeCipher } from "./cipher.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const OTHER_KEY = new Uint8Array(32).fill(8);

@@ -5,8 +5,8 @@ import { loadConfig } from "../../src/config/load.ts";
 import { readKeaLeases } from "../../src/convert/leases/kea.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { checkNode, nodeSchema } from "../config.ts";
-import { Node } from "../node.ts";
-import { askLocally } from "../admin/local_socket.ts";
+import { RunningNode } from "../running_node.ts";
+import { localAdminClient } from "../admin/local_socket.ts";
 import { buildCommands } from "../../src/cli/commands.ts";
 import { COMMANDS, PROGRAM } from "../cli/commands.ts";
 
@@ -58,11 +58,11 @@ service:
   await Deno.writeTextFile(`${directory}/node.yaml`, text);
   const loaded = loadConfig(text, nodeSchema, checkNode);
   ok(loaded.ok);
-  const node = await Node.start({ config: loaded.value, root: loaded.root });
+  const node = await RunningNode.start({ config: loaded.value, root: loaded.root });
   try {
-    const ask = askLocally(`${directory}/state`);
+    const send = localAdminClient(`${directory}/state`);
     const deadline = Date.now() + 10_000;
-    while ((await ask({ path: "/readyz" })).status !== 200) {
+    while ((await send({ path: "/readyz" })).status !== 200) {
       ok(Date.now() < deadline, "the node never got ready");
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

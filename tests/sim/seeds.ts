@@ -1,10 +1,14 @@
-/** What came of runs, for tests. */
+/** Runs of several seeds, for tests. */
 
-import { replay } from "./main.ts";
 import { runScenario, type ScenarioResult } from "./scenario.ts";
 import { type Check, Violation } from "./violation.ts";
 
-/** Whether one of these checks was violated; another one does not count. */
+/** The command that repeats a seed. */
+export function replay(seed: number, nodes?: number): string {
+  return `deno task sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`} --log`;
+}
+
+/** Whether one of these checks fails; another check that fails does not count. */
 export function violated(run: () => void, checks: readonly Check[]): boolean {
   try {
     run();
@@ -15,15 +19,17 @@ export function violated(run: () => void, checks: readonly Check[]): boolean {
   }
 }
 
-/** Runs seeds without a violation; returns what they did in sum. Throws with the command that repeats the first that fails. */
+/**
+ * Runs seeds; returns the sum of their results. The first violation is thrown with the command that repeats its seed.
+ */
 export function runSeeds(from: number, seeds: number, nodes?: number): ScenarioResult {
-  const sum = { acknowledgements: 0, faults: 0, healedMs: 0 };
+  const sum = { acknowledgements: 0, faults: 0, convergedMs: 0 };
   for (let seed = from; seed < from + seeds; seed++) {
     try {
-      const { acknowledgements, faults, healedMs } = runScenario({ seed, nodes });
+      const { acknowledgements, faults, convergedMs } = runScenario({ seed, nodes });
       sum.acknowledgements += acknowledgements;
       sum.faults += faults;
-      sum.healedMs += healedMs;
+      sum.convergedMs += convergedMs;
     } catch (error) {
       if (!(error instanceof Violation)) throw new Error(`Seed ${seed} broke the simulator`, { cause: error });
       throw new Error(`${error.message}: repeat with ${replay(seed, nodes)}`, { cause: error });

@@ -1,0 +1,76 @@
+/** A node with its HTTP: composes `node.ts` with what administers it, for `main.ts` and tests. */
+
+import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
+import { logger } from "../src/log/configure.ts";
+import { formatIpv4 } from "../src/net/ipv4.ts";
+import { nodeApps } from "./admin/app.ts";
+import { EventFeed } from "./admin/events.ts";
+import { listenLocally } from "./admin/local_socket.ts";
+import { OPEN, readTokenFile, tokenGuard } from "./admin/token.ts";
+import type { NodeConfig } from "./config.ts";
+import { Node, type NodeStart } from "./node.ts";
+
+/** A node that serves DHCP, and answers over HTTP and over its Unix socket. */
+export class RunningNode {
+  readonly node: Node;
+  /** Port that HTTP is served on. */
+  readonly httpPort: number;
+  /** What commands over the network have to show; undefined: there are none. */
+  #token: string | undefined;
+
+  private constructor(node: Node, token: string | undefined) {
+    this.node = node;
+    this.#token = token;
+    const { http } = node.config;
+    const feed = new EventFeed(node);
+    const app = nodeApps(node, feed);
+    const server = serveHttp(app(tokenGuard(() => this.#token)), http);
+    this.httpPort = server.port;
+    const local = this.#listenLocally(app(OPEN));
+    node.onLease = (event) => feed.lease(event);
+    node.onClose = async () => {
+      feed.close();
+      await Promise.all([server.close(), local?.close()]);
+    };
+    logger("node").info("HTTP on {address}:{port}", { address: formatIpv4(http.address), port: server.port });
+  }
+
+  /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
+  static async start(start: NodeStart): Promise<RunningNode> {
+    const token = await readToken(start.config);
+    const node = await Node.start(start);
+    try {
+      return new RunningNode(node, token);
+    } catch (error) {
+      await node.stop();
+      throw error;
+    }
+  }
+
+  /** Takes over what may change while it runs. Rejects when a file that the configuration names is bad. */
+  async reload(config: NodeConfig, root: unknown): Promise<void> {
+    this.#token = await readToken(this.node.config);
+    await this.node.reload(config, root);
+  }
+
+  /** Answers what is in flight, writes everything down and closes. Idempotent. */
+  stop(): Promise<void> {
+    return this.node.stop();
+  }
+
+  /** Without its socket a node still serves; the path may be too long for one. */
+  #listenLocally(app: HttpHandler): { close(): Promise<void> } | undefined {
+    try {
+      return listenLocally(this.node.config.node.stateDir, app);
+    } catch (error) {
+      logger("node").warn("No commands to this node, as its socket can't be opened: {error}; shorten node.stateDir", {
+        error: error instanceof Error ? error.message : String(error),
+      });
+      return undefined;
+    }
+  }
+}
+
+async function readToken({ http: { tokenFile } }: NodeConfig): Promise<string | undefined> {
+  return tokenFile === undefined ? undefined : await readTokenFile(tokenFile);
+}

@@ -1,0 +1,50 @@
+/**
+ * What the parts of one member share: which node this is, who the members are, who leads, and where effects go. A part takes
+ * this one object and what is its own.
+ */
+
+import type { Instant } from "../lease/agreement/clock.ts";
+import type { Writes } from "../lease/agreement/slot.ts";
+import type { ClusterMessage, NodeId } from "./wire/messages.ts";
+
+/** Effects of a member. They are performed in order, after the event that caused them was handled. */
+export interface Effects<Notice = never> {
+  /** To one member; may be lost. */
+  send(to: NodeId, message: ClusterMessage): void;
+  /** To all other members; may be lost for each. */
+  broadcast(message: ClusterMessage): void;
+  /** Durable in the order of the calls; `durable` runs after the fsync. */
+  persist(writes: Writes, durable: (now: Instant) => void): void;
+  /** For log and status. */
+  notice(notice: Notice): void;
+}
+
+export type Role = "leader" | "follower" | "candidate";
+
+/** What the election says; read at every use. */
+export interface Leadership {
+  readonly role: Role;
+  readonly term: number;
+  readonly leader: NodeId | undefined;
+}
+
+/** The members as this node knows them; read at every use. */
+export interface MembershipView {
+  readonly epoch: number;
+  /** All members, this one too unless it was removed. */
+  readonly ids: readonly NodeId[];
+  /** All other members. */
+  readonly others: readonly NodeId[];
+}
+
+/** What all parts of a member share. */
+export interface MemberContext<Notice = never> {
+  readonly self: NodeId;
+  /** Random per process start, below 2^32. */
+  readonly incarnation: number;
+  readonly membership: MembershipView;
+  readonly leadership: Leadership;
+  readonly effects: Effects<Notice>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}

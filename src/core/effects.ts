@@ -1,0 +1,125 @@
+/**
+ * What goes into a node's core and what comes out of it. A driver (the node program, the simulator, a scripted test)
+ * performs effects in order and hands their completions back as events; it decides nothing.
+ */
+
+import type { PushRequest, PushResult } from "../cluster/leadership/config_push.ts";
+import type { Configuration } from "../cluster/leadership/config_replication.ts";
+import type { MemberNotice } from "../cluster/member.ts";
+import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../cluster/wire/messages.ts";
+import type { Message } from "../dhcp/message.ts";
+import type { Action, DropReason } from "../dhcp/server/action.ts";
+import type { Arrival } from "../dhcp/server/query.ts";
+import type { Instant } from "../lease/agreement/clock.ts";
+import type { Decision, EndRequest, Proposal } from "../lease/agreement/proposer.ts";
+import type { Writes } from "../lease/agreement/slot.ts";
+import type { NotReady } from "./readiness.ts";
+
+/** An operator's command whose result waits for a disk or for other members. */
+export type Command =
+  /** Result: `PushResult`. */
+  | { readonly kind: "push"; readonly request: PushRequest }
+  /** Result: `Decision`. */
+  | { readonly kind: "propose"; readonly proposal: Proposal }
+  /** Result: whether the lease was this node's to end; true once the end is durable here. */
+  | { readonly kind: "end"; readonly request: EndRequest };
+
+/** The result of a command, by its kind. */
+export interface CommandResult {
+  readonly push: PushResult;
+  readonly propose: Decision;
+  readonly end: boolean;
+}
+
+/** `Source` is whatever the driver needs to answer a request; the core only hands it back. */
+export type NodeEvent<Source> =
+  /** A decoded DHCP message of a client or a relay. */
+  | { readonly kind: "request"; readonly message: Message; readonly arrival: Arrival; readonly source: Source }
+  /** An authenticated message of a member. */
+  | { readonly kind: "message"; readonly envelope: Envelope; readonly message: ClusterMessage }
+  /** The writes of a `persist` effect are on stable storage. */
+  | { readonly kind: "persisted"; readonly token: number }
+  /** The store cannot write, for this reason; undefined: it works again. */
+  | { readonly kind: "store"; readonly failure: string | undefined }
+  /** The DHCP sockets are open: this node can serve. */
+  | { readonly kind: "listening" }
+  /** The `service` section of the local file, valid, at the start and after each change. */
+  | { readonly kind: "file"; readonly configuration: Configuration }
+  /** An operator takes this node out of service, or back. */
+  | { readonly kind: "drain"; readonly on: boolean }
+  | { readonly kind: "command"; readonly token: number; readonly command: Command }
+  /** The program ends: no new requests; leadership goes to another member. */
+  | { readonly kind: "stop" };
+
+export type NodeEffect<Source> =
+  /** To one member; may be lost. */
+  | { readonly kind: "send"; readonly to: NodeId; readonly message: ClusterMessage }
+  /** To all other members; may be lost for each. */
+  | { readonly kind: "broadcast"; readonly message: ClusterMessage }
+  /** Durable in the order of the effects; completed by a `persisted` event. Empty writes wait for those before. */
+  | { readonly kind: "persist"; readonly writes: Writes; readonly token: number }
+  /** Members that can be sent to and heard from, from now on. */
+  | { readonly kind: "members"; readonly members: readonly MemberAddress[] }
+  /** `bytesMax`: octets that the client takes. */
+  | { readonly kind: "reply"; readonly source: Source; readonly reply: Message; readonly bytesMax: number }
+  /** A request that gets no answer on purpose. */
+  | { readonly kind: "unanswered"; readonly source: Source; readonly reason: DropReason }
+  /** A request that came while this node does not serve. */
+  | { readonly kind: "unserved"; readonly reason: NotReady["kind"] }
+  | { readonly kind: "granted"; readonly lease: Extract<Action, { kind: "grant" }> }
+  | {
+    readonly kind: "failed";
+    readonly lease: Extract<Action, { kind: "grant" }>;
+    readonly reason: Extract<Decision, { committed: false }>["reason"];
+  }
+  | { readonly kind: "ended"; readonly lease: Extract<Action, { kind: "end" }> }
+  /** For log and status. */
+  | { readonly kind: "notice"; readonly notice: MemberNotice }
+  | { readonly kind: "result"; readonly token: number; readonly result: CommandResult[Command["kind"]] };
+
+/** The effects of one core since they were last taken, and what waits for stable storage. */
+export class EffectQueue<Source> {
+  readonly #completions = new Map<number, (now: Instant) => void>();
+  #effects: NodeEffect<Source>[] = [];
+  #token = 0;
+
+  push(effect: NodeEffect<Source>): void {
+    this.#effects.push(effect);
+  }
+
+  send(to: NodeId, message: ClusterMessage): void {
+    this.#effects.push({ kind: "send", to, message });
+  }
+
+  broadcast(message: ClusterMessage): void {
+    this.#effects.push({ kind: "broadcast", message });
+  }
+
+  notice(notice: MemberNotice): void {
+    this.#effects.push({ kind: "notice", notice });
+  }
+
+  members(members: readonly MemberAddress[]): void {
+    this.#effects.push({ kind: "members", members });
+  }
+
+  /** What must not happen before the writes are durable waits for their token. */
+  persist(writes: Writes, durable: (now: Instant) => void): void {
+    const token = ++this.#token;
+    this.#completions.set(token, durable);
+    this.#effects.push({ kind: "persist", writes, token });
+  }
+
+  /** Runs what waited for a token. */
+  persisted(token: number, now: Instant): void {
+    const durable = this.#completions.get(token);
+    this.#completions.delete(token);
+    durable?.(now);
+  }
+
+  take(): readonly NodeEffect<Source>[] {
+    const effects = this.#effects;
+    if (effects.length > 0) this.#effects = [];
+    return effects;
+  }
+}

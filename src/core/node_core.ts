@@ -1,0 +1,328 @@
+/**
+ * A node: one cluster member, its lease table and its DHCP server, as one pure state machine. Events and time go in,
+ * effects come out; the node program, the simulator and scripted tests drive the same object:
+ *
+ * ```text
+ * core.receive(event, now);
+ * for (const effect of core.takeEffects(now)) perform(effect);
+ * sleepUntil(core.nextDeadline(now)); // then core.tick(now)
+ * ```
+ *
+ * It decides when this node serves (`readiness.ts`), and what a start, a drain and a stop mean; each other decision
+ * belongs to a part: the member (`src/cluster`) or the server (`src/dhcp/server`).
+ */
+
+import { quorumOf } from "../lease/agreement/quorum.ts";
+import { startIdentity } from "../cluster/sync/disk_identity.ts";
+import { CONFIG_FACTS, type Configuration } from "../cluster/leadership/config_replication.ts";
+import { Member } from "../cluster/member.ts";
+import type { MemberAddress, NodeId } from "../cluster/wire/messages.ts";
+import type { Safeguards } from "../cluster/replication/replica.ts";
+import type { CompiledService } from "../dhcp/server/compiled_service.ts";
+import { DhcpServer, type LeaseAgreement, tableFor } from "../dhcp/server/dhcp_server.ts";
+import { AnchoredClock, type Instant } from "../lease/agreement/clock.ts";
+import { HybridClock } from "../lease/agreement/hybrid_clock.ts";
+import type { LeaseRow } from "../lease/agreement/slot.ts";
+import type { LeaseTable } from "../lease/table/lease_table.ts";
+import { type Command, EffectQueue, type NodeEffect, type NodeEvent } from "./effects.ts";
+import type { NotReady } from "./readiness.ts";
+
+/** Each start chooses new addresses from another part of the pools, far from those of the starts before. */
+const GOLDEN_RATIO = 0.618;
+
+/** A `service` section's text made into what the server works with, or what is wrong with it. */
+export type Compiled = { readonly ok: true; readonly service: CompiledService } | {
+  readonly ok: false;
+  readonly problem: string;
+};
+
+/** What a simulator replaces to show that it would be missed. Nothing in the product. */
+export interface Mutations {
+  readonly clock?: AnchoredClock | undefined;
+  readonly versionIncarnation?: number | undefined;
+  readonly maxLeaseMs?: number | undefined;
+  readonly agreement?: ((agreement: LeaseAgreement) => LeaseAgreement) | undefined;
+  readonly safeguards?: Partial<Safeguards> | undefined;
+  readonly servesUnready?: boolean | undefined;
+}
+
+/** Everything about a node that does not change while it runs. */
+export interface NodeCoreOptions {
+  readonly self: NodeId;
+  /** Random per process start, below 2^32. */
+  readonly incarnation: number;
+  /** Random, so that identifiers that collide in the client index cannot be chosen from outside. */
+  readonly hashSeed: number;
+  /** Durable facts as they were at the start. */
+  readonly facts: ReadonlyMap<string, string>;
+  /** Facts of the driver that become durable with this start. */
+  readonly startFacts?: readonly (readonly [key: string, value: string])[];
+  /** `cluster.nodes` of the file: the members while the disk knows no others. */
+  readonly nodes: readonly MemberAddress[];
+  /** An operator says that a quorum of blank disks forms the cluster. */
+  readonly bootstrap: boolean;
+  /** The `service` section of the file, and what the server works with. */
+  readonly file: Configuration;
+  readonly fileService: CompiledService;
+  /** Reads a `service` section; its pools must not contain the addresses of `members`. */
+  readonly compile: (text: string, members: readonly MemberAddress[]) => Compiled;
+  /** The text of a configuration with another revision; undefined when it is none. */
+  readonly revise: (text: string, revision: number) => string | undefined;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly mutations?: Mutations;
+  readonly now: Instant;
+}
+
+/** One node. `Source`: see {@link NodeEvent}. */
+export class NodeCore<Source> {
+  readonly table: LeaseTable;
+  readonly clock: AnchoredClock;
+  readonly server: DhcpServer;
+  readonly member: Member;
+  readonly #options: NodeCoreOptions;
+  readonly #effects = new EffectQueue<Source>();
+  readonly #versions: HybridClock;
+  readonly #startFacts: readonly (readonly [string, string])[];
+  /** Text of the configuration that the server works with. */
+  #activeText: string;
+  #started = false;
+  #listening = false;
+  /** Why nothing can be written; undefined while the store works. */
+  #storeFailure: string | undefined;
+  #drained = false;
+  #stopping = false;
+  /** A deadline that events brought forward to now. */
+  #due = true;
+  /** Time of the event or tick that is being handled. */
+  #now: Instant;
+
+  constructor(options: NodeCoreOptions) {
+    this.#options = options;
+    this.#now = options.now;
+    const { self, incarnation, facts, mutations = {} } = options;
+    const { identity, writes } = startIdentity(facts, options.random);
+    this.#startFacts = [...writes, ...options.startFacts ?? []];
+    const initial = this.#initialConfiguration();
+    this.#activeText = initial.text;
+    this.clock = mutations.clock ?? new AnchoredClock();
+    this.table = tableFor(initial.service, {
+      hashSeed: options.hashSeed,
+      start: ((identity.bootCount - 1) * GOLDEN_RATIO) % 1,
+    });
+    this.#versions = new HybridClock({ node: self, incarnation: mutations.versionIncarnation ?? incarnation });
+    const agreement: LeaseAgreement = {
+      propose: (proposal, now, decided) => this.member.propose(proposal, now, decided),
+      end: (request, now, durable) => this.member.end(request, now, durable),
+      denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
+      want: (pools) => this.member.want(pools),
+      isLive: (address, now) => this.member.isLive(address, now),
+    };
+    this.server = new DhcpServer({
+      compiled: initial.service,
+      table: this.table,
+      agreement: mutations.agreement?.(agreement) ?? agreement,
+      events: {
+        granted: (lease) => this.#effects.push({ kind: "granted", lease }),
+        failed: (lease, reason) => this.#effects.push({ kind: "failed", lease, reason }),
+        ended: (lease) => this.#effects.push({ kind: "ended", lease }),
+      },
+    });
+    const { maxLeaseMs } = mutations;
+    this.member = new Member({
+      self,
+      incarnation,
+      identity,
+      nodes: options.nodes,
+      bootstrap: options.bootstrap,
+      table: this.table,
+      clock: this.clock,
+      versions: this.#versions,
+      limits: maxLeaseMs === undefined ? this.server.limits : { maxLeaseMs },
+      facts,
+      pools: () => this.server.pools,
+      activate: (_revision, text) => this.#activate(text),
+      validate: (text) => {
+        // Members that were added by command are in no file.
+        const compiled = options.compile(text, this.member.membership.members);
+        return compiled.ok ? undefined : compiled.problem;
+      },
+      revise: options.revise,
+      able: () => this.#listening && !this.#stopping && !this.#drained && this.#storeFailure === undefined,
+      random: options.random,
+      effects: this.#effects,
+      ...(mutations.safeguards === undefined ? {} : { safeguards: mutations.safeguards }),
+      now: options.now,
+    });
+    this.member.offer(options.file);
+  }
+
+  /** Whether this start is durable: before that, nothing is said. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  get drained(): boolean {
+    return this.#drained;
+  }
+
+  /** Takes stored rows in any order, before {@link start}. Call `loaded` after the last one. */
+  beginLoad(): void {
+    this.table.beginLoad();
+  }
+
+  /** One stored row. */
+  load({ address, slot, detail }: LeaseRow): void {
+    this.#versions.observe(slot.version);
+    // Alone, what is on this disk is on a quorum's: a certificate need not have reached it.
+    const alone = this.member.membership.members.length === 1;
+    const certified = alone && slot.state === "bound" ? { ...slot, committedVersion: slot.version } : slot;
+    this.table.set(address, certified, detail);
+  }
+
+  /** After the last stored row: this start becomes durable, and then the node takes part. */
+  loaded(): void {
+    this.table.endLoad();
+    this.#effects.persist({ facts: this.#startFacts }, () => {
+      this.#started = true;
+      this.#due = true;
+    });
+  }
+
+  /** Takes one event. Effects follow from {@link takeEffects}. */
+  receive(event: NodeEvent<Source>, now: Instant): void {
+    this.#now = now;
+    switch (event.kind) {
+      case "request":
+        return this.#request(event, now);
+      case "message":
+        if (this.#started) this.member.receive(event.envelope, event.message, now);
+        return;
+      case "persisted":
+        return this.#effects.persisted(event.token, now);
+      case "store":
+        this.#storeFailure = event.failure;
+        break;
+      case "listening":
+        this.#listening = true;
+        break;
+      case "file":
+        this.member.offer(event.configuration);
+        break;
+      case "drain":
+        this.#drained = event.on;
+        break;
+      case "command":
+        this.#command(event.token, event.command, now);
+        break;
+      case "stop":
+        this.#stopping = true;
+        break;
+      default:
+        return unreachable(event);
+    }
+    this.#due = true;
+  }
+
+  /** Runs what is due. Nothing happens before {@link nextDeadline}. */
+  tick(now: Instant): void {
+    if (!this.#started) return;
+    this.#due = false;
+    this.#now = now;
+    this.member.tick(now);
+    if (this.#drained) this.#yieldLeadership(now);
+    this.server.tick(now, this.clock.bounds(now));
+  }
+
+  /** Monotonic time at which {@link tick} has something to do; not after `now` when it has already. */
+  nextDeadline(now: Instant): number {
+    if (!this.#started) return Infinity;
+    return this.#due ? now.monotonicMs : this.member.nextDeadline(now);
+  }
+
+  /** What is to be done, in order. Call it once at the end of a burst of events, so that their records share a batch. */
+  takeEffects(now: Instant): readonly NodeEffect<Source>[] {
+    this.member.flush(now);
+    return this.#effects.take();
+  }
+
+  /** Why this node does not serve now, and undefined when it does. */
+  notReady(now: Instant): NotReady | undefined {
+    if (this.#stopping) return { kind: "stopping" };
+    if (this.#drained) return { kind: "drained" };
+    if (!this.#started || !this.#listening) return { kind: "starting" };
+    if (this.#storeFailure !== undefined) return { kind: "store", failure: this.#storeFailure };
+    return this.member.unready(now);
+  }
+
+  /** Operator's command: leave leadership to other members for a while. */
+  stepDown(now: Instant): void {
+    this.member.stepDown(now);
+    this.#due = true;
+  }
+
+  /** Configuration that this disk knows to be newer than the file, else the file's. */
+  #initialConfiguration(): { readonly text: string; readonly service: CompiledService } {
+    const { facts, file, fileService, compile } = this.#options;
+    const stored = facts.get(CONFIG_FACTS.text);
+    const isNewer = stored !== undefined && Number(facts.get(CONFIG_FACTS.revision)) > file.revision;
+    const newer = isNewer ? compile(stored, []) : undefined;
+    return newer?.ok ? { text: stored as string, service: newer.service } : { text: file.text, service: fileService };
+  }
+
+  #activate(text: string): void {
+    if (text === this.#activeText) return;
+    const compiled = this.#options.compile(text, []);
+    if (!compiled.ok) {
+      this.#effects.notice({ kind: "configUnusable", problem: compiled.problem });
+      return;
+    }
+    this.#activeText = text;
+    this.server.reconfigure(compiled.service, this.#now, this.clock.bounds(this.#now));
+  }
+
+  #request({ message, arrival, source }: Extract<NodeEvent<Source>, { kind: "request" }>, now: Instant): void {
+    const notReady = this.#options.mutations?.servesUnready === true ? undefined : this.notReady(now);
+    const time = this.clock.bounds(now);
+    // An offer that cannot be kept would mislead the client.
+    if (notReady !== undefined || time === undefined) {
+      return this.#effects.push({ kind: "unserved", reason: notReady?.kind ?? "clock" });
+    }
+    const action = this.server.handle(
+      message,
+      arrival,
+      now,
+      time,
+      (reply, bytesMax) => this.#effects.push({ kind: "reply", source, reply, bytesMax }),
+    );
+    if (action.kind === "drop") this.#effects.push({ kind: "unanswered", source, reason: action.reason });
+  }
+
+  #command(token: number, command: Command, now: Instant): void {
+    const done = (result: Extract<NodeEffect<Source>, { kind: "result" }>["result"]) =>
+      this.#effects.push({ kind: "result", token, result });
+    switch (command.kind) {
+      case "push":
+        return this.member.push(command.request, now, done);
+      case "propose":
+        return this.member.propose(command.proposal, now, done);
+      case "end":
+        if (!this.member.end(command.request, now, () => done(true))) done(false);
+        return;
+      default:
+        return unreachable(command);
+    }
+  }
+
+  /** A drained leader steps down while the members that are ready, and itself as a voter, are a quorum. */
+  #yieldLeadership(now: Instant): void {
+    const { member } = this;
+    if (member.role !== "leader") return;
+    const ready = member.peers(now).filter(({ live, said }) => live && said?.ready === true).length;
+    if (ready + 1 >= quorumOf(member.membership.members.length)) member.stepDown(now);
+  }
+}
+
+function unreachable(value: never): never {
+  throw new Error(`Unknown event or command ${JSON.stringify(value)}`);
+}

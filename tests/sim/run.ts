@@ -1,0 +1,80 @@
+/** What the parts of one run share, and what a run may change in its nodes. */
+
+import type { Member } from "../../src/cluster/member.ts";
+import type { Safeguards } from "../../src/cluster/replication/replica.ts";
+import type { ClusterMessage, Envelope, NodeId } from "../../src/cluster/wire/messages.ts";
+import type { Message } from "../../src/dhcp/message.ts";
+import type { LeaseAgreement } from "../../src/dhcp/server/dhcp_server.ts";
+import type { AnchoredClock, Instant } from "../../src/lease/agreement/clock.ts";
+import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
+import type { Checkers } from "./checkers.ts";
+import type { EventQueue } from "./event_queue.ts";
+import type { Links } from "./network.ts";
+import type { Prng } from "./prng.ts";
+import type { Promised } from "./promises.ts";
+
+export interface SimRun {
+  readonly events: EventQueue;
+  readonly prng: Prng;
+  readonly links: Links;
+  /** All machines, members or not. */
+  readonly nodes: ReadonlyMap<NodeId, RunNode>;
+  readonly checkers: Checkers;
+  readonly mutation: Mutation;
+  /** Messages pass through the codec, which takes longer than the rest. */
+  readonly encodes: boolean;
+  /** Set once all faults are over: clients keep their leases, and those without one ask for one. */
+  readonly faultsOver: boolean;
+  /** Undefined: no log, and no line is formatted. */
+  readonly log: ((line: string) => void) | undefined;
+}
+
+/** A node as the other nodes, the clients and a mutation use it. */
+export interface RunNode {
+  readonly id: NodeId;
+  /** Of the running process; 0 while none runs. */
+  readonly incarnation: number;
+  /** Undefined while no process runs, or its start is not durable yet. */
+  readonly member: Member | undefined;
+  readonly table: LeaseTable | undefined;
+  now(): Instant;
+  receive(envelope: Envelope, message: ClusterMessage): void;
+  /** `awaits`: whether the client still waits. `answer` gets the reply when it may leave. */
+  serve(message: Message, awaits: () => boolean, answer: AnswerClient): void;
+}
+
+/** Takes a reply; `promised`: what an acknowledgement promises. */
+export type AnswerClient = (reply: Message, promised: Promised | undefined) => void;
+
+/**
+ * What is changed in the nodes of a run to show that the checkers notice a missing safeguard. All of it is around the
+ * product's own parts, or in their options. Empty in a run without sabotage.
+ */
+export interface Mutation {
+  /** Of the replica. */
+  readonly safeguards?: Partial<Safeguards>;
+  /** Replaces the anchored clock. */
+  readonly clock?: (node: RunNode) => AnchoredClock | undefined;
+  /** The incarnation in the versions of a new process; `random`: the correct one. */
+  readonly incarnation?: (random: number) => number;
+  /** How long a process pretends to have run when it starts. */
+  readonly agedMs?: number;
+  /** The longest lease time that the rule accepts in a record. */
+  readonly maxLeaseMs?: number;
+  /** A node serves while it is not ready. */
+  readonly servesUnready?: boolean;
+  /** Observes what a node sends to each peer. */
+  readonly sending?: (node: RunNode, message: ClusterMessage) => void;
+  /** Replaces a message on its arrival. */
+  readonly arriving?: (arrival: Arriving) => readonly ClusterMessage[];
+  /** Wraps what a node's DHCP server calls of the cluster. */
+  readonly agreement?: (node: RunNode, agreement: LeaseAgreement) => LeaseAgreement;
+}
+
+/** A message that arrives. */
+export interface Arriving {
+  readonly run: SimRun;
+  readonly to: RunNode;
+  readonly envelope: Envelope;
+  readonly message: ClusterMessage;
+}
