@@ -196,7 +196,7 @@ Deno.test("range allocator: the next leader learns the division and changes noth
   deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.term), [2, 2, 2]);
 });
 
-Deno.test("range allocator: a restart moves nothing; a lost node's ranges move in time, and it gets a share later", () => {
+Deno.test("range allocator: a restart moves nothing; a lost node's ranges move in time, a share returns later", () => {
   const cluster = three();
   const before = cluster.nodes.map(({ holder }) => holder.held.ranges);
   cluster.node(1).up = false;
