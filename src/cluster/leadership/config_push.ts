@@ -35,7 +35,7 @@ export interface PushSurroundings {
   readonly hasQuorum: (now: Instant) => boolean;
   /** Newest revision that this node has taken. */
   readonly newest: () => number;
-  /** Revision that a majority has and this node serves. */
+  /** Active revision: durable on a quorum and served here. */
   readonly active: () => number;
   /** What is wrong with a text here; undefined: nothing. */
   readonly validate: (text: string) => string | undefined;
@@ -78,7 +78,7 @@ const ANSWERED_MAX = 32;
 /** Pushes of one node, its own and those that it decides as the leader. */
 export class ConfigPusher {
   readonly #context: MemberContext;
-  readonly #around: PushSurroundings;
+  readonly #surroundings: PushSurroundings;
   readonly #effects: Effects;
   #round: Round | undefined;
   /** The member that forwarded the current round's command; undefined for a local command. */
@@ -89,7 +89,7 @@ export class ConfigPusher {
   constructor(context: MemberContext, around: PushSurroundings) {
     this.#context = context;
     this.#effects = context.effects;
-    this.#around = around;
+    this.#surroundings = around;
   }
 
   /** Carries out a command; `done` runs once. */
@@ -114,7 +114,7 @@ export class ConfigPusher {
       case "configPushed":
         return this.#answer(from, message);
       case "configCheck": {
-        const problem = this.#around.validate(message.text) ?? "";
+        const problem = this.#surroundings.validate(message.text) ?? "";
         return this.#effects.send(from, { type: "configChecked", check: message.check, problem });
       }
       case "configChecked":
@@ -172,7 +172,7 @@ export class ConfigPusher {
 
   #begin(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
     const { self, membership, leadership } = this.#context;
-    const { present, hasQuorum, newest, revise, validate } = this.#around;
+    const { present, hasQuorum, newest, revise, validate } = this.#surroundings;
     if (this.#round !== undefined) return done(unavailable("another push is being decided: try again in a moment"));
     if (membership.ids.length > 1 && !hasQuorum(now)) {
       return done(unavailable("no quorum of the cluster is live: nothing can be changed until one is"));
@@ -216,7 +216,7 @@ export class ConfigPusher {
 
   #advance(round: Round, ms: number): void {
     const { leadership, membership } = this.#context;
-    const { newest, active, take } = this.#around;
+    const { newest, active, take } = this.#surroundings;
     const leads = membership.ids.length === 1 || (leadership.role === "leader" && leadership.term === round.term);
     if (round.taken) {
       if (active() >= round.revision) return this.#end(round, success(round));

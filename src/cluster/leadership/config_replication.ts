@@ -47,7 +47,7 @@ export class ConfigReplication {
   #durable: Configuration | undefined;
   #active: Configuration | undefined;
   #file: Configuration | undefined;
-  /** What was said last about the file; undefined: nothing is wrong with it. */
+  /** Last reported problem of the file; undefined: none. */
   #fileFault: string | undefined;
   /** The leader was heard once with nothing newer than what is active here. */
   #confirmed = false;
@@ -57,7 +57,7 @@ export class ConfigReplication {
   readonly #sentMs = new Map<NodeId, number>();
   #distributedTerm = -1;
   #present: readonly NodeId[] = [];
-  readonly #said = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(context: MemberContext<ConfigNotice>, options: {
     /** What the facts say. */
@@ -252,9 +252,9 @@ export class ConfigReplication {
 
   #sayOnce(notice: ConfigNotice): void {
     const line = JSON.stringify(notice);
-    if (this.#said.has(line)) return;
-    if (this.#said.size >= SAID_MAX) this.#said.clear();
-    this.#said.add(line);
+    if (this.#reported.has(line)) return;
+    if (this.#reported.size >= SAID_MAX) this.#reported.clear();
+    this.#reported.add(line);
     this.#effects.notice(notice);
   }
 }

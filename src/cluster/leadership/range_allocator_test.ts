@@ -196,7 +196,7 @@ Deno.test("range allocator: the next leader learns the division and changes noth
   deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.term), [2, 2, 2]);
 });
 
-Deno.test("range allocator: a restart moves nothing; a node that stays away is replaced in time and gets a share later", () => {
+Deno.test("range allocator: a restart moves nothing; a lost node's ranges move in time, a share returns later", () => {
   const cluster = three();
   const before = cluster.nodes.map(({ holder }) => holder.held.ranges);
   cluster.node(1).up = false;
@@ -220,7 +220,7 @@ Deno.test("range allocator: a dead leader's ranges are divided by the next one a
   ok(cluster.run(2_000, () => cluster.isWhole));
 });
 
-Deno.test("range allocator: the node that gets all the traffic is given more before it runs dry, and the rest when it asks", () => {
+Deno.test("range allocator: a node with all the traffic gets more before it runs dry, and the rest on request", () => {
   const cluster = new Cluster([1, 2, 3], [6_000]);
   cluster.lead(3);
   const { holder } = cluster.node(1);
@@ -332,7 +332,7 @@ Deno.test("range allocator: no overlap within a version, none between live membe
   );
 });
 
-Deno.test("range allotment: a disk that went back to an older allocation is noticed and told again, within seconds", () => {
+Deno.test("range allotment: a disk that went back to an older allocation reports it within seconds", () => {
   const sent: RangeAllocation[] = [];
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
   const effects: Partial<Effects> = { send: (_to, message) => sent.push(message as RangeAllocation) };

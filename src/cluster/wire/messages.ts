@@ -81,11 +81,11 @@ export interface LeaseBatch {
   /** Sequence number of `records[0]`, or of the next record when there are none. A stream starts at 1. */
   readonly first: number;
   readonly records: readonly StreamRecord[];
-  /** Records of this stream that are known to be committed, said explicitly (case 11). */
+  /** Records of this stream that are known to be committed, sent explicitly (case 11). */
   readonly committed: readonly SequenceRange[];
   /** What the sender has of every stream. */
   readonly seen: readonly StreamPosition[];
-  /** Free addresses per pool in the sender's ranges; said in heartbeats that are due, empty in other batches. */
+  /** Free addresses per pool in the sender's ranges; sent in due heartbeats, empty in other batches. */
   readonly free: readonly number[];
   /** Whether the sender serves. */
   readonly ready: boolean;

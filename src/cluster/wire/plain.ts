@@ -1,7 +1,7 @@
 /**
  * The CBOR subset (RFC 8949) that reaches the decoder: whole numbers, doubles, byte and text strings, true, false,
- * null, and arrays of definite length, a few levels deep. Maps, tags, indefinite lengths and all else that makes a general
- * decoder build objects or run extensions is refused beforehand, in one pass that allocates nothing.
+ * null, and arrays of definite length, a few levels deep. Maps, tags, indefinite lengths and all else that makes a
+ * general decoder build objects or run extensions is refused beforehand, in one pass that allocates nothing.
  *
  * What the values have to be is checked after decoding, in `codec.ts`.
  */

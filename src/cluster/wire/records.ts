@@ -1,6 +1,6 @@
 /**
- * Stream records and table rows by position. What nearly always repeats within a message is written as little: a version
- * of the message's sender is one number, a time is its distance from the message's base.
+ * Stream records and table rows by position. Values that nearly always repeat within a message are written short: a
+ * version of the message's sender is one number, a time is its distance from the message's base.
  */
 
 import type { EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
@@ -193,8 +193,8 @@ function readDetail(fields: Fields, base: Base, strings: StringReader): LeaseDet
 }
 
 /**
- * At most this many octets are what one record takes in a `LeaseBatch`: what a batch is filled by. Short of the true size
- * never, past it by some twenty octets.
+ * Upper bound of the octets that one record takes in a `LeaseBatch`, used to fill a batch. Never below the true size,
+ * and above it by about twenty octets.
  */
 export function streamRecordBytesMax(item: StreamRecord): number {
   const { detail, record } = item;

@@ -3,8 +3,9 @@
  *
  * Header (23 octets): magic "DC", seal version, domain, key id (4), sender (1), starts (4), incarnation (4),
  * counter (6). The key of a run is derived from the shared key, sender, starts and incarnation; the nonce is domain,
- * sender, starts and counter. So a nonce cannot repeat under a key: the counter never does within a run, `starts` is higher in the next one,
- * and should a restored disk bring an old `starts` back, the random incarnation makes another key.
+ * sender, starts and counter. So a nonce cannot repeat under a key: the counter never repeats within a run, and
+ * `starts` is higher in the next one. If a restored disk brings an old `starts` back, the random incarnation makes
+ * another key.
  *
  * The transport checks the membership and a datagram's source, and reports to the operator; the cipher is injected.
  */
