@@ -267,7 +267,7 @@ export class StateSync {
   #serve(from: NodeId, request: SyncRequest, now: Instant): void {
     const { clock, table } = this.#options;
     const { effects } = this.#context;
-    // No sync without an anchor. Slots must be durable here before another disk has them, so the answer follows a write.
+    // No sync without an anchor. Slots must be durable here before another disk has them, so this waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // The source of a join remembers the joining disk, even if no heartbeat of it has arrived.
     if (request.purpose === "join") this.#peers.seen(from, { ...request, diskGeneration: 0 }, false);
