@@ -54,7 +54,7 @@ export type MemberNotice =
   | { readonly kind: "joined"; readonly formed: boolean }
   /** Stale identity (case 20): the others remember a later disk or start of this node. It becomes a blank learner. */
   | { readonly kind: "forgot" }
-  /** `clockApart`: a member's clock differs from this one's by more than `MAX_CLOCK_SKEW_MS`; `clockAgrees`: no more. */
+  /** `clockApart`: a member's clock differs from this one's by more than `MAX_CLOCK_SKEW_MS`. */
   | { readonly kind: "clockApart"; readonly id: NodeId; readonly offsetMs: number }
   | { readonly kind: "clockAgrees"; readonly id: NodeId };
 
@@ -417,7 +417,7 @@ export class Member {
     this.#replica.flush(now);
   }
 
-  /** Monotonic time at which {@link tick} or {@link flush} has something to do; not after `now` when one has already. */
+  /** Monotonic time at which {@link tick} or {@link flush} has work; not after `now` if it is due already. */
   nextDeadline(now: Instant): number {
     if (this.#due) return now.monotonicMs;
     const tickMs = Math.min(this.#tickDeadlineMs, this.#replica.urgentDeadline);

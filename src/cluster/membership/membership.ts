@@ -4,10 +4,10 @@
  * and while a member that stays is not live or is a learner. `state_sync.ts` settles the slots in a new epoch.
  *
  * Decisions that the rule leaves open:
- * - While a disk is blank and knows no later epoch, `cluster.nodes` of the file is epoch 1. Once the disk is complete, what
- *   is on it holds, and a file that says something else is reported.
- * - Every node sends its membership to a sender of an earlier epoch. A blank disk adopts any later epoch; a voter adopts
- *   the next one, and becomes a learner if it missed a whole epoch.
+ * - While a disk is blank and knows no later epoch, `cluster.nodes` of the file is epoch 1. Once the disk is complete,
+ *   its membership holds, and a file that differs is reported.
+ * - Every node sends its membership to a sender of an earlier epoch. A blank disk adopts any later epoch; a voter
+ *   adopts the next one, and becomes a learner if it missed a whole epoch.
  * - Should two leaders make one epoch, that of the higher term holds, unless this node knows the epoch to be complete.
  */
 
@@ -35,7 +35,7 @@ export type MembershipNotice =
   | { readonly kind: "membershipComplete"; readonly epoch: number }
   /** The file names other members than the cluster has: the command changes members, not the file. */
   | { readonly kind: "membershipFileDiffers"; readonly epoch: number }
-  /** A member has a different membership of the same epoch: its `cluster.nodes` differed when the cluster was formed. */
+  /** A member has a different membership of the same epoch: its `cluster.nodes` differed at the formation. */
   | { readonly kind: "membershipConflict"; readonly from: NodeId; readonly epoch: number };
 
 /** A change by command. */

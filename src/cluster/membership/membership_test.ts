@@ -103,7 +103,7 @@ Deno.test("membership: what can't be is refused with what to do", () => {
   strictEqual(membership.change({ kind: "remove", id: 1 }, lacking).ok, true, "a member that is away can be removed");
 });
 
-Deno.test("membership: a sender of an earlier epoch is told, at a bounded rate; messages of other epochs are dropped", () => {
+Deno.test("membership: a sender of an earlier epoch is told, at a bounded rate; other epochs are dropped", () => {
   const { membership, sync, sent } = node(3);
   for (const id of [1, 2, 3]) membership.settled(id);
   membership.change({ kind: "add", member: member(4) }, LEADS);

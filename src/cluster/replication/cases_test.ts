@@ -523,7 +523,7 @@ Deno.test("case 22: a dead lease that was known to be committed yields to its su
   deepStrictEqual([union.state, union.client], ["bound", B]);
 });
 
-Deno.test("case 23: one change of the members at a time, each complete before the next, and no vote without a sync", () => {
+Deno.test("case 23: one membership change at a time, each complete before the next; no vote without a sync", () => {
   const member = (id: number) => ({ id, address: 0x0a630000 + id });
   const durable: (() => void)[] = [];
   const now = { wallMs: START_MS, monotonicMs: 0 };

@@ -420,7 +420,7 @@ export class Replica {
     else answer();
   }
 
-  /** One record into its slot. Accepted ones are written even when nothing changed: the answer follows the earlier write. */
+  /** Takes a record into a slot. An accepted one is written even if unchanged: its answer follows that write. */
   #take(record: LeaseBatch["records"][number], time: Bounds, rows: LeaseRow[]): Answer {
     const { table, versions, limits } = this.#options;
     const { address, detail } = record;

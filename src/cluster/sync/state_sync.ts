@@ -46,7 +46,7 @@ export interface StateSyncOptions {
   /** The longest lease any configuration gives; read at every use. */
   readonly limits: { readonly maxLeaseMs: number };
   readonly bootstrap: boolean;
-  /** Whether everything else that a blank disk has to learn is learned: until then its slots are not called complete. */
+  /** Whether a blank disk has learned everything else (the term): until then its join does not complete. */
   readonly learned: () => boolean;
   /** Facts that become durable together with the completeness of a blank disk. */
   readonly joining: () => readonly (readonly [key: string, value: string])[];
@@ -113,7 +113,7 @@ export class StateSync {
     return this.#identity;
   }
 
-  /** Whether what the disk before this one accepted is decided by now (case 18): only then may a blank disk learn anything. */
+  /** Whether all proposals accepted by the former disk are decided (case 18): a blank disk must not learn before. */
   waited(now: Instant): boolean {
     return this.#join === undefined || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.blankWaitMs;
   }
@@ -267,7 +267,7 @@ export class StateSync {
   #serve(from: NodeId, request: SyncRequest, now: Instant): void {
     const { clock, table } = this.#options;
     const { effects } = this.#context;
-    // No anchor: don't sync. What is not on this disk yet must not be on another's first, so the answer waits for a write.
+    // No sync without an anchor. Slots must be durable here before another disk has them, so this waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // The source of a join remembers the joining disk, even if no heartbeat of it has arrived.
     if (request.purpose === "join") this.#peers.seen(from, { ...request, diskGeneration: 0 }, false);

@@ -1,4 +1,4 @@
-/** For tests of members: several of them with instant disks, joined by datagrams that arrive at the next tick, in virtual time. */
+/** Several members in virtual time for tests: instant disks, and datagrams that arrive at the next tick. */
 
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";

@@ -82,7 +82,7 @@ export class ReplicaTable {
 
   #seat(id: NodeId): Seat {
     const seat = this.#seats.get(id);
-    if (seat === undefined) throw new Error(`Nobody sits at ${id}`);
+    if (seat === undefined) throw new Error(`No replica has the id ${id}`);
     return seat;
   }
 
