@@ -111,7 +111,7 @@ Deno.test("node program: kill -9 right after a DHCPACK loses nothing; SIGTERM en
       const renewal = { ciaddr: `127.1.0.${mac - 1}`, xid: 100 + mac };
       strictEqual(await relay.ask("REQUEST", mac, renewal), `5 127.1.0.${mac - 1}`);
     }
-    // Far from what the first process may have offered, and nobody knows any more.
+    // Far from the offers of the first process, which are forgotten.
     strictEqual(await relay.ask("DISCOVER", 9), "2 127.1.0.60");
     const status = await (await fetch(`http://${site.node}:${HTTP_PORT}/status`)).json();
     deepStrictEqual(

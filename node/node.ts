@@ -1,5 +1,6 @@
 /**
- * A running node: the driver of one `NodeCore` (src/core). It opens the store, loads the leases, opens the sockets, hands
+ * A running node: the driver of one `NodeCore` (src/core). It opens the store, loads the leases, opens the sockets,
+ * hands
  * events to the core, and performs its effects until it is stopped. It decides nothing about leases or the cluster.
  */
 

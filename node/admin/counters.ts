@@ -7,7 +7,7 @@ import { NOT_READY_KINDS } from "../../src/core/readiness.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 
 /** Why a lease that was proposed did not come about. */
-export type GrantFailure = Extract<Decision, { committed: false }>["reason"];
+type GrantFailure = Extract<Decision, { committed: false }>["reason"];
 
 const DECODE_ERRORS: readonly DecodeError["kind"][] = ["truncated", "badCookie", "badValue", "badLength", "bootp"];
 const GRANT_FAILURES: readonly GrantFailure[] = [

@@ -1,5 +1,6 @@
 /**
- * What a member of the cluster notices, in an operator's words: one line that says what it is and, where something is wrong,
+ * What a member of the cluster notices, in an operator's words: one line that says what it is and, where something is
+ * wrong,
  * what to do. What goes on being wrong is kept for the status until it is over.
  */
 
@@ -13,7 +14,7 @@ import type { TransportProblem } from "../cluster/transport_problems.ts";
 type Level = "debug" | "info" | "warn" | "error";
 
 /** Something wrong, for the status. */
-export interface OperatorProblem {
+interface OperatorProblem {
   readonly kind: string;
   /** The member it is about; null when that can't be told. */
   readonly node: NodeId | null;
@@ -23,17 +24,18 @@ export interface OperatorProblem {
 }
 
 /** A notice as a line of the log. */
-export function explainNotice(notice: MemberNotice): { readonly level: Level; readonly text: string } {
+function explainNotice(notice: MemberNotice): { readonly level: Level; readonly text: string } {
   switch (notice.kind) {
     case "memberFound":
-      return info(`Node ${notice.id} is there`);
+      return info(`Node ${notice.id} is live`);
     case "memberLost":
-      return { level: "warn", text: `Node ${notice.id} is silent: look after it, or after the network to it` };
+      return { level: "warn", text: `Node ${notice.id} is silent: check it, and the network to it` };
     case "memberRestarted":
       return info(`Node ${notice.id} has restarted`);
     case "duplicateId":
       return error(
-        `Two processes run as node ${notice.id}: stop one of them, and give each node its own node.id and state directory`,
+        `Two processes run as node ${notice.id}: stop one of them, and give each node its own node.id and ` +
+          "state directory",
       );
     case "leaderElected":
       return info(`Node ${notice.leader} leads (term ${notice.term})`);
@@ -41,14 +43,15 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
       return { level: "warn", text: `The leader of term ${notice.term}, node ${notice.leader}, is gone` };
     case "electionFailed":
       return info(
-        `The election of term ${notice.term} failed with ${notice.accepted} of ${notice.needed} votes: it is held again`,
+        `The election of term ${notice.term} failed with ${notice.accepted} of ${notice.needed} votes: ` +
+          "it is held again",
       );
     case "steppedDown":
-      return info(`This node leads no more (term ${notice.term}): ${STEPPED_DOWN[notice.reason]}`);
+      return info(`This node no longer leads (term ${notice.term}): ${STEPPED_DOWN[notice.reason]}`);
     case "majorityFound":
-      return info("A majority of the cluster is there");
+      return info("A majority of the nodes is live");
     case "majorityLost":
-      return error("No majority of the cluster is there: nothing is granted or extended until one is");
+      return error("No majority of the nodes is live: no lease is granted or extended until one is");
     case "rangesDivided":
       return { level: "debug", text: `Divided the pools anew: ${notice.moved} addresses have another node` };
     case "configOutdated":
@@ -61,7 +64,8 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
         `${
           notice.from === 0 ? "The file's" : `Node ${notice.from}'s`
         } service section differs from the cluster's and ` +
-          `has the same revision ${notice.revision} (other pools, options or times): raise the revision in the file that is meant`,
+          `has the same revision ${notice.revision} (other pools, options or times): ` +
+          "raise the revision in the file that is meant",
       );
     case "configRefused":
       return error(
@@ -86,7 +90,8 @@ export function explainNotice(notice: MemberNotice): { readonly level: Level; re
     case "membershipConflict":
       return error(
         `Node ${notice.from} was started with another list of cluster.nodes: if this node is new, give ` +
-          "dhcpcluster-node members add on the leader; else make the lists equal: a node that holds no leases yet takes its " +
+          "dhcpcluster-node members add on the leader; else make the lists equal: a node that holds no leases yet " +
+          "takes its " +
           "list from its file at its next start",
       );
     case "joined":

@@ -80,7 +80,7 @@ function clusterStatus(node: Node) {
         present: live,
         lastSeenMs: lastSeenMs === undefined ? null : now.monotonicMs - lastSeenMs,
         incarnation: incarnation ?? null,
-        // What somebody said who is silent now tells nothing.
+        // The last heartbeat of a silent member says nothing of now.
         ready: live ? said?.ready ?? null : null,
         synced: said?.synced ?? null,
         settled: said?.settled ?? null,

@@ -1,5 +1,6 @@
 /**
- * DHCP between sockets and core: decodes datagrams into requests, encodes replies, counts and logs what became of them. What
+ * DHCP between sockets and core: decodes datagrams into requests, encodes replies, counts and logs what became of
+ * them. What
  * is answered is the core's decision; sockets belong to `listeners.ts`.
  */
 
@@ -43,7 +44,7 @@ export interface RequestSource {
 }
 
 /** What the service works with. */
-export interface DhcpServiceOptions {
+interface DhcpServiceOptions {
   readonly core: Pick<NodeCore<RequestSource>, "server" | "table" | "clock">;
   readonly counters: NodeCounters;
   readonly log: Logger;
@@ -55,7 +56,7 @@ export interface DhcpServiceOptions {
   readonly happened?: (event: LeaseEvent) => void;
 }
 
-/** So many addresses are counted whenever somebody asks; more of them at most every two seconds. */
+/** Up to this many addresses are counted at every query; more of them at most every two seconds. */
 const COUNTED_AT_ONCE = 50_000;
 const USE_VALID_MS = 2_000;
 
@@ -94,8 +95,8 @@ export class DhcpService {
   }
 
   /**
-   * Each pool with how its addresses are used now; empty while there is no time. Of very many addresses as they were used a
-   * moment ago: counting a million takes as long as a few dozen exchanges, and everybody who looks asks for it.
+   * Each pool with the use of its addresses now; empty while the clock has no anchor. Of very many addresses the use of
+   * a moment ago: to count a million takes as long as a few dozen exchanges, and every query asks for it.
    */
   poolUse(): readonly { pool: Pool; use: PoolUse }[] {
     const { core, now } = this.#options;

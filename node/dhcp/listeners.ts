@@ -1,5 +1,6 @@
 /**
- * The node's DHCP sockets: one on `dhcp.address`, where relays and renewing clients reach it, and a pair per interface with
+ * The node's DHCP sockets: one on `dhcp.address`, where relays and renewing clients reach it, and a pair per
+ * interface with
  * clients of its own. What they receive goes to one handler together with how to answer it.
  */
 
@@ -14,7 +15,7 @@ import type { UdpSocket } from "../../src/net/udp.ts";
 import type { ReplySender } from "./dhcp_service.ts";
 
 /** Takes datagrams. */
-export interface ListenerHandler {
+interface ListenerHandler {
   datagram(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void;
 }
 

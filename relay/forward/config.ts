@@ -22,7 +22,7 @@ export interface Gateway {
 /** What to do with an option 82 that a trusted device has already added (RFC 3046 §2.1). */
 export const OPTION_82_POLICIES = ["forward", "append", "replace", "drop"] as const;
 
-export type Option82Policy = typeof OPTION_82_POLICIES[number];
+type Option82Policy = typeof OPTION_82_POLICIES[number];
 
 /** One client-facing interface. */
 export interface ForwardInterface {

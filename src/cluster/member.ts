@@ -72,13 +72,13 @@ export type Unready =
   | { readonly kind: "noRanges" };
 
 /** A member's effects. */
-export interface MemberEffects extends Effects<MemberNotice> {
+interface MemberEffects extends Effects<MemberNotice> {
   /** The members to exchange datagrams with, from now on. */
   members(members: readonly MemberAddress[]): void;
 }
 
 /** A member's settings and collaborators; fixed while it runs. */
-export interface MemberOptions {
+interface MemberOptions {
   readonly self: NodeId;
   /** Random per process start, below 2^32. */
   readonly incarnation: number;
@@ -112,7 +112,7 @@ export interface MemberOptions {
 }
 
 /** Another member as this one sees it. */
-export interface PeerStatus {
+interface PeerStatus {
   readonly id: NodeId;
   readonly address: Ipv4;
   readonly live: boolean;

@@ -30,7 +30,7 @@ type Immutable<T> = T extends object
   : T;
 
 /** What a reader returns: the value, or a predicate that says what is wrong and what to do. */
-export type Reading<T> = { readonly value: T } | { readonly problem: string };
+type Reading<T> = { readonly value: T } | { readonly problem: string };
 
 /** Key under which a custom zod issue carries {@link Problem.about}. */
 export const ABOUT = "about";
@@ -143,7 +143,7 @@ export function readOnly<T>(field: Field<T>, input: unknown): T | undefined {
 }
 
 /** An object without the keys whose value is undefined: YAML does not know the difference. */
-export function defined<T extends object>(object: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+function defined<T extends object>(object: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as ReturnType<
     typeof defined<T>
   >;

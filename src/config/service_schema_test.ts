@@ -131,7 +131,8 @@ Deno.test("service options are checked by the registry, each at its key or value
   );
   deepStrictEqual(issuesOf(subnets, "options: { 224: 12, 300: 0x00, routers: }"), [
     'f:4:19: options.224: must be bytes in hex, such as "0x01": is 12',
-    "f:4:23: options.300: no option from 1 to 254 has this name or code; write a name from the operator's guide, or a code",
+    "f:4:23: options.300: no option from 1 to 254 has this name or code; " +
+    "write a name from the operator's guide, or a code",
     "f:4:34: options.routers: has no value; give IPv4 addresses, such as [192.0.2.1, 192.0.2.2]; or remove the key",
   ]);
 });
@@ -152,7 +153,8 @@ Deno.test("pools lie in their subnet, apart from each other, without network and
     [
       'f:6:7: subnets[0].pools[0]: "10.0.1.0-10.0.1.9" lies outside the subnet 10.0.0.0/24; ' +
       "keep it within 10.0.0.0-10.0.0.255",
-      'f:7:7: subnets[0].pools[1]: "10.0.0.0-10.0.0.9" contains the network address 10.0.0.0 of the subnet; leave it out',
+      'f:7:7: subnets[0].pools[1]: "10.0.0.0-10.0.0.9" contains the network address ' +
+      "10.0.0.0 of the subnet; leave it out",
       'f:8:7: subnets[0].pools[2]: "10.0.0.250-10.0.0.255" contains the broadcast address 10.0.0.255 of the subnet; ' +
       "leave it out",
       'f:9:14: subnets[0].pools[3].range: "10.0.0.5-10.0.0.20" overlaps service.subnets[0].pools[1] ' +
@@ -192,7 +194,8 @@ Deno.test("reservations lie in their subnet and are unique by address and by cli
       'f:8:67: subnets[0].reservations[2].address: "10.0.1.5" lies outside the subnet 10.0.0.0/24; ' +
       "reserve an address within it",
       "f:9:7: subnets[0].reservations[3]: names no client; give hardware or clientId",
-      'f:9:18: subnets[0].reservations[3].address: "10.0.0.255" is the broadcast address of the subnet; reserve another',
+      'f:9:18: subnets[0].reservations[3].address: "10.0.0.255" is the broadcast address ' +
+      "of the subnet; reserve another",
     ],
   );
 });

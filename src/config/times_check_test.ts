@@ -42,7 +42,8 @@ Deno.test("checkTimes() relates what a level sets to what it inherits, and repor
   deepStrictEqual(findings({}, { ...inherited, maxLeaseTime: 60 }), []);
   deepStrictEqual(findings({ leaseTime: 300 }, inherited), [
     "leaseTime is shorter than minLeaseTime (10m, inherited); lengthen it, or set minLeaseTime with it",
-    "leaseTime does not fit: renewTime (30m, inherited) would not be shorter than rebindTime (4m22s, 7/8 of leaseTime); " +
+    "leaseTime does not fit: renewTime (30m, inherited) would not be shorter than rebindTime (4m22s, " +
+    "7/8 of leaseTime); " +
     "set renewTime with it",
   ]);
 });

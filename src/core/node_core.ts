@@ -31,13 +31,13 @@ import type { NotReady } from "./readiness.ts";
 const GOLDEN_RATIO = 0.618;
 
 /** A `service` section's text made into what the server works with, or what is wrong with it. */
-export type Compiled = { readonly ok: true; readonly service: CompiledService } | {
+type Compiled = { readonly ok: true; readonly service: CompiledService } | {
   readonly ok: false;
   readonly problem: string;
 };
 
 /** What a simulator replaces to show that it would be missed. Nothing in the product. */
-export interface Mutations {
+interface Mutations {
   readonly clock?: AnchoredClock | undefined;
   readonly versionIncarnation?: number | undefined;
   readonly maxLeaseMs?: number | undefined;
@@ -47,7 +47,7 @@ export interface Mutations {
 }
 
 /** Everything about a node that does not change while it runs. */
-export interface NodeCoreOptions {
+interface NodeCoreOptions {
   readonly self: NodeId;
   /** Random per process start, below 2^32. */
   readonly incarnation: number;
@@ -240,7 +240,9 @@ export class NodeCore<Source> {
     return this.#due ? now.monotonicMs : this.member.nextDeadline(now);
   }
 
-  /** What is to be done, in order. Call it once at the end of a burst of events, so that their records share a batch. */
+  /**
+   * What is to be done, in order. Call it once at the end of a burst of events, so that their records share a batch.
+   */
   takeEffects(now: Instant): readonly NodeEffect<Source>[] {
     this.member.flush(now);
     return this.#effects.take();

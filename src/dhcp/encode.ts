@@ -33,7 +33,7 @@ interface EncodeOptions {
 }
 
 /** An encoded message. */
-export interface Encoded {
+interface Encoded {
   /** Never written again. A view into a block shared with other messages: copy what is kept for long. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Codes of the options for which there was no room; nearly always empty. */

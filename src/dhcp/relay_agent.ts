@@ -23,7 +23,7 @@ export type PatchFault =
   | "tooLong";
 
 /** What a relay writes into a request. */
-export interface RelayPatch {
+interface RelayPatch {
   readonly giaddr: Ipv4;
   readonly hops: number;
   /** The value of option 82; without it only the header changes. */

@@ -30,7 +30,7 @@ export interface PushRequest {
 type Message = ConfigPush | ConfigPushed | ConfigCheck | ConfigChecked;
 
 /** How the rest of the node is asked. */
-export interface PushSurroundings {
+interface PushSurroundings {
   readonly present: (now: Instant) => readonly NodeId[];
   readonly hasQuorum: (now: Instant) => boolean;
   /** Newest revision that this node has taken. */

@@ -18,7 +18,7 @@ export type FailureNotice =
   | { readonly kind: "duplicateId"; readonly id: NodeId };
 
 /** Liveness of one other member. */
-export interface PeerLiveness {
+interface PeerLiveness {
   readonly id: NodeId;
   readonly live: boolean;
   /** Monotonic time of the last message; undefined when none has arrived since this process started. */

@@ -14,7 +14,7 @@ import type { ClusterStatus, NodeId } from "../wire/messages.ts";
 export type QuorumNotice = { readonly kind: "majorityFound" } | { readonly kind: "majorityLost" };
 
 /** The newest status that a node knows; its own when it leads. */
-export interface KnownStatus {
+interface KnownStatus {
   readonly from: NodeId;
   readonly term: number;
   readonly present: readonly NodeId[];

@@ -20,7 +20,7 @@ export type RangesNotice =
   { readonly kind: "rangesDivided"; readonly term: number; readonly version: number; readonly moved: number };
 
 /** What a leader knows of the members. */
-export interface RangeView {
+interface RangeView {
   readonly present: readonly NodeId[];
   /** Live and synced members, this node included if it is synced. */
   readonly serving: readonly NodeId[];

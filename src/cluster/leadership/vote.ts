@@ -11,7 +11,7 @@ import type { Instant } from "../../lease/agreement/clock.ts";
 import type { NodeId } from "../wire/messages.ts";
 
 /** One vote. `leader` 0: no candidate was accepted, and no vote in this term or below may follow. */
-export interface Ballot {
+interface Ballot {
   readonly term: number;
   readonly leader: NodeId;
 }

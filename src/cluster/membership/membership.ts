@@ -22,7 +22,7 @@ import { WIRE_LIMITS } from "../wire/limits.ts";
 export const MEMBERSHIP_FACTS = { membership: "membership", complete: "membership:complete" } as const;
 
 /** One epoch. */
-export interface Epoch {
+interface Epoch {
   readonly epoch: number;
   readonly term: number;
   /** By id. */
@@ -44,7 +44,7 @@ export type MembershipChange =
   | { readonly kind: "remove"; readonly id: NodeId };
 
 /** How things stand on the node that is to make a change. */
-export interface ChangeLeadership {
+interface ChangeLeadership {
   readonly leads: boolean;
   readonly term: number;
   /** Members that are not live or not settled. */

@@ -9,7 +9,7 @@ import type { SequenceRange, StreamRecord } from "../wire/messages.ts";
 import { streamRecordBytesMax } from "../wire/records.ts";
 
 /** The stream's part of a `LeaseBatch`. */
-export interface StreamBatch {
+interface StreamBatch {
   readonly first: number;
   readonly records: readonly StreamRecord[];
   readonly committed: readonly SequenceRange[];

@@ -48,7 +48,7 @@ const ALL_SAFEGUARDS: Safeguards = {
 };
 
 /** What heartbeats say that others decide. */
-export interface HeartbeatFacts {
+interface HeartbeatFacts {
   /** Free addresses per pool in this node's ranges. */
   readonly free: () => readonly number[];
   readonly ready: boolean;
@@ -80,7 +80,7 @@ export interface ReplicaCounters {
 }
 
 /** What a member's replica and its sync work with. */
-export interface ReplicaOptions {
+interface ReplicaOptions {
   readonly identity: DiskIdentity;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;

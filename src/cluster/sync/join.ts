@@ -14,7 +14,7 @@ import { type PageRequest, SnapshotPull } from "./snapshot_pull.ts";
 const HELLO_MS = 500;
 
 /** What is to be sent. */
-export type JoinOutput = { readonly kind: "hello" } | ({ readonly kind: "request" } & PageRequest);
+type JoinOutput = { readonly kind: "hello" } | ({ readonly kind: "request" } & PageRequest);
 
 /** One join. */
 export class Join {

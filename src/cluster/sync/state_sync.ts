@@ -36,7 +36,7 @@ export type SlotState =
   | { readonly kind: "complete" };
 
 /** What a member's sync works with. */
-export interface StateSyncOptions {
+interface StateSyncOptions {
   readonly identity: DiskIdentity;
   readonly facts: ReadonlyMap<string, string>;
   readonly table: LeaseTable;

@@ -10,7 +10,7 @@ import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 import { FailureDetector } from "../leadership/failure_detector.ts";
 
-export const TICK_MS = 20;
+const TICK_MS = 20;
 
 export function at(ms: number) {
   return { wallMs: 0, monotonicMs: ms };
@@ -38,14 +38,14 @@ export interface Process {
   wasLeader: boolean;
 }
 
-export interface Weather {
+interface Weather {
   loss: number;
   duplicate: number;
   delayMs: number;
   writeMs: number;
 }
 
-export const QUIET: Weather = { loss: 0, duplicate: 0, delayMs: 2, writeMs: 5 };
+const QUIET: Weather = { loss: 0, duplicate: 0, delayMs: 2, writeMs: 5 };
 
 /** Nodes, disks and datagrams in virtual time, all chance from one seed. */
 export class Network {

@@ -30,7 +30,7 @@ export function client(octet: number): ClientKey {
 }
 
 /** What a proposal came to, as far as is known. */
-export interface Attempt {
+interface Attempt {
   /** `undecided`, `committed`, or why not. */
   outcome: string;
 }

@@ -42,25 +42,25 @@ export interface SequenceRange {
 }
 
 /** Bully: a member with a lower id starts an election. To higher members. */
-export interface Election {
+interface Election {
   readonly type: "election";
   readonly term: number;
 }
 
 /** Bully: a higher member takes over the election. */
-export interface Okay {
+interface Okay {
   readonly type: "okay";
   readonly term: number;
 }
 
 /** Bully: a candidate asks for votes in this term. To all. It leads once a quorum, itself included, has accepted. */
-export interface Coordinator {
+interface Coordinator {
   readonly type: "coordinator";
   readonly term: number;
 }
 
 /** A vote, durable before it is sent: one per term. `ok: false` refuses; `term` is then the sender's own term. */
-export interface Accepted {
+interface Accepted {
   readonly type: "accepted";
   readonly ok: boolean;
   readonly term: number;
@@ -115,7 +115,7 @@ export interface LeaseAck {
 }
 
 /** Asks the origin to send records of its stream again. */
-export interface Retransmit {
+interface Retransmit {
   readonly type: "retransmit";
   readonly incarnation: number;
   readonly missing: SequenceRange;

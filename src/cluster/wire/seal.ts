@@ -30,7 +30,7 @@ export interface Cipher {
 
 /** What is sealed for one purpose does not open for another. */
 export const DOMAIN = { datagram: 0, stream: 1 } as const;
-export type Domain = (typeof DOMAIN)[keyof typeof DOMAIN];
+type Domain = (typeof DOMAIN)[keyof typeof DOMAIN];
 
 /** One run of one member. */
 export interface Run {

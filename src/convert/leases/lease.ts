@@ -127,7 +127,7 @@ export class LeaseCollector {
 /** Limits of what a lease can carry (RFC 2131 §2: `chaddr`; RFC 2132 §9.14: option 61). */
 const CHADDR_OCTETS_MAX = 16;
 const IDENTIFIER_OCTETS = { min: 2, max: 255 };
-export const HOSTNAME_OCTETS_MAX = 255;
+const HOSTNAME_OCTETS_MAX = 255;
 
 /** Why a lease with these can't be used; undefined when it can. */
 export function identityProblem(identifier: string, chaddr: string): string | undefined {

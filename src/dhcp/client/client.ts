@@ -33,7 +33,7 @@ export type ClientEvent =
   | { readonly kind: "refused" | "expired" | "released"; readonly address: Ipv4 };
 
 /** Identity and behaviour of the client. */
-export interface ClientOptions {
+interface ClientOptions {
   readonly chaddr: Uint8Array;
   readonly clientId?: Uint8Array;
   readonly hostname?: string;

@@ -49,7 +49,7 @@ export interface ServerEvents {
 }
 
 /** Sends a reply of at most so many octets. */
-export type Answer = (reply: Message, bytesMax: number) => void;
+type Answer = (reply: Message, bytesMax: number) => void;
 
 /** The lease table for a configuration; for the options see `TableOptions`. */
 export function tableFor(compiled: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {

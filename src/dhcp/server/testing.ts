@@ -115,7 +115,7 @@ export const SERVER = "10.99.0.11";
 const TYPE_NAMES = new Map<number, string>(Object.entries(MESSAGE_TYPE).map(([name, code]) => [code, name]));
 
 /** The lease agreement of a node alone, and the service on top of it; the test performs the writes. */
-export class SoloService {
+class SoloService {
   readonly table: LeaseTable;
   readonly proposer: Proposer;
   readonly agreement: LeaseAgreement;

@@ -22,7 +22,7 @@ export const CLIENT_TAG = {
 } as const;
 
 /** The parts of a {@link ClientKey}. */
-export interface Client {
+interface Client {
   /** Network address of the subnet. */
   readonly subnet: Ipv4;
   readonly tag: number;

@@ -132,7 +132,8 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
 }
 
 /**
- * Whether a slot denies that a client holds a running lease of the address: a quorum of denying slots permits a DHCPNAK.
+ * Whether a slot denies that a client holds a running lease of the address: a quorum of denying slots permits a
+ * DHCPNAK.
  * An undecided proposal of another client denies nothing, and neither does a blocked slot: whose lease it was made of
  * cannot be told.
  */

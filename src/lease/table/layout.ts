@@ -14,7 +14,7 @@ interface Segment {
 }
 
 /** Consecutive addresses with consecutive indices; `index` is the first one's. */
-export interface Run {
+interface Run {
   readonly first: Ipv4;
   readonly last: Ipv4;
   readonly index: number;

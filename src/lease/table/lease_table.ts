@@ -55,7 +55,7 @@ interface SearchResult {
 }
 
 /** The addresses of a table, and how it chooses among them. */
-export interface TableOptions extends TableAddresses {
+interface TableOptions extends TableAddresses {
   /** Random, so that clients cannot choose identifiers that collide in the index. */
   readonly hashSeed?: number;
   /**

@@ -14,7 +14,7 @@ import { ExpiryWheel } from "./expiry_wheel.ts";
 /** Places; `leaving` only while a slot moves from one to another. */
 export const PLACE = { unused: 0, expiry: 1, ended: 2, returned: 3, offered: 4, reserved: 5, leaving: 6 } as const;
 
-export type Place = (typeof PLACE)[keyof typeof PLACE];
+type Place = (typeof PLACE)[keyof typeof PLACE];
 
 /** The places of all slots, by index. Methods take constant time unless they say otherwise. */
 export class Placement {

@@ -58,7 +58,7 @@ function openFile(path: string): number {
 }
 
 /** Runs `ip` with these arguments and returns its output; throws its error output. */
-export function ip(command: string): string {
+function ip(command: string): string {
   const { success, stdout, stderr } = new Deno.Command("ip", { args: command.split(" ") }).outputSync();
   if (!success) throw new Error(`ip ${command}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);

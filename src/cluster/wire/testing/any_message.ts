@@ -38,7 +38,7 @@ function text(max: number): fc.Arbitrary<string> {
   });
 }
 
-export const anyEnvelope: fc.Arbitrary<Envelope> = record({
+const anyEnvelope: fc.Arbitrary<Envelope> = record({
   from: nodeId,
   incarnation: uint32,
   epoch: positive,

@@ -239,7 +239,8 @@ class DhcpdConverter {
     if (count < 2) return;
     const advice =
       `its ${count} subnets stand side by side here: a client gets an address from the subnet that its relay's ` +
-      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix of them, " +
+      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix " +
+      "of them, " +
       "or enlarge the pools";
     this.#findings.changed(this.#place(statement), statementText(statement), advice);
   }

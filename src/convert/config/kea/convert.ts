@@ -189,7 +189,8 @@ class KeaConverter {
     const name = this.#nodes.text(network, "name")?.value ?? "";
     const advice =
       `its ${count} subnets stand side by side here: a client gets an address from the subnet that its relay's ` +
-      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix of them, " +
+      "address lies in, and not from the others when that one is full; make one subnet with a shorter prefix " +
+      "of them, " +
       "or enlarge the pools";
     this.#findings.changed(this.#nodes.place(network), `shared network "${name}"`, advice);
   }

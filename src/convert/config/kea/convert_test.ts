@@ -1,3 +1,4 @@
+// deno-lint-ignore-file style/line-length -- configurations as other servers take them
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { converted } from "../testing/convert.ts";
 import { KEA } from "../testing/samples.ts";

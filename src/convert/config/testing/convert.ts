@@ -5,7 +5,7 @@ import type { ConfigFormat } from "../mod.ts";
 import { convertConfig } from "../mod.ts";
 
 // deno-lint-ignore no-explicit-any -- the tests look into whatever came out
-export type Plain = any;
+type Plain = any;
 
 interface Converted {
   /** The `service` section as YAML reads it. */

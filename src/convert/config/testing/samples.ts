@@ -1,3 +1,4 @@
+// deno-lint-ignore-file style/line-length -- configurations as other servers take them
 /**
  * One configuration for each server with most of what sites use. The servers themselves accept them (an end-to-end test
  * asks them), but for the includes, whose files do not exist.
