@@ -226,9 +226,10 @@ export class Node {
     if (before !== after.join(" ")) this.#log.info("Keys from now on: {keys} (the first one seals)", { keys: after });
   }
 
-  /** Hands an event to the core; its effects follow at the end of this burst of input. */
+  /** Hands an event to the core and performs what follows; a batch leaves at the end of this burst of input. */
   receive(event: NodeEvent<RequestSource>): void {
     this.#core.receive(event, readClocks());
+    this.#performAll();
     this.#pumpSoon();
   }
 
@@ -309,8 +310,13 @@ export class Node {
       this.#watchStore(now);
       core.tick(now);
     }
-    for (const effect of core.takeEffects(now)) this.#perform(effect);
+    core.flush(now);
+    this.#performAll();
     this.#sleepUntil(core.nextDeadline(now));
+  }
+
+  #performAll(): void {
+    for (const effect of this.#core.takeEffects()) this.#perform(effect);
   }
 
   #sleepUntil(deadlineMs: number): void {

@@ -116,18 +116,21 @@ export class DhcpService {
 
   /** Handles one datagram; never throws, whatever is in it. `send` is kept until the reply may leave. */
   receive(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {
+    this.#guarded(arrival, () => this.#handle(bytes, arrival, send));
+  }
+
+  /** A fault of our own on one client's datagram must not become an outage for all. */
+  #guarded(arrival: Arrival, run: () => void): void {
     const { counters, log, limiter, now } = this.#options;
     try {
-      this.#handle(bytes, arrival, send);
+      run();
     } catch (error) {
-      // Our own mistake, which one client's datagram must not turn into an outage for all.
       counters.faults += 1;
-      if (limiter.admit("fault", now().monotonicMs)) {
-        log.error("Broken invariant on a datagram from {from}; please report it: {error}", {
-          from: formatIpv4(arrival.from),
-          error: error instanceof Error ? error.stack ?? error.message : String(error),
-        });
-      }
+      if (!limiter.admit("fault", now().monotonicMs)) return;
+      log.error("Broken invariant on a datagram from {from}; please report it: {error}", {
+        from: formatIpv4(arrival.from),
+        error: error instanceof Error ? error.stack ?? error.message : String(error),
+      });
     }
   }
 
@@ -136,7 +139,7 @@ export class DhcpService {
     const { counters, happened, log, limiter, now } = this.#options;
     switch (effect.kind) {
       case "reply":
-        return this.#reply(effect.source, effect.reply, effect.bytesMax);
+        return this.#guarded(effect.source.arrival, () => this.#reply(effect.source, effect.reply, effect.bytesMax));
       case "unserved":
         counters.unserved[effect.reason] += 1;
         return;

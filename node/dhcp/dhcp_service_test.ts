@@ -50,7 +50,8 @@ function started(config: ServiceConfig = NETWORK) {
   });
   const perform = () => {
     if (core.nextDeadline(now) <= now.monotonicMs) core.tick(now);
-    for (const effect of core.takeEffects(now)) {
+    core.flush(now);
+    for (const effect of core.takeEffects()) {
       if (effect.kind === "persist") writes.push(effect);
       else dhcp.perform(effect);
     }

@@ -3,8 +3,9 @@
  * effects come out; the node program, the simulator and scripted tests drive the same object:
  *
  * ```text
- * core.receive(event, now);
- * for (const effect of core.takeEffects(now)) perform(effect);
+ * core.receive(event, now); // any number of them, then
+ * core.flush(now); // at the end of the burst: what was proposed leaves in one batch
+ * for (const effect of core.takeEffects()) perform(effect); // also after each event
  * sleepUntil(core.nextDeadline(now)); // then core.tick(now)
  * ```
  *
@@ -240,11 +241,13 @@ export class NodeCore<Source> {
     return this.#due ? now.monotonicMs : this.member.nextDeadline(now);
   }
 
-  /**
-   * What is to be done, in order. Call it once at the end of a burst of events, so that their records share a batch.
-   */
-  takeEffects(now: Instant): readonly NodeEffect<Source>[] {
+  /** Sends what was proposed. Call it once at the end of a burst of events, so that their records share a batch. */
+  flush(now: Instant): void {
     this.member.flush(now);
+  }
+
+  /** What is to be done, in order: after each event, so that no reply waits for the rest of a burst. */
+  takeEffects(): readonly NodeEffect<Source>[] {
     return this.#effects.take();
   }
 

@@ -239,7 +239,8 @@ export class SimNode implements RunNode {
       core.tick(now);
       this.#check(process);
     }
-    for (const effect of core.takeEffects(now)) this.#perform(process, effect);
+    core.flush(now);
+    for (const effect of core.takeEffects()) this.#perform(process, effect);
     this.#plan(process);
   }
 
