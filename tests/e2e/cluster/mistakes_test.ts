@@ -64,7 +64,7 @@ e2e(
         kind: "unknownSender",
         from: "10.99.0.18",
         node: 8,
-        line: /no member.*members add.*else stop/,
+        line: /not a member.*members add.*or stop/,
       });
       await tells(three, {
         kind: "wrongAddress",
