@@ -306,11 +306,12 @@ export class Node {
     const core = this.#core;
     const now = readClocks();
     this.#pumpedMs = now.monotonicMs;
+    // A batch that is due is no reason for a tick.
+    core.flush(now);
     if (core.nextDeadline(now) <= now.monotonicMs) {
       this.#watchStore(now);
       core.tick(now);
     }
-    core.flush(now);
     this.#performAll();
     this.#sleepUntil(core.nextDeadline(now));
   }

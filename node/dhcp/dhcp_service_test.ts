@@ -49,8 +49,8 @@ function started(config: ServiceConfig = NETWORK) {
     request: (event) => receive(event),
   });
   const perform = () => {
-    if (core.nextDeadline(now) <= now.monotonicMs) core.tick(now);
     core.flush(now);
+    if (core.nextDeadline(now) <= now.monotonicMs) core.tick(now);
     for (const effect of core.takeEffects()) {
       if (effect.kind === "persist") writes.push(effect);
       else dhcp.perform(effect);
