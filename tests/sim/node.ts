@@ -235,11 +235,11 @@ export class SimNode implements RunNode {
     if (process === undefined) return;
     const { core } = process;
     const now = this.now();
-    core.flush(now);
     if (core.nextDeadline(now) <= now.monotonicMs) {
       core.tick(now);
       this.#check(process);
     }
+    core.flush(now);
     for (const effect of core.takeEffects()) this.#perform(process, effect);
     this.#plan(process);
   }
