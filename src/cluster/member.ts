@@ -298,11 +298,6 @@ export class Member {
     return this.#replica.pending;
   }
 
-  /** Whether records wait for the end of the batch interval: call {@link flush} again then. */
-  get unsent(): boolean {
-    return this.#replica.unsent;
-  }
-
   /** The number of this process's last record, and the received position of every other stream. */
   get positions(): { readonly own: number; readonly received: readonly StreamPosition[] } {
     return this.#replica.positions;

@@ -260,12 +260,6 @@ export class NodeCore<Source> {
     return this.member.unready(now);
   }
 
-  /** Operator's command: leave leadership to other members for a while. */
-  stepDown(now: Instant): void {
-    this.member.stepDown(now);
-    this.#due = true;
-  }
-
   /** Configuration that this disk knows to be newer than the file, else the file's. */
   #initialConfiguration(): { readonly text: string; readonly service: CompiledService } {
     const { facts, file, fileService, compile } = this.#options;

@@ -147,7 +147,7 @@ export class Operator {
     for (const node of this.#nodes) {
       const { member } = node;
       if (member === undefined || (member.role !== "leader" && member.role !== "standalone")) continue;
-      if (change.kind === "remove" && change.id === node.id) node.command((core, now) => core.stepDown(now));
+      if (change.kind === "remove" && change.id === node.id) node.command((core, now) => core.member.stepDown(now));
       else node.command((core, now) => core.member.change(change, now));
     }
   }

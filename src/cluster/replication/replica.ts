@@ -201,18 +201,8 @@ export class Replica {
     return this.#stateSync.state;
   }
 
-  /** Whether it may propose now. */
-  mayPropose(now: Instant): boolean {
-    return this.synced && this.#options.clock.fault(now) === undefined;
-  }
-
   get pending(): number {
     return this.#proposer.pending;
-  }
-
-  /** Records that wait for the rest of their millisecond: see {@link flush}. */
-  get unsent(): boolean {
-    return this.#outgoing.unsent;
   }
 
   /** Whether this process of a member is trusted. */
@@ -242,8 +232,8 @@ export class Replica {
   }
 
   /**
-   * Sends what was proposed, but for what came within a millisecond of the last batch: while {@link unsent} is set,
-   * to be called again a millisecond later. To be called at the end of every burst of input.
+   * Sends what was proposed. What came within a millisecond of the last batch waits for {@link flushDeadline}. Call it
+   * at the end of every burst of input.
    */
   flush(now: Instant): void {
     if (!this.#outgoing.unsent) return;
