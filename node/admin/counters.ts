@@ -13,7 +13,7 @@ const DECODE_ERRORS: readonly DecodeError["kind"][] = ["truncated", "badCookie",
 const GRANT_FAILURES: readonly GrantFailure[] = [
   "noAnchor",
   "wallJumped",
-  "insane",
+  "late",
   "conflict",
   "stale",
   "timeout",

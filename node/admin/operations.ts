@@ -375,7 +375,7 @@ export class Operations {
 const IMPORT_FAILURES: Readonly<Record<string, string>> = {
   conflict: "another client holds it on another node",
   timeout: "no majority answered in time: try again",
-  insane: "it would run too long: look at the clocks",
+  late: "it reached the others too late: look at the clocks, and at the network between the nodes",
   noAnchor: "this node's clock is not confirmed by a majority: try again",
   tooManyPending: "too many leases wait for their majority: try again",
 };

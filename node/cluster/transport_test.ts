@@ -27,7 +27,7 @@ function runOf(node: NodeId, changes: Partial<Run> = {}): Run {
 }
 
 function envelopeOf(run: Run): Envelope {
-  return { from: run.node, incarnation: run.incarnation, epoch: 1, membershipHash: 9 };
+  return { from: run.node, incarnation: run.incarnation, epoch: 1, membershipHash: 9, wireVersion: 2 };
 }
 
 function freePort(): number {

@@ -329,7 +329,10 @@ function checkAndMigrate(path: string, database: DatabaseSync, from: number, mig
       `Cannot use the lease database ${path}: corrupt (${String(check).replaceAll(/\s+/g, " ")}): ${RESTORE}`,
     );
   }
-  for (const migration of migrations.slice(from)) database.exec(migration);
+  for (const migration of migrations.slice(from)) {
+    if (typeof migration === "string") database.exec(migration);
+    else migration(database);
+  }
   database.prepare(LEASES_VIEW).run();
   database.prepare(`PRAGMA user_version = ${ABANDONED_SCHEMA + migrations.length}`).run();
   database.prepare("COMMIT").run();

@@ -122,12 +122,32 @@ Deno.test("database: people read it with any SQLite tool through the view, also 
       replaces_clock: 0,
       replaces_node: 0,
       replaces_incarnation: 0,
+      ended_at: null,
       single_version: 1,
     });
     strictEqual(free?.["address"], "255.255.255.255");
     strictEqual(free["state"], "free");
     strictEqual(free["expires"], null);
     database.close();
+  }));
+
+Deno.test("database: records of schema 2 get the octets that schema 3 adds; a damaged one stays damaged", () =>
+  withDirectory((stateDir) => {
+    LeaseDatabase.open(stateDir, MIGRATIONS.slice(0, 1)).close();
+    // As release 1.0 wrote it: `sampleRow(0x0a000102, 1)`.
+    const record = "8e51d4c90a00010201010303fedcba980006831141b004070006831141b00407000001a0c4875a81000001a0c4506c00" +
+      "000001a0c4875a80fedcba980a0000010106000c000800040000000000000000000000000000000a000000010102010a000102" +
+      "02010a000102686f73742d3235386c616e30";
+    const writer = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
+    writer.exec(`INSERT INTO lease VALUES (${0x0a000102}, x'${record}')`);
+    writer.close();
+    const database = LeaseDatabase.open(stateDir);
+    deepStrictEqual(readAll(database).map(plain), [plain(sampleRow(0x0a000102, 1))]);
+    database.close();
+    const damager = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
+    damager.exec(`PRAGMA user_version = 2; UPDATE lease SET record = x'${record.replace("fedcba98", "fedcba99")}'`);
+    damager.close();
+    refuses(stateDir, "corrupt", /the record after address -1 is damaged/);
   }));
 
 Deno.test("database: an older schema is migrated, with its rows", () =>
@@ -160,7 +180,7 @@ Deno.test("database: a migration that fails leaves the older schema whole", () =
 Deno.test("database: a newer schema is refused", () =>
   withDirectory((stateDir) => {
     LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"]).close();
-    refuses(stateDir, "newerSchema", /schema 3 is newer than this program's 2: install/);
+    refuses(stateDir, "newerSchema", /schema 4 is newer than this program's 3: install/);
   }));
 
 Deno.test("database: a schema from before the first release is refused, not misread", () =>

@@ -15,7 +15,7 @@ import { NO_VERSION, type Version } from "../../src/lease/agreement/version.ts";
 
 /**
  * Offset and width of every fixed field, in octets. Append only, with a migration. In an ended slot, which has no
- * certificate, `cv` is that of its end record; `replaces` is zero in all others.
+ * certificate, `committed…` is that of its end record; `replaces…` and `endedAt` are zero in all others.
  */
 export const LAYOUT = {
   checksum: { at: 0, octets: 4 },
@@ -41,10 +41,11 @@ export const LAYOUT = {
   replacesClock: { at: 74, octets: 8 },
   replacesIncarnation: { at: 82, octets: 4 },
   replacesNode: { at: 86, octets: 1 },
+  endedAt: { at: 87, octets: 8 },
 } as const;
 
 /** Where the variable fields begin: client, chaddr, hostname, circuitId, remoteId. */
-export const HEADER_OCTETS = 87;
+export const HEADER_OCTETS = 95;
 
 const TWO_32 = 2 ** 32;
 const FIRST_BATCH_OCTETS = 64 * 1024;
@@ -122,6 +123,7 @@ export class RecordWriter {
     setUint64(view, start + LAYOUT.replacesClock.at, replaces.clock);
     view.setUint32(start + LAYOUT.replacesIncarnation.at, replaces.incarnation);
     view.setUint8(start + LAYOUT.replacesNode.at, replaces.node);
+    setUint64(view, start + LAYOUT.endedAt.at, slot.ended?.at ?? 0);
     this.#length = at;
   }
 
@@ -215,7 +217,15 @@ function readRecord(view: DataView, bytes: Uint8Array, start: number): LeaseRow 
   return {
     address: view.getUint32(start + LAYOUT.address.at),
     slot: isEnded(state)
-      ? { ...slot, committedVersion: NO_VERSION, ended: { replaces: replacesOf(view, start), committedVersion } }
+      ? {
+        ...slot,
+        committedVersion: NO_VERSION,
+        ended: {
+          replaces: replacesOf(view, start),
+          committedVersion,
+          at: getUint64(view, start + LAYOUT.endedAt.at),
+        },
+      }
       : slot,
     detail: {
       htype: view.getUint8(start + LAYOUT.htype.at),
@@ -276,7 +286,8 @@ function checksum(view: DataView, from: number, to: number): number {
 function assertRow({ address, slot, detail }: LeaseRow, state: number): void {
   const { version, committedVersion, ended } = slot;
   const fits = state >= 0 && isVersion(version) && isVersion(committedVersion) &&
-    (ended === undefined || (isVersion(ended.replaces) && isVersion(ended.committedVersion))) &&
+    (ended === undefined ||
+      (isVersion(ended.replaces) && isVersion(ended.committedVersion) && isUint53(ended.at))) &&
     isUint32(address) && isUint32(detail.giaddr) && isUint8(detail.htype) && isUint53(slot.lockedUntil) &&
     isUint53(detail.lastSeen) && isUint53(detail.expires) &&
     detail.chaddr.length < 2 ** 8 && (slot.client?.length ?? 1) > 0 && (slot.client?.length ?? 0) < 2 ** 16 &&

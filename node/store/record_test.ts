@@ -33,12 +33,13 @@ Deno.test("layout: these octets are on disks already", () => {
   const bytes = encode([sampleRow(0x0a000102, 1)]);
   sealRecord(new DataView(bytes.buffer), 0, bytes.length);
   const expected = [
-    "8e51d4c9 0a000102 01 01 03 03 fedcba98", // checksum, address, state, sole, both nodes, version's incarnation
+    "9feee8c9 0a000102 01 01 03 03 fedcba98", // checksum, address, state, sole, both nodes, version's incarnation
     "0006831141b00407 0006831141b00407", // clocks of version and cv
     "000001a0c4875a81 000001a0c4506c00 000001a0c4875a80", // hold, lastSeen, expires
     "fedcba98 0a000001 01", // cv's incarnation, giaddr, htype
     "06 000c 0008 0004 0000", // lengths
     "0000000000000000 00000000 00", // what the end of an ended slot replaces: clock, incarnation, node
+    "0000000000000000", // when it ended
     "0a000000 01 0102010a000102", // client: subnet, tag, bytes
     "02010a000102", // chaddr
     "686f73742d323538 6c616e30", // hostname, circuitId
@@ -86,10 +87,14 @@ Deno.test("add() throws on what would not come back, and keeps nothing of it", (
     { ...row, slot: { ...FREE_SLOT, version: { clock: 2 ** 53, node: 1, incarnation: 1 } } },
     { ...row, slot: { ...FREE_SLOT, committedVersion: { clock: 1, node: 256, incarnation: 1 } } },
     { ...row, slot: { ...sampleRow(1).slot, state: "released" } },
-    { ...row, slot: { ...sampleRow(1).slot, ended: { replaces: NO_VERSION, committedVersion: NO_VERSION } } },
+    { ...row, slot: { ...sampleRow(1).slot, ended: { replaces: NO_VERSION, committedVersion: NO_VERSION, at: 0 } } },
     {
       ...row,
-      slot: { ...sampleRow(1).slot, state: "released", ended: { replaces: NO_VERSION, committedVersion: NO_VERSION } },
+      slot: {
+        ...sampleRow(1).slot,
+        state: "released",
+        ended: { replaces: NO_VERSION, committedVersion: NO_VERSION, at: 0 },
+      },
     },
     { ...row, slot: { ...FREE_SLOT, client: "" as ClientKey } },
     { ...row, detail: { ...NO_DETAIL, chaddr: new Uint8Array(256) } },

@@ -2,14 +2,15 @@
  * Tables, migrations and the view for operators. `database.ts` creates and migrates.
  */
 
+import type { DatabaseSync } from "node:sqlite";
 import { SLOT_STATES } from "../../src/lease/agreement/slot.ts";
-import { HEADER_OCTETS, LAYOUT } from "./record.ts";
+import { HEADER_OCTETS, isSealed, LAYOUT, sealRecord } from "./record.ts";
 
 /** `PRAGMA application_id`: "dhcc". A database with another one belongs to another program. */
 export const APPLICATION_ID = 0x64686363;
 
-/** One step of the schema. */
-export type Migration = string;
+/** One step of the schema: SQL, or what SQL can't do. */
+export type Migration = string | ((database: DatabaseSync) => void);
 
 /**
  * `PRAGMA user_version` of the last schema without a migration: it was never released. Each of {@link MIGRATIONS} adds
@@ -22,7 +23,34 @@ export const MIGRATIONS: readonly Migration[] = [
   // 2: `record` is laid out in record.ts.
   `CREATE TABLE lease (address INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  // 3: `endedAt` at the end of the fixed fields.
+  widenRecords,
 ];
+
+/** Records of one page of {@link widenRecords}. */
+const PAGE_ROWS = 4_000;
+/** What schema 2 had in front of the variable fields, and schema 3 has. */
+const WIDENED = { from: 87, to: 95 } as const;
+
+/** Inserts the octets of `endedAt`, all zero. A damaged record stays as it is: reading it reports it. */
+function widenRecords(database: DatabaseSync): void {
+  const page = database.prepare(
+    `SELECT address, record FROM lease WHERE address > ? ORDER BY address LIMIT ${PAGE_ROWS}`,
+  );
+  const put = database.prepare("UPDATE lease SET record = ? WHERE address = ?");
+  for (let after = -1, rows = page.all(after); rows.length > 0; rows = page.all(after)) {
+    for (const row of rows) {
+      const record = row["record"] as Uint8Array;
+      after = row["address"] as number;
+      if (!isSealed(new DataView(record.buffer, record.byteOffset), 0, record.length)) continue;
+      const widened = new Uint8Array(record.length + WIDENED.to - WIDENED.from);
+      widened.set(record.subarray(0, WIDENED.from));
+      widened.set(record.subarray(WIDENED.from), WIDENED.to);
+      sealRecord(new DataView(widened.buffer), 0, widened.length);
+      put.run(widened, after);
+    }
+  }
+}
 
 /**
  * An unsigned field of a record as an SQL expression over `h`, the record in hex. SQLite reads no hex numbers from
@@ -75,5 +103,6 @@ SELECT ${dotted("number")} AS address,
   committedClock AS committed_clock, committedNode AS committed_node,
   committedIncarnation AS committed_incarnation,
   replacesClock AS replaces_clock, replacesNode AS replaces_node, replacesIncarnation AS replaces_incarnation,
+  ${isoTime("endedAt")} AS ended_at,
   singleVersion AS single_version
 FROM places`;

@@ -34,7 +34,17 @@ import {
   type MembershipChange,
   type MembershipNotice,
 } from "./membership/membership.ts";
-import type { ClusterMessage, Envelope, LeaseBatch, MemberAddress, NodeId, StreamPosition } from "./wire/messages.ts";
+import type {
+  ClusterMessage,
+  Envelope,
+  LeaseBatch,
+  MemberAddress,
+  NodeId,
+  StreamPosition,
+  WireVersion,
+} from "./wire/messages.ts";
+import { WIRE_VERSION } from "./wire/codec.ts";
+import { WireVersions } from "./wire/wire_version.ts";
 import { FailureDetector, type FailureNotice } from "./leadership/failure_detector.ts";
 import type { Decided, Proposal } from "../lease/agreement/proposer.ts";
 import { RangeAllotment, RANGES_FACT } from "./leadership/range_allotment.ts";
@@ -155,6 +165,7 @@ export class Member {
   readonly #nakQuorum: NakQuorum;
   readonly #peers = new Map<NodeId, PeerFacts>();
   readonly #clocksApart = new Set<NodeId>();
+  readonly #wireVersions = new WireVersions();
   /** Its `leadership` reads the current election, which is replaced when this node is fenced. */
   readonly #context: MemberContext<MemberNotice>;
   #election: Election;
@@ -243,6 +254,8 @@ export class Member {
   /** An event happened that a part decides on at the next tick. */
   #due = true;
   #tickedMs = 0;
+  #wireVersion: WireVersion = WIRE_VERSION;
+  #wireSaidMs = -Infinity;
   /** Computed by each tick. What an event brings forward is `#due`, the replica's, or later than the housekeeping. */
   #tickDeadlineMs = 0;
 
@@ -306,7 +319,8 @@ export class Member {
   /** The envelope of every message. */
   envelope(): Envelope {
     const { epoch, hash } = this.#membership;
-    return { from: this.#options.self, incarnation: this.#options.incarnation, epoch, membershipHash: hash };
+    const { self, incarnation } = this.#options;
+    return { from: self, incarnation, epoch, membershipHash: hash, wireVersion: this.#wireVersion };
   }
 
   /** The status of every other member. */
@@ -425,6 +439,8 @@ export class Member {
     this.#tickedMs = now.monotonicMs;
     const membership = this.#membership;
     this.#failures.tick(now);
+    this.#chooseWireVersion(now);
+    this.#sayWireVersion(now);
     const present = this.#failures.live(now);
     this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
     this.#status.tick(now, present);
@@ -458,6 +474,9 @@ export class Member {
     if (message.type === "membership") return membership.receive(message, !this.synced);
     if (!membership.others.includes(from)) return;
     if (!this.#failures.heard(from, incarnation, now)) return;
+    this.#wireVersions.heard(envelope, message);
+    this.#chooseWireVersion(now);
+    if (message.type === "wireSupport") return;
     if (message.type === "hello") {
       membership.isCurrent(envelope, now);
       return this.#replica.answerHello(from, message);
@@ -498,6 +517,17 @@ export class Member {
       default:
         return this.#replica.receive(from, incarnation, message, now);
     }
+  }
+
+  #chooseWireVersion(now: Instant): void {
+    this.#wireVersion = this.#wireVersions.version((id) => this.#failures.isLive(id, now));
+  }
+
+  /** In version 1, members that read more can't be told from others otherwise. */
+  #sayWireVersion(now: Instant): void {
+    if (this.#wireVersion === WIRE_VERSION || now.monotonicMs - this.#wireSaidMs < CLUSTER_LIMITS.heartbeatMs) return;
+    this.#wireSaidMs = now.monotonicMs;
+    this.#context.effects.broadcast({ type: "wireSupport", version: WIRE_VERSION });
   }
 
   #heard(from: NodeId, incarnation: number, batch: LeaseBatch): void {

@@ -25,9 +25,10 @@ export const anyRow: fc.Arbitrary<LeaseRow> = fc.record({
     committedVersion: version,
     singleVersion: fc.boolean(),
     replaces: version,
-  }, { noNullPrototype: true }).map(({ replaces, committedVersion, ...slot }) =>
+    at: uint53,
+  }, { noNullPrototype: true }).map(({ replaces, committedVersion, at, ...slot }) =>
     isEnded(slot.state)
-      ? { ...slot, committedVersion: NO_VERSION, ended: { replaces, committedVersion } }
+      ? { ...slot, committedVersion: NO_VERSION, ended: { replaces, committedVersion, at } }
       : { ...slot, committedVersion }
   ),
   detail: fc.record({

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { Membership, membershipHash, type MembershipNotice } from "./membership.ts";
+import { WIRE_VERSION } from "../wire/codec.ts";
 import type { MemberAddress, Membership as MembershipMessage, NodeId } from "../wire/messages.ts";
 
 const at = (ms: number) => ({ wallMs: 1_700_000_000_000 + ms, monotonicMs: ms });
@@ -46,6 +47,7 @@ const envelope = (from: NodeId, epoch: number, members: readonly MemberAddress[]
   incarnation: 7,
   epoch,
   membershipHash: membershipHash(members),
+  wireVersion: WIRE_VERSION,
 });
 const message = (epoch: number, ids: NodeId[], term = 1): MembershipMessage => ({
   type: "membership",

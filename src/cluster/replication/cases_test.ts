@@ -5,7 +5,15 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { accept, AGREEMENT_RULES, end, type EndRecord, isLive, type LockRecord } from "../../lease/agreement/rule.ts";
+import {
+  accept,
+  AGREEMENT_RULES,
+  end,
+  type EndRecord,
+  isLive,
+  type LockRecord,
+  NEVER_LATE,
+} from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { AnchoredClock, type Bounds, type Instant } from "../../lease/agreement/clock.ts";
 import { ANCHOR_LIFETIME_MS, MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
@@ -18,6 +26,7 @@ import { ClockSync } from "./clock_sync.ts";
 import { Join } from "../sync/join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import { Membership } from "../membership/membership.ts";
+import { WIRE_VERSION } from "../wire/codec.ts";
 import { type Decision, Proposer } from "../../lease/agreement/proposer.ts";
 import { mergeSlot } from "../sync/anti_entropy.ts";
 import { client, LEASE_MS, ReplicaTable, START_MS, X, Y } from "../testing/replica_table.ts";
@@ -43,6 +52,7 @@ function lock(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): Lo
     lockedUntil: START_MS + LEASE_MS,
     committedVersion: NO_VERSION,
     singleVersion: true,
+    proposedAt: NEVER_LATE,
     ...extra,
   };
 }
@@ -59,6 +69,7 @@ function ending(kind: EndRecord["kind"], of: ClientKey, clock: number, extra: Pa
     version: version(clock),
     replaces: NO_VERSION,
     committedVersion: NO_VERSION,
+    at: 0,
     until: 0,
     ...extra,
   };
@@ -493,7 +504,7 @@ Deno.test("case 21: a record from a clock far ahead is refused, not repaired, an
   const [n1, n2] = acceptors();
   // Hours ahead: refused, so that the address is not blocked for longer than any lease.
   const farMs = START_MS + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
-  strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs + 1 })), "insane");
+  strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs + 1 })), "late");
   strictEqual(n2.slot, FREE_SLOT);
   strictEqual(n2.take(lock(A, 1, { lockedUntil: farMs })), "accept");
   // Its own node took it, by its own clock. No other node takes the uncommitted record from there.
@@ -550,7 +561,13 @@ Deno.test("case 23: one membership change at a time, each complete before the ne
   durable.splice(0).forEach((then) => then());
   match(change(5), /do not have everything of epoch 2/);
   // A message of the former members counts no more.
-  const envelope = { from: 1, incarnation: 7, epoch: 1, membershipHash: membership.hash };
+  const envelope = {
+    from: 1,
+    incarnation: 7,
+    epoch: 1,
+    membershipHash: membership.hash,
+    wireVersion: WIRE_VERSION,
+  } as const;
   strictEqual(membership.isCurrent(envelope, now), false);
   for (const id of [1, 2, 3]) membership.settled(id);
   match(change(5), /members 4 do not have everything/);

@@ -21,6 +21,7 @@ function record(address: number): StreamRecord {
     version: version(address),
     replaces: NO_VERSION,
     committedVersion: NO_VERSION,
+    at: 0,
     until: 0,
   };
   return { kind: "end", address, detail: NO_DETAIL, record: end };

@@ -3,7 +3,7 @@
  * rate. It takes committed leases and ended ones. It never produces an answer to a proposal (case 10).
  */
 
-import type { AgreementRules } from "../../lease/agreement/rule.ts";
+import { type AgreementRules, NEVER_LATE } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { isEnded, type LeaseRow, type Slot } from "../../lease/agreement/slot.ts";
 import { compareVersions, maxVersion } from "../../lease/agreement/version.ts";
@@ -104,8 +104,8 @@ export function mergeSlot(
 ): Slot | undefined {
   if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
     // The record with its own version, never against another version: it ends here what it would have ended then.
-    const { state: kind, client, version, lockedUntil: until, ended: { replaces, committedVersion } } = theirs;
-    return options.rules.end(slot, { kind, client, version, replaces, committedVersion, until }, time, false);
+    const { state: kind, client, version, lockedUntil: until, ended: { replaces, committedVersion, at } } = theirs;
+    return options.rules.end(slot, { kind, client, version, replaces, committedVersion, at, until }, time, false);
   }
   if (theirs.state !== "bound" || theirs.client === undefined || theirs.committedVersion.clock === 0) return undefined;
   if (slot.state === "bound" && slot.client === theirs.client && compareVersions(theirs.version, slot.version) <= 0) {
@@ -116,7 +116,7 @@ export function mergeSlot(
   const { client, version, lockedUntil, committedVersion } = theirs;
   const taken = options.rules.accept(
     slot,
-    { client, version, lockedUntil, committedVersion, singleVersion: false },
+    { client, version, lockedUntil, committedVersion, singleVersion: false, proposedAt: NEVER_LATE },
     time,
     options.maxLeaseMs,
   );

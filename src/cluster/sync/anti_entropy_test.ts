@@ -56,6 +56,7 @@ Deno.test("anti-entropy: an end is handed on as it was, and ends what it would h
     version: version(9),
     replaces: version(6),
     committedVersion: version(6),
+    at: 0,
     until: 0,
   } as const;
   const theirs = end(bound(A, 6), release, TIME, true) as Slot;
@@ -73,6 +74,7 @@ Deno.test("anti-entropy: an abort ends only its own lock (case 1), a decline kee
     version: version(9),
     replaces: version(6),
     committedVersion: version(6),
+    at: 0,
     until: 0,
   } as const;
   const aborted = end(bound(A, 6), abort, TIME, false) as Slot;

@@ -19,6 +19,7 @@ import type {
   SequenceRange,
   StreamPosition,
   SyncRequest,
+  WireVersion,
 } from "./messages.ts";
 import { Fields } from "./fields.ts";
 import { WIRE_LIMITS } from "./limits.ts";
@@ -38,8 +39,14 @@ import {
 } from "./records.ts";
 import { StringReader, StringWriter } from "./strings.ts";
 
-/** In front of every message. A reader refuses other versions. */
-export const WIRE_VERSION = 1;
+/**
+ * The newest version, in front of every message. Version 1 is that of release 1.0: a cluster is upgraded node by node,
+ * and a member that is not upgraded yet refuses version 2. A reader refuses versions that it does not know.
+ *
+ * What version 2 adds is written and read only if `wireVersion` of the envelope says so; see `wire_version.ts` for when
+ * a node writes which.
+ */
+export const WIRE_VERSION = 2 as const satisfies WireVersion;
 
 /** Why octets are no message. */
 export type WireError =
@@ -79,8 +86,8 @@ const DISK_ID = /^[0-9a-f]{16}$/;
 
 const PURPOSES = ["join", "repair", "settle"] as const satisfies readonly SyncRequest["purpose"][];
 
-/** Codes of an answer in this order, from 1; append only. */
-const REASONS = ["insane", "conflict", "stale"] as const;
+/** Codes of an answer in this order, from 1; append only. In version 1, code 1 is another judgement of its times. */
+const REASONS = ["late", "conflict", "stale"] as const;
 
 const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<ClusterMessage, { type: Type }>> } = {
   election: {
@@ -311,6 +318,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
       problem: readProblem(fields),
     }),
   },
+  wireSupport: {
+    code: 25,
+    write: ({ version }) => [version],
+    read: (fields) => ({ type: "wireSupport", version: fields.positive("version", UINT8) }),
+  },
 };
 
 const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {
@@ -335,7 +347,7 @@ const stringWriter = new StringWriter();
  * @example
  * ```ts
  * import { deepStrictEqual } from "node:assert/strict";
- * const envelope = { from: 3, incarnation: 7, epoch: 1, membershipHash: 9 };
+ * const envelope = { from: 3, incarnation: 7, epoch: 1, membershipHash: 9, wireVersion: 2 } as const;
  * const decoded = decodeMessage(encodeMessage(envelope, { type: "election", term: 4 }));
  * deepStrictEqual(decoded, { ok: true, envelope, message: { type: "election", term: 4 } });
  * ```
@@ -346,7 +358,7 @@ export function encodeMessage(envelope: Envelope, message: ClusterMessage): Uint
   fields.unshift(layout.code, envelope.from, envelope.incarnation, envelope.epoch, envelope.membershipHash);
   const cbor = encoder.encode(fields);
   const bytes = new Uint8Array(1 + cbor.length);
-  bytes[0] = WIRE_VERSION;
+  bytes[0] = envelope.wireVersion;
   bytes.set(cbor, 1);
   return bytes;
 }
@@ -356,7 +368,7 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (bytes.length > WIRE_LIMITS.messageBytesMax) return failure({ kind: "tooLong", octets: bytes.length });
   const version = bytes[0];
   if (version === undefined) return failure({ kind: "malformed" });
-  if (version !== WIRE_VERSION) return failure({ kind: "wireVersion", version });
+  if (version !== 1 && version !== WIRE_VERSION) return failure({ kind: "wireVersion", version });
   const values = parse(bytes);
   if (values === undefined) return failure({ kind: "malformed" });
   const fields = new Fields(values);
@@ -369,6 +381,7 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
     incarnation: fields.uint("incarnation", UINT32),
     epoch: fields.positive("epoch", UINT53),
     membershipHash: fields.uint("membershipHash", UINT53),
+    wireVersion: version,
   };
   const message = layout.read(fields, envelope);
   fields.end("end");

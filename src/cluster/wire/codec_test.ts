@@ -35,7 +35,7 @@ Deno.test("codec: every message comes back as it was", () => {
     }),
     { numRuns: 3_000 },
   );
-  strictEqual(types.size, 24);
+  strictEqual(types.size, 25);
 });
 
 Deno.test("codec: no strict prefix and no extension is a message", () => {
@@ -147,8 +147,8 @@ Deno.test("codec: CBOR beyond the subset is refused before the decoder sees it",
 
 Deno.test("codec: versions, types and lengths it does not know", () => {
   const bytes = probeWith(5);
-  bytes[0] = 2;
-  deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "wireVersion", version: 2 });
+  bytes[0] = 3;
+  deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "wireVersion", version: 3 });
   bytes[0] = WIRE_VERSION;
   bytes[2] = 0;
   deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "unknownType", code: 0 });
@@ -190,8 +190,8 @@ Deno.test("codec: fields have their limits", () => {
   strictEqual(field(record({ version: { ...one.record.version, clock: WIRE_LIMITS.clockMax + 1 } })), "version");
   strictEqual(field(record({ version: { clock: 5, node: 0, incarnation: 1 } })), "version");
   strictEqual(field(record({ version: { clock: 5, node: 1, incarnation: 2 ** 32 } })), "version");
-  strictEqual(field(record({ lockedUntil: -1 })), "hold");
-  strictEqual(field(record({ lockedUntil: Infinity })), "hold");
+  strictEqual(field(record({ lockedUntil: -1 })), "lockedUntil");
+  strictEqual(field(record({ lockedUntil: Infinity })), "lockedUntil");
   strictEqual(field({ ...batch, diskId: "0123456789ABCDEF" }), "diskId");
   strictEqual(field({ ...batch, first: 0 }), "first");
   strictEqual(field({ ...batch, committed: [{ first: 5, last: 4 }] }), "last");

@@ -8,6 +8,9 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail, LeaseRow } from "../../lease/agreement/slot.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 
+/** Versions of the encoding, see `codec.ts`. */
+export type WireVersion = 1 | 2;
+
 /** A member's id, 1..255: identity and bully priority. */
 export type NodeId = number;
 
@@ -19,6 +22,8 @@ export interface Envelope {
   /** Membership epoch, from 1 up, and a hash over its members. */
   readonly epoch: number;
   readonly membershipHash: number;
+  /** The version of the encoding: see `wire_version.ts`. */
+  readonly wireVersion: WireVersion;
 }
 
 /** One record of a lease stream. */
@@ -278,6 +283,15 @@ export interface ConfigChecked {
   readonly problem: string;
 }
 
+/**
+ * The highest wire version that the sender reads: to all, while it writes a lower one because a member of an earlier
+ * release is live. That release drops it as an unknown type.
+ */
+export interface WireSupport {
+  readonly type: "wireSupport";
+  readonly version: number;
+}
+
 export type ClusterMessage =
   | Election
   | Okay
@@ -302,4 +316,5 @@ export type ClusterMessage =
   | ConfigPush
   | ConfigPushed
   | ConfigCheck
-  | ConfigChecked;
+  | ConfigChecked
+  | WireSupport;

@@ -3,7 +3,7 @@
  * version of the message's sender is one number, a time is its distance from the message's base.
  */
 
-import type { EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
+import { type EndRecord, type LockRecord, NEVER_LATE } from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../lease/agreement/slot.ts";
 import { NO_VERSION, TICKS_PER_MS, type Version } from "../../lease/agreement/version.ts";
@@ -29,8 +29,8 @@ export function baseAt(sender: Envelope, version: Version | undefined): Base {
   return { sender, ms: version === undefined ? 0 : Math.floor(version.clock / TICKS_PER_MS) };
 }
 
-/** Kinds on the wire: append only. A lock is written by whether it is `sole`. */
-const KIND = ["lock", "soleLock", "released", "declined", "aborted"] as const;
+/** Kinds on the wire: append only. */
+const KIND = ["lock", "singleVersionLock", "released", "declined", "aborted"] as const;
 const KIND_CODE = { released: 2, declined: 3, aborted: 4 } as const;
 
 /** No version: null; the sender's: its distance from the base; another node's: clock, node, incarnation. */
@@ -76,10 +76,11 @@ export function writeStreamRecord(item: StreamRecord, base: Base, strings: Strin
       writeVersion(version, base),
       lockedUntil - base.ms,
       writeVersion(committedVersion, base),
+      ...(base.sender.wireVersion === 1 ? [] : [item.record.proposedAt - base.ms]),
       ...writeDetail(detail, base, strings),
     ];
   }
-  const { kind, client, version, replaces, committedVersion, until } = item.record;
+  const { kind, client, version, replaces, committedVersion, at, until } = item.record;
   return [
     KIND_CODE[kind],
     address,
@@ -88,6 +89,7 @@ export function writeStreamRecord(item: StreamRecord, base: Base, strings: Strin
     writeVersion(replaces, base),
     writeVersion(committedVersion, base),
     until,
+    ...(base.sender.wireVersion === 1 ? [] : [at]),
     ...writeDetail(detail, base, strings),
   ];
 }
@@ -110,22 +112,25 @@ export function readStreamRecord(fields: Fields, base: Base, strings: StringRead
   const address = fields.uint("address", UINT32);
   const client = readClient(strings);
   const version = readVersion(fields, "version", base);
-  if (kind === "lock" || kind === "soleLock") {
-    const lockedUntil = fields.near("hold", base.ms, UINT53);
-    const committedVersion = readVersion(fields, "cv", base);
+  if (kind === "lock" || kind === "singleVersionLock") {
+    const lockedUntil = fields.near("lockedUntil", base.ms, UINT53);
+    const committedVersion = readVersion(fields, "committedVersion", base);
+    const proposedAt = base.sender.wireVersion === 1 ? NEVER_LATE : fields.near("proposedAt", base.ms, UINT53);
     const record: LockRecord = {
       client,
       version,
       lockedUntil,
       committedVersion,
-      singleVersion: kind === "soleLock",
+      singleVersion: kind === "singleVersionLock",
+      proposedAt,
     };
     return { kind: "lock", address, record, detail: readDetail(fields, base, strings) };
   }
   const replaces = readVersion(fields, "replaces", base);
-  const committedVersion = readVersion(fields, "cv", base);
+  const committedVersion = readVersion(fields, "committedVersion", base);
   const until = fields.uint("until", UINT53);
-  const record: EndRecord = { kind, client, version, replaces, committedVersion, until };
+  const at = base.sender.wireVersion === 1 ? 0 : fields.uint("at", UINT53);
+  const record: EndRecord = { kind, client, version, replaces, committedVersion, at, until };
   return { kind: "end", address, record, detail: readDetail(fields, base, strings) };
 }
 
@@ -141,6 +146,7 @@ export function writeRow(row: LeaseRow, base: Base, strings: StringWriter): unkn
     writeVersion(slot.ended?.committedVersion ?? slot.committedVersion, base),
     ...writeDetail(detail, base, strings),
     ...(slot.ended === undefined ? [] : [writeVersion(slot.ended.replaces, base)]),
+    ...(slot.ended === undefined || base.sender.wireVersion === 1 ? [] : [slot.ended.at]),
   ];
 }
 
@@ -152,8 +158,8 @@ export function readRow(fields: Fields, base: Base, strings: StringReader): Leas
   // Only a slot that was never leased, or that a union blocked, has no client.
   if (client === undefined && state !== "free" && state !== "blocked") fields.fail("client");
   const version = readVersion(fields, "version", base);
-  const lockedUntil = fields.near("hold", base.ms, UINT53);
-  const committedVersion = readVersion(fields, "cv", base);
+  const lockedUntil = fields.near("lockedUntil", base.ms, UINT53);
+  const committedVersion = readVersion(fields, "committedVersion", base);
   const detail = readDetail(fields, base, strings);
   const slot: Slot = {
     state,
@@ -165,9 +171,10 @@ export function readRow(fields: Fields, base: Base, strings: StringReader): Leas
   };
   if (!isEnded(state)) return { address, slot, detail };
   const replaces = readVersion(fields, "replaces", base);
+  const at = base.sender.wireVersion === 1 ? 0 : fields.uint("at", UINT53);
   return {
     address,
-    slot: { ...slot, committedVersion: NO_VERSION, ended: { replaces, committedVersion } },
+    slot: { ...slot, committedVersion: NO_VERSION, ended: { replaces, committedVersion, at } },
     detail,
   };
 }
@@ -200,9 +207,9 @@ export function streamRecordBytesMax(item: StreamRecord): number {
   const { detail, record } = item;
   const strings = record.client.length + detail.chaddr.length + 3 * detail.hostname.length + detail.circuitId.length +
     detail.remoteId.length;
-  // Kind, array header, lengths of strings, address and giaddr, htype: 35. Three times: 9 each. Own version: 9.
+  // Kind, array header, lengths of strings, address and giaddr, htype: 35. Four times: 9 each. Own version: 9.
   const foreign = item.kind === "lock" ? 1 : 2;
-  return 35 + 3 * 9 + 9 + foreign * FOREIGN_VERSION_BYTES + strings;
+  return 35 + 4 * 9 + 9 + foreign * FOREIGN_VERSION_BYTES + strings;
 }
 
 /** Array header, clock as a double, node, incarnation. */

@@ -6,7 +6,7 @@ import { Fields } from "./fields.ts";
 import { readRow, writeRow } from "./records.ts";
 import { StringReader, StringWriter } from "./strings.ts";
 
-const SENDER = { from: 3, incarnation: 0xfedcba98, epoch: 1, membershipHash: 0 };
+const SENDER = { from: 3, incarnation: 0xfedcba98, epoch: 1, membershipHash: 0, wireVersion: 2 } as const;
 const BASE = { sender: SENDER, ms: 1_790_000_000_000 };
 const CLIENT = clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2) });
 
@@ -32,7 +32,7 @@ const ENDED = row({
   lockedUntil: 0,
   committedVersion: NO_VERSION,
   singleVersion: false,
-  ended: { replaces: own(5), committedVersion: own(2) },
+  ended: { replaces: own(5), committedVersion: own(2), at: 1_790_000_000_000 },
 });
 
 /** What reads back from a row whose values were changed; the field that is wrong if there is one. */
@@ -47,7 +47,8 @@ function readBack(of: LeaseRow, change: (values: unknown[]) => unknown[] = (valu
 Deno.test("row: an ended slot, and no other, has the version that its end replaces", () => {
   deepStrictEqual(readBack(BOUND), BOUND);
   deepStrictEqual(readBack(ENDED), ENDED);
-  strictEqual(readBack(ENDED, (values) => values.slice(0, -1)), "replaces");
+  strictEqual(readBack(ENDED, (values) => values.slice(0, -2)), "replaces");
+  strictEqual(readBack(ENDED, (values) => values.slice(0, -1)), "at");
   strictEqual(readBack(ENDED, (values) => [...values, null]), "rows");
   strictEqual(readBack(BOUND, (values) => [...values, 5]), "rows");
   strictEqual(readBack(BOUND, ([, ...values]) => [2 * 2, ...values]), "replaces");

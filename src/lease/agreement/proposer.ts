@@ -46,7 +46,7 @@ export type Decision =
     readonly committed: false;
     readonly reason:
       | ClockFault
-      | "insane"
+      | "late"
       | "conflict"
       | "stale"
       | "timeout"
@@ -174,6 +174,7 @@ export class Proposer {
       lockedUntil,
       committedVersion: NO_VERSION,
       singleVersion: true,
+      proposedAt: time.latest,
     };
     const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
     if (!answer.ok) return decide({ committed: false, reason: answer.reason });
@@ -285,6 +286,7 @@ export class Proposer {
       version: this.#mint.mint(time.earliest),
       replaces: slot.version,
       committedVersion: slot.committedVersion,
+      at: time.earliest,
       until: kind === "declined" ? time.latest + request.restMs : 0,
     };
     const ended = this.#rules.end(slot, record, time, true);
@@ -334,6 +336,7 @@ export class Proposer {
         version: this.#mint.mint(time.earliest),
         replaces: pending.record.version,
         committedVersion: NO_VERSION,
+        at: 0,
         until: 0,
       };
       const slot = this.#rules.end(this.#table.get(address), record, time, false);

@@ -18,7 +18,12 @@ export interface LockRecord {
   readonly lockedUntil: number;
   readonly committedVersion: Version;
   readonly singleVersion: boolean;
+  /** When it was proposed: ms since 1970, `Bounds.latest` of the proposer; {@link NEVER_LATE} when it is not known. */
+  readonly proposedAt: number;
 }
+
+/** `proposedAt` of records that are no proposals (repair), or were proposed by an earlier release. */
+export const NEVER_LATE = Number.MAX_SAFE_INTEGER;
 
 /** The end of a lease: `e` in the rule. */
 export interface EndRecord {
@@ -28,6 +33,8 @@ export interface EndRecord {
   /** The version the slot had when the end was minted. */
   readonly replaces: Version;
   readonly committedVersion: Version;
+  /** When the client's message arrived: ms since 1970, `Bounds.earliest` of the minting node; 0: not known. */
+  readonly at: number;
   /** Until when a declined address rests: ms since 1970; 0 for the other kinds. */
   readonly until: number;
 }
@@ -36,7 +43,7 @@ export interface EndRecord {
 export type Answer =
   | { readonly ok: true }
   /** `version` is the slot's: the version in the way. */
-  | { readonly ok: false; readonly reason: "insane" | "conflict" | "stale"; readonly version: Version };
+  | { readonly ok: false; readonly reason: "late" | "conflict" | "stale"; readonly version: Version };
 
 /** Whether a client may still use the address: its lock, the margin included, has not ended. */
 export function isLive(slot: Slot, time: Bounds): boolean {
@@ -64,7 +71,7 @@ export function accept(
   maxLeaseMs: number,
 ): { readonly slot: Slot; readonly answer: Answer } {
   if (record.lockedUntil > time.latest + maxLeaseMs + 4 * MAX_CLOCK_SKEW_MS) {
-    return { slot, answer: { ok: false, reason: "insane", version: slot.version } };
+    return { slot, answer: { ok: false, reason: "late", version: slot.version } };
   }
   const own = slot.state === "bound" && slot.client === record.client;
   if (isLocked(slot, time) && !own && compareVersions(record.committedVersion, slot.version) <= 0) {
@@ -127,7 +134,7 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
     committedVersion: NO_VERSION,
     singleVersion: false,
     // Kept for anti-entropy, which repeats the record as it was minted.
-    ended: { replaces: record.replaces, committedVersion: record.committedVersion },
+    ended: { replaces: record.replaces, committedVersion: record.committedVersion, at: record.at },
   };
 }
 

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { accept, end, type EndRecord, isLive, type LockRecord } from "./rule.ts";
+import { accept, end, type EndRecord, isLive, type LockRecord, NEVER_LATE } from "./rule.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
 import type { Bounds } from "./clock.ts";
 import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
@@ -31,6 +31,7 @@ function lock(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): Lo
     lockedUntil: NOW + 60_000,
     committedVersion: NO_VERSION,
     singleVersion: true,
+    proposedAt: NEVER_LATE,
     ...extra,
   };
 }
@@ -42,6 +43,7 @@ function ending(kind: EndRecord["kind"], of: ClientKey, clock: number, extra: Pa
     version: version(clock),
     replaces: NO_VERSION,
     committedVersion: NO_VERSION,
+    at: 0,
     until: 0,
     ...extra,
   };
@@ -61,7 +63,8 @@ function refusal(slot: Slot, record: LockRecord, time = at(NOW)): string {
 
 Deno.test("accept: a slot rejects a second client until lockedUntil and the margin are over", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
-  deepStrictEqual(slot, { ...lock(A, 1), state: "bound" });
+  const { proposedAt: _, ...locked } = lock(A, 1);
+  deepStrictEqual(slot, { ...locked, state: "bound" });
   strictEqual(refusal(slot, lock(B, 2)), "conflict");
   strictEqual(refusal(slot, lock(B, 2), at(NOW + 60_000 + MARGIN_MS - 1)), "conflict");
   strictEqual(taken(slot, lock(B, 2), at(NOW + 60_000 + MARGIN_MS)).client, B);
@@ -107,7 +110,7 @@ Deno.test("accept: a lock after an ended one starts with a single version", () =
 
 Deno.test("accept: case 21: lockedUntil beyond the longest lease and the skew is insane", () => {
   const edge = NOW + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
-  strictEqual(refusal(FREE_SLOT, lock(A, 1, { lockedUntil: edge + 1 })), "insane");
+  strictEqual(refusal(FREE_SLOT, lock(A, 1, { lockedUntil: edge + 1 })), "late");
   taken(FREE_SLOT, lock(A, 1, { lockedUntil: edge }));
 });
 
@@ -138,7 +141,7 @@ Deno.test("end: an ended slot keeps the fields of its record until the next lock
     });
     const slot = end(bound, record, at(NOW), kind !== "aborted");
     ok(slot);
-    deepStrictEqual(slot.ended, { replaces: version(1), committedVersion: version(1, 2) });
+    deepStrictEqual(slot.ended, { replaces: version(1), committedVersion: version(1, 2), at: 0 });
     deepStrictEqual(slot.committedVersion, NO_VERSION);
     strictEqual("ended" in taken(slot, lock(B, 6, { lockedUntil: NOW + MARGIN_MS }), at(NOW + MARGIN_MS)), false);
   }

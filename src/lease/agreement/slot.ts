@@ -27,6 +27,8 @@ interface Ended {
   readonly replaces: Version;
   /** The newest version of the client that was known to be committed then. */
   readonly committedVersion: Version;
+  /** When the client's message arrived at the minting node: ms since 1970, `Bounds.earliest`; 0: not known. */
+  readonly at: number;
 }
 
 /** The fields of a slot that the rule reads and writes. Immutable: a change makes a new slot. */

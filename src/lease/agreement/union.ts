@@ -56,5 +56,6 @@ function equalSlots(a: Slot, b: Slot): boolean {
 
 function equalEnded({ ended: a }: Slot, { ended: b }: Slot): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return compareVersions(a.replaces, b.replaces) === 0 && compareVersions(a.committedVersion, b.committedVersion) === 0;
+  return a.at === b.at && compareVersions(a.replaces, b.replaces) === 0 &&
+    compareVersions(a.committedVersion, b.committedVersion) === 0;
 }

@@ -64,7 +64,7 @@ Deno.test("union: a running lock wins over an expired or ended one", () => {
 });
 
 Deno.test("union: a declined address keeps the fields of its end record when its version is raised", () => {
-  const ended = { replaces: version(3), committedVersion: version(2) };
+  const ended = { replaces: version(3), committedVersion: version(2), at: 0 };
   const declined: Slot = { ...bound(A, 4, { singleVersion: false }), state: "declined", ended };
   const dead = bound(B, 9, { lockedUntil: NOW - MARGIN_MS });
   deepStrictEqual(unionSlots(dead, declined, TIME), { ...declined, version: version(9) });
@@ -74,7 +74,7 @@ Deno.test("union: a declined address keeps the fields of its end record when its
 });
 
 Deno.test("union: a blocked address has no end record", () => {
-  const ended = { replaces: version(3), committedVersion: version(2) };
+  const ended = { replaces: version(3), committedVersion: version(2), at: 0 };
   const declined: Slot = { ...bound(A, 9, { singleVersion: false }), state: "declined", ended };
   const union = unionSlots(declined, bound(B, 5), TIME);
   strictEqual(union.state, "blocked");

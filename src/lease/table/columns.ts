@@ -69,6 +69,7 @@ export class SlotColumns {
   readonly #committedVersion: VersionColumn;
   /** Of ended slots only. */
   readonly #replaces: VersionColumn;
+  #endedAt: Float64Array;
   readonly #records: Arena;
 
   constructor(slots: number) {
@@ -77,6 +78,7 @@ export class SlotColumns {
     this.#lockedUntil = new Float64Array(slots);
     this.#lastSeen = new Float64Array(slots);
     this.#expires = new Float64Array(slots);
+    this.#endedAt = new Float64Array(slots);
     this.#version = new VersionColumn(slots);
     this.#committedVersion = new VersionColumn(slots);
     this.#replaces = new VersionColumn(slots);
@@ -104,7 +106,7 @@ export class SlotColumns {
     if (!isEnded(state)) {
       return { state, client, version, lockedUntil, committedVersion, singleVersion };
     }
-    const ended = { replaces: this.#replaces.get(index), committedVersion };
+    const ended = { replaces: this.#replaces.get(index), committedVersion, at: this.#endedAt[index] as number };
     return { state, client, version, lockedUntil, committedVersion: NO_VERSION, singleVersion, ended };
   }
 
@@ -152,7 +154,10 @@ export class SlotColumns {
     this.#expires[index] = detail.expires;
     this.#version.set(index, slot.version);
     this.#committedVersion.set(index, slot.ended?.committedVersion ?? slot.committedVersion);
-    if (isEnded(slot.state)) this.#replaces.set(index, slot.ended?.replaces ?? NO_VERSION);
+    if (isEnded(slot.state)) {
+      this.#replaces.set(index, slot.ended?.replaces ?? NO_VERSION);
+      this.#endedAt[index] = slot.ended?.at ?? 0;
+    }
     this.#records.write(index, encodeRecord(client, detail));
   }
 
@@ -164,6 +169,7 @@ export class SlotColumns {
     this.#lockedUntil = grown(this.#lockedUntil, new Float64Array(slots));
     this.#lastSeen = grown(this.#lastSeen, new Float64Array(slots));
     this.#expires = grown(this.#expires, new Float64Array(slots));
+    this.#endedAt = grown(this.#endedAt, new Float64Array(slots));
     this.#version.grow(slots);
     this.#committedVersion.grow(slots);
     this.#replaces.grow(slots);

@@ -25,6 +25,7 @@ function released(of: ClientKey, clock: number): Slot {
   const ended = {
     replaces: { clock: clock / 2, node: 2, incarnation: 8 },
     committedVersion: { clock: clock / 4, node: 3, incarnation: 7 },
+    at: clock / 8,
   };
   return { ...bound(of, clock, 0), state: "released", singleVersion: false, ended };
 }
@@ -280,6 +281,7 @@ Deno.test("table: behaves like a simple model under random grants, ends, offers 
           lockedUntil: now + step.seconds * 1000,
           committedVersion: NO_VERSION,
           singleVersion: true,
+          proposedAt: now,
         };
         const result = accept(table.get(address), record, at(now), 1e9);
         deepStrictEqual(result, accept(slot, record, at(now), 1e9));

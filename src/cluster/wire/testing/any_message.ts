@@ -43,6 +43,7 @@ const anyEnvelope: fc.Arbitrary<Envelope> = record({
   incarnation: uint32,
   epoch: positive,
   membershipHash: uint32,
+  wireVersion: fc.constant(2 as const),
 });
 
 const client: fc.Arbitrary<ClientKey> = octets(5, 300).map(clientKeyOf);
@@ -74,6 +75,7 @@ function streamRecord(sender: Envelope): fc.Arbitrary<StreamRecord> {
     lockedUntil: wall,
     committedVersion: version(sender),
     singleVersion: fc.boolean(),
+    proposedAt: wall,
   });
   const end = record({
     kind: fc.constantFrom("released" as const, "declined" as const, "aborted" as const),
@@ -81,6 +83,7 @@ function streamRecord(sender: Envelope): fc.Arbitrary<StreamRecord> {
     version: version(sender),
     replaces: version(sender),
     committedVersion: version(sender),
+    at: wall,
     until: wall,
   });
   return fc.oneof(
@@ -98,10 +101,11 @@ function row(sender: Envelope): fc.Arbitrary<LeaseRow> {
     committedVersion: version(sender),
     singleVersion: fc.boolean(),
     replaces: version(sender),
+    at: wall,
   }).filter(({ state, client }) => client !== undefined || state === "free" || state === "blocked")
-    .map(({ replaces, committedVersion, ...rest }) =>
+    .map(({ replaces, committedVersion, at, ...rest }) =>
       isEnded(rest.state)
-        ? { ...rest, committedVersion: NO_VERSION, ended: { replaces, committedVersion } }
+        ? { ...rest, committedVersion: NO_VERSION, ended: { replaces, committedVersion, at } }
         : { ...rest, committedVersion }
     );
   return record({ address: uint32, slot, detail });
@@ -112,7 +116,7 @@ function answer(sender: Envelope): fc.Arbitrary<Answer> {
     fc.constant<Answer>({ ok: true }),
     record({
       ok: fc.constant(false as const),
-      reason: fc.constantFrom("insane" as const, "conflict" as const, "stale" as const),
+      reason: fc.constantFrom("late" as const, "conflict" as const, "stale" as const),
       version: version(sender),
     }),
   );
@@ -217,6 +221,7 @@ function arbitraries(sender: Envelope): Arbitraries {
     }),
     configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: text(2_000) }),
     configChecked: record({ type: fc.constant("configChecked"), check: uint53, problem: text(200) }),
+    wireSupport: record({ type: fc.constant("wireSupport"), version: nodeId }),
   };
 }
 

@@ -4,7 +4,13 @@ import { CLIENT_TAG, clientKey } from "../../../lease/agreement/client_key.ts";
 import { NO_VERSION } from "../../../lease/agreement/version.ts";
 import type { Envelope, LeaseBatch, StreamRecord } from "../messages.ts";
 
-export const ENVELOPE: Envelope = { from: 2, incarnation: 0xdeadbeef, epoch: 3, membershipHash: 0x12345678 };
+export const ENVELOPE: Envelope = {
+  from: 2,
+  incarnation: 0xdeadbeef,
+  epoch: 3,
+  membershipHash: 0x12345678,
+  wireVersion: 2,
+};
 
 const WALL_MS = 1_790_000_000_000;
 const SUBNET = 0x0a4d0000;
@@ -20,6 +26,7 @@ function lock(index: number): StreamRecord {
       lockedUntil: WALL_MS + 3_600_000,
       committedVersion: NO_VERSION,
       singleVersion: true,
+      proposedAt: WALL_MS,
     },
     detail: {
       htype: 1,
