@@ -76,14 +76,14 @@ export const acceptNoCertificate: typeof accept = (slot, record, time, maxLeaseM
 /** Cases 13 and 14: the wall clock alone decides which locks still run. */
 export class WallBoundsClock extends AnchoredClock {
   override bounds(now: Instant): Bounds | undefined {
-    return super.bounds(now) && { latest: now.wallMs, earliest: now.wallMs };
+    return super.bounds(now) && { latest: now.wallMs, now: now.wallMs, earliest: now.wallMs };
   }
 }
 
 /** Case 13: the same, and a node proposes without a fault of the clock ever being detected. */
 export class WallClock extends AnchoredClock {
   override bounds(now: Instant): Bounds {
-    return { latest: now.wallMs, earliest: now.wallMs };
+    return { latest: now.wallMs, now: now.wallMs, earliest: now.wallMs };
   }
   override fault(): undefined {
     return undefined;

@@ -38,7 +38,7 @@ const NOW = at(START_MS);
 const HOUR_MS = 3_600_000;
 
 function at(ms: number): Bounds {
-  return { latest: ms, earliest: ms };
+  return { latest: ms, now: ms, earliest: ms };
 }
 
 function version(clock: number): Version {

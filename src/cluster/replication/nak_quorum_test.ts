@@ -12,7 +12,7 @@ import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 
 const START = 1_700_000_000_000;
 const at = (ms: number) => ({ wallMs: START + ms, monotonicMs: ms });
-const TIME = { latest: START, earliest: START };
+const TIME = { latest: START, now: START, earliest: START };
 const ADDRESS = 0x0a000001;
 const client = (octet: number) =>
   clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });

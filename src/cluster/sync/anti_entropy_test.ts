@@ -6,7 +6,7 @@ import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
 import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 
 const NOW = 1_000_000_000;
-const TIME = { latest: NOW, earliest: NOW };
+const TIME = { latest: NOW, now: NOW, earliest: NOW };
 const OPTIONS = { rules: AGREEMENT_RULES, maxLeaseMs: 3_600_000 };
 const at = (ms: number) => ({ wallMs: NOW + ms, monotonicMs: ms });
 

@@ -7,7 +7,7 @@ import { Join } from "./join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 
 const at = (ms: number) => ({ wallMs: 1_700_000_000_000 + ms, monotonicMs: ms });
-const TIME = { latest: 1_700_000_000_000, earliest: 1_700_000_000_000 };
+const TIME = { latest: 1_700_000_000_000, now: 1_700_000_000_000, earliest: 1_700_000_000_000 };
 const READY = CLUSTER_LIMITS.blankWaitMs;
 
 function row(address: number, octet: number, clock: number): LeaseRow {

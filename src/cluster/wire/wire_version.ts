@@ -1,7 +1,7 @@
 /**
  * Which wire version a node writes. Members of the release before read version 1 only, and refuse the other: as long as
- * one of them is live, everything is written in version 1, and {@link WireSupport} tells the other upgraded members that
- * this node reads more. A member that is not live holds nothing up.
+ * one of them is live, everything is written in version 1, and `wireSupport` tells the other upgraded members that this
+ * node reads more. A member that is not live holds nothing up.
  */
 
 import { WIRE_VERSION } from "./codec.ts";

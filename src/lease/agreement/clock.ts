@@ -20,6 +20,8 @@ export interface Instant {
 export interface Bounds {
   /** Decides from when a lock has to last. */
   readonly latest: number;
+  /** Decides whether a proposal is late. */
+  readonly now: number;
   /** Decides whether a lock still runs. */
   readonly earliest: number;
 }
@@ -42,7 +44,8 @@ export class AnchoredClock {
   bounds(now: Instant): Bounds | undefined {
     const anchored = this.#anchoredTime(now);
     if (anchored === undefined) return undefined;
-    return { latest: Math.max(now.wallMs, anchored), earliest: Math.min(now.wallMs, anchored) };
+    const lower = Math.min(now.wallMs, anchored);
+    return { latest: Math.max(now.wallMs, anchored), now: lower, earliest: lower };
   }
 
   /** Why this node may not propose now; undefined when it may. */

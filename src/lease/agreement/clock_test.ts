@@ -13,7 +13,7 @@ Deno.test("clock: a jump of the wall clock widens the bounds and stops proposals
   const clock = new AnchoredClock();
   clock.anchor({ wallMs: 1_000_000, monotonicMs: 0 });
   const jumped = { wallMs: 9_000_000, monotonicMs: 100 };
-  deepStrictEqual(clock.bounds(jumped), { latest: 9_000_000, earliest: 1_000_100 });
+  deepStrictEqual(clock.bounds(jumped), { latest: 9_000_000, now: 1_000_100, earliest: 1_000_100 });
   strictEqual(clock.fault(jumped), "wallJumped");
   const slewed = { wallMs: 1_000_100 + MAX_CLOCK_SKEW_MS, monotonicMs: 100 };
   strictEqual(clock.fault(slewed), undefined);

@@ -17,7 +17,7 @@ function client(octet: number): ClientKey {
 }
 
 function at(ms: number): Bounds {
-  return { latest: ms, earliest: ms };
+  return { latest: ms, now: ms, earliest: ms };
 }
 
 function version(clock: number, node = 1): Version {
@@ -79,7 +79,7 @@ Deno.test("accept: case 15: the lock runs three skews and the client's slack bey
 Deno.test("accept: earliest decides whether a lock still runs", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
   // The wall clock jumped ahead by hours; the anchor says otherwise (case 13).
-  strictEqual(refusal(slot, lock(B, 2), { latest: NOW + 9_000_000, earliest: NOW }), "conflict");
+  strictEqual(refusal(slot, lock(B, 2), { latest: NOW + 9_000_000, now: NOW, earliest: NOW }), "conflict");
 });
 
 Deno.test("accept: a version is taken once, and an older one never", () => {

@@ -8,7 +8,7 @@ import { unionSlots } from "./union.ts";
 import { compareVersions, NO_VERSION } from "./version.ts";
 
 const NOW = 1_000_000_000;
-const TIME = { latest: NOW, earliest: NOW };
+const TIME = { latest: NOW, now: NOW, earliest: NOW };
 const version = (clock: number) => ({ clock, node: 1, incarnation: 7 });
 
 function client(octet: number): ClientKey {

@@ -35,7 +35,7 @@ function seen(ms: number) {
 }
 
 function at(ms: number) {
-  return { latest: ms, earliest: ms };
+  return { latest: ms, now: ms, earliest: ms };
 }
 
 const POOL: Range = { first: 0x0a000001, last: 0x0a000004 };
