@@ -18,7 +18,7 @@ const GRANT_FAILURES: readonly GrantFailure[] = [
   "stale",
   "timeout",
   "tooManyJoined",
-  "tooManyPending",
+  "superseded",
   "dropped",
   "ended",
 ];

@@ -377,7 +377,7 @@ const IMPORT_FAILURES: Readonly<Record<string, string>> = {
   timeout: "no majority answered in time: try again",
   late: "it reached the others too late: look at the clocks, and at the network between the nodes",
   noAnchor: "this node's clock is not confirmed by a majority: try again",
-  tooManyPending: "too many leases wait for their majority: try again",
+  superseded: "the client asked again meanwhile: try again",
 };
 
 /** A `service` section out of JSON or YAML, or why not. */

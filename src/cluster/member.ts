@@ -149,6 +149,7 @@ const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
   "timeProbe",
   "slotQuery",
   "slotAnswer",
+  "slotRead",
 ]);
 
 /** One member. */

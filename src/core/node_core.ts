@@ -41,7 +41,6 @@ type Compiled = { readonly ok: true; readonly service: CompiledService } | {
 interface Mutations {
   readonly clock?: AnchoredClock | undefined;
   readonly versionIncarnation?: number | undefined;
-  readonly maxLeaseMs?: number | undefined;
   readonly agreement?: ((agreement: LeaseAgreement) => LeaseAgreement) | undefined;
   readonly safeguards?: Partial<Safeguards> | undefined;
   readonly servesUnready?: boolean | undefined;
@@ -129,7 +128,6 @@ export class NodeCore<Source> {
         ended: (lease) => this.#effects.push({ kind: "ended", lease }),
       },
     });
-    const { maxLeaseMs } = mutations;
     this.member = new Member({
       self,
       incarnation,
@@ -139,7 +137,7 @@ export class NodeCore<Source> {
       table: this.table,
       clock: this.clock,
       versions: this.#versions,
-      limits: maxLeaseMs === undefined ? this.server.limits : { maxLeaseMs },
+      limits: this.server.limits,
       facts,
       pools: () => this.server.pools,
       activate: (_revision, text) => this.#activate(text),

@@ -6,7 +6,7 @@
 
 import type { LeaseAgreement } from "../../src/dhcp/server/dhcp_server.ts";
 import type { Answer } from "../../src/lease/agreement/rule.ts";
-import { accept, AGREEMENT_RULES, type AgreementRules, end } from "../../src/lease/agreement/rule.ts";
+import { accept, AGREEMENT_RULES, type AgreementRules, end, vote } from "../../src/lease/agreement/rule.ts";
 import { AnchoredClock, type Bounds, type Instant } from "../../src/lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import { compareVersions, NO_VERSION } from "../../src/lease/agreement/version.ts";
@@ -15,25 +15,30 @@ import type { Arriving, Mutation, RunNode } from "./run.ts";
 
 /** Replaces parts of the rule on all nodes. */
 export function rules(changed: Partial<AgreementRules>): Mutation {
-  return { safeguards: { rules: { ...AGREEMENT_RULES, ...changed } } };
+  const { accept: take = accept } = changed;
+  const rules = {
+    ...AGREEMENT_RULES,
+    vote: (...[slot, record, time]: Parameters<typeof vote>) => vote(slot, record, time, take),
+  };
+  return { safeguards: { rules: { ...rules, ...changed } } };
 }
 
 /** Accepts any newer record, also while another client holds the slot. */
-export const acceptAnyClient: typeof accept = (slot, record, time, maxLeaseMs) =>
-  accept(slot.client === record.client ? slot : { ...slot, lockedUntil: 0 }, record, time, maxLeaseMs);
+export const acceptAnyClient: typeof accept = (slot, record, time) =>
+  accept(slot.client === record.client ? slot : { ...slot, lockedUntil: 0 }, record, time);
 
 /** Locks end this much earlier. */
 export function lessMargin(ms: number): Mutation {
   const sooner = (time: Bounds) => ({ ...time, earliest: time.earliest + ms });
   return rules({
-    accept: (slot, record, time, maxLeaseMs) => accept(slot, record, sooner(time), maxLeaseMs),
+    accept: (slot, record, time) => accept(slot, record, sooner(time)),
     end: (slot, record, time, mine) => end(slot, record, sooner(time), mine),
   });
 }
 
 /** Locks never end. */
 export const locksNeverEnd = rules({
-  accept: (slot, record, time, maxLeaseMs) => accept(slot, record, { ...time, earliest: -Infinity }, maxLeaseMs),
+  accept: (slot, record, time) => accept(slot, record, { ...time, earliest: -Infinity }),
 });
 
 /** Case 1: an abort undoes a lock of its client at the aborted version, also one that consists of several versions. */
@@ -43,21 +48,21 @@ export const endWithoutSingleVersion: typeof end = (slot, record, time, mine) =>
 };
 
 /** Case 2: a committed record replaces any slot of another client, also one with a higher version. */
-export const acceptAnyCertificate: typeof accept = (slot, record, time, maxLeaseMs) => {
+export const acceptAnyCertificate: typeof accept = (slot, record, time) => {
   const older = record.committedVersion.clock > 0 && slot.client !== record.client;
-  return accept(older ? { ...slot, lockedUntil: 0, version: NO_VERSION } : slot, record, time, maxLeaseMs);
+  return accept(older ? { ...slot, lockedUntil: 0, version: NO_VERSION } : slot, record, time);
 };
 
 /** Case 3: answers "accepted" to a record that is older than the slot of the same client. */
-export const acceptOlder: typeof accept = (slot, record, time, maxLeaseMs) => {
-  const taken = accept(slot, record, time, maxLeaseMs);
+export const acceptOlder: typeof accept = (slot, record, time) => {
+  const taken = accept(slot, record, time);
   const known = !taken.answer.ok && taken.answer.reason === "stale" && slot.client === record.client;
   return known ? { slot, answer: { ok: true } } : taken;
 };
 
 /** Case 4: the newest lease time counts, though the one before was longer. */
-export const acceptShorter: typeof accept = (slot, record, time, maxLeaseMs) => {
-  const taken = accept(slot, record, time, maxLeaseMs);
+export const acceptShorter: typeof accept = (slot, record, time) => {
+  const taken = accept(slot, record, time);
   return taken.answer.ok && taken.slot.version === record.version
     ? { ...taken, slot: { ...taken.slot, lockedUntil: record.lockedUntil } }
     : taken;
@@ -67,10 +72,18 @@ export const acceptShorter: typeof accept = (slot, record, time, maxLeaseMs) => 
 export const releaseAll: typeof end = (slot, record, time, mine) =>
   end(slot, record, time, mine || record.kind === "released");
 
+/** Case 32: a release ends only the versions that its node knew. */
+export const endWithoutAge: typeof end = (slot, record, time, mine) => end(slot, { ...record, at: 0 }, time, mine);
+
+/** Cases 27 and 28: no voter says what its slot is, so nothing is proposed once more. */
+export function readNoSlots({ message }: Arriving): readonly ClusterMessage[] {
+  return message.type === "slotRead" ? [] : [message];
+}
+
 /** Case 22: a certificate does not replace a running lock. */
-export const acceptNoCertificate: typeof accept = (slot, record, time, maxLeaseMs) => {
-  const taken = accept(slot, { ...record, committedVersion: NO_VERSION }, time, maxLeaseMs);
-  return taken.answer.ok ? accept(slot, record, time, maxLeaseMs) : taken;
+export const acceptNoCertificate: typeof accept = (slot, record, time) => {
+  const taken = accept(slot, { ...record, committedVersion: NO_VERSION }, time);
+  return taken.answer.ok ? accept(slot, record, time) : taken;
 };
 
 /** Cases 13 and 14: the wall clock alone decides which locks still run. */

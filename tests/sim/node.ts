@@ -139,7 +139,6 @@ export class SimNode implements RunNode {
       mutations: {
         clock: mutation.clock?.(this),
         versionIncarnation: mutation.incarnation?.(incarnation),
-        maxLeaseMs: mutation.maxLeaseMs,
         safeguards: mutation.safeguards,
         servesUnready: mutation.servesUnready,
         agreement: (agreement) => mutation.agreement?.(this, agreement) ?? agreement,

@@ -59,8 +59,6 @@ export interface Mutation {
   readonly incarnation?: (random: number) => number;
   /** How long a process pretends to have run when it starts. */
   readonly agedMs?: number;
-  /** The longest lease time that the rule accepts in a record. */
-  readonly maxLeaseMs?: number;
   /** A node serves while it is not ready. */
   readonly servesUnready?: boolean;
   /** Observes what a node sends to each peer. */

@@ -27,6 +27,7 @@ import { IncomingStreams, NAMED_MAX } from "./incoming_streams.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, Hello, LeaseAck, LeaseBatch, NodeId, StreamPosition } from "../wire/messages.ts";
 import { OutgoingStream } from "./outgoing_stream.ts";
+import { Reproposals } from "./reproposal.ts";
 import { type Decided, type Proposal, Proposer } from "../../lease/agreement/proposer.ts";
 
 /** What keeps a replica safe, each of which the simulator takes away once to see that it is missed. */
@@ -85,8 +86,6 @@ interface ReplicaOptions {
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
   readonly versions: HybridClock;
-  /** The longest lease any configuration gives; read at every use. */
-  readonly limits: { readonly maxLeaseMs: number };
   /** Durable facts as they were at the start. */
   readonly facts: ReadonlyMap<string, string>;
   readonly bootstrap: boolean;
@@ -120,6 +119,7 @@ export class Replica {
   readonly #outgoing = new OutgoingStream();
   readonly #incoming = new IncomingStreams();
   readonly #clockSync: ClockSync;
+  readonly #reproposals: Reproposals;
   /** Own undecided locks by the clock of their version, which this process issues once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
@@ -136,7 +136,7 @@ export class Replica {
     this.#options = options;
     this.#safeguards = { ...ALL_SAFEGUARDS, ...options.safeguards };
     const { self, membership, effects } = context;
-    const { table, clock, versions, limits } = options;
+    const { table, clock, versions } = options;
     const { rules, countedMembers } = this.#safeguards;
     const size = {
       get size() {
@@ -148,19 +148,25 @@ export class Replica {
       self,
       table,
       clock,
-      mint: versions,
+      versions,
       membership: countedMembers === undefined ? size : { size: countedMembers },
       rules,
-      limits,
       ports: {
         persist: (row, durable) => effects.persist({ rows: [row] }, durable),
         propagate: (address, record, detail) => this.#propagate(address, record, detail),
         committed: (address, version, now) => this.#committed(address, version, now),
       },
     });
+    this.#reproposals = new Reproposals(context, {
+      table,
+      clock,
+      repropose: (address, now) => this.#proposer.repropose(address, now),
+      now: options.now,
+    });
     this.#stateSync = new StateSync(context, {
       ...options,
       rules,
+      beyondRepair: (address, now) => this.#reproposals.consider(address, now),
       joined: (formed) => {
         // The others wait to hear of it.
         this.#saidMs = -Infinity;
@@ -168,6 +174,7 @@ export class Replica {
       },
       fenced: (now) => {
         this.#proposer.dropAll(now);
+        this.#reproposals.dropAll();
         options.fenced(now);
       },
     });
@@ -248,6 +255,7 @@ export class Replica {
       this.#clockSync.nextDeadline,
       alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
       alone ? Infinity : this.#stateSync.nextDeadline,
+      this.#reproposals.nextDeadline,
       this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
     );
   }
@@ -278,6 +286,7 @@ export class Replica {
       this.#stateSync.expedite();
     }
     this.#stateSync.tick(now);
+    this.#reproposals.tick(now);
     this.#writeCertificates(now);
   }
 
@@ -298,6 +307,12 @@ export class Replica {
         return;
       case "timeProbe":
         return effects.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
+      case "slotRead":
+        if (this.synced) this.#reproposals.answer(from, message, now);
+        return;
+      case "slotReadAnswer":
+        if (this.trusts(from, incarnation)) this.#reproposals.receive(from, message, now);
+        return;
       case "timeAnswer":
         return this.#clockSync.receive(from, message, now);
       default:
@@ -313,6 +328,7 @@ export class Replica {
   /** A new epoch holds: aborts the proposals of the one before (membership step 2). */
   epochChanged(now: Instant): void {
     this.#proposer.abortAll(now);
+    this.#reproposals.dropAll();
     this.#trusted.clear();
     this.#stateSync.epochChanged();
     // The others wait to hear of this epoch.
@@ -412,7 +428,7 @@ export class Replica {
 
   /** Takes a record into a slot. An accepted one is written even if unchanged: its answer follows that write. */
   #take(record: LeaseBatch["records"][number], time: Bounds, rows: LeaseRow[]): Answer {
-    const { table, versions, limits } = this.#options;
+    const { table, versions } = this.#options;
     const { address, detail } = record;
     versions.observe(record.record.version);
     const slot = table.get(address);
@@ -424,7 +440,7 @@ export class Replica {
       }
       return { ok: true };
     }
-    const taken = this.#safeguards.rules.accept(slot, record.record, time, limits.maxLeaseMs);
+    const taken = this.#safeguards.rules.vote(slot, record.record, time);
     if (taken.answer.ok) {
       this.counters.accepted += 1;
       table.set(address, taken.slot, detail);

@@ -3,7 +3,7 @@
  * rate. It takes committed leases and ended ones. It never produces an answer to a proposal (case 10).
  */
 
-import { type AgreementRules, NEVER_LATE } from "../../lease/agreement/rule.ts";
+import { type AgreementRules, isLive, isLocked, NEVER_LATE } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { isEnded, type LeaseRow, type Slot } from "../../lease/agreement/slot.ts";
 import { compareVersions, maxVersion } from "../../lease/agreement/version.ts";
@@ -17,6 +17,13 @@ import type { PageRequest } from "./snapshot_pull.ts";
  */
 const NORMAL = { pageMs: 1_000, answerMs: 2_000 } as const;
 const EXPEDITED = { pageMs: 20, answerMs: 500 } as const;
+
+/** The rows of a voter above `after`, up to `last`. */
+export interface MergedPage {
+  readonly rows: readonly LeaseRow[];
+  readonly after: Ipv4 | -1;
+  readonly last: number;
+}
 
 /** The merge state of one node. */
 export class AntiEntropy {
@@ -67,10 +74,11 @@ export class AntiEntropy {
     return { to: this.#source, page: { purpose: "repair", after: this.#after } };
   }
 
-  /** The rows of a page that was asked for; none for any other. */
-  receive(from: NodeId, chunk: SlotPage, voters: readonly NodeId[]): readonly LeaseRow[] {
+  /** A page that was asked for, and the addresses that it is about; undefined for any other. */
+  receive(from: NodeId, chunk: SlotPage, voters: readonly NodeId[]): MergedPage | undefined {
     const first = chunk.rows[0];
-    if (from !== this.#source || !this.#waiting || (first !== undefined && first.address <= this.#after)) return [];
+    const after = this.#after;
+    if (from !== this.#source || !this.#waiting || (first !== undefined && first.address <= after)) return undefined;
     this.#waiting = false;
     this.#nextMs = this.#askedMs;
     if (chunk.more) this.#after = chunk.rows.at(-1)?.address ?? -1;
@@ -78,7 +86,7 @@ export class AntiEntropy {
       this.#merged?.add(from);
       this.#next(voters);
     }
-    return chunk.rows;
+    return { rows: chunk.rows, after, last: chunk.more ? this.#after : Infinity };
   }
 
   #next(voters: readonly NodeId[]): void {
@@ -96,29 +104,36 @@ export class AntiEntropy {
 }
 
 /** What a slot becomes by another voter's: only committed leases and ends are taken; undefined when nothing changes. */
-export function mergeSlot(
-  slot: Slot,
-  theirs: Slot,
-  time: Bounds,
-  options: { rules: AgreementRules; maxLeaseMs: number },
-): Slot | undefined {
+export function mergeSlot(slot: Slot, theirs: Slot, time: Bounds, rules: AgreementRules): Slot | undefined {
   if (isEnded(theirs.state) && theirs.client !== undefined && theirs.ended !== undefined) {
     // The record with its own version, never against another version: it ends here what it would have ended then.
     const { state: kind, client, version, lockedUntil: until, ended: { replaces, committedVersion, at } } = theirs;
-    return options.rules.end(slot, { kind, client, version, replaces, committedVersion, at, until }, time, false);
+    return rules.end(slot, { kind, client, version, replaces, committedVersion, at, until }, time, false);
   }
   if (theirs.state !== "bound" || theirs.client === undefined || theirs.committedVersion.clock === 0) return undefined;
-  if (slot.state === "bound" && slot.client === theirs.client && compareVersions(theirs.version, slot.version) <= 0) {
+  const order = compareVersions(theirs.version, slot.version);
+  if (slot.state === "bound" && slot.client === theirs.client && order <= 0) {
     // The own client, an older version: it only tells what is committed.
     const committedVersion = maxVersion(slot.committedVersion, theirs.committedVersion);
-    return compareVersions(committedVersion, slot.committedVersion) === 0 ? undefined : { ...slot, committedVersion };
+    const lockedUntil = order === 0 ? Math.max(slot.lockedUntil, theirs.lockedUntil) : slot.lockedUntil;
+    const isNews = lockedUntil > slot.lockedUntil || compareVersions(committedVersion, slot.committedVersion) > 0;
+    return isNews ? { ...slot, committedVersion, lockedUntil } : undefined;
   }
   const { client, version, lockedUntil, committedVersion } = theirs;
-  const taken = options.rules.accept(
-    slot,
-    { client, version, lockedUntil, committedVersion, singleVersion: false, proposedAt: NEVER_LATE },
-    time,
-    options.maxLeaseMs,
-  );
+  const record = { client, version, lockedUntil, committedVersion, singleVersion: false, proposedAt: NEVER_LATE };
+  const taken = rules.accept(slot, record, time);
   return taken.answer.ok ? taken.slot : undefined;
+}
+
+/**
+ * Whether another voter lacks the running lock of a slot and repair cannot give it to that voter: the lock has no
+ * certificate, or the voter's version is higher (README.md of the rule, re-propose). A lock of another client there is
+ * left alone.
+ */
+export function isBeyondRepair(slot: Slot, theirs: Slot, time: Bounds, rules: AgreementRules): boolean {
+  if (slot.state !== "bound" || !isLive(slot, time)) return false;
+  const holds = (one: Slot) =>
+    one.state === "bound" && one.client === slot.client && one.lockedUntil >= slot.lockedUntil;
+  if (holds(theirs) || (isLocked(theirs, time) && theirs.client !== slot.client)) return false;
+  return !holds(mergeSlot(theirs, slot, time, rules) ?? theirs);
 }

@@ -7,7 +7,6 @@ import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 
 const NOW = 1_000_000_000;
 const TIME = { latest: NOW, now: NOW, earliest: NOW };
-const OPTIONS = { rules: AGREEMENT_RULES, maxLeaseMs: 3_600_000 };
 const at = (ms: number) => ({ wallMs: NOW + ms, monotonicMs: ms });
 
 function client(octet: number): ClientKey {
@@ -33,20 +32,23 @@ const A = client(1);
 const B = client(2);
 
 Deno.test("anti-entropy: an uncommitted lock is not taken (case 21)", () => {
-  strictEqual(mergeSlot(FREE_SLOT, bound(A, 5), TIME, OPTIONS), undefined);
-  const taken = mergeSlot(FREE_SLOT, bound(A, 5, version(5)), TIME, OPTIONS);
+  strictEqual(mergeSlot(FREE_SLOT, bound(A, 5), TIME, AGREEMENT_RULES), undefined);
+  const taken = mergeSlot(FREE_SLOT, bound(A, 5, version(5)), TIME, AGREEMENT_RULES);
   deepStrictEqual(taken, { ...bound(A, 5, version(5)), singleVersion: false });
 });
 
 Deno.test("anti-entropy: a committed lease replaces a lower phantom, not a higher lock (cases 2 and 22)", () => {
-  strictEqual(mergeSlot(bound(B, 4), bound(A, 6, version(6)), TIME, OPTIONS)?.client, A);
-  strictEqual(mergeSlot(bound(B, 7), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+  strictEqual(mergeSlot(bound(B, 4), bound(A, 6, version(6)), TIME, AGREEMENT_RULES)?.client, A);
+  strictEqual(mergeSlot(bound(B, 7), bound(A, 6, version(6)), TIME, AGREEMENT_RULES), undefined);
 });
 
 Deno.test("anti-entropy: the own client's older version tells only what is committed", () => {
   const mine = bound(A, 8);
-  deepStrictEqual(mergeSlot(mine, bound(A, 6, version(6)), TIME, OPTIONS), { ...mine, committedVersion: version(6) });
-  strictEqual(mergeSlot(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, OPTIONS), undefined);
+  deepStrictEqual(mergeSlot(mine, bound(A, 6, version(6)), TIME, AGREEMENT_RULES), {
+    ...mine,
+    committedVersion: version(6),
+  });
+  strictEqual(mergeSlot(bound(A, 8, version(7)), bound(A, 6, version(6)), TIME, AGREEMENT_RULES), undefined);
 });
 
 Deno.test("anti-entropy: an end is handed on as it was, and ends what it would have ended then (case 6)", () => {
@@ -60,11 +62,11 @@ Deno.test("anti-entropy: an end is handed on as it was, and ends what it would h
     until: 0,
   } as const;
   const theirs = end(bound(A, 6), release, TIME, true) as Slot;
-  deepStrictEqual(mergeSlot(bound(A, 5), theirs, TIME, OPTIONS), theirs, "known to be committed");
-  deepStrictEqual(mergeSlot(FREE_SLOT, theirs, TIME, OPTIONS), theirs, "no lock");
-  strictEqual(mergeSlot(bound(A, 8), theirs, TIME, OPTIONS), undefined, "a later request of the client");
-  strictEqual(mergeSlot(bound(B, 5), theirs, TIME, OPTIONS), undefined, "another client's lock");
-  strictEqual(mergeSlot(theirs, theirs, TIME, OPTIONS), undefined);
+  deepStrictEqual(mergeSlot(bound(A, 5), theirs, TIME, AGREEMENT_RULES), theirs, "known to be committed");
+  deepStrictEqual(mergeSlot(FREE_SLOT, theirs, TIME, AGREEMENT_RULES), theirs, "no lock");
+  strictEqual(mergeSlot(bound(A, 8), theirs, TIME, AGREEMENT_RULES), undefined, "a later request of the client");
+  strictEqual(mergeSlot(bound(B, 5), theirs, TIME, AGREEMENT_RULES), undefined, "another client's lock");
+  strictEqual(mergeSlot(theirs, theirs, TIME, AGREEMENT_RULES), undefined);
 });
 
 Deno.test("anti-entropy: an abort ends only its own lock (case 1), a decline keeps its end", () => {
@@ -78,12 +80,12 @@ Deno.test("anti-entropy: an abort ends only its own lock (case 1), a decline kee
     until: 0,
   } as const;
   const aborted = end(bound(A, 6), abort, TIME, false) as Slot;
-  deepStrictEqual(mergeSlot(bound(A, 6), aborted, TIME, OPTIONS), aborted);
-  strictEqual(mergeSlot({ ...bound(A, 6), singleVersion: false }, aborted, TIME, OPTIONS), undefined);
-  strictEqual(mergeSlot(bound(A, 5), aborted, TIME, OPTIONS), undefined);
+  deepStrictEqual(mergeSlot(bound(A, 6), aborted, TIME, AGREEMENT_RULES), aborted);
+  strictEqual(mergeSlot({ ...bound(A, 6), singleVersion: false }, aborted, TIME, AGREEMENT_RULES), undefined);
+  strictEqual(mergeSlot(bound(A, 5), aborted, TIME, AGREEMENT_RULES), undefined);
 
   const declined = end(bound(A, 6), { ...abort, kind: "declined", until: NOW + 90_000 }, TIME, true) as Slot;
-  strictEqual(mergeSlot(bound(A, 6), declined, TIME, OPTIONS)?.lockedUntil, NOW + 90_000);
+  strictEqual(mergeSlot(bound(A, 6), declined, TIME, AGREEMENT_RULES)?.lockedUntil, NOW + 90_000);
 });
 
 Deno.test("anti-entropy: walks through one voter after the other, page by page; a silent one is passed over", () => {
@@ -95,10 +97,16 @@ Deno.test("anti-entropy: walks through one voter after the other, page by page; 
   };
   deepStrictEqual(asked(0), [2, -1]);
   strictEqual(asked(1_500), undefined);
-  deepStrictEqual(antiEntropy.receive(3, { type: "syncChunk", rows: [row(9)], more: false }, [2, 3]), []);
-  strictEqual(antiEntropy.receive(2, { type: "syncChunk", rows: [row(5), row(9)], more: true }, [2, 3]).length, 2);
+  strictEqual(antiEntropy.receive(3, { type: "syncChunk", rows: [row(9)], more: false }, [2, 3]), undefined);
+  const rows = [row(5), row(9)];
+  deepStrictEqual(antiEntropy.receive(2, { type: "syncChunk", rows, more: true }, [2, 3]), {
+    rows,
+    after: -1,
+    last: 9,
+  });
   deepStrictEqual(asked(1_600), [2, 9]);
-  strictEqual(antiEntropy.receive(2, { type: "syncChunk", rows: [], more: false }, [2, 3]).length, 0);
+  const rest = antiEntropy.receive(2, { type: "syncChunk", rows: [], more: false }, [2, 3]);
+  deepStrictEqual(rest, { rows: [], after: 9, last: Infinity });
   deepStrictEqual(asked(2_600), [3, -1]);
   deepStrictEqual(asked(4_600), [2, -1]);
 });
@@ -115,7 +123,7 @@ Deno.test("anti-entropy: after a loss, each other voter is merged soon, whenever
   deepStrictEqual(asked(0, [2]), [2, -1]);
   antiEntropy.expedite();
   strictEqual(asked(10, []), undefined, "no voter yet");
-  deepStrictEqual(answer(2, [2]), [], "what was asked for before the loss does not count");
+  strictEqual(answer(2, [2]), undefined, "what was asked for before the loss does not count");
   deepStrictEqual(asked(40, [2]), [2, -1]);
   answer(2, [2]);
   strictEqual(antiEntropy.merged, 1);

@@ -8,7 +8,8 @@ import { unionSources } from "../../lease/agreement/quorum.ts";
 import type { AgreementRules } from "../../lease/agreement/rule.ts";
 import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
-import type { LeaseRow } from "../../lease/agreement/slot.ts";
+import { FREE_SLOT, type LeaseRow } from "../../lease/agreement/slot.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
 import { type DiskIdentity, FACT, newDiskId, type PeerDisk, PeerDisks } from "./disk_identity.ts";
@@ -24,7 +25,7 @@ import type {
   SyncRequest,
 } from "../wire/messages.ts";
 import { type PageRequest, SnapshotPull, unionRows } from "./snapshot_pull.ts";
-import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
+import { AntiEntropy, isBeyondRepair, type MergedPage, mergeSlot } from "./anti_entropy.ts";
 
 /** Some 75 KB: one round trip each, so a million leases take two thousand of them. */
 const CHUNK_ROWS = 500;
@@ -43,8 +44,6 @@ interface StateSyncOptions {
   readonly clock: AnchoredClock;
   readonly versions: HybridClock;
   readonly rules: AgreementRules;
-  /** The longest lease any configuration gives; read at every use. */
-  readonly limits: { readonly maxLeaseMs: number };
   readonly bootstrap: boolean;
   /** Whether a blank disk has learned everything else (the term): until then its join does not complete. */
   readonly learned: () => boolean;
@@ -52,6 +51,8 @@ interface StateSyncOptions {
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   /** The disk was blank and is complete now. `formed`: no member had anything. */
   readonly joined: (formed: boolean) => void;
+  /** Another voter lacks this node's lock, and anti-entropy cannot help. */
+  readonly beyondRepair: (address: Ipv4, now: Instant) => void;
   /** This node starts as blank as a new disk: what it proposed counts no more. */
   readonly fenced: (now: Instant) => void;
   readonly now: Instant;
@@ -290,16 +291,34 @@ export class StateSync {
       if (request !== undefined) this.#ask(request);
       return this.#finishSettle(now);
     }
-    this.#mergeRows(this.#antiEntropy.receive(from, chunk, [...this.#voters]), time);
+    const page = this.#antiEntropy.receive(from, chunk, [...this.#voters]);
+    if (page === undefined) return;
+    this.#mergeRows(page.rows, time);
+    this.#findBeyondRepair(page, time, now);
+  }
+
+  /** Finds locks that a voter lacks, by its page, and that it will not get by merging this node's. */
+  #findBeyondRepair({ rows, after, last }: MergedPage, time: Bounds, now: Instant): void {
+    const { table, rules, beyondRepair } = this.#options;
+    const theirs = new Map(rows.map(({ address, slot }) => [address, slot]));
+    for (let from: number = after;;) {
+      const own = table.rowsAfter(from, CHUNK_ROWS);
+      for (const { address, slot } of own) {
+        if (address > last) return;
+        if (isBeyondRepair(slot, theirs.get(address) ?? FREE_SLOT, time, rules)) beyondRepair(address, now);
+        from = address;
+      }
+      if (own.length < CHUNK_ROWS) return;
+    }
   }
 
   #mergeRows(theirs: readonly LeaseRow[], time: Bounds): void {
-    const { table, versions, limits, rules } = this.#options;
+    const { table, versions, rules } = this.#options;
     const rows: LeaseRow[] = [];
     for (const { address, slot: other, detail: theirDetail } of theirs) {
       versions.observe(other.version);
       const own = table.get(address);
-      const slot = mergeSlot(own, other, time, { rules, maxLeaseMs: limits.maxLeaseMs });
+      const slot = mergeSlot(own, other, time, rules);
       if (slot === undefined) continue;
       // The own client's older version tells what is committed, and nothing newer about the client.
       const detail = compareVersions(slot.version, own.version) === 0 ? table.detail(address) : theirDetail;

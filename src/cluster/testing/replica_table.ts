@@ -5,10 +5,11 @@
 
 import { testContext } from "./context.ts";
 import type { Effects } from "../context.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import { type LeaseRow, NO_DETAIL, type Slot, type Writes } from "../../lease/agreement/slot.ts";
+import { LEASE_MS, NOW_MS } from "../../lease/agreement/testing/records.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { FACT, startIdentity } from "../sync/disk_identity.ts";
@@ -17,17 +18,10 @@ import type { Decision } from "../../lease/agreement/proposer.ts";
 import { Replica } from "../replication/replica.ts";
 
 /** When a test begins: ms since 1970. */
-export const START_MS = 1_700_000_000_000;
+export const START_MS = NOW_MS;
 /** Two addresses to have leases of. */
 export const X: Ipv4 = 0x0a000001;
 export const Y: Ipv4 = 0x0a000002;
-export const LEASE_MS = 60_000;
-const LIMITS = { maxLeaseMs: 3_600_000 };
-
-/** A client by one octet of its hardware address. */
-export function client(octet: number): ClientKey {
-  return clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
-}
 
 /** What a proposal came to, as far as is known. */
 interface Attempt {
@@ -61,6 +55,7 @@ export class ReplicaTable {
   nowMs = 10_000;
   readonly #size: number;
   readonly #seats = new Map<NodeId, Seat>();
+  readonly #behindMs = new Map<NodeId, number>();
   readonly #wire: { from: NodeId; incarnation: number; to: NodeId; message: ClusterMessage }[] = [];
   #incarnations = 70;
 
@@ -76,8 +71,16 @@ export class ReplicaTable {
     return Array.from({ length: this.#size }, (_, index) => index + 1);
   }
 
-  get #now(): Instant {
-    return { wallMs: START_MS + this.nowMs, monotonicMs: this.nowMs };
+  /** Time as a member's clocks have it. */
+  #now(id: NodeId): Instant {
+    const ms = this.nowMs - (this.#behindMs.get(id) ?? 0);
+    return { wallMs: START_MS + ms, monotonicMs: ms };
+  }
+
+  /** A member's machine is suspended for a while that is over now: both of its clocks have stood still. */
+  suspend(id: NodeId, ms: number): void {
+    this.nowMs += ms;
+    this.#behindMs.set(id, ms);
   }
 
   #seat(id: NodeId): Seat {
@@ -96,7 +99,7 @@ export class ReplicaTable {
     const table = new LeaseTable({ pools: [{ first: X, last: X + 9 }], reserved: [] });
     table.load(kept.values());
     const clock = new AnchoredClock();
-    clock.anchor(this.#now);
+    clock.anchor(this.#now(id));
     const say = (to: NodeId, message: ClusterMessage) => this.#wire.push({ from: id, incarnation, to, message });
     const others = this.#ids.filter((other) => other !== id);
     const pending: Pending[] = [];
@@ -111,7 +114,6 @@ export class ReplicaTable {
       table,
       clock,
       versions: new HybridClock({ node: id, incarnation }),
-      limits: LIMITS,
       facts: new Map(facts),
       bootstrap: false,
       heartbeat: () => ({ free: () => [], ready: true, revision: 1, complete: true }),
@@ -119,7 +121,7 @@ export class ReplicaTable {
       joining: () => [],
       joined: () => {},
       fenced: () => {},
-      now: this.#now,
+      now: this.#now(id),
     });
     this.#seats.set(id, { rows: kept, facts, pending, running: { incarnation, table, clock, replica } });
   }
@@ -144,11 +146,11 @@ export class ReplicaTable {
     const { replica } = this.#seat(id).running;
     const { address = X, xid = this.nowMs, leaseMs = LEASE_MS } = options;
     const asked: Attempt = { outcome: "undecided" };
-    replica.propose({ address, client: of, xid, leaseMs, detail: NO_DETAIL }, this.#now, (outcome: Decision) => {
+    replica.propose({ address, client: of, xid, leaseMs, detail: NO_DETAIL }, this.#now(id), (outcome: Decision) => {
       if (asked.outcome !== "undecided") throw new Error("Decided twice");
       asked.outcome = outcome.committed ? "committed" : outcome.reason;
     });
-    replica.flush(this.#now);
+    replica.flush(this.#now(id));
     return asked;
   }
 
@@ -157,8 +159,8 @@ export class ReplicaTable {
     this.nowMs += 2;
     const { replica } = this.#seat(id).running;
     const end = { kind: "released", address, client: of, restMs: 0, detail: NO_DETAIL } as const;
-    const ended = replica.end(end, this.#now, () => {});
-    replica.flush(this.#now);
+    const ended = replica.end(end, this.#now(id), () => {});
+    replica.flush(this.#now(id));
     return ended;
   }
 
@@ -168,7 +170,7 @@ export class ReplicaTable {
     for (const { writes, durable } of seat.pending.splice(0)) {
       for (const row of writes.rows ?? []) seat.rows.set(row.address, row);
       for (const [key, value] of writes.facts ?? []) seat.facts.set(key, value);
-      durable(this.#now);
+      durable(this.#now(id));
     }
   }
 
@@ -185,7 +187,7 @@ export class ReplicaTable {
   /** What is on its way between two members arrives. */
   deliver(from: NodeId, to: NodeId): void {
     for (const { incarnation, message } of this.#take(from, to)) {
-      this.#seat(to).running.replica.receive(from, incarnation, message, this.#now);
+      this.#seat(to).running.replica.receive(from, incarnation, message, this.#now(to));
     }
   }
 
@@ -214,7 +216,7 @@ export class ReplicaTable {
   /** Advances the time of all members, or of one. */
   pass(ms: number, ids: readonly NodeId[] = this.#ids): void {
     this.nowMs += ms;
-    for (const id of ids) this.#seat(id).running.replica.tick(this.#now);
+    for (const id of ids) this.#seat(id).running.replica.tick(this.#now(id));
   }
 
   /** Delivers all messages until no member sends another one. */

@@ -9,6 +9,7 @@
 import { Decoder, Encoder, type Options } from "cbor-x/index-no-eval";
 import type { Answer } from "../../lease/agreement/rule.ts";
 import { clientKeyBytes, clientKeyOf } from "../../lease/agreement/client_key.ts";
+import { FREE_SLOT, NO_DETAIL } from "../../lease/agreement/slot.ts";
 import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
 import type { Range } from "../../net/ipv4.ts";
 import type {
@@ -322,6 +323,33 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     code: 25,
     write: ({ version }) => [version],
     read: (fields) => ({ type: "wireSupport", version: fields.positive("version", UINT8) }),
+  },
+  slotRead: {
+    code: 30,
+    write: ({ query, address }) => [query, address],
+    read: (fields) => ({
+      type: "slotRead",
+      query: fields.uint("query", UINT53),
+      address: fields.uint("address", UINT32),
+    }),
+  },
+  slotReadAnswer: {
+    code: 31,
+    write: ({ query, address, slot }, envelope) => {
+      const base = baseAt(envelope, slot.version);
+      const strings = stringWriter.clear();
+      const row = writeRow({ address, slot, detail: NO_DETAIL }, base, strings);
+      return [query, base.ms, strings.bytes, [row]];
+    },
+    read: (fields, envelope) => {
+      const query = fields.uint("query", UINT53);
+      const base = { sender: envelope, ms: fields.uint("base", UINT53) };
+      const strings = new StringReader(fields.bytes("strings", WIRE_LIMITS.messageBytesMax), fields);
+      const [row] = fields.each("row", 1, (fields) => readRow(fields, base, strings));
+      strings.end("strings");
+      if (row === undefined) fields.fail("row");
+      return { type: "slotReadAnswer", query, address: row?.address ?? 0, slot: row?.slot ?? FREE_SLOT };
+    },
   },
 };
 

@@ -5,7 +5,7 @@
 
 import type { Answer, EndRecord, LockRecord } from "../../lease/agreement/rule.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
-import type { LeaseDetail, LeaseRow } from "../../lease/agreement/slot.ts";
+import type { LeaseDetail, LeaseRow, Slot } from "../../lease/agreement/slot.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 
 /** Versions of the encoding, see `codec.ts`. */
@@ -243,6 +243,20 @@ export interface SlotAnswer {
   readonly deniesLease: boolean;
 }
 
+/** Re-propose: asks a voter for its slot of an address. The answer repeats `query`. */
+export interface SlotRead {
+  readonly type: "slotRead";
+  readonly query: number;
+  readonly address: Ipv4;
+}
+
+export interface SlotReadAnswer {
+  readonly type: "slotReadAnswer";
+  readonly query: number;
+  readonly address: Ipv4;
+  readonly slot: Slot;
+}
+
 /** A new `service` section by command, from a member to its leader; sent again until it is answered. */
 export interface ConfigPush {
   readonly type: "configPush";
@@ -317,4 +331,6 @@ export type ClusterMessage =
   | ConfigPushed
   | ConfigCheck
   | ConfigChecked
-  | WireSupport;
+  | WireSupport
+  | SlotRead
+  | SlotReadAnswer;

@@ -134,26 +134,17 @@ class SoloService {
     const { clock, persist, events } = options;
     const compiled = new CompiledService(options.config);
     this.table = tableFor(compiled, { hashSeed: 4711 });
-    const limits = { maxLeaseMs: 0 };
     const proposer = new Proposer({
       self: 1,
       table: this.table,
       clock,
-      mint: new HybridClock({ node: 1, incarnation: 1 }),
+      versions: new HybridClock({ node: 1, incarnation: 1 }),
       membership: { size: 1 },
-      limits: {
-        get maxLeaseMs() {
-          return limits.maxLeaseMs;
-        },
-      },
       ports: { persist, propagate: () => {}, committed: () => {} },
     });
     this.proposer = proposer;
     this.agreement = {
-      propose: (proposal, now, decided) => {
-        limits.maxLeaseMs = this.service.limits.maxLeaseMs;
-        proposer.propose(proposal, now, decided);
-      },
+      propose: (proposal, now, decided) => proposer.propose(proposal, now, decided),
       end: (request, now, durable) => proposer.end(request, now, durable),
       denyLease: (address, client, now, contradicted) => {
         const time = clock.bounds(now);

@@ -21,3 +21,4 @@ const FIRST_RETRANSMISSION_MS = 4_000;
 
 assert(PROPOSAL_MS < FIRST_RETRANSMISSION_MS, "A proposal is decided before its client asks again");
 assert(MARGIN_MS > 3 * MAX_CLOCK_SKEW_MS, "A margin of 2 S is one S short (case 15)");
+assert(MARGIN_MS >= PROPOSAL_MS + 4 * MAX_CLOCK_SKEW_MS, "No voter takes for ended what a late proposal may lock");

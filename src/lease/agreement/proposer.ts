@@ -4,7 +4,7 @@
  * fsync is the quorum.
  *
  * What a slot accepts is decided in `rule.ts`; which address and lease time to propose, and what to tell the client, by
- * the DHCP server.
+ * the DHCP server; which leases to propose once more, in `src/cluster/replication/reproposal.ts`.
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
@@ -51,7 +51,7 @@ export type Decision =
       | "stale"
       | "timeout"
       | "tooManyJoined"
-      | "tooManyPending"
+      | "superseded"
       | "dropped"
       | "ended";
   };
@@ -62,6 +62,7 @@ export type Decided = (outcome: Decision, now: Instant) => void;
 /** This node's slots, as the proposer uses them. */
 export interface SlotTable {
   get(address: Ipv4): Slot;
+  detail(address: Ipv4): LeaseDetail;
   set(address: Ipv4, slot: Slot, detail: LeaseDetail): void;
   /** Sets `committedVersion` to `version` if the slot still has that version. */
   certify(address: Ipv4, version: Version): void;
@@ -77,61 +78,67 @@ export interface ProposerPorts {
   committed(address: Ipv4, version: Version, now: Instant): void;
 }
 
+/** What is proposed: for a client's request, or once more as the slot has it. */
+interface Attempt {
+  readonly address: Ipv4;
+  readonly client: ClientKey;
+  /** Undefined: no request may join. */
+  readonly xid: number | undefined;
+  /** T: 0 without a request. */
+  readonly leaseMs: number;
+  readonly lockedUntil: number;
+  readonly detail: LeaseDetail;
+  readonly waiting: Decided[];
+  /** 1, and one more for each time that it was proposed again above a version in the way. */
+  readonly number: number;
+}
+
 /** A proposal that is undecided, or was committed within the proposal time. */
 interface Pending {
-  readonly proposal: Proposal;
+  readonly attempt: Attempt;
   readonly record: LockRecord;
   readonly startedMs: number;
   /** Ids of the members that have the record on disk. */
   readonly accepted: Set<number>;
-  readonly waiting: Decided[];
-  /** 1, and one more for each time that it was proposed again above a version in the way. */
-  readonly attempt: number;
 }
+
+type Failure = Extract<Decision, { committed: false }>["reason"];
 
 /** Requests that may wait for one proposal. */
 const JOINED_MAX = 8;
 
-/** Proposals of one address that may be undecided at a time. */
-const PENDING_PER_ADDRESS_MAX = 8;
-
 /** A request is proposed at most this often, so that two proposers do not outbid each other forever. */
 const ATTEMPTS_MAX = 4;
 
-/** The proposals of one node. */
+/** The proposals of one node: at most one per address is undecided. */
 export class Proposer {
   readonly #self: number;
   readonly #table: SlotTable;
   readonly #clock: AnchoredClock;
-  readonly #mint: HybridClock;
+  readonly #versions: HybridClock;
   readonly #ports: ProposerPorts;
   readonly #membership: { readonly size: number };
-  readonly #limits: { readonly maxLeaseMs: number };
   readonly #rules: AgreementRules;
-  /** In the order of their deadlines. */
-  readonly #pending = new Set<Pending>();
-  readonly #byAddress = new Map<Ipv4, Pending[]>();
-  /** Committed within the proposal time, for late `stale` answers; in the order of their start. */
-  readonly #committed = new Set<Pending>();
+  /** By address, in the order of their deadlines. */
+  readonly #pending = new Map<Ipv4, Pending>();
+  /** Committed within the proposal time, for late `stale` answers; by address, in the order of their commits. */
+  readonly #committed = new Map<Ipv4, Pending>();
 
   constructor(options: {
     self: number;
     table: SlotTable;
     clock: AnchoredClock;
-    mint: HybridClock;
+    versions: HybridClock;
     /** Read at every decision. */
     membership: { readonly size: number };
-    /** The longest lease any configuration gives. */
-    limits: { readonly maxLeaseMs: number };
     ports: ProposerPorts;
     rules?: AgreementRules;
   }) {
     this.#self = options.self;
     this.#table = options.table;
     this.#clock = options.clock;
-    this.#mint = options.mint;
+    this.#versions = options.versions;
     this.#membership = options.membership;
-    this.#limits = options.limits;
     this.#ports = options.ports;
     this.#rules = options.rules ?? AGREEMENT_RULES;
   }
@@ -143,56 +150,61 @@ export class Proposer {
 
   /** Proposes a lease; `decided` runs once, perhaps before this returns. */
   propose(proposal: Proposal, now: Instant, decided: Decided): void {
-    const fault = this.#clock.fault(now);
+    const { address, client, xid, leaseMs, detail } = proposal;
     const time = this.#clock.bounds(now);
+    const fault = this.#clock.fault(now);
     if (fault !== undefined || time === undefined) {
       return decided({ committed: false, reason: fault ?? "noAnchor" }, now);
     }
-    const { address, client, xid } = proposal;
-    const joinable = this.#byAddress.get(address)?.find(({ proposal }) =>
-      proposal.client === client && proposal.xid === xid
-    );
-    if (joinable !== undefined) {
-      if (joinable.waiting.length >= JOINED_MAX) return decided({ committed: false, reason: "tooManyJoined" }, now);
-      joinable.waiting.push(decided);
+    const pending = this.#pending.get(address);
+    if (pending?.attempt.client === client && pending.attempt.xid === xid) {
+      const { waiting } = pending.attempt;
+      if (waiting.length >= JOINED_MAX) return decided({ committed: false, reason: "tooManyJoined" }, now);
+      waiting.push(decided);
       return;
     }
-    if ((this.#byAddress.get(address)?.length ?? 0) >= PENDING_PER_ADDRESS_MAX) {
-      return decided({ committed: false, reason: "tooManyPending" }, now);
+    if (pending !== undefined && pending.attempt.client !== client) {
+      return decided({ committed: false, reason: "conflict" }, now);
     }
-    this.#attempt(proposal, time.latest + proposal.leaseMs, [decided], 1, now);
+    // Two proposals of one client would leave a lock that neither abort covers (case 33).
+    if (pending !== undefined) this.#abort(pending, now, "superseded");
+    this.#start(
+      { address, client, xid, leaseMs, lockedUntil: time.latest + leaseMs, detail, waiting: [decided], number: 1 },
+      now,
+    );
   }
 
-  #attempt(proposal: Proposal, lockedUntil: number, waiting: Decided[], attempt: number, now: Instant): void {
-    const { address, client } = proposal;
+  /**
+   * Proposes the running lease of a slot once more: a new version, the same client and `lockedUntil`, no answer to the
+   * client. Nothing happens while a proposal of the address is undecided.
+   */
+  repropose(address: Ipv4, now: Instant): void {
+    const { state, client, lockedUntil } = this.#table.get(address);
+    if (state !== "bound" || client === undefined || this.#pending.has(address)) return;
+    const detail = this.#table.detail(address);
+    this.#start({ address, client, xid: undefined, leaseMs: 0, lockedUntil, detail, waiting: [], number: 1 }, now);
+  }
+
+  #start(attempt: Attempt, now: Instant): void {
+    const { address, client, lockedUntil, detail } = attempt;
+    const fault = this.#clock.fault(now);
     const time = this.#clock.bounds(now);
-    const decide = (outcome: Decision) => waiting.forEach((decided) => decided(outcome, now));
-    if (time === undefined) return decide({ committed: false, reason: "noAnchor" });
+    if (fault !== undefined || time === undefined) return fail(attempt, fault ?? "noAnchor", now);
     const record: LockRecord = {
       client,
-      version: this.#mint.mint(time.earliest),
+      version: this.#versions.mint(time.latest),
       lockedUntil,
       committedVersion: NO_VERSION,
       singleVersion: true,
       proposedAt: time.latest,
     };
-    const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time, this.#limits.maxLeaseMs);
-    if (!answer.ok) return decide({ committed: false, reason: answer.reason });
-    this.#table.set(address, slot, proposal.detail);
-    const pending: Pending = {
-      proposal,
-      record,
-      startedMs: now.monotonicMs,
-      accepted: new Set(),
-      waiting,
-      attempt,
-    };
-    this.#pending.add(pending);
-    const undecided = this.#byAddress.get(address);
-    if (undecided === undefined) this.#byAddress.set(address, [pending]);
-    else undecided.push(pending);
-    this.#ports.propagate(address, record, proposal.detail);
-    this.#ports.persist({ address, slot, detail: proposal.detail }, (at) => this.#accepted(pending, this.#self, at));
+    const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time);
+    if (!answer.ok) return fail(attempt, answer.reason, now);
+    this.#table.set(address, slot, detail);
+    const pending: Pending = { attempt, record, startedMs: now.monotonicMs, accepted: new Set() };
+    this.#pending.set(address, pending);
+    this.#ports.propagate(address, record, detail);
+    this.#ports.persist({ address, slot, detail }, (at) => this.#accepted(pending, this.#self, at));
   }
 
   /**
@@ -200,76 +212,67 @@ export class Proposer {
    * `stale` to a committed one.
    */
   answer(from: number, address: Ipv4, version: Version, answer: Answer, now: Instant): void {
-    const isMeant = ({ record }: Pending) => compareVersions(record.version, version) === 0;
-    if (!answer.ok) this.#mint.observe(answer.version);
-    const pending = this.#byAddress.get(address)?.find(isMeant);
-    if (pending !== undefined) {
-      if (answer.ok) return this.#accepted(pending, from, now);
-      if (answer.reason === "stale") this.#outbid(pending, now);
+    if (!answer.ok) this.#versions.observe(answer.version);
+    const isMeant = (one: Pending | undefined) =>
+      one !== undefined && compareVersions(one.record.version, version) === 0;
+    const pending = this.#pending.get(address);
+    if (pending !== undefined && isMeant(pending)) {
+      if (answer.ok) this.#accepted(pending, from, now);
+      else if (answer.reason === "stale") this.#outbid(pending, now);
       return;
     }
-    if (answer.ok || answer.reason !== "stale") return;
-    for (const committed of this.#committed) {
-      if (committed.proposal.address === address && isMeant(committed)) return this.#repropose(committed, now);
-    }
+    if (answer.ok || answer.reason !== "stale" || !isMeant(this.#committed.get(address))) return;
+    // Committed, but this voter has a higher version: its slot is not asked first (case 28c).
+    this.#committed.delete(address);
+    this.repropose(address, now);
   }
 
-  /** `stale`: replaces the proposal by a fresh one above the version in the way. */
+  /** `stale`: aborts the proposal, and makes a fresh one above the version in the way. */
   #outbid(pending: Pending, now: Instant): void {
+    const { attempt } = pending;
     const time = this.#clock.bounds(now);
     // A wall clock that has jumped since must not set `lockedUntil`: the lock would last as long as the jump.
-    if (pending.attempt >= ATTEMPTS_MAX || time === undefined || this.#clock.fault(now) !== undefined) return;
-    this.#forget(pending);
-    const { proposal, waiting, attempt } = pending;
-    this.#attempt(proposal, time.latest + proposal.leaseMs, waiting, attempt + 1, now);
-  }
-
-  /**
-   * Committed, but one voter has a higher version: proposes the same client and `lockedUntil` again above it, without
-   * another answer to the client.
-   */
-  #repropose(committed: Pending, now: Instant): void {
-    this.#committed.delete(committed);
-    if (committed.attempt >= ATTEMPTS_MAX || this.#clock.fault(now) !== undefined) return;
-    this.#attempt(committed.proposal, committed.record.lockedUntil, [], committed.attempt + 1, now);
+    if (attempt.number >= ATTEMPTS_MAX || time === undefined || this.#clock.fault(now) !== undefined) return;
+    this.#undo(pending, now);
+    const lockedUntil = attempt.xid === undefined ? attempt.lockedUntil : time.latest + attempt.leaseMs;
+    this.#start({ ...attempt, lockedUntil, number: attempt.number + 1 }, now);
   }
 
   /** The membership changed (README.md, membership, step 2): aborts every proposal. The clients ask again. */
   abortAll(now: Instant): void {
     this.#committed.clear();
-    for (const pending of [...this.#pending]) this.#abort(pending, now, "dropped");
+    for (const pending of [...this.#pending.values()]) this.#abort(pending, now, "dropped");
   }
 
   /** This node becomes a learner: drops every proposal without an abort. */
   dropAll(now: Instant): void {
     this.#committed.clear();
-    for (const pending of [...this.#pending]) {
-      this.#forget(pending);
-      for (const decided of pending.waiting) decided({ committed: false, reason: "dropped" }, now);
+    for (const [address, { attempt }] of [...this.#pending]) {
+      this.#pending.delete(address);
+      fail(attempt, "dropped", now);
     }
   }
 
   /** Monotonic time at which {@link tick} has a proposal to abort; Infinity while none is undecided. */
   get nextDeadline(): number {
-    for (const { startedMs } of this.#pending) return startedMs + PROPOSAL_MS + 1;
+    for (const { startedMs } of this.#pending.values()) return startedMs + PROPOSAL_MS + 1;
     return Infinity;
   }
 
   /** Aborts what is older than the proposal time. */
   tick(now: Instant): void {
-    for (const committed of this.#committed) {
-      if (now.monotonicMs - committed.startedMs <= PROPOSAL_MS) break;
-      this.#committed.delete(committed);
+    for (const [address, { startedMs }] of this.#committed) {
+      if (now.monotonicMs - startedMs > PROPOSAL_MS) this.#committed.delete(address);
     }
-    for (const pending of this.#pending) {
+    for (const pending of this.#pending.values()) {
       if (now.monotonicMs - pending.startedMs <= PROPOSAL_MS) return;
       this.#abort(pending, now, "timeout");
     }
   }
 
   /**
-   * Ends a lease. False when this node's own slot is not bound by the client; `durable` runs once the end is on this
-   * node's disk.
+   * Ends a lease. False when this node's own slot is not bound by the client, or the clock has a fault; `durable` runs
+   * once the end is on this node's disk.
    */
   end(
     request: EndRequest,
@@ -279,11 +282,12 @@ export class Proposer {
     const { address, client, kind, detail } = request;
     const time = this.#clock.bounds(now);
     const slot = this.#table.get(address);
-    if (time === undefined || slot.state !== "bound" || slot.client !== client) return false;
+    if (time === undefined || this.#clock.fault(now) !== undefined) return false;
+    if (slot.state !== "bound" || slot.client !== client) return false;
     const record: EndRecord = {
       kind,
       client,
-      version: this.#mint.mint(time.earliest),
+      version: this.#versions.mint(time.latest),
       replaces: slot.version,
       committedVersion: slot.committedVersion,
       at: time.earliest,
@@ -291,9 +295,11 @@ export class Proposer {
     };
     const ended = this.#rules.end(slot, record, time, true);
     if (ended === undefined) return false;
-    // The client's earlier requests end with its lease: a DHCPACK must not leave once the address is free.
-    for (const pending of this.#byAddress.get(address) ?? []) {
-      if (pending.proposal.client === client) this.#decideEnded(pending, now);
+    // The client's earlier request ends with its lease: a DHCPACK must not leave once the address is free.
+    const pending = this.#pending.get(address);
+    if (pending?.attempt.client === client) {
+      this.#pending.delete(address);
+      fail(pending.attempt, "ended", now);
     }
     this.#table.set(address, ended, detail);
     this.#ports.propagate(address, record, detail);
@@ -302,58 +308,52 @@ export class Proposer {
   }
 
   #accepted(pending: Pending, member: number, now: Instant): void {
-    if (!this.#pending.has(pending)) return;
+    const { attempt, record } = pending;
+    const { address, client, leaseMs } = attempt;
+    if (this.#pending.get(address) !== pending) return;
     pending.accepted.add(member);
     const elapsedMs = now.monotonicMs - pending.startedMs;
     if (pending.accepted.size < quorumOf(this.#membership.size) || elapsedMs > PROPOSAL_MS) return;
-    const { address, client, leaseMs } = pending.proposal;
     const slot = this.#table.get(address);
     // The own slot counts in the quorum: without the client's lock in it there is no quorum. Silence is always safe.
     const isLockedHere = slot.state === "bound" && slot.client === client &&
-      compareVersions(slot.version, pending.record.version) >= 0;
-    if (!isLockedHere) return this.#decideEnded(pending, now);
-    this.#forget(pending);
-    if (this.#membership.size > 1) this.#committed.add(pending);
+      compareVersions(slot.version, record.version) >= 0;
+    if (!isLockedHere) return this.#abort(pending, now, "ended");
+    this.#pending.delete(address);
+    if (this.#membership.size > 1) this.#committed.set(address, pending);
     // The certificate may reach the disk later: losing it costs nothing but speed.
-    this.#table.certify(address, pending.record.version);
-    this.#ports.committed(address, pending.record.version, now);
-    for (const decided of pending.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
+    this.#table.certify(address, record.version);
+    this.#ports.committed(address, record.version, now);
+    for (const decided of attempt.waiting) decided({ committed: true, leaseMs: leaseMs - elapsedMs }, now);
   }
 
-  #decideEnded(pending: Pending, now: Instant): void {
-    this.#forget(pending);
-    for (const decided of pending.waiting) decided({ committed: false, reason: "ended" }, now);
+  #abort(pending: Pending, now: Instant, reason: Failure): void {
+    this.#undo(pending, now);
+    fail(pending.attempt, reason, now);
   }
 
-  #abort(pending: Pending, now: Instant, reason: "timeout" | "dropped"): void {
-    this.#forget(pending);
-    const { address, client, detail } = pending.proposal;
+  /** Decides: aborted. What was locked by nothing but this proposal is free again, here and at the others. */
+  #undo({ attempt: { address, client, detail }, record: { version } }: Pending, now: Instant): void {
+    this.#pending.delete(address);
+    const record: EndRecord = {
+      kind: "aborted",
+      client,
+      version,
+      replaces: version,
+      committedVersion: NO_VERSION,
+      at: 0,
+      until: 0,
+    };
     const time = this.#clock.bounds(now);
-    if (time !== undefined) {
-      const record: EndRecord = {
-        kind: "aborted",
-        client,
-        version: this.#mint.mint(time.earliest),
-        replaces: pending.record.version,
-        committedVersion: NO_VERSION,
-        at: 0,
-        until: 0,
-      };
-      const slot = this.#rules.end(this.#table.get(address), record, time, false);
-      if (slot !== undefined) {
-        this.#table.set(address, slot, detail);
-        this.#ports.persist({ address, slot, detail }, () => {});
-      }
-      this.#ports.propagate(address, record, detail);
+    const slot = time && this.#rules.end(this.#table.get(address), record, time, false);
+    if (slot !== undefined) {
+      this.#table.set(address, slot, detail);
+      this.#ports.persist({ address, slot, detail }, () => {});
     }
-    for (const decided of pending.waiting) decided({ committed: false, reason }, now);
+    this.#ports.propagate(address, record, detail);
   }
+}
 
-  #forget(pending: Pending): void {
-    this.#pending.delete(pending);
-    const { address } = pending.proposal;
-    const others = this.#byAddress.get(address)?.filter((other) => other !== pending) ?? [];
-    if (others.length === 0) this.#byAddress.delete(address);
-    else this.#byAddress.set(address, others);
-  }
+function fail({ waiting }: Attempt, reason: Failure, now: Instant): void {
+  for (const decided of waiting) decided({ committed: false, reason }, now);
 }

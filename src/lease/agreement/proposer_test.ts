@@ -4,7 +4,8 @@ import { AnchoredClock, type Instant } from "./clock.ts";
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
 import { HybridClock } from "./hybrid_clock.ts";
 import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "./slot.ts";
-import { compareVersions, TICKS_PER_MS } from "./version.ts";
+import { compareVersions } from "./version.ts";
+import type { EndRecord, LockRecord } from "./rule.ts";
 import { type Decision, Proposer, type SlotTable } from "./proposer.ts";
 
 const ADDRESS = 0x0a000001;
@@ -26,6 +27,7 @@ function slotTable(): SlotTable {
   const get = (address: number) => slots.get(address) ?? FREE_SLOT;
   return {
     get,
+    detail: () => NO_DETAIL,
     set: (address, slot) => void slots.set(address, slot),
     certify: (address, version) => {
       const slot = get(address);
@@ -39,17 +41,16 @@ function node(members = 1) {
   const table = slotTable();
   const clock = new AnchoredClock();
   clock.anchor(START);
-  const mint = new HybridClock({ node: 1, incarnation: 77 });
+  const versions = new HybridClock({ node: 1, incarnation: 77 });
   const writes: { row: LeaseRow; durable: (now: Instant) => void }[] = [];
-  const sent: unknown[] = [];
+  const sent: (LockRecord | EndRecord)[] = [];
   const outcomes: Decision[] = [];
   const proposer = new Proposer({
     self: 1,
     table,
     clock,
-    mint,
+    versions,
     membership: { size: members },
-    limits: { maxLeaseMs: 3_600_000 },
     ports: {
       persist: (row, durable) => void writes.push({ row, durable }),
       propagate: (_address, record) => void sent.push(record),
@@ -98,10 +99,13 @@ Deno.test("proposer: case 7: a retransmission joins only with the same xid", () 
   n.propose(A, 1);
   n.propose(A, 1);
   strictEqual(n.writes.length, 1);
+  // Another request of the client: the first proposal is aborted, so that neither leaves a lock behind (case 33).
   n.propose(A, 2);
-  strictEqual(n.writes.length, 2);
+  const superseded = { committed: false, reason: "superseded" } as const;
+  deepStrictEqual(n.outcomes, [superseded, superseded]);
+  deepStrictEqual(n.sent.map((record) => "kind" in record ? record.kind : "lock"), ["lock", "aborted", "lock"]);
   n.sync(after(5));
-  deepStrictEqual(n.outcomes.map((outcome) => outcome.committed), [true, true, true]);
+  deepStrictEqual(n.outcomes.slice(2).map((outcome) => outcome.committed), [true]);
 });
 
 Deno.test("proposer: a disk that is too slow aborts the proposal, once, and late durability changes nothing", () => {
@@ -201,15 +205,18 @@ Deno.test("proposer: after a jump of the wall clock nothing is proposed again", 
   strictEqual(compareVersions(n.table.get(ADDRESS).version, version), 0);
 });
 
-Deno.test("proposer: after a jump ahead, the versions of end records stay near the true time", () => {
+Deno.test("proposer: an abort has the version of its proposal, also after a jump of the wall clock", () => {
   const n = node(3);
   n.propose(A, 1);
+  const { version } = n.table.get(ADDRESS);
   const jumped = { ...after(PROPOSAL_MS + 1), wallMs: Date.UTC(2400, 0) };
   n.proposer.tick(jumped);
   deepStrictEqual(n.outcomes, [{ committed: false, reason: "timeout" }]);
-  const { state, version } = n.table.get(ADDRESS);
-  strictEqual(state, "aborted");
-  strictEqual(version.clock, after(PROPOSAL_MS + 1).wallMs * TICKS_PER_MS);
+  deepStrictEqual([n.table.get(ADDRESS).state, n.table.get(ADDRESS).version], ["aborted", version]);
+  // And no release is minted by such a clock.
+  n.propose(A, 2, after(PROPOSAL_MS + 2));
+  const release = { kind: "released", address: ADDRESS, client: A, restMs: 0, detail: NO_DETAIL } as const;
+  strictEqual(n.proposer.end(release, jumped, () => {}), false);
 });
 
 Deno.test("proposer: a committed proposal that is stale for a voter is proposed again, not answered again", () => {
@@ -252,9 +259,29 @@ Deno.test("proposer: a release decides the client's pending proposals, so that n
   strictEqual(n.table.get(ADDRESS).client, B);
 });
 
-Deno.test("proposer: the pending proposals of an address are limited", () => {
+Deno.test("proposer: one proposal of an address is undecided at a time, and few requests wait for it", () => {
   const n = node();
   for (let xid = 1; xid <= 20; xid++) n.propose(A, xid);
-  strictEqual(n.proposer.pending, 8);
-  strictEqual(n.outcomes.length, 12);
+  deepStrictEqual([n.proposer.pending, n.outcomes.length], [1, 19]);
+  for (let joined = 0; joined < 20; joined++) n.propose(A, 20);
+  deepStrictEqual([n.proposer.pending, n.outcomes.length], [1, 19 + 13]);
+});
+
+Deno.test("proposer: a slot's running lease is proposed once more as it is, and no pending one is touched", () => {
+  const n = node(3);
+  n.proposer.repropose(ADDRESS, START);
+  strictEqual(n.writes.length, 0, "no lease");
+  n.propose(A, 1);
+  n.proposer.repropose(ADDRESS, after(1));
+  strictEqual(n.sent.length, 1, "undecided");
+  n.sync(after(1));
+  const { version, lockedUntil } = n.table.get(ADDRESS);
+  n.proposer.answer(2, ADDRESS, version, { ok: true }, after(2));
+  n.proposer.repropose(ADDRESS, after(3));
+  const again = n.table.get(ADDRESS);
+  strictEqual(compareVersions(again.version, version) > 0, true);
+  deepStrictEqual([again.client, again.lockedUntil], [A, lockedUntil]);
+  // It is a request of its own for the client's next one: that one is not answered by it.
+  n.propose(A, 1, after(4));
+  deepStrictEqual(n.sent.map((record) => "kind" in record ? record.kind : "lock"), ["lock", "lock", "aborted", "lock"]);
 });

@@ -1,14 +1,14 @@
 /**
- * The two transitions of a slot, `accept` and `end`, line by line as in README.md: the rule that keeps two clients off
- * one address. Pure functions of (slot, record, time). Which voters to ask and when to commit is decided in
+ * The transitions of a slot, `accept` (with `vote`) and `end`, line by line as in README.md: the rule that keeps two
+ * clients off one address. Pure functions of (slot, record, time). Which voters to ask and when to commit is decided in
  * `proposer.ts`. Change nothing here without the simulator's proof.
  */
 
 import type { ClientKey } from "./client_key.ts";
 import type { Bounds } from "./clock.ts";
-import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
+import { MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
 import type { EndedState, Slot, SlotState } from "./slot.ts";
-import { compareVersions, maxVersion, NO_VERSION, type Version } from "./version.ts";
+import { compareVersions, maxVersion, NO_VERSION, TICKS_PER_MS, type Version } from "./version.ts";
 
 /** A proposal, or a committed lease from anti-entropy: `r` in the rule. */
 export interface LockRecord {
@@ -29,8 +29,9 @@ export const NEVER_LATE = Number.MAX_SAFE_INTEGER;
 export interface EndRecord {
   readonly kind: EndedState;
   readonly client: ClientKey;
+  /** Of an abort: the aborted version, at the least. */
   readonly version: Version;
-  /** The version the slot had when the end was minted. */
+  /** The version the slot had when the end was minted. Of an abort: the aborted version. */
   readonly replaces: Version;
   readonly committedVersion: Version;
   /** When the client's message arrived: ms since 1970, `Bounds.earliest` of the minting node; 0: not known. */
@@ -60,19 +61,25 @@ export function isLocked(slot: Slot, time: Bounds): boolean {
   return isLocking(slot.state) && isLive(slot, time);
 }
 
+/** A slot after a record, and the answer to it. */
+interface Accepted {
+  readonly slot: Slot;
+  readonly answer: Answer;
+}
+
 /**
- * Accepts a record into a slot, or rejects it. `maxLeaseMs` bounds how far ahead `lockedUntil` may lie, so that a
- * record from a wrong clock does not block an address for longer than a lease (case 21).
+ * Takes another node's proposal. A proposer whose machine was suspended is behind with both of its clocks, and nothing
+ * but its voters' time shows that: they would call its locks ended while its clients still have them (case 24).
  */
-export function accept(
-  slot: Slot,
-  record: LockRecord,
-  time: Bounds,
-  maxLeaseMs: number,
-): { readonly slot: Slot; readonly answer: Answer } {
-  if (record.lockedUntil > time.latest + maxLeaseMs + 4 * MAX_CLOCK_SKEW_MS) {
+export function vote(slot: Slot, record: LockRecord, time: Bounds, take = accept): Accepted {
+  if (record.proposedAt < time.now - PROPOSAL_MS - 2 * MAX_CLOCK_SKEW_MS) {
     return { slot, answer: { ok: false, reason: "late", version: slot.version } };
   }
+  return take(slot, record, time);
+}
+
+/** Accepts a record into a slot, or rejects it: the proposer's own record, one from repair, and one to vote on. */
+export function accept(slot: Slot, record: LockRecord, time: Bounds): Accepted {
   const own = slot.state === "bound" && slot.client === record.client;
   if (isLocked(slot, time) && !own && compareVersions(record.committedVersion, slot.version) <= 0) {
     return { slot, answer: { ok: false, reason: "conflict", version: slot.version } };
@@ -116,26 +123,32 @@ const ACCEPTED: Answer = { ok: true };
 
 /**
  * Ends a lease in a slot. Returns the new slot, or undefined when the record does not cover the slot's running lock
- * (cases 1 and 6) or is not newer than the slot. `mine`: this node minted the record from this very slot (release and
- * decline only).
+ * (cases 1 and 6), or is not newer than what has ended already. `mine`: this node minted the record from this very slot
+ * (release and decline only).
  */
 export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean): Slot | undefined {
-  const own = slot.state === "bound" && slot.client === record.client;
-  const exact = compareVersions(slot.version, record.replaces) === 0 && slot.singleVersion;
-  const covered = own &&
-    (record.kind === "aborted" ? exact : mine || compareVersions(slot.version, record.committedVersion) <= 0 || exact);
-  if (!covered && isLive(slot, time)) return undefined;
-  if (compareVersions(record.version, slot.version) <= 0) return undefined;
+  const isNewer = compareVersions(record.version, slot.version) > 0;
+  if (!isCovered(slot, record, mine) && (isLive(slot, time) || !isNewer)) return undefined;
   return {
     state: record.kind,
     client: record.client,
-    version: record.version,
+    version: maxVersion(slot.version, record.version),
     lockedUntil: record.kind === "declined" ? record.until : 0,
     committedVersion: NO_VERSION,
     singleVersion: false,
     // Kept for anti-entropy, which repeats the record as it was minted.
     ended: { replaces: record.replaces, committedVersion: record.committedVersion, at: record.at },
   };
+}
+
+/** Whether an end record is about all that a slot's lock consists of. */
+function isCovered(slot: Slot, record: EndRecord, mine: boolean): boolean {
+  if (slot.state !== "bound" || slot.client !== record.client) return false;
+  const isExact = compareVersions(slot.version, record.replaces) === 0 && slot.singleVersion;
+  if (record.kind === "aborted") return isExact;
+  return mine || compareVersions(slot.version, record.committedVersion) <= 0 || isExact ||
+    // Requests that reached several nodes have several versions; the release names one of them (case 32).
+    slot.version.clock / TICKS_PER_MS + PROPOSAL_MS + 4 * MAX_CLOCK_SKEW_MS < record.at;
 }
 
 /**
@@ -152,7 +165,8 @@ export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolea
 /** The rule as a value: the simulator passes one without a safeguard, to show that the checkers notice. */
 export interface AgreementRules {
   readonly accept: typeof accept;
+  readonly vote: typeof vote;
   readonly end: typeof end;
 }
 
-export const AGREEMENT_RULES: AgreementRules = { accept, end };
+export const AGREEMENT_RULES: AgreementRules = { accept, vote, end };

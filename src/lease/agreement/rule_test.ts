@@ -1,62 +1,18 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { accept, end, type EndRecord, isLive, type LockRecord, NEVER_LATE } from "./rule.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
-import type { Bounds } from "./clock.ts";
-import { MARGIN_MS, MAX_CLOCK_SKEW_MS } from "./limits.ts";
+import { accept, end, isLive, type LockRecord, vote } from "./rule.ts";
+import { MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
 import { FREE_SLOT, type Slot } from "./slot.ts";
-import { NO_VERSION, type Version } from "./version.ts";
+import { A, abort, at, B, committed, ending, lock, NOW, NOW_MS, version, versionAt } from "./testing/records.ts";
+import { NO_VERSION } from "./version.ts";
 
-const MAX_LEASE_MS = 3_600_000;
-const NOW = 1_000_000_000;
-const A = client(1);
-const B = client(2);
-
-function client(octet: number): ClientKey {
-  const subnet = 0x0a4d0000;
-  return clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
-}
-
-function at(ms: number): Bounds {
-  return { latest: ms, now: ms, earliest: ms };
-}
-
-function version(clock: number, node = 1): Version {
-  return { clock, node, incarnation: 7 };
-}
-
-function lock(of: ClientKey, clock: number, extra: Partial<LockRecord> = {}): LockRecord {
-  return {
-    client: of,
-    version: version(clock),
-    lockedUntil: NOW + 60_000,
-    committedVersion: NO_VERSION,
-    singleVersion: true,
-    proposedAt: NEVER_LATE,
-    ...extra,
-  };
-}
-
-function ending(kind: EndRecord["kind"], of: ClientKey, clock: number, extra: Partial<EndRecord> = {}): EndRecord {
-  return {
-    kind,
-    client: of,
-    version: version(clock),
-    replaces: NO_VERSION,
-    committedVersion: NO_VERSION,
-    at: 0,
-    until: 0,
-    ...extra,
-  };
-}
-
-function taken(slot: Slot, record: LockRecord, time = at(NOW)): Slot {
-  const result = accept(slot, record, time, MAX_LEASE_MS);
+function taken(slot: Slot, record: LockRecord, time = NOW): Slot {
+  const result = accept(slot, record, time);
   deepStrictEqual(result.answer, { ok: true });
   return result.slot;
 }
 
-function refusal(slot: Slot, record: LockRecord, time = at(NOW)): string {
-  const result = accept(slot, record, time, MAX_LEASE_MS);
+function refusal(slot: Slot, record: LockRecord, time = NOW): string {
+  const result = accept(slot, record, time);
   deepStrictEqual(result.slot, slot);
   return result.answer.ok ? "accepted" : result.answer.reason;
 }
@@ -66,8 +22,8 @@ Deno.test("accept: a slot rejects a second client until lockedUntil and the marg
   const { proposedAt: _, ...locked } = lock(A, 1);
   deepStrictEqual(slot, { ...locked, state: "bound" });
   strictEqual(refusal(slot, lock(B, 2)), "conflict");
-  strictEqual(refusal(slot, lock(B, 2), at(NOW + 60_000 + MARGIN_MS - 1)), "conflict");
-  strictEqual(taken(slot, lock(B, 2), at(NOW + 60_000 + MARGIN_MS)).client, B);
+  strictEqual(refusal(slot, lock(B, 2), at(NOW_MS + 60_000 + MARGIN_MS - 1)), "conflict");
+  strictEqual(taken(slot, lock(B, 2), at(NOW_MS + 60_000 + MARGIN_MS)).client, B);
 });
 
 Deno.test("accept: case 15: the lock runs three skews and the client's slack beyond lockedUntil", () => {
@@ -79,7 +35,7 @@ Deno.test("accept: case 15: the lock runs three skews and the client's slack bey
 Deno.test("accept: earliest decides whether a lock still runs", () => {
   const slot = taken(FREE_SLOT, lock(A, 1));
   // The wall clock jumped ahead by hours; the anchor says otherwise (case 13).
-  strictEqual(refusal(slot, lock(B, 2), { latest: NOW + 9_000_000, now: NOW, earliest: NOW }), "conflict");
+  strictEqual(refusal(slot, lock(B, 2), { latest: NOW_MS + 9_000_000, now: NOW_MS, earliest: NOW_MS }), "conflict");
 });
 
 Deno.test("accept: a version is taken once, and an older one never", () => {
@@ -89,29 +45,46 @@ Deno.test("accept: a version is taken once, and an older one never", () => {
 });
 
 Deno.test("accept: case 3: an older copy of the same client after a newer abort is stale", () => {
-  const slot = end(taken(FREE_SLOT, lock(A, 5)), ending("aborted", A, 6, { replaces: version(5) }), at(NOW), false);
+  const slot = end(taken(FREE_SLOT, lock(A, 5)), abort(A, 5), NOW, false);
   ok(slot);
   strictEqual(slot.state, "aborted");
   strictEqual(refusal(slot, lock(A, 4)), "stale");
 });
 
 Deno.test("accept: case 4: the lock of one client only lengthens", () => {
-  const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { lockedUntil: NOW + 10_000 }));
-  strictEqual(slot.lockedUntil, NOW + 60_000);
+  const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { lockedUntil: NOW_MS + 10_000 }));
+  strictEqual(slot.lockedUntil, NOW_MS + 60_000);
   strictEqual(slot.singleVersion, false);
   deepStrictEqual(slot.version, version(2));
 });
 
 Deno.test("accept: a lock after an ended one starts with a single version", () => {
-  const later = NOW + 60_000 + MARGIN_MS;
+  const later = NOW_MS + 60_000 + MARGIN_MS;
   const slot = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2, { lockedUntil: later + 60_000 }), at(later));
   strictEqual(slot.singleVersion, true);
 });
 
-Deno.test("accept: case 21: lockedUntil beyond the longest lease and the skew is insane", () => {
-  const edge = NOW + MAX_LEASE_MS + 4 * MAX_CLOCK_SKEW_MS;
-  strictEqual(refusal(FREE_SLOT, lock(A, 1, { lockedUntil: edge + 1 })), "late");
-  taken(FREE_SLOT, lock(A, 1, { lockedUntil: edge }));
+Deno.test("vote: case 24: a proposal of a machine that was suspended is late; the proposer itself does not ask", () => {
+  const latestMs = NOW.now - PROPOSAL_MS - 2 * MAX_CLOCK_SKEW_MS;
+  const judged = (record: LockRecord) => {
+    const { answer } = vote(FREE_SLOT, record, NOW);
+    return answer.ok ? "accepted" : answer.reason;
+  };
+  strictEqual(judged(lock(A, 1, { proposedAt: latestMs })), "accepted");
+  strictEqual(judged(lock(A, 1, { proposedAt: latestMs - 1 })), "late");
+  strictEqual(taken(FREE_SLOT, lock(A, 1, { proposedAt: latestMs - 1 })).client, A);
+});
+
+Deno.test("vote: case 25e: the step of the clocks does not make a proposal look newer", () => {
+  const hourMs = 3_600_000;
+  const stepped = { latest: NOW_MS + hourMs, now: NOW_MS + hourMs, earliest: NOW_MS };
+  const { answer } = vote(FREE_SLOT, lock(A, 1, { proposedAt: NOW_MS }), stepped);
+  deepStrictEqual(answer, { ok: false, reason: "late", version: NO_VERSION });
+});
+
+Deno.test("accept: case 29: how long a lock may run is not the rule's business", () => {
+  const lockedUntil = NOW_MS + 365 * 86_400_000;
+  strictEqual(taken(FREE_SLOT, committed(A, 1, { lockedUntil })).lockedUntil, lockedUntil);
 });
 
 Deno.test("accept: cases 2 and 22: a certificate beats locks of lower version only", () => {
@@ -124,11 +97,11 @@ Deno.test("accept: cases 2 and 22: a certificate beats locks of lower version on
 
 Deno.test("accept: a declined address rejects every client, the decliner too", () => {
   const bound = taken(FREE_SLOT, lock(A, 1));
-  const slot = end(bound, ending("declined", A, 2, { replaces: version(1), until: NOW + 90_000 }), at(NOW), true);
+  const slot = end(bound, ending("declined", A, 2, { replaces: version(1), until: NOW_MS + 90_000 }), NOW, true);
   ok(slot);
-  strictEqual(slot.lockedUntil, NOW + 90_000);
+  strictEqual(slot.lockedUntil, NOW_MS + 90_000);
   strictEqual(refusal(slot, lock(A, 3)), "conflict");
-  strictEqual(taken(slot, lock(A, 3, { lockedUntil: NOW + 200_000 }), at(NOW + 90_000 + MARGIN_MS)).client, A);
+  strictEqual(taken(slot, lock(A, 3, { lockedUntil: NOW_MS + 200_000 }), at(NOW_MS + 90_000 + MARGIN_MS)).client, A);
 });
 
 Deno.test("end: an ended slot keeps the fields of its record until the next lock", () => {
@@ -137,33 +110,33 @@ Deno.test("end: an ended slot keeps the fields of its record until the next lock
     const record = ending(kind, A, 5, {
       replaces: version(1),
       committedVersion: version(1, 2),
-      until: kind === "declined" ? NOW : 0,
+      until: kind === "declined" ? NOW_MS : 0,
     });
-    const slot = end(bound, record, at(NOW), kind !== "aborted");
+    const slot = end(bound, record, NOW, kind !== "aborted");
     ok(slot);
     deepStrictEqual(slot.ended, { replaces: version(1), committedVersion: version(1, 2), at: 0 });
     deepStrictEqual(slot.committedVersion, NO_VERSION);
-    strictEqual("ended" in taken(slot, lock(B, 6, { lockedUntil: NOW + MARGIN_MS }), at(NOW + MARGIN_MS)), false);
+    strictEqual("ended" in taken(slot, lock(B, 6, { lockedUntil: NOW_MS + MARGIN_MS }), at(NOW_MS + MARGIN_MS)), false);
   }
 });
 
 Deno.test("accept: a released address is open to others at once", () => {
-  const slot = end(taken(FREE_SLOT, lock(A, 1)), ending("released", A, 2), at(NOW), true);
+  const slot = end(taken(FREE_SLOT, lock(A, 1)), ending("released", A, 2), NOW, true);
   ok(slot);
   strictEqual(taken(slot, lock(B, 3)).client, B);
 });
 
 Deno.test("end: case 1: an abort does not end a lock that consists of more than the aborted version", () => {
   const renewed = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 2));
-  strictEqual(end(renewed, ending("aborted", A, 3, { replaces: version(2) }), at(NOW), false), undefined);
+  strictEqual(end(renewed, abort(A, 2), NOW, false), undefined);
   const first = taken(FREE_SLOT, lock(A, 1));
-  strictEqual(end(first, ending("aborted", A, 3, { replaces: version(1) }), at(NOW), false)?.state, "aborted");
+  strictEqual(end(first, abort(A, 1), NOW, false)?.state, "aborted");
 });
 
 Deno.test("end: neither mine nor a certificate covers an abort", () => {
   const slot = taken(FREE_SLOT, lock(A, 1, { singleVersion: false }));
   strictEqual(
-    end(slot, ending("aborted", A, 3, { replaces: version(1), committedVersion: version(2) }), at(NOW), true),
+    end(slot, ending("aborted", A, 3, { replaces: version(1), committedVersion: version(2) }), NOW, true),
     undefined,
   );
 });
@@ -171,16 +144,42 @@ Deno.test("end: neither mine nor a certificate covers an abort", () => {
 Deno.test("end: case 6: a release ends a known-committed or exactly equal version, not a merged re-request", () => {
   const merged = taken(taken(FREE_SLOT, lock(A, 1)), lock(A, 5));
   const release = ending("released", A, 9, { replaces: version(1), committedVersion: version(1) });
-  strictEqual(end(merged, release, at(NOW), false), undefined);
-  strictEqual(end(merged, { ...release, committedVersion: version(5) }, at(NOW), false)?.state, "released");
+  strictEqual(end(merged, release, NOW, false), undefined);
+  strictEqual(end(merged, { ...release, committedVersion: version(5) }, NOW, false)?.state, "released");
   strictEqual(
-    end(taken(FREE_SLOT, lock(A, 1)), { ...release, committedVersion: NO_VERSION }, at(NOW), false)?.state,
+    end(taken(FREE_SLOT, lock(A, 1)), { ...release, committedVersion: NO_VERSION }, NOW, false)?.state,
     "released",
   );
 });
 
 Deno.test("end: another client's running lock is not ended, an older record ends nothing", () => {
   const slot = taken(FREE_SLOT, lock(A, 5));
-  strictEqual(end(slot, ending("released", B, 9, { committedVersion: version(8) }), at(NOW), false), undefined);
-  strictEqual(end(slot, ending("released", A, 4), at(NOW), true), undefined);
+  strictEqual(end(slot, ending("released", B, 9, { committedVersion: version(8) }), NOW, false), undefined);
+  strictEqual(end(slot, ending("released", A, 4), NOW, false), undefined);
+});
+
+Deno.test("end: an abort names its version, and raises none: a newer proposal of the client is not touched", () => {
+  deepStrictEqual(end(taken(FREE_SLOT, lock(A, 5)), abort(A, 5), NOW, false)?.version, version(5));
+  strictEqual(end(taken(FREE_SLOT, lock(A, 6)), abort(A, 5), NOW, false), undefined);
+  // An abort of the release before has a version of its own.
+  const older = ending("aborted", A, 7, { replaces: version(5) });
+  deepStrictEqual(end(taken(FREE_SLOT, lock(A, 5)), older, NOW, false)?.version, version(7));
+});
+
+Deno.test("end: case 32: a release ends what was requested clearly before it, whatever its version", () => {
+  const clearlyMs = PROPOSAL_MS + 4 * MAX_CLOCK_SKEW_MS;
+  const slot = taken(FREE_SLOT, lock(A, 1, { version: versionAt(NOW_MS, 3) }));
+  const release = (ms: number) =>
+    ending("released", A, 1, { version: versionAt(NOW_MS + ms, 2), replaces: versionAt(NOW_MS - 1), at: NOW_MS + ms });
+  const ended = end(slot, release(clearlyMs + 1), at(NOW_MS + clearlyMs + 1), false);
+  strictEqual(ended?.state, "released");
+  // Case 32b: the client may have asked again since.
+  strictEqual(end(slot, release(clearlyMs), at(NOW_MS + clearlyMs), false), undefined);
+  // Case 32c: the time of the release counts a step of the clocks, as the locks do.
+  const hourMs = 3_600_000;
+  const stepped = { ...release(hourMs), at: NOW_MS };
+  strictEqual(
+    end(slot, stepped, { latest: NOW_MS + hourMs, now: NOW_MS + hourMs, earliest: NOW_MS }, false),
+    undefined,
+  );
 });

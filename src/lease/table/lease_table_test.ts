@@ -283,8 +283,8 @@ Deno.test("table: behaves like a simple model under random grants, ends, offers 
           singleVersion: true,
           proposedAt: now,
         };
-        const result = accept(table.get(address), record, at(now), 1e9);
-        deepStrictEqual(result, accept(slot, record, at(now), 1e9));
+        const result = accept(table.get(address), record, at(now));
+        deepStrictEqual(result, accept(slot, record, at(now)));
         if (!result.answer.ok) continue;
         model.slots.set(address, result.slot);
         table.set(address, result.slot, seen(now));

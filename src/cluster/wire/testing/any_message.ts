@@ -222,6 +222,13 @@ function arbitraries(sender: Envelope): Arbitraries {
     configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: text(2_000) }),
     configChecked: record({ type: fc.constant("configChecked"), check: uint53, problem: text(200) }),
     wireSupport: record({ type: fc.constant("wireSupport"), version: nodeId }),
+    slotRead: record({ type: fc.constant("slotRead"), query: uint53, address: uint32 }),
+    slotReadAnswer: fc.tuple(uint53, row(sender)).map(([query, { address, slot }]) => ({
+      type: "slotReadAnswer",
+      query,
+      address,
+      slot,
+    })),
   };
 }
 
