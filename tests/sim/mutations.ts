@@ -89,7 +89,8 @@ export const acceptNoCertificate: typeof accept = (slot, record, time) => {
 /** Cases 13 and 14: the wall clock alone decides which locks still run. */
 export class WallBoundsClock extends AnchoredClock {
   override bounds(now: Instant): Bounds | undefined {
-    return super.bounds(now) && { latest: now.wallMs, now: now.wallMs, earliest: now.wallMs };
+    const bounds = super.bounds(now);
+    return bounds && { ...bounds, earliest: now.wallMs };
   }
 }
 

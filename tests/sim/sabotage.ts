@@ -37,11 +37,6 @@ export const SABOTAGES: readonly Sabotage[] = [
     mutation: () => mutations.rules({ accept: mutations.acceptAnyCertificate }),
   },
   {
-    name: "case 3: accepted, not kept",
-    checks: ["(d)"],
-    mutation: () => mutations.rules({ accept: mutations.acceptOlder }),
-  },
-  {
     name: "case 4: shorter locks",
     checks: ["(b)"],
     mutation: () => mutations.rules({ accept: mutations.acceptShorter }),

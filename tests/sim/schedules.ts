@@ -25,6 +25,24 @@ const A = 1;
 const B = 2;
 const C = 3;
 
+/** Case 3: node 1's proposal reaches node 3 after the abort of node 2's, whose clock is ahead. */
+function olderThanAborted(cluster: ScriptedCluster): void {
+  const a = cluster.client(A);
+  cluster.lose(records([2], [1]));
+  // Nor does it see the higher version otherwise.
+  cluster.lose(packets([2, 3], [1], "syncChunk"));
+  const answer = cluster.lose(packets([3], [2], "leaseAck"));
+  a.request(2, X, 5);
+  cluster.run(1_500);
+  cluster.lose(records([1], [2]));
+  const late = cluster.hold(records([1], [3]));
+  a.request(1, X, 25);
+  cluster.run(700);
+  answer();
+  late.release();
+  cluster.run(1_000);
+}
+
 /**
  * Case 6: A releases through node 1, whose clock is ahead; before the release arrives, A gets a lease through node 2.
  */
@@ -337,6 +355,14 @@ const wrongClock: Mutation = { clock: (node) => node.id === 3 ? new mutations.Wa
 const SLOW_AND_FAST = [0, -2_450, 2_450];
 
 export const SCHEDULES: readonly Schedule[] = [
+  {
+    name: "case 3: accepted, not kept",
+    nodes: 3,
+    clocks: [0, 2_000, 0],
+    mutation: () => mutations.rules({ accept: mutations.acceptOlder }),
+    checks: ["(d)"],
+    play: olderThanAborted,
+  },
   {
     name: "case 6: a release ends what it does not cover",
     nodes: 3,
