@@ -40,18 +40,28 @@ export class ExpiryWheel {
     if (bucket.length === 0) this.#buckets.delete(second);
   }
 
-  /** Removes every slot that is due at `nowMs` and passes it to `due`, earliest second first. */
+  /**
+   * Removes every slot that is due at `nowMs` and passes it to `due`, earliest second first. When the time was set
+   * back, also those that were added since, as if they were due already: `due` adds them again.
+   */
   advance(nowMs: number, due: (index: number) => void): void {
     const until = Math.floor(nowMs / MS_PER_SECOND);
-    if (until <= this.#done) return;
-    for (const second of this.#dueSeconds(until)) {
-      const bucket = this.#buckets.get(second);
-      if (bucket === undefined) continue;
-      this.#buckets.delete(second);
-      for (let index = bucket.first; index !== undefined; index = bucket.first) {
-        bucket.remove(index);
-        due(index);
-      }
+    const late = this.#done + 1;
+    if (until < this.#done) {
+      this.#done = until;
+      this.#empty(late, due);
+    } else if (until > this.#done) {
+      for (const second of this.#dueSeconds(until)) this.#empty(second, due);
+    }
+  }
+
+  #empty(second: number, due: (index: number) => void): void {
+    const bucket = this.#buckets.get(second);
+    if (bucket === undefined) return;
+    this.#buckets.delete(second);
+    for (let index = bucket.first; index !== undefined; index = bucket.first) {
+      bucket.remove(index);
+      due(index);
     }
   }
 

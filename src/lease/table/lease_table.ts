@@ -266,7 +266,7 @@ export class LeaseTable {
    * longest ago. Undefined when the ranges are exhausted. O(log blocks).
    */
   takeFree(pool: number, time: Bounds): Ipv4 | undefined {
-    return this.#offer(this.#placement.next(pool), time);
+    return this.#offer(() => this.#placement.next(pool), time);
   }
 
   /**
@@ -274,15 +274,20 @@ export class LeaseTable {
    * meanwhile, which costs one of the two a retransmission. O(blocks of the pool).
    */
   takeUnowned(pool: number, time: Bounds): Ipv4 | undefined {
-    return this.#offer(this.#placement.unowned(pool), time);
+    return this.#offer(() => this.#placement.unowned(pool), time);
   }
 
-  #offer(index: number | undefined, time: Bounds): Ipv4 | undefined {
-    if (index === undefined) return undefined;
-    // `earliest` may have fallen back since the lock expired, so that it runs again: keep the order and wait.
-    if (isLocked(this.#columns.slot(index), time)) return undefined;
-    this.#placement.offer(index);
-    return this.#layout.addressOf(index);
+  #offer(next: () => number | undefined, time: Bounds): Ipv4 | undefined {
+    for (let index = next(); index !== undefined; index = next()) {
+      const slot = this.#columns.slot(index);
+      if (!isLocked(slot, time)) {
+        this.#placement.offer(index);
+        return this.#layout.addressOf(index);
+      }
+      // `earliest` has fallen back since the lock expired, so that it runs again: it must not hide the other addresses.
+      this.#placeSlot(index, slot);
+    }
+    return undefined;
   }
 
   /**

@@ -68,6 +68,31 @@ Deno.test("table: an ended lock frees its address after the margin, without a sc
   strictEqual(table.takeFree(0, at(end)), 1);
 });
 
+Deno.test("table: after a step back, short leases still end, and a lock that runs again hides no other address", () => {
+  const table = new LeaseTable({ pools: [{ first: 1, last: 2 }], reserved: [] });
+  for (const address of [1, 2]) table.set(address, bound(client(address), 1, NOW + 60_000), seen(NOW));
+  table.expire(at(NOW + 60_000 + MARGIN_MS));
+  // An hour back: client 2's lock runs again, and it releases its address.
+  const back = NOW - 3_600_000;
+  table.set(2, released(client(2), 2), seen(back));
+  table.expire(at(back));
+  strictEqual(table.takeFree(0, at(back)), 2);
+  table.set(2, bound(client(3), 3, back + 10_000), seen(back));
+  const end = back + 10_000 + MARGIN_MS;
+  table.expire(at(end));
+  strictEqual(table.takeFree(0, at(end)), 2);
+  table.endOffer(2);
+  // And one that was leased between the step and the next tick.
+  const again = end - 3_600_000;
+  table.set(2, bound(client(3), 4, again + 10_000), seen(again));
+  table.expire(at(again));
+  table.expire(at(again + 10_000 + MARGIN_MS));
+  strictEqual(table.takeFree(0, at(again + 10_000 + MARGIN_MS)), 2);
+  strictEqual(table.takeFree(0, at(end)), undefined);
+  table.expire(at(NOW + 60_000 + MARGIN_MS));
+  strictEqual(table.takeFree(0, at(NOW + 60_000 + MARGIN_MS)), 1);
+});
+
 Deno.test("table: a renewed lock expires at its new end", () => {
   const table = new LeaseTable({ pools: [{ first: 1, last: 1 }], reserved: [] });
   table.set(1, bound(client(1), 1, NOW + 60_000), seen(NOW));
