@@ -68,6 +68,16 @@ export function nodeMetrics(node: Node): Metric[] {
       "Things that are wrong now and say in /status what to do.",
       () => node.notices.problems(node.parts.transport?.problems() ?? []).length,
     ),
+    gauge(
+      "clock_stepped_seconds",
+      "After the clock was set ahead, addresses become free this much later, for the longest lease time.",
+      () => node.parts.member.stepped.steppedMs / 1_000,
+    ),
+    plain(
+      "clock_steps",
+      "Times that the clock was set by more than the nodes' clocks may differ.",
+      () => node.notices.counters.clockSet ?? 0,
+    ),
     {
       kind: "histogram",
       name: "dhcpcluster_commit_duration_seconds",

@@ -4,9 +4,11 @@
  * what to do. What goes on being wrong is kept for the status until it is over.
  */
 
+import { formatSeconds } from "../../src/config/duration.ts";
 import { logger } from "../../src/log/configure.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { MemberNotice } from "../../src/cluster/member.ts";
+import type { SteppedClock } from "../../src/cluster/replication/clock_sync.ts";
 import { nodes } from "../../src/core/readiness.ts";
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import type { TransportProblem } from "../cluster/transport_problems.ts";
@@ -109,9 +111,37 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
       );
     case "clockAgrees":
       return info(`The clock of node ${notice.id} agrees again`);
+    case "clockJumped":
+      return error(
+        `This machine's clock jumped ${moved(notice.offsetMs)}, and no majority agrees with it: this node grants ` +
+          "nothing until the clock is set back, or the others follow; set it by NTP",
+      );
+    case "clockReturned":
+      return info("This machine's clock is back, and this node uses it again");
+    case "clockSet":
+      return warn(
+        `This machine's clock was set ${moved(notice.movedMs)}: ` +
+          (notice.movedMs > 0
+            ? explainStepped(notice)
+            : "leases that run now keep their addresses for that much longer, unless they are renewed or released"),
+      );
+    case "clockWasSet":
+      return warn(`The clock was set while this node did not run: ${explainStepped(notice)}`);
+    case "clockSettled":
+      return info("All leases from before the clock was set have ended: addresses become free in time again");
     default:
       return unreachable(notice);
   }
+}
+
+/** What steps ahead mean, in an operator's words. */
+export function explainStepped({ steppedMs, untilMs }: SteppedClock): string {
+  return `addresses become free ${formatSeconds(Math.round(steppedMs / 1_000))} later until ` +
+    `${new Date(untilMs).toISOString()}, so that no running lease is cut short`;
+}
+
+function moved(ms: number): string {
+  return `${ms > 0 ? "ahead" : "back"} by ${formatSeconds(Math.round(Math.abs(ms) / 1_000))}`;
 }
 
 const STEPPED_DOWN = {
@@ -143,6 +173,7 @@ const LASTING: ReadonlySet<MemberNotice["kind"]> = new Set([
   "membershipFileDiffers",
   "membershipConflict",
   "clockApart",
+  "clockJumped",
 ]);
 
 /** Logs notices and remembers what is wrong. */
@@ -158,6 +189,7 @@ export class OperatorLog {
     const { level, text } = explainNotice(notice);
     this.#log[level](text);
     if (notice.kind === "clockAgrees") this.#current.delete(`clockApart ${notice.id}`);
+    else if (notice.kind === "clockReturned" || notice.kind === "clockSet") this.#end((kind) => kind === "clockJumped");
     else if (notice.kind === "configActivated" || notice.kind === "configAgrees") {
       this.#end((kind) => kind.startsWith("config"));
     } else if (notice.kind === "membershipChanged") this.#end((kind) => kind.startsWith("membership"));

@@ -5,6 +5,7 @@ import { VERSION } from "../../src/cli/version.ts";
 import type { LatencyHistogram } from "../../src/http/histogram.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../src/net/ipv4.ts";
 import { readClocks } from "../clocks.ts";
+import { explainStepped } from "./operator_log.ts";
 import type { Node } from "../node.ts";
 
 /** The whole state as plain values. */
@@ -37,6 +38,7 @@ export function nodeStatus(node: Node) {
       commits: latencyStatus(node.counters.commits),
       answers: latencyStatus(node.counters.answers),
     },
+    clock: clockStatus(node),
     cluster: clusterStatus(node),
     sockets: {
       implementation: listeners?.kind ?? null,
@@ -45,6 +47,19 @@ export function nodeStatus(node: Node) {
     },
     store: { ...store.health, ...store.counters },
     counters: countersStatus(node),
+  };
+}
+
+function clockStatus({ parts: { member }, notices }: Node) {
+  const { steppedMs, untilMs } = member.stepped;
+  return {
+    fault: member.clockFault(readClocks()) ?? null,
+    /** How often it was set by more than the nodes' clocks may differ, since the start. */
+    steps: notices.counters.clockSet ?? 0,
+    /** After steps ahead, addresses become free this much later, until then. */
+    steppedSeconds: Math.round(steppedMs / 1_000),
+    steppedUntil: steppedMs === 0 ? null : new Date(untilMs).toISOString(),
+    note: steppedMs === 0 ? null : `The clock was set: ${explainStepped(member.stepped)}`,
   };
 }
 

@@ -55,6 +55,8 @@ function describeStatus(status: Status): string {
     `${status.quorum ? "majority present" : "NO majority"}`,
     `Configuration revision ${status.revision ?? "unknown"}; ${status.leases.stored} leases stored; ` +
     `version ${status.version}, up ${span(status.uptimeSeconds)}`,
+    // A node of an earlier release says nothing of it.
+    ...(status.clock?.note ? [printable(status.clock.note)] : []),
     ...cluster.problems.map(({ message }) => `Problem: ${printable(message)}`),
     "",
     membersTable(status),

@@ -84,6 +84,7 @@ function judge(status) {
     leads,
     status.quorum ? "" : "no majority: nothing is granted or extended",
     use,
+    status.clock.note ?? "",
   ].filter(Boolean).join(" · ");
   const kind = !status.quorum || serving === 0
     ? "bad"

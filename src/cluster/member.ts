@@ -14,7 +14,7 @@ import { MAX_CLOCK_SKEW_MS } from "../lease/agreement/limits.ts";
 import type { HybridClock } from "../lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../lease/table/lease_table.ts";
 import type { Ipv4, Range } from "../net/ipv4.ts";
-import type { PeerClock } from "./replication/clock_sync.ts";
+import type { ClockNotice, PeerClock, SteppedClock } from "./replication/clock_sync.ts";
 import type { SlotState } from "./sync/state_sync.ts";
 import { ConfigPusher, type PushRequest, type PushResult } from "./leadership/config_push.ts";
 import {
@@ -60,6 +60,7 @@ export type MemberNotice =
   | RangesNotice
   | ConfigNotice
   | MembershipNotice
+  | ClockNotice
   /** This disk was blank and votes from now on. */
   | { readonly kind: "joined"; readonly formed: boolean }
   /** Stale identity (case 20): the others remember a later disk or start of this node. It becomes a blank learner. */
@@ -70,7 +71,7 @@ export type MemberNotice =
 
 /** Why a member does not serve now. */
 export type Unready =
-  | { readonly kind: "clock"; readonly fault: ClockFault }
+  | { readonly kind: "clock"; readonly fault: ClockFault | "unconfirmed" }
   | { readonly kind: "removed" }
   | { readonly kind: "joining"; readonly state: SlotState }
   | { readonly kind: "noMajority"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
@@ -236,6 +237,7 @@ export class Member {
         revision: this.#configs.revision,
         complete: this.#membership.complete,
       }),
+      clockNotice: (notice) => effects.notice(notice),
       learned: () => !this.#election.blank,
       joining: () => this.#membership.facts,
       joined: (formed) => {
@@ -307,6 +309,21 @@ export class Member {
     return this.#replica.counters;
   }
 
+  /** What steps of this machine's clock mean now. */
+  get stepped(): SteppedClock {
+    return this.#replica.clockSync.stepped;
+  }
+
+  /** Why this node's clock can't be used now; undefined: it can. */
+  clockFault(now: Instant): ClockFault | "unconfirmed" | undefined {
+    return this.#replica.clockFault(now);
+  }
+
+  /** Looks at this machine's clocks: call it before every event. */
+  watchClock(now: Instant): void {
+    this.#replica.watchClock(now);
+  }
+
   /** Proposals that wait for a quorum. */
   get pending(): number {
     return this.#replica.pending;
@@ -330,7 +347,7 @@ export class Member {
     return this.#failures.peers(now).map((peer) => ({
       ...peer,
       address: this.#membership.addressOf(peer.id) ?? 0,
-      clock: this.#replica.peerClocks.get(peer.id),
+      clock: this.#replica.clockSync.peers.get(peer.id),
       said: this.#peers.get(peer.id),
       received: received.find(({ origin, incarnation }) => origin === peer.id && incarnation === peer.incarnation)
         ?.sequence,
@@ -345,12 +362,12 @@ export class Member {
 
   /** Why this member does not serve now; undefined when the cluster allows it to serve. */
   unready(now: Instant): Unready | undefined {
-    const fault = this.#options.clock.fault(now);
+    if (!this.#membership.includesSelf) return { kind: "removed" };
+    const fault = this.#replica.clockFault(now);
     // A node in a minority cannot confirm its clock: report the missing quorum, not the clock.
     const present = this.#failures.live(now);
     const isMinority = present.length < quorumOf(this.#membership.ids.length);
-    if (fault !== undefined && !(fault === "noAnchor" && isMinority)) return { kind: "clock", fault };
-    if (!this.#membership.includesSelf) return { kind: "removed" };
+    if (fault !== undefined && (fault === "wallJumped" || !isMinority)) return { kind: "clock", fault };
     if (!this.synced) return { kind: "joining", state: this.slotState };
     // Local silence detects a partition before the status of a leader on the same side does.
     if (!this.#status.hasQuorum(now) || isMinority) {
@@ -611,7 +628,7 @@ export class Member {
   }
 
   #watchClocks(): void {
-    for (const [id, { offsetMs }] of this.#replica.peerClocks) {
+    for (const [id, { offsetMs }] of this.#replica.clockSync.peers) {
       const apart = Math.abs(offsetMs) > MAX_CLOCK_SKEW_MS;
       if (apart === this.#clocksApart.has(id)) continue;
       if (apart) this.#clocksApart.add(id);

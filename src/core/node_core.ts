@@ -191,6 +191,8 @@ export class NodeCore<Source> {
   /** Takes one event. Effects follow from {@link takeEffects}. */
   receive(event: NodeEvent<Source>, now: Instant): void {
     this.#now = now;
+    // A step of the clock must be on disk before anything that this event leads to, and stops no node that is alone.
+    if (this.#started) this.member.watchClock(now);
     switch (event.kind) {
       case "request":
         return this.#request(event, now);

@@ -15,6 +15,14 @@ export type NotReady =
   | { readonly kind: "store"; readonly failure: string }
   | Unready;
 
+const CLOCK_FAULTS = {
+  noAnchor: "clock: no majority agrees with this machine's clock yet; set it by NTP if that lasts",
+  wallJumped: "clock: it jumped; set it back, or wait until a majority agrees with it",
+  unconfirmed:
+    "clock: no majority agrees with this machine's clock any more (the machine was suspended, or its clock " +
+    "runs too slow or too fast); set it by NTP",
+} as const;
+
 type ReasonTable = { readonly [Kind in NotReady["kind"]]: (reason: Extract<NotReady, { kind: Kind }>) => string };
 
 /** Each reason in an operator's words: what it is, and what to do. */
@@ -23,10 +31,7 @@ const REASONS: ReasonTable = {
   drained: () => "drained: an operator took this node out; dhcpcluster-node drain --undo brings it back",
   starting: () => "starting",
   store: ({ failure }) => `store: ${failure}`,
-  clock: ({ fault }) =>
-    fault === "wallJumped"
-      ? "clock: it jumped; set it back, or wait until a majority agrees with it"
-      : "clock: no majority agrees with this machine's clock yet; set it by NTP if that lasts",
+  clock: ({ fault }) => CLOCK_FAULTS[fault],
   removed: () => "membership: this node was removed from the cluster; stop it",
   joining: ({ state }) => {
     if (state.kind !== "joining") return "joining";

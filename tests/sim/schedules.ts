@@ -130,8 +130,11 @@ function slowThenFast(cluster: ScriptedCluster): void {
   cluster.client(A, 10_000).request(1, X);
   cluster.run(5_000);
   cluster.node(1).clock.set(0);
+  // In two steps of less than S: a longer one would keep what was locked before it.
+  cluster.node(2).clock.set(2_450);
+  cluster.run(3_000);
   cluster.node(2).clock.set(7_350);
-  cluster.run(15_000);
+  cluster.run(12_000);
   const b = cluster.client(B);
   for (let tries = 0; tries < 30; tries++) {
     b.request(3, X);

@@ -22,7 +22,7 @@ import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../../lease/agre
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { unionSlots } from "../../lease/agreement/union.ts";
 import { compareVersions, NO_VERSION } from "../../lease/agreement/version.ts";
-import { ClockSync } from "./clock_sync.ts";
+import { CLOCK_FACTS, ClockSync } from "./clock_sync.ts";
 import { mayRepropose } from "./reproposal.ts";
 import { Join } from "../sync/join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -343,10 +343,18 @@ Deno.test("case 14: five nodes, two wrong clocks that agree, and a proposer whos
   deepStrictEqual(answers, ["conflict", "conflict", "conflict", "accept", "accept"]);
   // Nor do two wrong clocks that agree with each other anchor a third node of five.
   const lone = new AnchoredClock();
-  const rounds = new ClockSync(lone, { size: 5 });
-  for (const { to, message } of rounds.tick(now(2 * HOUR_MS), [2, 3, 4, 5])) {
+  const rounds = new ClockSync({
+    clock: lone,
+    members: { size: 5 },
+    limits: { maxLeaseMs: HOUR_MS },
+    facts: new Map(),
+    persist: () => {},
+    notice: () => {},
+    firstProbe: 1,
+  });
+  for (const { to, message: { probe } } of rounds.tick(now(2 * HOUR_MS), [2, 3, 4, 5])) {
     const wallMs = now(to === 2 ? 2 * HOUR_MS : 0).wallMs;
-    rounds.receive(to, { type: "timeAnswer", probe: message.probe, wallMs }, now(2 * HOUR_MS));
+    rounds.receive(to, { type: "timeAnswer", probe, wallMs, steppedMs: 0, maxLeaseMs: 0 }, now(2 * HOUR_MS));
   }
   strictEqual(lone.bounds(now(2 * HOUR_MS)), undefined);
   // An anchor lasts an hour at most.
@@ -561,6 +569,161 @@ Deno.test("case 24: a machine that was suspended proposes in vain: its voters ca
   const other = table.request(2, A);
   table.roundTrip(2, 1);
   strictEqual(other.outcome, "committed");
+});
+
+/** A's lease of X is on all three members. */
+function leased(): ReplicaTable {
+  const table = new ReplicaTable(3);
+  const granted = table.request(1, A);
+  table.exchange();
+  strictEqual(granted.outcome, "committed");
+  return table;
+}
+
+/** Lets the members ask each other for the time, until each is ready by its clock. */
+function agreeOnTime(table: ReplicaTable, ids = [1, 2, 3]): void {
+  for (let round = 0; round < 3; round++) {
+    table.pass(CLUSTER_LIMITS.clockProbeMs, ids);
+    table.exchange();
+  }
+  deepStrictEqual(ids.map((id) => table.clockOf(id)), ids.map(() => "ready"));
+}
+
+/** B asks every member for X, which is A's until the time that was promised, and no longer. */
+function keepsLease(table: ReplicaTable, promisedMs: number, ids = [1, 2, 3]): void {
+  table.nowMs = promisedMs + MARGIN_MS - 10_000;
+  agreeOnTime(table, ids);
+  for (const id of ids) strictEqual(table.request(id, B).outcome, "conflict", `node ${id} knows that A has it`);
+  table.nowMs = promisedMs + MARGIN_MS + 1;
+  const after = table.request(ids[0] ?? 1, B);
+  table.exchange();
+  strictEqual(after.outcome, "committed");
+}
+
+Deno.test("case 24: a machine that was suspended knows that no quorum agrees with it, and does not serve", () => {
+  const table = leased();
+  agreeOnTime(table);
+  table.suspend(1, 60_000);
+  strictEqual(table.clockOf(1), "ready", "its own clocks show nothing");
+  table.pass(CLUSTER_LIMITS.heartbeatMs, [2, 3]);
+  table.roundTrip(2, 3);
+  table.roundTrip(3, 2);
+  for (const id of [2, 3]) table.deliver(id, 1);
+  deepStrictEqual([1, 2, 3].map((id) => table.clockOf(id)), ["unconfirmed", "ready", "ready"]);
+  for (let seconds = 0; seconds < 30; seconds++) {
+    table.pass(1_000);
+    table.exchange();
+    strictEqual(table.clockOf(1), "unconfirmed");
+  }
+  // Its clock is set by NTP: a quorum agrees again within a round.
+  table.setClocks(60_000, [1]);
+  table.pass(250);
+  table.exchange();
+  strictEqual(table.clockOf(1), "ready");
+});
+
+Deno.test("case 25: all clocks are set ahead together: running leases last as long as was promised", () => {
+  const table = leased();
+  const promisedMs = table.nowMs + LEASE_MS;
+  table.setClocks(2 * HOUR_MS);
+  table.pass(1);
+  deepStrictEqual([1, 2, 3].map((id) => table.clockOf(id)), Array(3).fill("wallJumped"));
+  strictEqual(table.request(1, B).outcome, "wallJumped");
+  table.exchange();
+  deepStrictEqual([1, 2, 3].map((id) => table.stepped(id)), Array(3).fill(2 * HOUR_MS));
+  const others = table.request(2, B, { address: Y });
+  table.exchange();
+  strictEqual(others.outcome, "committed");
+  keepsLease(table, promisedMs);
+});
+
+Deno.test("case 25b: … and every node is restarted afterwards", () => {
+  const table = leased();
+  const promisedMs = table.nowMs + LEASE_MS;
+  table.setClocks(2 * HOUR_MS);
+  agreeOnTime(table);
+  for (const id of [1, 2, 3]) table.restart(id);
+  strictEqual(table.clockOf(1), "noAnchor");
+  agreeOnTime(table);
+  keepsLease(table, promisedMs);
+});
+
+Deno.test("case 25c: … and one was down during the step, or lost its disk", () => {
+  const table = leased();
+  const promisedMs = table.nowMs + LEASE_MS;
+  table.setClocks(2 * HOUR_MS);
+  agreeOnTime(table, [1, 2]);
+  // Node 3 missed the step: its disk says nothing of it.
+  const { facts, rows } = table.snapshot(3);
+  for (const key of Object.values(CLOCK_FACTS)) facts.delete(key);
+  table.start(3, facts, rows, false);
+  strictEqual(table.stepped(3), 0);
+  agreeOnTime(table);
+  strictEqual(table.stepped(3), 2 * HOUR_MS);
+  keepsLease(table, promisedMs);
+  const blank = leased();
+  blank.setClocks(2 * HOUR_MS);
+  agreeOnTime(blank, [1, 2]);
+  blank.start(3, new Map(), new Map(), false);
+  agreeOnTime(blank);
+  strictEqual(blank.stepped(3), 2 * HOUR_MS);
+});
+
+Deno.test("case 25d: a node alone is set ahead, and back: it serves on, and every lease runs to its end", () => {
+  for (const setMs of [6_000, 24 * HOUR_MS]) {
+    const table = new ReplicaTable(1);
+    table.request(1, A);
+    table.exchange();
+    const promisedMs = table.nowMs + LEASE_MS;
+    table.setClocks(setMs);
+    table.watchClock(1);
+    strictEqual(table.clockOf(1), "ready");
+    strictEqual(table.request(1, B).outcome, "conflict");
+    const other = table.request(1, B, { address: Y });
+    table.fsync(1);
+    strictEqual(other.outcome, "committed");
+    keepsLease(table, promisedMs, [1]);
+  }
+  const table = new ReplicaTable(1);
+  table.request(1, A);
+  table.exchange();
+  table.setClocks(-HOUR_MS);
+  table.watchClock(1);
+  strictEqual(table.request(1, B).outcome, "conflict");
+  for (const each of [A, B]) {
+    const granted = table.request(1, each, { address: each === A ? X : Y });
+    table.fsync(1);
+    strictEqual(granted.outcome, "committed");
+  }
+});
+
+Deno.test("case 25e: … and a suspended machine's proposal is late all the same, by now and not by earliest", () => {
+  const table = leased();
+  table.setClocks(2 * HOUR_MS);
+  agreeOnTime(table);
+  // Node 1 stands still for as long as half of the step: `earliest` of the others is behind its clock.
+  table.suspend(1, HOUR_MS);
+  agreeOnTime(table, [2, 3]);
+  const asked = table.request(1, A, { address: Y });
+  for (const id of [2, 3]) table.roundTrip(1, id);
+  deepStrictEqual([table.slot(2, Y).state, table.slot(3, Y).state], ["free", "free"]);
+  table.pass(PROPOSAL_MS + 1, [1]);
+  strictEqual(asked.outcome, "timeout");
+});
+
+Deno.test("case 25f: power fails everywhere after the step, before a quorum has confirmed it", () => {
+  const table = leased();
+  const promisedMs = table.nowMs + LEASE_MS;
+  table.setClocks(2 * HOUR_MS);
+  // A quarter of a second at the most, to the next tick.
+  table.pass(250);
+  for (const id of [1, 2, 3]) table.fsync(id);
+  for (const from of [1, 2, 3]) for (const to of [1, 2, 3]) table.lose(from, to);
+  deepStrictEqual([1, 2, 3].map((id) => table.stepped(id)), [0, 0, 0]);
+  for (const id of [1, 2, 3]) table.restart(id);
+  agreeOnTime(table);
+  deepStrictEqual([1, 2, 3].map((id) => table.stepped(id)), Array(3).fill(2 * HOUR_MS));
+  keepsLease(table, promisedMs);
 });
 
 /** Lets anti-entropy and what follows from it run. */

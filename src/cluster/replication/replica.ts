@@ -14,13 +14,13 @@ import {
   type EndRecord,
   type LockRecord,
 } from "../../lease/agreement/rule.ts";
-import type { AnchoredClock, Bounds, Instant } from "../../lease/agreement/clock.ts";
+import type { AnchoredClock, Bounds, ClockFault, Instant } from "../../lease/agreement/clock.ts";
 import type { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseDetail, LeaseRow } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Version } from "../../lease/agreement/version.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import { ClockSync, type PeerClock } from "./clock_sync.ts";
+import { type ClockNotice, ClockSync } from "./clock_sync.ts";
 import { type SlotState, StateSync } from "../sync/state_sync.ts";
 import type { DiskIdentity } from "../sync/disk_identity.ts";
 import { IncomingStreams, NAMED_MAX } from "./incoming_streams.ts";
@@ -86,10 +86,13 @@ interface ReplicaOptions {
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
   readonly versions: HybridClock;
+  /** The longest lease that the active configuration gives; read at every use. */
+  readonly limits: { readonly maxLeaseMs: number };
   /** Durable facts as they were at the start. */
   readonly facts: ReadonlyMap<string, string>;
   readonly bootstrap: boolean;
   readonly heartbeat: () => HeartbeatFacts;
+  readonly clockNotice: (notice: ClockNotice) => void;
   /** See `StateSyncOptions`. */
   readonly learned: () => boolean;
   readonly joining: () => readonly (readonly [key: string, value: string])[];
@@ -143,7 +146,15 @@ export class Replica {
         return membership.others.length + 1;
       },
     };
-    this.#clockSync = new ClockSync(clock, size, Math.floor(context.random() * 2 ** 40));
+    this.#clockSync = new ClockSync({
+      clock,
+      members: size,
+      limits: options.limits,
+      facts: options.facts,
+      persist: (fact) => effects.persist({ facts: [fact] }, () => {}),
+      notice: options.clockNotice,
+      firstProbe: Math.floor(context.random() * 2 ** 40),
+    });
     this.#proposer = new Proposer({
       self,
       table,
@@ -217,9 +228,19 @@ export class Replica {
     return this.#trusted.get(from) === incarnation;
   }
 
-  /** The other members' clocks as last seen. */
-  get peerClocks(): ReadonlyMap<NodeId, PeerClock> {
-    return this.#clockSync.peers;
+  /** What the other members' clocks say, and what steps of this one mean. */
+  get clockSync(): Pick<ClockSync, "peers" | "stepped" | "maxLeaseMs"> {
+    return this.#clockSync;
+  }
+
+  /** Why this node should not serve by its clock; see `ClockSync.confirmed` for the last one. */
+  clockFault(now: Instant): ClockFault | "unconfirmed" | undefined {
+    return this.#options.clock.fault(now) ?? (this.#clockSync.confirmed(now) ? undefined : "unconfirmed");
+  }
+
+  /** See `ClockSync.watch`. */
+  watchClock(now: Instant): void {
+    this.#clockSync.watch(now);
   }
 
   /** The number of this process's last record, and how far every other stream was received. */
@@ -302,11 +323,11 @@ export class Replica {
         if (message.incarnation !== this.#context.incarnation) return;
         for (const batch of this.#outgoing.repair(message.missing)) {
           this.counters.repairsServed += 1;
-          effects.send(from, this.#batchOf(batch, false));
+          effects.send(from, this.#batchOf(batch, false, now));
         }
         return;
       case "timeProbe":
-        return effects.send(from, { type: "timeAnswer", probe: message.probe, wallMs: now.wallMs });
+        return effects.send(from, this.#clockSync.answer(message, now));
       case "slotRead":
         if (this.synced) this.#reproposals.answer(from, message, now);
         return;
@@ -374,13 +395,13 @@ export class Replica {
       if (batch.records.length === 0) this.counters.heartbeats += 1;
       else this.counters.batches += 1;
       this.counters.records += batch.records.length;
-      this.#context.effects.broadcast(this.#batchOf(batch, tells));
+      this.#context.effects.broadcast(this.#batchOf(batch, tells, now));
       tells = false;
     }
   }
 
   /** `tells`: it is time to say what changes slowly, too. */
-  #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean): LeaseBatch {
+  #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean, now: Instant): LeaseBatch {
     const { free, ...facts } = this.#options.heartbeat();
     const { diskId, bootCount, diskGeneration } = this.identity;
     return {
@@ -394,12 +415,14 @@ export class Replica {
       diskId,
       bootCount,
       diskGeneration,
+      wallMs: now.wallMs,
     };
   }
 
   #batch(from: NodeId, incarnation: number, batch: LeaseBatch, now: Instant): void {
     const { clock } = this.#options;
     const { effects } = this.#context;
+    this.#clockSync.heard(from, batch.wallMs, now);
     if (!this.#stateSync.heard(from, incarnation, batch)) {
       if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
       return;

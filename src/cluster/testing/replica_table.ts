@@ -55,8 +55,9 @@ export class ReplicaTable {
   nowMs = 10_000;
   readonly #size: number;
   readonly #seats = new Map<NodeId, Seat>();
-  readonly #behindMs = new Map<NodeId, number>();
   readonly #wire: { from: NodeId; incarnation: number; to: NodeId; message: ClusterMessage }[] = [];
+  readonly #behindMs = new Map<NodeId, number>();
+  readonly #setMs = new Map<NodeId, number>();
   #incarnations = 70;
 
   constructor(size: number) {
@@ -74,7 +75,7 @@ export class ReplicaTable {
   /** Time as a member's clocks have it. */
   #now(id: NodeId): Instant {
     const ms = this.nowMs - (this.#behindMs.get(id) ?? 0);
-    return { wallMs: START_MS + ms, monotonicMs: ms };
+    return { wallMs: START_MS + ms + (this.#setMs.get(id) ?? 0), monotonicMs: ms };
   }
 
   /** A member's machine is suspended for a while that is over now: both of its clocks have stood still. */
@@ -83,14 +84,24 @@ export class ReplicaTable {
     this.#behindMs.set(id, ms);
   }
 
+  /** The wall clocks of members are set, to this much ahead of what they should be. */
+  setClocks(ms: number, ids: readonly NodeId[] = this.#ids): void {
+    for (const id of ids) this.#setMs.set(id, ms);
+  }
+
   #seat(id: NodeId): Seat {
     const seat = this.#seats.get(id);
     if (seat === undefined) throw new Error(`No replica has the id ${id}`);
     return seat;
   }
 
+  /** Starts a process anew on its disk. Its clock has no anchor until others agree with it. */
+  restart(id: NodeId): void {
+    this.start(id, undefined, undefined, false);
+  }
+
   /** Starts a process anew on its disk, or on another one with these facts. What it had not synced is lost. */
-  start(id: NodeId, disk?: Map<string, string>, rows = new Map<Ipv4, LeaseRow>()): void {
+  start(id: NodeId, disk?: Map<string, string>, rows = new Map<Ipv4, LeaseRow>(), anchored = true): void {
     const facts = disk ?? this.#seat(id).facts;
     const kept = disk === undefined ? this.#seat(id).rows : rows;
     const { identity, writes } = startIdentity(facts, () => (this.#incarnations++ % 97) / 97);
@@ -99,7 +110,6 @@ export class ReplicaTable {
     const table = new LeaseTable({ pools: [{ first: X, last: X + 9 }], reserved: [] });
     table.load(kept.values());
     const clock = new AnchoredClock();
-    clock.anchor(this.#now(id));
     const say = (to: NodeId, message: ClusterMessage) => this.#wire.push({ from: id, incarnation, to, message });
     const others = this.#ids.filter((other) => other !== id);
     const pending: Pending[] = [];
@@ -114,15 +124,18 @@ export class ReplicaTable {
       table,
       clock,
       versions: new HybridClock({ node: id, incarnation }),
+      limits: { maxLeaseMs: 3_600_000 },
       facts: new Map(facts),
       bootstrap: false,
       heartbeat: () => ({ free: () => [], ready: true, revision: 1, complete: true }),
+      clockNotice: () => {},
       learned: () => true,
       joining: () => [],
       joined: () => {},
       fenced: () => {},
       now: this.#now(id),
     });
+    if (anchored) clock.anchor(this.#now(id));
     this.#seats.set(id, { rows: kept, facts, pending, running: { incarnation, table, clock, replica } });
   }
 
@@ -134,6 +147,21 @@ export class ReplicaTable {
 
   slot(id: NodeId, address: Ipv4 = X): Slot {
     return this.#seat(id).running.table.get(address);
+  }
+
+  /** An event on a member that is otherwise without consequences. */
+  watchClock(id: NodeId): void {
+    this.#seat(id).running.replica.watchClock(this.#now(id));
+  }
+
+  /** `ready`, or why its clock keeps it from that. */
+  clockOf(id: NodeId): string {
+    return this.#seat(id).running.replica.clockFault(this.#now(id)) ?? "ready";
+  }
+
+  /** How long a member keeps locks from before its clock was set. */
+  stepped(id: NodeId): number {
+    return this.#seat(id).running.replica.clockSync.stepped.steppedMs;
   }
 
   synced(id: NodeId): boolean {

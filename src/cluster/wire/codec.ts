@@ -148,11 +148,14 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   timeAnswer: {
     code: 10,
-    write: ({ probe, wallMs }) => [probe, wallMs],
-    read: (fields) => ({
+    write: ({ probe, wallMs, steppedMs, maxLeaseMs }, { wireVersion }) =>
+      wireVersion === 1 ? [probe, wallMs] : [probe, wallMs, steppedMs, maxLeaseMs],
+    read: (fields, { wireVersion }) => ({
       type: "timeAnswer",
       probe: fields.uint("probe", UINT53),
       wallMs: fields.uint("wallMs", UINT53),
+      steppedMs: wireVersion === 1 ? 0 : fields.uint("steppedMs", UINT53),
+      maxLeaseMs: wireVersion === 1 ? 0 : fields.uint("maxLeaseMs", UINT53),
     }),
   },
   rangeAllocation: {
@@ -457,6 +460,7 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     batch.bootCount,
     batch.diskGeneration,
     batch.revision,
+    ...(envelope.wireVersion === 1 ? [] : [batch.wallMs]),
   ];
 }
 
@@ -486,6 +490,7 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     bootCount: fields.uint("starts", UINT53),
     diskGeneration: fields.uint("generation", UINT32),
     revision: fields.uint("revision", UINT53),
+    wallMs: envelope.wireVersion === 1 ? 0 : fields.uint("wallMs", UINT53),
   };
 }
 

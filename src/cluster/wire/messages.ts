@@ -108,6 +108,8 @@ export interface LeaseBatch {
   readonly settled: boolean;
   /** The sender knows that every member is settled: another change may follow (membership step 5). */
   readonly complete: boolean;
+  /** The sender's wall clock, ms since 1970; 0 in version 1. */
+  readonly wallMs: number;
 }
 
 /** An acceptor's answers to the records of one batch, each by itself (case 8). Unicast to the origin. */
@@ -137,6 +139,9 @@ export interface TimeAnswer {
   readonly probe: number;
   /** The sender's wall clock, ms since 1970. */
   readonly wallMs: number;
+  /** Its `stepped`, steps only seen included, and the longest lease that it knows of; 0 in version 1. */
+  readonly steppedMs: number;
+  readonly maxLeaseMs: number;
 }
 
 /** Ranges a member allocates from: from the leader to each member, and back as the member's report. */

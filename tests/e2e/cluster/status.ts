@@ -26,6 +26,12 @@ export interface NodeStatus extends Facts {
   readonly leases: { readonly stored: number };
   readonly subnets: readonly { readonly subnet: string; readonly pools: readonly { readonly range: string }[] }[];
   readonly counters: { readonly received: Readonly<Record<string, number>> };
+  readonly clock: {
+    readonly fault: string | null;
+    readonly steps: number;
+    readonly steppedSeconds: number;
+    readonly steppedUntil: string | null;
+  };
   readonly cluster?: {
     readonly epoch: number;
     /** Every member is settled in this epoch. */

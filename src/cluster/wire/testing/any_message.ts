@@ -161,6 +161,7 @@ function arbitraries(sender: Envelope): Arbitraries {
       revision: uint53,
       settled: fc.boolean(),
       complete: fc.boolean(),
+      wallMs: uint53,
     }),
     leaseAck: record({
       type: fc.constant("leaseAck"),
@@ -170,7 +171,13 @@ function arbitraries(sender: Envelope): Arbitraries {
     }),
     retransmit: record({ type: fc.constant("retransmit"), incarnation: uint32, missing: sequences }),
     timeProbe: record({ type: fc.constant("timeProbe"), probe: uint53 }),
-    timeAnswer: record({ type: fc.constant("timeAnswer"), probe: uint53, wallMs: uint53 }),
+    timeAnswer: record({
+      type: fc.constant("timeAnswer"),
+      probe: uint53,
+      wallMs: uint53,
+      steppedMs: uint53,
+      maxLeaseMs: uint53,
+    }),
     rangeAllocation: record({
       type: fc.constant("rangeAllocation"),
       report: fc.boolean(),

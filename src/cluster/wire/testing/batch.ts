@@ -58,5 +58,6 @@ export function busyBatch(count: number): LeaseBatch {
     revision: 4,
     settled: true,
     complete: true,
+    wallMs: WALL_MS,
   };
 }
