@@ -1,6 +1,6 @@
 /**
- * A wall clock that is wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks
- * that count from the boot, and those have to stay right here.
+ * Clocks that are wrong for one process, through libfaketime: the kernel's time namespaces move only the clocks that
+ * count from the boot.
  */
 
 import { exists } from "../../../src/cli/files.ts";
@@ -22,10 +22,23 @@ export class WrongClock {
    * Sets the clock, of running processes too (within a second), to this many seconds before or after the right time.
    */
   set(offsetSeconds: number): void {
-    const sign = offsetSeconds < 0 ? "-" : "+";
+    this.#write(`${offsetSeconds < 0 ? "-" : "+"}${Math.abs(offsetSeconds)}`);
+  }
+
+  #write(text: string): void {
     // A process could read an empty file while it is being written.
-    Deno.writeTextFileSync(`${this.#path}.new`, `${sign}${Math.abs(offsetSeconds)}\n`);
+    Deno.writeTextFileSync(`${this.#path}.new`, `${text}\n`);
     Deno.renameSync(`${this.#path}.new`, this.#path);
+  }
+
+  /**
+   * The environment to start a process with whose clocks both run at half speed, as on a machine that is suspended half
+   * of the time, from this many seconds before or after the right time.
+   */
+  slow(offsetSeconds: number): Record<string, string> {
+    this.#write(`${offsetSeconds < 0 ? "-" : "+"}${Math.abs(offsetSeconds)} x0.5`);
+    const { FAKETIME_DONT_FAKE_MONOTONIC: _, ...env } = this.env;
+    return env;
   }
 
   /** The environment to start a process with. */
