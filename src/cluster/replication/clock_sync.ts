@@ -31,6 +31,9 @@ const CONFIRMED_MS = 3 * CONFIRM_FACTOR * CLUSTER_LIMITS.clockProbeMs;
 /** Between two agreements the wall clock may have been slewed by this much; more is a jump. */
 const SLEW_MS = 100;
 
+/** The last moment that a `Date` can be. */
+const DATE_MS_MAX = 8.64e15;
+
 /** Keys of the durable facts. */
 export const CLOCK_FACTS = {
   /** `Steps` of the clock: stepped, seen, since. */
@@ -132,7 +135,8 @@ export class ClockSync {
   /** What steps ahead mean now. */
   get stepped(): SteppedClock {
     const { steppedMs, sinceMs } = this.#options.clock.steps;
-    return { steppedMs, untilMs: steppedMs === 0 ? 0 : sinceMs + this.#maxLeaseMs + MARGIN_MS };
+    const untilMs = Math.min(sinceMs + this.#maxLeaseMs + MARGIN_MS, DATE_MS_MAX);
+    return { steppedMs, untilMs: steppedMs === 0 ? 0 : untilMs };
   }
 
   /** Monotonic time of the next round of probes. */
