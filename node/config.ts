@@ -5,7 +5,7 @@
 
 import { type ServiceConfig, serviceSchema } from "../src/config/service_schema.ts";
 import type { Ipv4 } from "../src/net/ipv4.ts";
-import { type Config, integer, list, mapping, readOnly } from "../src/config/field.ts";
+import { type Config, flag, integer, list, mapping, readOnly } from "../src/config/field.ts";
 import { filePath, hostAddress, interfaceName, multicastGroup, port } from "../src/config/fields.ts";
 import type { ConfigIssue, Path, Report } from "../src/config/issue.ts";
 import { checkConfig, loadConfig } from "../src/config/load.ts";
@@ -26,6 +26,9 @@ export const nodeSchema = mapping({
   node: mapping({
     id: NODE_ID.describe("1 to 255, unique in the cluster: identity, and priority in elections"),
     stateDir: filePath().describe("directory of the database; made when it is missing"),
+    witness: flag().describe(
+      "true: this node stores leases and votes, and serves no clients; it opens no DHCP socket and never leads",
+    ).prefault(false),
   }),
   dhcp: mapping({
     address: hostAddress().describe(
@@ -73,6 +76,13 @@ export function checkNode(root: unknown, report: Report): void {
   const cluster = asMapping(file.cluster);
   const dhcp = asMapping(file.dhcp);
   checkMembers(cluster, readOnly(NODE_ID, asMapping(file.node).id), report);
+  if (asMapping(file.node).witness === true) {
+    const interfaces = asList(dhcp.interfaces).length;
+    if (interfaces > 0) report(["dhcp", "interfaces"], "is not for a witness, which serves no clients; leave it out");
+    if (asList(cluster.nodes).length === 1) {
+      report(["node", "witness"], "needs nodes that serve; list all members in cluster.nodes");
+    }
+  }
   const names = new Unique(report, "name each interface once");
   for (const [index, entry] of asList(dhcp.interfaces).entries()) {
     const path = ["dhcp", "interfaces", index, "name"];

@@ -27,7 +27,7 @@ function issuesOf(replaced: Partial<Record<"node" | "dhcp" | "cluster" | "http" 
 Deno.test("nodeSchema fills in the defaults of a standalone node", () => {
   const { service, ...rest } = load(STANDALONE);
   deepStrictEqual(rest, {
-    node: { id: 1, stateDir: "/tmp/state" },
+    node: { id: 1, stateDir: "/tmp/state", witness: false },
     dhcp: { address: 0x0a63000b, port: 67, interfaces: [] },
     cluster: { nodes: [{ id: 1, address: 0x0a63000b }], port: 6767, multicast: 0xefff4343 },
     http: { address: 0x7f000001, port: 8067 },
@@ -45,6 +45,18 @@ Deno.test("node.id must be one of cluster.nodes", () => {
   deepStrictEqual(issuesOf({ node: "node: { id: 2, stateDir: /tmp/state }" }), [
     "f:1:13: node.id: 2 is not among cluster.nodes; add this node there, with the address the others reach",
   ]);
+});
+
+Deno.test("a witness needs nodes that serve, and serves no interface", () => {
+  const node = "node: { id: 1, stateDir: /tmp/state, witness: true }";
+  const dhcp = "dhcp: { address: 10.99.0.11, interfaces: [{ name: lan0 }] }";
+  const found = issuesOf({ node, dhcp });
+  deepStrictEqual(found.map((line) => line.replace(/^f:\d+:\d+: /, "")), [
+    "node.witness: true needs nodes that serve; list all members in cluster.nodes",
+    "dhcp.interfaces: a list is not for a witness, which serves no clients; leave it out",
+  ]);
+  const nodes = "[{ id: 1, address: 10.99.0.11 }, { id: 2, address: 10.99.0.12 }]";
+  deepStrictEqual(issuesOf({ node, cluster: `cluster: { nodes: ${nodes}, keyFile: /etc/k }` }), []);
 });
 
 Deno.test("members differ in id and address, and more than one need a key", () => {

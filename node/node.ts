@@ -93,6 +93,7 @@ export class Node {
       startFacts: [[RUN_FACT, String(this.#runs)]],
       nodes: config.cluster.nodes,
       bootstrap: start.bootstrap ?? false,
+      witness: config.node.witness,
       file: { revision: config.service.revision, text: serviceText(start.root) },
       fileService: new CompiledService(config.service),
       compile: (text, members) => {
@@ -175,6 +176,11 @@ export class Node {
   async #listen(): Promise<void> {
     const { dhcp, node } = this.config;
     this.#summaries = setInterval(() => this.#logSummaries(), SUMMARY_MS);
+    if (node.witness) {
+      this.receive({ kind: "listening" });
+      this.#log.info("Node {id} is a witness: it stores leases and votes, and serves no clients", { id: node.id });
+      return;
+    }
     this.#listeners = await openListeners(dhcp, {
       datagram: (bytes, arrival, send) => {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
@@ -192,9 +198,18 @@ export class Node {
   }
 
   /** Whether this node can grant leases now, and if not, why and what to do. */
-  readiness(): Readiness {
-    const reason = this.#core.notReady(readClocks());
-    return reason === undefined ? { ready: true } : { ready: false, reason: explainNotReady(reason) };
+  readiness(): Readiness & { readonly witness?: true; readonly healthy?: boolean } {
+    const now = readClocks();
+    const reason = this.#core.notReady(now);
+    if (reason !== undefined) {
+      // A witness is never ready: no relay may use it.
+      const witness = this.config.node.witness ? { witness: true, healthy: reason.kind === "witness" } as const : {};
+      return { ready: false, ...witness, reason: explainNotReady(reason) };
+    }
+    const { member } = this.#core;
+    if (!member.isRenewalsOnly(now)) return { ready: true };
+    const until = new Date(member.membership.renewalsOnlyUntil).toISOString();
+    return { ready: true, reason: `serves renewals only until ${until}, as members reset was given` };
   }
 
   /** The state behind `/status` and `/metrics`. */

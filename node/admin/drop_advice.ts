@@ -15,6 +15,7 @@ export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
   noRecord: "no lease of this client is known (RFC 2131 §4.3.2); it will ask for a new address",
   undecided: "another client's lease of the address waits for its majority",
   notAuthoritative: "it calls for a DHCPNAK, but service.authoritative is false",
+  renewalsOnly: "after `members reset` only renewals are served for a while: leases that were lost may still run",
   exhausted: "no address is free in its subnet (or in this node's share of it, for a moment): enlarge its pools, or " +
     "shorten lease times",
   notOwner: "the address is not this client's, or the request came another way than its lease; possibly a forgery",

@@ -33,6 +33,17 @@ export function nodeMetrics(node: Node): Metric[] {
   return [
     ...processMetrics({ version: VERSION, startedMs: node.startedMs }),
     gauge("ready", "1 while this node can grant leases.", () => node.readiness().ready ? 1 : 0),
+    gauge("healthy", "1 while this node serves, or is a witness that votes.", () => {
+      const { ready, healthy = ready } = node.readiness();
+      return healthy ? 1 : 0;
+    }),
+    gauge("witness", "1 on a witness, which is never ready.", () => Number(node.config.node.witness)),
+    gauge("renewals_only_seconds", "How long only renewals are served (members reset); 0: all are.", () => {
+      const now = readClocks();
+      const { member } = node.parts;
+      if (!member.isRenewalsOnly(now)) return 0;
+      return Math.max(1, Math.ceil((member.membership.renewalsOnlyUntil - now.wallMs) / 1_000));
+    }),
     ...clusterMetrics(node),
     gauge("leases_stored", "Addresses that were ever leased.", () => node.parts.service.table.size),
     {

@@ -3,6 +3,7 @@
  * lines that tell what to do; what it needs of the other nodes is the cluster's business.
  */
 
+import type { ChangeResult } from "../../src/cluster/membership/membership.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
@@ -242,7 +243,13 @@ export class Operations {
     const asked = added === undefined
       ? { kind: "remove", id: change.id } as const
       : { kind: "add", member: added } as const;
-    const result = this.#node.operate((member, now) => member.change(asked, now));
+    const late = {
+      ok: false,
+      problem:
+        "no quorum has accepted the change yet; `members` shows when it is made. Start the members that are away",
+    } as const;
+    const made = this.#node.command<"change">({ kind: "change", change: asked });
+    const result = await withinPatience<ChangeResult>(made, late);
     if (result.ok) {
       const what = change.kind === "add"
         ? `node ${change.id} (${change.address}) is added`
@@ -251,6 +258,12 @@ export class Operations {
       return result;
     }
     const { leader } = member;
+    if (leader === undefined && member.role !== "standalone") {
+      return refused(
+        "no node leads, as no majority of the members is present: start them. If the disks of a majority are lost " +
+          "for good, stop this node and run dhcpcluster-node members reset on it",
+      );
+    }
     const where = leader === undefined || leader === this.#node.config.node.id ? "" : ` (node ${leader} leads)`;
     return refused(`${result.problem}${where}`);
   }
@@ -288,6 +301,12 @@ export class Operations {
    * another client here, stays as it is.
    */
   async importLeases(leases: readonly ImportedLease[]): Promise<ImportResult[]> {
+    const { member } = this.#node.parts;
+    if (member.isRenewalsOnly(readClocks())) {
+      const until = new Date(member.membership.renewalsOnlyUntil).toISOString();
+      const problem = `only renewals are served until ${until} (members reset): import afterwards`;
+      return leases.map(({ address }) => ({ address, outcome: "refused", problem }));
+    }
     const outcomes: ImportResult[] = new Array(leases.length);
     let next = 0;
     const worker = async () => {

@@ -129,6 +129,13 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
       return warn(`The clock was set while this node did not run: ${explainStepped(notice)}`);
     case "clockSettled":
       return info("All leases from before the clock was set have ended: addresses become free in time again");
+    case "renewalsOnly":
+      return warn(
+        `Only renewals are served until ${new Date(notice.until).toISOString()} (members reset): addresses of leases ` +
+          "that only the lost disks knew may still be in use",
+      );
+    case "renewalsOnlyOver":
+      return info("All leases that the lost disks knew are over: new clients are served again");
     default:
       return unreachable(notice);
   }
@@ -174,6 +181,7 @@ const LASTING: ReadonlySet<MemberNotice["kind"]> = new Set([
   "membershipConflict",
   "clockApart",
   "clockJumped",
+  "renewalsOnly",
 ]);
 
 /** Logs notices and remembers what is wrong. */
@@ -190,6 +198,7 @@ export class OperatorLog {
     this.#log[level](text);
     if (notice.kind === "clockAgrees") this.#current.delete(`clockApart ${notice.id}`);
     else if (notice.kind === "clockReturned" || notice.kind === "clockSet") this.#end((kind) => kind === "clockJumped");
+    else if (notice.kind === "renewalsOnlyOver") this.#end((kind) => kind === "renewalsOnly");
     else if (notice.kind === "configActivated" || notice.kind === "configAgrees") {
       this.#end((kind) => kind.startsWith("config"));
     } else if (notice.kind === "membershipChanged") this.#end((kind) => kind.startsWith("membership"));

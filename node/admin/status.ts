@@ -11,7 +11,7 @@ import type { Node } from "../node.ts";
 /** The whole state as plain values. */
 export function nodeStatus(node: Node) {
   const { service, store, listeners, member } = node.parts;
-  const { ready, reason } = node.readiness();
+  const { ready, healthy = ready, reason } = node.readiness();
   const { id } = node.config.node;
   const uses = service.poolUse();
   const now = readClocks();
@@ -23,6 +23,10 @@ export function nodeStatus(node: Node) {
     leader: member.leader ?? null,
     quorum: member.hasMajority(now),
     ready,
+    /** It does what it is for: serves, or is a witness that votes. */
+    healthy,
+    witness: node.config.node.witness,
+    renewalsOnlyUntil: member.isRenewalsOnly(now) ? new Date(member.membership.renewalsOnlyUntil).toISOString() : null,
     drained: node.drained,
     reason: reason ?? null,
     uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
@@ -87,7 +91,10 @@ function clusterStatus(node: Node) {
     members: membership.members.map(({ id, address }) => {
       const peer = member.peers(now).find((peer) => peer.id === id);
       const self = { id, address: formatIpv4(address), self: peer === undefined };
-      if (peer === undefined) return { ...self, present: true, ready: node.readiness().ready, synced: member.synced };
+      if (peer === undefined) {
+        const { ready } = node.readiness();
+        return { ...self, present: true, ready, synced: member.synced, witness: node.config.node.witness };
+      }
       const { live, lastSeenMs, incarnation, clock, said, received } = peer;
       const mine = said?.seen.find((position) => position.origin === node.config.node.id);
       return {
@@ -98,6 +105,7 @@ function clusterStatus(node: Node) {
         // The last heartbeat of a silent member says nothing of now.
         ready: live ? said?.ready ?? null : null,
         synced: said?.synced ?? null,
+        witness: said?.witness ?? false,
         settled: said?.settled ?? null,
         revision: said?.revision ?? null,
         clockOffsetMs: clock === undefined ? null : Math.round(clock.offsetMs),

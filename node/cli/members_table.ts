@@ -12,7 +12,14 @@ export function membersTable(status: ReturnType<typeof nodeStatus>): string {
     member.id === leader ? "leader" : "",
     member.self ? "this node" : member.present ? "live" : "silent",
     member.synced === null ? "?" : member.synced ? "synced" : "syncing",
-    member.ready === null ? (member.present ? "?" : "") : member.ready ? "serves" : "not ready",
+    // A node of an earlier release does not say what is a witness.
+    member.witness === true
+      ? "witness"
+      : member.ready === null
+      ? (member.present ? "?" : "")
+      : member.ready
+      ? "serves"
+      : "not ready",
   ]);
   const waiting = cluster.complete ? "complete" : `waiting for ${cluster.unsettled.join(", ")}`;
   return [...table(HEADERS, rows), `epoch ${cluster.epoch}, ${waiting}; term ${status.term}`].join("\n");

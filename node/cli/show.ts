@@ -14,7 +14,7 @@ type Ranges = ReturnType<typeof describeRanges>;
 
 const status: CommandSpec = {
   name: "status",
-  summary: "State of the node and the cluster; exits 0 when this node serves, 1 when it does not",
+  summary: "State of the node and the cluster; exits 0 when this node serves (a witness: when it votes), else 1",
   options: [...ADMIN_OPTIONS, JSON_OPTION],
   examples: ["status", "status --url http://10.99.0.12:8067", "status --json | jq .cluster.members"],
   run: async (call) => {
@@ -26,7 +26,8 @@ const status: CommandSpec = {
       );
     }
     call.print(call.options.json === true ? JSON.stringify(status, null, 2) : describeStatus(status));
-    return status.ready ? EXIT.ok : EXIT.failure;
+    // An older release has no `healthy`.
+    return status.healthy ?? status.ready ? EXIT.ok : EXIT.failure;
   },
 };
 
@@ -34,6 +35,12 @@ const status: CommandSpec = {
 function describeStatus(status: Status): string {
   const { cluster, subnets } = status;
   const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
+  const servers = cluster.members.filter(({ witness }) => witness !== true).length;
+  const what = status.ready
+    ? (status.reason ?? "serves")
+    : status.witness && status.healthy
+    ? status.reason
+    : `does NOT ${status.witness ? "vote" : "serve"}: ${status.reason}`;
   const lead = status.role === "standalone"
     ? "it serves alone"
     : status.leader === null
@@ -50,8 +57,8 @@ function describeStatus(status: Status): string {
     ])
   );
   return [
-    `Node ${status.id}: ${status.ready ? "serves" : `does NOT serve: ${status.reason}`}`,
-    `${serving} of ${cluster.members.length} nodes serve; ${lead}; ` +
+    `Node ${status.id}: ${what}`,
+    `${serving} of ${servers} nodes serve; ${lead}; ` +
     `${status.quorum ? "majority present" : "NO majority"}`,
     `Configuration revision ${status.revision ?? "unknown"}; ${status.leases.stored} leases stored; ` +
     `version ${status.version}, up ${span(status.uptimeSeconds)}`,

@@ -62,6 +62,7 @@ function judge(status) {
   const { cluster, subnets } = status;
   const alone = cluster.members.length === 1;
   const serving = cluster.members.filter(({ present, ready }) => present && ready === true).length;
+  const servers = cluster.members.filter(({ witness }) => witness !== true).length;
   const problems = [
     ...cluster.members.filter(({ present }) => !present).map(({ id, address }) => `Node ${id} (${address}) is silent`),
     ...cluster.problems.map(({ message }) => message),
@@ -78,9 +79,9 @@ function judge(status) {
     : `node ${leader} leads (term ${status.term})`;
   const headline = alone
     ? status.ready ? "This node serves" : "This node does not serve"
-    : `${serving} of ${cluster.members.length} nodes serve`;
+    : `${serving} of ${servers} nodes serve`;
   const line = [
-    status.ready ? "" : `This node does not: ${status.reason}`,
+    status.ready ? status.reason ?? "" : status.healthy ? status.reason : `This node does not: ${status.reason}`,
     leads,
     status.quorum ? "" : "no majority: nothing is granted or extended",
     use,
@@ -88,7 +89,7 @@ function judge(status) {
   ].filter(Boolean).join(" · ");
   const kind = !status.quorum || serving === 0
     ? "bad"
-    : serving < cluster.members.length || problems.length > 0 || fullest?.share > 0.95
+    : serving < servers || status.renewalsOnlyUntil || problems.length > 0 || fullest?.share > 0.95
     ? "warn"
     : "good";
   verdict(kind, headline, line, problems);
@@ -100,6 +101,8 @@ function showMembers({ cluster, id: self, role }) {
     dot.style.background = colourOf(member.id, ids);
     const state = !member.present
       ? badge("bad", "silent")
+      : member.witness === true
+      ? badge(member.synced === false ? "warn" : "good", member.synced === false ? "syncing" : "witness")
       : member.ready === true
       ? badge("good", "serves")
       : member.ready === false

@@ -30,6 +30,7 @@ import { CLUSTER_LIMITS } from "./limits.ts";
 import { NakQuorum } from "./replication/nak_quorum.ts";
 import {
   type ChangeResult,
+  type ChangeView,
   Membership,
   type MembershipChange,
   type MembershipNotice,
@@ -67,7 +68,10 @@ export type MemberNotice =
   | { readonly kind: "forgot" }
   /** `clockApart`: a member's clock differs from this one's by more than `MAX_CLOCK_SKEW_MS`. */
   | { readonly kind: "clockApart"; readonly id: NodeId; readonly offsetMs: number }
-  | { readonly kind: "clockAgrees"; readonly id: NodeId };
+  | { readonly kind: "clockAgrees"; readonly id: NodeId }
+  /** Forced recovery: only renewals are granted before this time. */
+  | { readonly kind: "renewalsOnly"; readonly until: number }
+  | { readonly kind: "renewalsOnlyOver" };
 
 /** Why a member does not serve now. */
 export type Unready =
@@ -80,7 +84,9 @@ export type Unready =
   | { readonly kind: "noConfiguration" }
   /** After a start, anti-entropy takes the leases that were granted meanwhile from the others. */
   | { readonly kind: "catchingUp" }
-  | { readonly kind: "noRanges" };
+  | { readonly kind: "noRanges" }
+  /** It does all that a witness is for, and serves no clients. */
+  | { readonly kind: "witness" };
 
 /** A member's effects. */
 interface MemberEffects extends Effects<MemberNotice> {
@@ -98,6 +104,8 @@ interface MemberOptions {
   readonly nodes: readonly MemberAddress[];
   /** The operator allows a quorum of blank disks to form the cluster. */
   readonly bootstrap: boolean;
+  /** This node stores and votes, and neither leads nor serves clients. */
+  readonly witness?: boolean;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
   readonly versions: HybridClock;
@@ -139,7 +147,7 @@ interface PeerStatus {
 
 /** The fields of a heartbeat beside the stream. */
 type PeerFacts =
-  & Pick<LeaseBatch, "ready" | "synced" | "settled" | "revision" | "free" | "seen">
+  & Pick<LeaseBatch, "ready" | "synced" | "settled" | "witness" | "revision" | "free" | "seen">
   & { readonly incarnation: number; readonly first: number };
 
 /** Messages that need no tick; for `leaseBatch` it depends on the changed fields. */
@@ -183,6 +191,10 @@ export class Member {
       blank: identity.blank,
       effects,
       changed: (missed, at) => this.#membershipChanged(missed, at),
+      view: (at) => this.#changeView(at),
+      isVoter: () => this.synced,
+      diskId: () => this.identity.diskId,
+      random,
     });
     const election = () => this.#election;
     const leadership: Leadership = {
@@ -199,7 +211,7 @@ export class Member {
     const context = { self, incarnation, membership: this.#membership, leadership, effects, random };
     this.#context = context;
     this.#failures = new FailureDetector(context, now);
-    this.#election = new Election(context, identity.blank ? undefined : facts.get(VOTE_FACT));
+    this.#election = this.#elect(identity.blank ? undefined : facts.get(VOTE_FACT));
     this.#status = new QuorumStatus(context);
     const text = facts.get(CONFIG_FACTS.text);
     this.#configs = new ConfigReplication(context, {
@@ -236,16 +248,18 @@ export class Member {
         ready: this.#ready,
         revision: this.#configs.revision,
         complete: this.#membership.complete,
+        witness: this.#isWitness,
       }),
       clockNotice: (notice) => effects.notice(notice),
-      learned: () => !this.#election.blank,
+      learned: (at) => !this.#election.blank && this.#membership.mayVote(at),
       joining: () => this.#membership.facts,
       joined: (formed) => {
         if (formed) this.#election.form();
         effects.notice({ kind: "joined", formed });
       },
       fenced: () => {
-        this.#election = new Election(context, undefined);
+        this.#election = this.#elect(undefined);
+        this.#membership.fence();
         effects.notice({ kind: "forgot" });
       },
     });
@@ -256,6 +270,7 @@ export class Member {
   #ready = false;
   /** An event happened that a part decides on at the next tick. */
   #due = true;
+  #renewalsOnly = false;
   #tickedMs = 0;
   #wireVersion: WireVersion = WIRE_VERSION;
   #wireSaidMs = -Infinity;
@@ -274,8 +289,19 @@ export class Member {
     return this.#context.leadership.leader;
   }
 
-  get membership(): Pick<Membership, "epoch" | "hash" | "members" | "complete" | "unsettled" | "includesSelf"> {
+  get membership(): Pick<
+    Membership,
+    "epoch" | "hash" | "members" | "complete" | "unsettled" | "includesSelf" | "renewalsOnlyUntil"
+  > {
     return this.#membership;
+  }
+
+  /** Forced recovery: whether this member may grant renewals only, for leases that it doesn't know may still run. */
+  isRenewalsOnly(now: Instant): boolean {
+    const { renewalsOnlyUntil } = this.#membership;
+    if (renewalsOnlyUntil === 0) return false;
+    const time = this.#options.clock.bounds(now);
+    return time === undefined || time.earliest < renewalsOnlyUntil;
   }
 
   get identity(): DiskIdentity {
@@ -379,6 +405,7 @@ export class Member {
     }
     if (!this.#configs.isCurrent) return { kind: "noConfiguration" };
     if (!this.#replica.caughtUp(now)) return { kind: "catchingUp" };
+    if (this.#isWitness) return { kind: "witness" };
     return this.#hasRanges ? undefined : { kind: "noRanges" };
   }
 
@@ -419,12 +446,10 @@ export class Member {
     this.#due = true;
   }
 
-  /** Adds or removes a member, on the leader. */
-  change(change: MembershipChange, now: Instant): ChangeResult {
+  /** Adds or removes a member, on the leader. `done` runs once: when the change is effective here, or can't be made. */
+  change(change: MembershipChange, now: Instant, done: (result: ChangeResult) => void = () => {}): void {
     this.#due = true;
-    const leads = this.role === "standalone" ||
-      (this.#context.leadership.role === "leader" && this.#status.hasQuorum(now));
-    return this.#membership.change(change, { leads, term: this.term, lacking: this.#lacking(now) });
+    this.#membership.change(change, now, done);
   }
 
   /** Operator's command: leave leading to others for a while. */
@@ -462,6 +487,7 @@ export class Member {
     const present = this.#failures.live(now);
     this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
     this.#status.tick(now, present);
+    membership.tick(now);
     this.#configs.tick(now, present);
     this.#pushes.tick(now);
     // Only the leader needs the serving members.
@@ -473,6 +499,7 @@ export class Member {
     this.#replica.tick(now);
     this.#nakQuorum.tick(now);
     this.#watchClocks();
+    this.#watchRenewals(now);
     this.#tickDeadlineMs = Math.min(
       this.#failures.nextDeadline,
       this.#election.nextDeadline(now),
@@ -523,6 +550,11 @@ export class Member {
         if (message.report) this.#allocator.receive(from, message, now);
         else this.#allotment.receive(from, message, now);
         return;
+      case "membershipPrepare":
+      case "membershipPromise":
+      case "membershipAccept":
+      case "membershipAccepted":
+        return membership.choose(from, message, now, this.#replica.trusts(from, incarnation));
       case "slotQuery":
         if (this.synced) this.#nakQuorum.answer(from, message, now);
         return;
@@ -549,7 +581,7 @@ export class Member {
   }
 
   #heard(from: NodeId, incarnation: number, batch: LeaseBatch): void {
-    const { ready, synced, settled, revision, first } = batch;
+    const { ready, synced, settled, witness, revision, first } = batch;
     const before = this.#peers.get(from);
     const same = before?.incarnation === incarnation;
     // Only a due heartbeat carries `free` and `seen`; other batches leave them empty.
@@ -557,7 +589,7 @@ export class Member {
     const seen = batch.seen.length > 0 || !same ? batch.seen : before.seen;
     this.#due ||= !same || before.ready !== ready || before.synced !== synced || before.settled !== settled ||
       before.revision !== revision;
-    this.#peers.set(from, { ready, synced, settled, revision, free, seen, incarnation, first });
+    this.#peers.set(from, { ready, synced, settled, witness, revision, free, seen, incarnation, first });
     this.#configs.heard(from, revision);
     this.#membership.heard(from, batch);
   }
@@ -598,18 +630,37 @@ export class Member {
     this.#options.table.setRanges(this.#alone ? undefined : this.#options.pools().map(() => all));
   }
 
-  /** Members that are not live or not settled in this epoch. */
-  #lacking(now: Instant): NodeId[] {
-    return this.#membership.ids.filter((id) => {
-      if (id === this.#options.self) return !this.#replica.settled;
-      return !this.#failures.isLive(id, now) || this.#peers.get(id)?.settled !== true;
+  /** How this node stands, for a membership change. */
+  #changeView(now: Instant): ChangeView {
+    const { self } = this.#options;
+    const leads = this.role === "standalone" ||
+      (this.#context.leadership.role === "leader" && this.#status.hasQuorum(now));
+    const without = (fact: "settled" | "synced") =>
+      this.#membership.ids.filter((id) => {
+        if (id === self) return !this.#replica[fact];
+        return !this.#failures.isLive(id, now) || this.#peers.get(id)?.[fact] !== true;
+      });
+    const isMixed = this.#wireVersion !== WIRE_VERSION;
+    return { leads, term: this.term, isMixed, lacking: without("settled"), notVoting: without("synced") };
+  }
+
+  /** Live members whose slots are complete and that serve clients. */
+  #serving(present: readonly NodeId[]): NodeId[] {
+    const { self } = this.#options;
+    return present.filter((id) => {
+      if (id === self) return this.synced && !this.#isWitness;
+      const peer = this.#peers.get(id);
+      return peer?.synced === true && !peer.witness;
     });
   }
 
-  /** Live members whose slots are complete. */
-  #serving(present: readonly NodeId[]): NodeId[] {
-    const { self } = this.#options;
-    return present.filter((id) => id === self ? this.synced : this.#peers.get(id)?.synced === true);
+  get #isWitness(): boolean {
+    return this.#options.witness === true;
+  }
+
+  /** A witness never leads while there are other members. */
+  #elect(stored: string | undefined): Election {
+    return new Election(this.#context, stored, { mayLead: !this.#isWitness });
   }
 
   #free(): number[] {
@@ -625,6 +676,13 @@ export class Member {
   /** Whether a leader allotted ranges to this node. The allotment may be empty; the node still renews leases. */
   get #hasRanges(): boolean {
     return this.#alone || this.#options.pools().length === 0 || this.#allotment.held.version > 0;
+  }
+
+  #watchRenewals(now: Instant): void {
+    if (this.isRenewalsOnly(now) === this.#renewalsOnly) return;
+    this.#renewalsOnly = !this.#renewalsOnly;
+    const until = this.#membership.renewalsOnlyUntil;
+    this.#context.effects.notice(this.#renewalsOnly ? { kind: "renewalsOnly", until } : { kind: "renewalsOnlyOver" });
   }
 
   #watchClocks(): void {

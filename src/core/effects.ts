@@ -5,6 +5,7 @@
 
 import type { PushRequest, PushResult } from "../cluster/leadership/config_push.ts";
 import type { Configuration } from "../cluster/leadership/config_replication.ts";
+import type { ChangeResult, MembershipChange } from "../cluster/membership/membership.ts";
 import type { MemberNotice } from "../cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../cluster/wire/messages.ts";
 import type { Message } from "../dhcp/message.ts";
@@ -21,6 +22,8 @@ export type Command =
   | { readonly kind: "push"; readonly request: PushRequest }
   /** Result: `Decision`. */
   | { readonly kind: "propose"; readonly proposal: Proposal }
+  /** Adds or removes a member. Result: `ChangeResult`. */
+  | { readonly kind: "change"; readonly change: MembershipChange }
   /** Result: whether the lease was this node's to end; true once the end is durable here. */
   | { readonly kind: "end"; readonly request: EndRequest };
 
@@ -28,6 +31,7 @@ export type Command =
 export interface CommandResult {
   readonly push: PushResult;
   readonly propose: Decision;
+  readonly change: ChangeResult;
   readonly end: boolean;
 }
 

@@ -61,6 +61,8 @@ interface NodeCoreOptions {
   readonly nodes: readonly MemberAddress[];
   /** An operator says that a quorum of blank disks forms the cluster. */
   readonly bootstrap: boolean;
+  /** This node stores and votes, and serves no clients. */
+  readonly witness?: boolean;
   /** The `service` section of the file, and what the server works with. */
   readonly file: Configuration;
   readonly fileService: CompiledService;
@@ -117,6 +119,7 @@ export class NodeCore<Source> {
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
       isLive: (address, now) => this.member.isLive(address, now),
+      isRenewalsOnly: (now) => this.member.isRenewalsOnly(now),
     };
     this.server = new DhcpServer({
       compiled: initial.service,
@@ -134,6 +137,7 @@ export class NodeCore<Source> {
       identity,
       nodes: options.nodes,
       bootstrap: options.bootstrap,
+      witness: options.witness ?? false,
       table: this.table,
       clock: this.clock,
       versions: this.#versions,
@@ -303,6 +307,8 @@ export class NodeCore<Source> {
     switch (command.kind) {
       case "push":
         return this.member.push(command.request, now, done);
+      case "change":
+        return this.member.change(command.change, now, done);
       case "propose":
         return this.member.propose(command.proposal, now, done);
       case "end":

@@ -25,6 +25,10 @@ const CLOCK_FAULTS = {
 
 type ReasonTable = { readonly [Kind in NotReady["kind"]]: (reason: Extract<NotReady, { kind: Kind }>) => string };
 
+/** The exit when a quorum of the disks is lost: see `src/cluster/membership/reset.ts`. */
+const RESET_EXIT =
+  "If the disks of a majority are lost for good, stop this node and run dhcpcluster-node members reset";
+
 /** Each reason in an operator's words: what it is, and what to do. */
 const REASONS: ReasonTable = {
   stopping: () => "stopping",
@@ -41,12 +45,14 @@ const REASONS: ReasonTable = {
   },
   noMajority: ({ leader, present }) =>
     `no majority: ${nodes(present)} of the cluster ${present.length === 1 ? "is" : "are"} heard here` +
-    (leader === undefined ? ", and no node leads" : `, node ${leader} leads`),
+    (leader === undefined ? ", and no node leads" : `, node ${leader} leads`) +
+    `; start the others. ${RESET_EXIT}`,
   unheard: ({ leader }) =>
     `unheard: node ${leader} leads and does not hear this node: let UDP out to cluster.port of the others`,
   noConfiguration: () => "configuration: it waits for the newest one that a majority has",
   catchingUp: () => "catching up: the leases that were granted while it was away are on their way from the others",
   noRanges: () => "ranges: the leader has not given this node any addresses yet",
+  witness: () => "witness: it stores leases and votes, as it should, and serves no clients",
 };
 
 /** Every reason, in the order in which they are looked at. */

@@ -271,6 +271,24 @@ export function settleAtOnce({ message }: Arriving): readonly ClusterMessage[] {
   return [message.type === "leaseBatch" ? { ...message, settled: true, complete: true } : message];
 }
 
+/** Case 34: a leader takes a membership for chosen as soon as one member hears of it. */
+export function chooseAlone({ run, envelope, message }: Arriving): readonly ClusterMessage[] {
+  const proposer = run.nodes.get(envelope.from);
+  if (message.type !== "membershipPrepare" && message.type !== "membershipAccept") return [message];
+  const { round } = message;
+  const promised = { round, node: envelope.from };
+  for (const { id, member } of run.nodes.values()) {
+    if (member === undefined || proposer === undefined || id === envelope.from) continue;
+    const said = { round, ok: true, promised } as const;
+    const disk = { diskId: member.identity.diskId, since: 0, joined: [], accepted: undefined };
+    const answer: ClusterMessage = message.type === "membershipPrepare"
+      ? { type: "membershipPromise", ...said, ...disk }
+      : { type: "membershipAccepted", ...said };
+    proposer.member?.receive(member.envelope(), answer, proposer.now());
+  }
+  return [];
+}
+
 /** (c): a candidate counts every answer as a vote. */
 export function countRefusals(): Mutation {
   const terms = new WeakMap<RunNode, number>();

@@ -3,6 +3,7 @@
  * fail, and without the safeguard that it is about, when one of the named checks must fail.
  */
 
+import type { MembershipChange } from "../../src/cluster/membership/membership.ts";
 import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
 import * as mutations from "./mutations.ts";
 import { packets, records, ScriptedCluster, X, Y } from "./scripted.ts";
@@ -286,9 +287,10 @@ function twoChangesAtOnce(cluster: ScriptedCluster): void {
   cluster.run(100);
   for (const id of [1, 2]) {
     const leader = cluster.ids.map((id) => cluster.node(id)).find(({ member }) => member?.role === "leader");
-    const result = leader?.command((core, now) => core.member.change({ kind: "remove", id }, now));
+    let isDone = false;
+    leader?.ask<"change">({ kind: "change", change: { kind: "remove", id } }, ({ ok }) => isDone = ok);
     cluster.run(1_000);
-    if (result?.ok === true) cluster.node(id).crash();
+    if (isDone) cluster.node(id).crash();
   }
   cluster.run(1_000);
   cluster.client(B).request(3, X);
@@ -336,6 +338,26 @@ function releaseOfCopies(cluster: ScriptedCluster): void {
   cluster.run(25_000);
   a.release(2, X);
   cluster.expectEqual([1, 2, 3], 5_000);
+}
+
+/** Case 34: node 4 has taken over, unknown to node 3; each is given another change, and the network is cut. */
+function twoLeaders(cluster: ScriptedCluster): void {
+  const command = (id: number, change: MembershipChange) =>
+    cluster.node(id).command((core, now) => core.member.change(change, now));
+  cluster.node(4).command((core, now) => core.member.stepDown(now));
+  cluster.run(5_000);
+  cluster.lose(packets([1, 2], [3], "accepted"));
+  cluster.lose(packets([4], [3]));
+  cluster.node(4).command((core, now) => core.member.forceElection(now));
+  cluster.run(200);
+  cluster.lose(packets([1, 3], [2, 4]));
+  cluster.lose(packets([2, 4], [1, 3]));
+  command(3, { kind: "remove", id: 2 });
+  command(4, { kind: "remove", id: 1 });
+  cluster.run(6_000);
+  cluster.client(A).request(3, X);
+  cluster.client(B).request(2, X);
+  cluster.run(3_000);
 }
 
 /** Node 3 missed a client's lease and would send a DHCPNAK; the other nodes have the lease. */
@@ -487,6 +509,13 @@ export const SCHEDULES: readonly Schedule[] = [
     mutation: () => mutations.rules({ end: mutations.endWithoutAge }),
     checks: ["(f)"],
     play: releaseOfCopies,
+  },
+  {
+    name: "case 34: two leaders, each with a change of its own",
+    nodes: 4,
+    mutation: () => ({ arriving: mutations.chooseAlone }),
+    checks: ["(a)", "(b)", "(d)"],
+    play: twoLeaders,
   },
   {
     name: "a DHCPNAK by one node's slot",

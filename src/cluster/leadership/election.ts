@@ -4,8 +4,8 @@
  * decided elsewhere. Two leaders at a time cost speed only: the lease agreement provides safety without a leader.
  *
  * Decisions that the algorithm leaves open:
- * - A node that cannot lead (not synced, no live quorum, blank disk, stepped down by command) does not answer an
- *   `Election`, so the sender continues without it. The node still votes: terms do not depend on slots.
+ * - A node that cannot lead (a witness, not synced, no live quorum, blank disk, stepped down by command) does not
+ *   answer an `Election`, so the sender continues without it. The node still votes: terms do not depend on slots.
  * - A voter that hears a leader rejects lower candidates: a node with a one-way connection, which keeps losing the
  *   leader, cannot unseat it. Higher candidates may take over; they wait for `takeoverMs` before they try.
  * - A leader shows that it leads by its `ClusterStatus`. One that sends only heartbeats has restarted or stepped down.
@@ -75,6 +75,7 @@ export class Election {
   readonly #effects: Effects<ElectionNotice>;
   readonly #random: () => number;
   readonly #vote: Vote;
+  readonly #mayLead: boolean;
   #phase: Phase = IDLE;
   #following: Following | undefined;
   #present: ReadonlySet<NodeId>;
@@ -95,8 +96,16 @@ export class Election {
   readonly #learned = new Map<NodeId, number>();
   #learnAtMs = 0;
 
-  /** `stored`: the fact `VOTE_FACT`; undefined on a blank disk, or one that other members treat as blank. */
-  constructor(context: MemberContext<ElectionNotice>, stored: string | undefined) {
+  /**
+   * `stored`: the fact `VOTE_FACT`; undefined on a blank disk, or one that other members treat as blank. `mayLead`
+   * false: this node leads only while it is the only member.
+   */
+  constructor(
+    context: MemberContext<ElectionNotice>,
+    stored: string | undefined,
+    { mayLead = true }: { readonly mayLead?: boolean } = {},
+  ) {
+    this.#mayLead = mayLead;
     this.#self = context.self;
     this.#members = () => context.membership.ids;
     this.#effects = context.effects;
@@ -233,7 +242,7 @@ export class Election {
   #canLead(ms: number): boolean {
     if (!this.#members().includes(this.#self)) return false;
     if (this.#alone) return true;
-    return this.#synced && !this.#vote.blank && this.#seesQuorum() && ms >= this.#abstainUntilMs;
+    return this.#mayLead && this.#synced && !this.#vote.blank && this.#seesQuorum() && ms >= this.#abstainUntilMs;
   }
 
   #stepDownReason(): "notMember" | "notSynced" | "noMajority" {

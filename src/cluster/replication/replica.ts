@@ -55,6 +55,7 @@ interface HeartbeatFacts {
   readonly ready: boolean;
   readonly revision: number;
   readonly complete: boolean;
+  readonly witness: boolean;
 }
 
 /** Commit notes wait this long for a batch of records that carries them. */
@@ -94,7 +95,7 @@ interface ReplicaOptions {
   readonly heartbeat: () => HeartbeatFacts;
   readonly clockNotice: (notice: ClockNotice) => void;
   /** See `StateSyncOptions`. */
-  readonly learned: () => boolean;
+  readonly learned: (now: Instant) => boolean;
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   readonly joined: (formed: boolean) => void;
   readonly fenced: (now: Instant) => void;

@@ -45,8 +45,8 @@ interface StateSyncOptions {
   readonly versions: HybridClock;
   readonly rules: AgreementRules;
   readonly bootstrap: boolean;
-  /** Whether a blank disk has learned everything else (the term): until then its join does not complete. */
-  readonly learned: () => boolean;
+  /** Whether a blank disk has learned everything else (term, membership): until then its join does not complete. */
+  readonly learned: (now: Instant) => boolean;
   /** Facts that become durable together with the completeness of a blank disk. */
   readonly joining: () => readonly (readonly [key: string, value: string])[];
   /** The disk was blank and is complete now. `formed`: no member had anything. */
@@ -204,7 +204,7 @@ export class StateSync {
         if (output.kind === "request") this.#ask(output);
         else this.#context.effects.broadcast({ type: "hello", diskId: this.#identity.diskId, blank: true });
       }
-      return this.#finishJoin();
+      return this.#finishJoin(now);
     }
     if (this.#settle !== undefined) {
       for (const request of this.#settle.tick(now, voters)) this.#ask(request);
@@ -284,7 +284,7 @@ export class StateSync {
     if (this.#join !== undefined) {
       this.#formerGeneration = Math.max(this.#formerGeneration, chunk.diskGeneration);
       for (const output of this.#join.receive(from, chunk, now, time)) if (output.kind === "request") this.#ask(output);
-      return this.#finishJoin();
+      return this.#finishJoin(now);
     }
     if (this.#settle !== undefined) {
       const request = this.#settle.receive(from, chunk, now, time);
@@ -352,13 +352,13 @@ export class StateSync {
   }
 
   /** Complete slots become durable together with the fact that they are; only then does this node vote. */
-  #finishJoin(): void {
+  #finishJoin(now: Instant): void {
     const join = this.#join;
     if (join === undefined || this.#finishing) return;
     const formed = join.isFormation;
     const rows = join.result();
     const { joining, joined, learned } = this.#options;
-    if (rows === undefined || (!formed && !learned())) return;
+    if (rows === undefined || (!formed && !learned(now))) return;
     const { epoch } = this.#context.membership;
     this.#finishing = true;
     const diskGeneration = this.#formerGeneration + 1;

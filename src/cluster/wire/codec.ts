@@ -13,10 +13,13 @@ import { FREE_SLOT, NO_DETAIL } from "../../lease/agreement/slot.ts";
 import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
 import type { Range } from "../../net/ipv4.ts";
 import type {
+  Ballot,
   ClusterMessage,
   Envelope,
+  JoinedDisk,
   LeaseBatch,
   MemberAddress,
+  MembershipContent,
   SequenceRange,
   StreamPosition,
   SyncRequest,
@@ -246,12 +249,14 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   membership: {
     code: 18,
-    write: ({ epoch, term, members }) => [epoch, term, members.flatMap(({ id, address }) => [id, address])],
-    read: (fields) => ({
+    write: ({ epoch, ...content }, { wireVersion }) => {
+      const written = writeContent(content);
+      return [epoch, ...(wireVersion === 1 ? written.slice(0, 2) : written)];
+    },
+    read: (fields, { wireVersion }) => ({
       type: "membership",
       epoch: fields.positive("epoch", UINT53),
-      term: readTerm(fields),
-      members: fields.flat("members", WIRE_LIMITS.membersMax, 2, readMember),
+      ...(wireVersion === 1 ? readMembers(fields) : readContent(fields)),
     }),
   },
   slotQuery: {
@@ -326,6 +331,61 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     code: 25,
     write: ({ version }) => [version],
     read: (fields) => ({ type: "wireSupport", version: fields.positive("version", UINT8) }),
+  },
+  membershipPrepare: {
+    code: 26,
+    write: ({ round, joining = null }) => [round, joining],
+    read: (fields) => ({
+      type: "membershipPrepare",
+      round: fields.positive("round", UINT53),
+      joining: fields.isNull() ? undefined : readDiskId(fields),
+    }),
+  },
+  membershipPromise: {
+    code: 27,
+    write: ({ round, ok, promised, accepted, diskId, since, joined }) => [
+      round,
+      ok,
+      promised.round,
+      promised.node,
+      diskId,
+      since,
+      writeDisks(joined),
+      accepted === undefined ? [] : [[accepted.ballot.round, accepted.ballot.node, ...writeContent(accepted.content)]],
+    ],
+    read: (fields) => ({
+      type: "membershipPromise",
+      round: fields.positive("round", UINT53),
+      ok: fields.boolean("ok"),
+      promised: readBallot(fields),
+      diskId: readDiskId(fields),
+      since: fields.uint("since", UINT53),
+      joined: readDisks(fields),
+      accepted: fields.each("accepted", 1, (fields) => ({
+        ballot: readBallot(fields),
+        content: readContent(fields),
+      }))[0],
+    }),
+  },
+  membershipAccept: {
+    code: 28,
+    write: ({ round, content, promises }) => [round, ...writeContent(content), writeDisks(promises)],
+    read: (fields) => ({
+      type: "membershipAccept",
+      round: fields.positive("round", UINT53),
+      content: readContent(fields),
+      promises: readDisks(fields),
+    }),
+  },
+  membershipAccepted: {
+    code: 29,
+    write: ({ round, ok, promised }) => [round, ok, promised.round, promised.node],
+    read: (fields) => ({
+      type: "membershipAccepted",
+      round: fields.positive("round", UINT53),
+      ok: fields.boolean("ok"),
+      promised: readBallot(fields),
+    }),
   },
   slotRead: {
     code: 30,
@@ -439,8 +499,9 @@ function readProblem(fields: Fields): string {
   return fields.text("problem", WIRE_LIMITS.problemTextMax);
 }
 
-const FLAG = { ready: 1, synced: 2, settled: 4, complete: 8 } as const;
-const FLAGS_MAX = FLAG.ready | FLAG.synced | FLAG.settled | FLAG.complete;
+const FLAG = { ready: 1, synced: 2, settled: 4, complete: 8, witness: 16 } as const;
+const FLAGS_MAX_1 = FLAG.ready | FLAG.synced | FLAG.settled | FLAG.complete;
+const FLAGS_MAX = FLAGS_MAX_1 | FLAG.witness;
 
 function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
   const base = baseAt(envelope, batch.records[0]?.record.version);
@@ -455,7 +516,7 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     batch.seen.flatMap(({ origin, incarnation, sequence }) => [origin, incarnation, sequence]),
     batch.free,
     (batch.ready ? FLAG.ready : 0) | (batch.synced ? FLAG.synced : 0) | (batch.settled ? FLAG.settled : 0) |
-    (batch.complete ? FLAG.complete : 0),
+    (batch.complete ? FLAG.complete : 0) | (batch.witness && envelope.wireVersion !== 1 ? FLAG.witness : 0),
     batch.diskId,
     batch.bootCount,
     batch.diskGeneration,
@@ -474,7 +535,7 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
   const committed = fields.flat("committed", WIRE_LIMITS.committedMax, 2, readSequences);
   const seen = fields.flat("seen", WIRE_LIMITS.membersMax, 3, readPosition);
   const free = fields.flat("free", WIRE_LIMITS.poolsMax, 1, readFree);
-  const flags = fields.uint("flags", FLAGS_MAX);
+  const flags = fields.uint("flags", envelope.wireVersion === 1 ? FLAGS_MAX_1 : FLAGS_MAX);
   return {
     type: "leaseBatch",
     first,
@@ -486,6 +547,7 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     synced: (flags & FLAG.synced) !== 0,
     settled: (flags & FLAG.settled) !== 0,
     complete: (flags & FLAG.complete) !== 0,
+    witness: (flags & FLAG.witness) !== 0,
     diskId: readDiskId(fields),
     bootCount: fields.uint("starts", UINT53),
     diskGeneration: fields.uint("generation", UINT32),
@@ -546,6 +608,40 @@ function readSequences(fields: Fields): SequenceRange {
 
 function readMember(fields: Fields): MemberAddress {
   return { id: readNode(fields), address: fields.uint("address", UINT32) };
+}
+
+function readMembers(fields: Fields): MembershipContent {
+  const term = readTerm(fields);
+  const members = fields.flat("members", WIRE_LIMITS.membersMax, 2, readMember);
+  return { term, members, renewalsOnlyUntil: 0, added: 0 };
+}
+
+function writeContent({ term, members, renewalsOnlyUntil, added }: MembershipContent): unknown[] {
+  return [term, members.flatMap(({ id, address }) => [id, address]), renewalsOnlyUntil, added];
+}
+
+function readContent(fields: Fields): MembershipContent {
+  return {
+    ...readMembers(fields),
+    renewalsOnlyUntil: fields.uint("renewalsOnlyUntil", UINT53),
+    added: fields.uint("added", UINT8),
+  };
+}
+
+function readBallot(fields: Fields): Ballot {
+  return { round: fields.uint("round", UINT53), node: fields.uint("node", UINT8) };
+}
+
+function writeDisks(disks: readonly JoinedDisk[]): unknown[] {
+  return disks.flatMap(({ id, diskId, since }) => [id, diskId, since]);
+}
+
+function readDisks(fields: Fields): JoinedDisk[] {
+  return fields.flat("disks", WIRE_LIMITS.membersMax, 3, (fields) => ({
+    id: readNode(fields),
+    diskId: readDiskId(fields),
+    since: fields.uint("since", UINT53),
+  }));
 }
 
 function readRange(fields: Fields): Range {

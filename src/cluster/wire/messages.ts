@@ -110,6 +110,8 @@ export interface LeaseBatch {
   readonly complete: boolean;
   /** The sender's wall clock, ms since 1970; 0 in version 1. */
   readonly wallMs: number;
+  /** The sender stores and votes, but serves no clients. Version 2 only. */
+  readonly witness: boolean;
 }
 
 /** An acceptor's answers to the records of one batch, each by itself (case 8). Unicast to the origin. */
@@ -223,14 +225,81 @@ export interface MemberAddress {
   readonly address: Ipv4;
 }
 
-/** The members from an epoch on. Accepted in any epoch. */
-export interface Membership {
-  readonly type: "membership";
-  readonly epoch: number;
-  /** Of the leader that made it: of two for one epoch the later one holds. */
+/** What is chosen for an epoch. */
+export interface MembershipContent {
+  /** Of the leader that proposed it. */
   readonly term: number;
   /** By id. */
   readonly members: readonly MemberAddress[];
+  /** Forced recovery: before this time only renewals are granted, in ms since 1970; 0: no such time. Version 2 only. */
+  readonly renewalsOnlyUntil: number;
+  /** The member that this epoch added; 0: none. Version 2 only. */
+  readonly added: NodeId | 0;
+}
+
+/** The membership of an epoch, which was chosen. Accepted in any epoch. */
+export interface Membership extends MembershipContent {
+  readonly type: "membership";
+  readonly epoch: number;
+}
+
+/** A ballot of the choice of the next membership; `node` is the member that proposes in it. */
+export interface Ballot {
+  readonly round: number;
+  readonly node: NodeId | 0;
+}
+
+/** A membership that was accepted in a ballot. */
+export interface AcceptedMembership {
+  readonly ballot: Ballot;
+  readonly content: MembershipContent;
+}
+
+/** A member's disk, and the round in which it learned what the disk before had promised; 0: it did not have to. */
+export interface JoinedDisk {
+  readonly id: NodeId;
+  readonly diskId: string;
+  readonly since: number;
+}
+
+/** Choice of the next membership, phase 1: asks for a promise to accept in no lower ballot. See `paxos.ts`. */
+export interface MembershipPrepare {
+  readonly type: "membershipPrepare";
+  readonly round: number;
+  /** The disk of a learner, which proposes nothing: it asks for what its lost disk knew. Undefined: a proposer. */
+  readonly joining: string | undefined;
+}
+
+/** Answers a `MembershipPrepare`. */
+export interface MembershipPromise {
+  readonly type: "membershipPromise";
+  readonly round: number;
+  readonly ok: boolean;
+  /** The highest ballot that was promised. */
+  readonly promised: Ballot;
+  readonly accepted: AcceptedMembership | undefined;
+  /** The sender's own disk: see `JoinedDisk`. */
+  readonly diskId: string;
+  readonly since: number;
+  /** Disks that the sender has seen join in this epoch. */
+  readonly joined: readonly JoinedDisk[];
+}
+
+/** Choice of the next membership, phase 2: asks to accept this one, as a quorum has promised. */
+export interface MembershipAccept {
+  readonly type: "membershipAccept";
+  readonly round: number;
+  readonly content: MembershipContent;
+  /** The quorum. */
+  readonly promises: readonly JoinedDisk[];
+}
+
+/** Answers a `MembershipAccept`. */
+export interface MembershipAccepted {
+  readonly type: "membershipAccepted";
+  readonly round: number;
+  readonly ok: boolean;
+  readonly promised: Ballot;
 }
 
 /** NAK quorum: asks whether the receiver's slot contradicts this client's lease. The answer repeats `query`. */
@@ -330,6 +399,10 @@ export type ClusterMessage =
   | HelloAnswer
   | StaleIdentity
   | Membership
+  | MembershipPrepare
+  | MembershipPromise
+  | MembershipAccept
+  | MembershipAccepted
   | SlotQuery
   | SlotAnswer
   | ConfigPush

@@ -30,6 +30,8 @@ export const DROP_REASONS = [
   "undecided",
   /** A DHCPNAK would be due, but this service is not authoritative. */
   "notAuthoritative",
+  /** After a forced recovery, while leases that no node knows may still run. */
+  "renewalsOnly",
   /** No address is free for this client. */
   "exhausted",
   /** A DECLINE or RELEASE of an address that is not this client's, or through another relay than its lease. */

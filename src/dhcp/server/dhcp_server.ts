@@ -33,6 +33,8 @@ export interface LeaseAgreement {
   want(pools: Iterable<number>): void;
   /** Whether the other member with this address is live; undefined: no member has it. */
   isLive(address: Ipv4, now: Instant): boolean | undefined;
+  /** After a forced recovery: leases that were lost with the disks may still run, so only renewals may be granted. */
+  isRenewalsOnly(now: Instant): boolean;
 }
 
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
@@ -154,6 +156,7 @@ export class DhcpServer {
       table: this.#table,
       offers: this.#offers,
       isLive: (address) => this.#agreement.isLive(address, this.#nowMs),
+      isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
     };
   }
 

@@ -30,7 +30,8 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
   if (typeof query === "string") return drop(query);
   switch (query.type) {
     case MESSAGE_TYPE.DISCOVER:
-      return discover(state, query, now, time);
+      // An offer would be refused as a REQUEST; a client that asks on may reach a server that serves it.
+      return state.isRenewalsOnly() ? drop("renewalsOnly") : discover(state, query, now, time);
     case MESSAGE_TYPE.REQUEST:
       return request(state, query, now, time);
     case MESSAGE_TYPE.DECLINE:
@@ -78,6 +79,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
   const { message, requestedAddress, selectedServer } = query;
   if (selectedServer !== undefined) {
     // SELECTING: server identifier and requested address, ciaddr zero.
+    if (state.isRenewalsOnly()) return drop("renewalsOnly");
     const chosen = isForUs(query) ? true : state.isLive(selectedServer);
     if (chosen === undefined) {
       state.offers.end(query.client);
@@ -100,6 +102,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
 /** A client confirms an address that it holds or held (INIT-REBOOT, RENEWING, REBINDING). */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
   if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query);
+  if (state.isRenewalsOnly()) return renewOnly(state, query, address, now, time);
   const slot = state.table.get(address);
   const locked = isLocked(slot, time);
   const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
@@ -121,6 +124,17 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
+}
+
+/**
+ * After a forced recovery. In RENEWING and REBINDING the client has the address, so that no other client can (RFC 2131
+ * §4.3.2: `ciaddr` set, no requested address). Any other client, and each contradiction by a record that may be
+ * outdated, is left without an answer.
+ */
+function renewOnly(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
+  const { message, requestedAddress } = query;
+  const renews = message.ciaddr !== UNSPECIFIED && requestedAddress === undefined;
+  return renews && mayLease(state, query, address, time) ? grant(state, query, address, now) : drop("renewalsOnly");
 }
 
 /** RFC 2131 §4.3.3. Easily forged, and it takes an address out of use: it must come through the relay of the lease. */

@@ -359,3 +359,23 @@ Deno.test("server: a lease that another member granted meanwhile counts more tha
   const reboot = clientMessage("REQUEST", 2, { giaddr: "10.77.0.1", requested: "10.77.1.0", xid: 9 });
   strictEqual(server.say(reboot), "ACK 10.77.1.0");
 });
+
+Deno.test("server: after a forced recovery only renewals are served, and nothing is contradicted", () => {
+  const s = server();
+  strictEqual(s.lease(1, relayed), "ACK 10.77.1.0");
+  strictEqual(s.lease(2, relayed), "ACK 10.77.1.1");
+  s.renewalsOnly = true;
+  const asks = (type: "DISCOVER" | "REQUEST", mac: number, parts: object) =>
+    s.say(clientMessage(type, mac, { ...relayed, ...parts }));
+  strictEqual(asks("DISCOVER", 3, {}), "renewalsOnly");
+  strictEqual(asks("DISCOVER", 1, {}), "renewalsOnly", "also of a client with a lease");
+  strictEqual(asks("REQUEST", 3, { server: SERVER, requested: "10.77.1.2" }), "renewalsOnly", "SELECTING");
+  strictEqual(asks("REQUEST", 1, { requested: "10.77.1.0" }), "renewalsOnly", "INIT-REBOOT");
+  strictEqual(asks("REQUEST", 1, { ciaddr: "10.77.1.0", requested: "10.77.1.0" }), "renewalsOnly", "neither");
+  strictEqual(asks("REQUEST", 1, { ciaddr: "10.77.1.0" }), "ACK 10.77.1.0", "RENEWING, REBINDING");
+  strictEqual(asks("REQUEST", 4, { ciaddr: "10.77.1.3" }), "ACK 10.77.1.3", "a lease that only the lost disks knew");
+  strictEqual(asks("REQUEST", 5, { ciaddr: "10.77.1.1" }), "renewalsOnly", "no DHCPNAK: the record may be outdated");
+  strictEqual(asks("REQUEST", 5, { ciaddr: "10.99.1.1" }), "NAK", "the network alone contradicts");
+  s.renewalsOnly = false;
+  strictEqual(asks("DISCOVER", 3, {}), "OFFER 10.77.1.2");
+});

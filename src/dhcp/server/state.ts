@@ -11,4 +11,6 @@ export interface ServerState {
   readonly offers: Offers;
   /** Whether the other cluster member with this address is live; undefined: no member has it. */
   isLive(address: Ipv4): boolean | undefined;
+  /** Whether only renewals may be granted now: leases that no node knows may still run. */
+  isRenewalsOnly(): boolean;
 }

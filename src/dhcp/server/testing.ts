@@ -124,6 +124,7 @@ class SoloService {
   readonly wanted: number[] = [];
   /** Other members by address, and whether they are live. */
   readonly members = new Map<Ipv4, boolean>();
+  renewalsOnly = false;
 
   constructor(options: {
     config: ServiceConfig;
@@ -152,6 +153,7 @@ class SoloService {
       },
       want: (pools) => this.wanted.push(...pools),
       isLive: (address) => this.members.get(address),
+      isRenewalsOnly: () => this.renewalsOnly,
     };
     this.service = new DhcpServer({
       compiled,
@@ -193,6 +195,11 @@ export class TestServer {
   /** Other members of the cluster by address, and whether they are live. */
   get members(): Map<Ipv4, boolean> {
     return this.#solo.members;
+  }
+
+  /** As after a forced recovery. */
+  set renewalsOnly(on: boolean) {
+    this.#solo.renewalsOnly = on;
   }
 
   /** Pools that lacked an address. */

@@ -126,6 +126,15 @@ const sequences = fc.tuple(positive, positive).map(([a, b]) => ({ first: Math.mi
 const range = fc.tuple(uint32, uint32).map(([a, b]) => ({ first: Math.min(a, b), last: Math.max(a, b) }));
 const diskId = fc.stringMatching(/^[0-9a-f]{16}$/);
 
+const ballot = record({ round: uint53, node: uint8 });
+const disk = record({ id: nodeId, diskId, since: uint53 });
+const content = {
+  term: uint53,
+  members: fc.array(record({ id: nodeId, address: uint32 }), { maxLength: 12 }),
+  renewalsOnlyUntil: uint53,
+  added: uint8,
+};
+
 function some<T>(item: fc.Arbitrary<T>, maxLength = 12): fc.Arbitrary<T[]> {
   return fc.array(item, { maxLength });
 }
@@ -162,6 +171,7 @@ function arbitraries(sender: Envelope): Arbitraries {
       settled: fc.boolean(),
       complete: fc.boolean(),
       wallMs: uint53,
+      witness: fc.boolean(),
     }),
     leaseAck: record({
       type: fc.constant("leaseAck"),
@@ -202,11 +212,33 @@ function arbitraries(sender: Envelope): Arbitraries {
     hello: record({ type: fc.constant("hello"), diskId, blank: fc.boolean() }),
     helloAnswer: record({ type: fc.constant("helloAnswer"), diskId, ownDiskId: diskId, blank: fc.boolean() }),
     staleIdentity: record({ type: fc.constant("staleIdentity"), diskId, bootCount: uint53, diskGeneration: uint32 }),
-    membership: record({
-      type: fc.constant("membership"),
-      epoch: positive,
-      term: uint53,
-      members: some(record({ id: nodeId, address: uint32 })),
+    membership: record({ type: fc.constant("membership"), epoch: positive, ...content }),
+    membershipPrepare: record({
+      type: fc.constant("membershipPrepare"),
+      round: positive,
+      joining: fc.option(diskId, { nil: undefined }),
+    }),
+    membershipPromise: record({
+      type: fc.constant("membershipPromise"),
+      round: positive,
+      ok: fc.boolean(),
+      promised: ballot,
+      accepted: fc.option(record({ ballot, content: record(content) }), { nil: undefined }),
+      diskId,
+      since: uint53,
+      joined: some(disk),
+    }),
+    membershipAccept: record({
+      type: fc.constant("membershipAccept"),
+      round: positive,
+      content: record(content),
+      promises: some(disk),
+    }),
+    membershipAccepted: record({
+      type: fc.constant("membershipAccepted"),
+      round: positive,
+      ok: fc.boolean(),
+      promised: ballot,
     }),
     slotQuery: record({ type: fc.constant("slotQuery"), query: uint53, address: uint32, client }),
     slotAnswer: record({ type: fc.constant("slotAnswer"), query: uint53, deniesLease: fc.boolean() }),

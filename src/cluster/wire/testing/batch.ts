@@ -59,5 +59,6 @@ export function busyBatch(count: number): LeaseBatch {
     settled: true,
     complete: true,
     wallMs: WALL_MS,
+    witness: false,
   };
 }
