@@ -5,6 +5,7 @@ import type { CommandSpec } from "../../src/cli/commands.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { serviceFileIssues } from "../config.ts";
 import { stringify } from "yaml";
+import { MEMBERS_RESET } from "./members_reset.ts";
 import { membersTable } from "./members_table.ts";
 import type { nodeStatus } from "../admin/status.ts";
 import { ADMIN_OPTIONS, adminClient, bodyOf, configOf, JSON_OPTION } from "./admin_client.ts";
@@ -190,7 +191,7 @@ const members: CommandSpec = {
   name: "members",
   summary: "Show the members of the cluster",
   options: [...ADMIN_OPTIONS, JSON_OPTION],
-  examples: ["members", "members add 4 10.99.0.14", "members remove 2"],
+  examples: ["members", "members add 4 10.99.0.14", "members remove 2", "members reset"],
   run: async (call) => {
     const send = await adminClient(call);
     const status = bodyOf<ReturnType<typeof nodeStatus>>(await send({ path: "/status" }));
@@ -237,6 +238,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
   members,
   add,
   remove,
+  MEMBERS_RESET,
   check,
   show,
   push,

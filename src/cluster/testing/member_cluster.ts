@@ -7,6 +7,7 @@ import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Range } from "../../net/ipv4.ts";
 import { startIdentity } from "../sync/disk_identity.ts";
 import { Member, type MemberNotice } from "../member.ts";
+import { resetMembership, type ResetResult } from "../membership/reset.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../wire/messages.ts";
 
 const START_MS = 1_700_000_000_000;
@@ -55,7 +56,7 @@ export class MemberCluster {
   start(
     id: NodeId,
     members: readonly NodeId[],
-    options: { revision?: number; text?: string; bootstrap?: boolean } = {},
+    options: { revision?: number; text?: string; bootstrap?: boolean; witness?: boolean } = {},
   ) {
     const machine: Machine = this.#machines.get(id) ??
       { facts: new Map(), rows: new Map(), running: undefined, reach: [] };
@@ -79,6 +80,7 @@ export class MemberCluster {
       identity,
       nodes: members.map(addressOf),
       bootstrap: options.bootstrap ?? false,
+      witness: options.witness ?? false,
       table,
       clock: new AnchoredClock(),
       versions,
@@ -128,6 +130,15 @@ export class MemberCluster {
     this.kill(id);
     this.#machine(id).facts.clear();
     this.#machine(id).rows.clear();
+  }
+
+  /** `members reset` on a machine whose process has ended. */
+  reset(id: NodeId, { maxLeaseMs }: { maxLeaseMs: number }): ResetResult {
+    const { facts, running } = this.#machine(id);
+    if (running !== undefined) throw new Error(`Node ${id} runs`);
+    const result = resetMembership(facts, { self: id, latestMs: START_MS + this.ms, maxLeaseMs });
+    if (result.ok) { for (const [key, value] of result.facts) facts.set(key, value); }
+    return result;
   }
 
   member(id: NodeId): Member {

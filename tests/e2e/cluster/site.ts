@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Machines with the next ids that are no members yet: their files name all nodes up to themselves. */
   readonly spares?: number;
+  /** Nodes that are witnesses. */
+  readonly witnesses?: readonly number[];
   readonly multicast?: string;
   readonly pool?: string;
   readonly service?: Partial<ServiceConfig>;
@@ -99,9 +101,10 @@ export class ClusterSite {
     await this.serves(FORMED_MS);
   }
 
-  /** Waits until all started nodes follow one leader and are ready. */
+  /** Waits until all started nodes but witnesses follow one leader and are ready. */
   async serves(deadlineMs = STEP_MS): Promise<void> {
-    const ids = this.members.filter(({ started }) => started).map(({ id }) => id);
+    const { witnesses = [] } = this.#options;
+    const ids = this.members.filter(({ id, started }) => started && !witnesses.includes(id)).map(({ id }) => id);
     await this.watch.until(`nodes ${ids.join(", ")} to serve`, deadlineMs, (snapshot) => {
       for (const id of ids) this.member(id).process.mustRun();
       return serve(snapshot, ids);
@@ -158,11 +161,15 @@ export class ClusterSite {
     host: NodeHost,
     { id, nodes, key = this.key }: { id: number; nodes: NodeConfig["cluster"]["nodes"]; key?: string },
   ): NodeConfig {
-    const { multicast, pool = "10.77.1.0-10.77.16.255", service } = this.#options;
+    const { multicast, pool = "10.77.1.0-10.77.16.255", service, witnesses = [] } = this.#options;
     const keyFile = `${host.namespace.folder("key")}/cluster.key`;
     Deno.writeTextFileSync(keyFile, `${key}\n`, { mode: 0o600 });
     return {
-      node: { id, stateDir: host.namespace.folder("disk1") },
+      node: {
+        id,
+        stateDir: host.namespace.folder("disk1"),
+        ...(witnesses.includes(id) ? { witness: true } : {}),
+      },
       dhcp: { address: host.address, port: 67 },
       cluster: { nodes, port: 6767, keyFile, ...(multicast === undefined ? {} : { multicast }) },
       http: { address: host.address, port: 8067 },

@@ -32,8 +32,12 @@ export interface NodeStatus extends Facts {
     readonly steppedSeconds: number;
     readonly steppedUntil: string | null;
   };
+  /** ISO 8601. */
+  readonly renewalsOnlyUntil: string | null;
+  readonly sockets: { readonly implementation: string | null };
   readonly cluster?: {
     readonly epoch: number;
+    readonly unsettled: readonly number[];
     /** Every member is settled in this epoch. */
     readonly complete: boolean;
     readonly members: readonly {

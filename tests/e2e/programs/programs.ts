@@ -8,7 +8,7 @@ import type { Process } from "../lab/process.ts";
 
 /** The parts of node.yaml that test cases set. */
 export interface NodeConfig {
-  readonly node: { readonly id: number; readonly stateDir: string };
+  readonly node: { readonly id: number; readonly stateDir: string; readonly witness?: boolean };
   readonly dhcp: {
     readonly address: string;
     readonly port: number;

@@ -1,0 +1,185 @@
+/**
+ * The cases of the membership (lease agreement, "Cases"), each told with whole members in virtual time. Case 23 is with
+ * the others in `replication/cases_test.ts`; that step 0 chooses one membership is what `paxos_test.ts` shows.
+ */
+
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
+import { MARGIN_MS } from "../../lease/agreement/limits.ts";
+import type { Decision } from "../../lease/agreement/proposer.ts";
+import { NO_DETAIL } from "../../lease/agreement/slot.ts";
+import { addressOf, MemberCluster } from "../testing/member_cluster.ts";
+import type { NodeId } from "../wire/messages.ts";
+import type { MembershipChange } from "./membership.ts";
+
+const X = 0x0a000005;
+const MAX_LEASE_MS = 60_000;
+const client = (octet: number) =>
+  clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
+
+function grant(cluster: MemberCluster, id: NodeId, address: number, octet: number, ms = 200): boolean {
+  let result: Decision | undefined;
+  const proposal = { address, client: client(octet), xid: octet, leaseMs: MAX_LEASE_MS, detail: NO_DETAIL };
+  cluster.member(id).propose(proposal, cluster.now(id), (outcome) => result = outcome);
+  cluster.run(ms);
+  return result?.committed === true;
+}
+
+/** Gives a command; its result after `ms`. */
+function change(cluster: MemberCluster, id: NodeId, wanted: MembershipChange, ms = 3_000): string {
+  let result = "on its way";
+  cluster.member(id).change(wanted, cluster.now(id), (done) => {
+    result = done.ok ? `epoch ${done.epoch}` : done.problem;
+  });
+  cluster.run(ms);
+  return result;
+}
+
+const adding = (id: NodeId): MembershipChange => ({ kind: "add", member: addressOf(id) });
+const removing = (id: NodeId): MembershipChange => ({ kind: "remove", id });
+
+function epochs(cluster: MemberCluster, ...ids: NodeId[]): string[] {
+  return ids.map((id) => {
+    const { epoch, members } = cluster.member(id).membership;
+    return `${epoch}: ${members.map(({ id }) => id)}`;
+  });
+}
+
+function renewalsOnly(cluster: MemberCluster, ...ids: NodeId[]): boolean[] {
+  return ids.map((id) => cluster.member(id).isRenewalsOnly(cluster.now(id)));
+}
+
+Deno.test("case 30: two of three disks are lost: the survivor goes on after a reset, and others join it", () => {
+  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
+  strictEqual(grant(cluster, 1, X, 1), true);
+  for (const id of [2, 3]) cluster.loseDisk(id);
+  cluster.run(5_000);
+  deepStrictEqual(cluster.roles, ["1 follower noMajority"]);
+  cluster.kill(1);
+  const reset = cluster.reset(1, { maxLeaseMs: MAX_LEASE_MS });
+  ok(reset.ok);
+  cluster.start(1, [1, 2, 3]);
+  cluster.run(1_000);
+  deepStrictEqual([cluster.roles, epochs(cluster, 1)], [["1 standalone serves"], ["2: 1"]]);
+  ok(cluster.said(1).includes("renewalsOnly"));
+  strictEqual(cluster.table(1).get(X).client, client(1), "it has its leases");
+  // 30c: a node that is added meanwhile knows no more than the survivor, so it inherits the time.
+  cluster.start(2, [1, 2, 3]);
+  cluster.run(5_000);
+  strictEqual(change(cluster, 1, adding(2), 12_000), "epoch 3");
+  deepStrictEqual(epochs(cluster, 1, 2), ["3: 1,2", "3: 1,2"]);
+  deepStrictEqual(renewalsOnly(cluster, 1, 2), [true, true]);
+  strictEqual(cluster.table(2).get(X).client, client(1));
+  // The time is part of the membership of later epochs, too, and ends on all.
+  cluster.start(3, [1, 2, 3]);
+  cluster.run(1_000);
+  match(change(cluster, 2, adding(3), 12_000), /^epoch 4$/);
+  deepStrictEqual(renewalsOnly(cluster, 1, 2, 3), [true, true, true]);
+  strictEqual(new Set([1, 2, 3].map((id) => cluster.member(id).membership.renewalsOnlyUntil)).size, 1);
+  cluster.run(MAX_LEASE_MS + MARGIN_MS);
+  deepStrictEqual(renewalsOnly(cluster, 1, 2, 3), [false, false, false]);
+  ok(cluster.said(3).includes("renewalsOnlyOver"));
+});
+
+Deno.test("case 30: a lost machine that returns with its old disk is no member, and a learner when it is added", () => {
+  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
+  for (const id of [1, 2, 3]) cluster.kill(id);
+  ok(cluster.reset(1, { maxLeaseMs: MAX_LEASE_MS }).ok);
+  cluster.start(1, [1, 2, 3]);
+  cluster.run(5_000);
+  cluster.start(2, [1, 2, 3]);
+  cluster.run(3_000);
+  deepStrictEqual(cluster.roles, ["1 standalone serves", "2 follower noMajority"]);
+  const { diskId } = cluster.member(2).identity;
+  strictEqual(change(cluster, 1, adding(2), 500), "epoch 3");
+  strictEqual(cluster.member(2).synced, false);
+  ok(cluster.member(2).identity.diskId !== diskId, "what the old disk promised counts no more");
+  cluster.run(10_000);
+  deepStrictEqual(epochs(cluster, 1, 2), ["3: 1,2", "3: 1,2"]);
+  strictEqual(cluster.member(2).synced, true);
+});
+
+Deno.test("case 31: a node that was just added dies: it is removed at once, and the next failure is survived", () => {
+  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
+  cluster.start(4, [1, 2, 3, 4]);
+  cluster.run(2_000);
+  strictEqual(change(cluster, 3, adding(4), 300), "epoch 2");
+  cluster.kill(4);
+  cluster.run(5_000);
+  deepStrictEqual(cluster.member(3).membership.unsettled, [4]);
+  match(change(cluster, 3, removing(1)), /node 4, which was added last, can be removed: members remove 4/);
+  // 31b: another member has just lost its disk: the only other copy of a lease may be on node 4.
+  cluster.loseDisk(1);
+  cluster.start(1, [1, 2, 3]);
+  cluster.run(2_000);
+  match(change(cluster, 3, removing(4), 100), /only while all other members have all leases: start 1, and wait/);
+  cluster.run(10_000);
+  strictEqual(change(cluster, 3, removing(4)), "epoch 3");
+  deepStrictEqual(epochs(cluster, 1, 2, 3), ["3: 1,2,3", "3: 1,2,3", "3: 1,2,3"]);
+  strictEqual(cluster.member(3).membership.complete, true);
+  cluster.kill(1);
+  cluster.run(3_000);
+  strictEqual(grant(cluster, 2, X, 1), true);
+});
+
+Deno.test("case 34: two nodes lead for a moment and are given different changes: one membership of the epoch", () => {
+  const cluster = new MemberCluster().form(1, 2, 3, 4).run(15_000);
+  strictEqual(grant(cluster, 1, X, 1), true);
+  const results: string[] = [];
+  const give = (id: NodeId, wanted: MembershipChange) =>
+    cluster.member(id).change(wanted, cluster.now(id), (done) => {
+      results.push(`${id}: ${done.ok ? `epoch ${done.epoch}` : done.problem}`);
+    });
+  // Node 4 leads when it is cut off with node 2; it still believes so when node 3 is elected.
+  strictEqual(cluster.member(4).role, "leader");
+  give(4, removing(1));
+  cluster.isolate(1, 3);
+  cluster.run(4_000);
+  deepStrictEqual(epochs(cluster, 1, 2, 3, 4), ["1: 1,2,3,4", "1: 1,2,3,4", "1: 1,2,3,4", "1: 1,2,3,4"]);
+  match(results[0] ?? "", /no longer leads: the next leader may complete the change/);
+  cluster.cut.clear();
+  cluster.run(15_000);
+  // What node 4's disk has accepted is completed when it leads again, or nothing was accepted.
+  strictEqual(new Set(epochs(cluster, 1, 2, 3, 4)).size, 1, `${epochs(cluster, 1, 2, 3, 4)}`);
+  strictEqual(cluster.table(2).get(X).client, client(1));
+});
+
+Deno.test("membership: a change is refused while a node of an earlier release is live", () => {
+  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
+  const leader = cluster.member(3);
+  const envelope = { ...cluster.member(1).envelope(), wireVersion: 1 as const, incarnation: 99 };
+  cluster.kill(1);
+  cluster.run(3_000);
+  leader.receive(envelope, { type: "timeProbe", probe: 1 }, cluster.now(3));
+  match(change(cluster, 3, removing(2), 0), /install the same release on every node first/);
+});
+
+Deno.test("witness: it votes, has no ranges and never leads, whatever its id; one of two servers may fail", () => {
+  const cluster = new MemberCluster();
+  for (const id of [1, 2]) cluster.start(id, [1, 2, 9]);
+  cluster.start(9, [1, 2, 9], { witness: true });
+  cluster.run(20_000);
+  deepStrictEqual(cluster.roles, ["1 follower serves", "2 leader serves", "9 follower witness"]);
+  strictEqual(cluster.table(9).freeOwned(0), 0);
+  strictEqual(cluster.table(1).freeOwned(0) + cluster.table(2).freeOwned(0), 64, "the servers share all addresses");
+  strictEqual(cluster.member(9).forceElection(cluster.now(9)), false);
+  cluster.kill(2);
+  cluster.run(3_000);
+  deepStrictEqual(cluster.roles, ["1 leader serves", "9 follower witness"]);
+  strictEqual(grant(cluster, 1, X, 1), true);
+  strictEqual(cluster.table(9).get(X).client, client(1));
+  cluster.run(8_000);
+  strictEqual(cluster.table(1).freeOwned(0), 63);
+  // The last server is lost with its disk: the witness has the lease, and the new one takes it from there.
+  cluster.loseDisk(1);
+  cluster.loseDisk(2);
+  cluster.kill(9);
+  ok(cluster.reset(9, { maxLeaseMs: MAX_LEASE_MS }).ok);
+  cluster.start(9, [1, 2, 9], { witness: true });
+  cluster.start(1, [1, 2, 9]);
+  cluster.run(5_000);
+  deepStrictEqual(cluster.roles, ["1 follower joining", "9 standalone witness"]);
+  strictEqual(change(cluster, 9, adding(1), 15_000), "epoch 3");
+  deepStrictEqual(cluster.roles, ["1 leader serves", "9 follower witness"]);
+  strictEqual(cluster.table(1).get(X).client, client(1));
+});
