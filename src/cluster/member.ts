@@ -679,7 +679,8 @@ export class Member {
   }
 
   #watchRenewals(now: Instant): void {
-    if (this.isRenewalsOnly(now) === this.#renewalsOnly) return;
+    // Without an anchor the time can't be told, and nothing is granted anyway.
+    if (this.#options.clock.bounds(now) === undefined || this.isRenewalsOnly(now) === this.#renewalsOnly) return;
     this.#renewalsOnly = !this.#renewalsOnly;
     const until = this.#membership.renewalsOnlyUntil;
     this.#context.effects.notice(this.#renewalsOnly ? { kind: "renewalsOnly", until } : { kind: "renewalsOnlyOver" });
