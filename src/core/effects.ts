@@ -83,9 +83,13 @@ export type NodeEffect<Source> =
 
 /** The effects of one core since they were last taken, and what waits for stable storage. */
 export class EffectQueue<Source> {
-  readonly #completions = new Map<number, (now: Instant) => void>();
+  /**
+   * By token, from `#oldest` on. No `Map`: V8 chains a map's outgrown tables, and with entries that come and go all the
+   * time each of them stays in memory, with what it held, until the next full collection.
+   */
+  readonly #completions: (((now: Instant) => void) | undefined)[] = [];
+  #oldest = 1;
   #effects: NodeEffect<Source>[] = [];
-  #token = 0;
 
   push(effect: NodeEffect<Source>): void {
     this.#effects.push(effect);
@@ -109,16 +113,21 @@ export class EffectQueue<Source> {
 
   /** What must not happen before the writes are durable waits for their token. */
   persist(writes: Writes, durable: (now: Instant) => void): void {
-    const token = ++this.#token;
-    this.#completions.set(token, durable);
+    const token = this.#oldest + this.#completions.push(durable) - 1;
     this.#effects.push({ kind: "persist", writes, token });
   }
 
   /** Runs what waited for a token. */
   persisted(token: number, now: Instant): void {
-    const durable = this.#completions.get(token);
-    this.#completions.delete(token);
-    durable?.(now);
+    const at = token - this.#oldest;
+    const durable = this.#completions[at];
+    if (durable === undefined) return;
+    this.#completions[at] = undefined;
+    while (this.#completions.length > 0 && this.#completions[0] === undefined) {
+      this.#completions.shift();
+      this.#oldest += 1;
+    }
+    durable(now);
   }
 
   take(): readonly NodeEffect<Source>[] {
