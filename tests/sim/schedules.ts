@@ -115,7 +115,7 @@ function committedThrough(cluster: ScriptedCluster): void {
   cluster.run(1_000);
   cluster.lose(records([1], [2]));
   cluster.lose(packets([1], [2], "syncChunk"));
-  cluster.run(8_000);
+  cluster.run(25_000);
 }
 
 /**

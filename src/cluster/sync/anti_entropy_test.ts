@@ -131,6 +131,40 @@ Deno.test("anti-entropy: after a loss, each other voter is merged soon, whenever
   deepStrictEqual(asked(100, [2, 3]), [3, -1]);
   answer(3, [2, 3]);
   strictEqual(antiEntropy.merged, 2);
+  antiEntropy.differs();
   strictEqual(asked(1_000, [2, 3]), undefined);
   deepStrictEqual(asked(1_100, [2, 3])?.[1], -1);
+});
+
+Deno.test("anti-entropy: rests before each voter after a round without a difference, and only then", () => {
+  const antiEntropy = new AntiEntropy();
+  const voters = [2, 3];
+  const asked = (ms: number) => antiEntropy.tick(at(ms), voters)?.to;
+  const answer = (from: number, more = false) =>
+    antiEntropy.receive(from, {
+      type: "syncChunk",
+      rows: more ? [{ address: 5, slot: bound(A, 5), detail: NO_DETAIL }] : [],
+      more,
+    }, voters);
+  strictEqual(asked(0), 2);
+  answer(2);
+  strictEqual(asked(1_000), 3, "not all are merged");
+  answer(3);
+  strictEqual(asked(2_000), undefined);
+  strictEqual(antiEntropy.nextDeadline, 6_000);
+  strictEqual(asked(6_000), 2);
+  answer(2, true);
+  strictEqual(asked(7_000), 2, "no rest between the pages of one voter");
+  answer(2);
+  strictEqual(asked(8_000), undefined);
+  strictEqual(asked(12_000), 3);
+  answer(3);
+  antiEntropy.differs();
+  strictEqual(asked(13_000), 2, "there may be more");
+  answer(2);
+  strictEqual(asked(14_000), 3);
+  answer(3);
+  strictEqual(asked(15_000), undefined, "a whole round without a difference again");
+  antiEntropy.expedite();
+  strictEqual(asked(15_000), 3, "a loss ends the rest");
 });

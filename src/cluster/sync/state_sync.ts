@@ -305,8 +305,10 @@ export class StateSync {
       const own = table.rowsAfter(from, CHUNK_ROWS);
       for (const { address, slot } of own) {
         if (address > last) return;
-        if (isBeyondRepair(slot, theirs.get(address) ?? FREE_SLOT, time, rules)) beyondRepair(address, now);
         from = address;
+        if (!isBeyondRepair(slot, theirs.get(address) ?? FREE_SLOT, time, rules)) continue;
+        this.#antiEntropy.differs();
+        beyondRepair(address, now);
       }
       if (own.length < CHUNK_ROWS) return;
     }
@@ -324,6 +326,7 @@ export class StateSync {
       const detail = compareVersions(slot.version, own.version) === 0 ? table.detail(address) : theirDetail;
       rows.push({ address, slot, detail });
     }
+    if (rows.length > 0) this.#antiEntropy.differs();
     this.#store(rows);
   }
 
