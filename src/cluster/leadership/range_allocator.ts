@@ -194,13 +194,17 @@ export class RangeAllocator {
     };
     const resting = [...this.#servedMs.keys()].filter((node) => !serving.includes(node) && isResting(node));
     const mayMove = ms >= this.#moveAtMs && !isNew;
+    // Once per node: the own counts are made for all pools each time they are asked for.
+    const free = new Map(serving.map((node) => {
+      // On a new division the heartbeats still tell of the one before.
+      const isStale = isNew || ms < (this.#copies.get(node)?.staleUntilMs ?? 0);
+      return [node, isStale ? undefined : view.free(node)];
+    }));
     const next = divide(this.#acknowledged(before, view.present), {
       serving,
       resting,
       present: view.present,
-      // On a new division the heartbeats still tell of the one before.
-      free: (node, pool) =>
-        isNew || ms < (this.#copies.get(node)?.staleUntilMs ?? 0) ? undefined : view.free(node)?.[pool],
+      free: (node, pool) => free.get(node)?.[pool],
       wants: (node, pool) => this.#wants.get(node)?.has(pool) ?? false,
       freeIn: this.#freeIn,
     }, mayMove);

@@ -186,6 +186,27 @@ Deno.test("range allocator: a first leader divides everything, then is silent", 
   ok(version <= 2, String(version));
 });
 
+Deno.test("range allocator: asks once per revision for the free counts of a node, whatever the number of pools", () => {
+  const pools = Array.from({ length: 50 }, (_, pool) => ({ first: pool * 256, last: pool * 256 + 99 }));
+  const context = testContext({
+    self: 1,
+    leadership: { role: "leader", term: 1, leader: 1 },
+    effects: { persist: (_writes, durable) => durable(at(0)) },
+  });
+  const allocator = new RangeAllocator(context, {
+    pools: () => pools,
+    holder: new RangeAllotment(context, { stored: undefined }),
+    freeIn: rangeSize,
+  });
+  const asked: NodeId[] = [];
+  const free = (node: NodeId) => (asked.push(node), pools.map(() => 50));
+  for (let ms = 0; ms <= 4_000; ms += 1_000) {
+    asked.length = 0;
+    allocator.tick(at(ms), { present: [1, 2], serving: [1, 2], free });
+  }
+  deepStrictEqual(asked.sort(), [1, 2]);
+});
+
 Deno.test("range allocator: the next leader learns the division and changes nothing", () => {
   const cluster = three();
   cluster.node(1).holder.want(0);
