@@ -38,8 +38,8 @@ export const CLUSTER_LIMITS = {
   pushCheckMs: 1_500,
   /** A member that forwarded a push to the leader waits this long. */
   pushMs: 4_000,
-  /** Tick interval without any other deadline. */
-  housekeepingMs: 250,
+  /** Tick interval without any other deadline: that of the heartbeats, so that an idle member ticks no more often. */
+  housekeepingMs: 500,
   /** Minimum time between two ticks caused by deadlines; an event causes a tick immediately. */
   tickMinMs: 5,
   /** A batch is sent at most this long after its first record. */

@@ -504,6 +504,7 @@ export class Member {
       this.#failures.nextDeadline,
       this.#election.nextDeadline(now),
       this.#status.nextDeadline,
+      this.#pushes.nextDeadline,
       this.#replica.nextDeadline,
       now.monotonicMs + CLUSTER_LIMITS.housekeepingMs,
     );

@@ -138,6 +138,16 @@ export class ConfigPusher {
     if (round !== undefined) this.#advance(round, ms);
   }
 
+  /** Monotonic time of the next retransmit or timeout; Infinity while no push is open. */
+  get nextDeadline(): number {
+    const round = this.#round;
+    const { repeatMs } = CLUSTER_LIMITS;
+    let deadlineMs = round === undefined ? Infinity : round.endMs;
+    if (round?.taken === false) deadlineMs = Math.min(deadlineMs, round.askedMs + repeatMs);
+    for (const { endMs, sentMs } of this.#handed.values()) deadlineMs = Math.min(deadlineMs, endMs, sentMs + repeatMs);
+    return deadlineMs;
+  }
+
   #hand({ push, request }: ForwardedPush): void {
     const { leader } = this.#context.leadership;
     if (leader === undefined) return;

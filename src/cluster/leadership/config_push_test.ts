@@ -1,6 +1,8 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
-import type { PushRequest, PushResult } from "./config_push.ts";
+import { ConfigPusher, type PushRequest, type PushResult } from "./config_push.ts";
 import type { NodeId } from "../wire/messages.ts";
+import { CLUSTER_LIMITS } from "../limits.ts";
+import { testContext } from "../testing/context.ts";
 import { MemberCluster } from "../testing/member_cluster.ts";
 
 /** Pushes at a member; what came of it within `ms`. */
@@ -98,3 +100,40 @@ Deno.test("push: a node alone decides by itself", () => {
   strictEqual(push(company, 1, { text: "bad for 1" })?.ok, false);
   deepStrictEqual(served(company, [1]), ["pools 2"]);
 });
+
+for (const role of ["leader", "follower"] as const) {
+  Deno.test(`push: on a ${role}, ticks at its deadlines alone repeat what is unanswered and end it in time`, () => {
+    const sentMs: number[] = [];
+    let ms = 0;
+    const context = testContext({
+      self: 1,
+      members: () => [1, 2],
+      leadership: { role, term: 1, leader: role === "leader" ? 1 : 2 },
+      effects: { send: () => void sentMs.push(ms) },
+    });
+    const pusher = new ConfigPusher(context, {
+      present: () => [1, 2],
+      hasQuorum: () => true,
+      newest: () => 1,
+      active: () => 1,
+      validate: () => undefined,
+      revise: (text) => text,
+      take: () => {},
+    });
+    strictEqual(pusher.nextDeadline, Infinity);
+    let result: PushResult | undefined;
+    pusher.push(
+      { text: "pools", revision: 0, checkOnly: false },
+      { wallMs: 0, monotonicMs: 0 },
+      (came) => result = came,
+    );
+    while (result === undefined) {
+      ms = pusher.nextDeadline;
+      pusher.tick({ wallMs: ms, monotonicMs: ms });
+    }
+    strictEqual(ms, role === "leader" ? CLUSTER_LIMITS.pushCheckMs : CLUSTER_LIMITS.pushMs);
+    deepStrictEqual(sentMs, sentMs.map((_, index) => index * CLUSTER_LIMITS.repeatMs));
+    strictEqual(sentMs.length, ms / CLUSTER_LIMITS.repeatMs);
+    strictEqual(pusher.nextDeadline, Infinity);
+  });
+}
