@@ -349,7 +349,7 @@ function twoLeaders(cluster: ScriptedCluster): void {
   cluster.lose(packets([1, 2], [3], "accepted"));
   cluster.lose(packets([4], [3]));
   cluster.node(4).command((core, now) => core.member.forceElection(now));
-  cluster.run(200);
+  cluster.run(500);
   cluster.lose(packets([1, 3], [2, 4]));
   cluster.lose(packets([2, 4], [1, 3]));
   command(3, { kind: "remove", id: 2 });
