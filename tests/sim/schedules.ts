@@ -349,10 +349,11 @@ function twoLeaders(cluster: ScriptedCluster): void {
   cluster.lose(packets([1, 2], [3], "accepted"));
   cluster.lose(packets([4], [3]));
   cluster.node(4).command((core, now) => core.member.forceElection(now));
-  cluster.run(500);
+  cluster.run(200);
   cluster.lose(packets([1, 3], [2, 4]));
   cluster.lose(packets([2, 4], [1, 3]));
   command(3, { kind: "remove", id: 2 });
+  cluster.run(300);
   command(4, { kind: "remove", id: 1 });
   cluster.run(6_000);
   cluster.client(A).request(3, X);
