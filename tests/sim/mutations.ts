@@ -284,7 +284,8 @@ export function chooseAlone({ run, envelope, message }: Arriving): readonly Clus
     const answer: ClusterMessage = message.type === "membershipPrepare"
       ? { type: "membershipPromise", ...said, ...disk }
       : { type: "membershipAccepted", ...said };
-    proposer.member?.receive(member.envelope(), answer, proposer.now());
+    const from = member.envelope();
+    run.events.after(1, () => proposer.receive(from, answer));
   }
   return [];
 }

@@ -353,7 +353,6 @@ function twoLeaders(cluster: ScriptedCluster): void {
   cluster.lose(packets([1, 3], [2, 4]));
   cluster.lose(packets([2, 4], [1, 3]));
   command(3, { kind: "remove", id: 2 });
-  cluster.run(300);
   command(4, { kind: "remove", id: 1 });
   cluster.run(6_000);
   cluster.client(A).request(3, X);
