@@ -47,9 +47,9 @@ export interface Store {
   load(each: (row: LeaseRow) => void): Promise<void>;
   /**
    * Queues rows and facts for one commit. `durable` runs after its fsync, in the order of the calls. Of several rows
-   * for one address the last wins, and the callbacks of all run. Without rows and facts it is a barrier: `durable` runs
-   * once everything written before is on the disk, in a microtask if it is already. Throws on a row that can't be
-   * represented; nothing of that call is queued then.
+   * for one address, and of several values of one fact, the last wins, and the callbacks of all run. Without rows and
+   * facts it is a barrier: `durable` runs once everything written before is on the disk, in a microtask if it is
+   * already. Throws on a row that can't be represented; nothing of that call is queued then.
    */
   write(writes: Writes, durable: () => void): void;
   /** Starts a commit with what is queued unless one is in flight. Without it one starts when the caller returns. */
@@ -127,9 +127,9 @@ class WorkerStore implements Store {
   readonly #now: () => number;
   readonly #facts: Map<string, string>;
   #queued = new RecordWriter();
-  #queuedMetas: Meta[] = [];
-  /** Rows and facts that are queued. */
-  #queuedItems = 0;
+  /** Of several values of one fact the last is written: the lsn comes with every row. */
+  #queuedMetas = new Map<string, string>();
+  #queuedRows = 0;
   #queuedCallbacks: (() => void)[] = [];
   /** The buffer of the last commit, for reuse. */
   #spare: ArrayBuffer | undefined;
@@ -173,13 +173,17 @@ class WorkerStore implements Store {
     if (this.#closing !== undefined) throw new Error("The store is closed");
     // Nothing can be written any more: queued rows would only fill the memory.
     if (this.#workerFailure !== undefined) return;
-    const items = rows.length + facts.length;
-    if (items === 0) return this.#afterQueued(durable);
+    if (rows.length + facts.length === 0) return this.#afterQueued(durable);
     this.#queued.addAll(rows);
-    for (const fact of facts) this.#queuedMetas.push(fact);
-    this.#queuedItems += items;
+    for (const [key, value] of facts) this.#queuedMetas.set(key, value);
+    this.#queuedRows += rows.length;
     this.#queuedCallbacks.push(durable);
     this.#scheduleFlush();
+  }
+
+  /** Rows and facts that are queued. */
+  get #queuedItems(): number {
+    return this.#queuedRows + this.#queuedMetas.size;
   }
 
   /** Runs a callback after those of the last write, without a commit of its own. */
@@ -203,15 +207,15 @@ class WorkerStore implements Store {
     const batch = {
       records: buffer,
       octets: length,
-      metas: this.#queuedMetas,
+      metas: [...this.#queuedMetas],
       items: this.#queuedItems,
       onDurable: this.#queuedCallbacks,
       sentMs: 0,
     };
     this.#queued = new RecordWriter(this.#spare);
     this.#spare = undefined;
-    this.#queuedMetas = [];
-    this.#queuedItems = 0;
+    this.#queuedMetas.clear();
+    this.#queuedRows = 0;
     this.#queuedCallbacks = [];
     this.#sendBatch(batch);
   }

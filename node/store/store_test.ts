@@ -80,6 +80,15 @@ Deno.test("store: of several rows for one address all callbacks run in order, an
     deepStrictEqual((await reopen(stateDir)).map(plain), [plain(sampleRow(FIRST, 5))]);
   }));
 
+Deno.test("store: of several values of one fact in a commit the last is written, once", () =>
+  withStore(async (store) => {
+    for (let lsn = 1; lsn < 100; lsn++) store.write({ facts: [["lsn", String(lsn)]] }, () => {});
+    strictEqual(store.counters.pendingRows, 1);
+    await durable((done) => store.write({ facts: [["lsn", "100"]] }, done));
+    strictEqual(store.facts.get("lsn"), "100");
+    strictEqual(store.counters.commits, 1);
+  }));
+
 Deno.test("store: callbacks keep the order of write() over many commits, rows and facts mixed", () =>
   withStore(async (store) => {
     const order: number[] = [];
