@@ -98,7 +98,7 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
       );
     case "joined":
       return info(notice.formed ? "The cluster is formed" : "This node has all leases and takes part from now on");
-    case "forgot":
+    case "fenced":
       return {
         level: "warn",
         text: "The others remember a later state of this node's disk (a restored snapshot, or a copy): " +

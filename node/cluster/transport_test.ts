@@ -102,7 +102,7 @@ for (const multicast of [GROUP, undefined]) {
     await withCluster({ multicast }, async ([one, two, three]) => {
       for (let term = 0; term < 50; term++) one.transport.broadcast({ type: "election", term });
       two.transport.send(1, busyBatch(15));
-      three.transport.send(1, { type: "timeProbe", probe: 3 });
+      three.transport.send(1, { type: "okay", term: 3 });
       await until(() => two.heard.length >= 50 && three.heard.length >= 50 && one.heard.length >= 2, "all heard it");
       two.transport.broadcast({ type: "okay", term: 1 });
       await until(() => one.heard.length >= 3 && three.heard.length >= 51, "the next broadcast");

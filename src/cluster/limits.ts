@@ -52,6 +52,8 @@ export const CLUSTER_LIMITS = {
   clockProbeMs: 1_000,
   /** After a start, a node serves at most this much later, even if anti-entropy has not finished. */
   catchUpMs: 3_000,
+  /** Interval at which the highest lsn heard of other disks is written: with the fsync, at most 1 s late. */
+  peerLsnMs: 500,
   /** A node with a blank disk waits this long before it pulls slots (case 18). */
   blankWaitMs: 2 * PROPOSAL_MS,
 } as const;

@@ -65,7 +65,7 @@ export type MemberNotice =
   /** This disk was blank and votes from now on. */
   | { readonly kind: "joined"; readonly formed: boolean }
   /** Stale identity (case 20): the others remember a later disk or start of this node. It becomes a blank learner. */
-  | { readonly kind: "forgot" }
+  | { readonly kind: "fenced" }
   /** `clockApart`: a member's clock differs from this one's by more than `MAX_CLOCK_SKEW_MS`. */
   | { readonly kind: "clockApart"; readonly id: NodeId; readonly offsetMs: number }
   | { readonly kind: "clockAgrees"; readonly id: NodeId }
@@ -260,7 +260,7 @@ export class Member {
       fenced: () => {
         this.#election = this.#elect(undefined);
         this.#membership.fence();
-        effects.notice({ kind: "forgot" });
+        effects.notice({ kind: "fenced" });
       },
     });
     this.#nakQuorum = new NakQuorum(context, { table, clock });
@@ -525,7 +525,7 @@ export class Member {
     if (message.type === "wireSupport") return;
     if (message.type === "hello") {
       membership.isCurrent(envelope, now);
-      return this.#replica.answerHello(from, message);
+      return this.#replica.answerHello(from, incarnation, message);
     }
     if (!membership.isCurrent(envelope, now)) return;
     switch (message.type) {

@@ -150,3 +150,64 @@ Deno.test("member: alone it is a cluster of one: everything is its own, and noth
   strictEqual(company.table(1).freeOwned(0), 64);
   strictEqual(grant(company, 1, X, 1, 20)?.committed, true);
 });
+
+Deno.test("member: an image of a disk from its first boot does not form the cluster again", () => {
+  const company = new MemberCluster();
+  company.start(1, [1, 2, 3]);
+  company.start(3, [1, 2, 3]);
+  company.run(3_000);
+  // n1 has answered that it is blank.
+  const firstBoot = company.copyOf(3);
+  company.start(2, [1, 2, 3]);
+  company.run(8_000);
+  deepStrictEqual(company.roles, ["1 follower serves", "3 leader serves", "2 follower serves"]);
+  // n1 and n3 have A's lease; n2 misses it. Then n3's disk is put back, and n1 is cut off.
+  company.deaf = (to, message) => to === 2 && message.type !== "clusterStatus";
+  strictEqual(grant(company, 1, X, 1)?.committed, true);
+  company.deaf = () => false;
+  company.isolate(1);
+  company.putBack(3, firstBoot);
+  company.start(3, [1, 2, 3]);
+  company.run(8_000);
+  strictEqual(grant(company, 2, X, 2, 3_000)?.committed, false);
+  ok(company.roles.includes("3 follower joining"), company.roles.join());
+  company.cut.clear();
+  company.run(15_000);
+  ok(company.roles.every((role) => role.endsWith("serves")), company.roles.join());
+  strictEqual(company.table(3).get(X).client, client(1));
+});
+
+Deno.test("member: a node that forms the cluster later was blank when the others formed it, or it learns", () => {
+  const company = new MemberCluster().form(1, 2, 3);
+  // n3 hears that the others are blank, and stops before it is a voter.
+  company.deaf = (to, message) => to === 3 && message.type === "helloAnswer";
+  company.run(4_000);
+  deepStrictEqual(company.roles, ["1 follower serves", "2 leader serves", "3 follower joining"]);
+  company.kill(3);
+  company.deaf = () => false;
+  company.run(2_000);
+  company.start(3, [1, 2, 3]);
+  company.run(2_000);
+  ok(company.roles.includes("3 follower serves") || company.roles.includes("3 leader serves"), company.roles.join());
+});
+
+Deno.test("member: the power fails everywhere: no disk went back, and all serve again", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  for (let octet = 1; octet <= 20; octet++) grant(company, 1 + octet % 3, X + octet, octet, 20);
+  for (const id of [1, 2, 3]) company.kill(id);
+  company.notices.length = 0;
+  company.run(100);
+  for (const id of [1, 2, 3]) company.start(id, [1, 2, 3]);
+  company.run(6_000);
+  ok(company.roles.every((role) => role.endsWith("serves")), company.roles.join());
+  deepStrictEqual(company.notices.filter(({ notice }) => notice.kind === "fenced"), []);
+});
+
+Deno.test("member: --bootstrap: a quorum of blank machines forms no cluster beside a member that has leases", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  strictEqual(grant(company, 3, X, 1)?.committed, true);
+  for (const id of [1, 2]) company.loseDisk(id);
+  for (const id of [1, 2]) company.start(id, [1, 2, 3], { bootstrap: true });
+  company.run(10_000);
+  deepStrictEqual(company.roles.slice(0, 2), ["1 follower joining", "2 follower joining"]);
+});

@@ -1,6 +1,7 @@
 /** Random faults, one after the other; never on more than a minority of disks or clocks at a time. */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";
+import { highestLsn, readPeerDisk } from "../../src/cluster/sync/peer_disks.ts";
 import type { SimCluster } from "./cluster.ts";
 import { FAST_DISK } from "./disk.ts";
 import { DELAY_MS_MAX, GOOD_LINKS, RELAY, type SimNetwork } from "./network.ts";
@@ -60,7 +61,7 @@ export class Faults {
   next(untilMs: number): void {
     const { events, prng } = this.#cluster;
     if (this.#stopped || events.nowMs >= untilMs) return;
-    // A node on a stale copy is fenced by the members that know its last start, unless it starts once more before.
+    // A node on a stale copy is fenced by the members that have heard of its later state.
     const nodes = this.#nodes.filter(({ disk }) => !disk.isStaleCopy);
     if (nodes.length > 0) this.#fault(prng.pick(WEIGHTED), prng.pick(nodes));
     this.count += 1;
@@ -156,20 +157,21 @@ export class Faults {
   }
 
   /**
-   * Restores an old copy of the disk. Only members that know a later start of the node can detect that, so the copy
-   * must be from before a start that all other members have on their disks.
+   * Restores an old copy of the disk. Only members that have heard of a later state of it can detect that, so each
+   * other member must have a higher lsn of this disk on its own one. The copy may be of the node's current run.
    */
   #restore(node: SimNode): void {
     const { events, prng } = this.#cluster;
     if (node.disk.incomplete) return;
     const image = node.disk.image();
-    this.#crash(node, 1_000);
+    if (prng.chance(0.5)) this.#crash(node, 1_000);
     events.after(prng.int(2_000, 20_000), () => {
       if (this.#stopped || this.#cluster.nodes.get(node.id) !== node) return;
+      const lsn = Number(image.facts.get(FACT.lsn) ?? 0);
       const isKnown = this.#nodes.every(({ id, disk }) => {
-        const [diskId, bootCount, , incarnation] = (disk.facts.get(FACT.peer(node.id)) ?? "").split(" ");
-        const isLater = Number(bootCount) > Number(image.facts.get(FACT.bootCount)) && incarnation !== "0";
-        return id === node.id || (diskId === image.facts.get(FACT.diskId) && isLater);
+        const known = readPeerDisk(disk.facts.get(FACT.peer(node.id)) ?? "");
+        if (id === node.id || known === undefined) return id === node.id;
+        return known.diskId === image.facts.get(FACT.diskId) && highestLsn(known) > lsn;
       });
       if (isKnown) this.#replaceDisk(node, "a stale disk", () => node.disk.restore(image));
     });

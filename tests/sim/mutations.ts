@@ -254,11 +254,14 @@ export function syncFromFirst(): Required<Pick<Mutation, "arriving">> {
 
 /** Case 20: no member remembers the disks of the others. */
 export function rememberNoDisk({ run, message }: Arriving): readonly ClusterMessage[] {
-  const disk = { diskId: "0".repeat(16), bootCount: run.events.nowMs + 1, diskGeneration: 1 };
+  const { nowMs } = run.events;
+  const disk = { diskId: "0".repeat(16), bootCount: nowMs + 1, lsnFound: nowMs, lsn: nowMs };
   switch (message.type) {
     case "leaseBatch":
     case "syncRequest":
       return [{ ...message, ...disk }];
+    case "timeProbe":
+      return [message.disk === undefined ? message : { ...message, disk: { ...message.disk, ...disk } }];
     case "staleIdentity":
       return [];
     default:

@@ -453,22 +453,27 @@ Deno.test("case 19: a version is not used twice, though a disk was lost and the 
   ok(table.slot(1).version.incarnation !== lost.incarnation);
 });
 
-Deno.test("case 20: a machine that is restored from a snapshot votes no more until it has joined anew", () => {
+Deno.test("case 20: a disk that was put back votes no more until its node has learned everything anew", () => {
   const table = new ReplicaTable(3);
-  const snapshot = table.snapshot(3);
-  for (let bootCount = 0; bootCount < 2; bootCount++) {
-    table.start(3);
-    table.exchange();
-  }
-  // n1 and n3 keep X for A; n2 does not hear of it.
+  // A copy from the run of the process that goes on after it.
+  table.request(1, B, { address: Y });
+  table.exchange();
+  const copy = table.snapshot(3);
+  // n1 and n3 keep X for A; n2 does not hear of it, but of n3's lsn.
   const granted = table.request(1, A);
   table.roundTrip(1, 3);
   table.lose(1, 2);
-  strictEqual(granted.outcome, "committed");
-  // The snapshot knows nothing of it, and n2's neither.
-  table.start(3, snapshot.facts, snapshot.rows);
-  table.pass(2, [3]);
+  table.pass(CLUSTER_LIMITS.heartbeatMs);
   table.deliver(3, 2);
+  strictEqual(granted.outcome, "committed");
+  // n3 starts on the copy, and has no anchor yet. Its first time probe reaches n2.
+  table.start(3, copy.facts, copy.rows, false);
+  table.pass(2, [3]);
+  deepStrictEqual(table.onItsWay(3, 2).map(({ type }) => type).slice(0, 1), ["timeProbe"]);
+  table.deliver(3, 2);
+  const answers = table.onItsWay(2, 3).filter(({ type }) => type === "timeAnswer" || type === "staleIdentity");
+  deepStrictEqual(answers[0]?.type, "staleIdentity");
+  deepStrictEqual(answers.filter(({ type }) => type === "timeAnswer"), [], "so it gets no anchor of n2");
   const taken = table.request(2, B);
   table.roundTrip(2, 3);
   table.roundTrip(2, 3);
@@ -737,6 +742,31 @@ Deno.test("case 25f: power fails everywhere after the step, before a quorum has 
   keepsLease(table, promisedMs);
 });
 
+Deno.test("case 26: a disk goes back to a moment with the same highest version: the lsn is lower nevertheless", () => {
+  const table = new ReplicaTable(3);
+  // B's lease at Y has the highest version on n3: n2's clock is ahead.
+  table.nowMs += 3_000;
+  table.request(2, B, { address: Y });
+  table.nowMs -= 3_000;
+  table.lose(2, 1);
+  table.roundTrip(2, 3);
+  const copy = table.snapshot(3);
+  const highest = table.slot(3, Y).version;
+  // A's lease has a lower one, as n1 has not heard of B's.
+  const granted = table.request(1, A);
+  table.roundTrip(1, 3);
+  table.lose(1, 2);
+  strictEqual(granted.outcome, "committed");
+  ok(compareVersions(table.slot(3).version, highest) < 0, "a later write, and a lower version");
+  table.pass(CLUSTER_LIMITS.heartbeatMs);
+  table.deliver(3, 2);
+  table.start(3, copy.facts, copy.rows);
+  table.pass(2, [3]);
+  table.deliver(3, 2);
+  table.deliver(2, 3);
+  strictEqual(table.synced(3), false);
+});
+
 /** Lets anti-entropy and what follows from it run. */
 function heal(table: ReplicaTable, ms: number): void {
   for (let passedMs = 0; passedMs < ms; passedMs += 250) {
@@ -822,4 +852,19 @@ Deno.test("case 33: of two requests of one client at one node the first is abort
   strictEqual(second.outcome, "timeout");
   table.roundTrip(1, 2);
   deepStrictEqual([table.slot(1).state, table.slot(2).state], ["aborted", "aborted"], "nothing stays locked");
+});
+
+Deno.test("disks: the power fails everywhere: an lsn without an fsync was not said, and no disk went back", () => {
+  const table = new ReplicaTable(3);
+  table.request(1, A);
+  table.exchange();
+  table.request(2, B, { address: Y });
+  // Records are on their way to the disks while heartbeats leave.
+  for (const id of [1, 2, 3]) for (const to of [1, 2, 3]) table.deliver(id, to);
+  table.pass(CLUSTER_LIMITS.heartbeatMs);
+  for (const id of [1, 2, 3]) for (const to of [1, 2, 3]) table.deliver(id, to);
+  for (const id of [1, 2, 3]) table.start(id);
+  table.pass(CLUSTER_LIMITS.heartbeatMs);
+  table.exchange();
+  deepStrictEqual([1, 2, 3].map((id) => table.synced(id)), [true, true, true]);
 });

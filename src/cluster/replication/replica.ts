@@ -23,6 +23,7 @@ import type { Ipv4 } from "../../net/ipv4.ts";
 import { type ClockNotice, ClockSync } from "./clock_sync.ts";
 import { type SlotState, StateSync } from "../sync/state_sync.ts";
 import type { DiskIdentity } from "../sync/disk_identity.ts";
+import { DiskLog } from "../sync/disk_log.ts";
 import { IncomingStreams, NAMED_MAX } from "./incoming_streams.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, Hello, LeaseAck, LeaseBatch, NodeId, StreamPosition } from "../wire/messages.ts";
@@ -124,6 +125,7 @@ export class Replica {
   readonly #incoming = new IncomingStreams();
   readonly #clockSync: ClockSync;
   readonly #reproposals: Reproposals;
+  readonly #log: DiskLog;
   /** Own undecided locks by the clock of their version, which this process issues once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
@@ -135,7 +137,9 @@ export class Replica {
   #newsMs = Infinity;
   #certifiedMs = 0;
 
-  constructor(context: MemberContext, options: ReplicaOptions) {
+  constructor(member: MemberContext, options: ReplicaOptions) {
+    this.#log = new DiskLog(options.identity.lsnFound);
+    const context = { ...member, effects: this.#log.counting(member.effects) };
     this.#context = context;
     this.#options = options;
     this.#safeguards = { ...ALL_SAFEGUARDS, ...options.safeguards };
@@ -177,6 +181,7 @@ export class Replica {
     });
     this.#stateSync = new StateSync(context, {
       ...options,
+      log: this.#log,
       rules,
       beyondRepair: (address, now) => this.#reproposals.consider(address, now),
       joined: (formed) => {
@@ -252,11 +257,13 @@ export class Replica {
   /** Proposes a lease; see `Proposer.propose`. A node that is not synced refuses. */
   propose(proposal: Proposal, now: Instant, decided: Decided): void {
     if (!this.synced) return decided({ committed: false, reason: "noAnchor" }, now);
+    this.#noteAnchor(now);
     this.#proposer.propose(proposal, now, decided);
   }
 
   /** Ends a lease; see `Proposer.end`. */
   end(request: Parameters<Proposer["end"]>[0], now: Instant, durable: (now: Instant) => void): boolean {
+    this.#noteAnchor(now);
     return this.synced && this.#proposer.end(request, now, durable);
   }
 
@@ -295,8 +302,11 @@ export class Replica {
   /** Runs what is due. */
   tick(now: Instant): void {
     const { effects, membership } = this.#context;
+    this.#noteAnchor(now);
     this.#proposer.tick(now);
-    for (const { to, message } of this.#clockSync.tick(now, membership.others)) effects.send(to, message);
+    for (const { to, message } of this.#clockSync.tick(now, membership.others)) {
+      effects.send(to, { ...message, disk: this.#stateSync.claim });
+    }
     for (const { origin, incarnation, missing } of this.#incoming.gaps(now.monotonicMs)) {
       this.counters.repairsAsked += 1;
       effects.send(origin, { type: "retransmit", incarnation, missing });
@@ -315,6 +325,7 @@ export class Replica {
   /** Takes a message of a member of the same membership. */
   receive(from: NodeId, incarnation: number, message: ClusterMessage, now: Instant): void {
     const { effects } = this.#context;
+    this.#noteAnchor(now);
     switch (message.type) {
       case "leaseBatch":
         return this.#batch(from, incarnation, message, now);
@@ -328,6 +339,7 @@ export class Replica {
         }
         return;
       case "timeProbe":
+        if (message.disk !== undefined && !this.#stateSync.trusts(from, incarnation, message.disk)) return;
         return effects.send(from, this.#clockSync.answer(message, now));
       case "slotRead":
         if (this.synced) this.#reproposals.answer(from, message, now);
@@ -343,8 +355,8 @@ export class Replica {
   }
 
   /** Answers whether this node's disk is blank, in any epoch. */
-  answerHello(from: NodeId, hello: Hello): void {
-    this.#stateSync.answerHello(from, hello);
+  answerHello(from: NodeId, incarnation: number, hello: Hello): void {
+    this.#stateSync.answerHello(from, incarnation, hello);
   }
 
   /** A new epoch holds: aborts the proposals of the one before (membership step 2). */
@@ -360,6 +372,11 @@ export class Replica {
   /** Starts as blank as a new disk. */
   fence(now: Instant): void {
     this.#stateSync.fence(now);
+  }
+
+  /** From the first anchor on, transactions on slots count. */
+  #noteAnchor(now: Instant): void {
+    this.#log.anchored ||= this.#options.clock.bounds(now) !== undefined;
   }
 
   get #alone(): boolean {
@@ -404,7 +421,6 @@ export class Replica {
   /** `tells`: it is time to say what changes slowly, too. */
   #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean, now: Instant): LeaseBatch {
     const { free, ...facts } = this.#options.heartbeat();
-    const { diskId, bootCount, diskGeneration } = this.identity;
     return {
       type: "leaseBatch",
       ...batch,
@@ -413,9 +429,7 @@ export class Replica {
       ...facts,
       synced: this.synced,
       settled: this.settled,
-      diskId,
-      bootCount,
-      diskGeneration,
+      ...this.#stateSync.claim,
       wallMs: now.wallMs,
     };
   }
@@ -425,7 +439,8 @@ export class Replica {
     const { effects } = this.#context;
     this.#clockSync.heard(from, batch.wallMs, now);
     if (!this.#stateSync.heard(from, incarnation, batch)) {
-      if (this.#trusted.get(from) === incarnation) this.#trusted.delete(from);
+      // Of two processes on copies of a disk, the one heard before may have gone back by now.
+      this.#trusted.delete(from);
       return;
     }
     this.#trusted.set(from, incarnation);

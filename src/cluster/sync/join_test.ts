@@ -2,7 +2,6 @@ import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
 import { type LeaseRow, NO_DETAIL } from "../../lease/agreement/slot.ts";
 import { NO_VERSION } from "../../lease/agreement/version.ts";
-import { FACT, PeerDisks, startIdentity } from "./disk_identity.ts";
 import { Join } from "./join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 
@@ -71,59 +70,35 @@ Deno.test("join: a source that goes away is replaced; late and doubled chunks ch
 Deno.test("join: first formation: every other member was blank when this disk asked it", () => {
   const join = new Join({ startedMs: 0, others: [1, 2] });
   strictEqual(join.isFormation, false);
-  join.helloAnswered(1, { blank: true, ownDiskId: "aa" });
+  join.helloAnswered(1, true);
   strictEqual(join.isFormation, false);
-  join.helloAnswered(2, { blank: true, ownDiskId: "bb" });
+  join.helloAnswered(2, true);
   strictEqual(join.isFormation, true);
   deepStrictEqual(join.result(), []);
   strictEqual(new Join({ startedMs: 0, others: [] }).isFormation, true, "a node alone");
 });
 
-Deno.test("join: --bootstrap: a majority of blank members forms the cluster, unless one has slots", () => {
-  const join = new Join({ startedMs: 0, others: [1, 2, 4, 5], bootstrap: true });
-  join.helloAnswered(1, { blank: true, ownDiskId: "aa" });
-  strictEqual(join.isFormation, false, "two of five");
-  join.helloAnswered(2, { blank: true, ownDiskId: "bb" });
+Deno.test("join: a disk that knows that the cluster was formed does not form it again, and does not ask", () => {
+  const join = new Join({ startedMs: 0, others: [1, 2], forms: "never" });
+  join.helloAnswered(1, true);
+  join.helloAnswered(2, true);
+  strictEqual(join.isFormation, false);
+  deepStrictEqual(join.tick(at(0), []), []);
+});
+
+Deno.test("join: --bootstrap: a quorum of blank members forms the cluster, while no member answers otherwise", () => {
+  const join = new Join({ startedMs: 0, others: [1, 2, 4, 5], forms: "quorum" });
+  join.tick(at(0), []);
+  join.helloAnswered(1, true);
+  join.helloAnswered(2, true);
+  strictEqual(join.isFormation, false, "the other members had no time to answer");
+  for (let ms = 500; ms <= 1_500; ms += 500) join.tick(at(ms), []);
   strictEqual(join.isFormation, true, "three of five");
-  join.helloAnswered(4, { blank: false, ownDiskId: "cc" });
+  join.helloAnswered(4, false);
   strictEqual(join.isFormation, false, "member 4 has leases that would be lost");
-});
-
-Deno.test("identity: a new disk is blank and has a name of its own; starts are counted", () => {
-  let digit = 0;
-  const { identity, writes } = startIdentity(new Map(), () => (digit++ % 16) / 16);
-  deepStrictEqual(identity, { diskId: "0123456789abcdef", bootCount: 1, blank: true, diskGeneration: 0 });
-  const facts = new Map([...writes, [FACT.blank, "no"] as const]);
-  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...identity, bootCount: 2, blank: false });
-});
-
-/** A disk as its owner speaks of it. */
-const disk = (diskId: string, bootCount: number, diskGeneration = 1) => ({ diskId, bootCount, diskGeneration });
-
-Deno.test("identity: case 20: a disk whose starts went back, or an earlier one, is not believed", () => {
-  const written: [string, string][] = [];
-  const peers = new PeerDisks(new Map(), (fact) => written.push(fact));
-  strictEqual(peers.seen(2, disk("aa", 5), true), true);
-  strictEqual(peers.seen(2, disk("aa", 4), true), false, "a restored snapshot");
-  strictEqual(peers.seen(2, disk("bb", 1), true), false, "a clone");
-  strictEqual(peers.seen(2, disk("bb", 1, 0), false), true, "a new disk that joins");
-  strictEqual(peers.diskGeneration(2), 1, "which is the next one after this");
-  strictEqual(peers.seen(2, disk("bb", 1, 2), true), true);
-  strictEqual(peers.seen(2, disk("aa", 6), true), false, "the former disk is back");
-  const again = new PeerDisks(new Map(written), () => {});
-  strictEqual(again.seen(2, disk("aa", 6), true), false, "remembered across restarts");
-});
-
-Deno.test("identity: a member that was away trusts a disk that joined meanwhile, not the former one again", () => {
-  const peers = new PeerDisks(new Map([[FACT.peer(2), "aa 5 1 7"]]), () => {});
-  strictEqual(peers.seen(2, disk("cc", 3, 3), true, 8), true);
-  strictEqual(peers.seen(2, disk("bb", 9, 2), true, 9), false);
-  strictEqual(peers.seen(2, disk("aa", 9, 1), true, 9), false);
-});
-
-Deno.test("identity: two processes of one start of a disk are a copy", () => {
-  const peers = new PeerDisks(new Map(), () => {});
-  strictEqual(peers.seen(2, disk("aa", 5), true, 70), true);
-  strictEqual(peers.seen(2, disk("aa", 5), true, 71), false);
-  strictEqual(peers.seen(2, disk("aa", 6), true, 71), true);
+  join.helloAnswered(4, true);
+  strictEqual(join.isFormation, true);
+  join.helloAnswered(2, false);
+  join.helloAnswered(4, false);
+  strictEqual(join.isFormation, false, "two of five");
 });

@@ -12,17 +12,21 @@ import { FREE_SLOT, type LeaseRow } from "../../lease/agreement/slot.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
-import { type DiskIdentity, FACT, newDiskId, type PeerDisk, PeerDisks } from "./disk_identity.ts";
+import { BLANK, type DiskIdentity, FACT, newDiskId } from "./disk_identity.ts";
+import type { DiskLog } from "./disk_log.ts";
+import { PeerDisks } from "./peer_disks.ts";
 import { Join } from "./join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
-import type {
-  ClusterMessage,
-  Hello,
-  HelloAnswer,
-  NodeId,
-  StaleIdentity,
-  SyncChunk,
-  SyncRequest,
+import {
+  type ClusterMessage,
+  type DiskClaim,
+  type Hello,
+  type HelloAnswer,
+  LSN_UNKNOWN,
+  type NodeId,
+  type StaleIdentity,
+  type SyncChunk,
+  type SyncRequest,
 } from "../wire/messages.ts";
 import { type PageRequest, SnapshotPull, unionRows } from "./snapshot_pull.ts";
 import { AntiEntropy, isBeyondRepair, type MergedPage, mergeSlot } from "./anti_entropy.ts";
@@ -39,6 +43,7 @@ export type SlotState =
 /** What a member's sync works with. */
 interface StateSyncOptions {
   readonly identity: DiskIdentity;
+  readonly log: DiskLog;
   readonly facts: ReadonlyMap<string, string>;
   readonly table: LeaseTable;
   readonly clock: AnchoredClock;
@@ -66,7 +71,7 @@ export class StateSync {
   readonly #antiEntropy = new AntiEntropy();
   /** Voters, by their last heartbeat in this epoch. */
   readonly #voters = new Set<NodeId>();
-  /** Disks that were blank when they answered this one: those it may have formed the cluster with. */
+  /** Disks that were blank while this one was: those it may have formed the cluster with. */
   readonly #formation = new Map<NodeId, string>();
   #identity: DiskIdentity;
   #settledEpoch: number;
@@ -87,7 +92,7 @@ export class StateSync {
     const { identity, facts, now } = options;
     this.#identity = identity;
     this.#startedMs = now.monotonicMs;
-    this.#peers = new PeerDisks(facts, (fact) => context.effects.persist({ facts: [fact] }, () => {}));
+    this.#peers = new PeerDisks(facts, (facts) => context.effects.persist({ facts }, () => {}));
     this.#settledEpoch = Number(facts.get(FACT.settled) ?? 0);
     for (const id of context.membership.others) {
       const [own, theirs] = (facts.get(FACT.blankPeer(id)) ?? "").split(" ");
@@ -124,24 +129,27 @@ export class StateSync {
     return this.#settle === undefined ? { kind: "complete" } : { kind: "settling", progress: this.#settle.progress };
   }
 
-  /**
-   * Notes the disk identity of a member's heartbeat. False when it is stale: the member is not trusted, and is told so.
-   */
-  heard(from: NodeId, incarnation: number, disk: PeerDisk & { readonly synced: boolean }): boolean {
-    if (!this.#peers.seen(from, disk, disk.synced, incarnation)) {
-      this.#voters.delete(from);
-      const { diskId, bootCount } = disk;
-      this.#context.effects.send(from, {
-        type: "staleIdentity",
-        diskId,
-        bootCount,
-        diskGeneration: this.#peers.diskGeneration(from),
-      });
-      return false;
-    }
-    if (disk.synced) this.#voters.add(from);
+  /** What this process says of its disk. */
+  get claim(): DiskClaim {
+    const { diskId, bootCount, diskGeneration, lsnFound } = this.#identity;
+    return { diskId, bootCount, diskGeneration, lsnFound, lsn: this.#options.log.lsn };
+  }
+
+  /** Notes what a member's heartbeat says of its disk. False: the member is not trusted, and is told so. */
+  heard(from: NodeId, incarnation: number, disk: DiskClaim & { readonly synced: boolean }): boolean {
+    const isTrusted = this.trusts(from, incarnation, disk);
+    if (isTrusted && disk.synced) this.#voters.add(from);
     else this.#voters.delete(from);
-    return true;
+    return isTrusted;
+  }
+
+  /** Whether a disk has not gone back, as far as this node knows; else its process is told so. */
+  trusts(from: NodeId, incarnation: number, disk: DiskClaim): boolean {
+    if (this.#peers.seen(from, disk, incarnation)) return true;
+    const { diskId, bootCount } = disk;
+    const diskGeneration = this.#peers.diskGeneration(from);
+    this.#context.effects.send(from, { type: "staleIdentity", diskId, bootCount, incarnation, diskGeneration });
+    return false;
   }
 
   /**
@@ -171,19 +179,20 @@ export class StateSync {
     else this.#startSettle();
   }
 
-  /** Becomes as blank as a new disk (case 20, and a member that was away for a whole epoch). */
+  /** Becomes a learner on a new disk (case 20, and a member that was away for a whole epoch). */
   fence(now: Instant): void {
-    const { random } = this.#context;
-    this.#identity = { diskId: newDiskId(random), bootCount: this.#identity.bootCount, blank: true, diskGeneration: 0 };
+    const diskId = newDiskId(this.#context.random);
+    this.#identity = { ...this.#identity, diskId, blank: true, fenced: true, diskGeneration: 0 };
     this.#formation.clear();
     this.#settle = undefined;
     this.#finishing = false;
     this.#startedMs = now.monotonicMs;
     this.#startJoin();
-    const facts: [string, string][] = [[FACT.diskId, this.#identity.diskId], [FACT.blank, "yes"], [
-      FACT.diskGeneration,
-      "0",
-    ]];
+    const facts: [string, string][] = [
+      [FACT.diskId, diskId],
+      [FACT.blank, BLANK.fenced],
+      [FACT.diskGeneration, "0"],
+    ];
     this.#context.effects.persist({ facts }, () => {});
     this.#options.fenced(now);
   }
@@ -191,11 +200,12 @@ export class StateSync {
   /** Monotonic time at which {@link tick} has a page to ask for; joining and settling follow their answers. */
   get nextDeadline(): number {
     const merges = this.#join === undefined && this.#settle === undefined && !this.#clockless;
-    return merges ? this.#antiEntropy.nextDeadline : Infinity;
+    return Math.min(this.#peers.nextDeadline, merges ? this.#antiEntropy.nextDeadline : Infinity);
   }
 
   /** Asks for what this node lacks. */
   tick(now: Instant): void {
+    this.#peers.tick(now.monotonicMs);
     this.#clockless = this.#options.clock.bounds(now) === undefined;
     if (this.#clockless) return;
     const voters = this.#context.membership.others.filter((id) => this.#voters.has(id));
@@ -235,24 +245,35 @@ export class StateSync {
   }
 
   /**
-   * To a disk that was blank when this node formed the cluster, this node counts as blank for good: that disk has
-   * promised nothing since, so it may join with empty slots, as if it had been down. Answered in any epoch.
+   * To a disk that was blank while this one was, this node counts as blank until it hears of a voter with that id: the
+   * disk has promised nothing since, so it may vote with empty slots, as if it had been down. Answered in any epoch.
    */
-  answerHello(from: NodeId, hello: Hello): void {
-    const blank = !this.synced || this.#formation.get(from) === hello.diskId;
-    const { diskId: ownDiskId } = this.#identity;
-    this.#context.effects.send(from, { type: "helloAnswer", diskId: hello.diskId, blank, ownDiskId });
+  answerHello(from: NodeId, incarnation: number, { diskId, blank: isBlank }: Hello): void {
+    const { diskId: ownDiskId, blank, fenced } = this.#identity;
+    const forms = blank && !fenced;
+    if (forms && isBlank) this.#rememberBlank(from, diskId);
+    const noVoter = this.#peers.diskGeneration(from) === 0;
+    this.#context.effects.send(from, {
+      type: "helloAnswer",
+      diskId,
+      incarnation,
+      blank: noVoter && (forms || this.#formation.get(from) === diskId),
+      ownDiskId,
+    });
+  }
+
+  #rememberBlank(id: NodeId, diskId: string): void {
+    if (this.#formation.get(id) === diskId) return;
+    this.#formation.set(id, diskId);
+    const fact = [FACT.blankPeer(id), `${this.#identity.diskId} ${diskId}`] as const;
+    this.#context.effects.persist({ facts: [fact] }, () => {});
   }
 
   #startJoin(): void {
-    const { bootstrap } = this.#options;
-    const { membership } = this.#context;
-    this.#join = new Join({
-      startedMs: this.#startedMs,
-      others: membership.others,
-      blankOthers: this.#formation,
-      bootstrap,
-    });
+    const { epoch, others } = this.#context.membership;
+    const knowsCluster = this.#identity.fenced || epoch > 1;
+    const forms = knowsCluster ? "never" : this.#options.bootstrap ? "quorum" : "all";
+    this.#join = new Join({ startedMs: this.#startedMs, others, forms });
   }
 
   #startSettle(): void {
@@ -271,7 +292,7 @@ export class StateSync {
     // No sync without an anchor. Slots must be durable here before another disk has them, so this waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // The source of a join remembers the joining disk, even if no heartbeat of it has arrived.
-    if (request.purpose === "join") this.#peers.seen(from, { ...request, diskGeneration: 0 }, false);
+    if (request.purpose === "join") this.#peers.seen(from, { ...request, ...LSN_UNKNOWN, diskGeneration: 0 }, 0);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
     const diskGeneration = this.#peers.diskGeneration(from);
     const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, diskGeneration };
@@ -340,16 +361,22 @@ export class StateSync {
   }
 
   #helloAnswered(from: NodeId, answer: HelloAnswer): void {
-    const { diskId } = this.#identity;
-    if (answer.diskId !== diskId || this.#join?.helloAnswered(from, answer) !== true) return;
-    this.#formation.set(from, answer.ownDiskId);
-    this.#context.effects.persist({ facts: [[FACT.blankPeer(from), `${diskId} ${answer.ownDiskId}`]] }, () => {});
+    const isMine = answer.diskId === this.#identity.diskId && this.#isThisProcess(answer.incarnation);
+    if (this.#join === undefined || !isMine) return;
+    this.#join.helloAnswered(from, answer.blank);
+    if (answer.blank) this.#rememberBlank(from, answer.ownDiskId);
   }
 
-  /** Another member remembers a later disk or start of this node: this node is fenced and joins again. */
+  /** In version 1 a message does not say which process it means. */
+  #isThisProcess(incarnation: number): boolean {
+    return incarnation === 0 || incarnation === this.#context.incarnation;
+  }
+
+  /** Another member remembers a later disk or a later state of this one: this node is fenced and joins again. */
   #staleIdentity(message: StaleIdentity, now: Instant): void {
     const { diskId, bootCount } = this.#identity;
-    if (!this.synced || message.diskId !== diskId || message.bootCount !== bootCount) return;
+    if (message.diskId !== diskId || message.bootCount !== bootCount) return;
+    if (!this.#isThisProcess(message.incarnation)) return;
     this.#formerGeneration = Math.max(this.#formerGeneration, message.diskGeneration);
     this.fence(now);
   }
@@ -366,7 +393,7 @@ export class StateSync {
     this.#finishing = true;
     const diskGeneration = this.#formerGeneration + 1;
     const facts: [string, string][] = [
-      [FACT.blank, "no"],
+      [FACT.blank, BLANK.no],
       [FACT.diskGeneration, String(diskGeneration)],
       [FACT.settled, String(epoch)],
     ];
@@ -374,7 +401,7 @@ export class StateSync {
       if (this.#join !== join) return;
       this.#join = undefined;
       this.#finishing = false;
-      this.#identity = { ...this.#identity, blank: false, diskGeneration };
+      this.#identity = { ...this.#identity, blank: false, fenced: false, diskGeneration };
       this.#settledEpoch = epoch;
       joined(formed);
     });

@@ -17,10 +17,13 @@ export function addressOf(id: NodeId): MemberAddress {
   return { id, address: 0x0a630000 + id };
 }
 
-/** One machine: its disk outlives its processes. */
-interface Machine {
+interface Disk {
   readonly facts: Map<string, string>;
   readonly rows: Map<number, LeaseRow>;
+}
+
+/** One machine: its disk outlives its processes. */
+interface Machine extends Disk {
   running: { readonly member: Member; readonly table: LeaseTable; readonly bootMs: number } | undefined;
   reach: readonly NodeId[];
 }
@@ -127,9 +130,23 @@ export class MemberCluster {
 
   /** Kills a machine and takes its disk; the next start has a blank one. */
   loseDisk(id: NodeId): void {
+    this.putBack(id, { facts: new Map(), rows: new Map() });
+  }
+
+  /** A copy of a machine's disk. */
+  copyOf(id: NodeId): Disk {
+    const { facts, rows } = this.#machine(id);
+    return { facts: new Map(facts), rows: new Map(rows) };
+  }
+
+  /** Kills a machine and puts back a copy of its disk. */
+  putBack(id: NodeId, copy: Disk): void {
     this.kill(id);
-    this.#machine(id).facts.clear();
-    this.#machine(id).rows.clear();
+    const { facts, rows } = this.#machine(id);
+    facts.clear();
+    rows.clear();
+    for (const [key, value] of copy.facts) facts.set(key, value);
+    for (const [address, row] of copy.rows) rows.set(address, row);
   }
 
   /** `members reset` on a machine whose process has ended. */

@@ -12,7 +12,7 @@ import { type LeaseRow, NO_DETAIL, type Slot, type Writes } from "../../lease/ag
 import { LEASE_MS, NOW_MS } from "../../lease/agreement/testing/records.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import { FACT, startIdentity } from "../sync/disk_identity.ts";
+import { BLANK, FACT, startIdentity } from "../sync/disk_identity.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 import type { Decision } from "../../lease/agreement/proposer.ts";
 import { Replica } from "../replication/replica.ts";
@@ -63,7 +63,12 @@ export class ReplicaTable {
   constructor(size: number) {
     this.#size = size;
     const complete = (id: NodeId) =>
-      new Map([[FACT.blank, "no"], [FACT.diskId, `${id}`.repeat(16)], [FACT.settled, "1"]]);
+      new Map([
+        [FACT.blank, BLANK.no],
+        [FACT.diskId, `${id}`.repeat(16)],
+        [FACT.diskGeneration, "1"],
+        [FACT.settled, "1"],
+      ]);
     for (const id of this.#ids) this.start(id, complete(id));
     this.exchange();
   }

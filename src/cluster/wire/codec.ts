@@ -12,18 +12,20 @@ import { clientKeyBytes, clientKeyOf } from "../../lease/agreement/client_key.ts
 import { FREE_SLOT, NO_DETAIL } from "../../lease/agreement/slot.ts";
 import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
 import type { Range } from "../../net/ipv4.ts";
-import type {
-  Ballot,
-  ClusterMessage,
-  Envelope,
-  JoinedDisk,
-  LeaseBatch,
-  MemberAddress,
-  MembershipContent,
-  SequenceRange,
-  StreamPosition,
-  SyncRequest,
-  WireVersion,
+import {
+  type Ballot,
+  type ClusterMessage,
+  type DiskClaim,
+  type Envelope,
+  type JoinedDisk,
+  type LeaseBatch,
+  LSN_UNKNOWN,
+  type MemberAddress,
+  type MembershipContent,
+  type SequenceRange,
+  type StreamPosition,
+  type SyncRequest,
+  type WireVersion,
 } from "./messages.ts";
 import { Fields } from "./fields.ts";
 import { WIRE_LIMITS } from "./limits.ts";
@@ -146,8 +148,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   timeProbe: {
     code: 9,
-    write: ({ probe }) => [probe],
-    read: (fields) => ({ type: "timeProbe", probe: fields.uint("probe", UINT53) }),
+    write: ({ probe, disk }, envelope) => envelope.wireVersion === 1 || !disk ? [probe] : [probe, ...writeDisk(disk)],
+    read: (fields, envelope) => {
+      const probe = fields.uint("probe", UINT53);
+      return { type: "timeProbe", probe, ...(envelope.wireVersion === 1 ? {} : { disk: readDisk(fields) }) };
+    },
   },
   timeAnswer: {
     code: 10,
@@ -229,22 +234,34 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   helloAnswer: {
     code: 16,
-    write: ({ diskId, ownDiskId, blank }) => [diskId, ownDiskId, blank],
-    read: (fields) => ({
+    write: ({ diskId, ownDiskId, blank, incarnation }, envelope) => [
+      diskId,
+      ownDiskId,
+      blank,
+      ...(envelope.wireVersion === 1 ? [] : [incarnation]),
+    ],
+    read: (fields, envelope) => ({
       type: "helloAnswer",
       diskId: readDiskId(fields),
       ownDiskId: readDiskId(fields),
       blank: fields.boolean("blank"),
+      incarnation: readIncarnation(fields, envelope),
     }),
   },
   staleIdentity: {
     code: 17,
-    write: ({ diskId, bootCount, diskGeneration }) => [diskId, bootCount, diskGeneration],
-    read: (fields) => ({
+    write: ({ diskId, bootCount, diskGeneration, incarnation }, envelope) => [
+      diskId,
+      bootCount,
+      diskGeneration,
+      ...(envelope.wireVersion === 1 ? [] : [incarnation]),
+    ],
+    read: (fields, envelope) => ({
       type: "staleIdentity",
       diskId: readDiskId(fields),
       bootCount: fields.uint("starts", UINT53),
       diskGeneration: fields.uint("generation", UINT32),
+      incarnation: readIncarnation(fields, envelope),
     }),
   },
   membership: {
@@ -521,7 +538,7 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     batch.bootCount,
     batch.diskGeneration,
     batch.revision,
-    ...(envelope.wireVersion === 1 ? [] : [batch.wallMs]),
+    ...(envelope.wireVersion === 1 ? [] : [batch.wallMs, batch.lsnFound, batch.lsn]),
   ];
 }
 
@@ -553,7 +570,29 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     diskGeneration: fields.uint("generation", UINT32),
     revision: fields.uint("revision", UINT53),
     wallMs: envelope.wireVersion === 1 ? 0 : fields.uint("wallMs", UINT53),
+    ...(envelope.wireVersion === 1 ? LSN_UNKNOWN : readLsn(fields)),
   };
+}
+
+function readLsn(fields: Fields): Pick<DiskClaim, "lsnFound" | "lsn"> {
+  return { lsnFound: fields.uint("lsnFound", UINT53), lsn: fields.uint("lsn", UINT53) };
+}
+
+function writeDisk({ diskId, bootCount, diskGeneration, lsnFound, lsn }: DiskClaim): unknown[] {
+  return [diskId, bootCount, diskGeneration, lsnFound, lsn];
+}
+
+function readDisk(fields: Fields): DiskClaim {
+  return {
+    diskId: readDiskId(fields),
+    bootCount: fields.uint("starts", UINT53),
+    diskGeneration: fields.uint("generation", UINT32),
+    ...readLsn(fields),
+  };
+}
+
+function readIncarnation(fields: Fields, envelope: Envelope): number {
+  return envelope.wireVersion === 1 ? 0 : fields.uint("incarnation", UINT32);
 }
 
 /** All accepted, as nearly always: how many. Else each: 0, or reason, base and version in the way. */

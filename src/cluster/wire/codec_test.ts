@@ -17,9 +17,9 @@ import { toHex } from "../../bytes/hex.ts";
 import { anyMessage } from "./testing/any_message.ts";
 import { busyBatch, ENVELOPE } from "./testing/batch.ts";
 
-/** CBOR by hand: `[9, 2, 7, 1, 5, probe]`, a TimeProbe, with the probe's octets given. */
-function probeWith(...probe: number[]): Uint8Array {
-  return Uint8Array.of(WIRE_VERSION, 0x86, 9, 2, 7, 1, 5, ...probe);
+/** CBOR by hand: `[1, 2, 7, 1, 5, term]`, an Election, with the octets of the term given. */
+function electionWith(...term: number[]): Uint8Array {
+  return Uint8Array.of(WIRE_VERSION, 0x86, 1, 2, 7, 1, 5, ...term);
 }
 
 function errorOf(decoded: DecodedMessage): WireError | undefined {
@@ -91,9 +91,9 @@ Deno.test("codec: 200,000 mutated and random byte strings never throw", () => {
 
 Deno.test("codec: numbers must be whole and within their field", () => {
   const double = (value: number) => [0xfb, ...new Uint8Array(new Float64Array([value]).buffer).reverse()];
-  ok(decodeMessage(probeWith(23)).ok);
-  const large = decodeMessage(probeWith(0x1b, 0, 0x1f, 255, 255, 255, 255, 255, 255));
-  deepStrictEqual(large.ok && large.message, { type: "timeProbe", probe: Number.MAX_SAFE_INTEGER });
+  ok(decodeMessage(electionWith(23)).ok);
+  const large = decodeMessage(electionWith(0x1b, 0, 0x1f, 255, 255, 255, 255, 255, 255));
+  deepStrictEqual(large.ok && large.message, { type: "election", term: Number.MAX_SAFE_INTEGER });
   const bad = {
     infinity: double(Infinity),
     minusInfinity: double(-Infinity),
@@ -109,10 +109,10 @@ Deno.test("codec: numbers must be whole and within their field", () => {
     array: [0x81, 7],
   };
   for (const [name, octets] of Object.entries(bad)) {
-    deepStrictEqual(errorOf(decodeMessage(probeWith(...octets))), { kind: "badValue", field: "probe" }, name);
+    deepStrictEqual(errorOf(decodeMessage(electionWith(...octets))), { kind: "badValue", field: "term" }, name);
   }
-  const minusZero = decodeMessage(probeWith(...double(-0)));
-  ok(minusZero.ok && minusZero.message.type === "timeProbe" && Object.is(minusZero.message.probe, 0));
+  const minusZero = decodeMessage(electionWith(...double(-0)));
+  ok(minusZero.ok && minusZero.message.type === "election" && Object.is(minusZero.message.term, 0));
 });
 
 Deno.test("codec: CBOR beyond the subset is refused before the decoder sees it", () => {
@@ -141,12 +141,12 @@ Deno.test("codec: CBOR beyond the subset is refused before the decoder sees it",
     deep: [0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0],
   };
   for (const [name, octets] of Object.entries(beyond)) {
-    deepStrictEqual(errorOf(decodeMessage(probeWith(...octets))), { kind: "malformed" }, name);
+    deepStrictEqual(errorOf(decodeMessage(electionWith(...octets))), { kind: "malformed" }, name);
   }
 });
 
 Deno.test("codec: versions, types and lengths it does not know", () => {
-  const bytes = probeWith(5);
+  const bytes = electionWith(5);
   bytes[0] = 3;
   deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "wireVersion", version: 3 });
   bytes[0] = WIRE_VERSION;
@@ -156,7 +156,7 @@ Deno.test("codec: versions, types and lengths it does not know", () => {
   deepStrictEqual(errorOf(decodeMessage(later)), { kind: "unknownType", code: 200 });
   const octets = WIRE_LIMITS.messageBytesMax + 1;
   deepStrictEqual(errorOf(decodeMessage(new Uint8Array(octets))), { kind: "tooLong", octets });
-  deepStrictEqual(errorOf(decodeMessage(Uint8Array.of(WIRE_VERSION, 0x87, 9, 2, 7, 1, 5, 1, 1))), {
+  deepStrictEqual(errorOf(decodeMessage(Uint8Array.of(WIRE_VERSION, 0x87, 1, 2, 7, 1, 5, 1, 1))), {
     kind: "badValue",
     field: "end",
   });

@@ -80,8 +80,25 @@ export interface ClusterStatus {
   readonly majority: boolean;
 }
 
+/** What a process says of its disk; see `disk_identity.ts`. */
+export interface DiskClaim {
+  /** Random, made with the database: 16 hex digits. */
+  readonly diskId: string;
+  /** Counts the starts of this disk's owner. */
+  readonly bootCount: number;
+  /** The place of this disk among those its owner had; 0 while it is a learner's. */
+  readonly diskGeneration: number;
+  /** Transactions on slots that this process found on the disk. In version 1 unknown. */
+  readonly lsnFound: number;
+  /** Transactions on slots that are durable now. */
+  readonly lsn: number;
+}
+
+/** Of a process that says nothing of its lsn: its disk can't be found to have gone back. */
+export const LSN_UNKNOWN = { lsnFound: Number.MAX_SAFE_INTEGER, lsn: 0 } as const;
+
 /** Records of the sender's own stream, or none: a heartbeat. To all. */
-export interface LeaseBatch {
+export interface LeaseBatch extends DiskClaim {
   readonly type: "leaseBatch";
   /** Sequence number of `records[0]`, or of the next record when there are none. A stream starts at 1. */
   readonly first: number;
@@ -96,12 +113,6 @@ export interface LeaseBatch {
   readonly ready: boolean;
   /** Whether the sender's slots are complete enough to vote. */
   readonly synced: boolean;
-  /** Random, made with the database: 16 hex digits. */
-  readonly diskId: string;
-  /** Counts the starts of this disk's owner (case 20). */
-  readonly bootCount: number;
-  /** The place of this disk among those its owner had; 0 while it is blank. */
-  readonly diskGeneration: number;
   /** Newest configuration the sender has on disk. */
   readonly revision: number;
   /** The sender has everything of this epoch (membership step 4). */
@@ -130,10 +141,15 @@ interface Retransmit {
   readonly missing: SequenceRange;
 }
 
-/** Asks for the receiver's wall clock; the answer repeats `probe`. */
+/**
+ * Asks for the receiver's wall clock; the answer repeats `probe`. A disk that went back is answered by `StaleIdentity`
+ * instead: without an anchor it has no vote.
+ */
 export interface TimeProbe {
   readonly type: "timeProbe";
   readonly probe: number;
+  /** Not in version 1. */
+  readonly disk?: DiskClaim;
 }
 
 export interface TimeAnswer {
@@ -203,18 +219,21 @@ export interface Hello {
 export interface HelloAnswer {
   readonly type: "helloAnswer";
   readonly diskId: string;
-  /** The answerer is blank, or was when it formed the cluster together with the disk that asks. */
+  /** The process that asked; 0 in version 1. */
+  readonly incarnation: number;
+  /** The answerer is blank, or was when this disk first asked, and has heard of no voter with the receiver's id. */
   readonly blank: boolean;
   /** The answerer's own disk. */
   readonly ownDiskId: string;
 }
 
-/** Stale identity: the receiver's disk is an earlier one, or its boot count went back: it must join anew (case 20). */
+/** Stale identity: the receiver's disk is an earlier one, or went back: it becomes a learner (cases 20 and 26). */
 export interface StaleIdentity {
   readonly type: "staleIdentity";
-  /** The disk that was not believed, and its starts. */
+  /** The disk that is not trusted, its starts, and the process on it; 0 in version 1: any. */
   readonly diskId: string;
   readonly bootCount: number;
+  readonly incarnation: number;
   /** Highest generation of the receiver's disks that the sender remembers. */
   readonly diskGeneration: number;
 }

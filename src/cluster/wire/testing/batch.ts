@@ -55,6 +55,8 @@ export function busyBatch(count: number): LeaseBatch {
     diskId: "0123456789abcdef",
     bootCount: 1_790_000_000,
     diskGeneration: 1,
+    lsnFound: 1_000_000,
+    lsn: 2_000_000,
     revision: 4,
     settled: true,
     complete: true,

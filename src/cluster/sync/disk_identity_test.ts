@@ -1,0 +1,23 @@
+import { deepStrictEqual } from "node:assert/strict";
+import { BLANK, FACT, startIdentity } from "./disk_identity.ts";
+
+Deno.test("identity: a new disk is blank and has a name of its own; starts are counted", () => {
+  let digit = 0;
+  const { identity, writes } = startIdentity(new Map(), () => (digit++ % 16) / 16);
+  deepStrictEqual(identity, {
+    diskId: "0123456789abcdef",
+    bootCount: 1,
+    blank: true,
+    fenced: false,
+    diskGeneration: 0,
+    lsnFound: 0,
+  });
+  const facts = new Map([...writes, [FACT.blank, BLANK.no] as const, [FACT.lsn, "7"] as const]);
+  const next = { ...identity, bootCount: 2, blank: false, lsnFound: 7 };
+  deepStrictEqual(startIdentity(facts, Math.random).identity, next);
+  facts.set(FACT.blank, BLANK.fenced);
+  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, blank: true, fenced: true });
+  // As the release before wrote it.
+  facts.set(FACT.blank, "yes");
+  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, blank: true });
+});
