@@ -1,12 +1,15 @@
 /**
  * `backup` and `restore`: the database of a node as one file. A backup is consistent though the node runs; a restore
- * wants an empty state directory.
+ * wants an empty state directory and makes another disk of it (lease agreement, "disks"): the other nodes notice an old
+ * copy only if those that it meets have heard of a later state.
  */
 
 import { backup as copyPages, DatabaseSync } from "node:sqlite";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { exists, giveTo } from "../../src/cli/files.ts";
+import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
+import { BLANK, FACT, newDiskId } from "../../src/cluster/sync/disk_identity.ts";
 import { DATABASE_FILE } from "../store/database.ts";
 import { APPLICATION_ID } from "../store/schema.ts";
 import { ADMIN_OPTIONS, configOf } from "./admin_client.ts";
@@ -36,8 +39,14 @@ const restore: CommandSpec = {
   name: "restore",
   summary: "Restore a backup into the empty state directory of this machine's node, which must be stopped",
   words: ["<file>"],
-  options: [...CONFIG],
-  examples: ["restore /var/backups/dhcpcluster-2026-11-27.db"],
+  options: [...CONFIG, {
+    flags: "--majority-lost",
+    description: "keep the leases of the backup, because a majority of the cluster's disks is lost for good",
+  }],
+  examples: [
+    "restore /var/backups/dhcpcluster-2026-11-27.db",
+    "restore --majority-lost /var/backups/dhcpcluster-2026-11-27.db",
+  ],
   run: async (call) => {
     const [source = ""] = call.words;
     const { config } = await configOf(call);
@@ -50,34 +59,120 @@ const restore: CommandSpec = {
           "away first",
       );
     }
-    const leases = await putInPlace(source, stateDir);
-    call.print(`${target}: ${leases} leases; start the node`);
-    if (config.cluster.nodes.length > 1) {
-      call.warn(
-        "In a running cluster the other nodes know a later state of this node: it syncs all leases from them before " +
-          "it serves, as with an empty state directory. A backup is needed only when a majority is lost for good.",
-      );
-    }
+    const restored = await putInPlace(source, stateDir, {
+      fileMembers: config.cluster.nodes.length,
+      majorityLost: call.options["majorityLost"] === true,
+    });
+    const { print, warn } = REPORTS[restored.kind];
+    call.print(`${target}: ${print(restored.leases)}`);
+    call.warn(warn);
     return EXIT.ok;
   },
 };
 
 export const BACKUP_COMMANDS: readonly CommandSpec[] = [backup, restore];
 
+/**
+ * What becomes of a restored disk. The other nodes may have promised leases since the backup, so it is a learner's disk
+ * without leases, unless nothing can be learned from others: this node is alone, or a majority is lost.
+ */
+type RestoredKind = "learner" | "alone" | "majorityLost";
+
+const UNKNOWN_LEASES =
+  "Leases granted after the backup was made are unknown: their clients keep them and renew them, " +
+  "but until then their addresses count as free.";
+
+const REPORTS: Readonly<Record<RestoredKind, { print: (leases: number) => string; warn: string }>> = {
+  learner: {
+    print: () => "what this node has to remember; start the node: it takes all leases from the others before it serves",
+    warn:
+      "The leases of the backup were left out, because the other nodes have later ones. They are needed only when " +
+      "a majority of the disks is lost for good: then restore with --majority-lost, on one node.",
+  },
+  alone: {
+    print: (leases) => `${leases} leases; start the node`,
+    warn:
+      `${UNKNOWN_LEASES} This node is alone, so it serves at once. Where you can, keep new clients out for half a ` +
+      "leaseTime: by then all others have renewed.",
+  },
+  majorityLost: {
+    print: (leases) => `${leases} leases`,
+    warn:
+      `${UNKNOWN_LEASES} Before the start, give dhcpcluster-node members reset --yes on exactly one node: this one, ` +
+      "or a survivor with later leases. All other nodes come back with an empty state directory; disks that were " +
+      "thought lost must never come back.",
+  },
+};
+
 /** Atomic: after a failure the database is either complete or missing. */
-async function putInPlace(source: string, stateDir: string): Promise<number> {
+async function putInPlace(
+  source: string,
+  stateDir: string,
+  options: { readonly fileMembers: number; readonly majorityLost: boolean },
+): Promise<{ readonly kind: RestoredKind; readonly leases: number }> {
   const target = `${stateDir}/${DATABASE_FILE}`;
   const halfway = `${target}.restoring`;
   await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
   if (exists(halfway)) await Deno.remove(halfway);
   const leases = await copyDatabase(source, halfway);
+  let kind: RestoredKind;
+  try {
+    kind = makeAnotherDisk(halfway, options);
+  } catch (error) {
+    await Deno.remove(halfway);
+    throw error;
+  }
   const file = await Deno.open(halfway, { read: true, write: true });
   await file.sync();
   file.close();
   await Deno.rename(halfway, target);
   for (const rest of ["-shm", "-wal"]) if (exists(`${halfway}${rest}`)) await Deno.remove(`${halfway}${rest}`);
   await giveToOwner(target, stateDir);
-  return leases;
+  return { kind, leases };
+}
+
+interface StoredMembership {
+  readonly epoch?: number;
+  readonly members?: readonly unknown[];
+}
+
+/**
+ * A restored copy is another disk with an id of its own: of the former one the others may have heard a later state.
+ */
+function makeAnotherDisk(
+  path: string,
+  { fileMembers, majorityLost }: { readonly fileMembers: number; readonly majorityLost: boolean },
+): RestoredKind {
+  const database = new DatabaseSync(path);
+  try {
+    // Everything is in one file then.
+    database.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
+    const read = (key: string) =>
+      database.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.["value"] as string | undefined;
+    const write = (key: string, value: string) =>
+      database.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)").run(key, value);
+    const isComplete = read(FACT.blank) === BLANK.no;
+    const { epoch = 1, members } = JSON.parse(read(MEMBERSHIP_FACTS.membership) ?? "{}") as StoredMembership;
+    // A learner follows the file until it has heard of a change.
+    const isAlone = isComplete && (members?.length ?? fileMembers) <= 1 && (epoch > 1 || fileMembers <= 1);
+    if (majorityLost && !isComplete) {
+      throw new Error("the backup was made before that node had all leases: use the backup of another node");
+    }
+    write(FACT.diskId, newDiskId(Math.random));
+    if (isAlone || majorityLost) {
+      // Later than any disk of this node that others may remember.
+      const generation = Math.max(Number(read(FACT.diskGeneration) ?? 0) + 1, Math.floor(Date.now() / 1_000));
+      write(FACT.diskGeneration, String(generation));
+    } else {
+      write(FACT.blank, BLANK.fenced);
+      write(FACT.diskGeneration, "0");
+      database.exec("DELETE FROM lease");
+    }
+    database.exec("COMMIT");
+    return isAlone ? "alone" : majorityLost ? "majorityLost" : "learner";
+  } finally {
+    database.close();
+  }
 }
 
 /** Files that root puts into the state directory must belong to the service's user. */

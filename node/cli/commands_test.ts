@@ -1,6 +1,7 @@
 /** The commands as a user gives them: processes that ask a running node. */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import denoJson from "../../deno.json" with { type: "json" };
 import { completion, SHELLS } from "../../src/cli/completion.ts";
 import { withNode } from "../testing/running.ts";
@@ -130,9 +131,68 @@ Deno.test("backup and restore: a node alone goes on with its leases; a copy is m
     }, {
       before: async (file) => {
         strictEqual((await command("restore", `${folder}/junk`, "--config", file)).code, 1);
-        match((await command("restore", copy, "--config", file)).out, /: 1 leases; start the node/);
+        const restored = await command("restore", copy, "--config", file);
+        match(restored.out, /: 1 leases; start the node/);
+        match(restored.err, /granted after the backup was made are unknown.*alone, so it serves at once/);
       },
     });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("restore: a member becomes a learner on another disk; --majority-lost keeps the leases", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-restore-" });
+  const copy = `${folder}/leases.db`;
+  try {
+    await withNode(async ({ file }) => {
+      strictEqual((await command("backup", copy, "--config", file)).code, 0);
+    });
+    const config = async (name: string) => {
+      const file = `${folder}/${name}.yaml`;
+      const text = [
+        `node: { id: 1, stateDir: ${folder}/${name} }`,
+        "dhcp: { address: 127.0.0.1 }",
+        `cluster: { keyFile: ${folder}/key, nodes: [{ id: 1, address: 127.0.0.1 }, { id: 2, address: 127.0.0.2 }] }`,
+        "service: { revision: 1, subnets: [{ subnet: 10.77.0.0/16, pools: [10.77.1.0-10.77.1.99] }] }",
+      ];
+      await Deno.writeTextFile(file, text.join("\n"));
+      return file;
+    };
+    const facts = (path: string) => {
+      const database = new DatabaseSync(path, { readOnly: true });
+      const rows = database.prepare("SELECT key, value FROM meta").all() as { key: string; value: string }[];
+      const { leases } = database.prepare("SELECT count(*) AS leases FROM lease").get() as { leases: number };
+      database.close();
+      return { ...Object.fromEntries(rows.map(({ key, value }) => [key, value])), leases };
+    };
+    const original = facts(copy) as Record<string, string | number>;
+    const learner = await command("restore", copy, "--config", await config("learner"));
+    match(learner.out, /takes all leases from the others before it serves/, learner.err);
+    match(learner.err, /restore with --majority-lost/);
+    const learned = facts(`${folder}/learner/leases.db`) as Record<string, string | number>;
+    deepStrictEqual([learned["blank"], learned["generation"], learned["leases"]], ["fenced", "0", 0]);
+    ok(learned["diskId"] !== original["diskId"]);
+
+    const lost = await command("restore", "--majority-lost", copy, "--config", await config("lost"));
+    match(lost.out, /: 0 leases$/, lost.err);
+    match(lost.err, /members reset --yes on exactly one node/);
+    const kept = facts(`${folder}/lost/leases.db`) as Record<string, string | number>;
+    strictEqual(kept["blank"], "no");
+    ok(kept["diskId"] !== original["diskId"]);
+    ok(Number(kept["generation"]) > Number(original["generation"]), "later than any disk that others remember");
+
+    // All others were removed by command: the file does not matter any more.
+    const database = new DatabaseSync(copy);
+    const alone = JSON.stringify({ epoch: 3, term: 2, members: [{ id: 1, address: 0x7f000001 }] });
+    database.prepare("INSERT OR REPLACE INTO meta VALUES ('membership', ?)").run(alone);
+    database.close();
+    match((await command("restore", copy, "--config", await config("last"))).err, /alone, so it serves at once/);
+
+    const again = `${folder}/learner/leases.db`;
+    const refused = await command("restore", "--majority-lost", again, "--config", await config("again"));
+    match(refused.err, /before that node had all leases: use the backup of another node/);
+    strictEqual((await command("restore", copy, "--config", await config("again"))).code, 0, "nothing was left over");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

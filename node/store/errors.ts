@@ -30,7 +30,8 @@ export class StoreError extends Error {
 
 /** Remedy for a damaged database: nothing is replaced silently. */
 export const RESTORE =
-  "restore it from a backup, or move it away with its -wal file to start blank and have the cluster sync this node";
+  "restore it from a backup with dhcpcluster-node restore, or move it away with its -wal file to start blank and " +
+  "have the cluster sync this node";
 
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
 const SQLITE = {
