@@ -5,6 +5,7 @@
 
 import type { Instant } from "../lease/agreement/clock.ts";
 import type { Writes } from "../lease/agreement/slot.ts";
+import type { Peers } from "./peers.ts";
 import type { ClusterMessage, NodeId } from "./wire/messages.ts";
 
 /** Effects of a member, performed in order after the event that caused them was handled. */
@@ -44,6 +45,8 @@ export interface MemberContext<Notice = never> {
   readonly incarnation: number;
   readonly membership: MembershipView;
   readonly leadership: Leadership;
+  /** What this node knows of each other member. */
+  readonly peers: Peers;
   readonly effects: Effects<Notice>;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -28,6 +28,7 @@ import { VOTE_FACT } from "./leadership/vote.ts";
 import type { DiskIdentity } from "./sync/disk_identity.ts";
 import { CLUSTER_LIMITS } from "./limits.ts";
 import { NakQuorum } from "./replication/nak_quorum.ts";
+import { type PeerFacts, Peers } from "./peers.ts";
 import {
   type ChangeResult,
   type ChangeView,
@@ -145,11 +146,6 @@ interface PeerStatus {
   readonly received: number | undefined;
 }
 
-/** The fields of a heartbeat beside the stream. */
-type PeerFacts =
-  & Pick<LeaseBatch, "ready" | "synced" | "settled" | "witness" | "revision" | "free" | "seen">
-  & { readonly incarnation: number; readonly first: number };
-
 /** Messages that need no tick; for `leaseBatch` it depends on the changed fields. */
 const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
   "leaseBatch",
@@ -173,7 +169,7 @@ export class Member {
   readonly #allocator: RangeAllocator;
   readonly #replica: Replica;
   readonly #nakQuorum: NakQuorum;
-  readonly #peers = new Map<NodeId, PeerFacts>();
+  readonly #peers = new Peers();
   readonly #clocksApart = new Set<NodeId>();
   readonly #wireVersions = new WireVersions();
   /** Its `leadership` reads the current election, which is replaced when this node is fenced. */
@@ -208,7 +204,15 @@ export class Member {
         return election().leader;
       },
     };
-    const context = { self, incarnation, membership: this.#membership, leadership, effects, random };
+    const context = {
+      self,
+      incarnation,
+      membership: this.#membership,
+      leadership,
+      peers: this.#peers,
+      effects,
+      random,
+    };
     this.#context = context;
     this.#failures = new FailureDetector(context, now);
     this.#election = this.#elect(identity.blank ? undefined : facts.get(VOTE_FACT));
@@ -374,7 +378,7 @@ export class Member {
       ...peer,
       address: this.#membership.addressOf(peer.id) ?? 0,
       clock: this.#replica.clockSync.peers.get(peer.id),
-      said: this.#peers.get(peer.id),
+      said: this.#peers.of(peer.id).said,
       received: received.find(({ origin, incarnation }) => origin === peer.id && incarnation === peer.incarnation)
         ?.sequence,
     }));
@@ -583,14 +587,15 @@ export class Member {
 
   #heard(from: NodeId, incarnation: number, batch: LeaseBatch): void {
     const { ready, synced, settled, witness, revision, first } = batch;
-    const before = this.#peers.get(from);
+    const peer = this.#peers.of(from);
+    const before = peer.said;
     const same = before?.incarnation === incarnation;
     // Only a due heartbeat carries `free` and `seen`; other batches leave them empty.
     const free = batch.free.length > 0 || !same ? batch.free : before.free;
     const seen = batch.seen.length > 0 || !same ? batch.seen : before.seen;
     this.#due ||= !same || before.ready !== ready || before.synced !== synced || before.settled !== settled ||
       before.revision !== revision;
-    this.#peers.set(from, { ready, synced, settled, witness, revision, free, seen, incarnation, first });
+    peer.said = { ready, synced, settled, witness, revision, free, seen, incarnation, first };
     this.#configs.heard(from, revision);
     this.#membership.heard(from, batch);
   }
@@ -611,7 +616,7 @@ export class Member {
 
   #membershipChanged(missed: boolean, now: Instant): void {
     this.#options.effects.members(this.#membership.members);
-    for (const id of [...this.#peers.keys()]) if (!this.#membership.ids.includes(id)) this.#peers.delete(id);
+    for (const [id, peer] of this.#peers) if (!this.#membership.ids.includes(id)) peer.said = undefined;
     this.#nakQuorum.dropAll();
     this.#applyRanges();
     if (missed) this.#replica.fence(now);
@@ -639,7 +644,7 @@ export class Member {
     const without = (fact: "settled" | "synced") =>
       this.#membership.ids.filter((id) => {
         if (id === self) return !this.#replica[fact];
-        return !this.#failures.isLive(id, now) || this.#peers.get(id)?.[fact] !== true;
+        return !this.#failures.isLive(id, now) || this.#peers.of(id).said?.[fact] !== true;
       });
     const isMixed = this.#wireVersion !== WIRE_VERSION;
     return { leads, term: this.term, isMixed, lacking: without("settled"), notVoting: without("synced") };
@@ -650,8 +655,8 @@ export class Member {
     const { self } = this.#options;
     return present.filter((id) => {
       if (id === self) return this.synced && !this.#isWitness;
-      const peer = this.#peers.get(id);
-      return peer?.synced === true && !peer.witness;
+      const { said } = this.#peers.of(id);
+      return said?.synced === true && !said.witness;
     });
   }
 
@@ -670,7 +675,7 @@ export class Member {
 
   #freeOf(node: NodeId): readonly number[] | undefined {
     if (node === this.#options.self) return this.#free();
-    const free = this.#peers.get(node)?.free;
+    const free = this.#peers.of(node).said?.free;
     return free === undefined || free.length === 0 ? undefined : free;
   }
 

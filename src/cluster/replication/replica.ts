@@ -129,8 +129,6 @@ export class Replica {
   /** Own undecided locks by the clock of their version, which this process issues once. */
   readonly #sequences = new Map<number, number>();
   readonly #uncertified = new Set<Ipv4>();
-  /** The process of each member whose last heartbeat was trusted: only its answers count. */
-  readonly #trusted = new Map<NodeId, number>();
   #saidMs = -Infinity;
   #batchMs = -Infinity;
   /** Commit notes leave at this time at the latest. */
@@ -231,7 +229,7 @@ export class Replica {
 
   /** Whether this process of a member is trusted. */
   trusts(from: NodeId, incarnation: number): boolean {
-    return this.#trusted.get(from) === incarnation;
+    return this.#context.peers.of(from).trusted?.incarnation === incarnation;
   }
 
   /** What the other members' clocks say, and what steps of this one mean. */
@@ -339,7 +337,7 @@ export class Replica {
         }
         return;
       case "timeProbe":
-        if (message.disk !== undefined && !this.#stateSync.trusts(from, incarnation, message.disk)) return;
+        if (message.disk !== undefined && !this.#stateSync.judge(from, incarnation, message.disk)) return;
         return effects.send(from, this.#clockSync.answer(message, now));
       case "slotRead":
         if (this.synced) this.#reproposals.answer(from, message, now);
@@ -363,7 +361,6 @@ export class Replica {
   epochChanged(now: Instant): void {
     this.#proposer.abortAll(now);
     this.#reproposals.dropAll();
-    this.#trusted.clear();
     this.#stateSync.epochChanged();
     // The others wait to hear of this epoch.
     this.#saidMs = -Infinity;
@@ -438,12 +435,7 @@ export class Replica {
     const { clock } = this.#options;
     const { effects } = this.#context;
     this.#clockSync.heard(from, batch.wallMs, now);
-    if (!this.#stateSync.heard(from, incarnation, batch)) {
-      // Of two processes on copies of a disk, the one heard before may have gone back by now.
-      this.#trusted.delete(from);
-      return;
-    }
-    this.#trusted.set(from, incarnation);
+    if (!this.#stateSync.heard(from, incarnation, batch)) return;
     const time = clock.bounds(now);
     if (time === undefined) return;
     if (!this.synced && this.#safeguards.blankAbstains) return;

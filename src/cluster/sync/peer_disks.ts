@@ -8,69 +8,55 @@
  */
 
 import { CLUSTER_LIMITS } from "../limits.ts";
+import type { KnownDisk, Peers } from "../peers.ts";
 import type { DiskClaim, NodeId } from "../wire/messages.ts";
 import { FACT } from "./disk_identity.ts";
 
 /** Processes that are remembered one by one; of earlier ones only the highest lsn. */
 const PROCESSES_MAX = 4;
 
-/** A process on a disk, and the highest lsn heard of it. What it found there is in each of its claims. */
-interface DiskProcess {
-  readonly incarnation: number;
-  readonly lsn: number;
-}
-
-/** A member's disk. */
-interface KnownDisk {
-  readonly diskId: string;
-  bootCount: number;
-  /** The process of this boot count; 0: not known. */
-  incarnation: number;
-  /** The highest of this disk and those before it; 0: no disk of this member was ever a voter's. */
-  diskGeneration: number;
-  /** The one heard last is the last. */
-  readonly processes: DiskProcess[];
-  /** The highest lsn of processes that are no longer in `processes`. */
-  formerLsn: number;
-}
-
 /** What is known of the other members' disks. */
 export class PeerDisks {
-  readonly #known = new Map<NodeId, KnownDisk>();
+  readonly #peers: Peers;
   /** Members of whom only the lsn has risen since the last write. */
   readonly #risen = new Set<NodeId>();
   readonly #write: (facts: readonly [string, string][]) => void;
   #writtenMs = -Infinity;
 
-  constructor(facts: ReadonlyMap<string, string>, write: (facts: readonly [string, string][]) => void) {
+  constructor(
+    peers: Peers,
+    facts: ReadonlyMap<string, string>,
+    write: (facts: readonly [string, string][]) => void,
+  ) {
+    this.#peers = peers;
     this.#write = write;
     for (const [key, value] of facts) {
       const [, id] = /^peer:(\d+)$/.exec(key) ?? [];
-      const disk = id === undefined ? undefined : readPeerDisk(value);
-      if (disk !== undefined) this.#known.set(Number(id), disk);
+      if (id !== undefined) peers.of(Number(id)).disk = readPeerDisk(value);
     }
   }
 
   /** The highest generation that a member's disks had; 0: none was ever heard of as a voter's. */
   diskGeneration(id: NodeId): number {
-    return this.#known.get(id)?.diskGeneration ?? 0;
+    return this.#peers.of(id).disk?.diskGeneration ?? 0;
   }
 
   /** Notes what a member says of its disk; returns whether it is trusted. `incarnation`: 0 when not known. */
   seen(id: NodeId, claim: DiskClaim, incarnation: number): boolean {
-    const known = this.#known.get(id);
+    const peer = this.#peers.of(id);
+    const known = peer.disk;
     if (known?.diskId !== claim.diskId) {
       // Another disk is either still a learner's, or one that joined later.
       const former = known?.diskGeneration ?? 0;
       if (claim.diskGeneration > 0 && claim.diskGeneration <= former) return false;
-      this.#known.set(id, {
+      peer.disk = {
         diskId: claim.diskId,
         bootCount: claim.bootCount,
         incarnation,
         diskGeneration: Math.max(former, claim.diskGeneration),
         processes: incarnation === 0 ? [] : [{ incarnation, lsn: claim.lsn }],
         formerLsn: 0,
-      });
+      };
       this.#store(id);
       return true;
     }
@@ -127,7 +113,7 @@ export class PeerDisks {
   }
 
   #fact(id: NodeId): [string, string] {
-    const disk = this.#known.get(id);
+    const { disk } = this.#peers.of(id);
     return [FACT.peer(id), disk === undefined ? "" : written(disk)];
   }
 }

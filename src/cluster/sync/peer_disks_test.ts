@@ -1,6 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { type DiskClaim, LSN_UNKNOWN } from "../wire/messages.ts";
 import { FACT } from "./disk_identity.ts";
+import { Peers } from "../peers.ts";
 import { PeerDisks } from "./peer_disks.ts";
 
 /** What a process says of its disk; a generation of 0 is a learner's. */
@@ -10,7 +11,7 @@ function claim(diskId: string, bootCount: number, extra: Partial<DiskClaim> = {}
 
 function peerDisks(facts = new Map<string, string>()) {
   const writes: (readonly [string, string][])[] = [];
-  const peers = new PeerDisks(facts, (written) => {
+  const peers = new PeerDisks(new Peers(), facts, (written) => {
     writes.push(written);
     for (const [key, value] of written) facts.set(key, value);
   });

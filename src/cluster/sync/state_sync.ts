@@ -67,12 +67,8 @@ interface StateSyncOptions {
 export class StateSync {
   readonly #context: MemberContext;
   readonly #options: StateSyncOptions;
-  readonly #peers: PeerDisks;
+  readonly #disks: PeerDisks;
   readonly #antiEntropy = new AntiEntropy();
-  /** Voters, by their last heartbeat in this epoch. */
-  readonly #voters = new Set<NodeId>();
-  /** Disks that were blank while this one was: those it may have formed the cluster with. */
-  readonly #formation = new Map<NodeId, string>();
   #identity: DiskIdentity;
   #settledEpoch: number;
   #join: Join | undefined;
@@ -92,11 +88,11 @@ export class StateSync {
     const { identity, facts, now } = options;
     this.#identity = identity;
     this.#startedMs = now.monotonicMs;
-    this.#peers = new PeerDisks(facts, (facts) => context.effects.persist({ facts }, () => {}));
+    this.#disks = new PeerDisks(context.peers, facts, (facts) => context.effects.persist({ facts }, () => {}));
     this.#settledEpoch = Number(facts.get(FACT.settled) ?? 0);
     for (const id of context.membership.others) {
       const [own, theirs] = (facts.get(FACT.blankPeer(id)) ?? "").split(" ");
-      if (own === identity.diskId && theirs) this.#formation.set(id, theirs);
+      if (own === identity.diskId && theirs) context.peers.of(id).blankDisk = theirs;
     }
     if (identity.blank) this.#startJoin();
     else {
@@ -135,19 +131,19 @@ export class StateSync {
     return { diskId, bootCount, diskGeneration, lsnFound, lsn: this.#options.log.lsn };
   }
 
-  /** Notes what a member's heartbeat says of its disk. False: the member is not trusted, and is told so. */
+  /** Notes what a member's heartbeat says of its disk. False: the process is not trusted, and is told so. */
   heard(from: NodeId, incarnation: number, disk: DiskClaim & { readonly synced: boolean }): boolean {
-    const isTrusted = this.trusts(from, incarnation, disk);
-    if (isTrusted && disk.synced) this.#voters.add(from);
-    else this.#voters.delete(from);
+    const isTrusted = this.judge(from, incarnation, disk);
+    // Of two processes on copies of a disk, the one heard before may have gone back by now.
+    this.#context.peers.of(from).trusted = isTrusted ? { incarnation, isVoter: disk.synced } : undefined;
     return isTrusted;
   }
 
   /** Whether a disk has not gone back, as far as this node knows; else its process is told so. */
-  trusts(from: NodeId, incarnation: number, disk: DiskClaim): boolean {
-    if (this.#peers.seen(from, disk, incarnation)) return true;
+  judge(from: NodeId, incarnation: number, disk: DiskClaim): boolean {
+    if (this.#disks.seen(from, disk, incarnation)) return true;
     const { diskId, bootCount } = disk;
-    const diskGeneration = this.#peers.diskGeneration(from);
+    const diskGeneration = this.#disks.diskGeneration(from);
     this.#context.effects.send(from, { type: "staleIdentity", diskId, bootCount, incarnation, diskGeneration });
     return false;
   }
@@ -173,7 +169,7 @@ export class StateSync {
 
   /** Another membership holds. */
   epochChanged(): void {
-    this.#voters.clear();
+    for (const [, peer] of this.#context.peers) peer.trusted = undefined;
     this.#finishing = false;
     if (this.#join !== undefined) this.#startJoin();
     else this.#startSettle();
@@ -183,7 +179,7 @@ export class StateSync {
   fence(now: Instant): void {
     const diskId = newDiskId(this.#context.random);
     this.#identity = { ...this.#identity, diskId, blank: true, fenced: true, diskGeneration: 0 };
-    this.#formation.clear();
+    for (const [, peer] of this.#context.peers) peer.blankDisk = undefined;
     this.#settle = undefined;
     this.#finishing = false;
     this.#startedMs = now.monotonicMs;
@@ -200,15 +196,15 @@ export class StateSync {
   /** Monotonic time at which {@link tick} has a page to ask for; joining and settling follow their answers. */
   get nextDeadline(): number {
     const merges = this.#join === undefined && this.#settle === undefined && !this.#clockless;
-    return Math.min(this.#peers.nextDeadline, merges ? this.#antiEntropy.nextDeadline : Infinity);
+    return Math.min(this.#disks.nextDeadline, merges ? this.#antiEntropy.nextDeadline : Infinity);
   }
 
   /** Asks for what this node lacks. */
   tick(now: Instant): void {
-    this.#peers.tick(now.monotonicMs);
+    this.#disks.tick(now.monotonicMs);
     this.#clockless = this.#options.clock.bounds(now) === undefined;
     if (this.#clockless) return;
-    const voters = this.#context.membership.others.filter((id) => this.#voters.has(id));
+    const voters = this.#voters;
     if (this.#join !== undefined) {
       for (const output of this.#join.tick(now, voters)) {
         if (output.kind === "request") this.#ask(output);
@@ -252,21 +248,28 @@ export class StateSync {
     const { diskId: ownDiskId, blank, fenced } = this.#identity;
     const forms = blank && !fenced;
     if (forms && isBlank) this.#rememberBlank(from, diskId);
-    const noVoter = this.#peers.diskGeneration(from) === 0;
+    const noVoter = this.#disks.diskGeneration(from) === 0;
     this.#context.effects.send(from, {
       type: "helloAnswer",
       diskId,
       incarnation,
-      blank: noVoter && (forms || this.#formation.get(from) === diskId),
+      blank: noVoter && (forms || this.#context.peers.of(from).blankDisk === diskId),
       ownDiskId,
     });
   }
 
   #rememberBlank(id: NodeId, diskId: string): void {
-    if (this.#formation.get(id) === diskId) return;
-    this.#formation.set(id, diskId);
+    const peer = this.#context.peers.of(id);
+    if (peer.blankDisk === diskId) return;
+    peer.blankDisk = diskId;
     const fact = [FACT.blankPeer(id), `${this.#identity.diskId} ${diskId}`] as const;
     this.#context.effects.persist({ facts: [fact] }, () => {});
+  }
+
+  /** Other voters, by their last heartbeat in this epoch. */
+  get #voters(): NodeId[] {
+    const { membership, peers } = this.#context;
+    return membership.others.filter((id) => peers.of(id).trusted?.isVoter === true);
   }
 
   #startJoin(): void {
@@ -292,9 +295,9 @@ export class StateSync {
     // No sync without an anchor. Slots must be durable here before another disk has them, so this waits for a write.
     if (!this.synced || clock.bounds(now) === undefined) return;
     // The source of a join remembers the joining disk, even if no heartbeat of it has arrived.
-    if (request.purpose === "join") this.#peers.seen(from, { ...request, ...LSN_UNKNOWN, diskGeneration: 0 }, 0);
+    if (request.purpose === "join") this.#disks.seen(from, { ...request, ...LSN_UNKNOWN, diskGeneration: 0 }, 0);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
-    const diskGeneration = this.#peers.diskGeneration(from);
+    const diskGeneration = this.#disks.diskGeneration(from);
     const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, diskGeneration };
     effects.persist({}, () => effects.send(from, chunk));
   }
@@ -312,7 +315,7 @@ export class StateSync {
       if (request !== undefined) this.#ask(request);
       return this.#finishSettle(now);
     }
-    const page = this.#antiEntropy.receive(from, chunk, [...this.#voters]);
+    const page = this.#antiEntropy.receive(from, chunk, this.#voters);
     if (page === undefined) return;
     this.#mergeRows(page.rows, time);
     this.#findBeyondRepair(page, time, now);

@@ -1,6 +1,7 @@
 /** A member's context for tests of one part. */
 
 import type { Effects, Leadership, MemberContext } from "../context.ts";
+import { Peers } from "../peers.ts";
 import type { NodeId } from "../wire/messages.ts";
 
 /** The parts that a test does not give are inert: no effect, no leader, no members but `self`. */
@@ -26,6 +27,7 @@ export function testContext<Notice>(options: {
       },
     },
     leadership: options.leadership ?? { role: "follower", term: 0, leader: undefined },
+    peers: new Peers(),
     effects: { send: () => {}, broadcast: () => {}, persist: () => {}, notice: () => {}, ...effects },
     random: options.random ?? (() => 0.5),
   };
