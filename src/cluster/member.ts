@@ -184,7 +184,7 @@ export class Member {
       self,
       file: options.nodes,
       facts,
-      blank: identity.blank,
+      blank: identity.startStage !== "voter",
       effects,
       changed: (missed, at) => this.#membershipChanged(missed, at),
       view: (at) => this.#changeView(at),
@@ -215,7 +215,7 @@ export class Member {
     };
     this.#context = context;
     this.#failures = new FailureDetector(context, now);
-    this.#election = this.#elect(identity.blank ? undefined : facts.get(VOTE_FACT));
+    this.#election = this.#elect(identity.startStage === "voter" ? facts.get(VOTE_FACT) : undefined);
     this.#status = new QuorumStatus(context);
     const text = facts.get(CONFIG_FACTS.text);
     this.#configs = new ConfigReplication(context, {

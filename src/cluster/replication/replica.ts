@@ -202,7 +202,7 @@ export class Replica {
 
   /** Whether it has everything of this epoch. */
   get settled(): boolean {
-    return this.#stateSync.settled;
+    return this.#stateSync.stage === "settled";
   }
 
   get identity(): DiskIdentity {

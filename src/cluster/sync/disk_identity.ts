@@ -22,11 +22,16 @@ export const FACT = {
   settled: "settled",
 } as const;
 
+/**
+ * How far a disk's slots are. `learner`: not complete, it neither proposes nor votes. `fenced`: the same, after a
+ * voter's disk, so the cluster was formed. `voter`: complete. `settled`: it has everything of this epoch, too.
+ */
+export type Stage = "learner" | "fenced" | "voter" | "settled";
+
 /** Values of the fact `blank`; a database without it is blank. The release before reads all but `no` as blank. */
 export const BLANK = {
-  /** The slots are complete. */
+  /** Of a voter. */
   no: "no",
-  /** A learner that was a voter before: the cluster was formed, so this disk can't form one. */
   fenced: "fenced",
 } as const;
 
@@ -36,11 +41,9 @@ export interface DiskIdentity {
   readonly diskId: string;
   /** This start included. */
   readonly bootCount: number;
-  /** The slots here are not complete: neither propose nor vote. */
-  readonly blank: boolean;
-  /** This disk, or the one before it, was a voter's: it never forms a cluster. */
-  readonly fenced: boolean;
-  /** Its place among this member's disks, from 1 up; 0 while it is blank. */
+  /** At the start of this process. */
+  readonly startStage: Exclude<Stage, "settled">;
+  /** Its place among this member's disks, from 1 up; 0 before it is a voter's. */
   readonly diskGeneration: number;
   /** Transactions on slots that this process found on the disk. */
   readonly lsnFound: number;
@@ -52,11 +55,11 @@ export function startIdentity(
   random: () => number,
 ): { identity: DiskIdentity; writes: [string, string][] } {
   const diskId = facts.get(FACT.diskId) ?? newDiskId(random);
-  const identity = {
+  const blank = facts.get(FACT.blank);
+  const identity: DiskIdentity = {
     diskId,
     bootCount: Number(facts.get(FACT.bootCount) ?? 0) + 1,
-    blank: facts.get(FACT.blank) !== BLANK.no,
-    fenced: facts.get(FACT.blank) === BLANK.fenced,
+    startStage: blank === BLANK.no ? "voter" : blank === BLANK.fenced ? "fenced" : "learner",
     diskGeneration: Number(facts.get(FACT.diskGeneration) ?? 0),
     // A disk of the release before has none.
     lsnFound: Number(facts.get(FACT.lsn) ?? 0),

@@ -7,17 +7,16 @@ Deno.test("identity: a new disk is blank and has a name of its own; starts are c
   deepStrictEqual(identity, {
     diskId: "0123456789abcdef",
     bootCount: 1,
-    blank: true,
-    fenced: false,
+    startStage: "learner",
     diskGeneration: 0,
     lsnFound: 0,
   });
   const facts = new Map([...writes, [FACT.blank, BLANK.no] as const, [FACT.lsn, "7"] as const]);
-  const next = { ...identity, bootCount: 2, blank: false, lsnFound: 7 };
+  const next = { ...identity, bootCount: 2, startStage: "voter" as const, lsnFound: 7 };
   deepStrictEqual(startIdentity(facts, Math.random).identity, next);
   facts.set(FACT.blank, BLANK.fenced);
-  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, blank: true, fenced: true });
+  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, startStage: "fenced" });
   // As the release before wrote it.
   facts.set(FACT.blank, "yes");
-  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, blank: true });
+  deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, startStage: "learner" });
 });

@@ -12,7 +12,7 @@ import { FREE_SLOT, type LeaseRow } from "../../lease/agreement/slot.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
-import { BLANK, type DiskIdentity, FACT, newDiskId } from "./disk_identity.ts";
+import { BLANK, type DiskIdentity, FACT, newDiskId, type Stage } from "./disk_identity.ts";
 import type { DiskLog } from "./disk_log.ts";
 import { PeerDisks } from "./peer_disks.ts";
 import { Join } from "./join.ts";
@@ -39,6 +39,13 @@ export type SlotState =
   | { readonly kind: "joining"; readonly progress: Join["progress"] }
   | { readonly kind: "settling"; readonly progress: SnapshotPull["progress"] }
   | { readonly kind: "complete" };
+
+/** The stage of this disk, and what it does to reach the next one. */
+type Phase =
+  | { readonly stage: "learner" | "fenced"; readonly join: Join }
+  /** Takes the union of its epoch. */
+  | { readonly stage: "voter"; readonly pull: SnapshotPull }
+  | { readonly stage: "settled" };
 
 /** What a member's sync works with. */
 interface StateSyncOptions {
@@ -70,9 +77,8 @@ export class StateSync {
   readonly #disks: PeerDisks;
   readonly #antiEntropy = new AntiEntropy();
   #identity: DiskIdentity;
+  #phase: Phase;
   #settledEpoch: number;
-  #join: Join | undefined;
-  #settle: SnapshotPull | undefined;
   /** The union is on its way to disk. */
   #finishing = false;
   #startedMs: number;
@@ -94,21 +100,17 @@ export class StateSync {
       const [own, theirs] = (facts.get(FACT.blankPeer(id)) ?? "").split(" ");
       if (own === identity.diskId && theirs) context.peers.of(id).blankDisk = theirs;
     }
-    if (identity.blank) this.#startJoin();
-    else {
-      this.#startSettle();
-      this.#antiEntropy.expedite();
-    }
+    this.#phase = identity.startStage === "voter" ? this.#settling() : this.#joining(identity.startStage);
+    if (this.synced) this.#antiEntropy.expedite();
+  }
+
+  get stage(): Stage {
+    return this.#phase.stage;
   }
 
   /** Whether this node proposes, votes and can be pulled from. */
   get synced(): boolean {
-    return this.#join === undefined;
-  }
-
-  /** Whether it has everything of this epoch. */
-  get settled(): boolean {
-    return this.synced && this.#settledEpoch >= this.#context.membership.epoch;
+    return this.stage === "voter" || this.stage === "settled";
   }
 
   get identity(): DiskIdentity {
@@ -117,12 +119,12 @@ export class StateSync {
 
   /** Whether all proposals accepted by the former disk are decided (case 18): a blank disk must not learn before. */
   waited(now: Instant): boolean {
-    return this.#join === undefined || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.blankWaitMs;
+    return this.synced || now.monotonicMs - this.#startedMs >= CLUSTER_LIMITS.blankWaitMs;
   }
 
   get state(): SlotState {
-    if (this.#join !== undefined) return { kind: "joining", progress: this.#join.progress };
-    return this.#settle === undefined ? { kind: "complete" } : { kind: "settling", progress: this.#settle.progress };
+    if ("join" in this.#phase) return { kind: "joining", progress: this.#phase.join.progress };
+    return "pull" in this.#phase ? { kind: "settling", progress: this.#phase.pull.progress } : { kind: "complete" };
   }
 
   /** What this process says of its disk. */
@@ -171,19 +173,17 @@ export class StateSync {
   epochChanged(): void {
     for (const [, peer] of this.#context.peers) peer.trusted = undefined;
     this.#finishing = false;
-    if (this.#join !== undefined) this.#startJoin();
-    else this.#startSettle();
+    this.#phase = "join" in this.#phase ? this.#joining(this.#phase.stage) : this.#settling();
   }
 
   /** Becomes a learner on a new disk (case 20, and a member that was away for a whole epoch). */
   fence(now: Instant): void {
     const diskId = newDiskId(this.#context.random);
-    this.#identity = { ...this.#identity, diskId, blank: true, fenced: true, diskGeneration: 0 };
+    this.#identity = { ...this.#identity, diskId, diskGeneration: 0 };
     for (const [, peer] of this.#context.peers) peer.blankDisk = undefined;
-    this.#settle = undefined;
     this.#finishing = false;
     this.#startedMs = now.monotonicMs;
-    this.#startJoin();
+    this.#phase = this.#joining("fenced");
     const facts: [string, string][] = [
       [FACT.diskId, diskId],
       [FACT.blank, BLANK.fenced],
@@ -195,7 +195,7 @@ export class StateSync {
 
   /** Monotonic time at which {@link tick} has a page to ask for; joining and settling follow their answers. */
   get nextDeadline(): number {
-    const merges = this.#join === undefined && this.#settle === undefined && !this.#clockless;
+    const merges = this.stage === "settled" && !this.#clockless;
     return Math.min(this.#disks.nextDeadline, merges ? this.#antiEntropy.nextDeadline : Infinity);
   }
 
@@ -205,15 +205,16 @@ export class StateSync {
     this.#clockless = this.#options.clock.bounds(now) === undefined;
     if (this.#clockless) return;
     const voters = this.#voters;
-    if (this.#join !== undefined) {
-      for (const output of this.#join.tick(now, voters)) {
+    const phase = this.#phase;
+    if ("join" in phase) {
+      for (const output of phase.join.tick(now, voters)) {
         if (output.kind === "request") this.#ask(output);
         else this.#context.effects.broadcast({ type: "hello", diskId: this.#identity.diskId, blank: true });
       }
       return this.#finishJoin(now);
     }
-    if (this.#settle !== undefined) {
-      for (const request of this.#settle.tick(now, voters)) this.#ask(request);
+    if ("pull" in phase) {
+      for (const request of phase.pull.tick(now, voters)) this.#ask(request);
       return this.#finishSettle(now);
     }
     const request = this.#antiEntropy.tick(now, voters);
@@ -245,8 +246,8 @@ export class StateSync {
    * disk has promised nothing since, so it may vote with empty slots, as if it had been down. Answered in any epoch.
    */
   answerHello(from: NodeId, incarnation: number, { diskId, blank: isBlank }: Hello): void {
-    const { diskId: ownDiskId, blank, fenced } = this.#identity;
-    const forms = blank && !fenced;
+    const { diskId: ownDiskId } = this.#identity;
+    const forms = this.stage === "learner";
     if (forms && isBlank) this.#rememberBlank(from, diskId);
     const noVoter = this.#disks.diskGeneration(from) === 0;
     this.#context.effects.send(from, {
@@ -272,16 +273,17 @@ export class StateSync {
     return membership.others.filter((id) => peers.of(id).trusted?.isVoter === true);
   }
 
-  #startJoin(): void {
+  #joining(stage: "learner" | "fenced"): Phase {
     const { epoch, others } = this.#context.membership;
-    const knowsCluster = this.#identity.fenced || epoch > 1;
+    const knowsCluster = stage === "fenced" || epoch > 1;
     const forms = knowsCluster ? "never" : this.#options.bootstrap ? "quorum" : "all";
-    this.#join = new Join({ startedMs: this.#startedMs, others, forms });
+    return { stage, join: new Join({ startedMs: this.#startedMs, others, forms }) };
   }
 
-  #startSettle(): void {
+  #settling(): Phase {
     const { membership } = this.#context;
-    this.#settle = this.settled ? undefined : new SnapshotPull("settle", settleSources(membership));
+    if (this.#settledEpoch >= membership.epoch) return { stage: "settled" };
+    return { stage: "voter", pull: new SnapshotPull("settle", settleSources(membership)) };
   }
 
   #ask({ to, page }: PageRequest): void {
@@ -305,13 +307,14 @@ export class StateSync {
   #take(from: NodeId, chunk: SyncChunk, now: Instant): void {
     const time = this.#options.clock.bounds(now);
     if (time === undefined) return;
-    if (this.#join !== undefined) {
+    const phase = this.#phase;
+    if ("join" in phase) {
       this.#formerGeneration = Math.max(this.#formerGeneration, chunk.diskGeneration);
-      for (const output of this.#join.receive(from, chunk, now, time)) if (output.kind === "request") this.#ask(output);
+      for (const output of phase.join.receive(from, chunk, now, time)) if (output.kind === "request") this.#ask(output);
       return this.#finishJoin(now);
     }
-    if (this.#settle !== undefined) {
-      const request = this.#settle.receive(from, chunk, now, time);
+    if ("pull" in phase) {
+      const request = phase.pull.receive(from, chunk, now, time);
       if (request !== undefined) this.#ask(request);
       return this.#finishSettle(now);
     }
@@ -365,8 +368,8 @@ export class StateSync {
 
   #helloAnswered(from: NodeId, answer: HelloAnswer): void {
     const isMine = answer.diskId === this.#identity.diskId && this.#isThisProcess(answer.incarnation);
-    if (this.#join === undefined || !isMine) return;
-    this.#join.helloAnswered(from, answer.blank);
+    if (!("join" in this.#phase) || !isMine) return;
+    this.#phase.join.helloAnswered(from, answer.blank);
     if (answer.blank) this.#rememberBlank(from, answer.ownDiskId);
   }
 
@@ -386,10 +389,10 @@ export class StateSync {
 
   /** Complete slots become durable together with the fact that they are; only then does this node vote. */
   #finishJoin(now: Instant): void {
-    const join = this.#join;
-    if (join === undefined || this.#finishing) return;
-    const formed = join.isFormation;
-    const rows = join.result();
+    const phase = this.#phase;
+    if (!("join" in phase) || this.#finishing) return;
+    const formed = phase.join.isFormation;
+    const rows = phase.join.result();
     const { joining, joined, learned } = this.#options;
     if (rows === undefined || (!formed && !learned(now))) return;
     const { epoch } = this.#context.membership;
@@ -401,21 +404,20 @@ export class StateSync {
       [FACT.settled, String(epoch)],
     ];
     this.#store(rows, [...facts, ...joining()], () => {
-      if (this.#join !== join) return;
-      this.#join = undefined;
-      this.#finishing = false;
-      this.#identity = { ...this.#identity, blank: false, fenced: false, diskGeneration };
-      this.#settledEpoch = epoch;
+      if (this.#phase !== phase) return;
+      this.#identity = { ...this.#identity, diskGeneration };
+      this.#settled(epoch);
       joined(formed);
     });
   }
 
   /** The union of the others' slots and the own ones (membership step 4). */
   #finishSettle(now: Instant): void {
-    const settle = this.#settle;
+    const phase = this.#phase;
     const time = this.#options.clock.bounds(now);
-    const theirs = settle?.result();
-    if (settle === undefined || time === undefined || theirs === undefined || this.#finishing) return;
+    if (!("pull" in phase) || time === undefined || this.#finishing) return;
+    const theirs = phase.pull.result();
+    if (theirs === undefined) return;
     const { table } = this.#options;
     const { epoch } = this.#context.membership;
     const rows: LeaseRow[] = [];
@@ -427,11 +429,15 @@ export class StateSync {
     }
     this.#finishing = true;
     this.#store(rows, [[FACT.settled, String(epoch)]], () => {
-      if (this.#settle !== settle) return;
-      this.#settle = undefined;
-      this.#finishing = false;
-      this.#settledEpoch = epoch;
+      if (this.#phase === phase) this.#settled(epoch);
     });
+  }
+
+  /** The union is durable. */
+  #settled(epoch: number): void {
+    this.#phase = { stage: "settled" };
+    this.#finishing = false;
+    this.#settledEpoch = epoch;
   }
 }
 
