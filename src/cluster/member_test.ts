@@ -1,7 +1,9 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { explainNotReady } from "../core/readiness.ts";
 import { CLIENT_TAG, clientKey } from "../lease/agreement/client_key.ts";
 import { NO_DETAIL } from "../lease/agreement/slot.ts";
 import type { NodeId } from "./wire/messages.ts";
+import { BLANK, FACT } from "./sync/disk_identity.ts";
 import type { Decision } from "../lease/agreement/proposer.ts";
 import type { ChangeResult } from "./membership/membership.ts";
 import { addressOf, MemberCluster } from "./testing/member_cluster.ts";
@@ -210,4 +212,19 @@ Deno.test("member: --bootstrap: a quorum of blank machines forms no cluster besi
   for (const id of [1, 2]) company.start(id, [1, 2, 3], { bootstrap: true });
   company.run(10_000);
   deepStrictEqual(company.roles.slice(0, 2), ["1 follower joining", "2 follower joining"]);
+});
+
+Deno.test("member: restored disks, all of them learners', do not form the cluster again without leases", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  strictEqual(grant(company, 1, X, 1)?.committed, true);
+  for (const id of [1, 2, 3]) {
+    const { facts } = company.copyOf(id);
+    facts.set(FACT.diskId, `${id}`.repeat(16)).set(FACT.blank, BLANK.fenced).set(FACT.diskGeneration, "0");
+    company.putBack(id, { facts, rows: new Map() });
+  }
+  for (const id of [1, 2, 3]) company.start(id, [1, 2, 3], { bootstrap: true });
+  company.run(10_000);
+  deepStrictEqual(company.roles, ["1 follower joining", "2 follower joining", "3 follower joining"]);
+  const unready = company.member(1).unready(company.now(1));
+  match(unready === undefined ? "" : explainNotReady(unready), /lost for good, see dhcpcluster-node restore --help/);
 });

@@ -41,7 +41,8 @@ const REASONS: ReasonTable = {
     if (state.kind !== "joining") return "joining";
     const { done, needed, rows, blank } = state.progress;
     return `joining: the leases of ${done} of ${needed} nodes are complete (${rows} so far)` +
-      (blank.length > 0 ? `; ${nodes(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "");
+      (blank.length > 0 ? `; ${nodes(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "") +
+      (state.fenced && done === 0 ? "; if those nodes are lost for good, see dhcpcluster-node restore --help" : "");
   },
   noMajority: ({ leader, present }) =>
     `no majority: ${nodes(present)} of the cluster ${present.length === 1 ? "is" : "are"} heard here` +

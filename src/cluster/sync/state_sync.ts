@@ -36,7 +36,8 @@ const CHUNK_ROWS = 500;
 
 /** How a node stands with its slots. */
 export type SlotState =
-  | { readonly kind: "joining"; readonly progress: Join["progress"] }
+  /** `fenced`: it was a voter, so it never forms the cluster, but waits for enough voters. */
+  | { readonly kind: "joining"; readonly fenced: boolean; readonly progress: Join["progress"] }
   | { readonly kind: "settling"; readonly progress: SnapshotPull["progress"] }
   | { readonly kind: "complete" };
 
@@ -123,8 +124,9 @@ export class StateSync {
   }
 
   get state(): SlotState {
-    if ("join" in this.#phase) return { kind: "joining", progress: this.#phase.join.progress };
-    return "pull" in this.#phase ? { kind: "settling", progress: this.#phase.pull.progress } : { kind: "complete" };
+    const phase = this.#phase;
+    if ("join" in phase) return { kind: "joining", fenced: phase.stage === "fenced", progress: phase.join.progress };
+    return "pull" in phase ? { kind: "settling", progress: phase.pull.progress } : { kind: "complete" };
   }
 
   /** What this process says of its disk. */
