@@ -25,7 +25,7 @@ import {
 } from "./leadership/config_replication.ts";
 import { Election, type ElectionNotice } from "./leadership/election.ts";
 import { VOTE_FACT } from "./leadership/vote.ts";
-import type { DiskIdentity } from "./sync/disk_identity.ts";
+import { type DiskIdentity, FACT } from "./sync/disk_identity.ts";
 import { CLUSTER_LIMITS } from "./limits.ts";
 import { NakQuorum } from "./replication/nak_quorum.ts";
 import { type PeerFacts, Peers } from "./peers.ts";
@@ -609,7 +609,8 @@ export class Member {
       persist: (writes, durable) =>
         effects.persist(writes, (at) => {
           durable(at);
-          if (writes.facts !== undefined && writes.facts.length > 0) this.#due = true;
+          // The lsn comes with every lease, and is no reason for a tick.
+          if (writes.facts?.some(([key]) => key !== FACT.lsn)) this.#due = true;
         }),
     };
   }

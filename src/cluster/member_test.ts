@@ -228,3 +228,16 @@ Deno.test("member: restored disks, all of them learners', do not form the cluste
   const unready = company.member(1).unready(company.now(1));
   match(unready === undefined ? "" : explainNotReady(unready), /lost for good, see dhcpcluster-node restore --help/);
 });
+
+Deno.test("member: a lease that became durable is no reason for a tick, though the lsn came with it", () => {
+  const company = new MemberCluster().form(1).run(1_000);
+  const member = company.member(1);
+  const before = member.nextDeadline(company.now(1));
+  ok(before > company.now(1).monotonicMs);
+  const proposal = { address: X, client: client(1), xid: 1, leaseMs: 600_000, detail: NO_DETAIL };
+  let committed = false;
+  member.propose(proposal, company.now(1), (outcome) => committed = outcome.committed);
+  company.settle();
+  ok(committed);
+  ok(member.nextDeadline(company.now(1)) > company.now(1).monotonicMs);
+});

@@ -184,7 +184,7 @@ export class MemberCluster {
     for (const endMs = this.ms + ms; this.ms < endMs;) {
       this.ms += TICK_MS;
       for (const machine of this.#machines.values()) machine.running?.member.tick(this.#now(machine));
-      this.#settle();
+      this.settle();
     }
     return this;
   }
@@ -217,7 +217,7 @@ export class MemberCluster {
   }
 
   /** Everything that is on its way arrives, and what that causes. */
-  #settle(): void {
+  settle(): void {
     while (this.#wire.length > 0 || this.#later.length > 0) {
       for (const durable of this.#later.splice(0)) durable();
       for (const { envelope, to, message } of this.#wire.splice(0)) {
