@@ -6,6 +6,7 @@
 
 import { nextStarts } from "../src/cluster/wire/seal.ts";
 import type { Member } from "../src/cluster/member.ts";
+import { FACT } from "../src/cluster/sync/disk_identity.ts";
 import type { Command, CommandResult, NodeEffect, NodeEvent } from "../src/core/effects.ts";
 import { NodeCore } from "../src/core/node_core.ts";
 import { explainNotReady } from "../src/core/readiness.ts";
@@ -121,6 +122,12 @@ export class Node {
     const store = await openStore({ stateDir: start.config.node.stateDir });
     let node: Node | undefined;
     try {
+      if (store.facts.get(FACT.resetFirst) === "yes") {
+        throw new Error(
+          "this disk was restored with --majority-lost: its leases may be out of date; give " +
+            "`dhcpcluster-node members reset --yes` first, on exactly one node of the cluster",
+        );
+      }
       node = new Node(start, store);
       await node.#load();
       await node.#openTransport();

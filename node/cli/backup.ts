@@ -98,9 +98,9 @@ const REPORTS: Readonly<Record<RestoredKind, { print: (leases: number) => string
   majorityLost: {
     print: (leases) => `${leases} leases`,
     warn:
-      `${UNKNOWN_LEASES} Before the start, give dhcpcluster-node members reset --yes on exactly one node: this one, ` +
-      "or a survivor with later leases. All other nodes come back with an empty state directory; disks that were " +
-      "thought lost must never come back.",
+      `${UNKNOWN_LEASES} It does not start before \`dhcpcluster-node members reset --yes\`. Give that on exactly one ` +
+      "node: this one, or a survivor with later leases. All other nodes come back with an empty state directory; " +
+      "disks that were thought lost must never come back.",
   },
 };
 
@@ -163,6 +163,7 @@ function makeAnotherDisk(
       // Later than any disk of this node that others may remember.
       const generation = Math.max(Number(read(FACT.diskGeneration) ?? 0) + 1, Math.floor(Date.now() / 1_000));
       write(FACT.diskGeneration, String(generation));
+      if (!isAlone) write(FACT.resetFirst, "yes");
     } else {
       write(FACT.blank, BLANK.fenced);
       write(FACT.diskGeneration, "0");

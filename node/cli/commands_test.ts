@@ -176,11 +176,13 @@ Deno.test("restore: a member becomes a learner on another disk; --majority-lost 
 
     const lost = await command("restore", "--majority-lost", copy, "--config", await config("lost"));
     match(lost.out, /: 0 leases$/, lost.err);
-    match(lost.err, /members reset --yes on exactly one node/);
+    match(lost.err, /does not start before `dhcpcluster-node members reset --yes`.*on exactly one node/);
     const kept = facts(`${folder}/lost/leases.db`) as Record<string, string | number>;
     strictEqual(kept["blank"], "no");
     ok(kept["diskId"] !== original["diskId"]);
     ok(Number(kept["generation"]) > Number(original["generation"]), "later than any disk that others remember");
+    const early = await command("--config", await config("lost"));
+    match(early.err, /restored with --majority-lost.*members reset --yes` first, on exactly one node/);
 
     // All others were removed by command: the file does not matter any more.
     const database = new DatabaseSync(copy);

@@ -36,6 +36,8 @@ export interface MembershipView {
   readonly ids: readonly NodeId[];
   /** All other members. */
   readonly others: readonly NodeId[];
+  /** Until then (ms since 1970) no lease is proposed but for a client that renews it; 0: no such time. */
+  readonly renewalsOnlyUntil: number;
 }
 
 /** What all parts of a member share. */

@@ -48,7 +48,12 @@ export function resetMembership(
     renewalsOnlyUntil: Math.max(before.renewalsOnlyUntil, latestMs + maxLeaseMs + MARGIN_MS),
     added: 0,
   };
-  return { ok: true, before, after, facts: [[MEMBERSHIP_FACTS.membership, JSON.stringify(after)]] };
+  return {
+    ok: true,
+    before,
+    after,
+    facts: [[MEMBERSHIP_FACTS.membership, JSON.stringify(after)], [FACT.resetFirst, "no"]],
+  };
 }
 
 function refused(problem: string): ResetResult {

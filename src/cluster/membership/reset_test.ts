@@ -2,6 +2,7 @@ import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { MARGIN_MS } from "../../lease/agreement/limits.ts";
 import { MEMBERSHIP_FACTS } from "./membership.ts";
 import { resetMembership } from "./reset.ts";
+import { FACT } from "../sync/disk_identity.ts";
 
 const NOW = 1_700_000_000_000;
 const HOUR = 3_600_000;
@@ -27,7 +28,10 @@ Deno.test("reset: the survivor is alone in the next epoch, and grants renewals u
     added: 0,
   };
   deepStrictEqual(result.ok && result.after, after);
-  deepStrictEqual(result.ok && result.facts, [[MEMBERSHIP_FACTS.membership, JSON.stringify(after)]]);
+  deepStrictEqual(result.ok && result.facts, [
+    [MEMBERSHIP_FACTS.membership, JSON.stringify(after)],
+    [FACT.resetFirst, "no"],
+  ]);
 });
 
 Deno.test("reset: a second one does not end the first one's time earlier", () => {

@@ -75,6 +75,8 @@ export class Reproposals {
     const time = this.#clock.bounds(now);
     const slot = this.#table.get(address);
     if (time === undefined || this.#waiting.has(address) || this.#waiting.size >= WAITING_MAX) return;
+    // After a forced recovery, whose lock it is may be what only the lost disks knew.
+    if (time.earliest < this.#context.membership.renewalsOnlyUntil) return;
     if (now.monotonicMs - (this.#readMs.get(address) ?? -Infinity) < REPEAT_MS) return;
     if (slot.committedVersion.clock === 0 && this.#isUndecided(slot, time, now)) return;
     this.#waiting.set(address, {

@@ -18,6 +18,8 @@ export const FACT = {
   /** `<own disk> <the member's disk>`: that disk was blank while this one was. */
   blankPeer: (id: NodeId) => `blankPeer:${id}`,
   peer: (id: NodeId) => `peer:${id}`,
+  /** `yes`: a backup was restored as what is left of a lost majority. The disk must not be used before the reset. */
+  resetFirst: "resetFirst",
   /** Epoch up to which this node has everything. */
   settled: "settled",
 } as const;

@@ -19,6 +19,7 @@ export function testContext<Notice>(options: {
     incarnation: options.incarnation ?? 1,
     membership: {
       epoch: 1,
+      renewalsOnlyUntil: 0,
       get ids() {
         return members();
       },
