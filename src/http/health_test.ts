@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { healthApp, type HealthSource, type Readiness } from "./health.ts";
 import { type Metric, metricsRegistry, processMetrics } from "./metrics.ts";
 
@@ -105,4 +105,23 @@ Deno.test("processMetrics() has version, start and memory", async () => {
   match(text, /^dhcpcluster_build_info\{version="1\.2\.3"\} 1$/m);
   match(text, /^process_start_time_seconds 5$/m);
   match(text, /^process_resident_memory_bytes [1-9]\d+$/m);
+});
+
+Deno.test("/readyz: readiness is never outdated, further properties are made again after a moment", async () => {
+  let readiness: Readiness = { ready: true };
+  let made = 0;
+  const app = healthApp(source({ ready: () => readiness, readyDetail: () => ({ full: ++made }) }));
+  const get = async () => await (await app.request("/readyz")).json();
+  deepStrictEqual([await get(), await get()], [{ ready: true, full: 1 }, { ready: true, full: 1 }]);
+  readiness = { ready: false, reason: "drained" };
+  deepStrictEqual(await get(), { ready: false, reason: "drained", full: 2 });
+  const startMs = performance.now();
+  for (const patienceMs = 5_000; made < 3;) {
+    await get();
+    ok(performance.now() - startMs < patienceMs, "it is never made again");
+  }
+  for (const [path, method] of [["/readyz?x=1", "GET"], ["/readyz", "HEAD"]] as const) {
+    strictEqual((await app.request(path, { method })).status, 503);
+  }
+  strictEqual((await app.request("/x/readyz")).status, 404);
 });
