@@ -15,6 +15,7 @@ import { logger } from "../../src/log/configure.ts";
 import PAGE from "../dashboard/index.html" with { type: "text" };
 import SCRIPT from "../dashboard/page.js" with { type: "text" };
 import { nodeMetrics } from "./metrics.ts";
+import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
 import { Operations } from "./operations.ts";
 import { nodeStatus } from "./status.ts";
@@ -31,6 +32,7 @@ export function nodeApps(node: Node, feed: EventFeed): (guard: MiddlewareHandler
   return (guard) => {
     const app = healthApp({
       ready: () => node.readiness(),
+      readyDetail: () => unansweredOnPurpose(node),
       status: () => nodeStatus(node),
       metrics: () => registry.metrics(),
       failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
@@ -73,7 +75,22 @@ function describeNodeApi(routes: readonly Route[]): object {
   return openApi(info, [...HEALTH, ...routes]);
 }
 
-const READINESS = z.object({ ready: z.boolean(), reason: z.string().optional() });
+/** What this node leaves unanswered on purpose: relays read it. */
+function unansweredOnPurpose({ counters: { dropped, fullSubnets } }: Node): object {
+  const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
+  return { unanswered: Object.fromEntries(reasons), full: fullSubnets.list(readClocks().monotonicMs) };
+}
+
+const READINESS = z.object({
+  ready: z.boolean(),
+  reason: z.string().optional(),
+  unanswered: z.record(z.string(), z.number())
+    .describe("Requests that got no answer on purpose since the start, by reason."),
+  full: z.array(z.object({
+    subnet: z.string(),
+    unanswered: z.number().describe("DHCPDISCOVERs without an answer since the start."),
+  })).describe("Subnets without a free address for a client in the last minute, the latest first."),
+});
 
 /** What `healthApp` has. */
 const HEALTH: readonly Route[] = [

@@ -1,6 +1,9 @@
 /** A node alone, over its socket and over the network. */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { encode } from "../../src/dhcp/encode.ts";
+import { clientMessage } from "../../src/dhcp/server/testing.ts";
+import { openUdp } from "../../src/net/open.ts";
 import { configureLog } from "../../src/log/configure.ts";
 import { type AdminClient, httpAdminClient } from "./local_socket.ts";
 import { TOKEN, withNode } from "../testing/running.ts";
@@ -257,3 +260,33 @@ Deno.test("readAddresses() and readOctets() take what people write", () => {
   deepStrictEqual(readOctets("0x02000A"), Uint8Array.of(2, 0, 10));
   for (const wrong of ["", "0", "0g", "02:0"]) strictEqual(readOctets(wrong), undefined, wrong);
 });
+
+Deno.test("api: /readyz, /status and /metrics tell which DISCOVERs got no answer because their subnet is full", () =>
+  withNode(async ({ node, send, url }) => {
+    const leases = Array.from({ length: 10 }, (_, last) => lease(`10.78.1.${last}`, last));
+    await send({ method: "POST", path: "/leases/import", body: { leases } });
+    deepStrictEqual((await send({ path: "/readyz" })).body, { ready: true, unanswered: {}, full: [] });
+    const { dhcp: { address, port } } = node.config;
+    const relay = await openUdp({ address, port: 0 });
+    try {
+      for (const client of [101, 102, 103]) {
+        relay.send(encode(clientMessage("DISCOVER", client, { giaddr: "10.78.0.1" })).bytes, address, port);
+      }
+      const startMs = performance.now();
+      const said = async () => JSON.stringify((await send({ path: "/readyz" })).body);
+      const expected = JSON.stringify({
+        ready: true,
+        unanswered: { exhausted: 3 },
+        full: [{ subnet: "10.78.0.0/16", unanswered: 3 }],
+      });
+      for (let last = await said(); last !== expected; last = await said()) {
+        ok(performance.now() - startMs < 10_000, last);
+      }
+    } finally {
+      relay.close();
+    }
+    const { subnets } = (await send({ path: "/status" })).body as { subnets: { unanswered: number }[] };
+    deepStrictEqual(subnets.map(({ unanswered }) => unanswered), [0, 3]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    match(metrics, /^dhcpcluster_discovers_unanswered_total\{subnet="10\.78\.0\.0\/16"\} 3$/m);
+  }));

@@ -5,6 +5,7 @@ import { type DecodeError, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { LatencyHistogram } from "../../src/http/histogram.ts";
 import { NOT_READY_KINDS } from "../../src/core/readiness.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
+import { FullSubnets } from "./full_subnets.ts";
 
 /** Why a lease that was proposed did not come about. */
 type GrantFailure = Extract<Decision, { committed: false }>["reason"];
@@ -44,6 +45,8 @@ export class NodeCounters {
   readonly undecodable = zeros(DECODE_ERRORS);
   /** Requests without an answer, by reason. */
   readonly dropped: Record<DropReason, number> = zeros(DROP_REASONS);
+  /** Of these, DHCPDISCOVERs for which no address was free, by subnet. */
+  readonly fullSubnets = new FullSubnets();
   /** Leases that did not come about, by reason. */
   readonly failedGrants: Record<GrantFailure, number> = zeros(GRANT_FAILURES);
   /** Leases granted or extended. */

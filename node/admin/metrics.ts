@@ -2,7 +2,7 @@
 
 import { VERSION } from "../../src/cli/version.ts";
 import { type Metric, processMetrics } from "../../src/http/metrics.ts";
-import { formatRange } from "../../src/net/ipv4.ts";
+import { formatPrefix, formatRange } from "../../src/net/ipv4.ts";
 import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
 
@@ -105,6 +105,17 @@ export function nodeMetrics(node: Node): Metric[] {
     counter("replies_sent", "Replies by message type.", "type", () => only(counters.sent, REPLY_TYPES)),
     counter("datagrams_undecodable", "Datagrams that are no DHCP message.", "kind", () => counters.undecodable),
     counter("requests_dropped", "Requests that got no answer.", "reason", () => counters.dropped),
+    {
+      kind: "counter",
+      name: "dhcpcluster_discovers_unanswered_total",
+      help: "DHCPDISCOVERs that got no answer because no address of their subnet was free.",
+      labels: ["subnet"],
+      read: () =>
+        node.parts.service.compiled.subnets.map(({ prefix }) => ({
+          labels: { subnet: formatPrefix(prefix) },
+          value: counters.fullSubnets.unanswered(prefix),
+        })),
+    },
     counter("grants_failed", "Leases that were proposed and not committed.", "reason", () => counters.failedGrants),
     plain("leases_granted", "Leases granted or extended.", () => counters.granted),
     plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),

@@ -37,6 +37,7 @@ export function nodeStatus(node: Node) {
       pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
         .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
       reservations: subnet.config.reservations.length,
+      unanswered: node.counters.fullSubnets.unanswered(subnet.prefix),
     })),
     latency: {
       commits: latencyStatus(node.counters.commits),
@@ -73,7 +74,7 @@ function latencyStatus(histogram: LatencyHistogram) {
   return { count, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null };
 }
 
-function countersStatus({ counters: { commits: _commits, answers: _answers, ...counters } }: Node) {
+function countersStatus({ counters: { commits: _commits, answers: _answers, fullSubnets: _, ...counters } }: Node) {
   return counters;
 }
 

@@ -146,6 +146,7 @@ export class DhcpService {
       case "unanswered": {
         const { message, arrival } = effect.source;
         counters.dropped[effect.reason] += 1;
+        if (effect.full !== undefined) counters.fullSubnets.add(effect.full, now().monotonicMs);
         return this.#complainOfDrop(effect.reason, message, arrival);
       }
       case "granted": {

@@ -14,6 +14,7 @@ import type { Arrival } from "../dhcp/server/query.ts";
 import type { Instant } from "../lease/agreement/clock.ts";
 import type { Decision, EndRequest, Proposal } from "../lease/agreement/proposer.ts";
 import type { Writes } from "../lease/agreement/slot.ts";
+import type { Prefix } from "../net/ipv4.ts";
 import type { NotReady } from "./readiness.ts";
 
 /** An operator's command whose result waits for a disk or for other members. */
@@ -66,8 +67,13 @@ export type NodeEffect<Source> =
   | { readonly kind: "members"; readonly members: readonly MemberAddress[] }
   /** `bytesMax`: octets that the client takes. */
   | { readonly kind: "reply"; readonly source: Source; readonly reply: Message; readonly bytesMax: number }
-  /** A request that gets no answer on purpose. */
-  | { readonly kind: "unanswered"; readonly source: Source; readonly reason: DropReason }
+  /** A request that gets no answer on purpose; `full`: the subnet that has no free address for it. */
+  | {
+    readonly kind: "unanswered";
+    readonly source: Source;
+    readonly reason: DropReason;
+    readonly full: Prefix | undefined;
+  }
   /** A request that came while this node does not serve. */
   | { readonly kind: "unserved"; readonly reason: NotReady["kind"] }
   | { readonly kind: "granted"; readonly lease: Extract<Action, { kind: "grant" }> }

@@ -298,7 +298,8 @@ export class NodeCore<Source> {
       time,
       (reply, bytesMax) => this.#effects.push({ kind: "reply", source, reply, bytesMax }),
     );
-    if (action.kind === "drop") this.#effects.push({ kind: "unanswered", source, reason: action.reason });
+    if (action.kind !== "drop") return;
+    this.#effects.push({ kind: "unanswered", source, reason: action.reason, full: action.full });
   }
 
   #command(token: number, command: Command, now: Instant): void {

@@ -2,7 +2,7 @@
 
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
-import type { Ipv4 } from "../../net/ipv4.ts";
+import type { Ipv4, Prefix } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
 import type { LeaseSettings } from "./compiled_service.ts";
 
@@ -42,8 +42,13 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** One decision. */
 export type Action =
-  /** `wanted`: pools that lack an address in this node's ranges. */
-  | { readonly kind: "drop"; readonly reason: DropReason; readonly wanted?: readonly number[] }
+  /** `wanted`: pools that lack an address in this node's ranges; `full`: the subnet without a free address. */
+  | {
+    readonly kind: "drop";
+    readonly reason: DropReason;
+    readonly wanted?: readonly number[];
+    readonly full?: Prefix;
+  }
   /** Answer at once: DHCPOFFER, DHCPNAK, or DHCPACK to a DHCPINFORM. */
   | {
     readonly kind: "reply";

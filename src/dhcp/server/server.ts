@@ -49,7 +49,7 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
 function discover(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
   const address = chooseAddress(state, query, now, time);
   const wanted = query.subnet.pools.map((pool) => pool.number);
-  if (address === undefined) return { kind: "drop", reason: "exhausted", wanted };
+  if (address === undefined) return { kind: "drop", reason: "exhausted", wanted, full: query.subnet.prefix };
   const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
   if (state.compiled.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
