@@ -34,6 +34,8 @@ interface RelayStatus {
   }[];
   readonly interfaces: readonly { readonly name: string; readonly up: boolean; readonly giaddrs: readonly string[] }[];
   readonly rogueServers: readonly { readonly server: string; readonly interface?: string }[];
+  /** An older relay does not have it. */
+  readonly fullSubnets?: readonly { readonly subnet: string; readonly interfaces: readonly string[] }[];
 }
 
 const status: CommandSpec = {
@@ -93,6 +95,11 @@ export function describeRelay(status: RelayStatus): string {
     status.ready ? "Relaying: a node can serve" : `No node can serve: ${printable(status.reason ?? "")}`,
     ...status.interfaces.map(({ name, up, giaddrs }) => `${name}: ${up ? giaddrs.join(", ") : "down"}`),
     ...status.rogueServers.map(({ server, interface: at }) => `Rogue DHCP server: ${server} on ${at ?? "?"}`),
+    ...(status.fullSubnets ?? []).map(({ subnet, interfaces }) =>
+      `Full: ${subnet} (${
+        interfaces.join(", ")
+      }): its clients get no address; enlarge its pools, or shorten lease times`
+    ),
     "",
     ...table(headers, rows, { right: numbers }),
   ].join("\n");

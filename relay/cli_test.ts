@@ -9,6 +9,7 @@ Deno.test("status: where requests go and why, in a table; nothing that a termina
     nodes: [{ ...node, id: 3, address: "10.99.0.13", chosen: true, rttMs: 2.125 }],
     interfaces: [{ name: "lan0", up: true, giaddrs: ["10.77.0.1"] }, { name: "lan1", up: false, giaddrs: [] }],
     rogueServers: [{ server: "10.77.0.66", interface: "lan0" }],
+    fullSubnets: [{ subnet: "10.78.0.0/16", interfaces: ["lan1"] }],
   });
   strictEqual(
     text,
@@ -17,6 +18,7 @@ Deno.test("status: where requests go and why, in a table; nothing that a termina
       "lan0: 10.77.0.1",
       "lan1: down",
       "Rogue DHCP server: 10.77.0.66 on lan0",
+      "Full: 10.78.0.0/16 (lan1): its clients get no address; enlarge its pools, or shorten lease times",
       "",
       "id  address     grade    chosen  round trip  loss  requests  hedges  failovers  reason",
       "3   10.99.0.13  healthy  yes        2.13 ms   0 %     100 %       2          1  the only node\ufffd[2J",

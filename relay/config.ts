@@ -93,7 +93,7 @@ const nodeSchema = mapping({
   id: NODE_ID.describe("1 to 255; identifies the node in logs and metrics"),
   address: NODE_ADDRESS.describe("requests go to it, and replies are accepted only from it"),
   port: NODE_PORT.describe("its UDP port").prefault(NODE_PORT_DEFAULT),
-  health: httpUrl().describe("requested every `probe.interval`; 200 means ready")
+  health: httpUrl().describe("requested at each probe; 200 means ready")
     .meta({ fallback: `http://ADDRESS:${NODE_HTTP_PORT_DEFAULT}/readyz` }).exactOptional(),
   weight: integer({ min: 1, max: WEIGHT_MAX })
     .describe(`1 to ${WEIGHT_MAX}: the node's round-trip time is divided by it`).prefault(1),
@@ -130,7 +130,8 @@ export const relaySchema = mapping({
   }),
   nodes: list(nodeSchema, { min: 1, max: NODES_MAX }).describe("the nodes, or other DHCP servers"),
   probe: mapping({
-    interval: PROBE_INTERVAL.describe("interval between probes of a node").prefault(PROBE_DEFAULT.interval),
+    interval: PROBE_INTERVAL.describe("interval between probes of a node; up to 8 times as long while nothing changes")
+      .prefault(PROBE_DEFAULT.interval),
     timeout: PROBE_TIMEOUT.describe("a later answer counts as lost").prefault(PROBE_DEFAULT.timeout),
     ping: flag().describe("`false`: measure round-trip times by HTTP only").prefault(true),
   }).transform(({ interval, timeout, ...rest }) => ({ intervalMs: interval, timeoutMs: timeout, ...rest }))

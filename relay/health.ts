@@ -3,11 +3,11 @@
 import { toHex } from "../src/bytes/hex.ts";
 import type { HealthSource, Readiness } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics, type Sample } from "../src/http/metrics.ts";
-import { formatIpv4 } from "../src/net/ipv4.ts";
+import { formatIpv4, formatPrefix } from "../src/net/ipv4.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.ts";
 import type { Relay } from "./relay.ts";
-import type { Resolved } from "./resolve.ts";
+import { gatewayIn, type Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
 import type { SocketErrors } from "./sockets/relay_sockets.ts";
 
@@ -59,8 +59,17 @@ function status(parts: HealthParts): object {
       requests: rogue.requests,
       secondsAgo: Math.round((now() - rogue.lastSeenMs) / 1000),
     })),
+    fullSubnets: fullSubnets(parts).map((network) => ({ ...network, subnet: formatPrefix(network.subnet) })),
     startedAt: new Date(startedMs).toISOString(),
   };
+}
+
+/** The subnets without a free address that clients of this relay are in, as the nodes say. */
+function fullSubnets({ service: { tracker, resolved }, now }: HealthParts) {
+  return tracker.fullNetworks(now()).flatMap((network) => {
+    const links = resolved.links.filter((link) => gatewayIn(link, network.subnet));
+    return links.length === 0 ? [] : [{ ...network, interfaces: links.map((link) => link.interface.name) }];
+  });
 }
 
 function nodesStatus({ service: { tracker, resolved }, now }: HealthParts): object[] {
@@ -110,7 +119,8 @@ function rounded(ms: number | null): number | null {
 }
 
 /** The relay's own metrics; `README.md` lists them. */
-function relayMetrics({ service, now }: HealthParts): Metric[] {
+function relayMetrics(parts: HealthParts): Metric[] {
+  const { service, now } = parts;
   const names = () => service.resolved.links.map((link) => link.interface.name);
   const perNode = (value: (node: NodeState) => number | null) => () =>
     service.tracker.states(now()).map((node): Sample => ({
@@ -160,6 +170,16 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     ),
     {
       kind: "gauge",
+      name: "dhcpcluster_relay_interface_subnet_full",
+      help: "1 while nodes say that a subnet of the interface's clients has no free address.",
+      labels: ["interface"],
+      read: () => {
+        const full = new Set(fullSubnets(parts).flatMap(({ interfaces }) => interfaces));
+        return names().map((name): Sample => ({ labels: { interface: name }, value: Number(full.has(name)) }));
+      },
+    },
+    {
+      kind: "gauge",
       name: "dhcpcluster_relay_transactions",
       help: "Transactions in memory.",
       read: () => service.relay.forwarder.transactions,
@@ -167,7 +187,11 @@ function relayMetrics({ service, now }: HealthParts): Metric[] {
     node("ready", "1 while the node can serve.", ({ ready }) => Number(ready)),
     node("reachable", "1 while the node answers ping, HTTP or DHCP.", ({ reachable }) => Number(reachable)),
     node("chosen", "1 while requests go to the node.", ({ chosen }) => Number(chosen)),
-    node("suspect", "1 while the node leaves DHCP requests unanswered.", ({ suspect }) => Number(suspect)),
+    node(
+      "suspect",
+      "1 while the node leaves requests unanswered that it should answer.",
+      ({ suspect }) => Number(suspect),
+    ),
     node("rtt_seconds", "Smoothed round-trip time.", ({ rttMs }) => seconds(rttMs)),
     node("rtt_deviation_seconds", "Smoothed RTT deviation (RFC 6298).", ({ deviationMs }) => seconds(deviationMs)),
     node("rtt_jitter_seconds", "Jitter (RFC 3550).", ({ jitterMs }) => seconds(jitterMs)),

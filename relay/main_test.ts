@@ -141,6 +141,50 @@ http: { address: ${HOST}, port: ${HTTP_PORT} }
   });
 });
 
+Deno.test("relay program: probes become rare while nothing changes, frequent when a client has no answer", async () => {
+  const host = ip(HOST);
+  await using stack = new AsyncDisposableStack();
+  const [client, node] = [
+    await openUdp({ address: host, port: CLIENT_PORT }),
+    await openUdp({ address: host, port: 0 }),
+  ];
+  stack.defer(() => [client, node].forEach((socket) => socket.close()));
+  /** Times of the requests for the health URL. */
+  const probes: number[] = [];
+  const health = Deno.serve({ hostname: HOST, port: 0, onListen: () => {} }, () => {
+    probes.push(performance.now());
+    return Response.json({ ready: true, unanswered: {}, full: [] });
+  });
+  stack.defer(() => health.shutdown());
+  const gapped = async (what: string, wanted: (gapMs: number) => boolean) => {
+    const giveUpMs = performance.now() + DEADLINE_MS;
+    for (
+      const since = probes.length;
+      !wanted((probes.at(-1) ?? 0) - (probes.at(-2) ?? 0)) || probes.length < since + 2;
+    ) {
+      ok(performance.now() < giveUpMs, what);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const yaml = `
+relay: { interfaces: [{ name: lo, address: ${HOST} }], port: ${RELAY_PORT}, clientPort: ${CLIENT_PORT} }
+nodes: [{ id: 7, address: ${HOST}, port: ${node.port}, health: "http://${HOST}:${health.addr.port}/readyz" }]
+probe: { interval: 100ms, timeout: 100ms, ping: false }
+http: { address: ${HOST}, port: ${HTTP_PORT} }
+`;
+  await withFile(yaml, async (file) => {
+    const child = command(file).spawn();
+    try {
+      await gapped("probes become rare", (gapMs) => gapMs > 500);
+      client.send(datagram({ type: MESSAGE_TYPE.DISCOVER }), host, RELAY_PORT);
+      await gapped("probes become frequent", (gapMs) => gapMs < 300);
+    } finally {
+      child.kill("SIGTERM");
+      strictEqual((await child.output()).code, 0);
+    }
+  });
+});
+
 Deno.test("relay program: a missing interface is one line and exit 1", async () => {
   const yaml = "relay: { interfaces: [{ name: nosuch0 }] }\nnodes: [{ id: 1, address: 192.0.2.1 }]\n";
   await withFile(yaml, async (file) => {

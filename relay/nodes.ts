@@ -2,6 +2,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { unreachable } from "../src/assert.ts";
+import { formatPrefix } from "../src/net/ipv4.ts";
 import { LimitedLog } from "../src/log/limited.ts";
 import type { RelayConfig } from "./config.ts";
 import type { TrackedNode, TrackerEvent } from "./select/tracker.ts";
@@ -39,7 +40,14 @@ export class NodeLog {
 }
 
 function keyOf(event: TrackerEvent): string {
-  return event.kind === "chosen" ? "requests go to another node" : `changes of node ${event.id}`;
+  switch (event.kind) {
+    case "chosen":
+      return "requests go to another node";
+    case "full":
+      return `${formatPrefix(event.subnet)} is full`;
+    default:
+      return `changes of node ${event.id}`;
+  }
 }
 
 function write(log: Logger, event: TrackerEvent): void {
@@ -61,6 +69,13 @@ function write(log: Logger, event: TrackerEvent): void {
       if (fault === undefined) log.info("node {id} is ready", { id });
       else if (event.grade === "probation") log.info("node {id} is ready: {fault}", { id, fault });
       else log.warn("node {id}: {fault}", { id, fault });
+      break;
+    }
+    case "full": {
+      const subnet = formatPrefix(event.subnet);
+      if (event.full) {
+        log.warn("{subnet} is full: its clients get no address; enlarge its pools, or shorten lease times", { subnet });
+      } else log.info("{subnet} is not full any more", { subnet });
       break;
     }
     default:

@@ -18,3 +18,15 @@ Deno.test("NodeLog: a flapping node gets a few lines, then a count; other nodes 
   log.close();
   match(lines.at(-1) ?? "", /95 more .*: changes of node 3/);
 });
+
+Deno.test("NodeLog: a subnet that gets full and empty again and again gets a few lines", () => {
+  const lines: string[] = [];
+  const keep = (template: string) => void lines.push(template);
+  const log = new NodeLog({ info: keep, warn: keep } as unknown as Logger, () => 1_000);
+  const subnet = { address: 0x0a4e0000, prefixLength: 16 };
+  for (let i = 0; i < 100; i++) log.add({ kind: "full", subnet, full: i % 2 === 0 });
+  strictEqual(lines.length, LOG_LIMITS_DEFAULT.linesMax);
+  match(lines[0] ?? "", /\{subnet\} is full: .*enlarge its pools/);
+  match(lines[1] ?? "", /\{subnet\} is not full any more/);
+  log.close();
+});

@@ -149,6 +149,16 @@ function explainUnusable(name: string, index: number, exists: boolean): string {
     `or set ${place}.address to another address of this machine.`;
 }
 
+/** Whether clients of this relay may be in a subnet. */
+export function servesSubnet({ links }: Resolved, subnet: Prefix): boolean {
+  return links.some((link) => gatewayIn(link, subnet));
+}
+
+/** Whether clients of this link may be in a subnet. */
+export function gatewayIn({ interface: { gateways } }: Link, subnet: Prefix): boolean {
+  return gateways.some(({ local, giaddr }) => prefixContains(subnet, local) || prefixContains(subnet, giaddr));
+}
+
 /** A link as text for the log. */
 export function describeLink({ interface: { name, trusted, gateways }, medium }: Link): string {
   const giaddrs = gateways.map(({ giaddr }) => formatIpv4(giaddr)).join(" and ");

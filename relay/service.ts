@@ -17,7 +17,7 @@ import type { Pinger } from "./probe/ping.ts";
 import { askHealth } from "./probe/readyz.ts";
 import { NodeLog, trackedNodes } from "./nodes.ts";
 import { Relay } from "./relay.ts";
-import { describeLink, resolveConfig, type Resolved, sameLinks } from "./resolve.ts";
+import { describeLink, resolveConfig, type Resolved, sameLinks, servesSubnet } from "./resolve.ts";
 import { NodeTracker } from "./select/tracker.ts";
 import { RelaySockets, type SocketHandlers, type SocketOpener } from "./sockets/relay_sockets.ts";
 
@@ -167,7 +167,11 @@ export class RelayService implements SocketHandlers {
   #build(config: RelayConfig, resolved: Resolved, before: Parts | undefined): Parts {
     const { now, ping } = this.#host;
     const tracker = new NodeTracker(trackedNodes(config), {
-      onEvent: (event) => this.#nodes.add(event),
+      onEvent: (event) => {
+        if (event.kind !== "full" || servesSubnet(this.#resolved, event.subnet)) this.#nodes.add(event);
+      },
+      onProbe: () => prober.probe(),
+      onVerify: (index, timeoutMs) => void prober.verify(index, timeoutMs),
       previous: before?.tracker,
     });
     const names = config.relay.interfaces.map(({ name }) => name);

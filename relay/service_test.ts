@@ -11,9 +11,10 @@ import { FakeOpener } from "./testing/sockets.ts";
 function config(
   interfaces: string,
   nodes = "{ id: 1, address: 10.99.0.11, health: http://127.0.0.1:9/ }",
+  // One probe only, or none: fetch blocks port 9.
+  times = "interval: 60s, timeout: 10ms",
 ): RelayConfig {
-  // No probes here: fetch blocks port 9.
-  const probe = "probe: { interval: 60s, timeout: 10ms, ping: false }";
+  const probe = `probe: { ${times}, ping: false }`;
   const loaded = loadConfig(
     `relay: { interfaces: [${interfaces}] }\nnodes: [${nodes}]\n${probe}\n`,
     relaySchema,
@@ -152,3 +153,65 @@ Deno.test("service: starts with some of its interfaces and waits for the others;
   }
   await rejects(scene(config("{ name: lan0 }"), {}), { message: /Cannot relay for lan0: there is no such interface/ });
 });
+
+Deno.test("service: a node that left a DISCOVER to another is asked at once whether the subnet is full", async () => {
+  for (const full of [[{ subnet: "10.77.0.0/16", unanswered: 1 }], []]) {
+    let asked = 0;
+    const serve = (said: () => object) =>
+      Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => Response.json(said()));
+    const first = serve(() => ({ ready: true, full: ++asked === 1 ? [] : full }));
+    const second = serve(() => ({ ready: true, full: [] }));
+    const node = (id: number, { addr }: Deno.HttpServer<Deno.NetAddr>) =>
+      `{ id: ${id}, address: 10.99.0.1${id}, health: "http://127.0.0.1:${addr.port}/readyz" }`;
+    const nodes = [node(1, first), node(2, second)].join(", ");
+    const { service, discover, opener } = await scene(config("{ name: lan0 }", nodes, "interval: 60s, timeout: 2s"), {
+      lan0: ethernet(2, "10.77.0.1"),
+    });
+    const grade = (index: number) => service.tracker.gradeOf(index);
+    try {
+      await until(() => grade(0) === "healthy" && grade(1) === "healthy");
+      deepStrictEqual(discover("lan0"), ["any/10.77.0.1:67 to 10.99.0.11:67"]);
+      await until(() => opener.log.at(-1) === "any/10.77.0.1:67 to 10.99.0.12:67");
+      const offer = datagram({ op: 2, type: 2, xid: 1, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", flags: 0x8000 });
+      opener.handlers.get("any/10.77.0.1:67")?.(offer, ip("10.99.0.12"), 67);
+      await until(() =>
+        asked === 2 && (full.length > 0 ? service.tracker.fullNetworks(0).length > 0 : grade(0) !== "healthy")
+      );
+      strictEqual(grade(0), full.length > 0 ? "healthy" : "suspect");
+    } finally {
+      await service.close();
+      await Promise.all([first.shutdown(), second.shutdown()]);
+    }
+  }
+});
+
+Deno.test("service: nodes whose health URLs are late stay ready, and each request goes to one of them", async () => {
+  const LATE_MS = 150;
+  let asked = 0;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async () => {
+    asked++;
+    await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+    return Response.json({ ready: true, full: [] });
+  });
+  const nodes = [1, 2, 3].map((id) =>
+    `{ id: ${id}, address: 10.99.0.1${id}, health: "http://127.0.0.1:${server.addr.port}/readyz" }`
+  );
+  const file = config("{ name: lan0 }", nodes.join(", "), "interval: 100ms, timeout: 20ms");
+  const { service, discover } = await scene(file, { lan0: ethernet(2, "10.77.0.1") });
+  try {
+    await until(() => asked > 3 * 8 && [0, 1, 2].every((index) => service.tracker.gradeOf(index) === "probation"));
+    for (let xid = 1; xid <= 10; xid++) strictEqual(discover("lan0", xid).length, 1);
+    strictEqual(service.tracker.ready(performance.now()), true);
+  } finally {
+    await service.close();
+    await server.shutdown();
+  }
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const giveUpMs = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > giveUpMs) throw new Error("It never happens");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -47,13 +47,18 @@ function showStatus(status) {
   showInterfaces(status);
 }
 
-function showVerdict({ ready, reason, nodes, interfaces, rogueServers }) {
+function showVerdict({ ready, reason, nodes, interfaces, rogueServers, fullSubnets }) {
   const chosen = nodes.filter((node) => node.chosen);
   const able = nodes.filter((node) => node.ready && !node.suspect).length;
   const [first] = chosen;
   const problems = [
     ...interfaces.filter(({ up }) => !up).map(({ name, reason }) => reason ?? `${name} is down`),
     ...rogueServers.map(({ interface: name, server }) => `Rogue DHCP server ${server} on ${name}`),
+    ...fullSubnets.map(({ subnet, interfaces }) =>
+      `${subnet} (${
+        interfaces.join(", ")
+      }) is full: its clients get no address; enlarge its pools, or shorten lease times`
+    ),
     ...nodes.filter(({ fault }) => fault !== null).map(({ id, fault }) => `Node ${id}: ${fault}`),
   ];
   const headline = chosen.length === 1

@@ -16,6 +16,7 @@ import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from ".
 import { Deadlines } from "./deadlines.ts";
 import { ExpiringMap } from "./expiring_map.ts";
 import { readUint32 } from "./header.ts";
+import { type Offer, selectsOffer } from "./offers.ts";
 import { clientKey, transactionKey } from "./transaction_key.ts";
 import { FORWARD } from "./limits.ts";
 import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./reply.ts";
@@ -64,8 +65,8 @@ export class Forwarder {
   readonly #tracker: NodeTracker;
   readonly #admission: Admission;
   readonly #transactions: ExpiringMap<Transaction>;
-  /** The node of each client's last offer, for clients whose DHCPREQUEST has a new xid. */
-  readonly #offers: ExpiringMap<number>;
+  /** Each client's last offer, also for clients whose DHCPREQUEST has a new xid. */
+  readonly #offers: ExpiringMap<Offer>;
   readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
   readonly #hedgeBudget: TokenBucket;
   readonly #buffers = new BufferPool();
@@ -152,7 +153,7 @@ export class Forwarder {
     if (foreign || !expectsAnswer(options.messageType)) {
       // The datagram is sent before the buffer can be taken again.
       this.#buffers.release(buffer);
-      const nodes = this.#nodesFor(this.#preferredNode(known, options, client, nowMs));
+      const nodes = this.#nodesFor(this.#preferredNode(known, options, client, nowMs), nowMs);
       const sends = nodes.map((node): Effect => {
         this.#tracker.traffic(node).requests++;
         return { kind: "send", send: { link, gateway, node, bytes: relayed.bytes, transaction: undefined } };
@@ -211,7 +212,7 @@ export class Forwarder {
     const delivery: Delivery = { link: to, gateway, node, destination, bytes: stripped, outcome };
     return messageType === MESSAGE_TYPE.NAK
       ? this.#receiveNak(found, delivery, nowMs)
-      : this.#receiveAnswer(found, delivery, messageType, nowMs);
+      : this.#receiveAnswer(found, delivery, options, nowMs);
   }
 
   /** A datagram to the clients' port, overheard on a client link: a reply gives a rogue server away. */
@@ -247,7 +248,7 @@ export class Forwarder {
     const effects: Effect[] = [];
     const { nak } = transaction;
     if (nak !== undefined && nowMs >= nak.untilMs) effects.push(this.#deliver(transaction, nak.delivery, nowMs));
-    for (const attempt of transaction.attempts) this.#expire(attempt, nowMs);
+    for (const attempt of transaction.attempts) this.#expire(transaction, attempt, nowMs);
     if (transaction.waiting && nowMs >= transaction.hedgeAtMs) effects.push(...this.#hedge(transaction, nowMs));
     this.#schedule(transaction, nowMs);
     return effects;
@@ -264,19 +265,38 @@ export class Forwarder {
   }
 
   /** Expires an attempt that got no answer in time. */
-  #expire(attempt: Attempt, nowMs: number): void {
+  #expire(transaction: Transaction, attempt: Attempt, nowMs: number): void {
     if (attempt.answered || attempt.expired || nowMs - attempt.atMs < FORWARD.answerTimeoutMs) return;
     attempt.expired = true;
-    if (!attempt.accountable) return;
-    this.#tracker.unanswered(attempt.node, attempt.atMs, nowMs);
-    if (attempt.beaten) this.#tracker.beaten(attempt.node, attempt.atMs, nowMs);
+    if (attempt.accountable) {
+      this.#tracker.unanswered(attempt.node);
+      if (attempt.beaten) this.#blame(transaction, attempt, nowMs);
+    }
+    if (attempt.round !== transaction.round) return;
+    this.#noteSelection(transaction, nowMs);
+    if (transaction.waiting && transaction.selected === attempt.node) {
+      this.#tracker.ignored(attempt.node, attempt.atMs, nowMs);
+    }
+  }
+
+  /** Another node answered what an attempt left unanswered. */
+  #blame({ messageType, gateway }: Transaction, { node, atMs }: Attempt, nowMs: number): void {
+    this.#tracker.beaten(node, atMs, nowMs, messageType === MESSAGE_TYPE.DISCOVER ? gateway : undefined);
+  }
+
+  /** Notes which node must answer a DHCPREQUEST because it selects that node's offer; once per round, when in doubt. */
+  #noteSelection(transaction: Transaction, nowMs: number): void {
+    const { bytes, messageType, client } = transaction;
+    if (transaction.selected !== undefined || bytes === undefined) return;
+    const offer = messageType === MESSAGE_TYPE.REQUEST ? this.#offers.get(client, nowMs) : undefined;
+    transaction.selected = offer !== undefined && selectsOffer(bytes, offer) ? offer.node : -1;
   }
 
   /** A new message of the client: the chosen node or the transaction's node gets it. */
   #firstRound(transaction: Transaction, options: OptionScan, nowMs: number): Effect[] {
     this.#beginRound(transaction);
     const preferred = this.#preferredNode(transaction, options, transaction.client, nowMs);
-    const nodes = this.#nodesFor(preferred);
+    const nodes = this.#nodesFor(preferred, nowMs);
     transaction.node = nodes.length === 1 ? nodes[0] as number : preferred;
     const effects = nodes.map((node) => this.#attempt(transaction, node, "requests", nowMs));
     const trial = options.messageType === MESSAGE_TYPE.DISCOVER ? this.#tracker.takeTrial(nowMs) : -1;
@@ -289,11 +309,11 @@ export class Forwarder {
   #retransmit(transaction: Transaction, nowMs: number): Effect[] {
     const before = transaction.attempts.filter(({ round }) => round === transaction.round).map(({ node }) => node);
     this.#beginRound(transaction);
-    const nodes = this.#nodesFor(transaction.node);
+    const nodes = this.#nodesFor(transaction.node, nowMs);
     const next = this.#tracker.order.find((node) => !nodes.includes(node) && !before.includes(node)) ??
       this.#tracker.order.find((node) => !nodes.includes(node));
     const effects = nodes.map((node) => this.#attempt(transaction, node, "requests", nowMs));
-    if (next !== undefined && this.#hedgeBudget.take(nowMs)) {
+    if (next !== undefined && this.#takeHedge(this.#isFull(transaction, transaction.node), nowMs)) {
       effects.push(this.#attempt(transaction, next, "hedges", nowMs));
     }
     this.#schedule(transaction, nowMs);
@@ -303,6 +323,7 @@ export class Forwarder {
   #beginRound(transaction: Transaction): void {
     transaction.round++;
     transaction.nak = undefined;
+    transaction.selected = undefined;
     if (transaction.attempts.length > FORWARD.attemptsMax) transaction.attempts.splice(0, FORWARD.attemptsMax / 2);
   }
 
@@ -311,11 +332,15 @@ export class Forwarder {
     transaction.hedgeAtMs = Infinity;
     if (transaction.chained || transaction.bytes === undefined) return [];
     const attempts = transaction.attempts.filter(({ round }) => round === transaction.round);
+    const full = attempts.some(({ node }) => this.#isFull(transaction, node));
+    // A full subnet is no reason to probe.
+    if (!full) this.#tracker.silent();
     const next = this.#tracker.order.find((node) =>
       this.#tracker.gradeOf(node) !== "unreachable" && !attempts.some((attempt) => attempt.node === node)
     );
-    if (next === undefined || !this.#hedgeBudget.take(nowMs)) {
+    if (next === undefined || !this.#takeHedge(full, nowMs)) {
       // No node or no budget is left.
+      this.#noteSelection(transaction, nowMs);
       this.#releaseBuffer(transaction);
       return [];
     }
@@ -325,12 +350,22 @@ export class Forwarder {
     return [effect];
   }
 
+  /** When a subnet is full other nodes will hardly have an address either: half of the budget is not for that. */
+  #takeHedge(full: boolean, nowMs: number): boolean {
+    return this.#hedgeBudget.take(nowMs, full ? FORWARD.hedges.burst / 2 : 0);
+  }
+
+  /** Whether a node says that no address is free for this DHCPDISCOVER. */
+  #isFull({ messageType, gateway }: Transaction, node: number): boolean {
+    return node >= 0 && messageType === MESSAGE_TYPE.DISCOVER && this.#tracker.isFull(node, gateway);
+  }
+
   #attempt(transaction: Transaction, node: number, kind: AttemptKind, nowMs: number): Effect {
     const { link, gateway, round, messageType } = transaction;
     this.#tracker.traffic(node)[kind]++;
-    // A node may ignore a DHCPREQUEST that selects another node.
+    // A node may ignore a DHCPREQUEST that selects another node, and of several that grant one lease only one succeeds.
     const accountable = messageType !== MESSAGE_TYPE.REQUEST ||
-      (kind === "requests" && (transaction.node < 0 || transaction.node === node));
+      (kind === "requests" && transaction.retransmissions === 0 && transaction.node === node);
     // Answers to chained requests do not pass through this relay: nothing can expire.
     const expired = transaction.chained;
     transaction.attempts.push({
@@ -352,16 +387,22 @@ export class Forwarder {
     if (transaction !== undefined && transaction.node >= 0) return transaction.node;
     const named = this.#config.nodes.findIndex(({ address }) => address === options.serverIdentifier);
     if (named >= 0) return named;
-    return options.messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs) ?? -1;
+    return options.messageType === MESSAGE_TYPE.DISCOVER ? -1 : this.#offers.get(client, nowMs)?.node ?? -1;
   }
 
-  /** The nodes to send to: the preferred one, and the best one as well if the preferred one is suspect or worse. */
-  #nodesFor(preferred: number): readonly number[] {
+  /**
+   * The nodes to send to: the preferred one, and the best one as well if the preferred one is suspect or worse; all
+   * while none is reachable. Copies are within the hedge budget; when it is empty the best node gets the request.
+   */
+  #nodesFor(preferred: number, nowMs: number): readonly number[] {
     const { order, fanOut } = this.#tracker;
-    if (preferred < 0) return order.slice(0, fanOut);
     const best = order[0] as number;
+    if (preferred < 0) {
+      return order.slice(0, fanOut).filter((node) => node === best || this.#hedgeBudget.take(nowMs));
+    }
     const worse = this.#rank(preferred) > this.#rank(best) && this.#rank(preferred) >= GRADES.indexOf("suspect");
-    return worse ? [preferred, best] : [preferred];
+    if (!worse) return [preferred];
+    return this.#hedgeBudget.take(nowMs) ? [preferred, best] : [best];
   }
 
   #rank(node: number): number {
@@ -402,9 +443,13 @@ export class Forwarder {
     return others ? second : [...second, this.#deliver(transaction, held?.delivery ?? delivery, nowMs)];
   }
 
-  #receiveAnswer(transaction: Transaction, delivery: Delivery, messageType: number, nowMs: number): Effect[] {
+  #receiveAnswer(transaction: Transaction, delivery: Delivery, options: OptionScan, nowMs: number): Effect[] {
     const overruled: Effect[] = transaction.nak === undefined ? [] : [drop(transaction.link, "nakOverruled")];
-    if (messageType === MESSAGE_TYPE.OFFER) this.#offers.set(transaction.client, delivery.node, nowMs);
+    if (options.messageType === MESSAGE_TYPE.OFFER) {
+      const { serverIdentifier } = options;
+      const address = readUint32(delivery.bytes, AT.yiaddr);
+      this.#offers.set(transaction.client, { node: delivery.node, address, serverIdentifier }, nowMs);
+    }
     return [...overruled, this.#deliver(transaction, delivery, nowMs)];
   }
 
@@ -417,7 +462,7 @@ export class Forwarder {
       if (attempt.answered || attempt.round !== transaction.round) continue;
       isPlain = false;
       attempt.beaten = true;
-      if (attempt.expired && attempt.accountable) this.#tracker.beaten(attempt.node, attempt.atMs, nowMs);
+      if (attempt.expired && attempt.accountable) this.#blame(transaction, attempt, nowMs);
     }
     transaction.nak = undefined;
     transaction.node = delivery.node;
@@ -504,6 +549,7 @@ function newTransaction(
     messageType: -1,
     round: 0,
     retransmissions: 0,
+    selected: undefined,
     bytes: undefined,
     buffer: undefined,
     waiting: false,

@@ -4,7 +4,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { scanOptions } from "../../src/dhcp/relay_agent.ts";
-import { formatIpv4 } from "../../src/net/ipv4.ts";
+import { formatIpv4, parsePrefix, type Prefix } from "../../src/net/ipv4.ts";
+import type { HealthResult } from "../select/evidence.ts";
 import { SELECT } from "../select/limits.ts";
 import { NodeTracker } from "../select/tracker.ts";
 import { CLIENT_MAC, clientInterface, CONFIG, datagram, type DatagramFields, ip } from "../testing/messages.ts";
@@ -46,6 +47,14 @@ class Scene {
   node(id: number, word: string, fields: DatagramFields = {}): string[] {
     const bytes = datagram({ op: 2, type: WORDS[word] ?? 0, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
     return this.#describe(this.forwarder.reply(bytes, 0, ip(`10.99.0.1${id}`), 67, this.nowMs));
+  }
+
+  /** The result of a probe of a node; by default it is ready and says which subnets are full. */
+  probe(id: number, { full = [], health }: { full?: readonly string[]; health?: HealthResult } = {}): void {
+    const index = this.config.nodes.findIndex((node) => node.id === id);
+    const subnets = full.map((subnet) => ({ subnet: parsePrefix(subnet) as Prefix, unanswered: 1 }));
+    this.tracker.healthAsked(index, health ?? { kind: "answered", ready: true, rttMs: 3, full: subnets }, this.nowMs);
+    this.tracker.roundEnded(index, this.nowMs);
   }
 
   /** Advances the clock and runs every deadline on the way. */
@@ -189,12 +198,152 @@ Deno.test("a REQUEST that one node may leave to another does not make it suspect
   deepStrictEqual(scene.suspects, []);
 });
 
-Deno.test("requests that no node answers make no node suspect at first", () => {
+Deno.test("requests that no node answers make no node suspect, however many there are", () => {
+  const scene = new Scene();
+  for (let client = 1; client <= 15; client++) {
+    scene.client("DISCOVER", { client, xid: client });
+    scene.client("REQUEST", { client: 100 + client, xid: 100 + client });
+    scene.wait(2000);
+    deepStrictEqual(scene.suspects, []);
+  }
+  strictEqual(scene.traffic(1).unanswered, 30);
+  deepStrictEqual(scene.client("DISCOVER", { client: 99, xid: 99 }), ["DISCOVER → 1"], "and the nearest still serves");
+});
+
+/** Options 54 and 50 of a REQUEST that selects the offer of 10.77.1.9, and of that offer. */
+const SERVER = [54, 4, 10, 77, 0, 1];
+const SELECTS = [...SERVER, 50, 4, 10, 77, 1, 9];
+
+Deno.test("a node that ignores REQUESTs for its own OFFERs is suspect, though no other node answers them", () => {
+  const scene = new Scene();
+  const clients = Array.from({ length: SELECT.ignoredMax }, (_, index) => index + 1);
+  for (const client of clients) {
+    scene.client("DISCOVER", { client, xid: client });
+    deepStrictEqual(scene.node(1, "OFFER", { client, xid: client, options: SERVER }), ["OFFER to client"]);
+  }
+  for (const client of clients) {
+    deepStrictEqual(scene.suspects, []);
+    scene.client("REQUEST", { client, xid: client, options: SELECTS });
+    scene.wait(1000);
+  }
+  deepStrictEqual(scene.suspects, [1]);
+});
+
+Deno.test("REQUESTs that a node may ignore, which any client can send, make it no suspect", () => {
+  const requests: Record<string, DatagramFields> = {
+    "for another address": { options: [...SERVER, 50, 4, 10, 77, 1, 10] },
+    "without an address": { options: SERVER },
+    "for another server": { options: [54, 4, 10, 99, 0, 12, 50, 4, 10, 77, 1, 9] },
+    "with an address of eight octets": { options: [...SELECTS, 50, 4, 10, 77, 1, 9] },
+    "with an option that overloads nothing": { options: [...SELECTS, 52, 1, 9] },
+    "renewing": { ciaddr: "10.77.1.9", options: [] },
+  };
+  for (const [what, fields] of Object.entries(requests)) {
+    const scene = new Scene();
+    const clients = Array.from({ length: 2 * SELECT.ignoredMax }, (_, index) => index + 1);
+    for (const client of clients) {
+      scene.client("DISCOVER", { client, xid: client });
+      scene.node(1, "OFFER", { client, xid: client, options: SERVER });
+    }
+    for (const client of clients) {
+      scene.client("REQUEST", { client, xid: client, ...fields });
+      scene.wait(1000);
+    }
+    deepStrictEqual(scene.suspects, [], what);
+  }
+});
+
+Deno.test("two REQUESTs at once, of which only one node's can succeed, make the other no suspect", () => {
   const scene = new Scene();
   scene.client("DISCOVER");
+  scene.node(1, "OFFER", { options: SERVER });
+  scene.client("REQUEST", { options: SELECTS });
+  deepStrictEqual(scene.client("REQUEST", { options: SELECTS }), ["REQUEST → 1", "REQUEST → 2"]);
+  deepStrictEqual(scene.node(2, "ACK"), ["ACK to client"]);
   scene.wait(2000);
   deepStrictEqual(scene.suspects, []);
-  strictEqual(scene.traffic(1).unanswered, 1);
+});
+
+Deno.test("a DISCOVER of a full subnet does not count against the node that says so", () => {
+  const scene = new Scene();
+  scene.probe(1, { full: ["10.77.0.0/16"] });
+  scene.client("DISCOVER");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  deepStrictEqual(scene.node(2, "OFFER"), ["OFFER to client"]);
+  scene.wait(2000);
+  deepStrictEqual(scene.suspects, []);
+  // In another subnet it does.
+  scene.probe(1, { full: ["10.78.0.0/16"] });
+  scene.client("DISCOVER", { client: 2, xid: 2 });
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(2, "OFFER", { client: 2, xid: 2 });
+  scene.tracker.verified(0, { kind: "silent" }, scene.nowMs);
+  deepStrictEqual(scene.suspects, [1]);
+});
+
+Deno.test("hedging: DISCOVERs of a full subnet leave half of the budget to the others", () => {
+  const scene = new Scene();
+  const hedges = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
+  for (const id of [1, 2, 3]) scene.probe(id, { full: ["10.77.0.0/16"] });
+  for (let client = 1; client <= 2 * FORWARD.hedges.burst; client++) {
+    const [high, low] = [client >> 8, client & 255];
+    scene.client("DISCOVER", { xid: client, client: low, options: [61, 2, high, low] });
+  }
+  scene.wait(1000);
+  // Retransmissions count as well.
+  for (let client = 1; client <= 200; client++) {
+    scene.client("DISCOVER", { xid: client, client, options: [61, 2, 0, client] });
+  }
+  const spent = hedges();
+  ok(spent >= FORWARD.hedges.burst / 2 && spent <= FORWARD.hedges.burst / 2 + 2 * FORWARD.hedges.perSecond);
+  scene.probe(1);
+  for (let client = 1; client <= 100; client++) scene.client("INFORM", { xid: client, client });
+  scene.wait(SELECT.hedgeMsMax + 10);
+  ok(hedges() - spent >= 100, "other requests are hedged");
+});
+
+const SLOW: HealthResult = { kind: "silent" };
+
+Deno.test("overload: nodes whose health URLs are late get no request more than once, beside hedges", () => {
+  const scene = new Scene();
+  for (let round = 0; round < 10; round++) {
+    for (const id of [1, 2, 3]) {
+      scene.probe(id, { health: SLOW });
+      scene.probe(id, { health: { kind: "late", ready: true, rttMs: 900 } });
+    }
+    scene.wait(1000);
+    const sent = scene.client("DISCOVER", { xid: round, client: round });
+    strictEqual(sent.length, 1, `round ${round}: ${sent}`);
+    const node = Number(sent[0]?.at(-1));
+    deepStrictEqual(scene.node(node, "OFFER", { xid: round, client: round }), ["OFFER to client"]);
+  }
+});
+
+Deno.test("overload: nodes that are not ready or suspect get no request more than once, beside hedges", () => {
+  const scene = new Scene();
+  for (const id of [1, 2, 3]) scene.probe(id, { health: { kind: "answered", ready: false, rttMs: 3 } });
+  strictEqual(scene.client("DISCOVER").length, 1);
+  strictEqual(scene.wait(SELECT.hedgeMsMax + 5).length, 1);
+  const suspects = new Scene();
+  for (const index of [0, 1, 2]) suspects.tracker.beaten(index, suspects.nowMs, suspects.nowMs);
+  strictEqual(suspects.client("DISCOVER").length, 1);
+});
+
+Deno.test("unreachable nodes all get a request, within the hedge budget", () => {
+  const scene = new Scene();
+  for (let round = 0; round < 2; round++) {
+    for (const index of [0, 1, 2]) {
+      scene.tracker.pinged(index, { kind: "silent" });
+      scene.tracker.healthAsked(index, { kind: "silent" }, scene.nowMs);
+      scene.tracker.roundEnded(index, scene.nowMs);
+    }
+  }
+  deepStrictEqual(scene.client("DISCOVER").toSorted(), ["DISCOVER → 1", "DISCOVER → 2", "DISCOVER → 3"]);
+  let sent = 0;
+  for (let client = 1; client <= FORWARD.hedges.burst; client++) {
+    sent = scene.client("DISCOVER", { xid: client, client: client & 255, options: [61, 2, client >> 8, 1] }).length;
+  }
+  strictEqual(sent, 1, "the budget is spent");
 });
 
 Deno.test("a retransmission before the answer reaches the client's node and the next best one", () => {

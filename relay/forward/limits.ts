@@ -15,7 +15,8 @@ export const FORWARD = {
   /** A DHCPNAK is held this long while another node's answer is outstanding. */
   nakHoldMs: 250,
   /**
-   * Hedge budget (token bucket): copies sent to a second node because the first was silent. The burst covers the
+   * Hedge budget (token bucket): copies sent to further nodes because the first was silent, is suspect or worse, or
+   * none is reachable. The burst covers the
    * requests that a node under load leaves behind when it fails. Answers that needed no hedge refill the bucket: when
    * all nodes are overloaded, copies would make it worse.
    */

@@ -23,12 +23,12 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes a token; false when the bucket is empty. */
-  take(nowMs: number): boolean {
+  /** Takes a token; false when no more than `reserve` are left. */
+  take(nowMs: number, reserve = 0): boolean {
     const { perSecond } = this.#rate;
     this.refill(Math.max(0, nowMs - this.#filledAtMs) * perSecond / 1000);
     this.#filledAtMs = nowMs;
-    if (this.#tokens < 1) return false;
+    if (this.#tokens < 1 + reserve) return false;
     this.#tokens--;
     return true;
   }

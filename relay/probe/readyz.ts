@@ -1,10 +1,14 @@
 /** One request to a node's health URL. `../select/` decides what the result means for the node. */
 
-import type { HealthResult } from "../select/evidence.ts";
+import { parsePrefix } from "../../src/net/ipv4.ts";
+import type { FullSubnet, HealthResult } from "../select/evidence.ts";
 
 /** Longer than any reason; the rest of a larger body, from a wrong URL, is not read. */
 const BODY_BYTES_MAX = 16_384;
 const REASON_CHARACTERS_MAX = 200;
+const FULL_MAX = 64;
+/** A compressed body of a few hundred octets would cost the node more than it saves. */
+const HEADERS = { "Accept-Encoding": "identity" };
 
 /** Never rejects: every failure is a result. `ending` aborts it. */
 export async function askHealth(url: string, timeoutMs: number, ending: AbortSignal): Promise<HealthResult> {
@@ -12,11 +16,11 @@ export async function askHealth(url: string, timeoutMs: number, ending: AbortSig
   const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
   try {
     // A redirect is an answer; following it would leave the node.
-    const response = await fetch(url, { redirect: "manual", signal });
+    const response = await fetch(url, { redirect: "manual", headers: HEADERS, signal });
     const rttMs = performance.now() - startMs;
     // The connection is reused only after the body has been read; reading it may fail as well.
-    const reason = reasonIn(await bodyOf(response));
-    return { kind: "answered", ready: response.ok, rttMs, ...(reason === undefined ? {} : { reason }) };
+    const said = readBody(await bodyOf(response));
+    return { kind: "answered", ready: response.ok, rttMs, ...said };
   } catch (error) {
     return signal.aborted ? { kind: "silent" } : classify(error);
   }
@@ -33,14 +37,23 @@ async function bodyOf(response: Response): Promise<string> {
   return text;
 }
 
-/** The `reason` in the body of `/readyz`; other servers may send anything. */
-function reasonIn(body: string): string | undefined {
+/** `reason` and `full` in the body of `/readyz`; other servers may send anything. */
+function readBody(body: string): { reason?: string; full?: readonly FullSubnet[] } {
   try {
-    const { reason } = JSON.parse(body) as { reason?: unknown };
-    return typeof reason === "string" ? reason.slice(0, REASON_CHARACTERS_MAX) : undefined;
+    const { reason, full } = JSON.parse(body) as { reason?: unknown; full?: unknown };
+    return {
+      ...(typeof reason === "string" ? { reason: reason.slice(0, REASON_CHARACTERS_MAX) } : {}),
+      ...(Array.isArray(full) ? { full: full.slice(0, FULL_MAX).flatMap(readFullSubnet) } : {}),
+    };
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+function readFullSubnet(entry: unknown): FullSubnet[] {
+  const { subnet, unanswered } = (entry ?? {}) as { subnet?: unknown; unanswered?: unknown };
+  const prefix = typeof subnet === "string" ? parsePrefix(subnet) : undefined;
+  return prefix === undefined || typeof unanswered !== "number" ? [] : [{ subnet: prefix, unanswered }];
 }
 
 /** Deno gives the cause as text only; an unknown cause counts as silence. */

@@ -71,3 +71,21 @@ Deno.test("askHealth() reads no more of a body than any reason needs", async () 
     match(outline(result), /^not ready$/);
   });
 });
+
+Deno.test("askHealth() reads which subnets are full; anything else in their place is left out", async () => {
+  const entries = [{ subnet: "10.78.0.0/16", unanswered: 15 }, { subnet: "10.79.0.0" }, 5, null, { subnet: 7 }];
+  const fullOf = async (body: object) => {
+    let full: unknown;
+    await withServer(() => Response.json(body), async (url) => {
+      const result = await askHealth(url, PATIENCE_MS, NEVER);
+      if (result.kind === "answered") full = result.full;
+    });
+    return full;
+  };
+  const subnet = { address: 0x0a4e0000, prefixLength: 16 };
+  deepStrictEqual(await fullOf({ ready: true, full: entries }), [{ subnet, unanswered: 15 }]);
+  deepStrictEqual(await fullOf({ ready: true, full: [] }), []);
+  deepStrictEqual(await fullOf({ ready: true, full: "all" }), undefined);
+  const many = Array.from({ length: 200 }, () => ({ subnet: "10.78.0.0/16", unanswered: 1 }));
+  strictEqual((await fullOf({ ready: true, full: many }) as unknown[]).length, 64);
+});

@@ -23,15 +23,9 @@ export interface Candidate {
 export interface Choice {
   /** All nodes, best first. */
   readonly order: readonly number[];
-  /** How many of them get a request at once: one, or all nodes of the best grade when none is ready. */
+  /** How many of them get a request at once: one, or all while none is known to be reachable. */
   readonly fanOut: number;
 }
-
-/** Grades of which one node is enough. Below them the state may be outdated, and an answer is how the relay learns. */
-const TRUSTED: readonly Grade[] = ["healthy", "probation"];
-
-/** If all nodes are suspect they may be overloaded: copies to all of them would make it worse. */
-const SUSPECTS_MAX = 2;
 
 /**
  * Chooses with hysteresis.
@@ -63,9 +57,14 @@ export class Chooser {
     if (best === undefined) return { order, fanOut: 0 };
     this.#chosen = best;
     const { grade } = candidates[best] as Candidate;
-    const equals = candidates.filter((candidate) => candidate.grade === grade).length;
-    const fanOut = TRUSTED.includes(grade) ? 1 : grade === "suspect" ? Math.min(equals, SUSPECTS_MAX) : equals;
+    // Nodes that are slow, suspect or not ready may be overloaded: copies to all of them would make it worse.
+    const fanOut = grade === "unreachable" ? candidates.length : 1;
     return { order: [best, ...order.filter((index) => index !== best)], fanOut };
+  }
+
+  /** Whether a node is about to replace the chosen one. */
+  get deciding(): boolean {
+    return this.#challenger.index >= 0;
   }
 
   #hysteresis(candidates: readonly Candidate[], order: readonly number[], roundEnded: boolean): number | undefined {

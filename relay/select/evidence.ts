@@ -3,6 +3,7 @@
  * grade. `../probe/` decides when to probe, `choose.ts` which node is chosen.
  */
 
+import { type Ipv4, type Prefix, prefixContains } from "../../src/net/ipv4.ts";
 import { SELECT } from "./limits.ts";
 import { LossWindow } from "./loss.ts";
 import { RttEstimator } from "./rtt.ts";
@@ -14,10 +15,31 @@ export type PingResult =
   /** It could not be sent: no ping program, or no permission for it. */
   | { readonly kind: "impossible"; readonly reason: string };
 
+/** A subnet in which a node has no free address, and how many DHCPDISCOVERs it has left unanswered there. */
+export interface FullSubnet {
+  readonly subnet: Prefix;
+  readonly unanswered: number;
+}
+
+/** Where a client is, as a node sees it: `giaddr`, and the address of the link selection sub-option. */
+export interface ClientNetwork {
+  readonly giaddr: Ipv4;
+  readonly local: Ipv4;
+}
+
 /** Result of a request to the health URL. */
 export type HealthResult =
-  /** The URL answered; `reason` is the node's own explanation. */
-  | { readonly kind: "answered"; readonly ready: boolean; readonly rttMs: number; readonly reason?: string }
+  /**
+   * The URL answered, `late`: after the timeout, which was reported as silent. `reason` is the node's own explanation;
+   * `full` is undefined when it does not tell which subnets are full.
+   */
+  | {
+    readonly kind: "answered" | "late";
+    readonly ready: boolean;
+    readonly rttMs: number;
+    readonly reason?: string;
+    readonly full?: readonly FullSubnet[];
+  }
   /** No answer within the timeout. */
   | { readonly kind: "silent" }
   /** Connection refused. */
@@ -29,9 +51,9 @@ export type HealthResult =
 export type Grade =
   /** Ready, and no recent failure. */
   | "healthy"
-  /** Ready, but failed recently or loses probes. */
+  /** Ready, but failed recently, loses probes, or its health URL answers late. */
   | "probation"
-  /** Reports ready, but leaves requests unanswered. */
+  /** Reports ready, but leaves requests unanswered that another node answers, or ones for its own offers. */
   | "suspect"
   /** Answers, but reports not ready. */
   | "notReady"
@@ -42,6 +64,9 @@ export const GRADES: readonly Grade[] = ["healthy", "probation", "suspect", "not
 
 /** The source of a node's round-trip time. */
 export type RttSource = "icmp" | "http" | "dhcp";
+
+/** What the silence of a node means so far: `doubt` is to be resolved by its own word (`verified`). */
+export type Judgement = "nothing" | "doubt" | "suspect";
 
 interface Suspicion {
   readonly sinceMs: number;
@@ -61,8 +86,14 @@ export class NodeEvidence {
   #health: Exclude<HealthResult, { kind: "impossible" }> | undefined;
   #saidReady = false;
   #saidReason: string | undefined;
+  #saidAtMs = Number.NEGATIVE_INFINITY;
+  #full: readonly FullSubnet[] | undefined;
   #answeredAtMs = Number.NEGATIVE_INFINITY;
-  #unansweredInARow = 0;
+  #ignoredInARow = 0;
+  /** Answers in a row that took longer than was usual before them, and what that was. */
+  #slower: { readonly usualMs: number; readonly inARow: number } | undefined;
+  /** A DHCPDISCOVER from this network was answered by another node only. */
+  #doubt: { readonly network: ClientNetwork; readonly askedAtMs: number; readonly sinceMs: number } | undefined;
   #suspicion: Suspicion | undefined;
   #suspectedAtMs = Number.NEGATIVE_INFINITY;
   #relapses = 0;
@@ -77,54 +108,96 @@ export class NodeEvidence {
     if (result.kind === "answered") this.icmp.add(result.rttMs);
   }
 
-  healthAsked(result: HealthResult): void {
+  healthAsked(result: HealthResult, nowMs: number): void {
     this.#healthImpossible = result.kind === "impossible" ? result.reason : undefined;
     if (result.kind === "impossible") return;
+    const answered = result.kind === "answered" || result.kind === "late";
     // A URL that has never answered says nothing: some DHCP servers have no health URL.
-    if (this.#health === undefined && result.kind !== "answered") return;
+    if (this.#health === undefined && !answered) return;
     this.#health = result;
-    this.httpLoss.add(result.kind === "answered");
-    if (result.kind !== "answered") return;
+    // A late answer has been counted as lost.
+    if (result.kind !== "late") this.httpLoss.add(answered);
+    if (!answered) return;
     this.http.add(result.rttMs);
     this.#saidReady = result.ready;
     this.#saidReason = result.reason;
+    this.#saidAtMs = nowMs;
+    this.#full = result.full;
   }
 
   /** Ping and health URL have both been reported; together they count as one probe. */
   roundEnded(nowMs: number): void {
     this.#updateLoss();
-    if (!this.ready(nowMs)) this.#probesMissing = this.#requiredProbes();
+    if (!this.ready(nowMs) || this.#slow) this.#probesMissing = this.#requiredProbes();
     else if (this.#suspicion === undefined && this.#probesMissing > 0) this.#probesMissing--;
   }
 
-  /** It answered a request after `answerMs`; undefined when that is ambiguous. */
-  answered(answerMs: number | undefined, nowMs: number): void {
+  /**
+   * It answered a request after `answerMs`; undefined when that is ambiguous. Returns whether its answers have become
+   * slower, so that probes should measure it.
+   */
+  answered(answerMs: number | undefined, nowMs: number): boolean {
     this.#answeredAtMs = nowMs;
-    this.#unansweredInARow = 0;
-    if (answerMs !== undefined) this.dhcp.add(answerMs);
+    this.#ignoredInARow = 0;
+    this.#doubt = undefined;
     if (this.#suspicion !== undefined) this.#clearSuspicion();
+    if (answerMs === undefined) return false;
+    const usualMs = this.#slower?.usualMs ?? this.#usualAnswerMs;
+    this.#slower = answerMs > usualMs ? { usualMs, inARow: (this.#slower?.inARow ?? 0) + 1 } : undefined;
+    this.dhcp.add(answerMs);
+    return (this.#slower?.inARow ?? 0) >= SELECT.slowerAnswers;
+  }
+
+  /** It left a DHCPREQUEST for its own offer, sent at `askedAtMs`, unanswered. */
+  ignored(askedAtMs: number, nowMs: number): Judgement {
+    if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return "nothing";
+    this.#ignoredInARow++;
+    return this.#ignoredInARow >= SELECT.ignoredMax ? this.#suspect(nowMs) : "nothing";
   }
 
   /**
-   * A request sent at `askedAtMs` expired without an answer; it may be one that deserves none. Returns whether the node
-   * becomes suspect.
+   * Another node answered a request that this one left unanswered. `network` is that of a DHCPDISCOVER, which a node
+   * leaves unanswered on purpose when it has no free address there.
    */
-  unanswered(askedAtMs: number, nowMs: number): boolean {
-    if (this.#answeredSince(askedAtMs)) return false;
-    this.#unansweredInARow++;
-    return this.#unansweredInARow >= SELECT.unansweredMax && this.beaten(askedAtMs, nowMs);
+  beaten(askedAtMs: number, nowMs: number, network?: ClientNetwork): Judgement {
+    if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return "nothing";
+    if (network === undefined || this.#full === undefined) return this.#suspect(nowMs);
+    if (this.isFull(network)) return "nothing";
+    // It may have become full since it was asked last. A reload loses its word on an earlier doubt.
+    if (this.#doubt !== undefined && nowMs - this.#doubt.sinceMs < 2 * SELECT.verifyMsMax) return "nothing";
+    this.#doubt = { network, askedAtMs, sinceMs: nowMs };
+    return "doubt";
   }
 
-  /** Another node answered a request that this one left unanswered. Returns whether the node becomes suspect. */
-  beaten(askedAtMs: number, nowMs: number): boolean {
-    if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return false;
-    if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
-    this.#relapses++;
-    this.#suspectedAtMs = nowMs;
-    const backoffMs = SELECT.trialBackoffMs;
-    this.#suspicion = { sinceMs: nowMs, nextTrialMs: nowMs + backoffMs, backoffMs };
-    this.#probesMissing = this.#requiredProbes();
-    return true;
+  /** Its word on a doubt: the answer of its health URL to a request sent after the doubt began. */
+  verified(result: HealthResult, nowMs: number): Judgement {
+    const doubt = this.#doubt;
+    this.#doubt = undefined;
+    if (result.kind === "answered") this.#full = result.full;
+    if (doubt === undefined || this.#suspicion !== undefined || this.#answeredSince(doubt.askedAtMs)) return "nothing";
+    return result.kind === "answered" && this.isFull(doubt.network) ? "nothing" : this.#suspect(nowMs);
+  }
+
+  /** How long its word on a doubt may take: little longer than its health URL takes to answer. */
+  get verifyMs(): number {
+    const { smoothedMs = SELECT.verifyMsMax, deviationMs = 0 } = this.http;
+    const wanted = smoothedMs + SELECT.verifyDeviations * deviationMs;
+    return Math.round(Math.min(SELECT.verifyMsMax, Math.max(SELECT.verifyMsMin, wanted)));
+  }
+
+  /** Whether it says that a client's subnet has no free address. */
+  isFull({ giaddr, local }: ClientNetwork): boolean {
+    return this.full.some(({ subnet }) => prefixContains(subnet, local) || prefixContains(subnet, giaddr));
+  }
+
+  /** The subnets that it says are full. */
+  get full(): readonly FullSubnet[] {
+    return this.#full ?? [];
+  }
+
+  /** Whether it is about to be healthy again, or suspect: its grade is going to change. */
+  get changing(): boolean {
+    return this.#probesMissing > 0 || this.#suspicion !== undefined;
   }
 
   /** Whether a suspect gets a trial (a copy of a request) now; each trial doubles the backoff. */
@@ -144,12 +217,13 @@ export class NodeEvidence {
   ready(nowMs: number): boolean {
     const health = this.#health;
     if (health === undefined || this.#healthImpossible !== undefined) return this.#answeredRecently(nowMs);
-    if (health.kind === "refused" || this.httpLoss.lostInARow >= SELECT.silentProbes) return false;
-    return this.#saidReady;
+    if (health.kind === "refused") return false;
+    // A busy node answers its health URL late: what it said last counts while it says anything, or serves.
+    return this.#saidReady && (!this.#slow || this.#saidRecently(nowMs) || this.#servesRecently(nowMs));
   }
 
   reachable(nowMs: number): boolean {
-    return this.#heardByPing() || this.#heardByHttp() || this.#answeredRecently(nowMs);
+    return this.#heardByPing() || this.#heardByHttp() || this.#saidRecently(nowMs) || this.#answeredRecently(nowMs);
   }
 
   get suspect(): boolean {
@@ -159,7 +233,7 @@ export class NodeEvidence {
   grade(nowMs: number): Grade {
     if (!this.ready(nowMs)) return this.reachable(nowMs) ? "notReady" : "unreachable";
     if (this.#suspicion !== undefined) return "suspect";
-    return this.#probesMissing > 0 || this.#lossy ? "probation" : "healthy";
+    return this.#slow || this.#probesMissing > 0 || this.#lossy ? "probation" : "healthy";
   }
 
   /** Source of the RTT: ping, unless ICMP is filtered or ping cannot run. */
@@ -198,6 +272,7 @@ export class NodeEvidence {
       case "healthy":
         return undefined;
       case "probation":
+        if (this.#slow) return "its health URL answers late or not at all";
         return this.#probesMissing > 0
           ? `on probation: ${this.#probesMissing} more good ${this.#probesMissing === 1 ? "probe" : "probes"} needed`
           : `on probation: ${Math.round(100 * this.loss)} % of the probes are lost`;
@@ -225,6 +300,22 @@ export class NodeEvidence {
     return this.#saidReason ?? "it does not say why";
   }
 
+  /** The longest time from a request to its answer that is nothing special. */
+  get #usualAnswerMs(): number {
+    const { smoothedMs = Infinity, deviationMs = 0 } = this.dhcp;
+    return smoothedMs + Math.max(SELECT.shiftMsMin, SELECT.slowerDeviations * deviationMs);
+  }
+
+  #suspect(nowMs: number): Judgement {
+    if (nowMs - this.#suspectedAtMs > SELECT.relapseMs) this.#relapses = 0;
+    this.#relapses++;
+    this.#suspectedAtMs = nowMs;
+    const backoffMs = SELECT.trialBackoffMs;
+    this.#suspicion = { sinceMs: nowMs, nextTrialMs: nowMs + backoffMs, backoffMs };
+    this.#probesMissing = this.#requiredProbes();
+    return "suspect";
+  }
+
   #clearSuspicion(): void {
     this.#suspicion = undefined;
     this.#probesMissing = this.#requiredProbes();
@@ -242,6 +333,25 @@ export class NodeEvidence {
     // Relative to the full window even when it is not full yet: one lost probe out of two says nothing.
     const share = this.#lossWindow.lost / SELECT.lossWindow;
     this.#lossy = share > (this.#lossy ? SELECT.lossyUntil : SELECT.lossyAbove);
+  }
+
+  /** Its health URL answers late or not at all; one lost answer may be packet loss. */
+  get #slow(): boolean {
+    return this.#health !== undefined && this.#healthImpossible === undefined && this.#health.kind !== "refused" &&
+      this.httpLoss.lostInARow >= SELECT.silentProbes;
+  }
+
+  #saidRecently(nowMs: number): boolean {
+    return !this.#pingLost && nowMs - this.#saidAtMs < SELECT.lateMs;
+  }
+
+  #servesRecently(nowMs: number): boolean {
+    return !this.#pingLost && this.#answeredRecently(nowMs);
+  }
+
+  /** It answered pings, and does so no more. */
+  get #pingLost(): boolean {
+    return this.#icmpImpossible === undefined && this.icmpLoss.everAnswered && !this.#heardByPing();
   }
 
   #answeredRecently(nowMs: number): boolean {

@@ -47,8 +47,24 @@ export const SELECT = {
   goodProbesMax: 24,
   /** After this long without suspicion the number starts again at the minimum. */
   relapseMs: 300_000,
-  /** Unanswered requests in a row that make a node suspect although no other node answered them either. */
-  unansweredMax: 3,
+  /** DHCPREQUESTs for its own offers that a node ignores, in a row, until it is suspect without another's answer. */
+  ignoredMax: 3,
+  /** How long the request for a health URL stays open after its timeout: a late answer is an answer. */
+  lateMs: 5_000,
+  /**
+   * Another node answered a DHCPDISCOVER: the node is asked at once whether the subnet is full there. Bounds of how
+   * long that may take, and the factor of the deviation of the health URL's answer times.
+   */
+  verifyMsMin: 250,
+  verifyMsMax: 500,
+  verifyDeviations: 4,
+  /** Rounds in a row without any change until probes become rarer: longer than hysteresis. */
+  calmRounds: 30,
+  /** While nothing changes a node is probed once in this many intervals; the number doubles up to this. */
+  calmIntervalsMax: 8,
+  /** Answers in a row later than usual by this many deviations that end the calm. */
+  slowerAnswers: 2,
+  slowerDeviations: 4,
   /** Exponential backoff of a suspect's trials (copies of a DHCPDISCOVER): first and longest delay. */
   trialBackoffMs: 1_000,
   trialBackoffMsMax: 30_000,
@@ -79,4 +95,6 @@ assert(
   "After a path change the minimum of rounds suffices",
 );
 assert(SELECT.trialBackoffMsMax < SELECT.suspectMsMax, "Trials come before a suspicion ends by itself");
+assert(SELECT.calmRounds > SELECT.hysteresisRoundsMax, "Probes become rarer only once the choice is made");
+assert(SELECT.lateMs < SELECT.answerValidMs, "A slow health URL is no longer an excuse than DHCP answers are");
 assert(SELECT.hedgeMsMin < SELECT.hedgeMsMax, "The hedging delay has room to adapt");

@@ -3,8 +3,19 @@
  * nodes get requests. `../probe/` decides how and how often to probe.
  */
 
+import { formatPrefix, type Prefix } from "../../src/net/ipv4.ts";
 import { type Candidate, type Choice, Chooser, hysteresisMs, isClearlyNearer } from "./choose.ts";
-import { type Grade, type HealthResult, NodeEvidence, type PingResult, type RttSource } from "./evidence.ts";
+import {
+  type ClientNetwork,
+  type FullSubnet,
+  type Grade,
+  type HealthResult,
+  type Judgement,
+  NodeEvidence,
+  type PingResult,
+  type RttSource,
+} from "./evidence.ts";
+import { ProbePace } from "./pace.ts";
 
 /** A node's configuration, as far as the choice depends on it. */
 export interface TrackedNode {
@@ -65,9 +76,16 @@ export interface NodeState {
   readonly traffic: Readonly<NodeTraffic>;
 }
 
+/** A subnet without a free address, as nodes that are ready say. */
+export interface FullNetwork extends FullSubnet {
+  readonly nodes: readonly number[];
+}
+
 /** A change of a node or of the choice, for the log. */
 export type TrackerEvent =
   | { readonly kind: "grade"; readonly id: number; readonly grade: Grade; readonly fault: string | undefined }
+  /** Some node says that a subnet has no free address, or none does so any more. */
+  | { readonly kind: "full"; readonly subnet: Prefix; readonly full: boolean }
   /** Ping stopped being the source of its RTT, or is so again. */
   | { readonly kind: "noPing"; readonly id: number; readonly reason: string | undefined }
   | { readonly kind: "chosen"; readonly id: number; readonly instead: number | undefined; readonly reason: string };
@@ -80,6 +98,17 @@ interface Entry {
   noPing: string | undefined;
   /** Whether a probe round has ended. */
   measured: boolean;
+}
+
+/** What a tracker asks of its surroundings, all optional. */
+interface TrackerOptions {
+  readonly onEvent?: (event: TrackerEvent) => void;
+  /** All nodes should be probed now: something has changed while probes were rare. */
+  readonly onProbe?: () => void;
+  /** A node's health URL should be requested now, for {@link NodeTracker.verified}. */
+  readonly onVerify?: (index: number, timeoutMs: number) => void;
+  /** The tracker before a reload; its state of unchanged nodes is kept. */
+  readonly previous?: NodeTracker | undefined;
 }
 
 /**
@@ -97,18 +126,15 @@ interface Entry {
  */
 export class NodeTracker {
   readonly #entries: readonly Entry[];
-  readonly #onEvent: (event: TrackerEvent) => void;
+  readonly #options: TrackerOptions;
   readonly #chooser = new Chooser();
+  readonly #pace = new ProbePace();
+  /** The subnets that the log knows to be full. */
+  #full: ReadonlyMap<string, Prefix> = new Map();
   #choice: Choice;
 
-  /** `previous`: the tracker before a reload; its state of unchanged nodes is kept. */
-  constructor(
-    nodes: readonly TrackedNode[],
-    { onEvent = () => {}, previous }: {
-      readonly onEvent?: (event: TrackerEvent) => void;
-      readonly previous?: NodeTracker | undefined;
-    } = {},
-  ) {
+  constructor(nodes: readonly TrackedNode[], options: TrackerOptions = {}) {
+    const { previous } = options;
     this.#entries = nodes.map((node) => {
       const known = previous === undefined
         ? undefined
@@ -116,7 +142,7 @@ export class NodeTracker {
       const { evidence = new NodeEvidence(), traffic = zeroTraffic() } = known ?? {};
       return { node, evidence, traffic, grade: "unreachable", noPing: undefined, measured: false };
     });
-    this.#onEvent = onEvent;
+    this.#options = options;
     this.#choice = this.#chooser.choose(this.#candidates(), { roundEnded: true });
   }
 
@@ -158,13 +184,30 @@ export class NodeTracker {
     return this.#at(index).traffic;
   }
 
+  /** A round of probes begins: after how many intervals the next one is due. */
+  nextRound(): number {
+    return this.#pace.next(this.#isCalm());
+  }
+
   pinged(index: number, result: PingResult): void {
-    this.#at(index).evidence.pinged(result);
+    const { evidence, grade } = this.#at(index);
+    evidence.pinged(result);
+    // Where ICMP is filtered every ping is lost.
+    if (result.kind === "silent" && grade === "healthy" && evidence.noPing === undefined) this.#disturb();
   }
 
   healthAsked(index: number, result: HealthResult, nowMs: number): void {
-    this.#at(index).evidence.healthAsked(result);
+    const { evidence, grade } = this.#at(index);
+    evidence.healthAsked(result, nowMs);
+    if (result.kind === "silent" && grade === "healthy" && evidence.httpLoss.everAnswered) this.#disturb();
     this.#update(nowMs, false);
+    this.#reportFull(nowMs);
+  }
+
+  /** A node's word on a doubt: the result of the request that `onVerify` asked for. */
+  verified(index: number, result: HealthResult, nowMs: number): void {
+    this.#judge(index, this.#at(index).evidence.verified(result, nowMs), nowMs);
+    this.#reportFull(nowMs);
   }
 
   /** Ping and health have been reported for this node; distances are compared again. */
@@ -173,7 +216,7 @@ export class NodeTracker {
     entry.measured = true;
     entry.evidence.roundEnded(nowMs);
     const { noPing } = entry.evidence;
-    if (noPing !== entry.noPing) this.#onEvent({ kind: "noPing", id: entry.node.id, reason: noPing });
+    if (noPing !== entry.noPing) this.#options.onEvent?.({ kind: "noPing", id: entry.node.id, reason: noPing });
     entry.noPing = noPing;
     // Every node ends its own round; only the first one's counts, or rounds would count several times.
     this.#update(nowMs, index === 0);
@@ -182,20 +225,49 @@ export class NodeTracker {
   /** A node answered after `answerMs`; undefined when that is ambiguous. */
   answered(index: number, answerMs: number | undefined, nowMs: number): void {
     const { evidence, grade } = this.#at(index);
-    evidence.answered(answerMs, nowMs);
+    if (evidence.answered(answerMs, nowMs)) this.#disturb();
     if (grade !== "healthy" && grade !== "probation") this.#update(nowMs, false);
   }
 
-  /** A request sent to a node at `askedAtMs` expired without an answer. */
-  unanswered(index: number, askedAtMs: number, nowMs: number): void {
-    const { evidence, traffic } = this.#at(index);
-    traffic.unanswered++;
-    if (evidence.unanswered(askedAtMs, nowMs)) this.#update(nowMs, false);
+  /** A request is not answered as fast as usual, for no reason that is known: it is hedged. */
+  silent(): void {
+    this.#disturb();
   }
 
-  /** Another node answered a request that this one let expire. */
-  beaten(index: number, askedAtMs: number, nowMs: number): void {
-    if (this.#at(index).evidence.beaten(askedAtMs, nowMs)) this.#update(nowMs, false);
+  /** A request expired without the node's answer; that alone does not count against it. */
+  unanswered(index: number): void {
+    this.#at(index).traffic.unanswered++;
+  }
+
+  /** A DHCPREQUEST for a node's own offer, sent to it at `askedAtMs`, expired without an answer. */
+  ignored(index: number, askedAtMs: number, nowMs: number): void {
+    this.#judge(index, this.#at(index).evidence.ignored(askedAtMs, nowMs), nowMs);
+  }
+
+  /** Another node answered a request that this one let expire; `network`: see {@link NodeEvidence.beaten}. */
+  beaten(index: number, askedAtMs: number, nowMs: number, network?: ClientNetwork): void {
+    this.#judge(index, this.#at(index).evidence.beaten(askedAtMs, nowMs, network), nowMs);
+  }
+
+  /** Whether a node says that a client's subnet has no free address: its silence to a DHCPDISCOVER is on purpose. */
+  isFull(index: number, network: ClientNetwork): boolean {
+    return this.#at(index).evidence.isFull(network);
+  }
+
+  /** The subnets without a free address, as ready nodes say. */
+  fullNetworks(nowMs: number): FullNetwork[] {
+    const networks = new Map<string, { subnet: Prefix; unanswered: number; nodes: number[] }>();
+    for (const { node, evidence } of this.#entries) {
+      if (!evidence.ready(nowMs)) continue;
+      for (const { subnet, unanswered } of evidence.full) {
+        const key = formatPrefix(subnet);
+        const network = networks.get(key) ?? { subnet, unanswered: 0, nodes: [] };
+        network.unanswered += unanswered;
+        network.nodes.push(node.id);
+        networks.set(key, network);
+      }
+    }
+    return [...networks.values()];
   }
 
   /** A suspect that is due for a trial; -1: none. */
@@ -228,13 +300,41 @@ export class NodeTracker {
     }));
   }
 
+  #judge(index: number, judgement: Judgement, nowMs: number): void {
+    if (judgement === "suspect") this.#update(nowMs, false);
+    else if (judgement === "doubt") this.#options.onVerify?.(index, this.#at(index).evidence.verifyMs);
+  }
+
+  /** Whether no grade is going to change, and the choice neither: the nodes that fail may stay as they are. */
+  #isCalm(): boolean {
+    const best = this.#entries[this.order[0] ?? -1];
+    return best?.grade === "healthy" && !this.#chooser.deciding &&
+      this.#entries.every(({ evidence, grade, measured }) => measured && (isDown(grade) || !evidence.changing));
+  }
+
+  #disturb(): void {
+    if (this.#pace.disturb()) this.#options.onProbe?.();
+  }
+
+  #reportFull(nowMs: number): void {
+    const full = new Map(this.fullNetworks(nowMs).map(({ subnet }) => [formatPrefix(subnet), subnet]));
+    for (const [key, subnet] of full) {
+      if (!this.#full.has(key)) this.#options.onEvent?.({ kind: "full", subnet, full: true });
+    }
+    for (const [key, subnet] of this.#full) {
+      if (!full.has(key)) this.#options.onEvent?.({ kind: "full", subnet, full: false });
+    }
+    this.#full = full;
+  }
+
   #update(nowMs: number, roundEnded: boolean): void {
     for (const entry of this.#entries) {
       entry.evidence.expire(nowMs);
       const grade = entry.evidence.grade(nowMs);
       if (grade === entry.grade) continue;
       entry.grade = grade;
-      this.#onEvent({ kind: "grade", id: entry.node.id, grade, fault: entry.evidence.fault(nowMs) });
+      this.#disturb();
+      this.#options.onEvent?.({ kind: "grade", id: entry.node.id, grade, fault: entry.evidence.fault(nowMs) });
     }
     const before = this.#choice;
     const settled = this.#entries.every(({ measured }) => measured);
@@ -248,7 +348,7 @@ export class NodeTracker {
     if (left === chosen) return;
     const old = left === undefined ? undefined : this.#at(left);
     if (old !== undefined && old.grade !== "healthy") old.traffic.failovers++;
-    this.#onEvent({
+    this.#options.onEvent?.({
       kind: "chosen",
       id: this.#at(chosen).node.id,
       instead: old?.node.id,
@@ -276,7 +376,7 @@ export class NodeTracker {
     const fault = evidence.fault(nowMs);
     if (this.order.indexOf(index) < this.fanOut) {
       if (this.fanOut > 1) {
-        return `no node is ready: requests go to all ${this.fanOut} that may still serve; ${fault ?? ""}`;
+        return `no node is reachable: requests go to all ${this.fanOut}, within the hedge budget; ${fault ?? ""}`;
       }
       if (fault !== undefined) return others === 0 ? fault : `${fault}; no other node is better`;
       if (others === 0) return "the only node";
@@ -305,6 +405,10 @@ export class NodeTracker {
   #at(index: number): Entry {
     return this.#entries[index] as Entry;
   }
+}
+
+function isDown(grade: Grade): boolean {
+  return grade === "notReady" || grade === "unreachable";
 }
 
 function isSameNode(one: TrackedNode, other: TrackedNode): boolean {

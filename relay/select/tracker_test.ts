@@ -1,4 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
+import { parsePrefix, type Prefix } from "../../src/net/ipv4.ts";
+import { SELECT } from "./limits.ts";
 import { NodeTracker, type TrackedNode, type TrackerEvent } from "./tracker.ts";
 
 const node = (id: number, changes: Partial<TrackedNode> = {}): TrackedNode => ({
@@ -47,7 +49,7 @@ Deno.test("tracker: before the first probe every node gets requests and none is 
   deepStrictEqual(scene.chosen, [1, 2]);
   strictEqual(scene.tracker.ready(0), false);
   match(scene.tracker.unreadiness(0) ?? "", /^no node answers/);
-  match(scene.reason(0), /^no node is ready: requests go to all 2 that may still serve/);
+  match(scene.reason(0), /^no node is reachable: requests go to all 2, within the hedge budget/);
 });
 
 Deno.test("tracker: the nearest serves, fails, comes back, and serves again after probation and hysteresis", () => {
@@ -111,6 +113,7 @@ Deno.test("tracker: every change is reported once", () => {
   const scene = new Scene(node(1), node(2)).second("2 10", 5).second("x2 10", 3).second("2 10", 30);
   const told = scene.events.map((event) => {
     if (event.kind === "grade") return `${event.id} ${event.grade}`;
+    if (event.kind === "full") return "full";
     return event.kind === "chosen" ? `${event.instead ?? "none"} → ${event.id}` : `${event.id} ${event.reason}`;
   });
   deepStrictEqual(told, [
@@ -132,4 +135,121 @@ Deno.test("tracker: the state of an unchanged node survives a reload, that of a 
   deepStrictEqual([next.order, next.fanOut], [[0, 1], 1]);
   const moved = new NodeTracker([node(1), node(2, { endpoint: "b" })], { previous: scene.tracker });
   deepStrictEqual(moved.states(scene.nowMs).map(({ ready }) => ready), [true, false]);
+});
+
+/** What three healthy nodes, probed until all is calm, ask of their surroundings. */
+function calm() {
+  const asked: string[] = [];
+  const events: TrackerEvent[] = [];
+  const tracker = new NodeTracker([node(1), node(2), node(3)], {
+    onEvent: (event) => events.push(event),
+    onProbe: () => asked.push("probe"),
+    onVerify: (index) => asked.push(`verify ${index}`),
+  });
+  const scene = { tracker, asked, events, nowMs: 0 };
+  /** By node: "" for its usual distance, another one in milliseconds, "-" for silence, "x" for not ready. */
+  const round = (told: readonly string[] = ["", "", ""], full: readonly string[] = []) => {
+    scene.nowMs += 1000;
+    const intervals = tracker.nextRound();
+    for (const [index, word = ""] of [told[0], told[1], told[2]].entries()) {
+      const rttMs = Number(word) || 2 + index;
+      tracker.pinged(index, word === "-" ? { kind: "silent" } : { kind: "answered", rttMs });
+      tracker.healthAsked(
+        index,
+        word === "-" ? { kind: "silent" } : {
+          kind: "answered",
+          ready: word !== "x",
+          rttMs: 3,
+          full: full.map((subnet) => ({ subnet: parsePrefix(subnet) as Prefix, unanswered: 2 })),
+        },
+        scene.nowMs,
+      );
+      tracker.roundEnded(index, scene.nowMs);
+    }
+    return intervals;
+  };
+  const settle = (told?: readonly string[]) => {
+    for (let rounds = 0; rounds < 60; rounds++) {
+      if (round(told) === SELECT.calmIntervalsMax) return;
+    }
+    throw new Error("It never gets calm");
+  };
+  settle();
+  asked.length = 0;
+  return { ...scene, round, settle };
+}
+
+const CLIENTS = { giaddr: 0x0a4e0001, local: 0x0a4e0001 };
+
+Deno.test("tracker: probes become rare while nothing changes, and are back at once when a client waits", () => {
+  const disturbances: Record<string, (scene: ReturnType<typeof calm>) => void> = {
+    "a request is hedged": ({ tracker }) => tracker.silent(),
+    "a ping is lost": ({ tracker }) => tracker.pinged(1, { kind: "silent" }),
+    "a health URL is late": ({ tracker }) => tracker.healthAsked(1, { kind: "silent" }, 99_000),
+    "a node says that it is not ready": ({ tracker }) =>
+      tracker.healthAsked(2, { kind: "answered", ready: false, rttMs: 1 }, 99_000),
+    "a node becomes suspect": ({ tracker }) => tracker.beaten(0, 99_000, 99_260),
+    "answers become slower": ({ tracker }) => [3, 3, 3, 3, 60, 60].forEach((ms) => tracker.answered(0, ms, 99_000)),
+  };
+  for (const [what, disturb] of Object.entries(disturbances)) {
+    const scene = calm();
+    scene.tracker.answered(0, 3, 98_000);
+    deepStrictEqual(scene.asked, [], what);
+    disturb(scene);
+    deepStrictEqual(scene.asked, ["probe"], what);
+    strictEqual(scene.round(), 1, what);
+  }
+});
+
+Deno.test("tracker: a node whose delay jumps while probes are rare is left within five intervals", () => {
+  const { tracker, asked, round, nowMs } = calm();
+  for (let answers = 0; answers < 20; answers++) tracker.answered(0, 3 + answers % 2, nowMs);
+  deepStrictEqual([tracker.order[0], asked], [0, []]);
+  for (const answerMs of [63, 64]) tracker.answered(0, answerMs, nowMs);
+  deepStrictEqual(asked, ["probe"]);
+  let intervals = 0;
+  while (tracker.order[0] === 0) {
+    strictEqual(round(["60"]), 1);
+    if (++intervals > 5) throw new Error("It is not left");
+  }
+});
+
+Deno.test("tracker: a node that stays down costs no more probes; without a healthy node they stay frequent", () => {
+  const scene = calm();
+  scene.round(["", "x", ""]);
+  strictEqual(scene.round(["", "x", ""]), 1);
+  scene.settle(["", "x", ""]);
+  for (let rounds = 0; rounds < 60; rounds++) strictEqual(scene.round(["x", "x", "x"]) === 1 || rounds === 0, true);
+});
+
+Deno.test("tracker: while a nearer node is about to replace the chosen one, probes are frequent", () => {
+  const scene = new Scene(node(1), node(2)).second("2 10", 60);
+  scene.second("10 2", 8);
+  strictEqual(scene.tracker.nextRound(), 1);
+});
+
+Deno.test("tracker: a doubt is resolved by the node's own word, at once", () => {
+  const { tracker, asked, nowMs } = calm();
+  tracker.beaten(0, 90_000, 90_260, CLIENTS);
+  tracker.beaten(0, 90_001, 90_261, CLIENTS);
+  deepStrictEqual(asked, ["verify 0"]);
+  strictEqual(tracker.gradeOf(0), "healthy");
+  const subnet = parsePrefix("10.78.0.0/16") as Prefix;
+  tracker.verified(0, { kind: "answered", ready: true, rttMs: 1, full: [{ subnet, unanswered: 1 }] }, nowMs);
+  strictEqual(tracker.gradeOf(0), "healthy");
+  strictEqual(tracker.isFull(0, CLIENTS), true);
+  tracker.beaten(1, 90_000, 90_260, CLIENTS);
+  tracker.verified(1, { kind: "answered", ready: true, rttMs: 1, full: [] }, nowMs);
+  strictEqual(tracker.gradeOf(1), "suspect");
+});
+
+Deno.test("tracker: a full subnet is reported once, with the nodes that say so, and again when it is not full", () => {
+  const { tracker, events, round, nowMs } = calm();
+  const told = () => events.flatMap((event) => event.kind === "full" ? [event.full] : []);
+  round(["", "", "x"], ["10.78.0.0/16"]);
+  round(["", "", "x"], ["10.78.0.0/16"]);
+  const [network] = tracker.fullNetworks(nowMs);
+  deepStrictEqual([network?.nodes, network?.unanswered, told()], [[1, 2], 4, [true]]);
+  round();
+  deepStrictEqual([tracker.fullNetworks(nowMs), told()], [[], [true, false]]);
 });

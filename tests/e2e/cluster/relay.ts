@@ -41,9 +41,10 @@ export class EdgeRelay {
   static async start(
     gateway: Namespace,
     nodes: readonly { readonly id: number; readonly host: NodeHost }[],
+    lans: readonly (typeof LANS[number])[] = [LANS[0]],
   ): Promise<EdgeRelay> {
     const process = await ours.startRelay(gateway, {
-      relay: { interfaces: [{ name: LANS[0].name }] },
+      relay: { interfaces: lans.map(({ name }) => ({ name })) },
       nodes: nodes.map(({ id, host: { address } }) => {
         return { id, address, port: 67, health: `http://${address}:8067/readyz` };
       }),
@@ -62,12 +63,24 @@ export class EdgeRelay {
     this.#process.mustRun();
   }
 
-  /** All nodes, by id. */
-  async nodes(): Promise<ReadonlyMap<number, RelayedNode>> {
+  async status(): Promise<{
+    readonly nodes: readonly RelayedNode[];
+    readonly fullSubnets: readonly { readonly subnet: string; readonly interfaces: readonly string[] }[];
+  }> {
     const answer = await httpGet(this.#gateway, `http://${HTTP.address}:${HTTP.port}/status`);
     if (answer === undefined) throw new Error("The relay does not answer");
-    const { nodes } = JSON.parse(answer.body) as { nodes: readonly RelayedNode[] };
+    return JSON.parse(answer.body);
+  }
+
+  /** All nodes, by id. */
+  async nodes(): Promise<ReadonlyMap<number, RelayedNode>> {
+    const { nodes } = await this.status();
     return new Map(nodes.map((node) => [node.id, node]));
+  }
+
+  /** Its log lines that match. */
+  said(pattern: RegExp): string[] {
+    return this.#process.output.text.split("\n").filter((line) => pattern.test(line));
   }
 
   /** The chosen node; undefined while more than one is. */

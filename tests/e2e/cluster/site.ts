@@ -120,9 +120,9 @@ export class ClusterSite {
   }
 
   /** Starts or restarts the relay, which prefers these nodes in this order; returns once it is ready. */
-  async relayTo(ids: readonly number[]): Promise<void> {
+  async relayTo(ids: readonly number[], lans?: readonly (typeof LANS[number])[]): Promise<void> {
     await this.#relay?.stop();
-    this.#relay = await EdgeRelay.start(this.topology.gateway, ids.map((id) => this.member(id)));
+    this.#relay = await EdgeRelay.start(this.topology.gateway, ids.map((id) => this.member(id)), lans);
   }
 
   /** The relay that was started last. */
