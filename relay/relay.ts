@@ -69,9 +69,9 @@ export class Relay {
     this.#perform(this.forwarder.request(bytes, { link, from, unicast }, this.#parts.now()), { bytes, from });
   }
 
-  /** From an upstream socket. */
-  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
-    this.#perform(this.forwarder.reply(bytes, link, from, port, this.#parts.now()), { bytes, from });
+  /** Addressed to the relay, through an upstream socket or the clients' interface. */
+  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number, clientSide = false): void {
+    this.#perform(this.forwarder.reply(bytes, link, from, port, this.#parts.now(), clientSide), { bytes, from });
   }
 
   /** A DHCP server's message, overheard on a client link. */

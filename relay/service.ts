@@ -135,11 +135,11 @@ export class RelayService implements SocketHandlers {
     this.#parts.relay.request(link, bytes, from, unicast);
   }
 
-  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void {
+  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number, clientSide: boolean): void {
     const { relay } = this.#parts;
     const previous = this.#previous;
     const isForPrevious = previous !== undefined && relay.forwarder.defers(bytes, previous.forwarder, this.#host.now());
-    (isForPrevious ? previous : relay).reply(link, bytes, from, port);
+    (isForPrevious ? previous : relay).reply(link, bytes, from, port, clientSide);
   }
 
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void {

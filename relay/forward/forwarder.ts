@@ -145,10 +145,9 @@ export class Forwarder {
     }
 
     const chosen = this.#selectedServer(options);
-    const foreign = chosen !== UNSPECIFIED && !this.#isKnownServer(entrance, chosen);
-    const rogue = foreign && !unicast && options.messageType === MESSAGE_TYPE.REQUEST
-      ? this.#sightRogue(link, chosen, "request", nowMs)
-      : [];
+    // A known server on the link, such as a second relay, is neither a rogue nor one of the nodes.
+    const foreign = chosen !== UNSPECIFIED && !this.#identifiers.has(chosen);
+    const rogue = foreign && !unicast ? this.#sightRogue(link, chosen, "request", nowMs) : [];
     // RFC 2131 §4.3.2: a DHCPREQUEST that selects another server informs the nodes, and is not answered.
     if (foreign || !expectsAnswer(options.messageType)) {
       // The datagram is sent before the buffer can be taken again.
@@ -182,15 +181,21 @@ export class Forwarder {
     return [...sends, { kind: "relayed", link, outcome: relayed.outcome }];
   }
 
-  /** A datagram received on an upstream socket; `link` is the interface of the socket. */
-  reply(bytes: Uint8Array, link: number, from: Ipv4, port: number, nowMs: number): Effect[] {
+  /** A reply to one of the relay's addresses; `link` is the interface of the socket. */
+  reply(bytes: Uint8Array, link: number, from: Ipv4, port: number, nowMs: number, clientSide = false): Effect[] {
+    if (clientSide && !this.#admission.admitsMessage(link, nowMs)) return [drop(link, "requestInterfaceRate")];
     const fault = replyFault(bytes);
     if (fault !== undefined) return [drop(link, fault)];
     const node = nodeAt(this.#config, from, port);
-    if (node < 0) return [drop(link, "replyForged")];
+    if (node < 0 && !clientSide) return [drop(link, "replyForged")];
     const found = this.#transactionOf(bytes, nowMs);
+    const asked = typeof found !== "string" && found.attempts.some((attempt) => attempt.node === node);
+    // Clients of this link could forge it, but only an answer to a transaction of their own link, which they hear.
+    if (clientSide && !(asked && found.link === link)) {
+      return [...this.#sightRogue(link, from, "reply", nowMs), drop(link, "replyFromClientSide")];
+    }
     if (typeof found === "string") return [drop(link, found)];
-    if (!found.attempts.some((attempt) => attempt.node === node)) return [drop(found.link, "replyUnasked")];
+    if (!asked) return [drop(found.link, "replyUnasked")];
 
     const options = scanOptions(bytes);
     const { messageType, serverIdentifier } = options;
@@ -203,7 +208,8 @@ export class Forwarder {
     const fits = isAnswer(found.messageType, messageType);
     this.#recordAnswer(found, node, fits, nowMs);
     if (!fits || !found.waiting) return [drop(found.link, "replyLater")];
-    if (serverIdentifier !== UNSPECIFIED && this.#identifiers.size < IDENTIFIERS_MAX) {
+    // A forged one would hide a rogue server.
+    if (serverIdentifier !== UNSPECIFIED && !clientSide && this.#identifiers.size < IDENTIFIERS_MAX) {
       this.#identifiers.add(serverIdentifier);
     }
     const destination = destinationOf(bytes, messageType);

@@ -43,10 +43,15 @@ class Scene {
     return this.#describe(this.forwarder.request(bytes, { link, from: 0, unicast }, this.nowMs));
   }
 
-  /** A node answers. */
-  node(id: number, word: string, fields: DatagramFields = {}): string[] {
+  /** A node answers; `clientSide`: through the clients' interface `link`. */
+  node(
+    id: number,
+    word: string,
+    fields: DatagramFields = {},
+    { link = 0, port = 67, clientSide = false } = {},
+  ): string[] {
     const bytes = datagram({ op: 2, type: WORDS[word] ?? 0, yiaddr: "10.77.1.9", giaddr: "10.77.0.1", ...fields });
-    return this.#describe(this.forwarder.reply(bytes, 0, ip(`10.99.0.1${id}`), 67, this.nowMs));
+    return this.#describe(this.forwarder.reply(bytes, link, ip(`10.99.0.1${id}`), port, this.nowMs, clientSide));
   }
 
   /** The result of a probe of a node; by default it is ready and says which subnets are full. */
@@ -344,6 +349,43 @@ Deno.test("unreachable nodes all get a request, within the hedge budget", () => 
     sent = scene.client("DISCOVER", { xid: client, client: client & 255, options: [61, 2, client >> 8, 1] }).length;
   }
   strictEqual(sent, 1, "the budget is spent");
+});
+
+Deno.test("a node's answer counts though it comes in on its client's interface, if the relay asked for it", () => {
+  const scene = new Scene();
+  const through = { clientSide: true };
+  deepStrictEqual(scene.node(1, "OFFER", {}, through), ["replyFromClientSide"], "nothing was asked");
+  scene.client("DISCOVER");
+  deepStrictEqual(scene.node(2, "OFFER", {}, through), ["replyFromClientSide"], "node 2 was not asked");
+  deepStrictEqual(scene.node(1, "OFFER", { xid: 9 }, through), ["replyFromClientSide"], "another transaction");
+  deepStrictEqual(scene.node(1, "OFFER", { client: 9 }, through), ["replyFromClientSide"], "another client");
+  deepStrictEqual(scene.node(1, "OFFER", {}, { ...through, port: 68 }), ["replyFromClientSide"], "another port");
+  deepStrictEqual(scene.node(1, "OFFER", {}, { ...through, link: 1 }), ["replyFromClientSide"], "another interface");
+  deepStrictEqual(scene.node(9, "OFFER", {}, through), ["rogue 10.99.0.19", "replyFromClientSide"], "no node");
+  deepStrictEqual(scene.node(1, "OFFER", { options: [54, 4, 172, 16, 0, 1] }, through), ["OFFER to client"]);
+  deepStrictEqual(scene.client("REQUEST"), ["REQUEST → 1"]);
+  deepStrictEqual(scene.node(1, "ACK", {}, through), ["ACK to client"]);
+  deepStrictEqual([scene.wait(2000), scene.suspects], [[], []]);
+  // Its server identifier may be forged: it does not make a server known.
+  deepStrictEqual(scene.client("REQUEST", { client: 2, options: [54, 4, 172, 16, 0, 1] })[0], "rogue 172.16.0.1");
+});
+
+Deno.test("replies on the clients' side count as messages of that interface, so that xids cannot be guessed", () => {
+  const limits = { ...CONFIG.limits, interface: { perSecond: 1, burst: 3 } };
+  const scene = new Scene({ limits });
+  scene.client("DISCOVER");
+  const guesses = [1, 2, 3].map((xid) => scene.node(1, "OFFER", { xid }, { clientSide: true })[0]);
+  deepStrictEqual(guesses, ["replyFromClientSide", "replyFromClientSide", "requestInterfaceRate"]);
+});
+
+Deno.test("a second relay on the link: a REQUEST that selects it informs the nodes, and is not waited for", () => {
+  const scene = new Scene({
+    interfaces: [{ ...clientInterface("lan0", ["10.77.0.1"]), knownServers: [ip("10.77.0.2")] }],
+  });
+  scene.client("DISCOVER");
+  scene.node(1, "OFFER", { options: SERVER });
+  deepStrictEqual(scene.client("REQUEST", { options: [54, 4, 10, 77, 0, 2, 50, 4, 10, 77, 1, 9] }), ["REQUEST → 1"]);
+  deepStrictEqual([scene.wait(3000), scene.suspects], [[], []]);
 });
 
 Deno.test("a retransmission before the answer reaches the client's node and the next best one", () => {

@@ -84,7 +84,11 @@ export const OUTCOMES = {
   deliveredBroadcast: { path: "reply", result: "forwarded", help: "broadcast on the client's link" },
   deliveredIp: { path: "reply", result: "forwarded", help: "to the address the client already has" },
   replyForged: { path: "reply", result: "dropped", help: "not from a configured node's address and port" },
-  replyFromClientSide: { path: "reply", result: "dropped", help: "a reply received on a client interface" },
+  replyFromClientSide: {
+    path: "reply",
+    result: "dropped",
+    help: "a reply received on a client interface, to nothing asked there",
+  },
   replyLength: { path: "reply", result: "dropped", help: "shorter than a DHCP message, or over 4096 octets" },
   replyOp: { path: "reply", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
   replyCookie: { path: "reply", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },

@@ -4,7 +4,8 @@
  * | role      | bound to               | receives                         | sends                                     |
  * |-----------|------------------------|----------------------------------|-------------------------------------------|
  * | broadcast | the device, any:67     | clients' broadcasts              |                                           |
- * | unicast   | the device, own addr:67| renewals to the relay's address  | to clients with an address, broadcasts |
+ * | unicast   | the device, own addr:67| renewals to the relay's address, replies that come through another router |
+ * |           |                        |                                  | to clients with an address, broadcasts    |
  * | stray     | the device, each other address of the relay:67 | what this LAN sends there | |
  * | packets   | the device             | other servers' replies           | to clients that have no address yet       |
  * | upstream  | giaddr:67              | replies of the nodes             | to the nodes                              |

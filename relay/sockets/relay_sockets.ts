@@ -24,8 +24,11 @@ export interface SocketOpener {
 export interface SocketHandlers {
   /** From a client interface. */
   request(link: number, bytes: Uint8Array, from: Ipv4, unicast: boolean): void;
-  /** From upstream, to the interface's giaddr. */
-  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number): void;
+  /**
+   * To one of the relay's addresses; `clientSide`: through a client interface, because the nodes' way to that address
+   * leads through another router, or forged by a client.
+   */
+  reply(link: number, bytes: Uint8Array, from: Ipv4, port: number, clientSide: boolean): void;
   /** A datagram to the clients' port, overheard on the clients' own link. */
   overheard(link: number, bytes: Uint8Array, from: Ipv4, mac: Uint8Array): void;
 }
@@ -169,12 +172,12 @@ export class RelaySockets implements Outlet {
       return;
     }
     const { role } = opened.plan;
-    const takesReplies = role === "upstream" || role === "loopback";
+    const clientSide = role === "unicast" || role === "stray";
     opened.socket.receive((bytes, from, port) => {
-      const isReply = role === "upstream" || (takesReplies && bytes[AT.op] === BOOTREPLY);
-      if (isReply) handlers.reply(opened.plan.link, bytes, from, port);
+      const isReply = role === "upstream" || (role !== "broadcast" && bytes[AT.op] === BOOTREPLY);
+      if (isReply) handlers.reply(opened.plan.link, bytes, from, port, clientSide);
       // The loopback device has no broadcast, so requests on it never count as unicast.
-      else handlers.request(opened.plan.link, bytes, from, role === "unicast" || role === "stray");
+      else handlers.request(opened.plan.link, bytes, from, clientSide);
     });
   }
 }

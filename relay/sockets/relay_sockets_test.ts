@@ -24,7 +24,8 @@ async function wired(links: readonly Link[], opener = new FakeOpener(), ports: P
   const sockets = new RelaySockets(ports, opener, {
     request: (link, _bytes, from, unicast) =>
       void seen.push(`request ${link} ${formatIpv4(from)} ${unicast ? "unicast" : "broadcast"}`),
-    reply: (link, _bytes, from, port) => void seen.push(`reply ${link} ${formatIpv4(from)}:${port}`),
+    reply: (link, _bytes, from, port, clientSide) =>
+      void seen.push(`reply ${link} ${formatIpv4(from)}:${port}${clientSide ? " on the clients' side" : ""}`),
     overheard: (link, _bytes, from) => void seen.push(`overheard ${link} ${formatIpv4(from)}`),
   });
   await sockets.reconcile(links);
@@ -95,6 +96,19 @@ Deno.test("ethernet: an interface with two addresses listens on both, and replie
   sockets.deliver(gateway("lan0", "10.78.0.1"), BYTES, { kind: "ip", to: CLIENT, port: 68 });
   sockets.sendUpstream(ip("10.78.0.1"), BYTES, ip("10.99.0.11"), 67);
   deepStrictEqual(opener.log, ["lan0/10.78.0.1:67 to 10.77.1.9:68", "any/10.78.0.1:67 to 10.99.0.11:67"]);
+});
+
+Deno.test("ethernet: the socket tells replies on the clients' side; a broadcast one is none", async () => {
+  const { opener, seen } = await wired([LAN0, LAN1]);
+  const node = ip("10.99.0.11");
+  for (const name of ["lan1/10.78.0.1:67", "lan1/10.77.0.1:67", "lan1/0.0.0.0:67"]) {
+    opener.handlers.get(name)?.(Uint8Array.of(2), node, 67);
+  }
+  deepStrictEqual(seen, [
+    "reply 1 10.99.0.11:67 on the clients' side",
+    "reply 1 10.99.0.11:67 on the clients' side",
+    "request 1 10.99.0.11 broadcast",
+  ]);
 });
 
 Deno.test("other links: clients without an address are reached by broadcast", async () => {

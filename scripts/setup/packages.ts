@@ -30,6 +30,8 @@ export const TEST_TOOLS: readonly Tool[] = [
   // The reference programs that prove the laboratory itself.
   { package: "dnsmasq-base", command: "dnsmasq" },
   { package: "isc-dhcp-relay", command: "dhcrelay" },
+  // A pair of routers that share an address (VRRP).
+  { package: "keepalived", command: "keepalived" },
   // What people switch from.
   { package: "isc-dhcp-server", command: "dhcpd" },
   { package: "kea-dhcp4-server", command: "kea-dhcp4" },

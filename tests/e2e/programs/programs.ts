@@ -42,7 +42,13 @@ export interface ServiceConfig {
 
 /** relay.yaml. */
 export interface RelayConfig {
-  readonly relay: { readonly interfaces: readonly { readonly name: string }[] };
+  readonly relay: {
+    readonly interfaces: readonly {
+      readonly name: string;
+      readonly address?: string;
+      readonly knownServers?: readonly string[];
+    }[];
+  };
   readonly nodes: readonly {
     readonly id: number;
     readonly address: string;
