@@ -17,7 +17,7 @@ import { Deadlines } from "./deadlines.ts";
 import { ExpiringMap } from "./expiring_map.ts";
 import { readUint32 } from "./header.ts";
 import { type Offer, selectsOffer } from "./offers.ts";
-import { clientKey, transactionKey } from "./transaction_key.ts";
+import { clientKey, seekerKey, transactionKey } from "./transaction_key.ts";
 import { FORWARD } from "./limits.ts";
 import { DELIVERED, destinationOf, nodeAt, replyFault, stripReply } from "./reply.ts";
 import type { DropReason, Outcome } from "./outcomes.ts";
@@ -67,6 +67,8 @@ export class Forwarder {
   readonly #transactions: ExpiringMap<Transaction>;
   /** Each client's last offer, also for clients whose DHCPREQUEST has a new xid. */
   readonly #offers: ExpiringMap<Offer>;
+  /** Unanswered messages of clients on interfaces with several gateways, whatever their xids. */
+  readonly #unanswered: ExpiringMap<number>;
   readonly #deadlines = new Deadlines<Transaction>(FORWARD.tickMs);
   readonly #hedgeBudget: TokenBucket;
   readonly #buffers = new BufferPool();
@@ -88,6 +90,7 @@ export class Forwarder {
       onEvict: (transaction) => this.#close(transaction),
     });
     this.#offers = new ExpiringMap({ ttlMs, entriesMax: clientsMax });
+    this.#unanswered = new ExpiringMap({ ttlMs: FORWARD.unansweredTtlMs, entriesMax: clientsMax });
     this.#hedgeBudget = new TokenBucket(FORWARD.hedges, nowMs);
     this.#learnIdentifiers(config);
   }
@@ -135,7 +138,8 @@ export class Forwarder {
     const retransmissions = known !== undefined && known.messageType === options.messageType
       ? known.retransmissions + 1
       : 0;
-    const gateway = gatewayFor(entrance, bytes, options, retransmissions);
+    const seeker = entrance.gateways.length > 1 ? seekerKey(client, bytes, options) : undefined;
+    const gateway = gatewayFor(entrance, bytes, options, this.#countMessage(seeker, options, nowMs));
     if (gateway === undefined) return [drop(link, "requestUnsent")];
     const buffer = this.#buffers.take();
     const relayed = relayRequest(entrance, gateway, bytes, { options, unicast, into: buffer });
@@ -170,6 +174,7 @@ export class Forwarder {
     transaction.bytes = relayed.bytes;
     transaction.buffer = buffer;
     transaction.gateway = gateway;
+    transaction.seeker = seeker;
     transaction.removal = relayed.removal;
     transaction.messageType = options.messageType;
     transaction.retransmissions = retransmissions;
@@ -472,6 +477,7 @@ export class Forwarder {
     }
     transaction.nak = undefined;
     transaction.node = delivery.node;
+    if (transaction.seeker !== undefined) this.#unanswered.delete(transaction.seeker);
     this.#close(transaction);
     this.#tracker.traffic(delivery.node).delivered++;
     if (isPlain) this.#hedgeBudget.refill(FORWARD.hedgeBudgetPerAnswer);
@@ -481,6 +487,14 @@ export class Forwarder {
       transaction.attempts = [];
     }
     return { kind: "deliver", delivery };
+  }
+
+  /** How many messages of a client on an interface with several gateways went unanswered before this one. */
+  #countMessage(seeker: string | undefined, { messageType }: OptionScan, nowMs: number): number {
+    if (seeker === undefined || !expectsAnswer(messageType)) return 0;
+    const before = this.#unanswered.get(seeker, nowMs) ?? 0;
+    this.#unanswered.set(seeker, before + 1, nowMs);
+    return before;
   }
 
   #open(transaction: Transaction): boolean {
@@ -555,6 +569,7 @@ function newTransaction(
     messageType: -1,
     round: 0,
     retransmissions: 0,
+    seeker: undefined,
     selected: undefined,
     bytes: undefined,
     buffer: undefined,

@@ -550,6 +550,33 @@ Deno.test("an interface with two subnets: after three unanswered messages the se
   deepStrictEqual(offer, ["OFFER to client"]);
 });
 
+Deno.test("an interface with two subnets: unanswered messages are counted per client, whatever their xids", () => {
+  const scene = new Scene({ interfaces: [clientInterface("lan0", ["10.77.0.1", "10.78.0.1"])] });
+  let xid = 100;
+  const giaddr = (fields: DatagramFields = {}) => {
+    const bytes = datagram({ xid: ++xid, ...fields });
+    const [effect] = scene.forwarder.request(bytes, { link: 0, from: 0, unicast: false }, scene.nowMs);
+    scene.wait(3_000);
+    return effect?.kind === "send" ? formatIpv4(effect.send.gateway.giaddr) : effect?.kind;
+  };
+  const [first, second] = ["10.77.0.1", "10.78.0.1"];
+  // udhcpc: three DISCOVERs, a pause, then a new xid.
+  deepStrictEqual([1, 2, 3].map(() => giaddr({ xid: 7 })), [first, first, first]);
+  scene.wait(20_000);
+  deepStrictEqual([giaddr(), giaddr()], [second, second]);
+  deepStrictEqual(giaddr({ client: 2 }), first, "another client");
+  deepStrictEqual(giaddr({ options: [61, 2, 0, 5] }), first, "another client of the same hardware address");
+  deepStrictEqual(giaddr({ options: [50, 4, 10, 77, 1, 9] }), first, "the subnet of the requested address");
+  // An answer ends the count.
+  deepStrictEqual(giaddr(), first, "the next one again, after three");
+  scene.forwarder.request(datagram({ xid: 7 }), { link: 0, from: 0, unicast: false }, scene.nowMs);
+  deepStrictEqual(scene.node(1, "OFFER", { xid: 7 }), ["OFFER to client"]);
+  deepStrictEqual([1, 2, 3, 4].map(() => giaddr()), [first, first, first, second]);
+  // So does silence for long enough.
+  scene.wait(2 * FORWARD.unansweredTtlMs);
+  strictEqual(giaddr(), first);
+});
+
 Deno.test("limits: a client, an interface, and the open transactions of a circuit", () => {
   const limits = { client: { perSecond: 1, burst: 3 }, interface: { perSecond: 10, burst: 8 }, openPerCircuit: 4 };
   const scene = new Scene({ limits });

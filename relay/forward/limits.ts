@@ -22,8 +22,10 @@ export const FORWARD = {
    */
   hedges: { perSecond: 20, burst: 4_000 },
   hedgeBudgetPerAnswer: 1 / 4,
-  /** After this many unanswered retransmissions the interface's next gateway is tried. */
-  retransmissionsPerGateway: 3,
+  /** After this many unanswered messages of a client the interface's next gateway is tried. */
+  messagesPerGateway: 3,
+  /** A client's unanswered messages are counted until it is silent for this long: udhcpc pauses for 20 s. */
+  unansweredTtlMs: 60_000,
   /** Most attempts kept per transaction. */
   attemptsMax: 16,
   /** Size of a pooled request buffer; longer requests allocate. */

@@ -52,18 +52,18 @@ export function requestFault(config: ForwardConfig, from: ForwardInterface, byte
 
 /**
  * The gateway for a client: the one in whose subnet its address or requested address is; otherwise the primary one, and
- * after unanswered retransmissions the next. Undefined while the interface has none.
+ * after `unanswered` messages of the client the next. Undefined while the interface has none.
  */
 export function gatewayFor(
   { gateways }: ForwardInterface,
   bytes: Uint8Array,
   { requestedAddress }: OptionScan,
-  retransmissions: number,
+  unanswered: number,
 ): Gateway | undefined {
   if (gateways.length === 1) return gateways[0];
   const address = readUint32(bytes, AT.ciaddr) || requestedAddress;
   const own = address === UNSPECIFIED ? undefined : gateways.find((gateway) => isBehind(gateway, address));
-  return own ?? gateways[Math.floor(retransmissions / FORWARD.retransmissionsPerGateway) % gateways.length];
+  return own ?? gateways[Math.floor(unanswered / FORWARD.messagesPerGateway) % gateways.length];
 }
 
 function isBehind({ subnet }: Gateway, address: Ipv4): boolean {

@@ -62,6 +62,8 @@ export interface Transaction {
   round: number;
   /** How often the client has retransmitted that message. */
   retransmissions: number;
+  /** Counts its unanswered messages, where the interface has several gateways. */
+  seeker: string | undefined;
   /** The node whose offer a DHCPREQUEST selects, -1: none; undefined while it is not known. */
   selected: number | undefined;
   /** The last message as relayed; released once it is answered. */

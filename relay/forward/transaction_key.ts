@@ -4,6 +4,7 @@
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
+import type { OptionScan } from "../../src/dhcp/relay_agent.ts";
 import { byteAt } from "./header.ts";
 
 const ETHERNET_BYTES = 6;
@@ -36,4 +37,11 @@ export function clientKey(bytes: Uint8Array, link: number): string {
   }
   const octets = bytes.subarray(at, at + CHADDR_BYTES);
   return String.fromCharCode(link, byteAt(bytes, AT.hlen), ...octets);
+}
+
+/** Key of a client as servers tell clients apart: also by its client identifier (RFC 2131 §4.2). */
+export function seekerKey(client: string, bytes: Uint8Array, { clientIdentifier }: OptionScan): string {
+  if (clientIdentifier === 0) return client;
+  const start = clientIdentifier + 2;
+  return client + String.fromCharCode(...bytes.subarray(start, start + byteAt(bytes, clientIdentifier + 1)));
 }

@@ -149,10 +149,11 @@ export function relayAgentInformationIn(
 
 const NOT_DHCP: DecodeError = { kind: "badValue", field: "options", offset: AT.options };
 
-/** RFC 2132 §9.1, §9.6, §9.7. */
+/** RFC 2132 §9.1, §9.6, §9.7, §9.14. */
 const REQUESTED_ADDRESS = 50;
 const MESSAGE_TYPE = 53;
 const SERVER_IDENTIFIER = 54;
+const CLIENT_IDENTIFIER = 61;
 
 /** Everything a relay needs of the options field, from one scan. */
 export interface OptionScan {
@@ -163,6 +164,8 @@ export interface OptionScan {
   /** Options 54 and 50; {@link UNSPECIFIED} when absent. */
   readonly serverIdentifier: Ipv4;
   readonly requestedAddress: Ipv4;
+  /** Offset of option 61; 0 without one. */
+  readonly clientIdentifier: number;
   /** Offset of the first option 82, and the end of the last one; 0 without one. */
   readonly information: number;
   readonly informationEnd: number;
@@ -184,6 +187,7 @@ export function scanOptions(datagram: Uint8Array): OptionScan {
   let messageType = 0;
   let serverIdentifier = UNSPECIFIED;
   let requestedAddress = UNSPECIFIED;
+  let clientIdentifier = 0;
   let information = 0;
   let informationEnd = 0;
   let end: number = AT.options;
@@ -198,6 +202,7 @@ export function scanOptions(datagram: Uint8Array): OptionScan {
       if (code === MESSAGE_TYPE && next === offset + 3) messageType = datagram[offset + 2] as number;
       else if (code === SERVER_IDENTIFIER && next === offset + 6) serverIdentifier = ipv4At(datagram, offset + 2);
       else if (code === REQUESTED_ADDRESS && next === offset + 6) requestedAddress = ipv4At(datagram, offset + 2);
+      else if (code === CLIENT_IDENTIFIER) clientIdentifier = offset;
       else if (code === RELAY_AGENT_INFORMATION) {
         if (informationEnd === 0) information = offset;
         informationEnd = next;
@@ -205,7 +210,16 @@ export function scanOptions(datagram: Uint8Array): OptionScan {
     }
     offset = next;
   }
-  return { wellFormed, messageType, serverIdentifier, requestedAddress, information, informationEnd, end };
+  return {
+    wellFormed,
+    messageType,
+    serverIdentifier,
+    requestedAddress,
+    clientIdentifier,
+    information,
+    informationEnd,
+    end,
+  };
 }
 
 /** Where the option after the one at `offset` starts; past the end of the datagram when it is cut short. */

@@ -15,7 +15,12 @@ const FOLLOWED_MS = 10_000;
 /** The fields of the relay's `/status` that this test uses. */
 interface RelayStatus {
   readonly nodes: readonly { readonly id: number }[];
-  readonly interfaces: readonly { readonly name: string; readonly up: boolean; readonly giaddr: string | null }[];
+  readonly interfaces: readonly {
+    readonly name: string;
+    readonly up: boolean;
+    readonly giaddr: string | null;
+    readonly giaddrs: readonly string[];
+  }[];
   readonly rogueServers: readonly {
     readonly interface: string;
     readonly server: string;
@@ -94,6 +99,31 @@ e2e(
       await reload({ ...file, relay: { interfaces: [{ name: "lan7" }] } });
       await relay?.printed(/SIGHUP: .*lan7.*the configuration has not changed/, FOLLOWED_MS);
       await served(site, "nevertheless", LANS[0]);
+    }),
+);
+
+const TWO_SUBNETS = [
+  { subnet: "10.77.0.0/24", pools: ["10.77.0.20-10.77.0.20"] },
+  { subnet: "10.79.0.0/24", pools: ["10.79.0.20-10.79.0.40"] },
+];
+
+e2e(
+  "an interface whose first subnet is full: udhcpc, with another xid after three messages, gets to the next",
+  () =>
+    onSite(ours, { service: { subnets: TWO_SUBNETS } }, async (site) => {
+      const { topology } = site;
+      await topology.gateway.ip("addr add 10.79.0.1/24 broadcast + dev lan0");
+      await until(
+        "the relay to know both subnets",
+        FOLLOWED_MS,
+        async () => (await statusOf(site)).interfaces[0]?.giaddrs.length === 2,
+      );
+      await served(site, "holder", LANS[0]);
+      const client = new CLIENTS.udhcpc(await topology.client("seeker"), { attempts: 3 });
+      await client.start();
+      const { address } = await client.waitBound();
+      ok(address.startsWith("10.79.0."), `${address} is of the second subnet`);
+      await client.renew();
     }),
 );
 

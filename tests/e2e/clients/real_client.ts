@@ -36,6 +36,8 @@ export interface ClientEvent {
 export interface ClientOptions {
   /** Probe an address before using it (RFC 5227), and decline it if another host uses it. */
   readonly probe?: boolean;
+  /** Messages with one xid, of clients that then take another (udhcpc). */
+  readonly attempts?: number;
 }
 
 /** Time limit for a step of a client: retransmissions back off to 4 s and 8 s (RFC 2131 §4.1). */

@@ -16,15 +16,18 @@ const KINDS: Readonly<Record<string, EventKind>> = {
 
 export class Udhcpc extends RealClient {
   readonly program = "udhcpc";
+  readonly #attempts: number;
   #process: Process | undefined;
 
   constructor(host: Host, options: ClientOptions = {}) {
     super(host, options, true);
+    this.#attempts = options.attempts ?? 5;
   }
 
   start(): Promise<void> {
-    // -t -T -A: five attempts a second apart, then again after a second; -O adds to the default parameter list.
-    const command = ["udhcpc", "-f", "-i", "eth0", "-s", this.script.scriptPath, "-t", "5", "-T", "1", "-A", "1"];
+    // -t -T -A: some attempts a second apart, then again after a second; -O adds to the default parameter list.
+    const times = ["-t", String(this.#attempts), "-T", "1", "-A", "1"];
+    const command = ["udhcpc", "-f", "-i", "eth0", "-s", this.script.scriptPath, ...times];
     this.#process = this.host.namespace.spawn([...command, ...(this.probe ? ["-a"] : [])], {
       label: `udhcpc ${this.host.namespace.name}`,
     });
