@@ -286,6 +286,32 @@ Deno.test("a DISCOVER of a full subnet does not count against the node that says
   deepStrictEqual(scene.suspects, [1]);
 });
 
+Deno.test("a full subnet for a minute: no suspicion, and other requests go as they would without it", () => {
+  /** Where each request of lan0 went, and what its client got; 15 clients of lan1 may ask in vain meanwhile. */
+  const minute = (intruders: number) => {
+    const scene = new Scene({
+      interfaces: [clientInterface("lan0", ["10.77.0.1"]), clientInterface("lan1", ["10.78.0.1"])],
+    });
+    const told: string[] = [];
+    for (let tick = 0; tick < 600; tick++) {
+      if (tick % 10 === 0) {
+        for (const id of [1, 2, 3]) scene.probe(id, { full: intruders > 0 ? ["10.78.0.0/16"] : [] });
+      }
+      for (let client = 100; client < 100 + (tick % 5 === 0 ? intruders : 0); client++) {
+        scene.client("DISCOVER", { xid: client, client }, { link: 1 });
+      }
+      const fields = { xid: 1_000 + tick, client: tick % 50 };
+      const sent = scene.client("DISCOVER", fields);
+      scene.wait(4);
+      told.push(...sent, ...scene.node(Number(sent[0]?.at(-1)), "OFFER", fields));
+      scene.wait(96);
+      deepStrictEqual(scene.suspects, []);
+    }
+    return told;
+  };
+  deepStrictEqual(minute(15), minute(0));
+});
+
 Deno.test("hedging: DISCOVERs of a full subnet leave half of the budget to the others", () => {
   const scene = new Scene();
   const hedges = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
