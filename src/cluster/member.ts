@@ -384,10 +384,11 @@ export class Member {
     }));
   }
 
-  /** Whether the member with this address is live; undefined when no member has it. */
-  isLive(address: Ipv4, now: Instant): boolean | undefined {
+  /** Whether the member with this address is live and says that it serves; undefined when no member has it. */
+  serves(address: Ipv4, now: Instant): boolean | undefined {
     const member = this.#membership.members.find((member) => member.address === address);
-    return member === undefined ? undefined : this.#failures.isLive(member.id, now);
+    if (member === undefined) return undefined;
+    return this.#failures.isLive(member.id, now) && this.#peers.of(member.id).said?.ready === true;
   }
 
   /** Why this member does not serve now; undefined when the cluster allows it to serve. */

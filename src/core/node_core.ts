@@ -118,7 +118,7 @@ export class NodeCore<Source> {
       end: (request, now, durable) => this.member.end(request, now, durable),
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
-      isLive: (address, now) => this.member.isLive(address, now),
+      serves: (address, now) => this.member.serves(address, now),
       isRenewalsOnly: (now) => this.member.isRenewalsOnly(now),
     };
     this.server = new DhcpServer({

@@ -20,7 +20,7 @@ export const DROP_REASONS = [
   "noSubnet",
   /** The client selected another server. */
   "otherServer",
-  /** The client selected another member of the cluster, which is live and will answer. */
+  /** The client selected another member of the cluster, which serves and will answer. */
   "otherMember",
   /** A REQUEST, DECLINE or RELEASE lacks the address it is about. */
   "noAddress",
@@ -80,6 +80,8 @@ export type Action =
   | {
     readonly kind: "end";
     readonly how: "released" | "declined";
+    /** It names another member, whose record of it is on its way: end the lease only if that does not come. */
+    readonly named: boolean;
     readonly address: Ipv4;
     readonly client: ClientKey;
     readonly detail: LeaseDetail;

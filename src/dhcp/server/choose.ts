@@ -10,17 +10,20 @@ import { poolAt } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
 import type { ServerState } from "./state.ts";
 
+/** Refused addresses that a choice passes over at most. */
+const PASSED_MAX = 16;
+
 /** Chooses an address for a DHCPDISCOVER and notes the offer; undefined when none is free. */
 export function chooseAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
   const { offers, table } = state;
   offers.expire(now.monotonicMs);
   table.expire(time);
-  const address = knownAddress(state, query, time) ?? freeAddress(state, query, time);
+  const address = knownAddress(state, query, now, time) ?? freeAddress(state, query, now, time);
   if (address !== undefined) offers.add(query.client, address, now.monotonicMs);
   return address;
 }
 
-function knownAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | undefined {
+function knownAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
   const { offers, table } = state;
   const { requestedAddress } = query;
   const candidates = [
@@ -31,24 +34,40 @@ function knownAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | un
     requestedAddress !== undefined && table.owns(requestedAddress) ? requestedAddress : undefined,
   ];
   for (const address of candidates) {
-    if (address === undefined || !mayLease(state, query, address, time)) continue;
+    if (address === undefined || isRefused(state, query, address, now)) continue;
+    if (!mayLease(state, query, address, time)) continue;
     state.table.take(address, time);
     return address;
   }
   return undefined;
 }
 
-function freeAddress(state: ServerState, query: Query, time: Bounds): Ipv4 | undefined {
-  for (const pool of query.subnet.pools) {
-    const address = state.table.takeFree(pool.number, time);
-    if (address !== undefined) return address;
-  }
+function freeAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
+  const { table } = state;
+  const passed: Ipv4[] = [];
+  const next = (take: () => Ipv4 | undefined) => {
+    for (let address = take(); address !== undefined; address = take()) {
+      if (!isRefused(state, query, address, now)) return address;
+      passed.push(address);
+      if (passed.length === PASSED_MAX) return undefined;
+    }
+  };
+  let address: Ipv4 | undefined;
+  for (const { number } of query.subnet.pools) address ??= next(() => table.takeFree(number, time));
   // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
-  for (const pool of query.subnet.pools) {
-    const address = state.table.takeUnowned(pool.number, time);
-    if (address !== undefined) return address;
-  }
-  return undefined;
+  for (const { number } of query.subnet.pools) address ??= next(() => table.takeUnowned(number, time));
+  for (const refused of passed) table.endOffer(refused);
+  return address;
+}
+
+/**
+ * Whether an address was refused to the client, or declined by it, a short time ago: offered again, it would be refused
+ * again. A lease that is not decided yet counts: its client asks again from the start because another member refused
+ * it. A retransmission of the same request is no such case.
+ */
+function isRefused(state: ServerState, query: Query, address: Ipv4, now: Instant): boolean {
+  const refusal = state.refused.get(query.client, address, now.monotonicMs);
+  return refusal !== undefined && refusal.xid !== query.message.xid;
 }
 
 /**

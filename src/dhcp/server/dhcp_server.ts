@@ -9,15 +9,17 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { OFFER_MS, Offers } from "../../lease/table/offers.ts";
+import { compareVersions, type Version } from "../../lease/agreement/version.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
 import type { Action } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
+import { Recent } from "./recent.ts";
 import { completeAck } from "./reply.ts";
 import { decide } from "./server.ts";
-import type { ServerState } from "./state.ts";
+import type { Refusal, ServerState } from "./state.ts";
 
 /** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
@@ -31,14 +33,23 @@ export interface LeaseAgreement {
   denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
   /** These pools lack an address here. */
   want(pools: Iterable<number>): void;
-  /** Whether the other member with this address is live; undefined: no member has it. */
-  isLive(address: Ipv4, now: Instant): boolean | undefined;
+  /** Whether the other member with this address serves; undefined: no member has it. */
+  serves(address: Ipv4, now: Instant): boolean | undefined;
   /** After a forced recovery: leases that were lost with the disks may still run, so only renewals may be granted. */
   isRenewalsOnly(now: Instant): boolean;
 }
 
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
 const LATE_MS = 120_000;
+
+/** How long a client is not offered an address that was refused to it, and how long its xid is remembered. */
+const RECENT_MS = 30_000;
+
+/** How long a member waits for another's record of a RELEASE or DECLINE: longer than a tick and a round trip. */
+const WAIT_STEP_MS = 500;
+const WAIT_STEPS = 16;
+/** A flood of RELEASEs must not exhaust the memory. */
+const WAITING_MAX = 4_096;
 
 type Grant = Extract<Action, { kind: "grant" }>;
 type End = Extract<Action, { kind: "end" }>;
@@ -71,6 +82,10 @@ export class DhcpServer {
   readonly #table: LeaseTable;
   #compiled: CompiledService;
   #offers: Offers;
+  readonly #refused = new Recent<Refusal>(RECENT_MS);
+  readonly #named = new Recent<number>(RECENT_MS);
+  /** Ends that another member is to record, and the version that they end. */
+  #waiting: { readonly dueMs: number; readonly action: End; readonly version: Version }[] = [];
   #pools: readonly Range[] = [];
   #state: ServerState;
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
@@ -108,13 +123,17 @@ export class DhcpServer {
         if (action.wanted !== undefined) this.#agreement.want(action.wanted);
         break;
       case "refuse":
-        this.#agreement.denyLease(action.address, action.client, now, () => answer(action.reply, action.bytesMax));
+        this.#agreement.denyLease(action.address, action.client, now, (at) => {
+          this.#refused.set(action.client, action.address, { xid: undefined }, at.monotonicMs);
+          answer(action.reply, action.bytesMax);
+        });
         break;
       case "grant":
         this.#grant(action, now, answer);
         break;
       case "end":
-        this.#end(action, now);
+        if (action.named) this.#await(action, arrival, now);
+        else this.#end(action, now);
         break;
     }
     return action;
@@ -124,6 +143,12 @@ export class DhcpServer {
   tick(now: Instant, time: Bounds | undefined): void {
     if (time !== undefined) this.#table.expire(time);
     this.#offers.expire(now.monotonicMs);
+    if (this.#waiting.length === 0) return;
+    const due = this.#waiting.filter(({ dueMs }) => dueMs <= now.monotonicMs);
+    this.#waiting = this.#waiting.filter(({ dueMs }) => dueMs > now.monotonicMs);
+    for (const { action, version } of due) {
+      if (compareVersions(this.#table.get(action.address).version, version) === 0) this.#end(action, now);
+    }
   }
 
   /** Serves another configuration from now on; leases and offers stay. */
@@ -155,17 +180,27 @@ export class DhcpServer {
       compiled,
       table: this.#table,
       offers: this.#offers,
-      isLive: (address) => this.#agreement.isLive(address, this.#nowMs),
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
+      refused: this.#refused,
+      named: this.#named,
+      serves: (address) => this.#agreement.serves(address, this.#nowMs),
     };
   }
 
   #grant(action: Grant, now: Instant, answer: Answer): void {
-    const { address, client, leaseSeconds, reply, settings, bytesMax } = action;
+    const { address, client, xid, leaseSeconds, reply, settings, bytesMax } = action;
+    const { state, client: holder } = this.#table.get(address);
+    // A reservation is the only address of its client, and a lease that it has is worth another attempt.
+    const isNew = !(state === "bound" && holder === client) && this.#compiled.reservationAt(address) === undefined;
+    if (isNew) this.#refused.set(client, address, { xid }, now.monotonicMs);
     // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
-      if (!outcome.committed) return this.#events.failed(action, outcome.reason);
+      if (!outcome.committed) {
+        if (isNew) this.#refused.set(client, address, { xid: undefined }, at.monotonicMs);
+        return this.#events.failed(action, outcome.reason);
+      }
+      this.#refused.delete(client, address);
       this.#offers.end(client);
       this.#endFormer(client, address, at);
       completeAck(reply, settings, Math.floor(outcome.leaseMs / 1_000));
@@ -185,6 +220,18 @@ export class DhcpServer {
       const detail = { ...known, lastSeen: now.wallMs, expires: now.wallMs };
       this.#agreement.end({ kind: "released", address, client, restMs: 0, detail }, now, () => {});
     }
+  }
+
+  /**
+   * Ends a lease later, unless the record of the named member ends it before. Each member waits for a time of its own:
+   * if the named one is gone, the record of the first ends the lease at the others too, and all have the same.
+   */
+  #await(action: End, { serverIdentifier }: Arrival, now: Instant): void {
+    this.#offers.end(action.client);
+    if (this.#waiting.length >= WAITING_MAX) return this.#end(action, now);
+    const { version } = this.#table.get(action.address);
+    const waitMs = (1 + serverIdentifier % WAIT_STEPS) * WAIT_STEP_MS;
+    this.#waiting.push({ dueMs: now.monotonicMs + waitMs, action, version });
   }
 
   #end(action: End, now: Instant): void {

@@ -5,6 +5,7 @@
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
+import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { isLocked } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
@@ -80,17 +81,17 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
   if (selectedServer !== undefined) {
     // SELECTING: server identifier and requested address, ciaddr zero.
     if (state.isRenewalsOnly()) return drop("renewalsOnly");
-    const chosen = isForUs(query) ? true : state.isLive(selectedServer);
-    if (chosen === undefined) {
-      state.offers.end(query.client);
-      return drop("otherServer");
-    }
-    // On an attached link every member hears the client: the selected one answers.
-    if (!isForUs(query) && chosen && query.arrival.onLink) return drop("otherMember");
     const address = requestedAddress ?? message.ciaddr;
+    if (!isForUs(query)) {
+      const serves = state.serves(selectedServer);
+      const isSilent = serves === undefined || (serves && !asksAgain(state, query, now));
+      if (isSilent && (serves === undefined || state.offers.of(query.client) !== address)) {
+        state.offers.end(query.client);
+      }
+      if (isSilent) return drop(serves === undefined ? "otherServer" : "otherMember");
+    }
     if (address === UNSPECIFIED) return drop("noAddress");
     if (mayLease(state, query, address, time)) return grant(state, query, address, now);
-    if (!isForUs(query) && chosen) return drop("otherMember");
     return nakByMajority(state, query, address, time, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
@@ -99,13 +100,24 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
   return confirm(state, query, address, now, time);
 }
 
+/**
+ * Whether the member that a client selected left its REQUEST unanswered: the same request came before, and that
+ * member's proposal is decided by now. Until then the others stay silent (RFC 2131 §4.3.2), or a relay that copies to
+ * all members would get an answer from each.
+ */
+function asksAgain(state: ServerState, { client, message }: Query, now: Instant): boolean {
+  const firstMs = state.named.get(client, message.xid, now.monotonicMs);
+  if (firstMs === undefined) state.named.set(client, message.xid, now.monotonicMs, now.monotonicMs);
+  return firstMs !== undefined && now.monotonicMs - firstMs > PROPOSAL_MS;
+}
+
 /** A client confirms an address that it holds or held (INIT-REBOOT, RENEWING, REBINDING). */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
   if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query);
   if (state.isRenewalsOnly()) return renewOnly(state, query, address, now, time);
   const slot = state.table.get(address);
   const locked = isLocked(slot, time);
-  const own = slot.client === query.client && slot.state !== "declined" && slot.state !== "blocked";
+  const own = slot.client === query.client && (slot.state === "bound" || slot.state === "released");
   const reserved = query.reservation?.address === address;
   if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, address, now);
   if (!state.compiled.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
@@ -140,25 +152,27 @@ function renewOnly(state: ServerState, query: Query, address: Ipv4, now: Instant
 /** RFC 2131 §4.3.3. Easily forged, and it takes an address out of use: it must come through the relay of the lease. */
 function decline(state: ServerState, query: Query, now: Instant): Action {
   const { requestedAddress, client } = query;
-  if (!isForUs(query)) return drop("otherServer");
+  if (!isForCluster(state, query)) return drop("otherServer");
   if (requestedAddress === undefined) return drop("noAddress");
   const slot = state.table.get(requestedAddress);
-  if (slot.state !== "bound" || slot.client !== client || !sameRelay(state, query, requestedAddress)) {
-    return drop("notOwner");
-  }
+  const isOwner = slot.state === "bound" && slot.client === client;
+  if (isOwner && !sameRelay(state, query, requestedAddress)) return drop("notOwner");
+  // Also without its lease: the record may still be on its way from the member that granted it.
+  state.refused.set(client, requestedAddress, { xid: undefined }, now.monotonicMs);
+  if (!isOwner) return drop("notOwner");
   const detail = { ...detailOf(state, query, requestedAddress, now), expires: 0 };
-  return { kind: "end", how: "declined", address: requestedAddress, client, detail };
+  return { kind: "end", how: "declined", named: !isForUs(query), address: requestedAddress, client, detail };
 }
 
 /** RFC 2131 §4.3.4. Easily forged: it must come through the relay of the lease. */
 function release(state: ServerState, query: Query, now: Instant): Action {
   const { message, client } = query;
-  if (!isForUs(query)) return drop("otherServer");
+  if (!isForCluster(state, query)) return drop("otherServer");
   if (message.ciaddr === UNSPECIFIED) return drop("noAddress");
   const slot = state.table.get(message.ciaddr);
   if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notOwner");
   const detail = { ...state.table.detail(message.ciaddr), lastSeen: now.wallMs, expires: now.wallMs };
-  return { kind: "end", how: "released", address: message.ciaddr, client, detail };
+  return { kind: "end", how: "released", named: !isForUs(query), address: message.ciaddr, client, detail };
 }
 
 /** Through the relay and circuit of the lease, or directly from the address itself. */
@@ -179,6 +193,15 @@ function isForUs(query: Query): boolean {
   const { selectedServer } = query;
   return selectedServer === undefined || selectedServer === query.serverIdentifier ||
     selectedServer === query.arrival.serverIdentifier;
+}
+
+/**
+ * A DECLINE or RELEASE counts at every member that it reaches, whichever it names: where a relay copied the REQUEST to
+ * all, each may have a record of its own, which only it can end.
+ */
+function isForCluster(state: ServerState, query: Query): boolean {
+  const { selectedServer } = query;
+  return isForUs(query) || (selectedServer !== undefined && state.serves(selectedServer) !== undefined);
 }
 
 /** RFC 2131 §4.3.5: parameters only, to the address the client has. */

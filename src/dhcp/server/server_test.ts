@@ -333,7 +333,7 @@ Deno.test("server: with its own share used up it offers from another's, and says
   deepStrictEqual(server.wanted, [0]);
 });
 
-Deno.test("server: a REQUEST for another member's offer is served if possible, else left to a live member", () => {
+Deno.test("server: a REQUEST for another member is left to it, unless it is away or the client asks again", () => {
   const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.31"])]));
   const other = "10.99.0.12";
   const ask = (mac: number, requested: string, onLink = false) =>
@@ -342,12 +342,115 @@ Deno.test("server: a REQUEST for another member's offer is served if possible, e
     });
   strictEqual(ask(1, "10.77.1.4"), "otherServer", "no member has this address");
   server.members.set(ip(other), true);
-  strictEqual(ask(1, "10.77.1.5"), "ACK 10.77.1.5");
-  strictEqual(ask(2, "10.77.1.5"), "otherMember", "taken; the member that offered it knows better");
-  strictEqual(ask(3, "10.77.1.6", true), "otherMember", "on a link where both hear the client");
+  for (const onLink of [true, false]) {
+    const mac = onLink ? 2 : 3;
+    const requested = `10.77.1.${mac}`;
+    strictEqual(ask(mac, requested, onLink), "otherMember");
+    strictEqual(ask(mac, requested, onLink), "otherMember", "a copy that a second relay made");
+    server.wait(4);
+    strictEqual(ask(mac, requested, onLink), `ACK ${requested}`, "the member that it selected did not answer");
+  }
+  strictEqual(ask(4, "10.77.1.3"), "otherMember");
+  server.wait(4);
+  strictEqual(ask(4, "10.77.1.3"), "NAK", "taken, and the member that offered it says nothing");
   server.members.set(ip(other), false);
-  strictEqual(ask(4, "10.77.1.6", true), "ACK 10.77.1.6");
-  strictEqual(ask(5, "10.77.1.5"), "NAK", "no other server will refuse it");
+  strictEqual(ask(5, "10.77.1.6"), "ACK 10.77.1.6");
+  strictEqual(ask(6, "10.77.1.6"), "NAK", "no other server will refuse it");
+});
+
+Deno.test("server: the offer of a member that was not selected ends, unless it was of the same address", () => {
+  const server = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"])]));
+  const other = "10.99.0.12";
+  server.members.set(ip(other), true);
+  const select = (mac: number, requested: string) =>
+    server.say(clientMessage("REQUEST", mac, { ...relayed, server: other, requested }));
+  strictEqual(server.say(clientMessage("DISCOVER", 1, relayed)), "OFFER 10.77.1.0");
+  strictEqual(select(1, "10.77.1.0"), "otherMember");
+  strictEqual(server.say(clientMessage("DISCOVER", 2, relayed)), "exhausted");
+  strictEqual(select(1, "10.77.1.9"), "otherMember");
+  strictEqual(server.say(clientMessage("DISCOVER", 2, relayed)), "OFFER 10.77.1.0");
+});
+
+Deno.test("server: DECLINE and RELEASE that name another member end this member's record, too", () => {
+  const s = server();
+  const other = "10.99.0.12";
+  s.lease(1, relayed);
+  strictEqual(s.say(clientMessage("DECLINE", 1, { ...relayed, server: other, requested: "10.77.1.0" })), "otherServer");
+  s.members.set(ip(other), true);
+  s.say(clientMessage("DECLINE", 1, { ...relayed, server: other, requested: "10.77.1.0" }));
+  strictEqual(s.table.get(ip("10.77.1.0")).state, "bound", "the record of the other member is on its way");
+  strictEqual(s.lease(1, relayed), "ACK 10.77.1.1");
+  s.say(clientMessage("RELEASE", 1, { ...relayed, server: other, ciaddr: "10.77.1.1" }));
+  s.lease(2, { ...relayed, xid: 9 });
+  s.say(clientMessage("RELEASE", 2, { ...relayed, server: other, ciaddr: "10.77.1.2" }));
+  s.say(clientMessage("REQUEST", 2, { ...relayed, xid: 10, requested: "10.77.1.2" }));
+  s.wait(8);
+  const states = ["10.77.1.0", "10.77.1.1", "10.77.1.2"].map((address) => s.table.get(ip(address)).state);
+  deepStrictEqual(states, ["declined", "released", "bound"], "a lease that was requested since goes on");
+});
+
+Deno.test("server: a declined address is not offered to its client, though the lease is not known here yet", () => {
+  const s = server();
+  const decline = { ...relayed, requested: "10.77.1.0", server: SERVER };
+  strictEqual(s.say(clientMessage("DECLINE", 1, decline)), "notOwner");
+  strictEqual(s.say(clientMessage("DISCOVER", 1, { ...relayed, requested: "10.77.1.0" })), "OFFER 10.77.1.1");
+  strictEqual(s.say(clientMessage("DISCOVER", 2, relayed)), "OFFER 10.77.1.0", "it is the client's own matter");
+});
+
+Deno.test("server: an address that was refused to a client is not offered to it again for a while", () => {
+  const s = server();
+  s.lease(1, relayed);
+  const wish = { ...relayed, requested: "10.77.1.0" };
+  strictEqual(s.say(clientMessage("REQUEST", 2, wish)), "NAK");
+  // This node's own record of the lease goes: another node still has it, and would refuse again.
+  s.table.set(ip("10.77.1.0"), { ...s.table.get(ip("10.77.1.0")), state: "released" }, s.table.detail(ip("10.77.1.0")));
+  strictEqual(s.say(clientMessage("DISCOVER", 2, wish)), "OFFER 10.77.1.1");
+  strictEqual(s.say(clientMessage("DISCOVER", 3, wish)), "OFFER 10.77.1.0", "it was not refused to others");
+  s.wait(31);
+  strictEqual(s.say(clientMessage("DISCOVER", 2, wish)), "OFFER 10.77.1.0");
+});
+
+Deno.test("server: a client that asks anew while its lease is undecided, or failed, is offered another address", () => {
+  for (const wait of [0, 3]) {
+    const s = server();
+    s.stall();
+    strictEqual(s.lease(1, { ...relayed, xid: 7 }), "undecided");
+    strictEqual(s.say(clientMessage("DISCOVER", 1, { ...relayed, xid: 7 })), "OFFER 10.77.1.0", "a late copy");
+    s.wait(wait);
+    strictEqual(s.say(clientMessage("DISCOVER", 1, { ...relayed, xid: 8 })), "OFFER 10.77.1.1");
+    s.resume();
+    const again = { ...relayed, server: SERVER, requested: "10.77.1.1", xid: 8 };
+    strictEqual(s.say(clientMessage("REQUEST", 1, again)), "ACK 10.77.1.1");
+  }
+});
+
+Deno.test("server: a client that has a lease, or a reservation, is offered it again after a failure", () => {
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, 9);
+  const s = new TestServer(service([
+    subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.3"], {
+      reservations: [{ address: ip("10.77.1.3"), hardware: mac, options: new Map() }],
+    }),
+  ]));
+  s.lease(1, relayed);
+  s.stall();
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ...relayed, xid: 7, ciaddr: "10.77.1.0" })), "undecided");
+  strictEqual(s.lease(9, { ...relayed, xid: 7 }), "undecided");
+  s.wait(3);
+  strictEqual(s.say(clientMessage("DISCOVER", 1, { ...relayed, xid: 8 })), "OFFER 10.77.1.0");
+  strictEqual(s.say(clientMessage("DISCOVER", 9, { ...relayed, xid: 8 })), "OFFER 10.77.1.3");
+});
+
+Deno.test("server: an aborted proposal's address is no former address of its client", () => {
+  const s = server();
+  s.stall();
+  s.lease(1, relayed);
+  s.wait(3);
+  strictEqual(s.table.get(ip("10.77.1.0")).state, "aborted");
+  s.resume();
+  s.wait(31);
+  strictEqual(s.say(clientMessage("DISCOVER", 1, relayed)), "OFFER 10.77.1.1");
+  const reboot = clientMessage("REQUEST", 1, { ...relayed, xid: 9, requested: "10.77.1.0" });
+  strictEqual(s.say(reboot), "noRecord", "RFC 2131 §4.3.2: no record of this client: silence");
 });
 
 Deno.test("server: a lease that another member granted meanwhile counts more than an offer made here", () => {

@@ -4,13 +4,24 @@ import type { Offers } from "../../lease/table/offers.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
+import type { Recent } from "./recent.ts";
+
+/** An address that a client is not offered for a while. */
+export interface Refusal {
+  /** Of the REQUEST whose lease is not decided yet; undefined: the address was refused, or declined by the client. */
+  readonly xid: number | undefined;
+}
 
 export interface ServerState {
   readonly compiled: CompiledService;
   readonly table: LeaseTable;
   readonly offers: Offers;
-  /** Whether the other cluster member with this address is live; undefined: no member has it. */
-  isLive(address: Ipv4): boolean | undefined;
   /** Whether only renewals may be granted now: leases that no node knows may still run. */
   isRenewalsOnly(): boolean;
+  /** Addresses by client. */
+  readonly refused: Recent<Refusal>;
+  /** Monotonic time of the first REQUEST that named another member, by client and xid. */
+  readonly named: Recent<number>;
+  /** Whether the other cluster member with this address serves; undefined: no member has it. */
+  serves(address: Ipv4): boolean | undefined;
 }

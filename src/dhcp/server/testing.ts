@@ -122,7 +122,7 @@ class SoloService {
   readonly service: DhcpServer;
   /** Pools that lacked an address. */
   readonly wanted: number[] = [];
-  /** Other members by address, and whether they are live. */
+  /** Other members by address, and whether they serve. */
   readonly members = new Map<Ipv4, boolean>();
   renewalsOnly = false;
 
@@ -152,8 +152,8 @@ class SoloService {
         if (time !== undefined && deniesLease(this.table.get(address), client, time)) contradicted(now);
       },
       want: (pools) => this.wanted.push(...pools),
-      isLive: (address) => this.members.get(address),
       isRenewalsOnly: () => this.renewalsOnly,
+      serves: (address) => this.members.get(address),
     };
     this.service = new DhcpServer({
       compiled,
@@ -170,13 +170,14 @@ export class TestServer {
   readonly #clock = new AnchoredClock();
   readonly #solo: SoloService;
   #outcome: string | undefined;
+  #stalled = false;
 
   constructor(config: ServiceConfig) {
     this.#clock.anchor(this.now);
     this.#solo = new SoloService({
       config,
       clock: this.#clock,
-      persist: (_row, durable) => durable(this.now),
+      persist: (_row, durable) => this.#stalled || durable(this.now),
       events: {
         failed: (_action, reason) => this.#outcome = reason,
         ended: (action) => this.#outcome = action.how,
@@ -192,7 +193,7 @@ export class TestServer {
     return this.#solo.service.compiled;
   }
 
-  /** Other members of the cluster by address, and whether they are live. */
+  /** Other members of the cluster by address, and whether they serve. */
   get members(): Map<Ipv4, boolean> {
     return this.#solo.members;
   }
@@ -211,6 +212,17 @@ export class TestServer {
   wait(seconds: number): void {
     this.now = { wallMs: this.now.wallMs + seconds * 1_000, monotonicMs: this.now.monotonicMs + seconds * 1_000 };
     this.#clock.anchor(this.now);
+    this.#solo.proposer.tick(this.now);
+    this.#solo.service.tick(this.now, this.#clock.bounds(this.now));
+  }
+
+  /** No proposal gets a quorum from now on. */
+  stall(): void {
+    this.#stalled = true;
+  }
+
+  resume(): void {
+    this.#stalled = false;
   }
 
   /** Performs the decision; returns it, and the reply if one was sent. */

@@ -135,14 +135,15 @@ export class LeaseTable {
 
   /**
    * The address that a client has or last had: the one with the latest `lockedUntil`, else the one seen last. Declined
-   * and blocked addresses are left out. Undefined when no slot has the client.
+   * and blocked addresses do not count, nor do aborted proposals, which gave it none. Undefined when no slot has the
+   * client.
    */
   find(client: ClientKey): Ipv4 | undefined {
     let best = -1;
     this.#clients.candidates(client, (index) => {
       if (!this.#columns.hasClient(index, client)) return;
       const state = this.#columns.state(index);
-      if (state === "declined" || state === "blocked") return;
+      if (state !== "bound" && state !== "released") return;
       if (best === -1 || this.#isBetter(index, best)) best = index;
     });
     return best === -1 ? undefined : this.#layout.addressOf(best);
