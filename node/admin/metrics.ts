@@ -154,7 +154,7 @@ function clusterMetrics(node: Node): Metric[] {
   return [
     gauge("term", "Term of the leader this node follows.", () => member().term),
     gauge("leader", "Id of the leader; 0 while there is none.", () => member().leader ?? 0),
-    gauge("quorum", "1 while this node knows of a quorum.", () => member().hasMajority(readClocks()) ? 1 : 0),
+    gauge("quorum", "1 while this node knows of a quorum.", () => member().hasQuorum(readClocks()) ? 1 : 0),
     gauge("epoch", "Epoch of the membership.", () => member().membership.epoch),
     {
       kind: "gauge",

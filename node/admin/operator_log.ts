@@ -50,9 +50,9 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
       );
     case "steppedDown":
       return info(`This node no longer leads (term ${notice.term}): ${STEPPED_DOWN[notice.reason]}`);
-    case "majorityFound":
+    case "quorumFound":
       return info("A majority of the nodes is live");
-    case "majorityLost":
+    case "quorumLost":
       return error("No majority of the nodes is live: no lease is granted or extended until one is");
     case "rangesDivided":
       return { level: "debug", text: `Divided the pools anew: ${notice.moved} addresses have another node` };
@@ -152,7 +152,8 @@ function moved(ms: number): string {
 }
 
 const STEPPED_DOWN = {
-  noMajority: "it hears no majority",
+  noQuorum: "it hears no majority",
+  unheard: "most members do not hear it; check what it sends to them",
   notSynced: "its leases are not complete",
   notMember: "it is no member any more",
   superseded: "another node does",

@@ -21,7 +21,7 @@ export function nodeStatus(node: Node) {
     role: member.role,
     term: member.term,
     leader: member.leader ?? null,
-    quorum: member.hasMajority(now),
+    quorum: member.hasQuorum(now),
     ready,
     /** It does what it is for: serves, or is a witness that votes. */
     healthy,

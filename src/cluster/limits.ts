@@ -14,6 +14,10 @@ export const CLUSTER_LIMITS = {
   coordinatorMs: 600,
   /** A higher member takes over after it was synced and stable for this long. */
   takeoverMs: 10_000,
+  /** A leader that fewer than a quorum hear steps down, and leaves leading to others for this long. */
+  unheardRestMs: 60_000,
+  /** It leads again all the same when it heard no leader for this long. */
+  leaderlessMs: 5_000,
   /** A node without a status from a leader with a quorum for this long stops serving. */
   statusMs: 2_500,
   /** The leader broadcasts its view of the live members at this interval, and immediately after a change. */

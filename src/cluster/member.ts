@@ -79,7 +79,7 @@ export type Unready =
   | { readonly kind: "clock"; readonly fault: ClockFault | "unconfirmed" }
   | { readonly kind: "removed" }
   | { readonly kind: "joining"; readonly state: SlotState }
-  | { readonly kind: "noMajority"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
+  | { readonly kind: "noQuorum"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
   /** The leader's status does not list this member as live: its proposals would time out. */
   | { readonly kind: "unheard"; readonly leader: NodeId }
   | { readonly kind: "noConfiguration" }
@@ -152,6 +152,8 @@ const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
   "leaseAck",
   "retransmit",
   "timeProbe",
+  "preVote",
+  "statusHeard",
   "slotQuery",
   "slotAnswer",
   "slotRead",
@@ -402,7 +404,7 @@ export class Member {
     if (!this.synced) return { kind: "joining", state: this.slotState };
     // Local silence detects a partition before the status of a leader on the same side does.
     if (!this.#status.hasQuorum(now) || isMinority) {
-      return { kind: "noMajority", leader: this.leader, present };
+      return { kind: "noQuorum", leader: this.leader, present };
     }
     const { newest } = this.#status;
     if (newest !== undefined && newest.from !== this.#options.self && !newest.present.includes(this.#options.self)) {
@@ -415,7 +417,7 @@ export class Member {
   }
 
   /** Whether a quorum is live, as far as this member knows. */
-  hasMajority(now: Instant): boolean {
+  hasQuorum(now: Instant): boolean {
     return this.#status.hasQuorum(now);
   }
 
@@ -490,7 +492,8 @@ export class Member {
     this.#chooseWireVersion(now);
     this.#sayWireVersion(now);
     const present = this.#failures.live(now);
-    this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now) });
+    const canvasses = this.#wireVersion === WIRE_VERSION;
+    this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now), canvasses });
     this.#status.tick(now, present);
     membership.tick(now);
     this.#configs.tick(now, present);
@@ -537,7 +540,10 @@ export class Member {
       case "election":
       case "okay":
       case "coordinator":
+      case "preVote":
+      case "preVoted":
       case "accepted":
+      case "statusHeard":
         // A member with a stale identity may have lost its votes and stand in a term that it led before.
         if (this.#replica.trusts(from, incarnation)) this.#election.receive(from, message, now);
         return;

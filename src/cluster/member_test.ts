@@ -73,7 +73,7 @@ Deno.test("member: a partition: the minority grants nothing and says so, the maj
   strictEqual(grant(company, 1, X, 1, 3_000)?.committed, false);
   strictEqual(grant(company, 2, X, 2)?.committed, true);
   company.run(2_000);
-  deepStrictEqual(company.roles[0], "1 follower noMajority");
+  deepStrictEqual(company.roles[0], "1 follower noQuorum");
   company.cut.clear();
   company.run(5_000);
   deepStrictEqual(company.roles, ["1 follower serves", "2 follower serves", "3 leader serves"]);

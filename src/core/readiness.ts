@@ -44,7 +44,7 @@ const REASONS: ReasonTable = {
       (blank.length > 0 ? `; ${nodes(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "") +
       (state.fenced && done === 0 ? "; if those nodes are lost for good, see dhcpcluster-node restore --help" : "");
   },
-  noMajority: ({ leader, present }) =>
+  noQuorum: ({ leader, present }) =>
     `no majority: ${nodes(present)} of the cluster ${present.length === 1 ? "is" : "are"} heard here` +
     (leader === undefined ? ", and no node leads" : `, node ${leader} leads`) +
     `; start the others. ${RESET_EXIT}`,

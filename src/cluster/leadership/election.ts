@@ -4,6 +4,9 @@
  * decided elsewhere. Two leaders at a time cost speed only: the lease agreement provides safety without a leader.
  *
  * Decisions that the algorithm leaves open:
+ * - A candidate first asks a quorum whether it would vote (`pre_vote.ts`), and raises the term only then.
+ * - Members answer a leader's status. A leader that fewer than a quorum hear steps down, and does not lead again for
+ *   `unheardRestMs`.
  * - A node that cannot lead (a witness, not synced, no live quorum, blank disk, stepped down by command) does not
  *   answer an `Election`, so the sender continues without it. The node still votes: terms do not depend on slots.
  * - A voter that hears a leader rejects lower candidates: a node with a one-way connection, which keeps losing the
@@ -20,6 +23,7 @@
 import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { Effects, MemberContext, Role } from "../context.ts";
+import { PreVote } from "./pre_vote.ts";
 import { Vote } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterMessage, NodeId } from "../wire/messages.ts";
@@ -32,8 +36,10 @@ export type ElectionNotice =
   | {
     readonly kind: "steppedDown";
     readonly term: number;
-    readonly reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command";
+    readonly reason: StepDownReason;
   };
+
+type StepDownReason = "noQuorum" | "unheard" | "notSynced" | "notMember" | "superseded" | "command";
 
 /** This node's state in an election. */
 type Phase =
@@ -42,6 +48,14 @@ type Phase =
   | { readonly kind: "asking"; readonly untilMs: number }
   /** Has received `Okay` and waits for a `Coordinator`. */
   | { readonly kind: "yielding"; readonly untilMs: number; readonly to: Set<NodeId> }
+  /** Has sent `PreVote` and collects the answers. */
+  | {
+    readonly kind: "canvassing";
+    term: number;
+    readonly untilMs: number;
+    repeatMs: number;
+    readonly granted: Set<NodeId>;
+  }
   /** Waits until its own vote is durable. */
   | { readonly kind: "writing"; readonly term: number }
   /** Has sent `Coordinator` and collects votes. */
@@ -50,9 +64,17 @@ type Phase =
     readonly term: number;
     readonly untilMs: number;
     repeatMs: number;
+    /** A leader was heard until then. */
+    readonly takesOver: boolean;
     readonly accepted: Set<NodeId>;
   }
-  | { readonly kind: "leading"; readonly term: number };
+  | {
+    readonly kind: "leading";
+    readonly term: number;
+    readonly sinceMs: number;
+    /** Monotonic time at which each member last answered the status. */
+    readonly heard: Map<NodeId, number>;
+  };
 
 /** The leader that this node follows, possibly itself. */
 interface Following {
@@ -67,6 +89,8 @@ const IDLE: Phase = { kind: "idle" };
 
 /** Exponential backoff: how often the random delay after a failed election doubles at most. */
 const BACKOFF_MAX = 3;
+/** The same for a leader that is unheard. */
+const UNHEARD_MAX = 2;
 
 /** Election state machine of one node. */
 export class Election {
@@ -76,6 +100,9 @@ export class Election {
   readonly #random: () => number;
   readonly #vote: Vote;
   readonly #mayLead: boolean;
+  readonly #preVote = new PreVote();
+  /** Whether all live members know of pre-votes and answer the status: not while one of release 1.0 is live. */
+  #canvasses = true;
   #phase: Phase = IDLE;
   #following: Following | undefined;
   #present: ReadonlySet<NodeId>;
@@ -89,6 +116,12 @@ export class Election {
   #restUntilMs = 0;
   /** This node does not lead before this time. */
   #abstainUntilMs = 0;
+  /** Too few members hear this node: it does not lead before this time, unless none else does. */
+  #yieldUntilMs = 0;
+  /** How often in a row it was unheard soon after it began to lead. */
+  #unheard = 0;
+  /** Monotonic time at which this node last heard a leader. */
+  #ledMs = 0;
   #failures = 0;
   /** Higher members that sent `Okay` but no `Coordinator` in time. */
   #skipped: ReadonlySet<NodeId> = new Set();
@@ -153,17 +186,31 @@ export class Election {
         return message.ok
           ? this.#receiveAccepted(from, message.term, now)
           : this.#receiveRefusal(from, message.term, now);
+      case "preVote":
+        return this.#receivePreVote(from, message, now);
+      case "preVoted":
+        return this.#receivePreVoted(from, message, now);
       case "clusterStatus":
         return this.#receiveStatus(from, message.term, now);
+      case "statusHeard":
+        if (this.#phase.kind === "leading" && message.term === this.#phase.term) {
+          this.#phase.heard.set(from, now.monotonicMs);
+        }
     }
   }
 
   /**
    * Processes timers. Must be called at {@link nextDeadline} and after every change of `present` or `synced`.
    * `mayLearn`: `blankWaitMs` are over, so a node with a blank disk may ask for the terms; default: when it is synced.
+   * `canvasses`: no member of release 1.0 is live, which knows of no pre-vote; default: true.
    */
-  tick(now: Instant, state: { present: readonly NodeId[]; synced: boolean; mayLearn?: boolean }): void {
+  tick(
+    now: Instant,
+    state: { present: readonly NodeId[]; synced: boolean; mayLearn?: boolean; canvasses?: boolean },
+  ): void {
     const ms = now.monotonicMs;
+    this.#canvasses = state.canvasses ?? true;
+    this.#preVote.tick(state.present, ms);
     this.#mayLearn = state.mayLearn ?? state.synced;
     if (state.present !== this.#presentList) {
       this.#presentList = state.present;
@@ -172,8 +219,14 @@ export class Election {
     this.#synced = state.synced;
     this.#trackStability(ms);
     if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#stepDown(this.#stepDownReason());
-    else if (this.#phase.kind !== "idle" && !this.#canLead(ms)) this.#phase = IDLE;
+    else if (this.#phase.kind === "leading" && this.#isUnheard(this.#phase, ms)) {
+      const wasShort = ms - this.#phase.sinceMs < CLUSTER_LIMITS.unheardRestMs;
+      this.#unheard = wasShort ? Math.min(this.#unheard + 1, UNHEARD_MAX) : 0;
+      this.#yieldUntilMs = ms + CLUSTER_LIMITS.unheardRestMs;
+      this.#stepDown("unheard");
+    } else if (this.#phase.kind !== "idle" && !this.#canLead(ms)) this.#phase = IDLE;
     this.#expireLeader(ms);
+    if (this.#following?.confirmed) this.#ledMs = ms;
     if (this.#vote.blank) return this.#learn(ms);
     const phase = this.#phase;
     switch (phase.kind) {
@@ -182,14 +235,18 @@ export class Election {
         if (this.#following === undefined || this.#mayTakeOver(ms)) this.#startElection(now);
         return;
       case "asking":
-        if (ms >= phase.untilMs) this.#becomeCandidate();
+        if (ms >= phase.untilMs) this.#becomeCandidate(ms);
         return;
       case "yielding":
         if (ms < phase.untilMs) return;
         this.#skipped = phase.to;
         return this.#startElection(now);
+      case "canvassing":
+        if (ms >= phase.untilMs) return this.#rest(CLUSTER_LIMITS.electionMs, ms);
+        if (ms >= phase.repeatMs) this.#canvass(phase, ms);
+        return;
       case "gathering":
-        if (ms >= phase.untilMs) return this.#fail(phase.accepted.size, phase.term, ms);
+        if (ms >= phase.untilMs) return this.#fail(phase, ms);
         if (ms < phase.repeatMs) return;
         phase.repeatMs = ms + CLUSTER_LIMITS.electionRepeatMs;
         this.#effects.broadcast({ type: "coordinator", term: phase.term });
@@ -200,10 +257,16 @@ export class Election {
   nextDeadline({ monotonicMs }: Instant): number {
     const { electionMs, takeoverMs } = CLUSTER_LIMITS;
     const phase = this.#phase;
-    const times = [this.#restUntilMs, this.#abstainUntilMs, this.#following?.untilMs ?? Infinity];
+    const times = [
+      this.#restUntilMs,
+      this.#abstainUntilMs,
+      this.#ledMs + this.#leaderlessMs,
+      this.#following?.untilMs ?? Infinity,
+    ];
     if (this.#stableSinceMs !== undefined) times.push(this.#stableSinceMs + takeoverMs);
     if ("untilMs" in phase) times.push(phase.untilMs);
     if ("repeatMs" in phase) times.push(phase.repeatMs);
+    if (phase.kind === "leading" && !this.#alone) times.push(this.#unheardAtMs(phase));
     if (this.#vote.blank) times.push(Math.max(this.#learnAtMs, monotonicMs + electionMs));
     return Math.min(...times.filter((ms) => ms > monotonicMs));
   }
@@ -221,8 +284,10 @@ export class Election {
    */
   forceElection(now: Instant): boolean {
     this.#abstainUntilMs = 0;
+    this.#yieldUntilMs = 0;
     if (!this.#canLead(now.monotonicMs)) return false;
-    if (this.#phase.kind === "leading") this.#becomeCandidate();
+    this.#stableSinceMs = now.monotonicMs - CLUSTER_LIMITS.takeoverMs;
+    if (this.#phase.kind === "leading") this.#stand();
     else this.#startElection(now);
     return true;
   }
@@ -242,12 +307,29 @@ export class Election {
   #canLead(ms: number): boolean {
     if (!this.#members().includes(this.#self)) return false;
     if (this.#alone) return true;
-    return this.#mayLead && this.#synced && !this.#vote.blank && this.#seesQuorum() && ms >= this.#abstainUntilMs;
+    if (!this.#mayLead || !this.#synced || this.#vote.blank || !this.#seesQuorum()) return false;
+    if (ms < this.#abstainUntilMs) return false;
+    return ms >= this.#yieldUntilMs || ms - this.#ledMs >= this.#leaderlessMs;
   }
 
-  #stepDownReason(): "notMember" | "notSynced" | "noMajority" {
+  /** Exponential backoff of a node that is unheard each time it leads. */
+  get #leaderlessMs(): number {
+    return CLUSTER_LIMITS.leaderlessMs * 2 ** this.#unheard;
+  }
+
+  #stepDownReason(): StepDownReason {
     if (!this.#members().includes(this.#self)) return "notMember";
-    return this.#seesQuorum() ? "notSynced" : "noMajority";
+    return this.#seesQuorum() ? "notSynced" : "noQuorum";
+  }
+
+  /** Monotonic time at which fewer than a quorum, itself included, have heard the leader within `statusMs`. */
+  #unheardAtMs({ sinceMs, heard }: Extract<Phase, { kind: "leading" }>): number {
+    const times = this.#members().map((id) => id === this.#self ? Infinity : Math.max(sinceMs, heard.get(id) ?? 0));
+    return (times.sort((a, b) => b - a)[this.#quorum - 1] ?? sinceMs) + CLUSTER_LIMITS.statusMs;
+  }
+
+  #isUnheard(leading: Extract<Phase, { kind: "leading" }>, ms: number): boolean {
+    return this.#canvasses && !this.#alone && ms >= this.#unheardAtMs(leading);
   }
 
   #trackStability(ms: number): void {
@@ -295,13 +377,51 @@ export class Election {
   #startElection(now: Instant): void {
     const higher = this.#members().filter((id) => id > this.#self && this.#present.has(id) && !this.#skipped.has(id));
     this.#skipped = new Set();
-    if (higher.length === 0) return this.#becomeCandidate();
+    if (higher.length === 0) return this.#becomeCandidate(now.monotonicMs);
     this.#phase = { kind: "asking", untilMs: now.monotonicMs + CLUSTER_LIMITS.electionMs };
     for (const id of higher) this.#effects.send(id, { type: "election", term: this.#vote.durableTerm });
   }
 
-  #becomeCandidate(): void {
+  /** Asks for pre-votes, and stands once a quorum has granted them. */
+  #becomeCandidate(ms: number): void {
+    if (this.#alone || !this.#canvasses) return this.#stand();
+    const untilMs = ms + CLUSTER_LIMITS.electionMs;
+    const phase = { kind: "canvassing", term: 0, untilMs, repeatMs: ms, granted: new Set<NodeId>() } as const;
+    this.#phase = phase;
+    this.#canvass(phase, ms);
+  }
+
+  #canvass(phase: Extract<Phase, { kind: "canvassing" }>, ms: number): void {
     const term = this.#vote.highest + 1;
+    if (phase.term !== term) phase.granted.clear();
+    phase.term = term;
+    phase.granted.add(this.#self);
+    phase.repeatMs = ms + CLUSTER_LIMITS.electionRepeatMs;
+    const hearsLeader = this.#following?.confirmed === true;
+    this.#effects.broadcast({ type: "preVote", term, hearsLeader });
+  }
+
+  #receivePreVote(from: NodeId, { term, hearsLeader }: { term: number; hearsLeader: boolean }, now: Instant): void {
+    const vote = this.#vote;
+    if (vote.blank || !vote.isDurable) return;
+    const leader = this.#following?.confirmed && this.#hears(this.#following, now.monotonicMs)
+      ? this.#following.leader
+      : undefined;
+    const ok = term > vote.given.term && this.#preVote.grants({ from, hearsLeader }, leader, now.monotonicMs);
+    this.#effects.send(from, { type: "preVoted", ok, term: ok ? term : vote.durableTerm });
+  }
+
+  #receivePreVoted(from: NodeId, { ok, term }: { ok: boolean; term: number }, now: Instant): void {
+    const phase = this.#phase;
+    if (!ok) this.#vote.observe(term);
+    if (phase.kind !== "canvassing" || !ok || term !== phase.term || now.monotonicMs > phase.untilMs) return;
+    phase.granted.add(from);
+    if (this.#members().filter((id) => phase.granted.has(id)).length >= this.#quorum) this.#stand();
+  }
+
+  #stand(): void {
+    const term = this.#vote.highest + 1;
+    const takesOver = this.#following?.confirmed === true && this.#following.leader !== this.#self;
     this.#following = undefined;
     this.#phase = { kind: "writing", term };
     this.#vote.give({ term, leader: this.#self }, (now) => {
@@ -311,6 +431,7 @@ export class Election {
         term,
         untilMs: now.monotonicMs + CLUSTER_LIMITS.electionMs,
         repeatMs: now.monotonicMs + CLUSTER_LIMITS.electionRepeatMs,
+        takesOver,
         accepted: new Set(),
       };
       if (!this.#alone) this.#effects.broadcast({ type: "coordinator", term });
@@ -318,15 +439,19 @@ export class Election {
     });
   }
 
-  #fail(accepted: number, term: number, ms: number): void {
-    this.#phase = IDLE;
-    const widthMs = CLUSTER_LIMITS.electionMs * 2 ** Math.min(this.#failures, BACKOFF_MAX);
+  #fail({ accepted, term, takesOver }: Extract<Phase, { kind: "gathering" }>, ms: number): void {
+    if (takesOver && this.#canvasses) this.#yieldUntilMs = ms + CLUSTER_LIMITS.unheardRestMs;
+    this.#rest(CLUSTER_LIMITS.electionMs * 2 ** Math.min(this.#failures, BACKOFF_MAX), ms);
     this.#failures += 1;
-    this.#restUntilMs = ms + Math.floor(this.#random() * widthMs);
-    this.#effects.notice({ kind: "electionFailed", term, accepted, needed: this.#quorum });
+    this.#effects.notice({ kind: "electionFailed", term, accepted: accepted.size, needed: this.#quorum });
   }
 
-  #stepDown(reason: "noMajority" | "notSynced" | "notMember" | "superseded" | "command"): void {
+  #rest(widthMs: number, ms: number): void {
+    this.#phase = IDLE;
+    this.#restUntilMs = ms + Math.floor(this.#random() * widthMs);
+  }
+
+  #stepDown(reason: StepDownReason): void {
     if (this.#phase.kind !== "leading") return;
     const { term } = this.#phase;
     this.#phase = IDLE;
@@ -381,7 +506,7 @@ export class Election {
   }
 
   #accept(from: NodeId, term: number, now: Instant): void {
-    if (this.#phase.kind === "asking" || this.#phase.kind === "yielding") this.#phase = IDLE;
+    if (this.#asks) this.#phase = IDLE;
     const untilMs = now.monotonicMs + CLUSTER_LIMITS.coordinatorMs;
     const following = this.#following;
     if (following?.term !== term || following.untilMs < untilMs) this.#becomeFollower(from, term, false, untilMs);
@@ -393,7 +518,7 @@ export class Election {
     if (phase.kind !== "gathering" || phase.term !== term || now.monotonicMs > phase.untilMs) return;
     phase.accepted.add(from);
     if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#quorum) return;
-    this.#phase = { kind: "leading", term };
+    this.#phase = { kind: "leading", term, sinceMs: now.monotonicMs, heard: new Map() };
     this.#becomeFollower(this.#self, term, true, Infinity);
   }
 
@@ -404,9 +529,9 @@ export class Election {
     }
     this.#vote.observe(term);
     const phase = this.#phase;
-    if (phase.kind === "leading" && term > phase.term) this.#becomeCandidate();
+    if (phase.kind === "leading" && term > phase.term) this.#stand();
     else if (phase.kind === "gathering" && term >= phase.term) {
-      this.#fail(phase.accepted.size, phase.term, now.monotonicMs);
+      this.#fail(phase, now.monotonicMs);
     }
   }
 
@@ -425,16 +550,21 @@ export class Election {
     }
     if (this.#following !== undefined && term < this.#following.term) return;
     this.#stepDown("superseded");
-    const asks = this.#phase.kind === "asking" || this.#phase.kind === "yielding";
-    if (!asks || !this.#mayTakeOver(now.monotonicMs)) this.#phase = IDLE;
+    if (!this.#asks || !this.#mayTakeOver(now.monotonicMs)) this.#phase = IDLE;
     // Elected by other voters: give up this node's vote in that term and send no `Accepted`.
     if (!vote.blank && term > vote.given.term) vote.give({ term, leader: from }, () => {});
     this.#becomeFollower(from, term, true, now.monotonicMs + CLUSTER_LIMITS.statusMs);
+    if (this.#canvasses) this.#effects.send(from, { type: "statusHeard", term });
+  }
+
+  /** Whether it is before its own vote in an election. */
+  get #asks(): boolean {
+    return ["asking", "yielding", "canvassing"].includes(this.#phase.kind);
   }
 
   /** Blank disk: asks the other members for their highest terms. */
   #learn(ms: number): void {
-    if (this.#alone) return this.#phase.kind === "idle" ? this.#becomeCandidate() : undefined;
+    if (this.#alone) return this.#phase.kind === "idle" ? this.#stand() : undefined;
     if (!this.#mayLearn || this.#learnAtMs === Infinity) return;
     const members = this.#members();
     const answers = members.filter((id) => id !== this.#self && this.#learned.has(id));

@@ -110,6 +110,43 @@ Deno.test("election: a follower that loses the leader's datagrams cannot unseat 
   ok(network.run(2_500, () => followed(network).every((leader) => leader === 3)));
 });
 
+Deno.test("election: a node behind a partial cut, whose pre-votes are refused, costs no term", () => {
+  for (const [a, b] of [[3, 1], [3, 2]] as const) {
+    const network = cluster(3);
+    network.run(3_000);
+    network.cut.add(`${a}>${b}`).add(`${b}>${a}`);
+    network.run(60_000);
+    deepStrictEqual([network.leading, network.term], [[3], 1]);
+    strictEqual(network.election(b).leader, undefined);
+    network.cut.clear();
+    ok(network.run(1_000, () => followed(network).every((leader) => leader === 3)));
+    strictEqual(network.term, 1);
+  }
+});
+
+Deno.test("election: a leader that no quorum hears steps down and stays away", () => {
+  const network = cluster(3);
+  network.run(3_000);
+  network.cut.add("3>1").add("3>2").add("2>3");
+  network.run(CLUSTER_LIMITS.statusMs + 100);
+  ok(network.said.some((line) => line.includes('n3 {"kind":"steppedDown","term":1,"reason":"unheard"}')));
+  deepStrictEqual(network.leading, [2]);
+  network.cut.clear();
+  network.run(CLUSTER_LIMITS.unheardRestMs - 5_000);
+  deepStrictEqual([network.leading, followed(network), network.term], [[2], [2, 2, 2], 2]);
+  ok(network.run(10_000 + CLUSTER_LIMITS.takeoverMs, () => followed(network).every((leader) => leader === 3)));
+});
+
+Deno.test("election: a leader that all members hear badly leads again when no other does", () => {
+  const network = cluster(3);
+  network.run(3_000);
+  for (const a of [1, 2, 3]) for (const b of [1, 2, 3]) if (a > b) network.cut.add(`${a}>${b}`);
+  network.run(10_000);
+  deepStrictEqual(network.leading, []);
+  network.cut.clear();
+  ok(network.run(2 * CLUSTER_LIMITS.leaderlessMs, () => network.leading.length === 1));
+});
+
 Deno.test("election: stepDown() hands over at once and stays away; forceElection() takes the lead back", () => {
   const network = cluster(3);
   network.run(3_000);

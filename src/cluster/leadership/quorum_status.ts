@@ -11,7 +11,7 @@ import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
 
 /** A node begins or ceases to know of a live quorum. */
-export type QuorumNotice = { readonly kind: "majorityFound" } | { readonly kind: "majorityLost" };
+export type QuorumNotice = { readonly kind: "quorumFound" } | { readonly kind: "quorumLost" };
 
 /** The newest status that a node knows; its own when it leads. */
 interface KnownStatus {
@@ -97,6 +97,6 @@ export class QuorumStatus {
     const has = this.hasQuorum(now);
     if (has === this.#hadQuorum) return;
     this.#hadQuorum = has;
-    this.#effects.notice({ kind: has ? "majorityFound" : "majorityLost" });
+    this.#effects.notice({ kind: has ? "quorumFound" : "quorumLost" });
   }
 }

@@ -53,7 +53,7 @@ Deno.test("status: a follower knows of a quorum for statusMs after a leader's st
   strictEqual(status.hasQuorum(at(CLUSTER_LIMITS.statusMs)), true);
   status.tick(at(CLUSTER_LIMITS.statusMs), [1, 2, 3]);
   status.tick(at(CLUSTER_LIMITS.statusMs + 1), [1, 2, 3]);
-  deepStrictEqual(said, ["majorityFound", "majorityLost"]);
+  deepStrictEqual(said, ["quorumFound", "quorumLost"]);
   status.receive(3, statusOf(3), at(3_000));
   strictEqual(status.hasQuorum(at(3_000)), false);
   status.receive(3, statusOf(4, false), at(3_000));

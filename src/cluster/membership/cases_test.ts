@@ -54,7 +54,7 @@ Deno.test("case 30: two of three disks are lost: the survivor goes on after a re
   strictEqual(grant(cluster, 1, X, 1), true);
   for (const id of [2, 3]) cluster.loseDisk(id);
   cluster.run(5_000);
-  deepStrictEqual(cluster.roles, ["1 follower noMajority"]);
+  deepStrictEqual(cluster.roles, ["1 follower noQuorum"]);
   cluster.kill(1);
   const reset = cluster.reset(1, { maxLeaseMs: MAX_LEASE_MS });
   ok(reset.ok);
@@ -89,7 +89,7 @@ Deno.test("case 30: a lost machine that returns with its old disk is no member, 
   cluster.run(5_000);
   cluster.start(2, [1, 2, 3]);
   cluster.run(3_000);
-  deepStrictEqual(cluster.roles, ["1 standalone serves", "2 follower noMajority"]);
+  deepStrictEqual(cluster.roles, ["1 standalone serves", "2 follower noQuorum"]);
   const { diskId } = cluster.member(2).identity;
   strictEqual(change(cluster, 1, adding(2), 500), "epoch 3");
   strictEqual(cluster.member(2).synced, false);

@@ -3,6 +3,7 @@
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { testContext } from "./context.ts";
 import type { Writes } from "../../lease/agreement/slot.ts";
+import { quorumOf } from "../../lease/agreement/quorum.ts";
 import { ok, strictEqual } from "node:assert/strict";
 import { Election, type ElectionNotice } from "../leadership/election.ts";
 import { VOTE_FACT } from "../leadership/vote.ts";
@@ -11,6 +12,8 @@ import type { ClusterMessage, NodeId } from "../wire/messages.ts";
 import { FailureDetector } from "../leadership/failure_detector.ts";
 
 const TICK_MS = 20;
+/** What a node of release 1.0 drops. */
+const SINCE_RELEASE_1: ReadonlySet<string> = new Set(["preVote", "preVoted", "statusHeard"]);
 
 export function at(ms: number) {
   return { wallMs: 0, monotonicMs: ms };
@@ -54,7 +57,11 @@ export class Network {
   readonly processes = new Map<NodeId, Process>();
   readonly disks = new Map<NodeId, Map<string, string>>();
   readonly cut = new Set<string>();
+  /** Share of the datagrams from and to a node that get lost. */
+  readonly lossy = new Map<NodeId, number>();
   readonly unsynced = new Set<NodeId>();
+  /** Nodes of release 1.0, which knows of no pre-vote. */
+  readonly old = new Set<NodeId>();
   /** The leader of each term: the process, not only the node. */
   readonly leaders = new Map<number, string>();
   readonly said: string[] = [];
@@ -137,6 +144,11 @@ export class Network {
     return this.running.filter((process) => process.election.role === "leader").map((process) => process.id);
   }
 
+  /** The highest term on any disk. */
+  get term(): number {
+    return Math.max(...[...this.disks.values()].map((disk) => Number(disk.get(VOTE_FACT)?.split(" ")[0] ?? 0)));
+  }
+
   election(id: NodeId): Election {
     return (this.processes.get(id) as Process).election;
   }
@@ -162,7 +174,9 @@ export class Network {
   #tick(process: Process): void {
     const { election, presence } = process;
     presence.tick(at(this.ms));
-    election.tick(at(this.ms), { present: presence.live(at(this.ms)), synced: this.isSynced(process) });
+    const present = presence.live(at(this.ms));
+    const canvasses = !present.some((id) => this.old.has(id));
+    election.tick(at(this.ms), { present, synced: this.isSynced(process), canvasses });
     this.#observe(process);
     if (this.ms >= process.nextHeartbeatMs) {
       process.nextHeartbeatMs = this.ms + CLUSTER_LIMITS.heartbeatMs;
@@ -198,7 +212,8 @@ export class Network {
     const { weather } = this;
     const copies = this.#random() < weather.duplicate ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      if (this.#random() < weather.loss) continue;
+      const loss = Math.max(weather.loss, this.lossy.get(process.id) ?? 0, this.lossy.get(to) ?? 0);
+      if (this.#random() < loss) continue;
       const ms = this.ms + this.#random() * weather.delayMs;
       this.#queue.push({ ms, run: () => this.#deliver(process, to, message) });
     }
@@ -217,6 +232,7 @@ export class Network {
 
   #deliver(from: Process, to: NodeId, message: ClusterMessage): void {
     const process = this.processes.get(to);
+    if (this.old.has(to) && SINCE_RELEASE_1.has(message.type)) return;
     if (process === undefined || !process.running || this.cut.has(`${from.id}>${to}`)) return;
     if (!process.presence.heard(from.id, from.incarnation, at(this.ms))) return;
     process.election.receive(from.id, message, at(this.ms));
@@ -246,6 +262,8 @@ function life(seed: number): { terms: number; lostDisks: number } {
   const size = 3 + Math.floor(random() * 3);
   const network = cluster(size, seed);
   let lostDisks = 0;
+  // A rolling upgrade: a node that starts again may have the new release.
+  if (random() < 0.4) { for (const id of network.members) network.old.add(id); }
   network.weather = {
     loss: random() * 0.3,
     duplicate: random() * 0.3,
@@ -269,7 +287,9 @@ function life(seed: number): { terms: number; lostDisks: number } {
     else if (action < 0.85) network.election(id).stepDown(at(network.ms));
     else if (action < 0.9) network.election(id).forceElection(at(network.ms));
     for (const other of network.members) {
-      if (!network.processes.get(other)?.running && random() < 0.4) network.start(other);
+      if (network.processes.get(other)?.running || random() >= 0.4) continue;
+      if (random() < 0.5) network.old.delete(other);
+      network.start(other);
     }
     network.run(random() * 3_000);
   }
@@ -286,7 +306,8 @@ function life(seed: number): { terms: number; lostDisks: number } {
       network.running.every((process) => process.election.leader === highest);
   };
   // Late datagrams, a blank disk's wait, then a lower leader at worst until the highest is stable.
-  const boundMs = 3_000 + CLUSTER_LIMITS.blankWaitMs + CLUSTER_LIMITS.leaderWaitMs + CLUSTER_LIMITS.takeoverMs + 3_000;
+  const boundMs = 3_000 + CLUSTER_LIMITS.blankWaitMs + CLUSTER_LIMITS.leaderWaitMs + CLUSTER_LIMITS.takeoverMs + 3_000 +
+    CLUSTER_LIMITS.unheardRestMs;
   ok(
     network.run(boundMs, settled),
     `${boundMs} ms after healing n${highest} does not lead: ${network.leading} lead, followed ${followed(network)}`,
@@ -314,4 +335,58 @@ export function randomNetworks(count: number): void {
     }
   }
   ok(terms > 2 * count && lostDisks > count / 2, `the networks are too quiet: ${terms} terms, ${lostDisks} lost disks`);
+}
+
+/** Terms per minute that a partial cut may cost, after the first 20 seconds. */
+const CHURN_MAX = {
+  cut: 1.5,
+  /** One node loses most datagrams, and others have a quorum without it. */
+  lossy: 10,
+  /** No quorum without the node that loses most datagrams. */
+  dependent: 20,
+} as const;
+const SETTLE_MS = 20_000;
+const CUT_MS = 300_000;
+
+/**
+ * Partial cuts: some pairs of nodes don't hear each other, in one direction or in both, and one node may lose most
+ * datagrams, for five minutes. Throws with the seed of the first network whose terms rise faster than that needs, or
+ * that has no leader although a node hears a quorum and is heard by it.
+ */
+export function partialCuts(count: number): void {
+  let led = 0;
+  for (let seed = 1; seed <= count; seed++) {
+    const random = generator(seed * 104_729 + 5);
+    const network = cluster(random() < 0.5 ? 3 : 5, seed);
+    const { members, cut, lossy } = network;
+    network.run(3_000);
+    for (const a of members) {
+      for (const b of members) {
+        if (a === b || random() >= 0.2) continue;
+        cut.add(`${a}>${b}`);
+        if (random() < 0.5) cut.add(`${b}>${a}`);
+      }
+    }
+    if (random() < 0.4) lossy.set(network.pick(members), 0.6);
+    network.run(SETTLE_MS);
+    const before = network.term;
+    network.run(CUT_MS);
+    const perMinute = (network.term - before) * 60_000 / CUT_MS;
+    const most = lossy.size === 0 ? CHURN_MAX.cut : mayLead(network) ? CHURN_MAX.lossy : CHURN_MAX.dependent;
+    const what = `seed ${seed}: ${members.length} nodes, cut ${[...cut].join(" ")}, lossy ${[...lossy.keys()]}`;
+    ok(perMinute <= most, `${what}: ${perMinute} terms a minute, at most ${most}`);
+    if (lossy.size > 0 || !mayLead(network)) continue;
+    led += 1;
+    strictEqual(network.leading.length, 1, `${what}: ${network.leading.join(", ") || "none"} leads`);
+  }
+  ok(led > count / 3, `only ${led} of ${count} networks could have a leader`);
+}
+
+/** Whether a node that loses no datagrams reaches a quorum of such nodes both ways. */
+function mayLead({ members, cut, lossy }: Network): boolean {
+  const sound = members.filter((id) => !lossy.has(id));
+  return sound.some((id) => {
+    const reached = sound.filter((to) => !cut.has(`${id}>${to}`) && !cut.has(`${to}>${id}`));
+    return reached.length >= quorumOf(members.length);
+  });
 }

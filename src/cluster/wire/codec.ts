@@ -431,6 +431,21 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
       return { type: "slotReadAnswer", query, address: row?.address ?? 0, slot: row?.slot ?? FREE_SLOT };
     },
   },
+  preVote: {
+    code: 35,
+    write: ({ term, hearsLeader }) => [term, hearsLeader],
+    read: (fields) => ({ type: "preVote", term: readTerm(fields), hearsLeader: fields.boolean("hearsLeader") }),
+  },
+  preVoted: {
+    code: 36,
+    write: ({ ok, term }) => [ok, term],
+    read: (fields) => ({ type: "preVoted", ok: fields.boolean("ok"), term: readTerm(fields) }),
+  },
+  statusHeard: {
+    code: 37,
+    write: ({ term }) => [term],
+    read: (fields) => ({ type: "statusHeard", term: readTerm(fields) }),
+  },
 };
 
 const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {

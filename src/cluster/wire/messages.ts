@@ -64,6 +64,21 @@ interface Coordinator {
   readonly term: number;
 }
 
+/** Pre-vote: a candidate asks whether the receiver would vote for it in this term. To all. No term is raised by it. */
+interface PreVote {
+  readonly type: "preVote";
+  readonly term: number;
+  /** The candidate takes over from a lower leader that it hears. */
+  readonly hearsLeader: boolean;
+}
+
+/** Answers a `PreVote`. `ok: true` repeats its term; `ok: false` refuses, and `term` is then the sender's own term. */
+interface PreVoted {
+  readonly type: "preVoted";
+  readonly ok: boolean;
+  readonly term: number;
+}
+
 /** A vote, durable before it is sent: one per term. `ok: false` refuses; `term` is then the sender's own term. */
 interface Accepted {
   readonly type: "accepted";
@@ -96,6 +111,12 @@ export interface DiskClaim {
 
 /** Of a process that says nothing of its lsn: its disk can't be found to have gone back. */
 export const LSN_UNKNOWN = { lsnFound: Number.MAX_SAFE_INTEGER, lsn: 0 } as const;
+
+/** Answers a `ClusterStatus`: a leader that fewer than a quorum hear steps down. */
+interface StatusHeard {
+  readonly type: "statusHeard";
+  readonly term: number;
+}
 
 /** Records of the sender's own stream, or none: a heartbeat. To all. */
 export interface LeaseBatch extends DiskClaim {
@@ -403,8 +424,11 @@ export type ClusterMessage =
   | Election
   | Okay
   | Coordinator
+  | PreVote
+  | PreVoted
   | Accepted
   | ClusterStatus
+  | StatusHeard
   | LeaseBatch
   | LeaseAck
   | Retransmit

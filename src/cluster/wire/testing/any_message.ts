@@ -278,6 +278,9 @@ function arbitraries(sender: Envelope): Arbitraries {
     }),
     configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: text(2_000) }),
     configChecked: record({ type: fc.constant("configChecked"), check: uint53, problem: text(200) }),
+    preVote: record({ type: fc.constant("preVote"), term: uint53, hearsLeader: fc.boolean() }),
+    preVoted: record({ type: fc.constant("preVoted"), ok: fc.boolean(), term: uint53 }),
+    statusHeard: record({ type: fc.constant("statusHeard"), term: uint53 }),
     wireSupport: record({ type: fc.constant("wireSupport"), version: nodeId }),
     slotRead: record({ type: fc.constant("slotRead"), query: uint53, address: uint32 }),
     slotReadAnswer: fc.tuple(uint53, row(sender)).map(([query, { address, slot }]) => ({
