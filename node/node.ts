@@ -9,7 +9,6 @@ import type { Member } from "../src/cluster/member.ts";
 import { FACT } from "../src/cluster/sync/disk_identity.ts";
 import type { Command, CommandResult, NodeEffect, NodeEvent } from "../src/core/effects.ts";
 import { NodeCore } from "../src/core/node_core.ts";
-import { explainNotReady } from "../src/core/readiness.ts";
 import { CompiledService } from "../src/dhcp/server/compiled_service.ts";
 import type { Readiness } from "../src/http/health.ts";
 import type { Instant } from "../src/lease/agreement/clock.ts";
@@ -207,11 +206,12 @@ export class Node {
   /** Whether this node can grant leases now, and if not, why and what to do. */
   readiness(): Readiness & { readonly witness?: true; readonly healthy?: boolean } {
     const now = readClocks();
-    const reason = this.#core.notReady(now);
-    if (reason !== undefined) {
+    const kind = this.#core.notReady(now);
+    const reason = this.#core.explainNotReady(now);
+    if (kind !== undefined && reason !== undefined) {
       // A witness is never ready: no relay may use it.
-      const witness = this.config.node.witness ? { witness: true, healthy: reason.kind === "witness" } as const : {};
-      return { ready: false, ...witness, reason: explainNotReady(reason) };
+      const witness = this.config.node.witness ? { witness: true, healthy: kind === "witness" } as const : {};
+      return { ready: false, ...witness, reason };
     }
     const { member } = this.#core;
     if (!member.isRenewalsOnly(now)) return { ready: true };

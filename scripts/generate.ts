@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a command line speaks on the console
 /**
  * Writes every file that is made from others: the JSON Schemas for editors and the tables in the operator's guides,
- * from the schemas of `node/config.ts` and `relay/config.ts`; and `node/OPTIONS.md`, from the option registry.
+ * from the schemas of `node/config.ts` and `relay/config.ts`; the reasons why a node is not ready, from
+ * `src/core/readiness.ts`; and `node/OPTIONS.md`, from the option registry.
  *
  * usage: deno run -A scripts/generate.ts      after a change of one of these; a test fails until it was done
  */
@@ -9,6 +10,7 @@
 import { z } from "zod";
 import { nodeSchema } from "../node/config.ts";
 import { relaySchema } from "../relay/config.ts";
+import { NOT_READY, REASONS } from "../src/core/readiness.ts";
 import { ALL_OPTIONS } from "../src/dhcp/options/mod.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -114,8 +116,21 @@ const TABLES: Readonly<Record<string, (key: string) => boolean>> = {
   service: (key) => key.startsWith("service"),
 };
 
+/** Why a node is not ready, as `/readyz` says it. */
+function readinessTable(): string {
+  const rows = NOT_READY.map((kind) => {
+    const { title, meaning, advice } = REASONS[kind];
+    return [`\`${title}: …\``, `\`${kind}\``, meaning, advice];
+  });
+  return table([["`/readyz` says", "`reason` in metrics", "meaning", "what to do"], ...rows]);
+}
+
 /** A guide with its tables made anew. */
-function guideOf(schema: z.ZodType, text: string): string {
+function guideOf(schema: z.ZodType, guide: string): string {
+  const text = guide.replace(
+    /(<!-- readiness -->\n)[^]*?(\n<!-- end -->)/,
+    (_whole, begin: string, end: string) => `${begin}\n${readinessTable()}\n${end}`,
+  );
   const keys = keysOf(schema);
   return text.replaceAll(
     /(<!-- keys (\w+) -->\n)[^]*?(\n<!-- end -->)/g,

@@ -3,7 +3,7 @@
 import { DROP_REASONS, type DropReason } from "../../src/dhcp/server/action.ts";
 import { type DecodeError, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { LatencyHistogram } from "../../src/http/histogram.ts";
-import { NOT_READY_KINDS } from "../../src/core/readiness.ts";
+import { NOT_READY } from "../../src/core/readiness.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import { FullSubnets } from "./full_subnets.ts";
 
@@ -56,7 +56,7 @@ export class NodeCounters {
   /** Replies that did not fit and lost options. */
   shortened = 0;
   /** Requests that came while this node did not serve. */
-  readonly unserved = zeros(NOT_READY_KINDS);
+  readonly unserved = zeros(NOT_READY);
   /** Datagrams on which our own code failed. */
   faults = 0;
   /** From a proposal to its commit. */

@@ -51,6 +51,7 @@ import { FailureDetector, type FailureNotice } from "./leadership/failure_detect
 import type { Decided, Proposal } from "../lease/agreement/proposer.ts";
 import { RangeAllotment, RANGES_FACT } from "./leadership/range_allotment.ts";
 import { RangeAllocator, type RangesNotice } from "./leadership/range_allocator.ts";
+import { ProposalHealth } from "./replication/proposal_health.ts";
 import { Replica, type ReplicaCounters, type Safeguards } from "./replication/replica.ts";
 import { type QuorumNotice, QuorumStatus } from "./leadership/quorum_status.ts";
 
@@ -74,20 +75,31 @@ export type MemberNotice =
   | { readonly kind: "renewalsOnly"; readonly until: number }
   | { readonly kind: "renewalsOnlyOver" };
 
-/** Why a member does not serve now. */
-export type Unready =
-  | { readonly kind: "clock"; readonly fault: ClockFault | "unconfirmed" }
-  | { readonly kind: "removed" }
-  | { readonly kind: "joining"; readonly state: SlotState }
-  | { readonly kind: "noQuorum"; readonly leader: NodeId | undefined; readonly present: readonly NodeId[] }
-  /** The leader's status does not list this member as live: its proposals would time out. */
-  | { readonly kind: "unheard"; readonly leader: NodeId }
-  | { readonly kind: "noConfiguration" }
-  /** After a start, anti-entropy takes the leases that were granted meanwhile from the others. */
-  | { readonly kind: "catchingUp" }
-  | { readonly kind: "noRanges" }
-  /** It does all that a witness is for, and serves no clients. */
-  | { readonly kind: "witness" };
+/** What a member's readiness depends on; see `src/core/readiness.ts`. */
+export interface MemberFacts {
+  readonly clockFault: ClockFault | "unconfirmed" | undefined;
+  readonly isMember: boolean;
+  readonly synced: boolean;
+  readonly slotState: SlotState;
+  /** Live members, this one included. */
+  readonly present: readonly NodeId[];
+  /** Those of them that can vote. */
+  readonly voters: readonly NodeId[];
+  /** How many voters a grant takes. */
+  readonly quorum: number;
+  /** A leader reported a live quorum lately. */
+  readonly hasQuorum: boolean;
+  readonly leader: NodeId | undefined;
+  /** The leader whose status does not list this member as live. */
+  readonly unheardBy: NodeId | undefined;
+  readonly hasConfiguration: boolean;
+  /** After a start, anti-entropy has taken the leases that were granted meanwhile from the others. */
+  readonly isCaughtUp: boolean;
+  readonly proposalsTimeOut: boolean;
+  /** It stores and votes, and serves no clients. */
+  readonly isWitness: boolean;
+  readonly hasRanges: boolean;
+}
 
 /** A member's effects. */
 interface MemberEffects extends Effects<MemberNotice> {
@@ -122,8 +134,8 @@ interface MemberOptions {
   readonly validate: (text: string) => string | undefined;
   /** The text of a configuration with another revision; undefined when the text is not a configuration. */
   readonly revise: (text: string, revision: number) => string | undefined;
-  /** Whether everything outside the cluster is ready to serve. */
-  readonly able: () => boolean;
+  /** Whether this node serves clients, for the heartbeats. */
+  readonly serves: (now: Instant) => boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly effects: MemberEffects;
@@ -173,6 +185,7 @@ export class Member {
   readonly #nakQuorum: NakQuorum;
   readonly #peers = new Peers();
   readonly #clocksApart = new Set<NodeId>();
+  readonly #proposals = new ProposalHealth();
   readonly #wireVersions = new WireVersions();
   /** Its `leadership` reads the current election, which is replaced when this node is fenced. */
   readonly #context: MemberContext<MemberNotice>;
@@ -393,27 +406,29 @@ export class Member {
     return this.#failures.isLive(member.id, now) && this.#peers.of(member.id).said?.ready === true;
   }
 
-  /** Why this member does not serve now; undefined when the cluster allows it to serve. */
-  unready(now: Instant): Unready | undefined {
-    if (!this.#membership.includesSelf) return { kind: "removed" };
-    const fault = this.#replica.clockFault(now);
-    // A node in a minority cannot confirm its clock: report the missing quorum, not the clock.
+  /** What readiness depends on, at this time. */
+  facts(now: Instant): MemberFacts {
+    const { self } = this.#options;
     const present = this.#failures.live(now);
-    const isMinority = present.length < quorumOf(this.#membership.ids.length);
-    if (fault !== undefined && (fault === "wallJumped" || !isMinority)) return { kind: "clock", fault };
-    if (!this.synced) return { kind: "joining", state: this.slotState };
-    // Local silence detects a partition before the status of a leader on the same side does.
-    if (!this.#status.hasQuorum(now) || isMinority) {
-      return { kind: "noQuorum", leader: this.leader, present };
-    }
     const { newest } = this.#status;
-    if (newest !== undefined && newest.from !== this.#options.self && !newest.present.includes(this.#options.self)) {
-      return { kind: "unheard", leader: newest.from };
-    }
-    if (!this.#configs.isCurrent) return { kind: "noConfiguration" };
-    if (!this.#replica.caughtUp(now)) return { kind: "catchingUp" };
-    if (this.#isWitness) return { kind: "witness" };
-    return this.#hasRanges ? undefined : { kind: "noRanges" };
+    const isHeard = newest === undefined || newest.from === self || newest.present.includes(self);
+    return {
+      clockFault: this.clockFault(now),
+      isMember: this.#membership.includesSelf,
+      synced: this.synced,
+      slotState: this.slotState,
+      present,
+      voters: this.#voters(present),
+      quorum: this.#quorum,
+      hasQuorum: this.hasQuorum(now),
+      leader: this.leader,
+      unheardBy: isHeard ? undefined : newest.from,
+      hasConfiguration: this.#configs.isCurrent,
+      isCaughtUp: this.#replica.caughtUp(now),
+      proposalsTimeOut: this.#proposals.timesOut(now.monotonicMs),
+      isWitness: this.#isWitness,
+      hasRanges: this.#hasRanges,
+    };
   }
 
   /** Whether a quorum is live, as far as this member knows. */
@@ -423,7 +438,10 @@ export class Member {
 
   /** Proposes a lease; `decided` runs once, perhaps before this returns. */
   propose(proposal: Proposal, now: Instant, decided: Decided): void {
-    this.#replica.propose(proposal, now, decided);
+    this.#replica.propose(proposal, now, (outcome, at) => {
+      this.#proposals.decided(outcome, this.#quorum - 1, at.monotonicMs);
+      decided(outcome, at);
+    });
   }
 
   /** Ends a lease that this node's slot binds to the client; see `Proposer.end`. */
@@ -503,7 +521,7 @@ export class Member {
     this.#allocator.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
     this.#allotment.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
-    this.#ready = this.#options.able() && this.unready(now) === undefined;
+    this.#ready = this.#options.serves(now);
     this.#replica.tick(now);
     this.#nakQuorum.tick(now);
     this.#watchClocks();
@@ -575,6 +593,9 @@ export class Member {
         return;
       case "leaseBatch":
         this.#heard(from, incarnation, message);
+        return this.#replica.receive(from, incarnation, message, now);
+      case "leaseAck":
+        if (this.#replica.trusts(from, incarnation)) this.#proposals.answered(from, message, now.monotonicMs);
         return this.#replica.receive(from, incarnation, message, now);
       default:
         return this.#replica.receive(from, incarnation, message, now);
@@ -675,6 +696,16 @@ export class Member {
   /** A witness never leads while there are other members. */
   #elect(stored: string | undefined): Election {
     return new Election(this.#context, stored, { mayLead: !this.#isWitness });
+  }
+
+  get #quorum(): number {
+    return quorumOf(this.#membership.ids.length);
+  }
+
+  /** Live members that can vote: their slots are complete. */
+  #voters(present: readonly NodeId[]): NodeId[] {
+    const { self } = this.#options;
+    return present.filter((id) => id === self ? this.synced : this.#peers.of(id).said?.synced === true);
   }
 
   #free(): number[] {

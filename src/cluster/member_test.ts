@@ -1,5 +1,4 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { explainNotReady } from "../core/readiness.ts";
 import { CLIENT_TAG, clientKey } from "../lease/agreement/client_key.ts";
 import { NO_DETAIL } from "../lease/agreement/slot.ts";
 import type { NodeId } from "./wire/messages.ts";
@@ -225,8 +224,7 @@ Deno.test("member: restored disks, all of them learners', do not form the cluste
   for (const id of [1, 2, 3]) company.start(id, [1, 2, 3], { bootstrap: true });
   company.run(10_000);
   deepStrictEqual(company.roles, ["1 follower joining", "2 follower joining", "3 follower joining"]);
-  const unready = company.member(1).unready(company.now(1));
-  match(unready === undefined ? "" : explainNotReady(unready), /lost for good, see dhcpcluster-node restore --help/);
+  match(company.reason(1) ?? "", /lost for good, see dhcpcluster-node restore --help/);
 });
 
 Deno.test("member: a lease that became durable is no reason for a tick, though the lsn came with it", () => {
@@ -240,4 +238,47 @@ Deno.test("member: a lease that became durable is no reason for a tick, though t
   company.settle();
   ok(committed);
   ok(member.nextDeadline(company.now(1)) > company.now(1).monotonicMs);
+});
+
+Deno.test("member: the survivor of two lost disks is not ready: the others are heard, and cannot vote", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  for (const id of [1, 2]) {
+    company.loseDisk(id);
+    company.start(id, [1, 2, 3]);
+  }
+  company.run(10_000);
+  strictEqual(grant(company, 3, X, 1, 3_000)?.committed, false);
+  deepStrictEqual(company.roles, ["1 follower joining", "2 follower joining", "3 leader noQuorum"]);
+});
+
+Deno.test("member: a node whose proposals all time out is not ready, and tries again by itself", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  const deaf = company.deaf;
+  // Their disks hang: they hear and send everything else.
+  company.deaf = (to, message) => to === 1 && message.type === "leaseAck";
+  for (const octet of [1, 2]) strictEqual(grant(company, 1, X + octet, octet, 2_100)?.committed, false);
+  strictEqual(company.roles[0], "1 follower serves", "two may be bad luck");
+  strictEqual(grant(company, 1, X + 3, 3, 2_100)?.committed, false);
+  strictEqual(company.roles[0], "1 follower proposalsTimeOut");
+  company.run(5_000);
+  strictEqual(company.roles[0], "1 follower serves");
+  strictEqual(grant(company, 1, X + 4, 4, 2_100)?.committed, false);
+  company.run(5_000);
+  strictEqual(company.roles[0], "1 follower proposalsTimeOut", "the next attempt is later");
+  company.deaf = deaf;
+  company.run(5_000);
+  strictEqual(company.roles[0], "1 follower serves");
+  strictEqual(grant(company, 1, X + 5, 5)?.committed, true);
+});
+
+Deno.test("member: proposals that the others refuse say nothing about the node", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  company.deaf = (to, message) =>
+    to === 1 && message.type !== "leaseAck" && message.type !== "clusterStatus" &&
+    !(message.type === "leaseBatch" && message.records.length === 0);
+  for (const octet of [1, 2, 3, 4]) {
+    strictEqual(grant(company, 2, X + octet, octet)?.committed, true);
+    strictEqual(grant(company, 1, X + octet, octet + 10, 2_100)?.committed, false, "node 1 missed that lease");
+  }
+  strictEqual(company.roles[0], "1 follower serves");
 });

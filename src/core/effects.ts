@@ -75,7 +75,7 @@ export type NodeEffect<Source> =
     readonly full: Prefix | undefined;
   }
   /** A request that came while this node does not serve. */
-  | { readonly kind: "unserved"; readonly reason: NotReady["kind"] }
+  | { readonly kind: "unserved"; readonly reason: NotReady }
   | { readonly kind: "granted"; readonly lease: Extract<Action, { kind: "grant" }> }
   | {
     readonly kind: "failed";

@@ -26,7 +26,7 @@ import { HybridClock } from "../lease/agreement/hybrid_clock.ts";
 import type { LeaseRow } from "../lease/agreement/slot.ts";
 import type { LeaseTable } from "../lease/table/lease_table.ts";
 import { type Command, EffectQueue, type NodeEffect, type NodeEvent } from "./effects.ts";
-import type { NotReady } from "./readiness.ts";
+import { explainNotReady, type NodeFacts, type NotReady, whyNotReady } from "./readiness.ts";
 
 /** Each start chooses new addresses from another part of the pools, far from those of the starts before. */
 const GOLDEN_RATIO = 0.618;
@@ -151,7 +151,7 @@ export class NodeCore<Source> {
         return compiled.ok ? undefined : compiled.problem;
       },
       revise: options.revise,
-      able: () => this.#listening && !this.#stopping && !this.#drained && this.#storeFailure === undefined,
+      serves: (now) => this.notReady(now) === undefined,
       random: options.random,
       effects: this.#effects,
       ...(mutations.safeguards === undefined ? {} : { safeguards: mutations.safeguards }),
@@ -257,11 +257,24 @@ export class NodeCore<Source> {
 
   /** Why this node does not serve now, and undefined when it does. */
   notReady(now: Instant): NotReady | undefined {
-    if (this.#stopping) return { kind: "stopping" };
-    if (this.#drained) return { kind: "drained" };
-    if (!this.#started || !this.#listening) return { kind: "starting" };
-    if (this.#storeFailure !== undefined) return { kind: "store", failure: this.#storeFailure };
-    return this.member.unready(now);
+    return whyNotReady(this.#facts(now));
+  }
+
+  /** The same in an operator's words. */
+  explainNotReady(now: Instant): string | undefined {
+    const facts = this.#facts(now);
+    const reason = whyNotReady(facts);
+    return reason === undefined ? undefined : explainNotReady(reason, facts);
+  }
+
+  #facts(now: Instant): NodeFacts {
+    return {
+      ...this.member.facts(now),
+      isStopping: this.#stopping,
+      isDrained: this.#drained,
+      isStarted: this.#started && this.#listening,
+      storeFailure: this.#storeFailure,
+    };
   }
 
   /** Configuration that this disk knows to be newer than the file, else the file's. */
@@ -289,7 +302,7 @@ export class NodeCore<Source> {
     const time = this.clock.bounds(now);
     // An offer that cannot be kept would mislead the client.
     if (notReady !== undefined || time === undefined) {
-      return this.#effects.push({ kind: "unserved", reason: notReady?.kind ?? "clock" });
+      return this.#effects.push({ kind: "unserved", reason: notReady ?? "clock" });
     }
     const action = this.server.handle(
       message,

@@ -1,68 +1,164 @@
 /**
- * Why a node does not serve: one table, in the order in which reasons are looked at. `/readyz` and the metric
- * `requests_unserved` derive from it. The reason is for operators and relays; it permits nothing: a grant takes a
- * quorum's answers each time.
+ * Why a node does not serve: one table. `/readyz`, the metric `requests_unserved`, `ready` in the heartbeats and the
+ * table in the operator's guide derive from it. A reason is for operators and relays; it permits nothing: a grant takes
+ * a quorum's answers each time.
  */
 
-import type { Unready } from "../cluster/member.ts";
+import type { MemberFacts } from "../cluster/member.ts";
 import type { NodeId } from "../cluster/wire/messages.ts";
 
-/** Why a node is not ready now. */
-export type NotReady =
-  | { readonly kind: "stopping" }
-  | { readonly kind: "drained" }
-  | { readonly kind: "starting" }
-  | { readonly kind: "store"; readonly failure: string }
-  | Unready;
+/** What readiness depends on. */
+export interface NodeFacts extends MemberFacts {
+  readonly isStopping: boolean;
+  readonly isDrained: boolean;
+  /** The start is durable, and the DHCP sockets are open. */
+  readonly isStarted: boolean;
+  /** Why nothing can be written; undefined while the store works. */
+  readonly storeFailure: string | undefined;
+}
+
+/** One reason. */
+interface Reason {
+  /** What `/readyz` begins with. */
+  readonly title: string;
+  readonly meaning: string;
+  /** What to do; empty: wait. */
+  readonly advice: string;
+  /** Whether it holds now; a text: it does, and this says more than `meaning`. */
+  readonly holds: (node: NodeFacts) => boolean | string;
+}
 
 const CLOCK_FAULTS = {
-  noAnchor: "clock: no majority agrees with this machine's clock yet; set it by NTP if that lasts",
-  wallJumped: "clock: it jumped; set it back, or wait until a majority agrees with it",
+  noAnchor: "no majority agrees with this machine's clock yet",
+  wallJumped: "it jumped, and no majority follows; set it back, or wait until a majority agrees with it",
   unconfirmed:
-    "clock: no majority agrees with this machine's clock any more (the machine was suspended, or its clock " +
-    "runs too slow or too fast); set it by NTP",
+    "no majority agrees with this machine's clock any more; the machine was suspended, or its clock runs too " +
+    "slow or too fast",
 } as const;
 
-type ReasonTable = { readonly [Kind in NotReady["kind"]]: (reason: Extract<NotReady, { kind: Kind }>) => string };
-
-/** The exit when a quorum of the disks is lost: see `src/cluster/membership/reset.ts`. */
-const RESET_EXIT =
-  "If the disks of a majority are lost for good, stop this node and run dhcpcluster-node members reset";
-
-/** Each reason in an operator's words: what it is, and what to do. */
-const REASONS: ReasonTable = {
-  stopping: () => "stopping",
-  drained: () => "drained: an operator took this node out; dhcpcluster-node drain --undo brings it back",
-  starting: () => "starting",
-  store: ({ failure }) => `store: ${failure}`,
-  clock: ({ fault }) => CLOCK_FAULTS[fault],
-  removed: () => "membership: this node was removed from the cluster; stop it",
-  joining: ({ state }) => {
-    if (state.kind !== "joining") return "joining";
-    const { done, needed, rows, blank } = state.progress;
-    return `joining: the leases of ${done} of ${needed} nodes are complete (${rows} so far)` +
-      (blank.length > 0 ? `; ${nodes(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "") +
-      (state.fenced && done === 0 ? "; if those nodes are lost for good, see dhcpcluster-node restore --help" : "");
+/** Every reason, in the order in which they are looked at: the first that holds is the one that is told. */
+export const REASONS = {
+  stopping: {
+    title: "stopping",
+    meaning: "the program ends",
+    advice: "",
+    holds: (node) => node.isStopping,
   },
-  noQuorum: ({ leader, present }) =>
-    `no majority: ${nodes(present)} of the cluster ${present.length === 1 ? "is" : "are"} heard here` +
-    (leader === undefined ? ", and no node leads" : `, node ${leader} leads`) +
-    `; start the others. ${RESET_EXIT}`,
-  unheard: ({ leader }) =>
-    `unheard: node ${leader} leads and does not hear this node: let UDP out to cluster.port of the others`,
-  noConfiguration: () => "configuration: it waits for the newest one that a majority has",
-  catchingUp: () => "catching up: the leases that were granted while it was away are on their way from the others",
-  noRanges: () => "ranges: the leader has not given this node any addresses yet",
-  witness: () => "witness: it stores leases and votes, as it should, and serves no clients",
-};
+  drained: {
+    title: "drained",
+    meaning: "an operator took this node out",
+    advice: "dhcpcluster-node drain --undo brings it back",
+    holds: (node) => node.isDrained,
+  },
+  starting: {
+    title: "starting",
+    meaning: "the start is not on disk yet, or the DHCP sockets are not open",
+    advice: "",
+    holds: (node) => !node.isStarted,
+  },
+  store: {
+    title: "store",
+    meaning: "the disk is full or failing: nothing is acknowledged",
+    advice: "make room, or replace the disk; the node serves again when writing works",
+    holds: (node) => node.storeFailure ?? false,
+  },
+  removed: {
+    title: "membership",
+    meaning: "this node was removed from the cluster",
+    advice: "stop it",
+    holds: (node) => !node.isMember,
+  },
+  clock: {
+    title: "clock",
+    meaning: "the wall clock jumped by more than 5 s, or no majority agrees with it",
+    advice: "set it by NTP; /status shows the offsets",
+    holds: ({ clockFault, present, quorum }) => {
+      if (clockFault === undefined) return false;
+      // A node in a minority cannot confirm its clock: report the missing quorum, not the clock.
+      return (clockFault === "wallJumped" || present.length >= quorum) && CLOCK_FAULTS[clockFault];
+    },
+  },
+  joining: {
+    title: "joining",
+    meaning: "the disk is new, and the leases of the others are not complete on it",
+    advice: "start the others; if all disks are new, it waits for all of them, or see --bootstrap",
+    holds: ({ slotState: state, synced }) => {
+      if (synced || state.kind !== "joining") return !synced;
+      const { done, needed, rows, blank } = state.progress;
+      return `the leases of ${done} of ${needed} nodes are complete (${rows} so far)` +
+        (blank.length > 0 ? `; ${nodes(blank)} ${blank.length === 1 ? "is" : "are"} as empty as this one` : "") +
+        (state.fenced && done === 0 ? "; if those nodes are lost for good, see dhcpcluster-node restore --help" : "");
+    },
+  },
+  noQuorum: {
+    title: "no majority",
+    // Local silence detects a partition before the status of a leader on the same side does.
+    meaning: "this node hears too few members that can vote, or no leader",
+    advice:
+      "start the others, and check the network; if the disks of a majority are lost for good, stop this node and " +
+      "run dhcpcluster-node members reset",
+    holds: ({ voters, present, quorum, hasQuorum, leader }) => {
+      if (voters.length >= quorum && hasQuorum) return false;
+      const learners = present.filter((id) => !voters.includes(id));
+      return `${nodes(present)} of the cluster ${present.length === 1 ? "is" : "are"} heard here` +
+        (learners.length > 0 ? `; ${nodes(learners)} cannot vote, as their leases are not complete` : "") +
+        (leader === undefined ? "; no node leads" : `; node ${leader} leads`);
+    },
+  },
+  unheard: {
+    title: "unheard",
+    meaning: "this node hears its leader, but not the reverse: its proposals would time out",
+    advice: "let UDP out to cluster.port of the others",
+    holds: ({ unheardBy }) => unheardBy !== undefined && `node ${unheardBy} leads and does not hear this node`,
+  },
+  noConfiguration: {
+    title: "configuration",
+    meaning: "it waits for the newest one that a majority has",
+    advice: "",
+    holds: (node) => !node.hasConfiguration,
+  },
+  catchingUp: {
+    title: "catching up",
+    meaning: "the leases that were granted while it was away are on their way from the others",
+    advice: "",
+    holds: (node) => !node.isCaughtUp,
+  },
+  proposalsTimeOut: {
+    title: "proposals time out",
+    meaning: "the last leases that it proposed had no answer from a majority; it tries again after some seconds",
+    advice: "check the disks of the other nodes, and the network to them",
+    holds: (node) => node.proposalsTimeOut,
+  },
+  witness: {
+    title: "witness",
+    meaning: "it stores leases and votes, as it should, and serves no clients",
+    advice: "",
+    holds: (node) => node.isWitness,
+  },
+  noRanges: {
+    title: "ranges",
+    meaning: "the leader has not given this node any addresses yet",
+    advice: "",
+    holds: (node) => !node.hasRanges,
+  },
+} as const satisfies Readonly<Record<string, Reason>>;
+
+/** Why a node is not ready. */
+export type NotReady = keyof typeof REASONS;
 
 /** Every reason, in the order in which they are looked at. */
-export const NOT_READY_KINDS = Object.keys(REASONS) as readonly NotReady["kind"][];
+export const NOT_READY = Object.keys(REASONS) as readonly NotReady[];
 
-/** A reason in an operator's words. */
-export function explainNotReady<Kind extends NotReady["kind"]>(reason: Extract<NotReady, { kind: Kind }>): string {
-  const kind: Kind = reason.kind;
-  return REASONS[kind](reason);
+/** Why a node is not ready now; undefined when it is. */
+export function whyNotReady(node: NodeFacts): NotReady | undefined {
+  return NOT_READY.find((kind) => REASONS[kind].holds(node) !== false);
+}
+
+/** A reason that holds, in an operator's words: what it is, and what to do. */
+export function explainNotReady(kind: NotReady, node: NodeFacts): string {
+  const { title, meaning, advice, holds }: Reason = REASONS[kind];
+  const held = holds(node);
+  return `${title}: ${typeof held === "string" ? held : meaning}${advice === "" ? "" : `; ${advice}`}`;
 }
 
 /** `node 1`, or `nodes 1, 2`. */

@@ -42,7 +42,10 @@ function checkNodes(
     const member = node?.member;
     if (node === undefined || member === undefined) return { check: "(g)", what: `node ${node?.id} does not run` };
     if (!node.ready) {
-      return { check: "(g)", what: `node ${node.id} does not serve: ${JSON.stringify(member.unready(node.now()))}` };
+      return {
+        check: "(g)",
+        what: `node ${node.id} does not serve: ${node.command((core, now) => core.explainNotReady(now))}`,
+      };
     }
     if (member.membership.epoch !== newest.epoch || !member.membership.complete) {
       return {

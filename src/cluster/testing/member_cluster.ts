@@ -5,6 +5,7 @@ import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseRow } from "../../lease/agreement/slot.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Range } from "../../net/ipv4.ts";
+import { explainNotReady, type NodeFacts, whyNotReady } from "../../core/readiness.ts";
 import { startIdentity } from "../sync/disk_identity.ts";
 import { Member, type MemberNotice } from "../member.ts";
 import { resetMembership, type ResetResult } from "../membership/reset.ts";
@@ -15,6 +16,12 @@ const TICK_MS = 20;
 
 export function addressOf(id: NodeId): MemberAddress {
   return { id, address: 0x0a630000 + id };
+}
+
+/** The facts of a node around which all is well. */
+function factsOf(member: Member, now: Instant): NodeFacts {
+  const outside = { isStopping: false, isDrained: false, isStarted: true, storeFailure: undefined };
+  return { ...member.facts(now), ...outside };
 }
 
 interface Disk {
@@ -93,7 +100,7 @@ export class MemberCluster {
       activate: (_revision, text) => this.activated.push({ id, text }),
       validate: (text) => text === "bad" || text.includes(`bad for ${id}`) ? "it is bad" : undefined,
       revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
-      able: () => true,
+      serves: (now) => whyNotReady(factsOf(member, now)) === undefined,
       random: () => this.random(),
       effects: {
         send,
@@ -194,9 +201,16 @@ export class MemberCluster {
     return [...this.#machines].flatMap(([id, machine]) => {
       const { running } = machine;
       if (running === undefined) return [];
-      const unready = running.member.unready(this.#now(machine));
-      return [`${id} ${running.member.role} ${unready?.kind ?? "serves"}`];
+      const reason = whyNotReady(factsOf(running.member, this.#now(machine)));
+      return [`${id} ${running.member.role} ${reason ?? "serves"}`];
     });
+  }
+
+  /** Why a member does not serve, in an operator's words; undefined when it does. */
+  reason(id: NodeId): string | undefined {
+    const facts = factsOf(this.member(id), this.now(id));
+    const reason = whyNotReady(facts);
+    return reason === undefined ? undefined : explainNotReady(reason, facts);
   }
 
   /** Kinds of notices of one member since the last call. */
