@@ -169,6 +169,7 @@ export class Node {
       envelope: () => this.#core.member.envelope(),
       receive: (envelope, message) => this.receive({ kind: "message", envelope, message }),
       problem: (problem) => this.notices.problem(problem),
+      recovered: (line) => this.notices.recovered(line),
     });
   }
 

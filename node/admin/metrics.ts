@@ -190,6 +190,11 @@ function clusterMetrics(node: Node): Metric[] {
       "reason",
       () => node.parts.transport?.refused ?? {},
     ),
+    gauge(
+      "members_sent_unicast",
+      "Members that do not hear this node's multicast and are sent unicast.",
+      () => node.parts.transport?.sentUnicast ?? 0,
+    ),
     counter("cluster_datagrams", "Datagrams of the cluster.", "what", () => ({ ...node.parts.transport?.counters })),
   ];
 }

@@ -215,6 +215,11 @@ export class OperatorLog {
     this.#log.error(problem.message);
   }
 
+  /** Says that a problem of the transport is over. */
+  recovered(line: string): void {
+    this.#log.info(line);
+  }
+
   /** What is wrong now, the transport's problems included. */
   problems(transport: readonly TransportProblem[]): OperatorProblem[] {
     return [

@@ -2,7 +2,7 @@
  * Carries cluster messages: sealed datagrams to one member or all (multicast, or unicast to each), and TCP for messages
  * that are too large for one: pages of a bulk sync, configurations. A received message is opened, decoded and checked
  * against the membership before it is delivered; a refused one is counted and reported with advice
- * (`transport_problems.ts`).
+ * (`transport_problems.ts`). Members that multicast does not reach are sent unicast (`multicast_watch.ts`).
  *
  * Datagrams may be lost, duplicated or reordered as on any network; `src/cluster` handles the messages.
  */
@@ -16,7 +16,8 @@ import type { Ipv4 } from "../../src/net/ipv4.ts";
 import { openUdp } from "../../src/net/open.ts";
 import type { UdpSocket } from "../../src/net/udp.ts";
 import { nodeCipher } from "./cipher.ts";
-import { type TransportProblem, TransportProblems } from "./transport_problems.ts";
+import { MulticastWatch } from "./multicast_watch.ts";
+import { explainUnheard, type TransportProblem, TransportProblems } from "./transport_problems.ts";
 import { type StreamLimits, Streams } from "./streams.ts";
 
 /** A member and its address. */
@@ -43,11 +44,14 @@ export interface TransportOptions {
   receive(envelope: Envelope, message: ClusterMessage, from: Ipv4): void;
   /** Called once per problem, when it begins. */
   problem(problem: TransportProblem): void;
+  /** A problem is over: a line for the log. */
+  recovered(line: string): void;
   readonly streamLimits?: Partial<StreamLimits>;
 }
 
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const LOOPBACK_PREFIX = 127;
+const WATCH_MS = CLUSTER_LIMITS.heartbeatMs / 2;
 
 /** What was sent and received. */
 interface TransportCounters {
@@ -80,6 +84,12 @@ export class Transport {
   readonly #unicast: UdpSocket;
   readonly #multicast: UdpSocket | undefined;
   readonly #streams: Streams;
+  readonly #watch = new MulticastWatch();
+  #unheard: readonly TransportProblem[] = [];
+  readonly #watchTimer: ReturnType<typeof setInterval> | undefined;
+  /** Members that were told last that this node does not hear their multicast. */
+  readonly #toldUnheard = new Set<NodeId>();
+  #toldMs = -Infinity;
   #closed = false;
 
   private constructor(options: TransportOptions, sockets: { unicast: UdpSocket; multicast: UdpSocket | undefined }) {
@@ -105,9 +115,9 @@ export class Transport {
         refused: ({ error, node }, from) => this.#problems.refuse(error, from, node),
       },
     });
-    const handler = (bytes: Uint8Array, from: Ipv4) => this.#datagram(bytes, from);
-    this.#unicast.receive(handler);
-    this.#multicast?.receive(handler);
+    this.#unicast.receive((bytes, from) => this.#datagram(bytes, from, "unicast"));
+    this.#multicast?.receive((bytes, from) => this.#datagram(bytes, from, "multicast"));
+    if (this.#multicast !== undefined) this.#watchTimer = setInterval(() => this.#watchMulticast(), WATCH_MS);
   }
 
   /** Opens the sockets on this member's address. Rejects with a `SocketError`, or what `Deno.listen` throws. */
@@ -159,7 +169,13 @@ export class Transport {
 
   /** Current problems, for the status. */
   problems(): TransportProblem[] {
-    return this.#problems.list();
+    return [...this.#problems.list(), ...this.#unheard];
+  }
+
+  /** Members that are sent unicast, as they don't hear this node's multicast. */
+  get sentUnicast(): number {
+    const ms = performance.now();
+    return this.#multicast === undefined ? 0 : this.#others.filter((id) => this.#watch.needsUnicast(id, ms)).length;
   }
 
   /** Keys from now on: see `Sealer.setKeys`. */
@@ -207,18 +223,25 @@ export class Transport {
     }
     const sealed = this.#sealer.seal(DOMAIN.datagram, bytes);
     const group = this.#options.multicast;
-    if (group !== undefined) {
-      this.#put(sealed, group);
+    if (group === undefined) {
+      // Sealed once for all: each receiver accepts the same octets once.
+      for (const [id, address] of this.#members) if (id !== self) this.#put(sealed, address);
       return;
     }
-    // Sealed once for all: each receiver accepts the same octets once.
-    for (const [id, address] of this.#members) if (id !== self) this.#put(sealed, address);
+    this.#put(sealed, group);
+    const ms = performance.now();
+    for (const [id, address] of this.#members) {
+      if (id === self || !this.#watch.needsUnicast(id, ms)) continue;
+      // Sealed again: a member that hears both must not take the second for a replay.
+      this.#put(this.#sealer.seal(DOMAIN.datagram, bytes), address);
+    }
   }
 
   /** Ends delivery and frees the ports. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#watchTimer);
     this.#unicast.close();
     this.#multicast?.close();
     this.#streams.close();
@@ -234,7 +257,37 @@ export class Transport {
     else this.#streams.send(to, bytes);
   }
 
-  #datagram(bytes: Uint8Array, from: Ipv4): void {
+  get #others(): NodeId[] {
+    return [...this.#members.keys()].filter((id) => id !== this.#options.self.node);
+  }
+
+  /** Tells members whether their multicast is heard, at once when that changes; and operators what is not. */
+  #watchMulticast(): void {
+    const ms = performance.now();
+    const others = this.#others;
+    // A member of release 1.0 does not know the message.
+    if (this.#options.envelope().wireVersion > 1) {
+      const isDue = ms - this.#toldMs >= CLUSTER_LIMITS.heartbeatMs;
+      if (isDue) this.#toldMs = ms;
+      for (const id of others) {
+        const heard = this.#watch.hears(id, ms);
+        if (!isDue && heard !== this.#toldUnheard.has(id)) continue;
+        if (heard) this.#toldUnheard.delete(id);
+        else this.#toldUnheard.add(id);
+        this.send(id, { type: "multicastHeard", heard });
+      }
+    }
+    const before = new Map(this.#unheard.map((problem) => [problem.node, problem]));
+    this.#unheard = this.#watch.unheard(others, ms).map(({ node, direction }) => {
+      const address = this.#members.get(node) ?? 0;
+      const message = explainUnheard(node, direction, this.#options.multicast ?? 0);
+      return { kind: "multicastUnheard", node, address, count: 1, lastMs: ms, message };
+    });
+    for (const problem of this.#unheard) if (!before.delete(problem.node)) this.#options.problem(problem);
+    for (const node of before.keys()) this.#options.recovered(`Multicast to and from node ${node} passes again`);
+  }
+
+  #datagram(bytes: Uint8Array, from: Ipv4, by: "multicast" | "unicast"): void {
     this.counters.datagramsReceived++;
     if (this.#sealer.isOwn(bytes)) {
       this.counters.datagramsOwn++;
@@ -248,13 +301,18 @@ export class Transport {
     const { node } = opened.run;
     if (node === this.#options.self.node) this.#problems.refuse("ownId", from, node);
     else if (this.#members.get(node) !== from) this.#problems.refuse("wrongAddress", from, node);
-    else this.#deliver(opened.plain, from, node);
+    else {
+      this.#watch.received(node, by, performance.now());
+      this.#deliver(opened.plain, from, node);
+    }
   }
 
   #deliver(bytes: Uint8Array, from: Ipv4, peer: NodeId): void {
     const decoded = this.#decode(bytes, from, peer);
     if (decoded === undefined || this.#closed) return;
     this.counters.messages++;
+    const { message } = decoded;
+    if (message.type === "multicastHeard") this.#watch.reported(peer, message.heard, performance.now());
     this.#options.receive(decoded.envelope, decoded.message, from);
   }
 

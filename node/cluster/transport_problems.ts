@@ -24,7 +24,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [...SEAL_ERRORS, ...WIRE_ERRORS, .
 
 /** Something wrong that was seen lately. */
 export interface TransportProblem {
-  readonly kind: RefusalKind;
+  readonly kind: RefusalKind | "multicastUnheard";
   /** Who it claims to be from; undefined when that can't be read. */
   readonly node: NodeId | undefined;
   /** Where the last one came from. */
@@ -130,4 +130,15 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
     case "wrongEnvelope":
       return `${who} sends malformed messages (${kind}): install the same release on every node`;
   }
+}
+
+/** Multicast that does not pass to or from a member, while unicast does. */
+export function explainUnheard(node: NodeId, direction: "from" | "to" | "both", group: Ipv4): string {
+  const what = {
+    from: `This node does not hear the multicast of node ${node}`,
+    to: `Node ${node} does not hear the multicast of this node`,
+    both: `This node and node ${node} don't hear each other's multicast`,
+  }[direction];
+  return `${what}; unicast is used instead. Let UDP to ${formatIpv4(group)} pass between them (a switch that snoops ` +
+    "IGMP needs a querier), or set cluster.multicast to off on every node";
 }

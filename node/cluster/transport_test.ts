@@ -59,6 +59,7 @@ async function openMember(self: Run, port: number, options: Partial<TransportOpt
       heard.push({ from: envelope.from, message });
     },
     problem: (problem) => said.push(problem),
+    recovered: () => {},
     ...options,
   });
   return { transport, heard, said };

@@ -166,6 +166,7 @@ const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
   "timeProbe",
   "preVote",
   "statusHeard",
+  "multicastHeard",
   "slotQuery",
   "slotAnswer",
   "slotRead",
@@ -548,7 +549,7 @@ export class Member {
     if (!this.#failures.heard(from, incarnation, now)) return;
     this.#wireVersions.heard(envelope, message);
     this.#chooseWireVersion(now);
-    if (message.type === "wireSupport") return;
+    if (message.type === "wireSupport" || message.type === "multicastHeard") return;
     if (message.type === "hello") {
       membership.isCurrent(envelope, now);
       return this.#replica.answerHello(from, incarnation, message);

@@ -441,6 +441,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     write: ({ ok, term }) => [ok, term],
     read: (fields) => ({ type: "preVoted", ok: fields.boolean("ok"), term: readTerm(fields) }),
   },
+  multicastHeard: {
+    code: 38,
+    write: ({ heard }) => [heard],
+    read: (fields) => ({ type: "multicastHeard", heard: fields.boolean("heard") }),
+  },
   statusHeard: {
     code: 37,
     write: ({ term }) => [term],

@@ -411,6 +411,12 @@ export interface ConfigChecked {
   readonly problem: string;
 }
 
+/** Whether the sender hears the receiver's multicast. By unicast; the transport sends and reads it. */
+export interface MulticastHeard {
+  readonly type: "multicastHeard";
+  readonly heard: boolean;
+}
+
 /**
  * The highest wire version that the sender reads: to all, while it writes a lower one because a member of an earlier
  * release is live. That release drops it as an unknown type.
@@ -452,6 +458,7 @@ export type ClusterMessage =
   | ConfigPushed
   | ConfigCheck
   | ConfigChecked
+  | MulticastHeard
   | WireSupport
   | SlotRead
   | SlotReadAnswer;

@@ -11,6 +11,8 @@ interface Drop {
   readonly direction?: "in" | "out";
   /** Addresses of peers. A packet to a multicast group has none when it leaves: drop it where it arrives. */
   readonly peers?: readonly string[];
+  /** Destination: a multicast group. */
+  readonly group?: string;
   /** UDP or TCP port of either end. */
   readonly port?: number;
   /** Share to drop, at random; everything when left out. */
@@ -56,13 +58,14 @@ export class Firewall {
   }
 }
 
-function rulesOf({ peers, port, ratio }: Drop, direction: "in" | "out"): string[] {
+function rulesOf({ peers, group, port, ratio }: Drop, direction: "in" | "out"): string[] {
   const device = direction === "in" ? 'iifname "eth0"' : 'oifname "eth0"';
   const peer = peers === undefined ? "" : `ip ${direction === "in" ? "saddr" : "daddr"} { ${peers.join(", ")} }`;
+  const groups = group === undefined ? "" : `ip daddr ${group}`;
   // Every packet matches one rule only, or the random share would be applied twice.
   const ports = port === undefined
     ? [""]
     : [`meta l4proto { tcp, udp } th dport ${port}`, `meta l4proto { tcp, udp } th sport ${port} th dport != ${port}`];
   const chance = ratio === undefined ? "" : `numgen random mod ${RESOLUTION} < ${Math.round(ratio * RESOLUTION)}`;
-  return ports.map((match) => [device, peer, match, chance, "drop"].filter((part) => part !== "").join(" "));
+  return ports.map((match) => [device, peer, groups, match, chance, "drop"].filter((part) => part !== "").join(" "));
 }
