@@ -135,7 +135,7 @@ interface MemberOptions {
   /** The text of a configuration with another revision; undefined when the text is not a configuration. */
   readonly revise: (text: string, revision: number) => string | undefined;
   /** Whether this node serves clients, for the heartbeats. */
-  readonly serves: (now: Instant) => boolean;
+  readonly isReady: (now: Instant) => boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly effects: MemberEffects;
@@ -522,7 +522,7 @@ export class Member {
     this.#allocator.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
     this.#allotment.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
-    this.#ready = this.#options.serves(now);
+    this.#ready = this.#options.isReady(now);
     this.#replica.tick(now);
     this.#nakQuorum.tick(now);
     this.#watchClocks();

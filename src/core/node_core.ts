@@ -151,7 +151,7 @@ export class NodeCore<Source> {
         return compiled.ok ? undefined : compiled.problem;
       },
       revise: options.revise,
-      serves: (now) => this.notReady(now) === undefined,
+      isReady: (now) => this.notReady(now) === undefined,
       random: options.random,
       effects: this.#effects,
       ...(mutations.safeguards === undefined ? {} : { safeguards: mutations.safeguards }),

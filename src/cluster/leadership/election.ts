@@ -5,10 +5,10 @@
  *
  * Decisions that the algorithm leaves open:
  * - A candidate first asks a quorum whether it would vote (`pre_vote.ts`), and raises the term only then.
- * - Members answer a leader's status. A leader that fewer than a quorum hear steps down, and does not lead again for
- *   `unheardRestMs`.
- * - A node that cannot lead (a witness, not synced, no live quorum, blank disk, stepped down by command) does not
- *   answer an `Election`, so the sender continues without it. The node still votes: terms do not depend on slots.
+ * - Members answer a leader's status. A leader that fewer than a quorum hear steps down, and leaves leading to others
+ *   (`audience.ts`).
+ * - A node that cannot lead (a witness, not synced, no live quorum, blank disk, stepped down) does not answer an
+ *   `Election`, so the sender continues without it. The node still votes: terms do not depend on slots.
  * - A voter that hears a leader rejects lower candidates: a node with a one-way connection, which keeps losing the
  *   leader, cannot unseat it. Higher candidates may take over; they wait for `takeoverMs` before they try.
  * - A leader shows that it leads by its `ClusterStatus`. One that sends only heartbeats has restarted or stepped down.
@@ -23,6 +23,7 @@
 import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import type { Effects, MemberContext, Role } from "../context.ts";
+import { Audience } from "./audience.ts";
 import { PreVote } from "./pre_vote.ts";
 import { Vote } from "./vote.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -68,13 +69,7 @@ type Phase =
     readonly takesOver: boolean;
     readonly accepted: Set<NodeId>;
   }
-  | {
-    readonly kind: "leading";
-    readonly term: number;
-    readonly sinceMs: number;
-    /** Monotonic time at which each member last answered the status. */
-    readonly heard: Map<NodeId, number>;
-  };
+  | { readonly kind: "leading"; readonly term: number };
 
 /** The leader that this node follows, possibly itself. */
 interface Following {
@@ -89,8 +84,6 @@ const IDLE: Phase = { kind: "idle" };
 
 /** Exponential backoff: how often the random delay after a failed election doubles at most. */
 const BACKOFF_MAX = 3;
-/** The same for a leader that is unheard. */
-const UNHEARD_MAX = 2;
 
 /** Election state machine of one node. */
 export class Election {
@@ -101,7 +94,8 @@ export class Election {
   readonly #vote: Vote;
   readonly #mayLead: boolean;
   readonly #preVote = new PreVote();
-  /** Whether all live members know of pre-votes and answer the status: not while one of release 1.0 is live. */
+  readonly #audience = new Audience();
+  /** Whether all live members know of pre-votes and answer the status: false while one of release 1.0 is live. */
   #canvasses = true;
   #phase: Phase = IDLE;
   #following: Following | undefined;
@@ -116,12 +110,6 @@ export class Election {
   #restUntilMs = 0;
   /** This node does not lead before this time. */
   #abstainUntilMs = 0;
-  /** Too few members hear this node: it does not lead before this time, unless none else does. */
-  #yieldUntilMs = 0;
-  /** How often in a row it was unheard soon after it began to lead. */
-  #unheard = 0;
-  /** Monotonic time at which this node last heard a leader. */
-  #ledMs = 0;
   #failures = 0;
   /** Higher members that sent `Okay` but no `Coordinator` in time. */
   #skipped: ReadonlySet<NodeId> = new Set();
@@ -194,7 +182,7 @@ export class Election {
         return this.#receiveStatus(from, message.term, now);
       case "statusHeard":
         if (this.#phase.kind === "leading" && message.term === this.#phase.term) {
-          this.#phase.heard.set(from, now.monotonicMs);
+          this.#audience.answered(from, now.monotonicMs);
         }
     }
   }
@@ -209,7 +197,10 @@ export class Election {
     state: { present: readonly NodeId[]; synced: boolean; mayLearn?: boolean; canvasses?: boolean },
   ): void {
     const ms = now.monotonicMs;
-    this.#canvasses = state.canvasses ?? true;
+    const { canvasses = true } = state;
+    // Members that have just been upgraded begin to answer the status.
+    if (canvasses && !this.#canvasses) this.#audience.lead(ms);
+    this.#canvasses = canvasses;
     this.#preVote.tick(state.present, ms);
     this.#mayLearn = state.mayLearn ?? state.synced;
     if (state.present !== this.#presentList) {
@@ -219,14 +210,12 @@ export class Election {
     this.#synced = state.synced;
     this.#trackStability(ms);
     if (this.#phase.kind === "leading" && !this.#canLead(ms)) this.#stepDown(this.#stepDownReason());
-    else if (this.#phase.kind === "leading" && this.#isUnheard(this.#phase, ms)) {
-      const wasShort = ms - this.#phase.sinceMs < CLUSTER_LIMITS.unheardRestMs;
-      this.#unheard = wasShort ? Math.min(this.#unheard + 1, UNHEARD_MAX) : 0;
-      this.#yieldUntilMs = ms + CLUSTER_LIMITS.unheardRestMs;
+    else if (this.#phase.kind === "leading" && ms >= this.#unheardAtMs) {
+      this.#audience.steppedDown(ms);
       this.#stepDown("unheard");
     } else if (this.#phase.kind !== "idle" && !this.#canLead(ms)) this.#phase = IDLE;
     this.#expireLeader(ms);
-    if (this.#following?.confirmed) this.#ledMs = ms;
+    if (this.#following?.confirmed) this.#audience.led(ms);
     if (this.#vote.blank) return this.#learn(ms);
     const phase = this.#phase;
     switch (phase.kind) {
@@ -260,13 +249,13 @@ export class Election {
     const times = [
       this.#restUntilMs,
       this.#abstainUntilMs,
-      this.#ledMs + this.#leaderlessMs,
+      this.#audience.yieldsUntilMs,
       this.#following?.untilMs ?? Infinity,
     ];
     if (this.#stableSinceMs !== undefined) times.push(this.#stableSinceMs + takeoverMs);
     if ("untilMs" in phase) times.push(phase.untilMs);
     if ("repeatMs" in phase) times.push(phase.repeatMs);
-    if (phase.kind === "leading" && !this.#alone) times.push(this.#unheardAtMs(phase));
+    if (phase.kind === "leading") times.push(this.#unheardAtMs);
     if (this.#vote.blank) times.push(Math.max(this.#learnAtMs, monotonicMs + electionMs));
     return Math.min(...times.filter((ms) => ms > monotonicMs));
   }
@@ -284,7 +273,7 @@ export class Election {
    */
   forceElection(now: Instant): boolean {
     this.#abstainUntilMs = 0;
-    this.#yieldUntilMs = 0;
+    this.#audience.endYielding();
     if (!this.#canLead(now.monotonicMs)) return false;
     this.#stableSinceMs = now.monotonicMs - CLUSTER_LIMITS.takeoverMs;
     if (this.#phase.kind === "leading") this.#stand();
@@ -308,13 +297,7 @@ export class Election {
     if (!this.#members().includes(this.#self)) return false;
     if (this.#alone) return true;
     if (!this.#mayLead || !this.#synced || this.#vote.blank || !this.#seesQuorum()) return false;
-    if (ms < this.#abstainUntilMs) return false;
-    return ms >= this.#yieldUntilMs || ms - this.#ledMs >= this.#leaderlessMs;
-  }
-
-  /** Exponential backoff of a node that is unheard each time it leads. */
-  get #leaderlessMs(): number {
-    return CLUSTER_LIMITS.leaderlessMs * 2 ** this.#unheard;
+    return ms >= this.#abstainUntilMs && !this.#audience.yields(ms);
   }
 
   #stepDownReason(): StepDownReason {
@@ -322,14 +305,10 @@ export class Election {
     return this.#seesQuorum() ? "notSynced" : "noQuorum";
   }
 
-  /** Monotonic time at which fewer than a quorum, itself included, have heard the leader within `statusMs`. */
-  #unheardAtMs({ sinceMs, heard }: Extract<Phase, { kind: "leading" }>): number {
-    const times = this.#members().map((id) => id === this.#self ? Infinity : Math.max(sinceMs, heard.get(id) ?? 0));
-    return (times.sort((a, b) => b - a)[this.#quorum - 1] ?? sinceMs) + CLUSTER_LIMITS.statusMs;
-  }
-
-  #isUnheard(leading: Extract<Phase, { kind: "leading" }>, ms: number): boolean {
-    return this.#canvasses && !this.#alone && ms >= this.#unheardAtMs(leading);
+  /** Monotonic time at which this leader is to step down, unless members answer its status before. */
+  get #unheardAtMs(): number {
+    if (!this.#canvasses || this.#alone) return Infinity;
+    return this.#audience.unheardAtMs(this.#members().filter((id) => id !== this.#self), this.#quorum);
   }
 
   #trackStability(ms: number): void {
@@ -440,7 +419,7 @@ export class Election {
   }
 
   #fail({ accepted, term, takesOver }: Extract<Phase, { kind: "gathering" }>, ms: number): void {
-    if (takesOver && this.#canvasses) this.#yieldUntilMs = ms + CLUSTER_LIMITS.unheardRestMs;
+    if (takesOver && this.#canvasses) this.#audience.yield(ms);
     this.#rest(CLUSTER_LIMITS.electionMs * 2 ** Math.min(this.#failures, BACKOFF_MAX), ms);
     this.#failures += 1;
     this.#effects.notice({ kind: "electionFailed", term, accepted: accepted.size, needed: this.#quorum });
@@ -518,7 +497,8 @@ export class Election {
     if (phase.kind !== "gathering" || phase.term !== term || now.monotonicMs > phase.untilMs) return;
     phase.accepted.add(from);
     if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#quorum) return;
-    this.#phase = { kind: "leading", term, sinceMs: now.monotonicMs, heard: new Map() };
+    this.#phase = { kind: "leading", term };
+    this.#audience.lead(now.monotonicMs);
     this.#becomeFollower(this.#self, term, true, Infinity);
   }
 
@@ -554,7 +534,7 @@ export class Election {
     // Elected by other voters: give up this node's vote in that term and send no `Accepted`.
     if (!vote.blank && term > vote.given.term) vote.give({ term, leader: from }, () => {});
     this.#becomeFollower(from, term, true, now.monotonicMs + CLUSTER_LIMITS.statusMs);
-    if (this.#canvasses) this.#effects.send(from, { type: "statusHeard", term });
+    this.#effects.send(from, { type: "statusHeard", term });
   }
 
   /** Whether it is before its own vote in an election. */

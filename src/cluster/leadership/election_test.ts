@@ -224,3 +224,41 @@ Deno.test("election: first formation starts at term 1", () => {
 Deno.test("election: one leader per term, ever, and the highest synced one after healing (200 random networks)", () => {
   randomNetworks(200);
 });
+
+Deno.test("election: a rolling upgrade from a release without pre-votes costs no leader its term", () => {
+  const network = new Network([1, 2, 3]);
+  for (const id of network.members) {
+    network.old.add(id);
+    network.start(id);
+  }
+  network.run(5_000);
+  deepStrictEqual([network.leading, network.term], [[3], 1]);
+  for (const id of [1, 2]) {
+    network.kill(id);
+    network.run(500);
+    network.old.delete(id);
+    network.start(id);
+    network.run(10_000);
+  }
+  deepStrictEqual([network.leading, network.term], [[3], 1], "the leader is of the former release");
+  network.kill(3);
+  ok(network.run(2_000, () => followed(network).every((leader) => leader === 2)));
+  network.old.delete(3);
+  network.start(3);
+  ok(network.run(CLUSTER_LIMITS.takeoverMs + 2_000, () => followed(network).every((leader) => leader === 3)));
+  network.run(20_000);
+  deepStrictEqual([network.leading, network.term], [[3], 3]);
+});
+
+Deno.test("election: the last member of a former release goes away, and the leader stays", () => {
+  const network = cluster(3);
+  network.run(3_000);
+  network.kill(1);
+  network.old.add(1);
+  network.start(1);
+  network.run(30_000);
+  network.kill(1);
+  network.old.delete(1);
+  network.run(30_000);
+  deepStrictEqual([network.leading, network.term], [[3], 1]);
+});

@@ -100,7 +100,7 @@ export class MemberCluster {
       activate: (_revision, text) => this.activated.push({ id, text }),
       validate: (text) => text === "bad" || text.includes(`bad for ${id}`) ? "it is bad" : undefined,
       revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
-      serves: (now) => whyNotReady(factsOf(member, now)) === undefined,
+      isReady: (now) => whyNotReady(factsOf(member, now)) === undefined,
       random: () => this.random(),
       effects: {
         send,
