@@ -52,7 +52,8 @@ export const nodeSchema = mapping({
     port: port().describe("UDP (unicast and multicast) and TCP between the members").prefault(6767),
     // 239.255/16 is the site-local scope (RFC 2365 §6.1). Undefined in the program: unicast to each.
     multicast: multicastGroup().transform((group) => group === "off" ? undefined : group)
-      .describe("group for what all members hear; `off`: to each by unicast").prefault("239.255.67.67"),
+      .describe("group for what all members hear, and unicast to those that it does not reach; `off`: unicast to each")
+      .prefault("239.255.67.67"),
     keyFile: filePath().describe(
       "key file, the same on every member; needed with more than one, and by a single node before members are added",
     ).exactOptional(),
