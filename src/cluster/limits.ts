@@ -10,6 +10,8 @@ export const CLUSTER_LIMITS = {
   suspectMs: 1_500,
   /** A candidate waits this long for an `Okay` of a higher member, or for a quorum of votes. */
   electionMs: 300,
+  /** A candidate asks for pre-votes for this long: voters lose a leader up to a heartbeat later than the candidate. */
+  canvassMs: 1_000,
   /** After an `Okay`, a candidate waits this long for a `Coordinator` before it skips the higher member. */
   coordinatorMs: 600,
   /** A higher member takes over after it was synced and stable for this long. */
@@ -20,6 +22,8 @@ export const CLUSTER_LIMITS = {
   leaderlessMs: 5_000,
   /** A node without a status from a leader with a quorum for this long stops serving. */
   statusMs: 2_500,
+  /** A voter whose last status of a leader is older than this no longer keeps others from replacing it. */
+  statusUnsureMs: 1_250,
   /** The leader broadcasts its view of the live members at this interval, and immediately after a change. */
   statusIntervalMs: 500,
   /** A candidate retransmits `Coordinator` at this interval to members that have not answered. */
@@ -65,11 +69,17 @@ export const CLUSTER_LIMITS = {
 assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat does not suspect a member");
 assert(CLUSTER_LIMITS.pushMs > 2 * CLUSTER_LIMITS.pushCheckMs, "The leader's answer arrives before the push times out");
 assert(CLUSTER_LIMITS.pushCheckMs > 2 * CLUSTER_LIMITS.repeatMs, "One lost check is not a refusal");
+assert(
+  CLUSTER_LIMITS.statusUnsureMs > 2 * CLUSTER_LIMITS.statusIntervalMs &&
+    CLUSTER_LIMITS.statusUnsureMs < CLUSTER_LIMITS.suspectMs,
+  "Two lost statuses unseat no leader, and a voter is ready to replace it when a candidate suspects it",
+);
 assert(CLUSTER_LIMITS.statusMs >= 3 * CLUSTER_LIMITS.statusIntervalMs, "One lost status is not a partition");
 assert(
   CLUSTER_LIMITS.statusMs > CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs + CLUSTER_LIMITS.statusIntervalMs,
   "The next leader's status arrives before that of a failed leader expires",
 );
+assert(CLUSTER_LIMITS.canvassMs > CLUSTER_LIMITS.heartbeatMs, "A voter that loses the leader last is still asked");
 assert(CLUSTER_LIMITS.coordinatorMs > CLUSTER_LIMITS.electionMs, "A higher member needs an election of its own");
 assert(
   CLUSTER_LIMITS.suspectMs + CLUSTER_LIMITS.electionMs < 2_000,

@@ -440,7 +440,8 @@ export class Member {
   /** Proposes a lease; `decided` runs once, perhaps before this returns. */
   propose(proposal: Proposal, now: Instant, decided: Decided): void {
     this.#replica.propose(proposal, now, (outcome, at) => {
-      this.#proposals.decided(outcome, this.#quorum - 1, at.monotonicMs);
+      const ageMs = at.monotonicMs - now.monotonicMs;
+      this.#proposals.decided(outcome, ageMs, this.#quorum - 1, at.monotonicMs);
       decided(outcome, at);
     });
   }
@@ -596,7 +597,9 @@ export class Member {
         this.#heard(from, incarnation, message);
         return this.#replica.receive(from, incarnation, message, now);
       case "leaseAck":
-        if (this.#replica.trusts(from, incarnation)) this.#proposals.answered(from, message, now.monotonicMs);
+        if (this.#replica.trusts(from, incarnation)) {
+          this.#proposals.answered(from, message, this.#quorum - 1, now.monotonicMs);
+        }
         return this.#replica.receive(from, incarnation, message, now);
       default:
         return this.#replica.receive(from, incarnation, message, now);

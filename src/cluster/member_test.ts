@@ -282,3 +282,14 @@ Deno.test("member: proposals that the others refuse say nothing about the node",
   }
   strictEqual(company.roles[0], "1 follower serves");
 });
+
+Deno.test("member: many proposals that timed out in a partition don't keep a node from serving after it", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  // The others do not hear node 1; its clients have not gone elsewhere yet.
+  company.cut.add("1>2").add("1>3");
+  for (let octet = 1; octet <= 40; octet++) grant(company, 1, X + octet, octet, 100);
+  company.run(5_000);
+  company.cut.clear();
+  company.run(4_000);
+  deepStrictEqual(company.roles, ["1 follower serves", "2 follower serves", "3 leader serves"]);
+});

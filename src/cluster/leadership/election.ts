@@ -326,6 +326,14 @@ export class Election {
     return following !== undefined && ms < following.untilMs && this.#present.has(following.leader);
   }
 
+  /** The leader that this node stays with: its last status is new enough. */
+  #leaderHeardWell(ms: number): NodeId | undefined {
+    const following = this.#following;
+    if (!following?.confirmed || !this.#hears(following, ms)) return undefined;
+    const { statusMs, statusUnsureMs } = CLUSTER_LIMITS;
+    return following.untilMs - ms > statusMs - statusUnsureMs ? following.leader : undefined;
+  }
+
   #expireLeader(ms: number): void {
     if (this.#following !== undefined && !this.#hears(this.#following, ms)) this.#unfollow();
   }
@@ -364,7 +372,7 @@ export class Election {
   /** Asks for pre-votes, and stands once a quorum has granted them. */
   #becomeCandidate(ms: number): void {
     if (this.#alone || !this.#canvasses) return this.#stand();
-    const untilMs = ms + CLUSTER_LIMITS.electionMs;
+    const untilMs = ms + CLUSTER_LIMITS.canvassMs;
     const phase = { kind: "canvassing", term: 0, untilMs, repeatMs: ms, granted: new Set<NodeId>() } as const;
     this.#phase = phase;
     this.#canvass(phase, ms);
@@ -383,10 +391,9 @@ export class Election {
   #receivePreVote(from: NodeId, { term, hearsLeader }: { term: number; hearsLeader: boolean }, now: Instant): void {
     const vote = this.#vote;
     if (vote.blank || !vote.isDurable) return;
-    const leader = this.#following?.confirmed && this.#hears(this.#following, now.monotonicMs)
-      ? this.#following.leader
-      : undefined;
-    const ok = term > vote.given.term && this.#preVote.grants({ from, hearsLeader }, leader, now.monotonicMs);
+    const ms = now.monotonicMs;
+    const ok = term > vote.given.term &&
+      this.#preVote.grants({ from, hearsLeader }, this.#leaderHeardWell(ms), ms);
     this.#effects.send(from, { type: "preVoted", ok, term: ok ? term : vote.durableTerm });
   }
 
@@ -472,8 +479,7 @@ export class Election {
       if (vote.isDurable) this.#accept(from, term, now);
       return;
     }
-    const staysWith = this.#following?.confirmed && this.#hears(this.#following, ms) ? this.#following.leader : 0;
-    if (term <= vote.given.term || from < staysWith) {
+    if (term <= vote.given.term || from < (this.#leaderHeardWell(ms) ?? 0)) {
       vote.observe(term);
       if (vote.isDurable) this.#effects.send(from, { type: "accepted", ok: false, term: vote.durableTerm });
       return;
