@@ -523,7 +523,10 @@ export class Member {
     this.#allocator.tick(now, { present, serving, free: (node) => this.#freeOf(node) });
     this.#allotment.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
-    this.#ready = this.#options.isReady(now);
+    const ready = this.#options.isReady(now);
+    // The others leave the requests that select this node to it.
+    if (ready !== this.#ready) this.#replica.announce();
+    this.#ready = ready;
     this.#replica.tick(now);
     this.#nakQuorum.tick(now);
     this.#watchClocks();

@@ -293,3 +293,15 @@ Deno.test("member: many proposals that timed out in a partition don't keep a nod
   company.run(4_000);
   deepStrictEqual(company.roles, ["1 follower serves", "2 follower serves", "3 leader serves"]);
 });
+
+Deno.test("member: the others hear at once that a member serves, or no longer does", () => {
+  const company = new MemberCluster().form(1, 2, 3).run(5_000);
+  const serves = () => company.member(1).serves(addressOf(2).address, company.now(1));
+  company.isolate(2);
+  company.run(5_000);
+  strictEqual(serves(), false);
+  company.cut.clear();
+  while (!company.roles.includes("2 follower serves")) company.run(20);
+  company.run(40);
+  strictEqual(serves(), true);
+});

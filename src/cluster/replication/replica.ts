@@ -183,8 +183,7 @@ export class Replica {
       rules,
       beyondRepair: (address, now) => this.#reproposals.consider(address, now),
       joined: (formed) => {
-        // The others wait to hear of it.
-        this.#saidMs = -Infinity;
+        this.announce();
         options.joined(formed);
       },
       fenced: (now) => {
@@ -357,13 +356,17 @@ export class Replica {
     this.#stateSync.answerHello(from, incarnation, hello);
   }
 
+  /** The next tick sends a heartbeat: the others wait to hear a change. */
+  announce(): void {
+    this.#saidMs = -Infinity;
+  }
+
   /** A new epoch holds: aborts the proposals of the one before (membership step 2). */
   epochChanged(now: Instant): void {
     this.#proposer.abortAll(now);
     this.#reproposals.dropAll();
     this.#stateSync.epochChanged();
-    // The others wait to hear of this epoch.
-    this.#saidMs = -Infinity;
+    this.announce();
   }
 
   /** Starts as blank as a new disk. */
