@@ -126,7 +126,7 @@ export const REASONS = {
   proposalsTimeOut: {
     title: "proposals time out",
     meaning: "the last leases that it proposed had no answer from a majority; it tries again after some seconds",
-    advice: "check the disks of the other nodes, and the network to them",
+    advice: "check the disks of all nodes, and the network between them",
     holds: (node) => node.proposalsTimeOut,
   },
   witness: {
