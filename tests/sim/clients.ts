@@ -1,29 +1,22 @@
-/** Clients on LANs behind a relay: the product's client core with an exact clock; the relay chooses nodes at random. */
+/** Clients on LANs behind a relay: the product's client core with an exact clock. */
 
 import { type ClientEvent, type ClientLease, DhcpClient, type Outgoing } from "../../src/dhcp/client/client.ts";
 import type { Message } from "../../src/dhcp/message.ts";
-import { OPTIONS } from "../../src/dhcp/options/mod.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import {
   chaddrOf,
   identityOf,
   LANS,
-  MAX_LEASE_SECONDS,
+  longestLeaseMs,
   mayKeep,
   MIN_LEASE_SECONDS,
   type Variant,
 } from "./configurations.ts";
-import { RELAY } from "./network.ts";
 import type { Promised } from "./promises.ts";
+import type { RelayAgent } from "./relay_agent.ts";
 import type { SimRun } from "./run.ts";
 
 const TICK_MS = 500;
-/** A relay keeps a transaction with its node; a retransmission sometimes goes to another node, or to two. */
-const OTHER_NODE_CHANCE = 0.3;
-const SECOND_NODE_CHANCE = 0.1;
-/** Transactions whose node a relay remembers. */
-const TRANSACTIONS_MAX = 32;
-
 /** How late a client may notice that its lease is over: the part of MARGIN that is left for it. */
 const SLACK_MS_MAX = 10_000;
 /** After the faults a client that has backed off for longer than this starts again. */
@@ -43,8 +36,7 @@ const BEHAVIOURS = [
 /** What a client uses of the run. */
 export interface ClientContext {
   readonly run: SimRun;
-  /** Nodes that the relays know. */
-  readonly servers: () => readonly number[];
+  readonly relay: RelayAgent;
   /** The longest delay of a datagram that is sent now. */
   readonly delayMsMax: () => number;
   /** All configurations that were pushed. */
@@ -59,7 +51,6 @@ export class SimClient {
   off = false;
   readonly #context: ClientContext;
   readonly #run: SimRun;
-  readonly #nodeOf = new Map<number, number>();
   readonly #slackMs: number;
   /** Its last leases on the other LANs. */
   readonly #remembered = new Map<number, ClientLease>();
@@ -84,6 +75,11 @@ export class SimClient {
   /** The address that the client holds on its LAN. */
   get address(): Ipv4 | undefined {
     return this.#core.lease === undefined ? undefined : this.#run.checkers.ledger.held(this.name);
+  }
+
+  /** Whether it asks for any address. */
+  get seeks(): boolean {
+    return !this.off && this.#core.lease === undefined && this.#run.events.nowMs >= this.#asleepUntilMs;
   }
 
   /** Starts now and runs until the end of the run. */
@@ -129,12 +125,16 @@ export class SimClient {
     else this.#restart();
   }
 
+  get #maxLeaseSeconds(): number {
+    return longestLeaseMs(this.#context.variants) / 1_000;
+  }
+
   #newCore(): DhcpClient {
     const { prng } = this.#run;
     const core: DhcpClient = new DhcpClient({
       chaddr: chaddrOf(this.number),
       random: () => prng.next(),
-      wantedSeconds: () => prng.chance(0.5) ? prng.int(MIN_LEASE_SECONDS, MAX_LEASE_SECONDS) : undefined,
+      wantedSeconds: () => prng.chance(0.5) ? prng.int(MIN_LEASE_SECONDS, this.#maxLeaseSeconds) : undefined,
       notify: (event) => {
         if (core === this.#core) this.#onEvent(event);
       },
@@ -213,41 +213,19 @@ export class SimClient {
     this.#send(this.#core.start(this.#run.events.nowMs));
   }
 
-  /** Sends through the relay to one node, or to two; returns the relayed messages. */
+  /** Sends through the relay; returns the messages with the relay's address. */
   #send(outgoing: readonly Outgoing[]): Message[] {
-    const { prng } = this.#run;
-    return outgoing.map(({ message }) => {
-      const servers = this.#context.servers();
-      const { giaddr } = LANS[this.lan] ?? { giaddr: 0 };
-      const relayed: Message = { ...message, options: new Map(message.options), giaddr };
-      // The relay overrides the server identifier (RFC 5107): any member may answer a REQUEST to any other.
-      relayed.options.set(OPTIONS.relayAgentInformation.code, agentOptions(giaddr));
-      const before = this.#nodeOf.get(message.xid);
-      const to = before === undefined || prng.chance(OTHER_NODE_CHANCE) ? prng.pick(servers) : before;
-      this.#remember(message.xid, to);
-      this.#carry(relayed, to);
-      if (before !== undefined && prng.chance(SECOND_NODE_CHANCE)) this.#carry(relayed, prng.pick(servers));
-      return relayed;
-    });
-  }
-
-  #remember(xid: number, node: number): void {
-    if (this.#nodeOf.size >= TRANSACTIONS_MAX) this.#nodeOf.clear();
-    this.#nodeOf.set(xid, node);
-  }
-
-  #carry(message: Message, to: number): void {
-    const { links, nodes } = this.#run;
+    const { relay } = this.#context;
     const session = this.#session;
     const awaits = () => this.#session === session;
-    links.carry(
-      { from: RELAY, to },
-      () =>
-        nodes.get(to)?.serve(message, awaits, (reply, promised) =>
-          links.carry({ from: to, to: RELAY }, () => {
-            if (awaits()) this.#receive(reply, promised);
-          })),
-    );
+    const receive = (reply: Message, promised: Promised | undefined) => {
+      if (awaits()) this.#receive(reply, promised);
+    };
+    const giaddr = LANS[this.lan]?.giaddr ?? 0;
+    return outgoing.map((one) => {
+      relay.request(this.lan, one, { awaits, receive });
+      return { ...one.message, giaddr };
+    });
   }
 
   #receive(reply: Message, promised: Promised | undefined): void {
@@ -260,8 +238,4 @@ export class SimClient {
     checkers.ledger.holds(this.name, lease.address, lease.endsAtMs, this.#slackMs);
     if (promised !== undefined) checkers.promises.arrived(promised);
   }
-}
-
-function agentOptions(giaddr: Ipv4): Uint8Array {
-  return Uint8Array.of(1, 1, 7, 11, 4, giaddr >>> 24, (giaddr >>> 16) & 255, (giaddr >>> 8) & 255, giaddr & 255);
 }

@@ -20,13 +20,17 @@ export interface Variant {
   /** Addresses in the pool of each LAN. */
   readonly addresses: readonly number[];
   readonly leaseSeconds: number;
+  readonly maxLeaseSeconds: number;
   /** An address on the first LAN, for the client of this number only. */
   readonly reservation?: { readonly client: number; readonly address: Ipv4 };
 }
 
-export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 15 };
+export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 15, maxLeaseSeconds: 25 };
+/** In runs with long leases: longer than the run. */
+export const LONG_VARIANT: Variant = { ...FIRST_VARIANT, leaseSeconds: 600, maxLeaseSeconds: 600 };
+/** What a push chooses from. */
+export const LEASE_SECONDS: readonly number[] = [10, 15, 20];
 export const MIN_LEASE_SECONDS = 5;
-export const MAX_LEASE_SECONDS = 25;
 const DECLINE_SECONDS = 10;
 
 /** The hardware address of a client. */
@@ -41,6 +45,11 @@ export function identityOf({ giaddr, htype, chaddr }: Message): { client: Client
     client: clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) }),
     name: `client ${chaddr.at(-1)}`,
   };
+}
+
+/** The longest lease time that any of these configurations allows. */
+export function longestLeaseMs(variants: readonly Variant[]): number {
+  return 1_000 * Math.max(...variants.map(({ maxLeaseSeconds }) => maxLeaseSeconds));
 }
 
 export function textOf(variant: Variant): string {
@@ -80,7 +89,7 @@ export function compiledOf(text: string): CompiledService {
   return compiled;
 }
 
-function compile({ addresses, leaseSeconds, reservation }: Variant): CompiledService {
+function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation }: Variant): CompiledService {
   const subnets = LANS.map(({ subnet: network, first }, lan) => {
     const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
     const reservations = lan !== 0 || reservation === undefined
@@ -91,7 +100,7 @@ function compile({ addresses, leaseSeconds, reservation }: Variant): CompiledSer
   return new CompiledService(service(subnets, {
     leaseSeconds,
     minLeaseSeconds: MIN_LEASE_SECONDS,
-    maxLeaseSeconds: MAX_LEASE_SECONDS,
+    maxLeaseSeconds,
     declineSeconds: DECLINE_SECONDS,
   }));
 }

@@ -1,13 +1,15 @@
 /**
  * A disk: durable rows and facts, and pending writes. A crash keeps a prefix of the pending writes, as a journal does.
- * A watcher is called for all that becomes durable.
+ * Old images of it are kept, so that it can be put back to any of them. A watcher is called for all that becomes
+ * durable.
  */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";
 import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
-import type { Prng } from "./prng.ts";
+import { DiskMemory, type Progress } from "./disk_memory.ts";
 import type { EventQueue } from "./event_queue.ts";
+import type { Prng } from "./prng.ts";
 
 interface Pending {
   readonly writes: Writes;
@@ -15,9 +17,10 @@ interface Pending {
 }
 
 /** A copy of a disk. */
-interface Image {
+export interface Image {
   readonly rows: ReadonlyMap<number, LeaseRow>;
   readonly facts: ReadonlyMap<string, string>;
+  readonly progress: Progress;
 }
 
 /** A range of milliseconds, both ends included. */
@@ -40,11 +43,20 @@ export class SimDisk {
   readonly #watch: DiskWatcher;
   readonly rows = new Map<number, LeaseRow>();
   readonly facts = new Map<string, string>();
+  /** What this node has heard of the disks of the others. */
+  readonly memory: DiskMemory;
+  /** Earlier states, oldest first; the first one is from before the cluster was formed. */
+  readonly images: Image[] = [];
   /** Duration of a sync. */
   latencyMs = FAST_DISK;
   /** The disk is full until then: commits fail. */
   fullUntilMs = 0;
+  /** Decides what a disk with a lying fsync loses in the next crash; undefined: an honest disk. */
+  lies: (() => Image | undefined) | undefined;
+  /** Rows of a replaced disk count until then at the longest: its node must have joined since the faults ended. */
+  joinsByMs = Infinity;
   #pending: Pending[] = [];
+  #progress: Progress = { serial: 1, transactions: 0 };
   #replaced: { rows: ReadonlyMap<number, LeaseRow>; atMs: number } = { rows: new Map(), atMs: -Infinity };
   #syncing = false;
   #works = true;
@@ -55,6 +67,7 @@ export class SimDisk {
     this.#events = events;
     this.#prng = prng;
     this.#watch = watch;
+    this.memory = new DiskMemory(events);
   }
 
   /** Whether the last commit succeeded. */
@@ -72,6 +85,16 @@ export class SimDisk {
     return this.#isStaleCopy || this.facts.get(FACT.blank) !== "no";
   }
 
+  /** Whether it is lost, or will be in the next crash. */
+  get lost(): boolean {
+    return this.incomplete || this.lies !== undefined;
+  }
+
+  /** Which disk it is of its node, and how far its slots are. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
   write(writes: Writes, durable: () => void): void {
     this.#pending.push({ writes, durable });
     if (!this.#syncing) this.#sync();
@@ -85,16 +108,29 @@ export class SimDisk {
     this.#syncing = false;
     this.#works = true;
     this.#session += 1;
+    this.memory.crash();
+    const lost = this.lies?.();
+    this.lies = undefined;
+    if (lost !== undefined) this.restore(lost);
   }
 
-  /** Replaces the disk by a blank one. */
-  wipe(): void {
+  /** Replaces the disk by another one without rows. */
+  wipe(facts: ReadonlyMap<string, string> = new Map()): void {
     this.#isStaleCopy = false;
-    this.#replace({ rows: new Map(), facts: new Map() });
+    this.#replace({ rows: new Map(), facts, progress: { serial: this.#nextSerial, transactions: 0 } });
+  }
+
+  get #nextSerial(): number {
+    return Math.max(this.#progress.serial, ...this.images.map(({ progress }) => progress.serial)) + 1;
   }
 
   image(): Image {
-    return { rows: new Map(this.rows), facts: new Map(this.facts) };
+    return { rows: new Map(this.rows), facts: new Map(this.facts), progress: this.#progress };
+  }
+
+  /** Keeps an image of the present state. */
+  keepImage(): void {
+    this.images.push(this.image());
   }
 
   /** Replaces the disk by an old copy. */
@@ -108,17 +144,26 @@ export class SimDisk {
     return this.#events.nowMs - this.#replaced.atMs <= PROPOSAL_MS ? this.#replaced.rows.get(address) : undefined;
   }
 
-  /** Row of the replaced disk, until this one is complete. */
+  /** Row of the replaced disk, until this one is complete, or should be. */
   missingRow(address: number): LeaseRow | undefined {
-    return this.incomplete ? this.#replaced.rows.get(address) : undefined;
+    const mayMiss = this.incomplete && this.#events.nowMs <= this.joinsByMs;
+    return mayMiss ? this.#replaced.rows.get(address) : undefined;
   }
 
-  #replace({ rows, facts }: Image): void {
+  /** Changes facts while no process runs. */
+  edit(facts: readonly (readonly [key: string, value: string])[]): void {
+    for (const [key, value] of facts) this.facts.set(key, value);
+    this.#watch(undefined);
+  }
+
+  #replace({ rows, facts, progress }: Image): void {
     this.#replaced = { rows: new Map(this.rows), atMs: this.#events.nowMs };
+    this.#progress = progress;
     this.rows.clear();
     this.facts.clear();
     for (const [address, row] of rows) this.rows.set(address, row);
     for (const [key, value] of facts) this.facts.set(key, value);
+    this.memory.forget();
     this.#watch(undefined);
   }
 
@@ -146,9 +191,16 @@ export class SimDisk {
     for (const row of writes.rows ?? []) this.rows.set(row.address, row);
     for (const [key, value] of writes.facts ?? []) {
       if (key === FACT.blank) this.#isStaleCopy = false;
+      // A node that was fenced makes it another disk.
+      const isAnother = key === FACT.diskId && this.facts.has(key) && this.facts.get(key) !== value;
+      if (isAnother) this.#progress = { serial: this.#nextSerial, transactions: 0 };
       this.facts.set(key, value);
     }
-    if (writes.rows !== undefined && writes.rows.length > 0) this.#watch(writes.rows.map(({ address }) => address));
+    if (writes.rows !== undefined && writes.rows.length > 0) {
+      this.#progress = { ...this.#progress, transactions: this.#progress.transactions + 1 };
+      this.#watch(writes.rows.map(({ address }) => address));
+    }
+    if (this.images.length === 0) this.keepImage();
     // The lsn comes with every row, and that of others twice a second: no check depends on them.
     if (writes.facts?.some(([key]) => key !== FACT.lsn && !key.startsWith("peer:"))) this.#watch(undefined);
   }

@@ -1,11 +1,13 @@
 /**
- * The memberships that may count now, read from the disks: that of the last complete epoch, and all later ones.
+ * The memberships that may count now, read from the disks: that of the last complete epoch, and all later ones. (m) An
+ * epoch has one membership.
  */
 
 import { FACT } from "../../src/cluster/sync/disk_identity.ts";
 import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
 import type { MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
-import type { SimDisk } from "./disk.ts";
+import type { Image, SimDisk } from "./disk.ts";
+import { Violation } from "./violation.ts";
 
 /** The membership of one epoch. */
 export interface SimEpoch {
@@ -44,8 +46,8 @@ export class Epochs {
   }
 
   /** The newest membership on a disk. */
-  of(disk: SimDisk): SimEpoch {
-    const text = disk.facts.get(MEMBERSHIP_FACTS.membership);
+  of({ facts }: Pick<Image, "facts">): SimEpoch {
+    const text = facts.get(MEMBERSHIP_FACTS.membership);
     return text === undefined ? this.#first : this.#read(text);
   }
 
@@ -53,7 +55,14 @@ export class Epochs {
   update(): void {
     const machines = this.#machines;
     const counting = new Set<SimEpoch>();
-    for (const { disk } of machines.values()) counting.add(this.of(disk));
+    for (const { disk } of machines.values()) {
+      const epoch = this.of(disk);
+      const other = [...counting].find((one) => one.epoch === epoch.epoch && one !== epoch);
+      if (other !== undefined) {
+        throw new Violation("(m)", `epoch ${epoch.epoch} has members ${epoch.members} and ${other.members}`);
+      }
+      counting.add(epoch);
+    }
     const isComplete = ({ epoch, members }: SimEpoch) =>
       members.every((id) => {
         const facts = machines.get(id)?.disk.facts;

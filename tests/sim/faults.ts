@@ -1,208 +1,120 @@
-/** Random faults, one after the other; never on more than a minority of disks or clocks at a time. */
+/** The faults: one table. `fault_schedule.ts` chooses one after the other, within what `faults/limits.ts` permits. */
 
-import { FACT } from "../../src/cluster/sync/disk_identity.ts";
-import { highestLsn, readPeerDisk } from "../../src/cluster/sync/peer_disks.ts";
-import type { SimCluster } from "./cluster.ts";
-import { FAST_DISK } from "./disk.ts";
-import { DELAY_MS_MAX, GOOD_LINKS, RELAY, type SimNetwork } from "./network.ts";
-import type { SimNode } from "./node.ts";
-import type { Operator } from "./operator.ts";
+import * as clocks from "./faults/clocks.ts";
+import * as disks from "./faults/disks.ts";
+import { leaseImport } from "./faults/imports.ts";
+import { keyRotation } from "./faults/keys.ts";
+import * as links from "./faults/links.ts";
+import * as machines from "./faults/machines.ts";
+import * as operations from "./faults/operations.ts";
+import type { Begin } from "./faults/scene.ts";
+import type { Prng } from "./prng.ts";
+import type { Check } from "./violation.ts";
 
-const EVERY_MS = { min: 300, max: 7_000 };
-const PAUSE_MS_MAX = 60_000;
-/** Clock agreements that were made with a wrong clock may count for this long after its correction. */
-const CLOCK_AFTERMATH_MS = 10_000;
+/** How often it is chosen in relation to the others, and how it begins. */
+type Fault = readonly [weight: number, begin: Begin];
+
 const FAULTS = {
-  crash: 4,
-  outage: 1,
-  newDisk: 2,
-  staleDisk: 2,
-  slowDisk: 2,
-  fullDisk: 1,
-  partition: 3,
-  oneWay: 1,
-  badLinks: 3,
-  goodLinks: 2,
-  pause: 1,
-  clockJumps: 3,
-  clockDrifts: 1,
-  push: 1,
-  members: 1,
+  crash: [4, machines.crash],
+  powerFailure: [1, machines.powerFailure],
+  pause: [1, machines.pause],
+  clockJumps: [3, clocks.clockJumps],
+  clockDrifts: [1, clocks.clockDrifts],
+  suspension: [2, clocks.suspension],
+  slowMachine: [1, clocks.slowMachine],
+  commonStep: [1, clocks.commonStep],
+  newDisk: [2, disks.newDisk],
+  rollback: [2, disks.rollback],
+  firstImage: [1, disks.firstImage],
+  restoredBackup: [1, disks.restoredBackup],
+  lyingDisk: [1, disks.lyingDisk],
+  slowDisk: [2, disks.slowDisk],
+  fullDisk: [1, disks.fullDisk],
+  partition: [3, links.partition],
+  oneWay: [1, links.oneWay],
+  pairCut: [1, links.pairCut],
+  lossyNode: [1, links.lossyNode],
+  multicastLost: [1, links.multicastLost],
+  unicastLost: [1, links.unicastLost],
+  streamsLost: [1, links.streamsLost],
+  badLinks: [3, links.badLinks],
+  goodLinks: [2, links.goodLinks],
+  push: [1, operations.push],
+  maxLease: [1, operations.maxLease],
+  members: [1, operations.members],
+  deadNewcomer: [1, operations.deadNewcomer],
+  rivalChanges: [1, operations.rivalChanges],
+  lostMajority: [1, operations.lostMajority],
+  keyRotation: [1, keyRotation],
+  leaseImport: [1, leaseImport],
+} as const satisfies Record<string, Fault>;
+
+/** Properties of a whole run, and the share of the runs that have them. */
+const TRAITS = {
+  /** Leases of ten minutes. */
+  longLeases: 0.1,
+  /** The faults go on for longer. */
+  longRun: 0.05,
+  /** The clients are behind the product's relay core. */
+  relayCore: 0.3,
 } as const;
 
-type Fault = keyof typeof FAULTS;
+export type FaultName = keyof typeof FAULTS | keyof typeof TRAITS;
+type Trait = keyof typeof TRAITS;
 
-/** Each fault as often as its weight. */
-const WEIGHTED = Object.entries(FAULTS).flatMap(([fault, weight]) => new Array<Fault>(weight).fill(fault as Fault));
+const FAULT_NAMES = Object.keys(FAULTS) as readonly (keyof typeof FAULTS)[];
 
-export class Faults {
-  readonly #cluster: SimCluster;
-  readonly #network: SimNetwork;
-  readonly #operator: Operator;
-  readonly #wrongClocks = new Set<SimNode>();
-  #stopped = false;
-  count = 0;
+/** Faults that the product does not survive yet, and why. */
+const PENDING: Partial<Record<FaultName, string>> = {
+  longLeases: "a client that is refused an address again and again keeps it from being repaired",
+};
 
-  constructor(cluster: SimCluster, network: SimNetwork, operator: Operator) {
-    this.#cluster = cluster;
-    this.#network = network;
-    this.#operator = operator;
-  }
+/** Checks that the product does not pass yet, and why; (j) is pending while a fault goes on. */
+export const PENDING_CHECKS: Partial<Record<Check, string>> = {
+  "(j)": "a node is ready that hears the others by one way only",
+  "(k)": "leases hidden by a higher version, or with an earlier end, are not proposed again",
+};
 
-  get #nodes(): SimNode[] {
-    return [...this.#cluster.nodes.values()];
-  }
+/** The faults of a run by their weight, and its possible properties by their probability. */
+export type FaultSet = ReadonlyMap<FaultName, number>;
 
-  get #minority(): number {
-    return Math.floor((this.#cluster.checkers.epochs.newest.members.length - 1) / 2);
-  }
+const ALL: FaultSet = new Map<FaultName, number>([
+  ...FAULT_NAMES.map((name) => [name, FAULTS[name][0]] as const),
+  ...Object.entries(TRAITS) as [Trait, number][],
+]);
 
-  /** One fault now, and the next later. */
-  next(untilMs: number): void {
-    const { events, prng } = this.#cluster;
-    if (this.#stopped || events.nowMs >= untilMs) return;
-    // A node on a stale copy is fenced by the members that have heard of its later state.
-    const nodes = this.#nodes.filter(({ disk }) => !disk.isStaleCopy);
-    if (nodes.length > 0) this.#fault(prng.pick(WEIGHTED), prng.pick(nodes));
-    this.count += 1;
-    events.after(prng.int(EVERY_MS.min, EVERY_MS.max), () => this.next(untilMs));
-  }
+export const DEFAULT_FAULTS: FaultSet = new Map([...ALL].filter(([name]) => PENDING[name] === undefined));
 
-  /** Ends all faults and starts all nodes. */
-  end(): void {
-    this.#stopped = true;
-    this.#operator.stop();
-    this.#network.healCuts();
-    this.#network.quality = GOOD_LINKS;
-    for (const node of this.#nodes) {
-      node.clock.correct();
-      node.disk.latencyMs = FAST_DISK;
-      node.disk.fullUntilMs = 0;
-      if (!node.running) node.start();
-    }
-  }
-
-  #fault(fault: Fault, node: SimNode): void {
-    const { events, prng, log } = this.#cluster;
-    log?.(`fault: ${fault}`);
-    switch (fault) {
-      case "crash":
-        return this.#crash(node, 20_000);
-      case "outage":
-        for (const one of this.#nodes) if (!one.disk.isStaleCopy) this.#crash(one, 5_000);
-        return;
-      case "newDisk":
-        return this.#replaceDisk(node, "a new disk", () => {
-          node.disk.wipe();
-          // A node with a blank disk reads the members from its file.
-          node.fileMembers = this.#cluster.checkers.epochs.newest.members;
-        });
-      case "staleDisk":
-        return this.#restore(node);
-      case "slowDisk":
-        node.disk.latencyMs = prng.pick([FAST_DISK, { min: 50, max: 500 }, { min: 500, max: 3_000 }]);
-        return;
-      case "fullDisk":
-        node.disk.fullUntilMs = events.nowMs + prng.int(500, 15_000);
-        return;
-      case "partition":
-        return this.#partition();
-      case "oneWay":
-        this.#network.cut(node.id, prng.pick(this.#nodes).id);
-        return events.after(prng.int(1_000, 20_000), () => this.#network.healCuts());
-      case "badLinks":
-        this.#network.quality = {
-          loss: prng.next() * 0.3,
-          duplicates: prng.next() * 0.2,
-          delayMs: { min: 0, max: prng.pick([5, 50, 500, DELAY_MS_MAX]) },
-        };
-        return;
-      case "goodLinks":
-        this.#network.quality = GOOD_LINKS;
-        return;
-      case "pause":
-        return node.pause(prng.int(100, PAUSE_MS_MAX));
-      case "clockJumps":
-        return this.#wrongClock(node, () => node.clock.set(prng.pick([-1, 1]) * prng.pick([3_000, 60_000, 7_200_000])));
-      case "clockDrifts":
-        return this.#wrongClock(node, () => node.clock.drift(prng.pick([-1, 1]) * prng.pick([0.01, 0.1, 0.5])));
-      case "push":
-        return this.#operator.push();
-      case "members":
-        return this.#operator.change();
-    }
-  }
-
-  #crash(node: SimNode, downMsMax: number): void {
-    const { events, prng } = this.#cluster;
-    node.crash();
-    events.after(prng.int(100, downMsMax), () => this.#start(node));
-  }
-
-  /** Starts the node, unless it was removed meanwhile. */
-  #start(node: SimNode): void {
-    if (this.#cluster.nodes.get(node.id) === node) node.start();
-  }
-
-  /** Replaces a disk, unless too many disks are incomplete or a membership change is not finished. */
-  #replaceDisk(node: SimNode, what: string, how: () => void): void {
-    const { events, prng, checkers, log } = this.#cluster;
-    const { complete, newest } = checkers.epochs;
-    const incomplete = this.#nodes.filter(({ disk }) => disk.incomplete).length;
-    if (complete !== newest || this.#operator.busy || incomplete >= this.#minority || node.disk.incomplete) return;
-    node.crash();
-    log?.(`node ${node.id} gets ${what}`);
-    how();
-    events.after(prng.int(100, 5_000), () => this.#start(node));
-  }
-
-  /**
-   * Restores an old copy of the disk. Only members that have heard of a later state of it can detect that, so each
-   * other member must have a higher lsn of this disk on its own one. The copy may be of the node's current run.
-   */
-  #restore(node: SimNode): void {
-    const { events, prng } = this.#cluster;
-    if (node.disk.incomplete) return;
-    const image = node.disk.image();
-    if (prng.chance(0.5)) this.#crash(node, 1_000);
-    events.after(prng.int(2_000, 20_000), () => {
-      if (this.#stopped || this.#cluster.nodes.get(node.id) !== node) return;
-      const lsn = Number(image.facts.get(FACT.lsn) ?? 0);
-      const isKnown = this.#nodes.every(({ id, disk }) => {
-        const known = readPeerDisk(disk.facts.get(FACT.peer(node.id)) ?? "");
-        if (id === node.id || known === undefined) return id === node.id;
-        return known.diskId === image.facts.get(FACT.diskId) && highestLsn(known) > lsn;
-      });
-      if (isKnown) this.#replaceDisk(node, "a stale disk", () => node.disk.restore(image));
-    });
-  }
-
-  /** Cuts some nodes off from the others, in both directions or one. */
-  #partition(): void {
-    const { events, prng } = this.#cluster;
-    const network = this.#network;
-    const partition = this.#nodes.filter(() => prng.chance(0.4)).map(({ id }) => id);
-    for (const inside of partition) {
-      for (const { id } of this.#nodes) {
-        if (partition.includes(id)) continue;
-        network.cut(inside, id);
-        if (prng.chance(0.8)) network.cut(id, inside);
+/**
+ * Reads `suspension,longLeases`: these faults, and every run has that property. `default` and `all` stand for several.
+ * Throws on an unknown name.
+ */
+export function parseFaults(text: string): FaultSet {
+  const named = { default: DEFAULT_FAULTS, all: ALL };
+  return new Map(
+    text.split(",").flatMap((name): [FaultName, number][] => {
+      if (name === "default" || name === "all") return [...named[name]];
+      const known = [...ALL.keys()].find((one) => one === name);
+      if (known === undefined) {
+        throw new Error(`"${name}" is no fault: use ${["default", "all", ...ALL.keys()].join(", ")}`);
       }
-      if (prng.chance(0.3)) network.cut(RELAY, inside);
-    }
-    events.after(prng.int(1_000, 30_000), () => network.healCuts());
-  }
+      return [[known, isEvent(known) ? FAULTS[known][0] : 1]];
+    }),
+  );
+}
 
-  /** A corrected clock counts as wrong for a while: see {@link CLOCK_AFTERMATH_MS}. */
-  #wrongClock(node: SimNode, how: () => void): void {
-    const { events, prng, log } = this.#cluster;
-    if (this.#wrongClocks.has(node) || this.#wrongClocks.size >= this.#minority) return;
-    this.#wrongClocks.add(node);
-    how();
-    log?.(`node ${node.id}: clock off by ${node.clock.offsetMs} ms`);
-    events.after(prng.int(5_000, 40_000), () => {
-      node.clock.correct();
-      events.after(CLOCK_AFTERMATH_MS, () => this.#wrongClocks.delete(node));
-    });
-  }
+/** Whether a run has a property. */
+export function hasTrait(trait: Trait, faults: FaultSet, prng: Prng): boolean {
+  return prng.chance(faults.get(trait) ?? 0);
+}
+
+/** The faults that begin during a run, each as often as its weight. */
+export function weighted(faults: FaultSet): readonly { readonly name: FaultName; readonly begin: Begin }[] {
+  return [...faults].flatMap(([name, weight]) =>
+    isEvent(name) ? new Array(weight).fill({ name, begin: FAULTS[name][1] }) : []
+  );
+}
+
+function isEvent(name: FaultName): name is keyof typeof FAULTS {
+  return name in FAULTS;
 }

@@ -3,7 +3,7 @@
 import type { LeaseRow, Slot } from "../../src/lease/agreement/slot.ts";
 import { TICKS_PER_MS, type Version } from "../../src/lease/agreement/version.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
-import { EPOCH_MS } from "./wall_clock.ts";
+import { EPOCH_MS } from "./machine_clock.ts";
 
 function formatVersion({ clock, node }: Version): string {
   return clock === 0 ? "none" : `${(clock / TICKS_PER_MS - EPOCH_MS).toFixed(3)}/${node}`;

@@ -11,6 +11,12 @@ export class Leaders {
   /** Ranges by term and version, then by node. */
   readonly #allocations = new Map<string, Map<NodeId, readonly Range[]>>();
 
+  /** All who led before are lost for good: their terms may be led in again. */
+  forget(): void {
+    this.#byTerm.clear();
+    this.#allocations.clear();
+  }
+
   /** A process acts as leader of a term. */
   leads(process: string, term: number): void {
     const other = this.#byTerm.get(term);

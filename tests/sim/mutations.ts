@@ -80,6 +80,25 @@ export function readNoSlots({ message }: Arriving): readonly ClusterMessage[] {
   return message.type === "slotRead" ? [] : [message];
 }
 
+/** Case 24: no proposal is late. */
+export const neverLate: typeof vote = (slot, record, time) => accept(slot, record, time);
+
+/** Case 29: repair has no leases that run for longer than a maximum. */
+export function repairUpTo(maxLeaseMs: number): Required<Pick<Mutation, "arriving">> {
+  return {
+    arriving: ({ to, message }) => {
+      if (message.type !== "syncChunk" || to.member?.synced !== true) return [message];
+      const latestMs = to.now().wallMs + maxLeaseMs;
+      return [{ ...message, rows: message.rows.filter(({ slot }) => slot.lockedUntil <= latestMs) }];
+    },
+  };
+}
+
+/** No messages of these types arrive. */
+export function lost(...types: ClusterMessage["type"][]): Required<Pick<Mutation, "arriving">> {
+  return { arriving: ({ message }) => types.includes(message.type) ? [] : [message] };
+}
+
 /** Case 22: a certificate does not replace a running lock. */
 export const acceptNoCertificate: typeof accept = (slot, record, time) => {
   const taken = accept(slot, { ...record, committedVersion: NO_VERSION }, time);
@@ -94,7 +113,15 @@ export class WallBoundsClock extends AnchoredClock {
   }
 }
 
-/** Case 13: the same, and a node proposes without a fault of the clock ever being detected. */
+/** Case 25: locks end by the new time after a step of all clocks. */
+export class UnsteppedClock extends AnchoredClock {
+  override bounds(now: Instant): Bounds | undefined {
+    const bounds = super.bounds(now);
+    return bounds && { ...bounds, earliest: bounds.now };
+  }
+}
+
+/** Case 13: the wall clock alone, and a node proposes without a fault of the clock ever being detected. */
 export class WallClock extends AnchoredClock {
   override bounds(now: Instant): Bounds {
     return { latest: now.wallMs, now: now.wallMs, earliest: now.wallMs };
@@ -223,7 +250,10 @@ export function acknowledgeSync({ run, to, envelope, message }: Arriving): reado
       first: 1,
       answers: new Array<Answer>(sequence).fill(OK),
     };
-    run.links.carry({ from: to.id, to: origin, message: ack }, () => run.nodes.get(origin)?.receive(own, ack));
+    run.links.carry(
+      { from: to.id, to: origin, path: "unicast", message: ack },
+      () => run.nodes.get(origin)?.receive(own, ack),
+    );
   }
   return [message];
 }
@@ -269,6 +299,11 @@ export function rememberNoDisk({ run, message }: Arriving): readonly ClusterMess
   }
 }
 
+/** Case 20: every node was blank when any disk first asked. */
+export function alwaysBlank({ message }: Arriving): readonly ClusterMessage[] {
+  return [message.type === "helloAnswer" ? { ...message, blank: true } : message];
+}
+
 /** Case 23: every member counts as settled at once. */
 export function settleAtOnce({ message }: Arriving): readonly ClusterMessage[] {
   return [message.type === "leaseBatch" ? { ...message, settled: true, complete: true } : message];
@@ -291,6 +326,12 @@ export function chooseAlone({ run, envelope, message }: Arriving): readonly Clus
     run.events.after(1, () => proposer.receive(from, answer));
   }
   return [];
+}
+
+/** Case 31: no membership is accepted that has fewer members. */
+export function removeNoMember({ to, message }: Arriving): readonly ClusterMessage[] {
+  const now = to.member?.membership.members.length ?? 0;
+  return message.type === "membershipAccept" && message.content.members.length < now ? [] : [message];
 }
 
 /** (c): a candidate counts every answer as a vote. */

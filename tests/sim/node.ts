@@ -6,6 +6,7 @@
 import type { Configuration } from "../../src/cluster/leadership/config_replication.ts";
 import type { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
+import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
 import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
@@ -13,17 +14,22 @@ import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
 import type { Command, CommandResult, NodeEffect, NodeEvent } from "../../src/core/effects.ts";
 import { NodeCore } from "../../src/core/node_core.ts";
 import type { Instant } from "../../src/lease/agreement/clock.ts";
+import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import { compiledOf, identityOf, isMistake } from "./configurations.ts";
 import { SimDisk } from "./disk.ts";
-import type { Promised } from "./promises.ts";
+import type { Promised, Promises } from "./promises.ts";
 import type { AnswerClient, RunNode, SimRun } from "./run.ts";
-import { BELIEVED_MS, SimWallClock } from "./wall_clock.ts";
+import { BELIEVED_MS, MachineClock } from "./machine_clock.ts";
+import type { Path } from "./network.ts";
 import { formatRow } from "./format.ts";
+import { Violation } from "./violation.ts";
 
 /** The most that rounding to whole milliseconds takes off. */
 const ROUNDING_MS = 1;
+/** What the product sends over TCP once it is larger than a datagram, which it never is here. */
+const STREAMED: ReadonlySet<ClusterMessage["type"]> = new Set(["syncChunk", "config", "configPush", "configCheck"]);
 
 /** One process. */
 interface Process {
@@ -46,9 +52,11 @@ interface Request {
 export class SimNode implements RunNode {
   readonly id: NodeId;
   readonly disk: SimDisk;
-  readonly clock: SimWallClock;
+  readonly clock: MachineClock;
   /** `service` of its file. */
   file: Configuration;
+  /** Of the cluster's traffic: the first one seals, all open. */
+  keys: readonly number[];
   /** `cluster.nodes` of its file. */
   fileMembers: readonly NodeId[];
   readonly #run: SimRun;
@@ -65,14 +73,15 @@ export class SimNode implements RunNode {
   constructor(
     id: NodeId,
     run: SimRun,
-    options: { file: Configuration; members: readonly NodeId[]; clock?: SimWallClock },
+    options: { file: Configuration; members: readonly NodeId[]; keys?: readonly number[]; clock?: MachineClock },
   ) {
     this.id = id;
     this.#run = run;
     this.file = options.file;
     this.fileMembers = options.members;
-    const { events, prng, checkers } = run;
-    this.clock = options.clock ?? SimWallClock.right(events, prng);
+    this.keys = options.keys ?? [0];
+    const { events, prng, time, checkers } = run;
+    this.clock = options.clock ?? MachineClock.right(events, time, prng);
     this.disk = new SimDisk(events, prng, (addresses) => {
       if (run.log !== undefined) this.#logRows(addresses ?? []);
       checkers.durable(addresses);
@@ -112,14 +121,14 @@ export class SimNode implements RunNode {
 
   /** Both clocks of this machine now. */
   now(): Instant {
-    const { nowMs } = this.#run.events;
-    return { wallMs: this.clock.wallMs, monotonicMs: nowMs - (this.#process?.bootMs ?? nowMs) };
+    const { wallMs, monotonicMs } = this.clock;
+    return { wallMs, monotonicMs: monotonicMs - (this.#process?.bootMs ?? monotonicMs) };
   }
 
   /** Starts a process from the disk. */
   start(): void {
     if (this.running) return;
-    const { events, prng, mutation } = this.#run;
+    const { prng, mutation } = this.#run;
     const incarnation = prng.int(1, 0xffffffff);
     const { rows, facts } = this.disk.image();
     const { agedMs = 0 } = mutation;
@@ -145,7 +154,7 @@ export class SimNode implements RunNode {
       },
       now: { wallMs: this.clock.wallMs, monotonicMs: -agedMs },
     });
-    this.#process = { incarnation, bootMs: events.nowMs, core, storeFailure: undefined, wakeMs: Infinity };
+    this.#process = { incarnation, bootMs: this.clock.monotonicMs, core, storeFailure: undefined, wakeMs: Infinity };
     this.#setPeers(core.member.membership.members);
     this.#checked = undefined;
     this.#run.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
@@ -161,16 +170,42 @@ export class SimNode implements RunNode {
     this.#process = undefined;
     this.#waiting = [];
     this.#pausedUntilMs = 0;
+    this.clock.run(1);
     this.#run.log?.(`node ${this.id} crashes`);
   }
 
-  /** Suspends the process, as SIGSTOP or a stalled machine does. */
+  /** Stops the process for a time, as SIGSTOP does; the clocks of the machine run on. */
   pause(ms: number): void {
-    this.#pausedUntilMs = this.#run.events.nowMs + ms;
-    this.#run.log?.(`node ${this.id} pauses for ${ms} ms`);
-    this.#run.events.after(ms, () => {
+    const { events, log } = this.#run;
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, events.nowMs + ms);
+    log?.(`node ${this.id} pauses for ${ms} ms`);
+    events.after(ms, () => {
       for (const waiting of this.#waiting.splice(0)) this.#whenRunning(waiting);
     });
+  }
+
+  /** Suspends the machine: its clocks stand still too, and go on from where they were. */
+  suspend(ms: number): void {
+    const { events, log } = this.#run;
+    const process = this.#process;
+    log?.(`machine ${this.id} is suspended for ${ms} ms`);
+    this.clock.run(0);
+    events.after(ms, () => {
+      if (this.#process === process) this.clock.run(1);
+    });
+    this.pause(ms);
+  }
+
+  /** Whether the process, or the whole machine, stands still. */
+  get paused(): boolean {
+    return this.#run.events.nowMs < this.#pausedUntilMs;
+  }
+
+  /** Ends a pause or a suspension. */
+  resume(): void {
+    this.#pausedUntilMs = 0;
+    this.clock.run(1);
+    for (const waiting of this.#waiting.splice(0)) waiting();
   }
 
   /** An operator replaces the file and sends SIGHUP. */
@@ -179,8 +214,9 @@ export class SimNode implements RunNode {
     this.#whenRunning(() => this.#receive({ kind: "file", configuration: file }));
   }
 
-  receive(envelope: Envelope, message: ClusterMessage): void {
-    if (!this.#peers.has(envelope.from)) return;
+  /** `key`: that the message is sealed with; undefined: one that this node has. */
+  receive(envelope: Envelope, message: ClusterMessage, key?: number): void {
+    if (!this.#peers.has(envelope.from) || (key !== undefined && !this.keys.includes(key))) return;
     this.#whenRunning(() => {
       const { mutation } = this.#run;
       const arriving = mutation.arriving?.({ run: this.#run, to: this, envelope, message }) ?? [message];
@@ -196,21 +232,27 @@ export class SimNode implements RunNode {
     });
   }
 
-  /** An operator's command with an immediate result. */
+  askHealth(answer: (ready: boolean) => void): void {
+    this.#whenRunning(() => {
+      if (this.running) answer(this.ready);
+    });
+  }
+
+  /** An operator's command with an immediate result; none while the process does not run. */
   command<Result>(run: (core: NodeCore<unknown>, now: Instant) => Result): Result | undefined {
     const core = this.#core;
-    if (core === undefined) return undefined;
+    if (core === undefined || this.paused) return undefined;
     const result = run(core, this.now());
     this.#pump();
     return result;
   }
 
-  /** An operator's command whose result waits for a disk or for other members. */
+  /** An operator's command whose result waits for a disk or for other members, if there is one. */
   ask<Kind extends Command["kind"]>(
     command: Extract<Command, { kind: Kind }>,
     done: (result: CommandResult[Kind]) => void,
   ): void {
-    if (this.#core === undefined) return;
+    if (this.#core === undefined || this.paused) return;
     const token = ++this.#token;
     this.#results.set(token, done as (result: unknown) => void);
     this.#receive({ kind: "command", token, command });
@@ -247,12 +289,9 @@ export class SimNode implements RunNode {
     const { member } = process.core;
     switch (effect.kind) {
       case "send":
-        return this.#send(member.envelope(), effect.to, effect.message);
-      case "broadcast": {
-        const envelope = member.envelope();
-        for (const to of this.#peers) if (to !== this.id) this.#send(envelope, to, effect.message);
-        return;
-      }
+        return this.#send([effect.to], member.envelope(), effect.message, "unicast");
+      case "broadcast":
+        return this.#send(this.#peers, member.envelope(), effect.message, "multicast");
       case "persist": {
         const { token } = effect;
         return this.disk.write(
@@ -264,8 +303,12 @@ export class SimNode implements RunNode {
         return this.#setPeers(effect.members);
       case "reply": {
         const { message, awaits, answer } = effect.source;
-        return answer(effect.reply, this.#checkPromise(member, message, effect.reply, awaits()));
+        return answer(effect.reply, this.#checkPromise(message, effect.reply, awaits()));
       }
+      case "unanswered":
+        return this.#run.log?.(
+          `node ${this.id} does not answer ${identityOf(effect.source.message).name}: ${effect.reason}`,
+        );
       case "notice":
         return this.#run.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
       case "result": {
@@ -282,7 +325,7 @@ export class SimNode implements RunNode {
     const deadlineMs = process.core.nextDeadline(now);
     if (deadlineMs >= process.wakeMs || deadlineMs === Infinity) return;
     process.wakeMs = deadlineMs;
-    this.#run.events.after(deadlineMs - now.monotonicMs, () => {
+    this.#run.events.after(this.clock.trueMs(deadlineMs - now.monotonicMs), () => {
       if (this.#process !== process || process.wakeMs !== deadlineMs) return;
       this.#whenRunning(() => {
         if (this.#process !== process) return;
@@ -304,22 +347,29 @@ export class SimNode implements RunNode {
   }
 
   /** Checks the promise of an acknowledgement before it leaves. */
-  #checkPromise(member: Member, request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
+  #checkPromise(request: Message, reply: Message, isAwaited: boolean): Promised | undefined {
     const seconds = readOption(reply.options, OPTIONS.addressLeaseTime);
     const isAck = reply.options.get(OPTIONS.messageType.code)?.[0] === 5;
     if (!isAck || seconds.kind !== "present") return undefined;
-    const { checkers } = this.#run;
-    // A clock that was always right has a constant offset; any other clock that is believed is within this bound.
-    const clockMs = this.clock.alwaysRight ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
     this.#run.log?.(`node ${this.id} acknowledges ${formatIpv4(reply.yiaddr)} to ${identityOf(request).name}`);
-    return checkers.promises.leaving(
-      { ...identityOf(request), address: reply.yiaddr, leaseMs: seconds.value * 1_000 },
-      { members: member.membership.members.map(({ id }) => id), clockMs, isAwaited },
-    );
+    return this.promise({ ...identityOf(request), address: reply.yiaddr, leaseMs: seconds.value * 1_000 }, isAwaited);
+  }
+
+  /** Checks a promise that leaves this node. */
+  promise(what: Parameters<Promises["leaving"]>[0], isAwaited: boolean): Promised {
+    // A clock that was always right has a constant offset; any other clock that is believed is within this bound.
+    const offsetMs = this.clock.alwaysRight ? this.clock.offsetMs - ROUNDING_MS : -2 * BELIEVED_MS;
+    // It was proposed a proposal time ago at most, perhaps before a step of all clocks.
+    const clockMs = offsetMs + this.#run.time.leastMs(PROPOSAL_MS + ROUNDING_MS);
+    const members = this.member?.membership.members.map(({ id }) => id) ?? [];
+    return this.#run.checkers.promises.leaving(what, { members, clockMs, isAwaited });
   }
 
   #check({ core: { member }, incarnation }: Process): void {
     const { leaders } = this.#run.checkers;
+    if (this.disk.isStaleCopy && this.ready && this.#run.isChecked("(n)")) {
+      throw new Violation("(n)", `node ${this.id} serves on a disk that went back`);
+    }
     if (member.role === "leader") leaders.leads(`node ${this.id} (${incarnation})`, member.term);
     const { ranges } = member;
     if (ranges === this.#checked) return;
@@ -329,24 +379,38 @@ export class SimNode implements RunNode {
 
   /** Runs now, or at the end of the pause. */
   #whenRunning(run: () => void): void {
-    if (this.#run.events.nowMs < this.#pausedUntilMs) this.#waiting.push(run);
+    if (this.paused) this.#waiting.push(run);
     else run();
   }
 
-  #send(envelope: Envelope, to: NodeId, message: ClusterMessage): void {
-    if (!this.#peers.has(to)) return;
+  /** Encodes once; the receivers share what is decoded, which they do not change. */
+  #send(receivers: Iterable<NodeId>, envelope: Envelope, message: ClusterMessage, datagram: Path): void {
     const { links, nodes, mutation } = this.#run;
-    mutation.sending?.(this, message);
-    const arriving = this.#run.encodes ? recoded(envelope, message) : message;
-    links.carry({ from: this.id, to, message }, () => nodes.get(to)?.receive(envelope, arriving));
+    const from = this.id;
+    const bytes = encodeMessage(envelope, message);
+    const path = STREAMED.has(message.type) || bytes.length > CLUSTER_LIMITS.datagramBytesMax ? "stream" : datagram;
+    const [key] = this.keys;
+    const progress = this.member?.synced === true ? this.disk.progress : undefined;
+    let decoded: ReturnType<typeof opened> | undefined;
+    for (const to of receivers) {
+      if (to === from || !this.#peers.has(to)) continue;
+      mutation.sending?.(this, message);
+      links.carry({ from, to, path, message }, () => {
+        const node = nodes.get(to);
+        if (node === undefined) return;
+        decoded ??= opened(bytes, message);
+        if (progress !== undefined && node.running) node.disk.memory.hear(from, progress);
+        node.receive(decoded.envelope, decoded.message, key);
+      });
+    }
   }
 }
 
-/** A message after encoding and decoding. */
-function recoded(envelope: Envelope, message: ClusterMessage): ClusterMessage {
-  const decoded = decodeMessage(encodeMessage(envelope, message));
+/** A message as its receivers decode it. */
+function opened(bytes: Uint8Array, message: ClusterMessage): { envelope: Envelope; message: ClusterMessage } {
+  const decoded = decodeMessage(bytes);
   if (!decoded.ok) throw new Error(`A ${message.type} does not pass the codec: ${JSON.stringify(decoded.error)}`);
-  return decoded.message;
+  return decoded;
 }
 
 /** A node's id and address. */

@@ -15,7 +15,7 @@ import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Epochs } from "./epochs.ts";
 import { Violation } from "./violation.ts";
-import { EPOCH_MS } from "./wall_clock.ts";
+import { EPOCH_MS } from "./machine_clock.ts";
 import type { EventQueue } from "./event_queue.ts";
 
 /** A promise: one acknowledgement. */
@@ -35,6 +35,7 @@ export class Promises {
   readonly #machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>;
   readonly #open = new Map<Ipv4, Promised[]>();
   acknowledgements = 0;
+  #isSuspended = false;
 
   constructor(events: EventQueue, epochs: Epochs, machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
     this.#events = events;
@@ -54,7 +55,7 @@ export class Promises {
     const endsAtMs = this.#events.nowMs + leaseMs;
     const promised = { client, name, address, endsAtMs, lockedUntilMs: EPOCH_MS + endsAtMs + clockMs };
     this.acknowledgements += 1;
-    if (!isAwaited) return promised;
+    if (!isAwaited || this.#isSuspended) return promised;
     const locking = this.#count(
       members,
       (disk) => keeps(disk.rows.get(address), promised) || keeps(disk.formerRow(address), promised),
@@ -82,8 +83,22 @@ export class Promises {
     }
   }
 
+  /** A majority of the disks is lost: the promises that the survivor does not have are lost too, but for (a). */
+  majorityLost(survivor: SimDisk): void {
+    this.#isSuspended = true;
+    for (const [address, open] of this.#open) {
+      this.#open.set(address, open.filter((promised) => keeps(survivor.rows.get(address), promised)));
+    }
+  }
+
+  /** The membership was reset to the survivor. */
+  majorityReplaced(): void {
+    this.#isSuspended = false;
+  }
+
   /** (b) Rows became durable, or were lost. */
   check(addresses: Iterable<Ipv4> = this.#open.keys()): void {
+    if (this.#isSuspended) return;
     for (const address of addresses) {
       for (const promised of this.#running(address)) {
         if (

@@ -8,21 +8,26 @@ import type { LeaseAgreement } from "../../src/dhcp/server/dhcp_server.ts";
 import type { AnchoredClock, Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
 import type { Checkers } from "./checkers.ts";
+import type { CommonTime } from "./common_time.ts";
+import type { SimDisk } from "./disk.ts";
 import type { EventQueue } from "./event_queue.ts";
 import type { Links } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { Promised } from "./promises.ts";
+import type { Check } from "./violation.ts";
 
 export interface SimRun {
   readonly events: EventQueue;
   readonly prng: Prng;
+  /** What all right clocks follow. */
+  readonly time: CommonTime;
   readonly links: Links;
   /** All machines, members or not. */
   readonly nodes: ReadonlyMap<NodeId, RunNode>;
   readonly checkers: Checkers;
   readonly mutation: Mutation;
-  /** Messages pass through the codec, which takes longer than the rest. */
-  readonly encodes: boolean;
+  /** Whether a check is made, and not pending. */
+  readonly isChecked: (check: Check) => boolean;
   /** Set once all faults are over: clients keep their leases, and those without one ask for one. */
   readonly faultsOver: boolean;
   /** Undefined: no log, and no line is formatted. */
@@ -34,13 +39,17 @@ export interface RunNode {
   readonly id: NodeId;
   /** Of the running process; 0 while none runs. */
   readonly incarnation: number;
+  readonly running: boolean;
+  readonly disk: SimDisk;
   /** Undefined while no process runs, or its start is not durable yet. */
   readonly member: Member | undefined;
   readonly table: LeaseTable | undefined;
   now(): Instant;
-  receive(envelope: Envelope, message: ClusterMessage): void;
+  receive(envelope: Envelope, message: ClusterMessage, key?: number): void;
   /** `awaits`: whether the client still waits. `answer` gets the reply when it may leave. */
   serve(message: Message, awaits: () => boolean, answer: AnswerClient): void;
+  /** Asks whether it is ready; nothing answers while no process runs. */
+  askHealth(answer: (ready: boolean) => void): void;
 }
 
 /** Takes a reply; `promised`: what an acknowledgement promises. */
@@ -61,6 +70,12 @@ export interface Mutation {
   readonly agedMs?: number;
   /** A node serves while it is not ready. */
   readonly servesUnready?: boolean;
+  /** A node that is left out when the key of the cluster's traffic is replaced. */
+  readonly keepsKeys?: (node: RunNode) => boolean;
+  /** A backup is restored as if a majority of the disks were lost. */
+  readonly believesBackups?: boolean;
+  /** New clients are served right after the membership was reset. */
+  readonly resetServesAll?: boolean;
   /** Observes what a node sends to each peer. */
   readonly sending?: (node: RunNode, message: ClusterMessage) => void;
   /** Replaces a message on its arrival. */

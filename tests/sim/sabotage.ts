@@ -15,6 +15,8 @@ export interface Sabotage {
   readonly mutation: () => Mutation;
   /** Nodes at the start, if three are too few. */
   readonly nodes?: number;
+  /** The faults that the safeguard is for, as on the command line; undefined: the default. */
+  readonly faults?: string;
 }
 
 export const SABOTAGES: readonly Sabotage[] = [
@@ -62,5 +64,102 @@ export const SABOTAGES: readonly Sabotage[] = [
     checks: ["(e)"],
     mutation: () => ({ arriving: mutations.shareAllocations }),
   },
-  { name: "locks never end", checks: ["(g)", "(h)"], mutation: () => mutations.locksNeverEnd },
+  { name: "locks never end", checks: ["(g)", "(h)", "(l)"], mutation: () => mutations.locksNeverEnd },
+  {
+    name: "case 24: suspended, and never late",
+    checks: ["(a)", "(b)", "(d)"],
+    mutation: () => mutations.rules({ vote: mutations.neverLate }),
+    faults: "suspension",
+  },
+  {
+    // A node that is not ready as no quorum confirms its clock is seldom asked.
+    name: "case 24: at half speed, and never late",
+    checks: ["(a)", "(b)", "(d)"],
+    mutation: () => ({ ...mutations.rules({ vote: mutations.neverLate }), servesUnready: true }),
+    faults: "slowMachine",
+  },
+  {
+    name: "case 28: power failure, and nothing is proposed once more",
+    checks: ["(f)"],
+    mutation: () => mutations.lost("slotRead"),
+    faults: "powerFailure,lossyNode,pairCut,longLeases",
+  },
+  {
+    name: "case 29: repair has a maximum",
+    checks: ["(f)"],
+    mutation: () => mutations.repairUpTo(60_000),
+    faults: "maxLease,partition,longLeases",
+  },
+  ...["pairCut", "lossyNode", "multicastLost"].map((fault): Sabotage => ({
+    name: `${fault}, and nothing is repaired or sent again`,
+    checks: ["(f)"],
+    mutation: () => mutations.lost("syncChunk", "retransmit"),
+    faults: `${fault},longLeases`,
+  })),
+  {
+    name: "case 25: locks end with a step of all clocks",
+    checks: ["(a)", "(b)"],
+    mutation: () => ({ clock: () => new mutations.UnsteppedClock() }),
+    faults: "commonStep",
+  },
+  ...["rollback", "lyingDisk"].map((fault): Sabotage => ({
+    name: `case 20: ${fault}, and no memory of disks`,
+    checks: ["(b)", "(n)"],
+    mutation: () => ({ arriving: mutations.rememberNoDisk }),
+    faults: `${fault},crash`,
+  })),
+  {
+    name: "case 20: a first disk, and blank for ever",
+    checks: ["(b)", "(n)"],
+    mutation: () => ({ arriving: mutations.alwaysBlank }),
+    faults: "firstImage",
+  },
+  {
+    name: "a restored backup is believed",
+    checks: ["(a)", "(b)", "(n)"],
+    mutation: () => ({ believesBackups: true }),
+    faults: "restoredBackup",
+  },
+  {
+    name: "case 30: new clients right after a reset",
+    checks: ["(a)"],
+    mutation: () => ({ resetServesAll: true }),
+    faults: "lostMajority,partition",
+  },
+  {
+    name: "case 31: a newcomer that died stays",
+    checks: ["(g)"],
+    mutation: () => ({ arriving: mutations.removeNoMember }),
+    faults: "deadNewcomer",
+  },
+  {
+    name: "streams are always lost",
+    checks: ["(g)"],
+    mutation: () => mutations.lost("syncChunk", "config"),
+    faults: "streamsLost,newDisk,push",
+  },
+  {
+    name: "case 32: the relay copies requests, and a release covers none by their age",
+    checks: ["(f)"],
+    mutation: () => mutations.rules({ end: mutations.endWithoutAge }),
+    faults: "relayCore,longLeases,lossyNode,slowDisk",
+  },
+  {
+    name: "an import commits without a majority",
+    checks: ["(b)", "(d)"],
+    mutation: () => ({ safeguards: { countedMembers: 1 } }),
+    faults: "leaseImport,partition,crash",
+  },
+  {
+    name: "a node keeps the old key",
+    checks: ["(g)"],
+    mutation: () => ({ keepsKeys: (node) => node.id === 1 }),
+    faults: "keyRotation",
+  },
+  {
+    name: "ready, and accepts nothing",
+    checks: ["(j)"],
+    mutation: () => mutations.lost("leaseAck"),
+    faults: "crash",
+  },
 ];

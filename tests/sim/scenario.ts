@@ -4,9 +4,17 @@ import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import { Checkers } from "./checkers.ts";
 import { type ClientContext, SimClient } from "./clients.ts";
 import type { SimCluster } from "./cluster.ts";
-import { LANS, variantOf } from "./configurations.ts";
-import { Faults } from "./faults.ts";
-import { capacity, firstUnmet, type Unmet } from "./convergence.ts";
+import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
+import { Certified } from "./certified.ts";
+import { Commits } from "./commits.ts";
+import { CommonTime } from "./common_time.ts";
+import { FIRST_VARIANT, LANS, LONG_VARIANT, variantOf } from "./configurations.ts";
+import { capacity, firstDifference, firstUnserving, firstWithoutLease, membersOf } from "./convergence.ts";
+import { CoreRelay } from "./core_relay.ts";
+import { FaultSchedule } from "./fault_schedule.ts";
+import { DEFAULT_FAULTS, type FaultSet, hasTrait, PENDING_CHECKS } from "./faults.ts";
+import { RandomRelay } from "./random_relay.ts";
+import { Refusals } from "./refusals.ts";
 import { SimNetwork } from "./network.ts";
 import { SimNode } from "./node.ts";
 import { Operator } from "./operator.ts";
@@ -18,8 +26,11 @@ import { EventQueue } from "./event_queue.ts";
 /** Options of a run. */
 export interface ScenarioOptions {
   readonly seed: number;
-  /** Nodes at the start; undefined: three or five, at random. */
+  /** Nodes at the start; undefined: at random. */
   readonly nodes?: number | undefined;
+  readonly faults?: FaultSet | undefined;
+  /** Checks that are pending (`faults.ts`) are made too. */
+  readonly checksAll?: boolean | undefined;
   readonly mutation?: Mutation;
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -32,58 +43,114 @@ export interface ScenarioResult {
   readonly convergedMs: number;
 }
 
+const SIZES = [3, 3, 3, 3, 3, 3, 3, 3, 5, 5, 5, 2, 4, 7, 9];
 const CLIENTS = 8;
 const FAULTS_MS = 60_000;
+const LONG_FAULTS_MS = 150_000;
 /**
  * Locks of clients that left, and blocked addresses, expire within this; a lease and its margin take less than half.
  */
 const CONVERGENCE_MS = 180_000;
+/** With leases that do not end within a run only the tables must become equal. */
+const LONG_LEASES_CONVERGENCE_MS = 60_000;
 const POLL_MS = 500;
-const ENCODES_CHANCE = 0.05;
+
+/** What is the same for all of a run. */
+interface Scenario {
+  readonly cluster: SimCluster;
+  readonly operator: Operator;
+  readonly clients: SimClient[];
+  readonly context: ClientContext;
+  readonly hasLongLeases: boolean;
+}
 
 /** Runs a seed. Throws a {@link Violation} when a check fails. */
 export function runScenario(options: ScenarioOptions): ScenarioResult {
+  const { log, faults: names = DEFAULT_FAULTS, checksAll = false } = options;
   const prng = new Prng(options.seed);
   const events = new EventQueue();
   const network = new SimNetwork(events, prng);
-  const count = options.nodes ?? prng.pick([3, 3, 3, 5]);
+  const count = options.nodes ?? prng.pick(SIZES);
   const members = Array.from({ length: count }, (_, index) => index + 1);
-  const { log } = options;
+  const has = (trait: Parameters<typeof hasTrait>[0]) => hasTrait(trait, names, prng);
+  const [hasLongLeases, isLong, hasRelayCore] = [has("longLeases"), has("longRun"), has("relayCore")];
   const nodes = new Map<NodeId, SimNode>();
   const cluster: SimCluster = {
     events,
     prng,
+    time: new CommonTime(events),
     links: network,
     nodes,
     checkers: new Checkers(events, members, nodes),
     mutation: options.mutation ?? {},
-    encodes: prng.chance(ENCODES_CHANCE),
+    isChecked: (check) => checksAll || PENDING_CHECKS[check] === undefined,
     faultsOver: false,
     log: log && ((line) => log(`${String(events.nowMs).padStart(7)}  ${line}`)),
   };
-  const operator = new Operator(cluster, members);
+  const operator = new Operator(cluster, members, hasLongLeases ? LONG_VARIANT : FIRST_VARIANT);
   for (const id of members) {
     const node = new SimNode(id, cluster, { file: operator.file, members });
     nodes.set(id, node);
     events.after(prng.int(0, 3_000), () => node.start());
   }
+  const servers = () => [...operator.members];
   const context: ClientContext = {
     run: cluster,
-    servers: () => [...operator.members],
+    relay: hasRelayCore ? new CoreRelay(cluster, servers) : new RandomRelay(cluster, servers),
     delayMsMax: () => network.quality.delayMs.max,
     variants: operator.variants,
   };
   const clients = Array.from({ length: CLIENTS }, (_, index) => new SimClient(index + 1, context));
   for (const client of clients) events.after(prng.int(0, 15_000), () => client.start());
-  const faults = new Faults(cluster, network, operator);
-  events.after(prng.int(3_000, 8_000), () => faults.next(FAULTS_MS));
-  events.runUntil(FAULTS_MS);
+  const faults = new FaultSchedule(cluster, network, operator, names);
+  new Commits(cluster, () => ({
+    changedMs: faults.changedMs,
+    isSteady: network.isSteady && (cluster.faultsOver || cluster.isChecked("(j)")),
+  }));
+  const faultsMs = isLong ? LONG_FAULTS_MS : FAULTS_MS;
+  events.after(prng.int(3_000, 8_000), () => faults.next(faultsMs));
+  events.runUntil(faultsMs);
   cluster.log?.("all faults end");
   faults.end();
   cluster.faultsOver = true;
-  events.after(POLL_MS, () => matchClients(operator, clients, context));
-  const convergedMs = runUntilConverged(events, () => firstUnmet(cluster, operator, clients));
+  const convergedMs = runUntilConverged({ cluster, operator, clients, context, hasLongLeases });
   return { acknowledgements: cluster.checkers.promises.acknowledgements, faults: faults.count, convergedMs };
+}
+
+/** Runs until everything holds; returns the time that it took. */
+function runUntilConverged(scenario: Scenario): number {
+  const { cluster, operator, clients, context, hasLongLeases } = scenario;
+  const { events } = cluster;
+  const certified = new Certified();
+  const refusals = new Refusals();
+  const endedMs = events.nowMs;
+  const boundMs = hasLongLeases ? LONG_LEASES_CONVERGENCE_MS : CONVERGENCE_MS;
+  let about: unknown;
+  let sinceMs = 0;
+  for (let passedMs = POLL_MS;; passedMs += POLL_MS) {
+    events.runUntil(endedMs + passedMs);
+    if (passedMs === POLL_MS) {
+      // The clients that stay are chosen now.
+      if (!hasLongLeases) matchClients(operator, clients, context);
+      continue;
+    }
+    const unserving = firstUnserving(cluster, operator);
+    if (unserving === undefined) {
+      const members = membersOf(cluster, operator);
+      if (cluster.isChecked("(k)")) certified.look(members, events.nowMs);
+      if (!hasLongLeases && operator.servesNewClients) {
+        refusals.look(members, clients, variantOf(operator.file.text), events.nowMs);
+      }
+    }
+    const unmet = unserving ?? (hasLongLeases ? undefined : firstWithoutLease(clients)) ??
+      firstDifference(membersOf(cluster, operator), operator, hasLongLeases ? undefined : clients);
+    if (unmet === undefined) return passedMs;
+    if (unmet.about !== about) [about, sinceMs] = [unmet.about, passedMs];
+    // A lock that ends just now has ended on some nodes only.
+    if (passedMs >= boundMs && passedMs - sinceMs >= MARGIN_MS) {
+      throw new Violation(unmet.check, `${passedMs / 1_000} s after the last fault ${unmet.what}`);
+    }
+  }
 }
 
 /** After the faults: moves, starts and stops clients until each LAN has as many as it has addresses. */
@@ -111,19 +178,6 @@ function matchClients(
       client.lan = lan;
       clients.push(client);
       client.start();
-    }
-  }
-}
-
-/** Runs until everything holds; returns the time that it took. */
-function runUntilConverged(events: EventQueue, check: () => Unmet | undefined): number {
-  for (let passedMs = POLL_MS;; passedMs += POLL_MS) {
-    events.runUntil(FAULTS_MS + passedMs);
-    // The clients that stay are chosen at the first poll.
-    const problem = passedMs === POLL_MS ? undefined : check();
-    if (problem === undefined && passedMs > POLL_MS) return passedMs;
-    if (passedMs >= CONVERGENCE_MS) {
-      throw new Violation(problem?.check ?? "(g)", `${CONVERGENCE_MS / 1_000} s after the last fault ${problem?.what}`);
     }
   }
 }

@@ -514,7 +514,7 @@ export const SCHEDULES: readonly Schedule[] = [
     name: "case 34: two leaders, each with a change of its own",
     nodes: 4,
     mutation: () => ({ arriving: mutations.chooseAlone }),
-    checks: ["(a)", "(b)", "(d)"],
+    checks: ["(a)", "(b)", "(d)", "(m)"],
     play: twoLeaders,
   },
   {

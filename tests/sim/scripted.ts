@@ -11,14 +11,15 @@ import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import { Checkers } from "./checkers.ts";
 import type { SimCluster } from "./cluster.ts";
+import { CommonTime } from "./common_time.ts";
 import { FIRST_VARIANT, identityOf, LANS, textOf } from "./configurations.ts";
 import { disagreement } from "./convergence.ts";
-import type { Links, Packet } from "./network.ts";
+import type { Links, Packet, PacketFilter } from "./network.ts";
 import { addressOf, SimNode } from "./node.ts";
 import { Prng } from "./prng.ts";
 import type { Mutation } from "./run.ts";
 import { Violation } from "./violation.ts";
-import { SimWallClock } from "./wall_clock.ts";
+import { MachineClock } from "./machine_clock.ts";
 import { EventQueue } from "./event_queue.ts";
 
 /** Two addresses of the first LAN. */
@@ -29,9 +30,6 @@ const FILE = { revision: 1, text: textOf(FIRST_VARIANT) };
 const SYNC_MS = { min: 1, max: 1 };
 /** A cluster without faults serves after this. */
 const FORMED_MS = 10_000;
-
-/** Selects packets. */
-export type PacketFilter = (packet: Packet) => boolean;
 
 /** Packets between nodes by sender, receiver and type. */
 export function packets(
@@ -188,22 +186,24 @@ export class ScriptedCluster {
   /** Returns once all nodes serve. */
   constructor({ nodes: count, mutation = {}, clocks = [], log }: ScriptedOptions) {
     const events = new EventQueue();
+    const time = new CommonTime(events);
     const nodes = new Map<NodeId, SimNode>();
     this.ids = Array.from({ length: count }, (_, index) => index + 1);
     this.#links = new ScriptedLinks(events);
     this.shared = {
       events,
       prng: new Prng(1),
+      time,
       links: this.#links,
       nodes,
       checkers: new Checkers(events, this.ids, nodes),
       mutation,
-      encodes: true,
+      isChecked: () => true,
       faultsOver: false,
       log: log && ((line) => log(`${String(events.nowMs).padStart(7)}  ${line}`)),
     };
     for (const id of this.ids) {
-      const clock = new SimWallClock(events, clocks[id - 1] ?? 0);
+      const clock = new MachineClock(events, time, clocks[id - 1] ?? 0);
       const node = new SimNode(id, this.shared, { file: FILE, members: this.ids, clock });
       node.disk.latencyMs = SYNC_MS;
       nodes.set(id, node);

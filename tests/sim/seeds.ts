@@ -3,9 +3,22 @@
 import { runScenario, type ScenarioResult } from "./scenario.ts";
 import { type Check, Violation } from "./violation.ts";
 
+/** What a run is made with, beside its seed. */
+interface Options {
+  readonly nodes?: number | undefined;
+  /** As on the command line. */
+  readonly faults?: string | undefined;
+  readonly checksAll?: boolean;
+}
+
 /** The command that repeats a seed. */
-export function replay(seed: number, nodes?: number): string {
-  return `deno task sim --seed ${seed}${nodes === undefined ? "" : ` --nodes ${nodes}`} --log`;
+export function replay(seed: number, { nodes, faults, checksAll = false }: Options = {}): string {
+  const options = [
+    ...(nodes === undefined ? [] : [`--nodes ${nodes}`]),
+    ...(faults === undefined ? [] : [`--faults ${faults}`]),
+    ...(checksAll ? ["--checks-all"] : []),
+  ];
+  return ["deno task sim", `--seed ${seed}`, ...options, "--log"].join(" ");
 }
 
 /** Whether one of these checks fails; another check that fails does not count. */
@@ -32,7 +45,7 @@ export function runSeeds(from: number, seeds: number, nodes?: number): ScenarioR
       sum.convergedMs += convergedMs;
     } catch (error) {
       if (!(error instanceof Violation)) throw new Error(`Seed ${seed} broke the simulator`, { cause: error });
-      throw new Error(`${error.message}: repeat with ${replay(seed, nodes)}`, { cause: error });
+      throw new Error(`${error.message}: repeat with ${replay(seed, { nodes })}`, { cause: error });
     }
   }
   return sum;

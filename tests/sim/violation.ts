@@ -1,7 +1,21 @@
 /** Thrown by every checker. */
 
 /** The checks; the README describes each. */
-export type Check = "(a)" | "(b)" | "(c)" | "(d)" | "(e)" | "(f)" | "(g)" | "(h)" | "(i)";
+export type Check =
+  | "(a)"
+  | "(b)"
+  | "(c)"
+  | "(d)"
+  | "(e)"
+  | "(f)"
+  | "(g)"
+  | "(h)"
+  | "(i)"
+  | "(j)"
+  | "(k)"
+  | "(l)"
+  | "(m)"
+  | "(n)";
 
 export class Violation extends Error {
   override readonly name = "Violation";
