@@ -17,6 +17,8 @@ import { describeLoad, type LoadReport } from "../../tests/e2e/load/client_load.
 
 const PER_SECOND = 100;
 const CLIENTS = 20_000;
+/** More addresses than clients, or they would be refused for want of one. */
+const POOL = "10.77.1.0-10.77.200.255";
 const WARM_UP_EXCHANGES = 300;
 /** What a client that lost a message waits before it asks again, at the most, and once more. */
 const SETTLE_MS = 12_000;
@@ -171,7 +173,7 @@ function fill(path: string): void {
 
 async function measure(fault: Fault, seconds: number): Promise<LoadReport> {
   const { promise, resolve } = Promise.withResolvers<LoadReport>();
-  await onCluster({}, async (site) => {
+  await onCluster({ pool: POOL }, async (site) => {
     try {
       fault.prepare?.(site);
       await site.start();

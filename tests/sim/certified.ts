@@ -5,6 +5,7 @@
 
 import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import type { Slot } from "../../src/lease/agreement/slot.ts";
+import { compareVersions } from "../../src/lease/agreement/version.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import { lockOf } from "./convergence.ts";
 import { formatSlot } from "./format.ts";
@@ -47,9 +48,15 @@ export class Certified {
     const views = nodes.map((node) => ({ node, slot: lockOf(node, address) }));
     return views.flatMap(({ node, slot }) => {
       if (slot === undefined || slot.state !== "bound" || slot.committedVersion.clock === 0) return [];
-      return views.filter((other) => !hasLock(other.slot, slot)).map((other) => ({ node, slot, lacking: other.node }));
+      return views.filter((other) => !hasLock(other.slot, slot) && !isKept(other.slot, slot))
+        .map((other) => ({ node, slot, lacking: other.node }));
     });
   }
+}
+
+/** A certificate beats lower versions only: an address that was declined above it rests to the end. */
+function isKept(slot: Slot | undefined, { committedVersion }: Slot): boolean {
+  return slot?.state === "declined" && compareVersions(slot.version, committedVersion) >= 0;
 }
 
 function hasLock(slot: Slot | undefined, { client, lockedUntil }: Slot): boolean {

@@ -127,11 +127,13 @@ export class Reproposals {
     open.slots.set(from, slot);
     const quorum = quorumOf(others.length + 1);
     if (open.slots.size + 1 < quorum) return;
-    this.#open.delete(query);
     const time = this.#clock.bounds(now);
-    if (time === undefined || now.monotonicMs - open.startedMs > PROPOSAL_MS) return;
-    if (!this.#isUnchanged(address, open.version)) return;
-    if (mayRepropose(this.#table.get(address), [...open.slots.values()], quorum, time)) this.#repropose(address, now);
+    const isOver = time === undefined || now.monotonicMs - open.startedMs > PROPOSAL_MS ||
+      !this.#isUnchanged(address, open.version);
+    // The first quorum may hold the voter with another client's lock, and miss those that show this one's.
+    const isAllowed = !isOver && mayRepropose(this.#table.get(address), [...open.slots.values()], quorum, time);
+    if (isOver || isAllowed || open.slots.size === others.length) this.#open.delete(query);
+    if (isAllowed) this.#repropose(address, now);
   }
 
   /** Another membership holds: other quorums. */

@@ -143,13 +143,15 @@ export function mergeSlot(slot: Slot, theirs: Slot, time: Bounds, rules: Agreeme
 
 /**
  * Whether another voter lacks the running lock of a slot and repair cannot give it to that voter: the lock has no
- * certificate, or the voter's version is higher (README.md of the rule, re-propose). A lock of another client there is
- * left alone.
+ * certificate, or the voter's version is higher (README.md of the rule, re-propose). Against a running lock of another
+ * client there, only a lease with a certificate is worth it: a new version and its certificate beat a phantom, which
+ * its client's attempts would otherwise keep above the old certificate.
  */
 export function isBeyondRepair(slot: Slot, theirs: Slot, time: Bounds, rules: AgreementRules): boolean {
   if (slot.state !== "bound" || !isLive(slot, time)) return false;
   const holds = (one: Slot) =>
     one.state === "bound" && one.client === slot.client && one.lockedUntil >= slot.lockedUntil;
-  if (holds(theirs) || (isLocked(theirs, time) && theirs.client !== slot.client)) return false;
+  const isContended = isLocked(theirs, time) && theirs.client !== slot.client;
+  if (holds(theirs) || (isContended && slot.committedVersion.clock === 0)) return false;
   return !holds(mergeSlot(theirs, slot, time, rules) ?? theirs);
 }

@@ -189,15 +189,21 @@ export class DhcpServer {
 
   #grant(action: Grant, now: Instant, answer: Answer): void {
     const { address, client, xid, leaseSeconds, reply, settings, bytesMax } = action;
-    const { state, client: holder } = this.#table.get(address);
-    // A reservation is the only address of its client, and a lease that it has is worth another attempt.
-    const isNew = !(state === "bound" && holder === client) && this.#compiled.reservationAt(address) === undefined;
+    const slot = this.#table.get(address);
+    // A lease that the client has is worth another attempt. A lock without a certificate may be all that is left of an
+    // attempt that failed, on this node alone.
+    const hasLease = slot.state === "bound" && slot.client === client && slot.committedVersion.clock > 0;
+    // A reservation is the only address of its client.
+    const isReserved = this.#compiled.reservationAt(address) !== undefined;
+    const isNew = !hasLease && !isReserved;
     if (isNew) this.#refused.set(client, address, { xid }, now.monotonicMs);
     // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
       if (!outcome.committed) {
-        if (isNew) this.#refused.set(client, address, { xid: undefined }, at.monotonicMs);
+        // The others have another client's lease there, whatever this node's slot says.
+        const isTaken = outcome.reason === "conflict" && !isReserved;
+        if (isNew || isTaken) this.#refused.set(client, address, { xid: undefined }, at.monotonicMs);
         return this.#events.failed(action, outcome.reason);
       }
       this.#refused.delete(client, address);

@@ -100,6 +100,8 @@ interface Pending {
   readonly startedMs: number;
   /** Ids of the members that have the record on disk. */
   readonly accepted: Set<number>;
+  /** Ids of the members that will not have it: another client's lock runs there, or it was late. */
+  readonly rejected: Set<number>;
 }
 
 type Failure = Extract<Decision, { committed: false }>["reason"];
@@ -201,7 +203,7 @@ export class Proposer {
     const { slot, answer } = this.#rules.accept(this.#table.get(address), record, time);
     if (!answer.ok) return fail(attempt, answer.reason, now);
     this.#table.set(address, slot, detail);
-    const pending: Pending = { attempt, record, startedMs: now.monotonicMs, accepted: new Set() };
+    const pending: Pending = { attempt, record, startedMs: now.monotonicMs, accepted: new Set(), rejected: new Set() };
     this.#pending.set(address, pending);
     this.#ports.propagate(address, record, detail);
     this.#ports.persist({ address, slot, detail }, (at) => this.#accepted(pending, this.#self, at));
@@ -219,12 +221,20 @@ export class Proposer {
     if (pending !== undefined && isMeant(pending)) {
       if (answer.ok) this.#accepted(pending, from, now);
       else if (answer.reason === "stale") this.#outbid(pending, now);
+      else this.#rejected(pending, from, answer.reason, now);
       return;
     }
     if (answer.ok || answer.reason !== "stale" || !isMeant(this.#committed.get(address))) return;
     // Committed, but this voter has a higher version: its slot is not asked first (case 28c).
     this.#committed.delete(address);
     this.repropose(address, now);
+  }
+
+  /** Aborts the proposal once a quorum is out of reach, as so many members reject it: its client need not wait. */
+  #rejected(pending: Pending, member: number, reason: "conflict" | "late", now: Instant): void {
+    pending.rejected.add(member);
+    const { size } = this.#membership;
+    if (size - pending.rejected.size < quorumOf(size)) this.#abort(pending, now, reason);
   }
 
   /** `stale`: aborts the proposal, and makes a fresh one above the version in the way. */

@@ -285,3 +285,21 @@ Deno.test("proposer: a slot's running lease is proposed once more as it is, and 
   n.propose(A, 1, after(4));
   deepStrictEqual(n.sent.map((record) => "kind" in record ? record.kind : "lock"), ["lock", "lock", "aborted", "lock"]);
 });
+
+Deno.test("proposer: a proposal that no quorum can accept any more is aborted at once", () => {
+  const n = node(5);
+  n.propose(A, 1);
+  const { version } = n.table.get(ADDRESS);
+  n.sync(after(1));
+  const rejects = (from: number, reason: "conflict" | "late") =>
+    n.proposer.answer(from, ADDRESS, version, { ok: false, reason, version }, after(2));
+  rejects(2, "late");
+  rejects(2, "late");
+  rejects(3, "conflict");
+  strictEqual(n.outcomes.length, 0, "three of five may still accept");
+  rejects(4, "conflict");
+  deepStrictEqual(n.outcomes, [{ committed: false, reason: "conflict" }]);
+  strictEqual(n.table.get(ADDRESS).state, "aborted");
+  n.proposer.answer(5, ADDRESS, version, { ok: true }, after(3));
+  strictEqual(n.outcomes.length, 1);
+});
