@@ -20,10 +20,11 @@ export class Certified {
   /** Since when a member misses the lease of an address. */
   #missing = new Map<string, number>();
 
-  /** Looks at the tables; all nodes serve. */
-  look(nodes: readonly SimNode[], nowMs: number): void {
+  /** Looks at the tables; all nodes serve. `isHeld`: whether a client holds an address, in truth. */
+  look(nodes: readonly SimNode[], nowMs: number, isHeld: (address: Ipv4) => boolean): void {
     const missing = new Map<string, number>();
     for (const address of new Set(nodes.flatMap(({ disk }) => [...disk.rows.keys()]))) {
+      if (!isHeld(address)) continue;
       for (const { node, slot, lacking } of this.#lackOf(nodes, address)) {
         const key = `${formatIpv4(address)} at ${lacking.id}`;
         const sinceMs = this.#missing.get(key) ?? nowMs;
@@ -47,7 +48,9 @@ export class Certified {
   #lackOf(nodes: readonly SimNode[], address: Ipv4): { node: SimNode; slot: Slot; lacking: SimNode }[] {
     const views = nodes.map((node) => ({ node, slot: lockOf(node, address) }));
     return views.flatMap(({ node, slot }) => {
-      if (slot === undefined || slot.state !== "bound" || slot.committedVersion.clock === 0) return [];
+      // An older certificate may be that of a lease that has ended: an attempt that failed made the lock longer.
+      const isCertified = slot?.state === "bound" && compareVersions(slot.committedVersion, slot.version) === 0;
+      if (slot === undefined || !isCertified) return [];
       return views.filter((other) => !hasLock(other.slot, slot) && !isKept(other.slot, slot))
         .map((other) => ({ node, slot, lacking: other.node }));
     });

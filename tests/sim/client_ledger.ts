@@ -47,6 +47,11 @@ export class ClientLedger {
     }
   }
 
+  /** Whether a client holds this address. */
+  isHeld(address: Ipv4): boolean {
+    return [...this.#held.keys()].some((client) => this.held(client) === address);
+  }
+
   /** The address that a client holds now, until the end in its acknowledgement. */
   held(client: string): Ipv4 | undefined {
     const held = this.#held.get(client);

@@ -8,8 +8,8 @@
  */
 
 import { isLocked } from "../../src/lease/agreement/rule.ts";
-import type { Slot } from "../../src/lease/agreement/slot.ts";
-import { NO_VERSION } from "../../src/lease/agreement/version.ts";
+import { isEnded, type Slot } from "../../src/lease/agreement/slot.ts";
+import { compareVersions, NO_VERSION } from "../../src/lease/agreement/version.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimClient } from "./clients.ts";
 import type { SimCluster } from "./cluster.ts";
@@ -101,12 +101,20 @@ export function disagreement(nodes: readonly SimNode[], addresses: Iterable<Ipv4
   return undefined;
 }
 
-/** Whether an address is locked for several clients, or blocked on some nodes, and for no client on a quorum. */
+/**
+ * Whether an address is locked for no client on a quorum, and locked for several clients, blocked on some nodes, or
+ * locked on some by a request that other nodes have ended since.
+ */
 function isContended(nodes: readonly SimNode[], address: Ipv4): boolean {
   const slots = nodes.flatMap((node) => lockOf(node, address) ?? []);
-  const clients = slots.flatMap(({ state, client }) => state === "bound" ? [client] : []);
+  const bound = slots.filter(({ state }) => state === "bound");
+  const clients = bound.map(({ client }) => client);
   const most = Math.max(0, ...clients.map((one) => clients.filter((other) => other === one).length));
-  return (new Set(clients).size > 1 || clients.length < slots.length) && most <= nodes.length / 2;
+  const ends = nodes.flatMap(({ table }) => table?.get(address) ?? []).filter(({ state }) => isEnded(state));
+  const isEndedSince = bound.some(({ client, version }) =>
+    ends.some((end) => end.client === client && compareVersions(end.version, version) > 0)
+  );
+  return (new Set(clients).size > 1 || bound.length < slots.length || isEndedSince) && most <= nodes.length / 2;
 }
 
 const OPEN = "open";

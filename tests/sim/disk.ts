@@ -4,7 +4,7 @@
  * durable.
  */
 
-import { FACT } from "../../src/cluster/sync/disk_identity.ts";
+import { BLANK, FACT } from "../../src/cluster/sync/disk_identity.ts";
 import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import { DiskMemory, type Progress } from "./disk_memory.ts";
@@ -57,6 +57,7 @@ export class SimDisk {
   joinsByMs = Infinity;
   #pending: Pending[] = [];
   #progress: Progress = { serial: 1, transactions: 0 };
+  #told = this.#progress;
   #replaced: { rows: ReadonlyMap<number, LeaseRow>; atMs: number } = { rows: new Map(), atMs: -Infinity };
   #syncing = false;
   #works = true;
@@ -90,9 +91,9 @@ export class SimDisk {
     return this.incomplete || this.lies !== undefined;
   }
 
-  /** Which disk it is of its node, and how far its slots are. */
+  /** Which disk it is of its node, and how far its slots are, as its node knows: of each write when it is told. */
   get progress(): Progress {
-    return this.#progress;
+    return this.#told;
   }
 
   write(writes: Writes, durable: () => void): void {
@@ -159,6 +160,7 @@ export class SimDisk {
   #replace({ rows, facts, progress }: Image): void {
     this.#replaced = { rows: new Map(this.rows), atMs: this.#events.nowMs };
     this.#progress = progress;
+    this.#told = progress;
     this.rows.clear();
     this.facts.clear();
     for (const [address, row] of rows) this.rows.set(address, row);
@@ -181,9 +183,16 @@ export class SimDisk {
     this.#works = this.#events.nowMs >= this.fullUntilMs;
     if (!this.#works) return this.#events.after(RETRY_MS, () => this.#commit(session, count));
     const synced = this.#pending.splice(0, count);
-    for (const { writes } of synced) this.#apply(writes);
+    const told = synced.map(({ writes, durable }) => {
+      this.#apply(writes);
+      return { progress: this.#progress, durable };
+    });
     this.#syncing = false;
-    for (const { durable } of synced) durable();
+    for (const { progress, durable } of told) {
+      this.#told = progress;
+      durable();
+      if (session !== this.#session) return;
+    }
     if (!this.#syncing && session === this.#session) this.#sync();
   }
 
@@ -191,8 +200,10 @@ export class SimDisk {
     for (const row of writes.rows ?? []) this.rows.set(row.address, row);
     for (const [key, value] of writes.facts ?? []) {
       if (key === FACT.blank) this.#isStaleCopy = false;
-      // A node that was fenced makes it another disk.
-      const isAnother = key === FACT.diskId && this.facts.has(key) && this.facts.get(key) !== value;
+      // A node that was fenced makes it another disk, and one that learned everything anew has no earlier state.
+      const known = this.facts.get(key);
+      const isAnother = known !== undefined && known !== value &&
+        (key === FACT.diskId || (key === FACT.blank && value === BLANK.no));
       if (isAnother) this.#progress = { serial: this.#nextSerial, transactions: 0 };
       this.facts.set(key, value);
     }

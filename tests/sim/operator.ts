@@ -186,7 +186,9 @@ export class Operator {
 
   /** All disks but one are lost for good. After the reset, other nodes take the place of the lost ones. */
   loseMajority(survivor: SimNode): void {
-    if (!this.#mayChange || this.members.size < 2 || !this.members.has(survivor.id)) return;
+    const isMember = this.members.has(survivor.id) &&
+      this.#cluster.checkers.epochs.newest.members.includes(survivor.id);
+    if (!this.#mayChange || this.members.size < 2 || !isMember) return;
     const { events, prng, log } = this.#cluster;
     this.#busy = true;
     const lost = [...this.members].filter((id) => id !== survivor.id);

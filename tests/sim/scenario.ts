@@ -137,7 +137,9 @@ function runUntilConverged(scenario: Scenario): number {
     const unserving = firstUnserving(cluster, operator);
     if (unserving === undefined) {
       const members = membersOf(cluster, operator);
-      if (cluster.isChecked("(k)")) certified.look(members, events.nowMs);
+      if (cluster.isChecked("(k)")) {
+        certified.look(members, events.nowMs, (address) => cluster.checkers.ledger.isHeld(address));
+      }
       if (!hasLongLeases && operator.servesNewClients) {
         refusals.look(members, clients, variantOf(operator.file.text), events.nowMs);
       }

@@ -8,10 +8,13 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { poolAt } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
-import type { ServerState } from "./state.ts";
+import type { Refusal, ServerState } from "./state.ts";
 
 /** Refused addresses that a choice passes over at most. */
 const PASSED_MAX = 16;
+
+/** When nothing else is free, an address is offered again this long after it was refused. */
+const RETRY_MS = 8_000;
 
 /** Chooses an address for a DHCPDISCOVER and notes the offer; undefined when none is free. */
 export function chooseAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
@@ -56,7 +59,11 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
   for (const { number } of query.subnet.pools) address ??= next(() => table.takeFree(number, time));
   // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
   for (const { number } of query.subnet.pools) address ??= next(() => table.takeUnowned(number, time));
-  for (const refused of passed) table.endOffer(refused);
+  // Better than no answer: what was in the way may be gone.
+  address ??= passed.find((refused) =>
+    now.monotonicMs - (refusalOf(state, query, refused, now)?.atMs ?? 0) >= RETRY_MS
+  );
+  for (const refused of passed) if (refused !== address) table.endOffer(refused);
   return address;
 }
 
@@ -66,8 +73,12 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
  * it. A retransmission of the same request is no such case.
  */
 function isRefused(state: ServerState, query: Query, address: Ipv4, now: Instant): boolean {
-  const refusal = state.refused.get(query.client, address, now.monotonicMs);
+  const refusal = refusalOf(state, query, address, now);
   return refusal !== undefined && refusal.xid !== query.message.xid;
+}
+
+function refusalOf(state: ServerState, query: Query, address: Ipv4, now: Instant): Refusal | undefined {
+  return state.refused.get(query.client, address, now.monotonicMs);
 }
 
 /**

@@ -158,7 +158,7 @@ function decline(state: ServerState, query: Query, now: Instant): Action {
   const isOwner = slot.state === "bound" && slot.client === client;
   if (isOwner && !sameRelay(state, query, requestedAddress)) return drop("notOwner");
   // Also without its lease: the record may still be on its way from the member that granted it.
-  state.refused.set(client, requestedAddress, { xid: undefined }, now.monotonicMs);
+  state.refused.set(client, requestedAddress, { xid: undefined, atMs: now.monotonicMs }, now.monotonicMs);
   if (!isOwner) return drop("notOwner");
   const detail = { ...detailOf(state, query, requestedAddress, now), expires: 0 };
   return { kind: "end", how: "declined", named: !isForUs(query), address: requestedAddress, client, detail };

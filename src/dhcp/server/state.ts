@@ -10,6 +10,8 @@ import type { Recent } from "./recent.ts";
 export interface Refusal {
   /** Of the REQUEST whose lease is not decided yet; undefined: the address was refused, or declined by the client. */
   readonly xid: number | undefined;
+  /** Monotonic. */
+  readonly atMs: number;
 }
 
 export interface ServerState {
