@@ -434,6 +434,45 @@ Deno.test("case 18: an accept of a lost disk counts no more by the time its succ
   ok(CLUSTER_LIMITS.blankWaitMs >= 2 * PROPOSAL_MS);
 });
 
+Deno.test("case 18: a page that was sent to the lost disk does not answer its successor", () => {
+  const table = new ReplicaTable(3);
+  for (let pages = 0; pages === 0;) {
+    table.pass(1_000, [3]);
+    table.deliver(3, 1);
+    table.lose(3, 2);
+    table.fsync(1);
+    pages = table.onItsWay(1, 3).filter(({ type }) => type === "syncChunk").length;
+  }
+  // Anti-entropy of the disk's last process: n1's slots before A's lease. It is long on its way.
+  const [page] = table.onItsWay(1, 3).filter(({ type }) => type === "syncChunk");
+  ok(page !== undefined);
+  table.lose(1, 3);
+  const granted = table.request(1, A);
+  table.lose(1, 2);
+  table.roundTrip(1, 3);
+  strictEqual(granted.outcome, "committed");
+  table.start(3, new Map());
+  for (let ms = 0; ms < 2 * CLUSTER_LIMITS.blankWaitMs; ms += 100) {
+    table.pass(100);
+    for (const [a, b] of [[1, 2], [2, 1]] as const) table.lose(a, b);
+    if (table.onItsWay(3, 1).some(({ type }) => type === "syncRequest")) {
+      // It overtakes the answer.
+      table.say(1, 3, page);
+      table.deliver(1, 3);
+    }
+    for (const id of [1, 2]) {
+      table.deliver(3, id);
+      table.fsync(id);
+      table.deliver(id, 3);
+    }
+    table.fsync(3);
+  }
+  deepStrictEqual([table.synced(3), table.slot(3).client], [true, A]);
+  const other = table.request(2, B);
+  table.roundTrip(2, 3);
+  ok(other.outcome !== "committed");
+});
+
 Deno.test("case 19: a version is not used twice, though a disk was lost and the clock fell back", () => {
   const before = new HybridClock({ node: 1, incarnation: 7 });
   const after = new HybridClock({ node: 1, incarnation: 8 });

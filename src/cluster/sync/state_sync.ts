@@ -88,6 +88,9 @@ export class StateSync {
   #caughtUp = false;
   /** The clock had no anchor at the last tick: nothing can be pulled or merged. */
   #clockless = true;
+  /** The last page that each member was asked for. */
+  readonly #asked = new Map<NodeId, { readonly phase: Phase; readonly after: number; readonly request: number }>();
+  #nextRequest: number;
 
   constructor(context: MemberContext, options: StateSyncOptions) {
     this.#context = context;
@@ -95,6 +98,8 @@ export class StateSync {
     const { identity, facts, now } = options;
     this.#identity = identity;
     this.#startedMs = now.monotonicMs;
+    // Answers to an earlier process of this node must not pass for answers to this one.
+    this.#nextRequest = 1 + Math.floor(context.random() * 2 ** 40);
     this.#disks = new PeerDisks(context.peers, facts, (facts) => context.effects.persist({ facts }, () => {}));
     this.#settledEpoch = Number(facts.get(FACT.settled) ?? 0);
     for (const id of context.membership.others) {
@@ -288,9 +293,21 @@ export class StateSync {
     return { stage: "voter", pull: new SnapshotPull("settle", settleSources(membership)) };
   }
 
+  /** A page that is asked for again keeps its request: the first answer may be slower than the second question. */
   #ask({ to, page }: PageRequest): void {
     const { diskId, bootCount } = this.#identity;
-    this.#context.effects.send(to, { type: "syncRequest", ...page, diskId, bootCount });
+    const { after } = page;
+    const last = this.#asked.get(to);
+    const isRepeated = last?.phase === this.#phase && last.after === after;
+    const request = isRepeated ? last.request : this.#nextRequest++;
+    this.#asked.set(to, { phase: this.#phase, after, request });
+    this.#context.effects.send(to, { type: "syncRequest", ...page, diskId, bootCount, request });
+  }
+
+  /** Slots as they were before this phase began may lack what the disk before has accepted since (case 18). */
+  #isAnswer(from: NodeId, { request }: SyncChunk): boolean {
+    const asked = this.#asked.get(from);
+    return asked?.phase === this.#phase && (request === asked.request || request === 0);
   }
 
   #serve(from: NodeId, request: SyncRequest, now: Instant): void {
@@ -302,13 +319,14 @@ export class StateSync {
     if (request.purpose === "join") this.#disks.seen(from, { ...request, ...LSN_UNKNOWN, diskGeneration: 0 }, 0);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
     const diskGeneration = this.#disks.diskGeneration(from);
-    const chunk: SyncChunk = { type: "syncChunk", rows, more: rows.length === CHUNK_ROWS, diskGeneration };
+    const more = rows.length === CHUNK_ROWS;
+    const chunk: SyncChunk = { type: "syncChunk", rows, more, diskGeneration, request: request.request };
     effects.persist({}, () => effects.send(from, chunk));
   }
 
   #take(from: NodeId, chunk: SyncChunk, now: Instant): void {
     const time = this.#options.clock.bounds(now);
-    if (time === undefined) return;
+    if (time === undefined || !this.#isAnswer(from, chunk)) return;
     const phase = this.#phase;
     if ("join" in phase) {
       this.#formerGeneration = Math.max(this.#formerGeneration, chunk.diskGeneration);

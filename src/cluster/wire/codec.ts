@@ -197,22 +197,30 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   syncRequest: {
     code: 13,
-    write: ({ purpose, after, diskId, bootCount }) => [PURPOSES.indexOf(purpose), after + 1, diskId, bootCount],
-    read: (fields) => ({
+    write: ({ purpose, after, diskId, bootCount, request }, envelope) => [
+      PURPOSES.indexOf(purpose),
+      after + 1,
+      diskId,
+      bootCount,
+      ...(envelope.wireVersion === 1 ? [] : [request]),
+    ],
+    read: (fields, envelope) => ({
       type: "syncRequest",
       purpose: fields.choice("purpose", PURPOSES),
       after: fields.uint("after", UINT32 + 1) - 1,
       diskId: readDiskId(fields),
       bootCount: fields.uint("starts", UINT53),
+      request: readRequest(fields, envelope),
     }),
   },
   syncChunk: {
     code: 14,
-    write: ({ rows, more, diskGeneration }, envelope) => {
+    write: ({ rows, more, diskGeneration, request }, envelope) => {
       const base = baseAt(envelope, rows[0]?.slot.version);
       const strings = stringWriter.clear();
       const written = rows.map((row) => writeRow(row, base, strings));
-      return [base.ms, strings.bytes, written, more, diskGeneration];
+      const answered = envelope.wireVersion === 1 ? [] : [request];
+      return [base.ms, strings.bytes, written, more, diskGeneration, ...answered];
     },
     read: (fields, envelope) => {
       const base = { sender: envelope, ms: fields.uint("base", UINT53) };
@@ -224,6 +232,7 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
         rows,
         more: fields.boolean("more"),
         diskGeneration: fields.uint("generation", UINT32),
+        request: readRequest(fields, envelope),
       };
     },
   },
@@ -613,6 +622,10 @@ function readDisk(fields: Fields): DiskClaim {
 
 function readIncarnation(fields: Fields, envelope: Envelope): number {
   return envelope.wireVersion === 1 ? 0 : fields.uint("incarnation", UINT32);
+}
+
+function readRequest(fields: Fields, envelope: Envelope): number {
+  return envelope.wireVersion === 1 ? 0 : fields.uint("request", UINT53);
 }
 
 /** All accepted, as nearly always: how many. Else each: 0, or reason, base and version in the way. */

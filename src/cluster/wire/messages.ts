@@ -206,6 +206,8 @@ export interface Config {
 /** Asks for slots after an address. `purpose` says what for: see `state_sync.ts`. */
 export interface SyncRequest {
   readonly type: "syncRequest";
+  /** Comes back, so that a late answer to another request, or to another process, is no answer; 0 in version 1. */
+  readonly request: number;
   readonly purpose: "join" | "repair" | "settle";
   readonly after: Ipv4 | -1;
   /** The sender's disk: a member that serves a join has seen that disk join. */
@@ -225,6 +227,8 @@ export interface SlotPage {
 
 /** The answer to a `SyncRequest`. */
 export interface SyncChunk extends SlotPage {
+  /** That of the `SyncRequest`; 0 in version 1. */
+  readonly request: number;
   /** Highest generation of the receiver's disks that the sender remembers. */
   readonly diskGeneration: number;
 }

@@ -208,9 +208,11 @@ function arbitraries(sender: Envelope): Arbitraries {
       after: fc.oneof(uint32, fc.constant(-1 as const)),
       diskId,
       bootCount: uint53,
+      request: uint53,
     }),
     syncChunk: record({
       type: fc.constant("syncChunk"),
+      request: uint53,
       rows: some(row(sender)),
       more: fc.boolean(),
       diskGeneration: uint32,
