@@ -339,6 +339,8 @@ export class Paxos {
   #learned(from: NodeId, message: MembershipPromise): void {
     if (this.#recovery?.round !== message.round || !message.ok) return;
     const { round, promises } = this.#recovery;
+    // Rounds begin anew with each blank disk: a late promise to the one before does not say what that accepted since.
+    if (!message.joined.some(({ diskId, since }) => diskId === this.#options.diskId() && since === round)) return;
     promises.set(from, message);
     const answers = this.#others.flatMap((id) => promises.get(id) ?? []);
     if (answers.length < unionSources(this.#others.length + 1)) return;

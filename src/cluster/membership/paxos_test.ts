@@ -256,6 +256,39 @@ Deno.test("paxos: a promise of a disk that was lost since does not count", () =>
   deepStrictEqual(countsLostPromise({}), [40]);
 });
 
+Deno.test("paxos: a promise that was made to a lost disk teaches its successor nothing", () => {
+  const room = new Room(5);
+  room.loseDisk(3);
+  room.tick(600);
+  room.wire = room.wire.filter(({ to }) => to !== 5);
+  while (room.wire.some(({ message }) => message.type === "membershipPrepare")) {
+    room.deliver(0);
+    for (const id of [1, 2, 4]) room.sync(id);
+  }
+  const late = room.wire.filter(({ from }) => from !== 4);
+  while (room.wire.length > 0) room.deliver(0);
+  room.tick(10);
+  strictEqual(room.machine(3).blank, false);
+  room.propose(1, 10, 5);
+  for (let phase = 0; phase < 3; phase++) {
+    room.sync(1);
+    for (const id of [2, 3]) room.pass(1, id);
+  }
+  deepStrictEqual(room.chosen, [{ by: 1, name: 10 }]);
+  // Its next disk asks in the same round. The promises to the one before are from before the choice.
+  room.loseDisk(3);
+  room.wire = [];
+  room.tick(600);
+  room.wire = room.wire.filter(({ to }) => to === 5);
+  room.pass(3, 5);
+  room.wire = late;
+  while (room.wire.length > 0) room.deliver(0);
+  room.tick(10);
+  strictEqual(room.machine(3).blank, true);
+  room.settle();
+  strictEqual(room.machine(3).disk.accepted?.content.term, 10);
+});
+
 type Step =
   | { kind: "propose"; id: number; term: number }
   | { kind: "deliver"; index: number; keep: boolean }
