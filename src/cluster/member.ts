@@ -202,7 +202,8 @@ export class Member {
       facts,
       blank: identity.startStage !== "voter",
       effects,
-      changed: (missed, at) => this.#membershipChanged(missed, at),
+      changed: (at) => this.#membershipChanged(at),
+      missed: (at) => this.#replica.fence(at),
       view: (at) => this.#changeView(at),
       isVoter: () => this.synced,
       diskId: () => this.identity.diskId,
@@ -548,7 +549,7 @@ export class Member {
     this.#due ||= !TICKLESS.has(message.type) || !this.#failures.isLive(from, now);
     if (from === this.#options.self) return void this.#failures.heard(from, incarnation, now);
     // The sender may be a member in a later epoch than this node's: take its membership first.
-    if (message.type === "membership") return membership.receive(message, !this.synced);
+    if (message.type === "membership") return membership.receive(message, !this.synced, now);
     if (!membership.others.includes(from)) return;
     if (!this.#failures.heard(from, incarnation, now)) return;
     this.#wireVersions.heard(envelope, message);
@@ -650,12 +651,11 @@ export class Member {
     };
   }
 
-  #membershipChanged(missed: boolean, now: Instant): void {
+  #membershipChanged(now: Instant): void {
     this.#options.effects.members(this.#membership.members);
     for (const [id, peer] of this.#peers) if (!this.#membership.ids.includes(id)) peer.said = undefined;
     this.#nakQuorum.dropAll();
     this.#applyRanges();
-    if (missed) this.#replica.fence(now);
     this.#replica.epochChanged(now);
   }
 

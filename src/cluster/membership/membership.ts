@@ -95,8 +95,10 @@ function byId(members: readonly MemberAddress[]): MemberAddress[] {
 export class Membership {
   readonly #self: NodeId;
   readonly #effects: Effects<MembershipNotice>;
-  /** Called when a new epoch holds; `missed`: this node skipped an epoch. */
-  readonly #changed: (missed: boolean, now: Instant) => void;
+  /** Called when a new epoch holds. */
+  readonly #changed: (now: Instant) => void;
+  /** Called before an epoch is written that makes this node a learner: it skipped one, or was no member. */
+  readonly #missed: (now: Instant) => void;
   #current: Epoch;
   #hash = 0;
   #ids: readonly NodeId[] = [];
@@ -120,7 +122,8 @@ export class Membership {
     /** The disk's slots are not complete. */
     blank: boolean;
     effects: Effects<MembershipNotice>;
-    changed: (missed: boolean, now: Instant) => void;
+    changed: (now: Instant) => void;
+    missed: (now: Instant) => void;
     /** Read at every use. */
     view: (now: Instant) => ChangeView;
     /** Whether this node's slots are complete, and the id of its disk. */
@@ -132,6 +135,7 @@ export class Membership {
     this.#self = self;
     this.#effects = effects;
     this.#changed = options.changed;
+    this.#missed = options.missed;
     this.#view = options.view;
     const file = byId(options.file);
     const stored = readEpoch(facts.get(MEMBERSHIP_FACTS.membership));
@@ -262,7 +266,7 @@ export class Membership {
   }
 
   /** Takes a membership of another epoch, which was chosen. `blank`: this disk's slots are not complete. */
-  receive(message: MembershipMessage, blank: boolean): void {
+  receive(message: MembershipMessage, blank: boolean, now: Instant): void {
     const { type: _type, members, ...rest } = message;
     const known = this.#next ?? this.#current;
     const sorted = byId(members);
@@ -270,7 +274,9 @@ export class Membership {
     if (rest.epoch <= known.epoch) return;
     const isNew = rest.added === this.#self || !this.includesSelf;
     const missed = rest.epoch > this.#current.epoch + 1 || (isNew && sorted.some(({ id }) => id === this.#self));
-    this.#adopt({ ...rest, members: sorted }, !blank && missed);
+    // On disk first that it is a learner: a process that finds the epoch there would vote in it.
+    if (!blank && missed) this.#missed(now);
+    this.#adopt({ ...rest, members: sorted });
   }
 
   /** Takes a message of the choice of the next membership. `trusted`: the sender's answers count. */
@@ -386,7 +392,7 @@ export class Membership {
     return undefined;
   }
 
-  #adopt(next: Epoch, missed = false): void {
+  #adopt(next: Epoch): void {
     this.#next = next;
     this.#effects.persist({ facts: [[MEMBERSHIP_FACTS.membership, JSON.stringify(next)]] }, (now) => {
       if (this.#next !== next) return;
@@ -402,7 +408,7 @@ export class Membership {
       const ids = new Set([...before.members, ...next.members].map(({ id }) => id));
       for (const id of ids) if (id !== this.#self) this.#effects.send(id, this.#message());
       this.#effects.notice({ kind: "membershipChanged", epoch: next.epoch, members: this.#ids });
-      this.#changed(missed, now);
+      this.#changed(now);
       if (this.#asked === undefined) return;
       const isAsked = hashOf(this.#asked.content) === this.#hash && next.epoch === before.epoch + 1;
       const problem = `another change was completed first: epoch ${next.epoch} has the members ` +

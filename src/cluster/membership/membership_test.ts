@@ -51,7 +51,8 @@ class TestNode {
           }),
         notice: (notice) => this.notices.push(notice),
       },
-      changed: (missed) => this.changed.push(missed),
+      changed: () => this.changed.push(this.facts.delete("fenced")),
+      missed: () => this.writes.push(() => this.facts.set("fenced", "yes")),
       view: () => this.view,
       isVoter: () => !this.blank,
       diskId: () => "0123456789abcdef",
@@ -121,7 +122,7 @@ class Company {
 
   #deliver(from: NodeId, to: NodeId, message: ClusterMessage): void {
     const { membership } = this.node(to);
-    if (message.type === "membership") return membership.receive(message, false);
+    if (message.type === "membership") return membership.receive(message, false, at(0));
     const { epoch, hash } = this.node(from).membership;
     const envelope = { from, incarnation: 7, epoch, membershipHash: hash, wireVersion: WIRE_VERSION };
     if (membership.isCurrent(envelope, at(this.ms))) {
@@ -295,7 +296,7 @@ Deno.test("membership: what can't be is refused with what to do", () => {
 
 Deno.test("membership: a sender of an earlier epoch is told, at a bounded rate; other epochs are dropped", () => {
   const node = new TestNode(3);
-  node.membership.receive(message(2, [1, 2, 3, 4]), false);
+  node.membership.receive(message(2, [1, 2, 3, 4]), false, at(0));
   node.sync();
   node.sent.length = 0;
   strictEqual(node.membership.isCurrent(envelope(1, 1, THREE), at(0)), false);
@@ -309,7 +310,7 @@ Deno.test("membership: a sender of an earlier epoch is told, at a bounded rate; 
 Deno.test("membership: the next epoch is adopted, never an earlier one; who missed or joined one is a learner", () => {
   const follower = new TestNode(1);
   const receives = (node: TestNode, given: MembershipMessage) => {
-    node.membership.receive(given, node.blank);
+    node.membership.receive(given, node.blank, at(0));
     node.sync();
   };
   receives(follower, message(2, [1, 2, 3, 4]));
@@ -330,9 +331,16 @@ Deno.test("membership: the next epoch is adopted, never an earlier one; who miss
   deepStrictEqual(standalone.changed, [true], "what a new node has on its disk is not this cluster's");
 });
 
+Deno.test("membership: power fails while a missed epoch is written: no process votes in it with older slots", () => {
+  const node = new TestNode(1);
+  node.membership.receive(message(3, [1, 2, 3]), false, at(0));
+  node.writes.shift()?.();
+  deepStrictEqual([node.facts.get("fenced"), node.facts.has(MEMBERSHIP_FACTS.membership)], ["yes", false]);
+});
+
 Deno.test("membership: a removed node knows it", () => {
   const node = new TestNode(1);
-  node.membership.receive(message(2, [2, 3]), false);
+  node.membership.receive(message(2, [2, 3]), false, at(0));
   node.sync();
   deepStrictEqual([node.membership.includesSelf, node.membership.others], [false, [2, 3]]);
 });

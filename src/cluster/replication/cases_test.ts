@@ -565,6 +565,7 @@ Deno.test("case 23: one membership change at a time, each complete before the ne
       notice: () => {},
     },
     changed: () => {},
+    missed: () => {},
     view: () => ({ leads: true, term: 1, isMixed: false, lacking: [], notVoting: [] }),
     isVoter: () => true,
     diskId: () => "0123456789abcdef",
@@ -582,7 +583,7 @@ Deno.test("case 23: one membership change at a time, each complete before the ne
   match(change(5), /another change is on its way/);
   // Another leader's change was chosen first.
   const chosen = { term: 1, members: [1, 2, 3, 4].map(member), renewalsOnlyUntil: 0, added: 4 };
-  membership.receive({ type: "membership", epoch: 2, ...chosen }, false);
+  membership.receive({ type: "membership", epoch: 2, ...chosen }, false, now);
   match(change(5), /another change is on its way/);
   durable.splice(0).forEach((then) => then());
   match(change(5), /do not have everything of epoch 2/);
