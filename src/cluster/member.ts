@@ -680,7 +680,9 @@ export class Member {
     const without = (fact: "settled" | "synced") =>
       this.#membership.ids.filter((id) => {
         if (id === self) return !this.#replica[fact];
-        return !this.#failures.isLive(id, now) || this.#peers.of(id).said?.[fact] !== true;
+        const { said, trusted } = this.#peers.of(id);
+        // Only a process that is trusted has said so in this epoch, and of a disk that has not gone back.
+        return !this.#failures.isLive(id, now) || trusted === undefined || said?.[fact] !== true;
       });
     const isMixed = this.#wireVersion !== WIRE_VERSION;
     return { leads, term: this.term, isMixed, lacking: without("settled"), notVoting: without("synced") };

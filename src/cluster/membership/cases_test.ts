@@ -122,6 +122,22 @@ Deno.test("case 31: a node that was just added dies: it is removed at once, and 
   strictEqual(grant(cluster, 2, X, 1), true);
 });
 
+Deno.test("case 31b: nor while a member has not heard of the epoch: the next one would make it a learner", () => {
+  const cluster = new MemberCluster().form(1, 2, 3, 4, 5).run(15_000);
+  cluster.start(6, [1, 2, 3, 4, 5, 6]);
+  cluster.run(2_000);
+  cluster.deaf = (to, message) => to === 1 && message.type === "membership";
+  strictEqual(change(cluster, 5, adding(6), 300), "epoch 2");
+  cluster.kill(6);
+  cluster.run(5_000);
+  deepStrictEqual(epochs(cluster, 1, 5), ["1: 1,2,3,4,5", "2: 1,2,3,4,5,6"]);
+  match(change(cluster, 5, removing(6)), /only while all other members have all leases: start 1, and wait/);
+  cluster.deaf = () => false;
+  cluster.run(5_000);
+  strictEqual(change(cluster, 5, removing(6)), "epoch 3");
+  deepStrictEqual([1, 2, 3, 4, 5].map((id) => cluster.member(id).synced), [true, true, true, true, true]);
+});
+
 Deno.test("case 34: two nodes lead for a moment and are given different changes: one membership of the epoch", () => {
   const cluster = new MemberCluster().form(1, 2, 3, 4).run(15_000);
   strictEqual(grant(cluster, 1, X, 1), true);
