@@ -19,7 +19,7 @@ export class HybridClock {
 
   /**
    * A version above every version minted or observed here, and not behind `timeMs` (ms since 1970). Callers pass
-   * `Bounds.earliest`, which no jump of the wall clock moves ahead.
+   * `Bounds.latest`: a later release tells by the version's time what was requested clearly before it (case 32).
    */
   mint(timeMs: number): Version {
     this.#clock = Math.max(this.#clock + 1, Math.floor(timeMs) * TICKS_PER_MS);

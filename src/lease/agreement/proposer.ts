@@ -224,10 +224,12 @@ export class Proposer {
       else this.#rejected(pending, from, answer.reason, now);
       return;
     }
-    if (answer.ok || answer.reason !== "stale" || !isMeant(this.#committed.get(address))) return;
-    // Committed, but this voter has a higher version: its slot is not asked first (case 28c).
+    const committed = this.#committed.get(address);
+    if (answer.ok || answer.reason !== "stale" || committed === undefined || !isMeant(committed)) return;
     this.#committed.delete(address);
-    this.repropose(address, now);
+    // Committed, but this voter has a higher version: its slot is not asked first (case 28c). Whatever else has come
+    // into the own slot since is (case 28b).
+    if (this.#table.get(address).client === committed.attempt.client) this.repropose(address, now);
   }
 
   /** Aborts the proposal once a quorum is out of reach, as so many members reject it: its client need not wait. */

@@ -303,3 +303,18 @@ Deno.test("proposer: a proposal that no quorum can accept any more is aborted at
   n.proposer.answer(5, ADDRESS, version, { ok: true }, after(3));
   strictEqual(n.outcomes.length, 1);
 });
+
+Deno.test("proposer: case 28b: a late `stale` does not propose what another client has got in the slot since", () => {
+  const n = node(3);
+  n.propose(A, 1);
+  n.sync(after(1));
+  const granted = n.table.get(ADDRESS);
+  n.proposer.answer(2, ADDRESS, granted.version, { ok: true }, after(2));
+  deepStrictEqual(n.outcomes.map(({ committed }) => committed), [true]);
+  // A has released it; B's proposal through another node is undecided.
+  const version = { ...granted.version, clock: granted.version.clock + 9, node: 2 };
+  n.table.set(ADDRESS, { ...granted, client: B, version }, NO_DETAIL);
+  n.sent.length = 0;
+  n.proposer.answer(3, ADDRESS, granted.version, { ok: false, reason: "stale", version }, after(1_000));
+  deepStrictEqual(n.sent, []);
+});
