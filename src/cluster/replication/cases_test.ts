@@ -852,6 +852,28 @@ Deno.test("case 28: power fails everywhere right after the DHCPACK: the lease re
   deepStrictEqual([table.slot(3).client, table.slot(3).lockedUntil], [A, table.slot(1).lockedUntil]);
 });
 
+Deno.test("case 28: … also one that kept the address for another client, whose abort it missed", () => {
+  const table = new ReplicaTable(3);
+  const aborted = table.request(2, B);
+  table.fsync(2);
+  table.deliver(2, 3);
+  table.fsync(3);
+  table.lose(2, 1);
+  table.lose(3, 2);
+  table.pass(PROPOSAL_MS + 1, [2]);
+  table.lose(2, 1);
+  table.lose(2, 3);
+  strictEqual(aborted.outcome, "timeout");
+  const granted = table.request(1, A);
+  table.roundTrip(1, 2);
+  table.lose(1, 3);
+  strictEqual(granted.outcome, "committed");
+  for (const id of [1, 2, 3]) table.start(id);
+  deepStrictEqual([1, 2, 3].map((id) => table.slot(id).client), [A, A, B]);
+  heal(table, 15_000);
+  deepStrictEqual([1, 2, 3].map((id) => table.slot(id).client), [A, A, A]);
+});
+
 Deno.test("case 28b: it is not proposed again against a later release, nor against another client's lock", () => {
   const bound = (of: ClientKey, clock: number): Slot => ({ ...lock(of, clock), state: "bound" });
   const ended = { replaces: version(4), committedVersion: NO_VERSION, at: 0 };

@@ -3,7 +3,7 @@
  * rate. It takes committed leases and ended ones. It never produces an answer to a proposal (case 10).
  */
 
-import { type AgreementRules, isLive, isLocked, NEVER_LATE } from "../../lease/agreement/rule.ts";
+import { type AgreementRules, isLive, NEVER_LATE } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { isEnded, type LeaseRow, type Slot } from "../../lease/agreement/slot.ts";
 import { compareVersions, maxVersion } from "../../lease/agreement/version.ts";
@@ -143,15 +143,13 @@ export function mergeSlot(slot: Slot, theirs: Slot, time: Bounds, rules: Agreeme
 
 /**
  * Whether another voter lacks the running lock of a slot and repair cannot give it to that voter: the lock has no
- * certificate, or the voter's version is higher (README.md of the rule, re-propose). Against a running lock of another
- * client there, only a lease with a certificate is worth it: a new version and its certificate beat a phantom, which
- * its client's attempts would otherwise keep above the old certificate.
+ * certificate, or the voter's version is higher (README.md of the rule, re-propose). Another client's running lock
+ * there may be a phantom, which a new version and its certificate beat: what a quorum holds is asked then.
  */
 export function isBeyondRepair(slot: Slot, theirs: Slot, time: Bounds, rules: AgreementRules): boolean {
   if (slot.state !== "bound" || !isLive(slot, time)) return false;
   const holds = (one: Slot) =>
     one.state === "bound" && one.client === slot.client && one.lockedUntil >= slot.lockedUntil;
-  const isContended = isLocked(theirs, time) && theirs.client !== slot.client;
-  if (holds(theirs) || (isContended && slot.committedVersion.clock === 0)) return false;
+  if (holds(theirs)) return false;
   return !holds(mergeSlot(theirs, slot, time, rules) ?? theirs);
 }
