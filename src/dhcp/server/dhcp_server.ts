@@ -85,7 +85,12 @@ export class DhcpServer {
   readonly #refused = new Recent<Refusal>(RECENT_MS);
   readonly #named = new Recent<number>(RECENT_MS);
   /** Ends that another member is to record, and the version that they end. */
-  #waiting: { readonly dueMs: number; readonly action: End; readonly version: Version }[] = [];
+  #waiting: {
+    readonly arrivedMs: number;
+    readonly dueMs: number;
+    readonly action: End;
+    readonly version: Version;
+  }[] = [];
   #pools: readonly Range[] = [];
   #state: ServerState;
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
@@ -146,8 +151,9 @@ export class DhcpServer {
     if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter(({ dueMs }) => dueMs <= now.monotonicMs);
     this.#waiting = this.#waiting.filter(({ dueMs }) => dueMs > now.monotonicMs);
-    for (const { action, version } of due) {
-      if (compareVersions(this.#table.get(action.address).version, version) === 0) this.#end(action, now);
+    for (const { action, version, arrivedMs } of due) {
+      if (compareVersions(this.#table.get(action.address).version, version) !== 0) continue;
+      this.#end(action, now, now.monotonicMs - arrivedMs);
     }
   }
 
@@ -239,14 +245,14 @@ export class DhcpServer {
     if (this.#waiting.length >= WAITING_MAX) return this.#end(action, now);
     const { version } = this.#table.get(action.address);
     const waitMs = (1 + serverIdentifier % WAIT_STEPS) * WAIT_STEP_MS;
-    this.#waiting.push({ dueMs: now.monotonicMs + waitMs, action, version });
+    this.#waiting.push({ arrivedMs: now.monotonicMs, dueMs: now.monotonicMs + waitMs, action, version });
   }
 
-  #end(action: End, now: Instant): void {
+  #end(action: End, now: Instant, agoMs = 0): void {
     const { how, address, client, detail } = action;
     this.#offers.end(client);
     const restMs = this.#compiled.config.declineSeconds * 1_000;
-    const ended = this.#agreement.end({ kind: how, address, client, restMs, detail }, now, () => {});
+    const ended = this.#agreement.end({ kind: how, address, client, restMs, detail, agoMs }, now, () => {});
     if (ended) this.#events.ended(action);
   }
 }

@@ -389,6 +389,18 @@ Deno.test("server: DECLINE and RELEASE that name another member end this member'
   deepStrictEqual(states, ["declined", "released", "bound"], "a lease that was requested since goes on");
 });
 
+Deno.test("server: case 32b: the record of a RELEASE that waited tells when it arrived, not when it was made", () => {
+  const s = server();
+  const other = "10.99.0.12";
+  s.members.set(ip(other), true);
+  s.lease(1, relayed);
+  const { wallMs } = s.now;
+  s.say(clientMessage("RELEASE", 1, { ...relayed, server: other, ciaddr: "10.77.1.0" }));
+  s.wait(8);
+  const { state, ended } = s.table.get(ip("10.77.1.0"));
+  deepStrictEqual([state, ended?.at], ["released", wallMs]);
+});
+
 Deno.test("server: a declined address is not offered to its client, though the lease is not known here yet", () => {
   const s = server();
   const decline = { ...relayed, requested: "10.77.1.0", server: SERVER };

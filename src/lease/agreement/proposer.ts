@@ -36,6 +36,8 @@ export interface EndRequest {
   /** For a declined address: how long it rests. */
   readonly restMs: number;
   readonly detail: LeaseDetail;
+  /** How long ago the client's message arrived: what it requested since must not look older (case 32b). None: now. */
+  readonly agoMs?: number;
 }
 
 /** How a proposal ended. */
@@ -302,7 +304,7 @@ export class Proposer {
       version: this.#versions.mint(time.latest),
       replaces: slot.version,
       committedVersion: slot.committedVersion,
-      at: time.earliest,
+      at: Math.max(0, time.earliest - (request.agoMs ?? 0)),
       until: kind === "declined" ? time.latest + request.restMs : 0,
     };
     const ended = this.#rules.end(slot, record, time, true);
