@@ -202,8 +202,8 @@ export class SimDisk {
       if (key === FACT.blank) this.#isStaleCopy = false;
       // A node that was fenced makes it another disk, and one that learned everything anew has no earlier state.
       const known = this.facts.get(key);
-      const isAnother = known !== undefined && known !== value &&
-        (key === FACT.diskId || (key === FACT.blank && value === BLANK.no));
+      const isAnother = known !== value &&
+        ((key === FACT.diskId && known !== undefined) || (key === FACT.blank && value === BLANK.no));
       if (isAnother) this.#progress = { serial: this.#nextSerial, transactions: 0 };
       this.facts.set(key, value);
     }

@@ -21,7 +21,8 @@ export class Refusals {
   /** Looks at the clients; all nodes serve. */
   look(nodes: readonly SimNode[], clients: readonly SimClient[], variant: Variant, nowMs: number): void {
     const since = new Map<SimClient, number>();
-    for (const client of clients) {
+    const isRenewalsOnly = nodes.some((node) => node.member?.isRenewalsOnly(node.now()) === true);
+    for (const client of isRenewalsOnly ? [] : clients) {
       if (!client.seeks) continue;
       const free = poolOf(variant, client.lan).find((address) => isFree(address, client, nodes, variant));
       if (free === undefined) continue;
