@@ -76,8 +76,10 @@ export function firstDifference(
   for (const address of new Set([...pools, ...nodes.flatMap(({ disk }) => [...disk.rows.keys()])])) {
     const name = formatIpv4(address);
     const difference = disagreement(nodes, [address]);
-    // Locks that stand against each other end by their time only, which is after a run with long leases.
-    const mayLast = clients === undefined && isContended(nodes, address);
+    // Locks that stand against each other end by their time only, which is after a run with long leases; and nothing is
+    // proposed once more while renewals only are served.
+    const isRenewalsOnly = nodes.some((node) => node.member?.isRenewalsOnly(node.now()) === true);
+    const mayLast = clients === undefined && (isRenewalsOnly || isContended(nodes, address));
     if (difference !== undefined && !mayLast) return { check: "(f)", about: name, what: difference };
     const [first] = nodes;
     const view = first === undefined ? OPEN : viewOf(first, address);

@@ -32,6 +32,8 @@ export class FaultLimits {
   /** Whether this machine's clock may be wrong from now on; it counts as wrong until {@link corrected}. */
   takeClock(node: SimNode): boolean {
     const fewerThanHalf = Math.floor((this.#size - 1) / 2);
+    // A membership is reset by the clock of the one survivor.
+    if (this.#operator.busy) return false;
     if (this.#wrongClocks.has(node) || this.#wrongClocks.size >= fewerThanHalf) return false;
     this.#wrongClocks.add(node);
     return true;
