@@ -4,7 +4,7 @@
  */
 
 import type { CompiledService, Reservation, Subnet } from "../../src/dhcp/server/compiled_service.ts";
-import { INFINITE_SECONDS } from "../../src/dhcp/server/compiled_service.ts";
+import { INFINITE_SECONDS } from "../../src/config/duration.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
 import { type Ipv4, parseIpv4, rangeContains } from "../../src/net/ipv4.ts";

@@ -83,7 +83,6 @@ function withoutSuffix(value: Uint8Array, { broadcast, unicast }: Gateway["infor
 /** How the client is reached. */
 export function destinationOf(bytes: Uint8Array, messageType: number): ClientDestination {
   return clientDestination({
-    giaddr: readUint32(bytes, AT.giaddr),
     ciaddr: readUint32(bytes, AT.ciaddr),
     yiaddr: readUint32(bytes, AT.yiaddr),
     flags: (byteAt(bytes, AT.flags) << 8) | byteAt(bytes, AT.flags + 1),

@@ -259,7 +259,7 @@ export class Member {
     this.#applyRanges();
     this.#allocator = new RangeAllocator(context, {
       pools: options.pools,
-      holder: this.#allotment,
+      allotment: this.#allotment,
       freeIn: (range) => table.freeIn(range),
     });
     this.#replica = new Replica(context, {
@@ -452,9 +452,9 @@ export class Member {
     return this.#replica.end(request, now, durable);
   }
 
-  /** Runs `contradicted` once the slots of a quorum deny that a client holds a lease of an address. */
-  denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
-    if (this.synced) this.#nakQuorum.ask(address, client, now, contradicted);
+  /** Runs `denied` once the slots of a quorum deny that a client holds a lease of an address. */
+  denyLease(address: Ipv4, client: ClientKey, now: Instant, denied: (now: Instant) => void): void {
+    if (this.synced) this.#nakQuorum.ask(address, client, now, denied);
   }
 
   /** Reports to the leader that a client needs an address of these pools and this node's ranges have none free. */

@@ -11,7 +11,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** RFC 2131 §3.3: a lease without end. */
+/** Option 51's value for a lease without end (RFC 2131 §3.3). */
 export const INFINITE_SECONDS = 0xffffffff;
 
 /** Times that fit in an option and are not {@link INFINITE_SECONDS}. */

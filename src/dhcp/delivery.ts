@@ -1,13 +1,13 @@
 /**
- * Where a reply goes (RFC 2131 §4.1): decided once, for the server that answers and for the relay that forwards.
- * Sending (ARP, frames, broadcast sockets) is left to the driver.
+ * Where the relay sends a reply on the client's link (RFC 2131 §4.1). Sending (ARP, frames, broadcast sockets) is left
+ * to the driver.
  */
 
 import { type Ipv4, UNSPECIFIED } from "../net/ipv4.ts";
-import { BROADCAST_FLAG, CLIENT_PORT, type Message, MESSAGE_TYPE, SERVER_PORT } from "./message.ts";
+import { BROADCAST_FLAG, CLIENT_PORT, type Message, MESSAGE_TYPE } from "./message.ts";
 
 /** What the choice depends on. */
-export type Reply = Pick<Message, "giaddr" | "ciaddr" | "yiaddr" | "flags" | "htype" | "chaddr"> & {
+export type Reply = Pick<Message, "ciaddr" | "yiaddr" | "flags" | "htype" | "chaddr"> & {
   /** The reply's option 53. */
   readonly messageType: number;
 };
@@ -21,13 +21,6 @@ export type ClientDestination =
   /** In a frame to `mac`: the client does not answer ARP for `to` yet. */
   | { readonly kind: "link"; readonly to: Ipv4; readonly mac: Uint8Array; readonly port: number };
 
-/** The above, or the relay. */
-type ReplyDestination = ClientDestination | {
-  readonly kind: "relay";
-  readonly to: Ipv4;
-  readonly port: number;
-};
-
 /** Hardware type and address length of Ethernet (RFC 2131 §2, "Assigned Numbers"). */
 const ETHERNET = 1;
 const ETHERNET_ADDRESS_BYTES = 6;
@@ -35,28 +28,8 @@ const ETHERNET_ADDRESS_BYTES = 6;
 const BROADCAST: ClientDestination = { kind: "broadcast", port: CLIENT_PORT };
 
 /**
- * The server's choice. RFC 2131 §4.1:
- *
- * > If the 'giaddr' field in a DHCP message from a client is non-zero, the server sends any return messages to the
- * > 'DHCP server' port on the BOOTP relay agent whose address appears in 'giaddr'.
- *
- * That holds for a DHCPNAK too; the server then sets its broadcast flag, so that the relay broadcasts it (§4.3.2).
- *
- * @example
- * ```ts
- * import { deepStrictEqual } from "node:assert/strict";
- * const reply = { giaddr: 0x0a4d0001, ciaddr: 0, yiaddr: 0x0a4d0105, flags: 0, htype: 1, chaddr: new Uint8Array(6) };
- * deepStrictEqual(replyDestination({ ...reply, messageType: 2 }), { kind: "relay", to: 0x0a4d0001, port: 67 });
- * ```
- */
-export function replyDestination(reply: Reply): ReplyDestination {
-  if (reply.giaddr !== UNSPECIFIED) return { kind: "relay", to: reply.giaddr, port: SERVER_PORT };
-  return clientDestination(reply);
-}
-
-/**
- * The choice on the client's link: the server's when `giaddr` is zero, and the relay's, which takes the reply's
- * `giaddr` for its own address. RFC 2131 §4.1:
+ * The choice on the client's link, as of a server without a relay: the reply's `giaddr` is the relay's own address.
+ * RFC 2131 §4.1:
  *
  * > If the 'giaddr' field is zero and the 'ciaddr' field is nonzero, then the server unicasts DHCPOFFER and DHCPACK
  * > messages to the address in 'ciaddr'. If 'giaddr' is zero and 'ciaddr' is zero, and the broadcast bit is set, then

@@ -29,7 +29,7 @@ export interface PushRequest {
 
 type Message = ConfigPush | ConfigPushed | ConfigCheck | ConfigChecked;
 
-/** How the rest of the node is asked. */
+/** What a push needs of the rest of the node. */
 interface PushSurroundings {
   readonly present: (now: Instant) => readonly NodeId[];
   readonly hasQuorum: (now: Instant) => boolean;
@@ -54,16 +54,16 @@ interface Round {
   readonly term: number;
   readonly endMs: number;
   readonly absent: readonly NodeId[];
-  /** Members that were asked and have not answered. */
+  /** Members that have not answered the check. */
   readonly waiting: Set<NodeId>;
   readonly problems: string[];
   readonly done: (result: PushResult) => void;
-  askedMs: number;
+  sentMs: number;
   /** It was adopted: now it must become durable on a quorum. */
   taken: boolean;
 }
 
-/** A push that the leader was asked for. */
+/** A push that this follower forwarded to the leader. */
 interface ForwardedPush {
   readonly push: number;
   readonly request: PushRequest;
@@ -82,8 +82,8 @@ export class ConfigPusher {
   readonly #effects: Effects;
   #round: Round | undefined;
   /** The member that forwarded the current round's command; undefined for a local command. */
-  #asker: { readonly from: NodeId; readonly push: number } | undefined;
-  readonly #handed = new Map<number, ForwardedPush>();
+  #forwarder: { readonly from: NodeId; readonly push: number } | undefined;
+  readonly #forwarded = new Map<number, ForwardedPush>();
   readonly #answered: { readonly from: NodeId; readonly answer: ConfigPushed }[] = [];
 
   constructor(context: MemberContext, around: PushSurroundings) {
@@ -101,16 +101,16 @@ export class ConfigPusher {
     }
     const push = this.#number();
     const endMs = now.monotonicMs + CLUSTER_LIMITS.pushMs;
-    const handed: ForwardedPush = { push, request, endMs, done, sentMs: now.monotonicMs };
-    this.#handed.set(push, handed);
-    this.#hand(handed);
+    const forwarded: ForwardedPush = { push, request, endMs, done, sentMs: now.monotonicMs };
+    this.#forwarded.set(push, forwarded);
+    this.#forward(forwarded);
   }
 
   /** Takes a message of a member. */
   receive(from: NodeId, message: Message, now: Instant): void {
     switch (message.type) {
       case "configPush":
-        return this.#asked(from, message, now);
+        return this.#pushed(from, message, now);
       case "configPushed":
         return this.#answer(from, message);
       case "configCheck": {
@@ -125,13 +125,13 @@ export class ConfigPusher {
   /** Processes timers: repeats requests, decides the round, gives up. */
   tick(now: Instant): void {
     const ms = now.monotonicMs;
-    for (const handed of this.#handed.values()) {
-      if (ms >= handed.endMs) {
-        this.#handed.delete(handed.push);
-        handed.done(unavailable("the leader gave no answer: `config show` tells what is served"));
-      } else if (ms - handed.sentMs >= CLUSTER_LIMITS.repeatMs) {
-        handed.sentMs = ms;
-        this.#hand(handed);
+    for (const forwarded of this.#forwarded.values()) {
+      if (ms >= forwarded.endMs) {
+        this.#forwarded.delete(forwarded.push);
+        forwarded.done(unavailable("the leader gave no answer: `config show` tells what is served"));
+      } else if (ms - forwarded.sentMs >= CLUSTER_LIMITS.repeatMs) {
+        forwarded.sentMs = ms;
+        this.#forward(forwarded);
       }
     }
     const round = this.#round;
@@ -143,39 +143,41 @@ export class ConfigPusher {
     const round = this.#round;
     const { repeatMs } = CLUSTER_LIMITS;
     let deadlineMs = round === undefined ? Infinity : round.endMs;
-    if (round?.taken === false) deadlineMs = Math.min(deadlineMs, round.askedMs + repeatMs);
-    for (const { endMs, sentMs } of this.#handed.values()) deadlineMs = Math.min(deadlineMs, endMs, sentMs + repeatMs);
+    if (round?.taken === false) deadlineMs = Math.min(deadlineMs, round.sentMs + repeatMs);
+    for (const { endMs, sentMs } of this.#forwarded.values()) {
+      deadlineMs = Math.min(deadlineMs, endMs, sentMs + repeatMs);
+    }
     return deadlineMs;
   }
 
-  #hand({ push, request }: ForwardedPush): void {
+  #forward({ push, request }: ForwardedPush): void {
     const { leader } = this.#context.leadership;
     if (leader === undefined) return;
     const { text, revision, checkOnly } = request;
     this.#effects.send(leader, { type: "configPush", push, revision, text, checkOnly });
   }
 
-  #asked(from: NodeId, { push, revision, text, checkOnly }: ConfigPush, now: Instant): void {
-    if (this.#asker?.from === from && this.#asker.push === push) return;
+  #pushed(from: NodeId, { push, revision, text, checkOnly }: ConfigPush, now: Instant): void {
+    if (this.#forwarder?.from === from && this.#forwarder.push === push) return;
     const answered = this.#answered.find((known) => known.from === from && known.answer.push === push);
     if (answered !== undefined) return this.#effects.send(from, answered.answer);
     if (this.#context.leadership.role !== "leader") return;
     const before = this.#round;
     this.#begin({ text, revision, checkOnly }, now, (result) => {
-      if (this.#asker?.push === push && this.#asker.from === from) this.#asker = undefined;
+      if (this.#forwarder?.push === push && this.#forwarder.from === from) this.#forwarder = undefined;
       const answer = answerOf(push, result);
       this.#answered.push({ from, answer });
       if (this.#answered.length > ANSWERED_MAX) this.#answered.shift();
       this.#effects.send(from, answer);
     });
-    if (this.#round !== undefined && this.#round !== before) this.#asker = { from, push };
+    if (this.#round !== undefined && this.#round !== before) this.#forwarder = { from, push };
   }
 
   #answer(from: NodeId, { push, ok, unavailable, revision, absent, problems }: ConfigPushed): void {
-    const handed = this.#handed.get(push);
-    if (handed === undefined || from !== this.#context.leadership.leader) return;
-    this.#handed.delete(push);
-    handed.done(
+    const forwarded = this.#forwarded.get(push);
+    if (forwarded === undefined || from !== this.#context.leadership.leader) return;
+    this.#forwarded.delete(push);
+    forwarded.done(
       ok ? { ok: true, revision, absent } : { ok: false, kind: unavailable ? "unavailable" : "refused", problems },
     );
   }
@@ -195,7 +197,7 @@ export class ConfigPusher {
     const text = revise(request.text, revision);
     if (text === undefined) return done(refused(["this is no service section"]));
     const problem = validate(text);
-    const there = present(now).filter((id) => id !== self && membership.ids.includes(id));
+    const live = present(now).filter((id) => id !== self && membership.ids.includes(id));
     this.#round = {
       check: this.#number(),
       revision,
@@ -203,18 +205,18 @@ export class ConfigPusher {
       checkOnly: request.checkOnly,
       term: leadership.term,
       endMs: now.monotonicMs + CLUSTER_LIMITS.pushCheckMs,
-      absent: membership.ids.filter((id) => id !== self && !there.includes(id)),
-      waiting: new Set(there),
+      absent: membership.ids.filter((id) => id !== self && !live.includes(id)),
+      waiting: new Set(live),
       problems: problem === undefined ? [] : [`node ${self}: ${problem}`],
       done,
-      askedMs: now.monotonicMs,
+      sentMs: now.monotonicMs,
       taken: false,
     };
-    this.#ask(this.#round);
+    this.#sendChecks(this.#round);
     this.#advance(this.#round, now.monotonicMs);
   }
 
-  #ask({ waiting, check, text }: Round): void {
+  #sendChecks({ waiting, check, text }: Round): void {
     for (const id of waiting) this.#effects.send(id, { type: "configCheck", check, text });
   }
 
@@ -244,9 +246,9 @@ export class ConfigPusher {
         }
         return this.#end(round, refused(round.problems));
       }
-      if (ms - round.askedMs >= CLUSTER_LIMITS.repeatMs) {
-        round.askedMs = ms;
-        this.#ask(round);
+      if (ms - round.sentMs >= CLUSTER_LIMITS.repeatMs) {
+        round.sentMs = ms;
+        this.#sendChecks(round);
       }
       return;
     }

@@ -90,7 +90,7 @@ export class RangeAllocator {
     /** The pools of the active configuration; another array means other pools. */
     pools: () => readonly Range[];
     /** This node's own ranges: a leader tells itself without a message. */
-    holder: RangeAllotment;
+    allotment: RangeAllotment;
     /** Free addresses in a range by the lease table; at most a block's worth is asked at a time. */
     freeIn: (range: Range) => number;
   }) {
@@ -98,7 +98,7 @@ export class RangeAllocator {
     this.#leadership = context.leadership;
     this.#effects = context.effects;
     this.#pools = options.pools;
-    this.#allotment = options.holder;
+    this.#allotment = options.allotment;
     this.#freeIn = options.freeIn;
   }
 

@@ -20,8 +20,8 @@ interface Node {
   readonly id: NodeId;
   readonly leadership: { role: Leadership["role"]; term: number; leader: NodeId | undefined };
   readonly facts: Map<string, string>;
-  holder: RangeAllotment;
-  planner: RangeAllocator;
+  allotment: RangeAllotment;
+  allocator: RangeAllocator;
   up: boolean;
 }
 
@@ -72,7 +72,7 @@ class Cluster {
         this.#queue.push({
           ms: this.ms + 5,
           run: () => {
-            if (!node.up || node.holder !== holder) return;
+            if (!node.up || node.allotment !== allotment) return;
             for (const [key, value] of facts) node.facts.set(key, value);
             durable(at(this.ms));
           },
@@ -80,9 +80,9 @@ class Cluster {
     };
     const { leadership } = node;
     const context = testContext({ self: id, leadership, effects });
-    const holder: RangeAllotment = new RangeAllotment(context, { stored: node.facts.get(RANGES_FACT) });
-    node.holder = holder;
-    node.planner = new RangeAllocator(context, { pools: () => this.pools, holder, freeIn: rangeSize });
+    const allotment: RangeAllotment = new RangeAllotment(context, { stored: node.facts.get(RANGES_FACT) });
+    node.allotment = allotment;
+    node.allocator = new RangeAllocator(context, { pools: () => this.pools, allotment, freeIn: rangeSize });
   }
 
   lead(id: NodeId): void {
@@ -97,7 +97,7 @@ class Cluster {
   free(node: Node): number[] {
     return this.pools.map((_, pool) => {
       let free = 0;
-      for (const { first, last } of node.holder.held.ranges[pool] ?? []) {
+      for (const { first, last } of node.allotment.held.ranges[pool] ?? []) {
         for (let address = first; address <= last; address++) if (!this.used.has(address)) free++;
       }
       return free;
@@ -117,8 +117,8 @@ class Cluster {
         for (const node of this.up) heartbeats.set(node.id, this.free(node));
       }
       for (const node of this.up) {
-        node.holder.tick(at(this.ms));
-        node.planner.tick(at(this.ms), { present, serving, free: (id) => heartbeats.get(id) });
+        node.allotment.tick(at(this.ms));
+        node.allocator.tick(at(this.ms), { present, serving, free: (id) => heartbeats.get(id) });
       }
       if (!this.mayOverlap) this.#checkHeld();
       if (until?.()) return true;
@@ -128,7 +128,7 @@ class Cluster {
 
   /** Whether every address belongs to exactly one live node, by the nodes' own allotments. */
   get isWhole(): boolean {
-    const held = this.up.flatMap(({ holder }) => holder.held.ranges.flat()).sort((a, b) => a.first - b.first);
+    const held = this.up.flatMap(({ allotment }) => allotment.held.ranges.flat()).sort((a, b) => a.first - b.first);
     const total = held.reduce((sum, range) => sum + rangeSize(range), 0);
     const wanted = this.pools.reduce((sum, range) => sum + rangeSize(range), 0);
     return total === wanted &&
@@ -139,7 +139,10 @@ class Cluster {
     for (const a of this.up) {
       for (const b of this.up) {
         if (a.id >= b.id) continue;
-        ok(!overlap(a.holder.held.ranges, b.holder.held.ranges), `n${a.id} and n${b.id} hold the same at ${this.ms}`);
+        ok(
+          !overlap(a.allotment.held.ranges, b.allotment.held.ranges),
+          `n${a.id} and n${b.id} hold the same at ${this.ms}`,
+        );
       }
     }
   }
@@ -161,8 +164,8 @@ class Cluster {
       run: () => {
         const node = this.node(to);
         if (!node.up) return;
-        if (message.report) node.planner.receive(from.id, message, at(this.ms));
-        else node.holder.receive(from.id, message, at(this.ms));
+        if (message.report) node.allocator.receive(from.id, message, at(this.ms));
+        else node.allotment.receive(from.id, message, at(this.ms));
       },
     });
   }
@@ -179,10 +182,10 @@ Deno.test("range allocator: a first leader divides everything, then is silent", 
   const cluster = three();
   cluster.run(1_000);
   const { sent } = cluster;
-  const { version } = cluster.node(3).planner;
+  const { version } = cluster.node(3).allocator;
   cluster.run(60_000);
   strictEqual(cluster.sent, sent);
-  strictEqual(cluster.node(3).planner.version, version);
+  strictEqual(cluster.node(3).allocator.version, version);
   ok(version <= 2, String(version));
 });
 
@@ -195,7 +198,7 @@ Deno.test("range allocator: asks once per revision for the free counts of a node
   });
   const allocator = new RangeAllocator(context, {
     pools: () => pools,
-    holder: new RangeAllotment(context, { stored: undefined }),
+    allotment: new RangeAllotment(context, { stored: undefined }),
     freeIn: rangeSize,
   });
   const asked: NodeId[] = [];
@@ -209,22 +212,22 @@ Deno.test("range allocator: asks once per revision for the free counts of a node
 
 Deno.test("range allocator: the next leader learns the division and changes nothing", () => {
   const cluster = three();
-  cluster.node(1).holder.want(0);
-  const before = cluster.nodes.map(({ holder }) => holder.held.ranges);
+  cluster.node(1).allotment.want(0);
+  const before = cluster.nodes.map(({ allotment }) => allotment.held.ranges);
   cluster.lead(2);
   cluster.run(5_000);
-  deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.ranges), before);
-  deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.term), [2, 2, 2]);
+  deepStrictEqual(cluster.nodes.map(({ allotment }) => allotment.held.ranges), before);
+  deepStrictEqual(cluster.nodes.map(({ allotment }) => allotment.held.term), [2, 2, 2]);
 });
 
 Deno.test("range allocator: a restart moves nothing; a lost node's ranges move in time, a share returns later", () => {
   const cluster = three();
-  const before = cluster.nodes.map(({ holder }) => holder.held.ranges);
+  const before = cluster.nodes.map(({ allotment }) => allotment.held.ranges);
   cluster.node(1).up = false;
   cluster.run(3_000);
   cluster.start(1);
   cluster.run(3_000);
-  deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.ranges), before);
+  deepStrictEqual(cluster.nodes.map(({ allotment }) => allotment.held.ranges), before);
   cluster.node(1).up = false;
   cluster.mayOverlap = true;
   ok(cluster.run(10_000 - CLUSTER_LIMITS.suspectMs, () => cluster.isWhole));
@@ -244,9 +247,9 @@ Deno.test("range allocator: a dead leader's ranges are divided by the next one a
 Deno.test("range allocator: a node with all the traffic gets more before it runs dry, and the rest on request", () => {
   const cluster = new Cluster([1, 2, 3], [6_000]);
   cluster.lead(3);
-  const { holder } = cluster.node(1);
+  const { allotment } = cluster.node(1);
   const next = () => {
-    for (const { first, last } of holder.held.ranges[0] ?? []) {
+    for (const { first, last } of allotment.held.ranges[0] ?? []) {
       for (let address = first; address <= last; address++) if (!cluster.used.has(address)) return address;
     }
     return undefined;
@@ -254,7 +257,7 @@ Deno.test("range allocator: a node with all the traffic gets more before it runs
   const grant = () => {
     const address = next();
     if (address !== undefined) cluster.used.add(address);
-    else holder.want(0);
+    else allotment.want(0);
     return address !== undefined;
   };
   cluster.run(1_000);
@@ -274,21 +277,21 @@ Deno.test("range allocator: a node with all the traffic gets more before it runs
 
 Deno.test("range allocator: the only address of a pool goes to the node that wants it, leader or not", () => {
   const cluster = three();
-  const owner = () => cluster.nodes.find(({ holder }) => holder.held.ranges[2]?.length === 1)?.id;
+  const owner = () => cluster.nodes.find(({ allotment }) => allotment.held.ranges[2]?.length === 1)?.id;
   for (const id of [1, 2, 3, 1]) {
     if (owner() === id) continue;
     cluster.run(3_000);
-    cluster.node(id).holder.want(2);
+    cluster.node(id).allotment.want(2);
     ok(cluster.run(3_000, () => owner() === id), `n${id} wants it, n${owner()} has it`);
   }
 });
 
 Deno.test("range allotment: an older allocation, another sender, and an unreadable fact are nothing", () => {
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
-  const holder = new RangeAllotment(testContext({ self: 1, leadership }), { stored: "{" });
-  deepStrictEqual(holder.held, { term: 0, version: 0, ranges: [] });
+  const allotment = new RangeAllotment(testContext({ self: 1, leadership }), { stored: "{" });
+  deepStrictEqual(allotment.held, { term: 0, version: 0, ranges: [] });
   const say = (from: number, term: number, version: number) =>
-    holder.receive(from, {
+    allotment.receive(from, {
       type: "rangeAllocation",
       report: false,
       term,
@@ -299,7 +302,7 @@ Deno.test("range allotment: an older allocation, another sender, and an unreadab
   say(2, 5, 3);
   say(3, 5, 7);
   say(2, 4, 8);
-  deepStrictEqual(holder.held, { term: 5, version: 4, ranges: [[{ first: 4, last: 9 }]] });
+  deepStrictEqual(allotment.held, { term: 5, version: 4, ranges: [[{ first: 4, last: 9 }]] });
 });
 
 Deno.test("range allocator: no overlap within a version, none between live members, all come to rest", () => {
@@ -335,8 +338,8 @@ Deno.test("range allocator: no overlap within a version, none between live membe
         } else if (kind === "start" && !node.up) cluster.start(id);
         else if (kind === "unsync" && id !== leader) cluster.unsynced.add(id);
         else if (kind === "sync") cluster.unsynced.delete(id);
-        else if (kind === "use") { for (const { first } of node.holder.held.ranges.flat()) cluster.used.add(first); }
-        else if (kind === "want") node.holder.want(0);
+        else if (kind === "use") { for (const { first } of node.allotment.held.ranges.flat()) cluster.used.add(first); }
+        else if (kind === "want") node.allotment.want(0);
         cluster.run(ms);
       }
       for (const node of cluster.nodes) if (!node.up) cluster.start(node.id);
@@ -344,10 +347,10 @@ Deno.test("range allocator: no overlap within a version, none between live membe
       cluster.loss = 0;
       cluster.run(30_000);
       ok(cluster.isWhole);
-      const { version } = cluster.node(leader).planner;
+      const { version } = cluster.node(leader).allocator;
       cluster.run(30_000);
-      strictEqual(cluster.node(leader).planner.version, version, "the division does not come to rest");
-      deepStrictEqual(cluster.nodes.map(({ holder }) => holder.held.version), new Array(5).fill(version));
+      strictEqual(cluster.node(leader).allocator.version, version, "the division does not come to rest");
+      deepStrictEqual(cluster.nodes.map(({ allotment }) => allotment.held.version), new Array(5).fill(version));
     }),
     { numRuns: 60 },
   );
@@ -358,7 +361,7 @@ Deno.test("range allotment: a disk that went back to an older allocation reports
   const leadership = { role: "follower" as const, term: 5, leader: 2 };
   const effects: Partial<Effects> = { send: (_to, message) => sent.push(message as RangeAllocation) };
   const stored = JSON.stringify({ term: 5, version: 2, ranges: [[]] });
-  const holder = new RangeAllotment(testContext({ self: 1, leadership, effects }), { stored });
-  for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) holder.tick(at(ms));
+  const allotment = new RangeAllotment(testContext({ self: 1, leadership, effects }), { stored });
+  for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) allotment.tick(at(ms));
   deepStrictEqual(sent, [{ type: "rangeAllocation", report: true, term: 5, version: 2, ranges: [[]] }]);
 });

@@ -3,7 +3,7 @@
  * enough: this node may have missed the record of a running lease. So all members are asked: a quorum that denies the
  * lease shares a member with any quorum that holds it.
  *
- * No answer in time is no contradiction: the client stays without one, and asks again.
+ * No answer in time is no denial: the client stays without one, and asks again.
  */
 
 import type { Effects, MemberContext } from "../context.ts";
@@ -20,8 +20,8 @@ interface Open {
   readonly address: Ipv4;
   readonly client: ClientKey;
   readonly startedMs: number;
-  readonly contradicting: Set<NodeId>;
-  readonly contradicted: (now: Instant) => void;
+  readonly denying: Set<NodeId>;
+  readonly denied: (now: Instant) => void;
 }
 
 /** Limit of open queries: a flood of requests that deserve a DHCPNAK gets no answer. */
@@ -46,14 +46,14 @@ export class NakQuorum {
     this.#effects = context.effects;
   }
 
-  /** Asks about one client and address; `contradicted` runs at most once, perhaps before this returns. */
-  ask(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void {
+  /** Asks about one client and address; `denied` runs at most once, perhaps before this returns. */
+  ask(address: Ipv4, client: ClientKey, now: Instant, denied: (now: Instant) => void): void {
     const time = this.#clock.bounds(now);
     if (time === undefined || !deniesLease(this.#table.get(address), client, time)) return;
-    if (this.#members.others.length === 0) return contradicted(now);
+    if (this.#members.others.length === 0) return denied(now);
     if (this.#open.size >= OPEN_MAX) return;
     const query = this.#next++;
-    this.#open.set(query, { address, client, startedMs: now.monotonicMs, contradicting: new Set(), contradicted });
+    this.#open.set(query, { address, client, startedMs: now.monotonicMs, denying: new Set(), denied });
     this.#effects.broadcast({ type: "slotQuery", query, address, client });
   }
 
@@ -70,14 +70,14 @@ export class NakQuorum {
     const open = this.#open.get(answer.query);
     const { others } = this.#members;
     if (open === undefined || !answer.deniesLease || !others.includes(from)) return;
-    open.contradicting.add(from);
+    open.denying.add(from);
     // This node's own slot is part of the quorum.
-    if (open.contradicting.size + 1 < quorumOf(others.length + 1)) return;
+    if (open.denying.size + 1 < quorumOf(others.length + 1)) return;
     this.#open.delete(answer.query);
     const time = this.#clock.bounds(now);
     if (now.monotonicMs - open.startedMs > PROPOSAL_MS || time === undefined) return;
     // What was proposed here meanwhile counts, too.
-    if (deniesLease(this.#table.get(open.address), open.client, time)) open.contradicted(now);
+    if (deniesLease(this.#table.get(open.address), open.client, time)) open.denied(now);
   }
 
   /** Drops queries that timed out. */

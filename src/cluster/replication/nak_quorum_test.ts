@@ -71,7 +71,7 @@ function asking(self: Slot, others: NodeId[] = [2, 3]) {
   return { table, nakQuorum, said, answer, refused: () => refused };
 }
 
-Deno.test("nak quorum: a majority that contradicts, this node included, is enough; once", () => {
+Deno.test("nak quorum: a quorum that denies it, this node included, is enough; once", () => {
   const asked = asking(bound(B));
   deepStrictEqual(asked.said, [{ type: "slotQuery", query: 0, address: ADDRESS, client: A }]);
   strictEqual(asked.refused(), 0);

@@ -209,7 +209,7 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
       purpose: fields.choice("purpose", PURPOSES),
       after: fields.uint("after", UINT32 + 1) - 1,
       diskId: readDiskId(fields),
-      bootCount: fields.uint("starts", UINT53),
+      bootCount: fields.uint("bootCount", UINT53),
       request: readRequest(fields, envelope),
     }),
   },
@@ -231,7 +231,7 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
         type: "syncChunk",
         rows,
         more: fields.boolean("more"),
-        diskGeneration: fields.uint("generation", UINT32),
+        diskGeneration: fields.uint("diskGeneration", UINT32),
         request: readRequest(fields, envelope),
       };
     },
@@ -268,8 +268,8 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     read: (fields, envelope) => ({
       type: "staleIdentity",
       diskId: readDiskId(fields),
-      bootCount: fields.uint("starts", UINT53),
-      diskGeneration: fields.uint("generation", UINT32),
+      bootCount: fields.uint("bootCount", UINT53),
+      diskGeneration: fields.uint("diskGeneration", UINT32),
       incarnation: readIncarnation(fields, envelope),
     }),
   },
@@ -301,7 +301,7 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     read: (fields) => ({
       type: "slotAnswer",
       query: fields.uint("query", UINT53),
-      deniesLease: fields.boolean("contradicts"),
+      deniesLease: fields.boolean("deniesLease"),
     }),
   },
   configPush: {
@@ -595,8 +595,8 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     complete: (flags & FLAG.complete) !== 0,
     witness: (flags & FLAG.witness) !== 0,
     diskId: readDiskId(fields),
-    bootCount: fields.uint("starts", UINT53),
-    diskGeneration: fields.uint("generation", UINT32),
+    bootCount: fields.uint("bootCount", UINT53),
+    diskGeneration: fields.uint("diskGeneration", UINT32),
     revision: fields.uint("revision", UINT53),
     wallMs: envelope.wireVersion === 1 ? 0 : fields.uint("wallMs", UINT53),
     ...(envelope.wireVersion === 1 ? LSN_UNKNOWN : readLsn(fields)),
@@ -614,8 +614,8 @@ function writeDisk({ diskId, bootCount, diskGeneration, lsnFound, lsn }: DiskCla
 function readDisk(fields: Fields): DiskClaim {
   return {
     diskId: readDiskId(fields),
-    bootCount: fields.uint("starts", UINT53),
-    diskGeneration: fields.uint("generation", UINT32),
+    bootCount: fields.uint("bootCount", UINT53),
+    diskGeneration: fields.uint("diskGeneration", UINT32),
     ...readLsn(fields),
   };
 }

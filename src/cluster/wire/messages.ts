@@ -255,7 +255,7 @@ export interface HelloAnswer {
 /** Stale identity: the receiver's disk is an earlier one, or went back: it becomes a learner (cases 20 and 26). */
 export interface StaleIdentity {
   readonly type: "staleIdentity";
-  /** The disk that is not trusted, its starts, and the process on it; 0 in version 1: any. */
+  /** The disk that is not trusted, its boot count, and the process on it; 0 in version 1: any. */
   readonly diskId: string;
   readonly bootCount: number;
   readonly incarnation: number;
@@ -346,7 +346,7 @@ export interface MembershipAccepted {
   readonly promised: Ballot;
 }
 
-/** NAK quorum: asks whether the receiver's slot contradicts this client's lease. The answer repeats `query`. */
+/** NAK quorum: asks whether the receiver's slot denies this client's lease. The answer repeats `query`. */
 export interface SlotQuery {
   readonly type: "slotQuery";
   readonly query: number;

@@ -4,6 +4,7 @@
  */
 
 import { fromHex, toHex } from "../../bytes/hex.ts";
+import { INFINITE_SECONDS } from "../../config/duration.ts";
 import { parseIpv4, type Prefix, prefixContains } from "../../net/ipv4.ts";
 import { isoSeconds } from "./time.ts";
 
@@ -79,9 +80,6 @@ function colons(hex: string | null): string {
 /** Every Kea reads this schema (2.1); newer ones add the columns they have since. */
 export const KEA_HEADER =
   "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n";
-
-/** RFC 2131 §3.3. */
-const INFINITE_SECONDS = 0xffffffff;
 
 /** What is left of a lease without end is a little less; half of it is 68 years. */
 const AS_GOOD_AS_INFINITE_SECONDS = 0x7fffffff;

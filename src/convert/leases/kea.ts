@@ -3,6 +3,7 @@
  * counts. Kea's CSV has no quotes; a comma or line end within a value is written `&#x2c`.
  */
 
+import { INFINITE_SECONDS } from "../../config/duration.ts";
 import { fromHex, toHex } from "../../bytes/hex.ts";
 import { decodeRelayAgentInformation } from "../../dhcp/relay_agent_information.ts";
 import { parseIpv4 } from "../../net/ipv4.ts";
@@ -20,8 +21,6 @@ import {
 /** Required columns; schema versions differ in the others. */
 const REQUIRED = ["address", "hwaddr", "client_id", "valid_lifetime", "expire"] as const;
 
-/** RFC 2131 §3.3: option 51 of a lease without end. */
-const INFINITE_SECONDS = 0xffffffff;
 const ETHERNET = 1;
 
 /**

@@ -16,9 +16,6 @@ import type {
   SubnetConfig,
 } from "../../config/service_schema.ts";
 
-/** Option 51's value for a lease without end (RFC 2131 §3.3). */
-export const INFINITE_SECONDS = 0xffffffff;
-
 /** The settings of one lease after inheritance. Times in seconds. */
 export interface LeaseSettings {
   readonly leaseSeconds: number;

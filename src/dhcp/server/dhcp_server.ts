@@ -29,8 +29,8 @@ export interface LeaseAgreement {
     now: Instant,
     durable: (now: Instant) => void,
   ): boolean;
-  /** Runs `contradicted` once it is certain that a client holds no lease of an address. */
-  denyLease(address: Ipv4, client: ClientKey, now: Instant, contradicted: (now: Instant) => void): void;
+  /** Runs `denied` once it is certain that a client holds no lease of an address. */
+  denyLease(address: Ipv4, client: ClientKey, now: Instant, denied: (now: Instant) => void): void;
   /** These pools lack an address here. */
   want(pools: Iterable<number>): void;
   /** Whether the other member with this address serves; undefined: no member has it. */

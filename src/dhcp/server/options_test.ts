@@ -3,7 +3,7 @@ import { formatIpv4 } from "../../net/ipv4.ts";
 import type { Message, Options } from "../message.ts";
 import { optionByName, parseOptionValue } from "../options/mod.ts";
 import type { ClassConfig } from "../../config/service_schema.ts";
-import { INFINITE_SECONDS } from "./compiled_service.ts";
+import { INFINITE_SECONDS } from "../../config/duration.ts";
 import { clientMessage, ip, type MessageParts, SERVER, service, subnet, TestServer } from "./testing.ts";
 
 const RELAY = "10.77.0.1";

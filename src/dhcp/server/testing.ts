@@ -147,9 +147,9 @@ class SoloService {
     this.agreement = {
       propose: (proposal, now, decided) => proposer.propose(proposal, now, decided),
       end: (request, now, durable) => proposer.end(request, now, durable),
-      denyLease: (address, client, now, contradicted) => {
+      denyLease: (address, client, now, denied) => {
         const time = clock.bounds(now);
-        if (time !== undefined && deniesLease(this.table.get(address), client, time)) contradicted(now);
+        if (time !== undefined && deniesLease(this.table.get(address), client, time)) denied(now);
       },
       want: (pools) => this.wanted.push(...pools),
       isRenewalsOnly: () => this.renewalsOnly,

@@ -2,7 +2,8 @@
 
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
-import { INFINITE_SECONDS, type LeaseSettings } from "./compiled_service.ts";
+import { INFINITE_SECONDS } from "../../config/duration.ts";
+import type { LeaseSettings } from "./compiled_service.ts";
 
 /** The lease time for a client that asked for `requestedSeconds`; undefined: for none. */
 export function leaseSecondsFor(settings: LeaseSettings, requestedSeconds: number | undefined): number {
