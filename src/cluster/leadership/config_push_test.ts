@@ -3,102 +3,100 @@ import { ConfigPusher, type PushRequest, type PushResult } from "./config_push.t
 import type { NodeId } from "../wire/messages.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import { testContext } from "../testing/context.ts";
-import { MemberCluster } from "../testing/member_cluster.ts";
+import { formed, TestCluster } from "../testing/test_cluster.ts";
 
 /** Pushes at a member; what came of it within `ms`. */
-function push(company: MemberCluster, id: NodeId, request: Partial<PushRequest>, ms = 1_000): PushResult | undefined {
-  let result: PushResult | undefined;
-  const whole = { text: "pools", revision: 0, checkOnly: false, ...request };
-  company.member(id).push(whole, company.now(id), (came) => result = came);
-  company.run(ms);
-  return result;
+function push(cluster: TestCluster, id: NodeId, request: Partial<PushRequest>, ms = 1_000): PushResult | undefined {
+  const given = cluster.command(id, {
+    kind: "push",
+    request: { text: "pools", revision: 0, checkOnly: false, ...request },
+  });
+  cluster.run(ms);
+  return given.result;
 }
 
-const served = (company: MemberCluster, ids: readonly NodeId[]) =>
-  ids.map((id) => company.member(id).configuration?.text);
+const served = (cluster: TestCluster, ids: readonly NodeId[]) => ids.map((id) => cluster.served(id));
 const ALL = [1, 2, 3] as const;
 
 Deno.test("push: any member accepts it, and every member serves it within two seconds as the next revision", () => {
-  const company = new MemberCluster().form(...ALL).run(5_000);
-  deepStrictEqual(push(company, 3, { text: "on the leader" }, 2_000), { ok: true, revision: 2, absent: [] });
-  deepStrictEqual(served(company, ALL), Array(3).fill("on the leader 2"));
-  deepStrictEqual(push(company, 1, { text: "on a follower", revision: 9 }, 2_000), {
+  const cluster = formed(3);
+  deepStrictEqual(push(cluster, 3, { text: "on the leader" }, 2_000), { ok: true, revision: 2, absent: [] });
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("on the leader 2"));
+  deepStrictEqual(push(cluster, 1, { text: "on a follower", revision: 9 }, 2_000), {
     ok: true,
     revision: 9,
     absent: [],
   });
-  deepStrictEqual(served(company, ALL), Array(3).fill("on a follower 9"));
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("on a follower 9"));
 });
 
 Deno.test("push: one member that can't serve it is enough, and nothing changes anywhere; every reason is told", () => {
-  const company = new MemberCluster().form(...ALL).run(5_000);
+  const cluster = formed(3);
   for (const id of ALL) {
-    deepStrictEqual(push(company, id, { text: "bad for 1, bad for 3" }), {
+    deepStrictEqual(push(cluster, id, { text: "bad for 1, bad for 3" }), {
       ok: false,
       kind: "refused",
       problems: ["node 3: it is bad", "node 1: it is bad"],
     });
   }
-  deepStrictEqual(served(company, ALL), Array(3).fill("{}"));
-  deepStrictEqual(ALL.map((id) => company.member(id).configuration?.revision), [1, 1, 1]);
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("{}"));
+  deepStrictEqual(ALL.map((id) => cluster.member(id).configuration?.revision), [1, 1, 1]);
 });
 
 Deno.test("push: a check alone, an old revision, and what is no configuration change nothing", () => {
-  const company = new MemberCluster().form(...ALL).run(5_000);
-  deepStrictEqual(push(company, 2, { checkOnly: true }), { ok: true, revision: 2, absent: [] });
+  const cluster = formed(3);
+  deepStrictEqual(push(cluster, 2, { checkOnly: true }), { ok: true, revision: 2, absent: [] });
   const problem = (request: Partial<PushRequest>) => {
-    const result = push(company, 2, request);
+    const result = push(cluster, 2, request);
     return result?.ok === false ? `${result.kind}: ${result.problems}` : "";
   };
   match(problem({ revision: 1 }), /refused: revision 1 is not above 1/);
   match(problem({ text: "garbage" }), /refused: this is no service section/);
-  deepStrictEqual(served(company, ALL), Array(3).fill("{}"));
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("{}"));
 });
 
 Deno.test("push: an absent member is named and takes it later; without a majority nothing is taken", () => {
-  const company = new MemberCluster().form(...ALL).run(5_000);
-  company.kill(1);
-  company.run(3_000);
-  deepStrictEqual(push(company, 2, {}, 2_000), { ok: true, revision: 2, absent: [1] });
-  company.start(1, [...ALL]);
-  company.run(8_000);
-  deepStrictEqual(served(company, ALL), Array(3).fill("pools 2"));
-  company.kill(1);
-  company.kill(2);
-  company.run(4_000);
-  const result = push(company, 3, {}, 5_000);
+  const cluster = formed(3);
+  cluster.kill(1);
+  cluster.run(3_000);
+  deepStrictEqual(push(cluster, 2, {}, 2_000), { ok: true, revision: 2, absent: [1] });
+  cluster.start(1);
+  cluster.run(8_000);
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("pools 2"));
+  cluster.kill(1);
+  cluster.kill(2);
+  cluster.run(4_000);
+  const result = push(cluster, 3, {}, 5_000);
   strictEqual(result?.ok === false && result.kind, "unavailable");
 });
 
 Deno.test("push: a live member that gives no answer, as an older release, counts as a refusal", () => {
-  const company = new MemberCluster().form(...ALL).run(5_000);
-  company.deaf = (to, message) => to === 1 && message.type === "configCheck";
-  const result = push(company, 2, {}, 3_000);
+  const cluster = formed(3);
+  cluster.deaf = (to, message) => to === 1 && message.type === "configCheck";
+  const result = push(cluster, 2, {}, 3_000);
   match(result?.ok === false ? result.problems.join() : "", /^node 1: no answer in time/);
-  deepStrictEqual(served(company, ALL), Array(3).fill("{}"));
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("{}"));
 });
 
 Deno.test("push: of two at once one is decided, the other told to wait; a lost answer is given again", () => {
-  const company = new MemberCluster().form(...ALL).run(5_000);
-  const results: (PushResult | undefined)[] = [undefined, undefined];
-  for (const [index, id] of [1, 2].entries()) {
-    const request = { text: `of ${id}`, revision: 0, checkOnly: false };
-    company.member(id).push(request, company.now(id), (result) => results[index] = result);
-  }
-  company.run(2_000);
-  const told = results.map((result) => result?.ok === true ? "ok" : result?.problems[0]).sort();
+  const cluster = formed(3);
+  const given = [1, 2].map((id) =>
+    cluster.command(id, { kind: "push", request: { text: `of ${id}`, revision: 0, checkOnly: false } })
+  );
+  cluster.run(2_000);
+  const told = given.map(({ result }) => result?.ok === true ? "ok" : result?.problems[0]).sort();
   deepStrictEqual(told, ["another push is being decided: try again in a moment", "ok"]);
   let lost = 0;
-  company.deaf = (_, message) => message.type === "configPushed" && lost++ < 2;
-  strictEqual(push(company, 1, { text: "again" }, 3_000)?.ok, true);
-  strictEqual(company.member(1).configuration?.text, "again 3", "it was carried out once");
+  cluster.deaf = (_, message) => message.type === "configPushed" && lost++ < 2;
+  strictEqual(push(cluster, 1, { text: "again" }, 3_000)?.ok, true);
+  strictEqual(cluster.served(1), "again 3", "it was carried out once");
 });
 
 Deno.test("push: a node alone decides by itself", () => {
-  const company = new MemberCluster().form(1).run(3_000);
-  deepStrictEqual(push(company, 1, {}), { ok: true, revision: 2, absent: [] });
-  strictEqual(push(company, 1, { text: "bad for 1" })?.ok, false);
-  deepStrictEqual(served(company, [1]), ["pools 2"]);
+  const cluster = new TestCluster().form(1).run(3_000);
+  deepStrictEqual(push(cluster, 1, {}), { ok: true, revision: 2, absent: [] });
+  strictEqual(push(cluster, 1, { text: "bad for 1" })?.ok, false);
+  deepStrictEqual(served(cluster, [1]), ["pools 2"]);
 });
 
 for (const role of ["leader", "follower"] as const) {

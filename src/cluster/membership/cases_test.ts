@@ -4,90 +4,72 @@
  */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
 import { MARGIN_MS } from "../../lease/agreement/limits.ts";
-import type { Decision } from "../../lease/agreement/proposer.ts";
-import { NO_DETAIL } from "../../lease/agreement/slot.ts";
-import { addressOf, MemberCluster } from "../testing/member_cluster.ts";
+import { A, LEASE_MS } from "../../lease/agreement/testing/records.ts";
+import { addressOf, TestCluster } from "../testing/test_cluster.ts";
 import type { NodeId } from "../wire/messages.ts";
 import type { MembershipChange } from "./membership.ts";
 
-const X = 0x0a000005;
-const MAX_LEASE_MS = 60_000;
-const client = (octet: number) =>
-  clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
-
-function grant(cluster: MemberCluster, id: NodeId, address: number, octet: number, ms = 200): boolean {
-  let result: Decision | undefined;
-  const proposal = { address, client: client(octet), xid: octet, leaseMs: MAX_LEASE_MS, detail: NO_DETAIL };
-  cluster.member(id).propose(proposal, cluster.now(id), (outcome) => result = outcome);
+/** Changes the membership at a member; what came of it within `ms`. */
+function change(cluster: TestCluster, id: NodeId, wanted: MembershipChange, ms = 3_000): string {
+  const change = cluster.change(id, wanted);
   cluster.run(ms);
-  return result?.committed === true;
-}
-
-/** Gives a command; its result after `ms`. */
-function change(cluster: MemberCluster, id: NodeId, wanted: MembershipChange, ms = 3_000): string {
-  let result = "on its way";
-  cluster.member(id).change(wanted, cluster.now(id), (done) => {
-    result = done.ok ? `epoch ${done.epoch}` : done.problem;
-  });
-  cluster.run(ms);
-  return result;
+  return change.outcome;
 }
 
 const adding = (id: NodeId): MembershipChange => ({ kind: "add", member: addressOf(id) });
 const removing = (id: NodeId): MembershipChange => ({ kind: "remove", id });
 
-function epochs(cluster: MemberCluster, ...ids: NodeId[]): string[] {
+function epochs(cluster: TestCluster, ...ids: NodeId[]): string[] {
   return ids.map((id) => {
     const { epoch, members } = cluster.member(id).membership;
     return `${epoch}: ${members.map(({ id }) => id)}`;
   });
 }
 
-function renewalsOnly(cluster: MemberCluster, ...ids: NodeId[]): boolean[] {
+function renewalsOnly(cluster: TestCluster, ...ids: NodeId[]): boolean[] {
   return ids.map((id) => cluster.member(id).isRenewalsOnly(cluster.now(id)));
 }
 
 Deno.test("case 30: two of three disks are lost: the survivor goes on after a reset, and others join it", () => {
-  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
-  strictEqual(grant(cluster, 1, X, 1), true);
+  const cluster = new TestCluster().form(1, 2, 3).run(15_000);
+  strictEqual(cluster.grant(1, A), "committed");
   for (const id of [2, 3]) cluster.loseDisk(id);
   cluster.run(5_000);
   deepStrictEqual(cluster.roles, ["1 follower noQuorum"]);
   cluster.kill(1);
-  const reset = cluster.reset(1, { maxLeaseMs: MAX_LEASE_MS });
+  const reset = cluster.reset(1, { maxLeaseMs: LEASE_MS });
   ok(reset.ok);
-  cluster.start(1, [1, 2, 3]);
+  cluster.start(1);
   cluster.run(1_000);
   deepStrictEqual([cluster.roles, epochs(cluster, 1)], [["1 standalone serves"], ["2: 1"]]);
   ok(cluster.said(1).includes("renewalsOnly"));
-  strictEqual(cluster.table(1).get(X).client, client(1), "it has its leases");
+  strictEqual(cluster.slot(1).client, A, "it has its leases");
   // 30c: a node that is added meanwhile knows no more than the survivor, so it inherits the time.
-  cluster.start(2, [1, 2, 3]);
+  cluster.start(2);
   cluster.run(5_000);
   strictEqual(change(cluster, 1, adding(2), 12_000), "epoch 3");
   deepStrictEqual(epochs(cluster, 1, 2), ["3: 1,2", "3: 1,2"]);
   deepStrictEqual(renewalsOnly(cluster, 1, 2), [true, true]);
-  strictEqual(cluster.table(2).get(X).client, client(1));
+  strictEqual(cluster.slot(2).client, A);
   // The time is part of the membership of later epochs, too, and ends on all.
-  cluster.start(3, [1, 2, 3]);
+  cluster.start(3);
   cluster.run(1_000);
   match(change(cluster, 2, adding(3), 12_000), /^epoch 4$/);
   deepStrictEqual(renewalsOnly(cluster, 1, 2, 3), [true, true, true]);
   strictEqual(new Set([1, 2, 3].map((id) => cluster.member(id).membership.renewalsOnlyUntil)).size, 1);
-  cluster.run(MAX_LEASE_MS + MARGIN_MS);
+  cluster.run(LEASE_MS + MARGIN_MS);
   deepStrictEqual(renewalsOnly(cluster, 1, 2, 3), [false, false, false]);
   ok(cluster.said(3).includes("renewalsOnlyOver"));
 });
 
 Deno.test("case 30: a lost machine that returns with its old disk is no member, and a learner when it is added", () => {
-  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
+  const cluster = new TestCluster().form(1, 2, 3).run(15_000);
   for (const id of [1, 2, 3]) cluster.kill(id);
-  ok(cluster.reset(1, { maxLeaseMs: MAX_LEASE_MS }).ok);
-  cluster.start(1, [1, 2, 3]);
+  ok(cluster.reset(1, { maxLeaseMs: LEASE_MS }).ok);
+  cluster.start(1);
   cluster.run(5_000);
-  cluster.start(2, [1, 2, 3]);
+  cluster.start(2);
   cluster.run(3_000);
   deepStrictEqual(cluster.roles, ["1 standalone serves", "2 follower noQuorum"]);
   const { diskId } = cluster.member(2).identity;
@@ -100,8 +82,8 @@ Deno.test("case 30: a lost machine that returns with its old disk is no member, 
 });
 
 Deno.test("case 31: a node that was just added dies: it is removed at once, and the next failure is survived", () => {
-  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
-  cluster.start(4, [1, 2, 3, 4]);
+  const cluster = new TestCluster().form(1, 2, 3).run(15_000);
+  cluster.start(4, { members: [1, 2, 3, 4] });
   cluster.run(2_000);
   strictEqual(change(cluster, 3, adding(4), 300), "epoch 2");
   cluster.kill(4);
@@ -110,7 +92,7 @@ Deno.test("case 31: a node that was just added dies: it is removed at once, and 
   match(change(cluster, 3, removing(1)), /node 4, which was added last, can be removed: members remove 4/);
   // 31b: another member has just lost its disk: the only other copy of a lease may be on node 4.
   cluster.loseDisk(1);
-  cluster.start(1, [1, 2, 3]);
+  cluster.start(1);
   cluster.run(2_000);
   match(change(cluster, 3, removing(4), 100), /only while all other members have all leases: start 1, and wait/);
   cluster.run(10_000);
@@ -119,12 +101,12 @@ Deno.test("case 31: a node that was just added dies: it is removed at once, and 
   strictEqual(cluster.member(3).membership.complete, true);
   cluster.kill(1);
   cluster.run(3_000);
-  strictEqual(grant(cluster, 2, X, 1), true);
+  strictEqual(cluster.grant(2, A), "committed");
 });
 
 Deno.test("case 31b: nor while a member has not heard of the epoch: the next one would make it a learner", () => {
-  const cluster = new MemberCluster().form(1, 2, 3, 4, 5).run(15_000);
-  cluster.start(6, [1, 2, 3, 4, 5, 6]);
+  const cluster = new TestCluster().form(1, 2, 3, 4, 5).run(15_000);
+  cluster.start(6, { members: [1, 2, 3, 4, 5, 6] });
   cluster.run(2_000);
   cluster.deaf = (to, message) => to === 1 && message.type === "membership";
   strictEqual(change(cluster, 5, adding(6), 300), "epoch 2");
@@ -139,29 +121,24 @@ Deno.test("case 31b: nor while a member has not heard of the epoch: the next one
 });
 
 Deno.test("case 34: two nodes lead for a moment and are given different changes: one membership of the epoch", () => {
-  const cluster = new MemberCluster().form(1, 2, 3, 4).run(15_000);
-  strictEqual(grant(cluster, 1, X, 1), true);
-  const results: string[] = [];
-  const give = (id: NodeId, wanted: MembershipChange) =>
-    cluster.member(id).change(wanted, cluster.now(id), (done) => {
-      results.push(`${id}: ${done.ok ? `epoch ${done.epoch}` : done.problem}`);
-    });
+  const cluster = new TestCluster().form(1, 2, 3, 4).run(15_000);
+  strictEqual(cluster.grant(1, A), "committed");
   // Node 4 leads when it is cut off with node 2; it still believes so when node 3 is elected.
   strictEqual(cluster.member(4).role, "leader");
-  give(4, removing(1));
+  const removal = cluster.change(4, removing(1));
   cluster.isolate(1, 3);
   cluster.run(4_000);
   deepStrictEqual(epochs(cluster, 1, 2, 3, 4), ["1: 1,2,3,4", "1: 1,2,3,4", "1: 1,2,3,4", "1: 1,2,3,4"]);
-  match(results[0] ?? "", /no longer leads: the next leader may complete the change/);
+  match(removal.outcome, /no longer leads: the next leader may complete the change/);
   cluster.cut.clear();
   cluster.run(15_000);
   // What node 4's disk has accepted is completed when it leads again, or nothing was accepted.
   strictEqual(new Set(epochs(cluster, 1, 2, 3, 4)).size, 1, `${epochs(cluster, 1, 2, 3, 4)}`);
-  strictEqual(cluster.table(2).get(X).client, client(1));
+  strictEqual(cluster.slot(2).client, A);
 });
 
 Deno.test("membership: a change is refused while a node of an earlier release is live", () => {
-  const cluster = new MemberCluster().form(1, 2, 3).run(15_000);
+  const cluster = new TestCluster().form(1, 2, 3).run(15_000);
   const leader = cluster.member(3);
   const envelope = { ...cluster.member(1).envelope(), wireVersion: 1 as const, incarnation: 99 };
   cluster.kill(1);
@@ -171,9 +148,9 @@ Deno.test("membership: a change is refused while a node of an earlier release is
 });
 
 Deno.test("witness: it votes, has no ranges and never leads, whatever its id; one of two servers may fail", () => {
-  const cluster = new MemberCluster();
-  for (const id of [1, 2]) cluster.start(id, [1, 2, 9]);
-  cluster.start(9, [1, 2, 9], { witness: true });
+  const cluster = new TestCluster();
+  for (const id of [1, 2]) cluster.start(id, { members: [1, 2, 9] });
+  cluster.start(9, { members: [1, 2, 9], witness: true });
   cluster.run(20_000);
   deepStrictEqual(cluster.roles, ["1 follower serves", "2 leader serves", "9 follower witness"]);
   strictEqual(cluster.table(9).freeOwned(0), 0);
@@ -182,20 +159,20 @@ Deno.test("witness: it votes, has no ranges and never leads, whatever its id; on
   cluster.kill(2);
   cluster.run(3_000);
   deepStrictEqual(cluster.roles, ["1 leader serves", "9 follower witness"]);
-  strictEqual(grant(cluster, 1, X, 1), true);
-  strictEqual(cluster.table(9).get(X).client, client(1));
+  strictEqual(cluster.grant(1, A), "committed");
+  strictEqual(cluster.slot(9).client, A);
   cluster.run(8_000);
   strictEqual(cluster.table(1).freeOwned(0), 63);
   // The last server is lost with its disk: the witness has the lease, and the new one takes it from there.
   cluster.loseDisk(1);
   cluster.loseDisk(2);
   cluster.kill(9);
-  ok(cluster.reset(9, { maxLeaseMs: MAX_LEASE_MS }).ok);
-  cluster.start(9, [1, 2, 9], { witness: true });
-  cluster.start(1, [1, 2, 9]);
+  ok(cluster.reset(9, { maxLeaseMs: LEASE_MS }).ok);
+  cluster.start(9);
+  cluster.start(1);
   cluster.run(5_000);
   deepStrictEqual(cluster.roles, ["1 follower joining", "9 standalone witness"]);
   strictEqual(change(cluster, 9, adding(1), 15_000), "epoch 3");
   deepStrictEqual(cluster.roles, ["1 leader serves", "9 follower witness"]);
-  strictEqual(cluster.table(1).get(X).client, client(1));
+  strictEqual(cluster.slot(1).client, A);
 });

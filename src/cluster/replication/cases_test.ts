@@ -30,7 +30,7 @@ import { Membership } from "../membership/membership.ts";
 import { WIRE_VERSION } from "../wire/codec.ts";
 import { type Decision, Proposer } from "../../lease/agreement/proposer.ts";
 import { mergeSlot } from "../sync/anti_entropy.ts";
-import { ReplicaTable, START_MS, X, Y } from "../testing/replica_table.ts";
+import { formed, START_MS, type TestCluster, X, Y } from "../testing/test_cluster.ts";
 import {
   A,
   abort,
@@ -159,19 +159,19 @@ Deno.test("case 4: one client through two nodes, the newer version with the earl
 });
 
 Deno.test("case 5: accepts that arrive after the abort are not counted", () => {
-  const table = new ReplicaTable(3);
-  const asked = table.request(1, A);
-  table.deliver(1, 2);
-  table.deliver(1, 3);
-  for (const id of [1, 2, 3]) table.fsync(id);
+  const cluster = formed(3);
+  const asked = cluster.request(1, A);
+  cluster.deliver(1, 2);
+  cluster.deliver(1, 3);
+  for (const id of [1, 2, 3]) cluster.fsync(id);
   // Both answers are slow.
-  table.pass(PROPOSAL_MS + 1, [1]);
+  cluster.pass(PROPOSAL_MS + 1, [1]);
   strictEqual(asked.outcome, "timeout");
-  strictEqual(table.slot(1).state, "aborted");
-  table.deliver(2, 1);
-  table.deliver(3, 1);
+  strictEqual(cluster.slot(1).state, "aborted");
+  cluster.deliver(2, 1);
+  cluster.deliver(3, 1);
   strictEqual(asked.outcome, "timeout");
-  deepStrictEqual([table.slot(1).state, table.slot(1).committedVersion], ["aborted", NO_VERSION]);
+  deepStrictEqual([cluster.slot(1).state, cluster.slot(1).committedVersion], ["aborted", NO_VERSION]);
 });
 
 Deno.test("case 6: a release ends what it covers, not the client's later request that was merged into the slot", () => {
@@ -196,106 +196,106 @@ Deno.test("case 6: a release ends what it covers, not the client's later request
 });
 
 Deno.test("case 7: a new REQUEST does not join a proposal that is older than the client's RELEASE", () => {
-  const table = new ReplicaTable(3);
-  const before = table.request(1, A, { xid: 1 });
+  const cluster = formed(3);
+  const before = cluster.request(1, A, { xid: 1 });
   // A releases through n2, which n1 has not heard of; then it asks anew.
-  const again = table.request(1, A, { xid: 2 });
-  const retransmitted = table.request(1, A, { xid: 2 });
-  const [first] = table.onItsWay(1, 2).flatMap((message) => message.type === "leaseBatch" ? message.records : []);
-  table.fsync(1);
-  table.deliver(1, 2);
-  table.fsync(2);
+  const again = cluster.request(1, A, { xid: 2 });
+  const retransmitted = cluster.request(1, A, { xid: 2 });
+  const [first] = cluster.onItsWay(1, 2).flatMap((message) => message.type === "leaseBatch" ? message.records : []);
+  cluster.fsync(1);
+  cluster.deliver(1, 2);
+  cluster.fsync(2);
   ok(first?.kind === "lock");
   // Of the two, only the answer to the first comes through.
-  const [answer] = table.onItsWay(2, 1);
-  table.lose(2, 1);
+  const [answer] = cluster.onItsWay(2, 1);
+  cluster.lose(2, 1);
   ok(answer?.type === "leaseAck");
-  table.say(2, 1, answer);
-  table.deliver(2, 1);
+  cluster.say(2, 1, answer);
+  cluster.deliver(2, 1);
   deepStrictEqual([before.outcome, again.outcome, retransmitted.outcome], ["superseded", "undecided", "undecided"]);
 });
 
 Deno.test("case 8: an answer is for its own records; a lost reject is not covered by the next accept", () => {
-  const table = new ReplicaTable(3);
-  strictEqual(table.request(2, B).outcome, "undecided");
-  table.lose(2, 1);
-  table.lose(2, 3);
-  const rejected = table.request(1, A, { address: X });
-  table.roundTripLosing(1, 2);
-  const accepted = table.request(1, A, { address: Y });
-  table.roundTrip(1, 2);
+  const cluster = formed(3);
+  strictEqual(cluster.request(2, B).outcome, "undecided");
+  cluster.lose(2, 1);
+  cluster.lose(2, 3);
+  const rejected = cluster.request(1, A, { address: X });
+  cluster.roundTripLosing(1, 2);
+  const accepted = cluster.request(1, A, { address: Y });
+  cluster.roundTrip(1, 2);
   deepStrictEqual([rejected.outcome, accepted.outcome], ["undecided", "committed"]);
-  table.pass(PROPOSAL_MS + 1, [1]);
+  cluster.pass(PROPOSAL_MS + 1, [1]);
   strictEqual(rejected.outcome, "timeout");
 });
 
 Deno.test("case 9: an answer to an earlier process decides nothing of its successor with the same numbers", () => {
-  const table = new ReplicaTable(3);
-  table.request(1, A);
-  table.fsync(1);
-  table.deliver(1, 2);
-  table.fsync(2);
-  const [answer] = table.onItsWay(2, 1);
-  table.lose(2, 1);
+  const cluster = formed(3);
+  cluster.request(1, A);
+  cluster.fsync(1);
+  cluster.deliver(1, 2);
+  cluster.fsync(2);
+  const [answer] = cluster.onItsWay(2, 1);
+  cluster.lose(2, 1);
   // The answer is on its way while n1 starts anew and numbers its records from 1 again.
-  table.start(1);
-  table.pass(CLUSTER_LIMITS.heartbeatMs);
-  table.exchange();
-  const successor = table.request(1, B, { address: Y });
-  table.fsync(1);
+  cluster.start(1);
+  cluster.pass(CLUSTER_LIMITS.heartbeatMs);
+  cluster.exchange();
+  const successor = cluster.request(1, B, { address: Y });
+  cluster.fsync(1);
   ok(answer?.type === "leaseAck" && answer.first === 1);
-  table.say(2, 1, answer);
-  table.deliver(2, 1);
+  cluster.say(2, 1, answer);
+  cluster.deliver(2, 1);
   strictEqual(successor.outcome, "undecided");
 });
 
 Deno.test("case 10: a sync answers no proposal, whatever its source had received and rejected", () => {
-  const table = new ReplicaTable(3);
+  const cluster = formed(3);
   // n2 keeps X for B, whose request went nowhere else, and rejects A's.
-  table.request(2, B);
-  table.lose(2, 1);
-  table.lose(2, 3);
-  const asked = table.request(1, A);
-  table.fsync(1);
-  table.deliver(1, 2);
-  table.fsync(2);
-  table.deliver(2, 1);
-  table.lose(1, 3);
+  cluster.request(2, B);
+  cluster.lose(2, 1);
+  cluster.lose(2, 3);
+  const asked = cluster.request(1, A);
+  cluster.fsync(1);
+  cluster.deliver(1, 2);
+  cluster.fsync(2);
+  cluster.deliver(2, 1);
+  cluster.lose(1, 3);
   // n3 merges the slots of both.
   let pages = 0;
   for (let seconds = 0; seconds < 3; seconds++) {
-    table.pass(600, [3]);
+    cluster.pass(600, [3]);
     for (const source of [1, 2]) {
-      table.deliver(3, source);
-      table.fsync(source);
-      pages += table.onItsWay(source, 3).filter(({ type }) => type === "syncChunk").length;
-      table.deliver(source, 3);
-      deepStrictEqual(table.onItsWay(3, source).filter(({ type }) => type === "leaseAck"), []);
+      cluster.deliver(3, source);
+      cluster.fsync(source);
+      pages += cluster.onItsWay(source, 3).filter(({ type }) => type === "syncChunk").length;
+      cluster.deliver(source, 3);
+      deepStrictEqual(cluster.onItsWay(3, source).filter(({ type }) => type === "leaseAck"), []);
     }
   }
   ok(pages > 0);
-  deepStrictEqual([asked.outcome, table.slot(3).state], ["undecided", "free"]);
+  deepStrictEqual([asked.outcome, cluster.slot(3).state], ["undecided", "free"]);
 });
 
 Deno.test("case 11: a commit note names its records, and certifies a slot at exactly their version", () => {
-  const table = new ReplicaTable(3);
+  const cluster = formed(3);
   // X stays undecided, as n2 keeps it for B; Y, which has the higher number, is committed.
-  table.request(2, B);
-  table.lose(2, 1);
-  table.lose(2, 3);
-  const undecided = table.request(1, A, { address: X });
-  const decided = table.request(1, A, { address: Y });
-  table.pass(2, [1]);
-  table.deliver(1, 3);
-  table.fsync(3);
-  table.lose(3, 1);
-  table.roundTrip(1, 2);
+  cluster.request(2, B);
+  cluster.lose(2, 1);
+  cluster.lose(2, 3);
+  const undecided = cluster.request(1, A, { address: X });
+  const decided = cluster.request(1, A, { address: Y });
+  cluster.pass(2, [1]);
+  cluster.deliver(1, 3);
+  cluster.fsync(3);
+  cluster.lose(3, 1);
+  cluster.roundTrip(1, 2);
   deepStrictEqual([undecided.outcome, decided.outcome], ["undecided", "committed"]);
-  table.pass(20, [1]);
-  table.deliver(1, 3);
-  deepStrictEqual([table.slot(3, X).committedVersion, table.slot(3, Y).committedVersion], [
+  cluster.pass(20, [1]);
+  cluster.deliver(1, 3);
+  deepStrictEqual([cluster.slot(3, X).committedVersion, cluster.slot(3, Y).committedVersion], [
     NO_VERSION,
-    table.slot(3, Y).version,
+    cluster.slot(3, Y).version,
   ]);
   // A slot that has moved on since is not certified by a note for the version before.
   const leases = new LeaseTable({ pools: [{ first: X, last: X }], reserved: [] });
@@ -374,20 +374,20 @@ Deno.test("case 15: the margin covers the skew between three clocks and the clie
 });
 
 Deno.test("case 16: a node without a quorum confirms nothing, not even a lease that runs", () => {
-  const table = new ReplicaTable(3);
-  const granted = table.request(1, A);
-  table.fsync(1);
-  table.exchange();
+  const cluster = formed(3);
+  const granted = cluster.request(1, A);
+  cluster.fsync(1);
+  cluster.exchange();
   strictEqual(granted.outcome, "committed");
-  strictEqual(table.slot(3).client, A);
+  strictEqual(cluster.slot(3).client, A);
   // n3 is cut off; A renews there, and asks again.
-  const renewals = [table.request(3, A, { xid: 5 }), table.request(3, A, { xid: 5 })];
-  table.fsync(3);
-  table.pass(PROPOSAL_MS - 2, [3]);
+  const renewals = [cluster.request(3, A, { xid: 5 }), cluster.request(3, A, { xid: 5 })];
+  cluster.fsync(3);
+  cluster.pass(PROPOSAL_MS - 2, [3]);
   deepStrictEqual(renewals.map(({ outcome }) => outcome), ["undecided", "undecided"]);
-  table.pass(1, [3]);
+  cluster.pass(1, [3]);
   deepStrictEqual(renewals.map(({ outcome }) => outcome), ["timeout", "timeout"]);
-  strictEqual(table.slot(3).client, A, "and its lease runs on");
+  strictEqual(cluster.slot(3).client, A, "and its lease runs on");
 });
 
 Deno.test("case 17: a new disk that syncs a phantom first does not forget the lease it syncs second", () => {
@@ -413,63 +413,65 @@ Deno.test("case 17: a new disk that syncs a phantom first does not forget the le
 });
 
 Deno.test("case 18: an accept of a lost disk counts no more by the time its successor asks for slots", () => {
-  const table = new ReplicaTable(5);
-  const asked = table.request(1, A);
-  table.fsync(1);
-  table.deliver(1, 5);
-  table.fsync(5);
+  const cluster = formed(5);
+  const asked = cluster.request(1, A);
+  cluster.fsync(1);
+  cluster.deliver(1, 5);
+  cluster.fsync(5);
   // n5's accept is on its way when its disk is replaced. n2 has not heard of the proposal yet.
-  table.start(5, new Map());
-  table.pass(CLUSTER_LIMITS.blankWaitMs - 1, [5]);
-  const requests = (to: number) => table.onItsWay(5, to).filter(({ type }) => type === "syncRequest");
+  cluster.loseDisk(5);
+  cluster.start(5);
+  cluster.pass(CLUSTER_LIMITS.blankWaitMs - 1, [5]);
+  const requests = (to: number) => cluster.onItsWay(5, to).filter(({ type }) => type === "syncRequest");
   deepStrictEqual([2, 3, 4].flatMap(requests), [], "no source serves the new disk yet");
   // Now n2 accepts; together with the old disk that would be three of five.
-  table.deliver(1, 2);
-  table.fsync(2);
-  table.deliver(2, 1);
-  table.deliver(5, 1);
+  cluster.deliver(1, 2);
+  cluster.fsync(2);
+  cluster.deliver(2, 1);
+  cluster.deliver(5, 1);
   strictEqual(asked.outcome, "undecided");
-  table.pass(1, [1]);
+  cluster.pass(1, [1]);
   strictEqual(asked.outcome, "timeout");
   ok(CLUSTER_LIMITS.blankWaitMs >= 2 * PROPOSAL_MS);
 });
 
 Deno.test("case 18: a page that was sent to the lost disk does not answer its successor", () => {
-  const table = new ReplicaTable(3);
+  const cluster = formed(3);
   for (let pages = 0; pages === 0;) {
-    table.pass(1_000, [3]);
-    table.deliver(3, 1);
-    table.lose(3, 2);
-    table.fsync(1);
-    pages = table.onItsWay(1, 3).filter(({ type }) => type === "syncChunk").length;
+    cluster.pass(1_000, [3]);
+    cluster.deliver(3, 1);
+    cluster.lose(3, 2);
+    cluster.fsync(1);
+    pages = cluster.onItsWay(1, 3).filter(({ type }) => type === "syncChunk").length;
   }
   // Anti-entropy of the disk's last process: n1's slots before A's lease. It is long on its way.
-  const [page] = table.onItsWay(1, 3).filter(({ type }) => type === "syncChunk");
+  const [page] = cluster.onItsWay(1, 3).filter(({ type }) => type === "syncChunk");
   ok(page !== undefined);
-  table.lose(1, 3);
-  const granted = table.request(1, A);
-  table.lose(1, 2);
-  table.roundTrip(1, 3);
+  cluster.lose(1, 3);
+  const granted = cluster.request(1, A);
+  cluster.lose(1, 2);
+  cluster.roundTrip(1, 3);
   strictEqual(granted.outcome, "committed");
-  table.start(3, new Map());
+  cluster.loseDisk(3);
+  cluster.start(3);
   for (let ms = 0; ms < 2 * CLUSTER_LIMITS.blankWaitMs; ms += 100) {
-    table.pass(100);
-    for (const [a, b] of [[1, 2], [2, 1]] as const) table.lose(a, b);
-    if (table.onItsWay(3, 1).some(({ type }) => type === "syncRequest")) {
+    cluster.pass(100);
+    for (const [a, b] of [[1, 2], [2, 1]] as const) cluster.lose(a, b);
+    if (cluster.onItsWay(3, 1).some(({ type }) => type === "syncRequest")) {
       // It overtakes the answer.
-      table.say(1, 3, page);
-      table.deliver(1, 3);
+      cluster.say(1, 3, page);
+      cluster.deliver(1, 3);
     }
     for (const id of [1, 2]) {
-      table.deliver(3, id);
-      table.fsync(id);
-      table.deliver(id, 3);
+      cluster.deliver(3, id);
+      cluster.fsync(id);
+      cluster.deliver(id, 3);
     }
-    table.fsync(3);
+    cluster.fsync(3);
   }
-  deepStrictEqual([table.synced(3), table.slot(3).client], [true, A]);
-  const other = table.request(2, B);
-  table.roundTrip(2, 3);
+  deepStrictEqual([cluster.member(3).synced, cluster.slot(3).client], [true, A]);
+  const other = cluster.request(2, B);
+  cluster.roundTrip(2, 3);
   ok(other.outcome !== "committed");
 });
 
@@ -484,39 +486,41 @@ Deno.test("case 19: a version is not used twice, though a disk was lost and the 
   n1.take({ ...lock(A, 1), version: again });
   strictEqual(n1.take({ ...lock(A, 1, { lockedUntil: START_MS + 9 * LEASE_MS }), version: first }), "stale");
   // The incarnation that a process starts with is a random one of 2^32.
-  const table = new ReplicaTable(3);
-  table.request(1, A);
-  const lost = table.slot(1).version;
-  table.start(1);
-  table.request(1, A);
-  ok(table.slot(1).version.incarnation !== lost.incarnation);
+  const cluster = formed(3);
+  cluster.request(1, A);
+  const lost = cluster.slot(1).version;
+  cluster.start(1);
+  cluster.exchange();
+  cluster.request(1, A);
+  ok(cluster.slot(1).version.incarnation !== lost.incarnation);
 });
 
 Deno.test("case 20: a disk that was put back votes no more until its node has learned everything anew", () => {
-  const table = new ReplicaTable(3);
+  const cluster = formed(3);
   // A copy from the run of the process that goes on after it.
-  table.request(1, B, { address: Y });
-  table.exchange();
-  const copy = table.snapshot(3);
+  cluster.request(1, B, { address: Y });
+  cluster.exchange();
+  const copy = cluster.copyOf(3);
   // n1 and n3 keep X for A; n2 does not hear of it, but of n3's lsn.
-  const granted = table.request(1, A);
-  table.roundTrip(1, 3);
-  table.lose(1, 2);
-  table.pass(CLUSTER_LIMITS.heartbeatMs);
-  table.deliver(3, 2);
+  const granted = cluster.request(1, A);
+  cluster.roundTrip(1, 3);
+  cluster.lose(1, 2);
+  cluster.pass(CLUSTER_LIMITS.heartbeatMs);
+  cluster.deliver(3, 2);
   strictEqual(granted.outcome, "committed");
   // n3 starts on the copy, and has no anchor yet. Its first time probe reaches n2.
-  table.start(3, copy.facts, copy.rows, false);
-  table.pass(2, [3]);
-  deepStrictEqual(table.onItsWay(3, 2).map(({ type }) => type).slice(0, 1), ["timeProbe"]);
-  table.deliver(3, 2);
-  const answers = table.onItsWay(2, 3).filter(({ type }) => type === "timeAnswer" || type === "staleIdentity");
+  cluster.putBack(3, copy);
+  cluster.start(3);
+  cluster.pass(2, [3]);
+  deepStrictEqual(cluster.onItsWay(3, 2).map(({ type }) => type).slice(0, 1), ["timeProbe"]);
+  cluster.deliver(3, 2);
+  const answers = cluster.onItsWay(2, 3).filter(({ type }) => type === "timeAnswer" || type === "staleIdentity");
   deepStrictEqual(answers[0]?.type, "staleIdentity");
   deepStrictEqual(answers.filter(({ type }) => type === "timeAnswer"), [], "so it gets no anchor of n2");
-  const taken = table.request(2, B);
-  table.roundTrip(2, 3);
-  table.roundTrip(2, 3);
-  strictEqual(table.synced(3), false);
+  const taken = cluster.request(2, B);
+  cluster.roundTrip(2, 3);
+  cluster.roundTrip(2, 3);
+  strictEqual(cluster.member(3).synced, false);
   strictEqual(taken.outcome, "undecided");
 });
 
@@ -601,277 +605,279 @@ Deno.test("case 23: one membership change at a time, each complete before the ne
   membership.settled(4);
   strictEqual(change(5), "on its way");
   // The new member has an empty disk: it neither answers nor proposes before it has synced.
-  const table = new ReplicaTable(4);
-  table.start(4, new Map());
-  table.pass(2, [4]);
-  const asked = table.request(1, A);
-  table.roundTrip(1, 4);
-  table.roundTrip(1, 2);
+  const cluster = formed(4);
+  cluster.loseDisk(4);
+  cluster.start(4);
+  cluster.pass(2, [4]);
+  const asked = cluster.request(1, A);
+  cluster.roundTrip(1, 4);
+  cluster.roundTrip(1, 2);
   strictEqual(asked.outcome, "undecided", "two of four");
-  strictEqual(table.request(4, B, { address: Y }).outcome, "noAnchor");
+  strictEqual(cluster.request(4, B, { address: Y }).outcome, "noAnchor");
 });
 
 Deno.test("case 24: a machine that was suspended proposes in vain: its voters call the proposal late", () => {
-  const table = new ReplicaTable(3);
+  const cluster = formed(3);
   // Both clocks of n1 stand still for half a minute, so it cannot know.
-  table.suspend(1, 30_000);
-  const asked = table.request(1, A);
-  table.roundTrip(1, 2);
-  table.roundTrip(1, 3);
-  deepStrictEqual([table.slot(2).state, table.slot(3).state], ["free", "free"]);
+  cluster.suspend(1, 30_000);
+  const asked = cluster.request(1, A);
+  cluster.roundTrip(1, 2);
+  cluster.roundTrip(1, 3);
+  deepStrictEqual([cluster.slot(2).state, cluster.slot(3).state], ["free", "free"]);
   strictEqual(asked.outcome, "late");
   // It may still vote: it keeps locks for longer.
-  const other = table.request(2, A);
-  table.roundTrip(2, 1);
+  const other = cluster.request(2, A);
+  cluster.roundTrip(2, 1);
   strictEqual(other.outcome, "committed");
 });
 
 /** A's lease of X is on all three members. */
-function leased(): ReplicaTable {
-  const table = new ReplicaTable(3);
-  const granted = table.request(1, A);
-  table.exchange();
+function leased(): TestCluster {
+  const cluster = formed(3);
+  const granted = cluster.request(1, A);
+  cluster.exchange();
   strictEqual(granted.outcome, "committed");
-  return table;
+  return cluster;
 }
 
 /** Lets the members ask each other for the time, until each is ready by its clock. */
-function agreeOnTime(table: ReplicaTable, ids = [1, 2, 3]): void {
+function agreeOnTime(cluster: TestCluster, ids = [1, 2, 3]): void {
   for (let round = 0; round < 3; round++) {
-    table.pass(CLUSTER_LIMITS.clockProbeMs, ids);
-    table.exchange();
+    cluster.pass(CLUSTER_LIMITS.clockProbeMs, ids);
+    cluster.exchange();
   }
-  deepStrictEqual(ids.map((id) => table.clockOf(id)), ids.map(() => "ready"));
+  deepStrictEqual(ids.map((id) => cluster.clockOf(id)), ids.map(() => "ready"));
 }
 
 /** B asks every member for X, which is A's until the time that was promised, and no longer. */
-function keepsLease(table: ReplicaTable, promisedMs: number, ids = [1, 2, 3]): void {
-  table.nowMs = promisedMs + MARGIN_MS - 10_000;
-  agreeOnTime(table, ids);
-  for (const id of ids) strictEqual(table.request(id, B).outcome, "conflict", `node ${id} knows that A has it`);
-  table.nowMs = promisedMs + MARGIN_MS + 1;
-  const after = table.request(ids[0] ?? 1, B);
-  table.exchange();
+function keepsLease(cluster: TestCluster, promisedMs: number, ids = [1, 2, 3]): void {
+  cluster.ms = promisedMs + MARGIN_MS - 10_000;
+  agreeOnTime(cluster, ids);
+  for (const id of ids) strictEqual(cluster.request(id, B).outcome, "conflict", `node ${id} knows that A has it`);
+  cluster.ms = promisedMs + MARGIN_MS + 1;
+  const after = cluster.request(ids[0] ?? 1, B);
+  cluster.exchange();
   strictEqual(after.outcome, "committed");
 }
 
 Deno.test("case 24: a machine that was suspended knows that no quorum agrees with it, and does not serve", () => {
-  const table = leased();
-  agreeOnTime(table);
-  table.suspend(1, 60_000);
-  strictEqual(table.clockOf(1), "ready", "its own clocks show nothing");
-  table.pass(CLUSTER_LIMITS.heartbeatMs, [2, 3]);
-  table.roundTrip(2, 3);
-  table.roundTrip(3, 2);
-  for (const id of [2, 3]) table.deliver(id, 1);
-  deepStrictEqual([1, 2, 3].map((id) => table.clockOf(id)), ["unconfirmed", "ready", "ready"]);
+  const cluster = leased();
+  agreeOnTime(cluster);
+  cluster.suspend(1, 60_000);
+  strictEqual(cluster.clockOf(1), "ready", "its own clocks show nothing");
+  cluster.pass(CLUSTER_LIMITS.heartbeatMs, [2, 3]);
+  cluster.roundTrip(2, 3);
+  cluster.roundTrip(3, 2);
+  for (const id of [2, 3]) cluster.deliver(id, 1);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.clockOf(id)), ["unconfirmed", "ready", "ready"]);
   for (let seconds = 0; seconds < 30; seconds++) {
-    table.pass(1_000);
-    table.exchange();
-    strictEqual(table.clockOf(1), "unconfirmed");
+    cluster.pass(1_000);
+    cluster.exchange();
+    strictEqual(cluster.clockOf(1), "unconfirmed");
   }
   // Its clock is set by NTP: a quorum agrees again within a round.
-  table.setClocks(60_000, [1]);
-  table.pass(250);
-  table.exchange();
-  strictEqual(table.clockOf(1), "ready");
+  cluster.setClocks(60_000, [1]);
+  cluster.pass(250);
+  cluster.exchange();
+  strictEqual(cluster.clockOf(1), "ready");
 });
 
 Deno.test("case 25: all clocks are set ahead together: running leases last as long as was promised", () => {
-  const table = leased();
-  const promisedMs = table.nowMs + LEASE_MS;
-  table.setClocks(2 * HOUR_MS);
-  table.pass(1);
-  deepStrictEqual([1, 2, 3].map((id) => table.clockOf(id)), Array(3).fill("wallJumped"));
-  strictEqual(table.request(1, B).outcome, "wallJumped");
-  table.exchange();
-  deepStrictEqual([1, 2, 3].map((id) => table.stepped(id)), Array(3).fill(2 * HOUR_MS));
-  const others = table.request(2, B, { address: Y });
-  table.exchange();
+  const cluster = leased();
+  const promisedMs = cluster.ms + LEASE_MS;
+  cluster.setClocks(2 * HOUR_MS);
+  cluster.pass(1);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.clockOf(id)), Array(3).fill("wallJumped"));
+  strictEqual(cluster.request(1, B).outcome, "wallJumped");
+  cluster.exchange();
+  deepStrictEqual([1, 2, 3].map((id) => cluster.member(id).stepped.steppedMs), Array(3).fill(2 * HOUR_MS));
+  const others = cluster.request(2, B, { address: Y });
+  cluster.exchange();
   strictEqual(others.outcome, "committed");
-  keepsLease(table, promisedMs);
+  keepsLease(cluster, promisedMs);
 });
 
 Deno.test("case 25b: … and every node is restarted afterwards", () => {
-  const table = leased();
-  const promisedMs = table.nowMs + LEASE_MS;
-  table.setClocks(2 * HOUR_MS);
-  agreeOnTime(table);
-  for (const id of [1, 2, 3]) table.restart(id);
-  strictEqual(table.clockOf(1), "noAnchor");
-  agreeOnTime(table);
-  keepsLease(table, promisedMs);
+  const cluster = leased();
+  const promisedMs = cluster.ms + LEASE_MS;
+  cluster.setClocks(2 * HOUR_MS);
+  agreeOnTime(cluster);
+  for (const id of [1, 2, 3]) cluster.start(id);
+  strictEqual(cluster.clockOf(1), "noAnchor");
+  agreeOnTime(cluster);
+  keepsLease(cluster, promisedMs);
 });
 
 Deno.test("case 25c: … and one was down during the step, or lost its disk", () => {
-  const table = leased();
-  const promisedMs = table.nowMs + LEASE_MS;
-  table.setClocks(2 * HOUR_MS);
-  agreeOnTime(table, [1, 2]);
+  const cluster = leased();
+  const promisedMs = cluster.ms + LEASE_MS;
+  cluster.setClocks(2 * HOUR_MS);
+  agreeOnTime(cluster, [1, 2]);
   // Node 3 missed the step: its disk says nothing of it.
-  const { facts, rows } = table.snapshot(3);
+  const { facts, rows } = cluster.copyOf(3);
   for (const key of Object.values(CLOCK_FACTS)) facts.delete(key);
-  table.start(3, facts, rows, false);
-  strictEqual(table.stepped(3), 0);
-  agreeOnTime(table);
-  strictEqual(table.stepped(3), 2 * HOUR_MS);
-  keepsLease(table, promisedMs);
+  cluster.putBack(3, { facts, rows });
+  cluster.start(3);
+  strictEqual(cluster.member(3).stepped.steppedMs, 0);
+  agreeOnTime(cluster);
+  strictEqual(cluster.member(3).stepped.steppedMs, 2 * HOUR_MS);
+  keepsLease(cluster, promisedMs);
   const blank = leased();
   blank.setClocks(2 * HOUR_MS);
   agreeOnTime(blank, [1, 2]);
-  blank.start(3, new Map(), new Map(), false);
+  blank.loseDisk(3);
+  blank.start(3);
   agreeOnTime(blank);
-  strictEqual(blank.stepped(3), 2 * HOUR_MS);
+  strictEqual(blank.member(3).stepped.steppedMs, 2 * HOUR_MS);
 });
 
 Deno.test("case 25d: a node alone is set ahead, and back: it serves on, and every lease runs to its end", () => {
   for (const setMs of [6_000, 24 * HOUR_MS]) {
-    const table = new ReplicaTable(1);
-    table.request(1, A);
-    table.exchange();
-    const promisedMs = table.nowMs + LEASE_MS;
-    table.setClocks(setMs);
-    table.watchClock(1);
-    strictEqual(table.clockOf(1), "ready");
-    strictEqual(table.request(1, B).outcome, "conflict");
-    const other = table.request(1, B, { address: Y });
-    table.fsync(1);
+    const cluster = formed(1);
+    cluster.request(1, A);
+    cluster.exchange();
+    const promisedMs = cluster.ms + LEASE_MS;
+    cluster.setClocks(setMs);
+    strictEqual(cluster.request(1, B).outcome, "conflict");
+    strictEqual(cluster.clockOf(1), "ready");
+    const other = cluster.request(1, B, { address: Y });
+    cluster.fsync(1);
     strictEqual(other.outcome, "committed");
-    keepsLease(table, promisedMs, [1]);
+    keepsLease(cluster, promisedMs, [1]);
   }
-  const table = new ReplicaTable(1);
-  table.request(1, A);
-  table.exchange();
-  table.setClocks(-HOUR_MS);
-  table.watchClock(1);
-  strictEqual(table.request(1, B).outcome, "conflict");
+  const cluster = formed(1);
+  cluster.request(1, A);
+  cluster.exchange();
+  cluster.setClocks(-HOUR_MS);
+  strictEqual(cluster.request(1, B).outcome, "conflict");
   for (const each of [A, B]) {
-    const granted = table.request(1, each, { address: each === A ? X : Y });
-    table.fsync(1);
+    const granted = cluster.request(1, each, { address: each === A ? X : Y });
+    cluster.fsync(1);
     strictEqual(granted.outcome, "committed");
   }
 });
 
 Deno.test("case 25e: … and a suspended machine's proposal is late all the same, by now and not by earliest", () => {
-  const table = leased();
-  table.setClocks(2 * HOUR_MS);
-  agreeOnTime(table);
+  const cluster = leased();
+  cluster.setClocks(2 * HOUR_MS);
+  agreeOnTime(cluster);
   // Node 1 stands still for as long as half of the step: `earliest` of the others is behind its clock.
-  table.suspend(1, HOUR_MS);
-  agreeOnTime(table, [2, 3]);
-  const asked = table.request(1, A, { address: Y });
-  for (const id of [2, 3]) table.roundTrip(1, id);
-  deepStrictEqual([table.slot(2, Y).state, table.slot(3, Y).state], ["free", "free"]);
+  cluster.suspend(1, HOUR_MS);
+  agreeOnTime(cluster, [2, 3]);
+  const asked = cluster.request(1, A, { address: Y });
+  for (const id of [2, 3]) cluster.roundTrip(1, id);
+  deepStrictEqual([cluster.slot(2, Y).state, cluster.slot(3, Y).state], ["free", "free"]);
   strictEqual(asked.outcome, "late");
 });
 
 Deno.test("case 25f: power fails everywhere after the step, before a quorum has confirmed it", () => {
-  const table = leased();
-  const promisedMs = table.nowMs + LEASE_MS;
-  table.setClocks(2 * HOUR_MS);
+  const cluster = leased();
+  const promisedMs = cluster.ms + LEASE_MS;
+  cluster.setClocks(2 * HOUR_MS);
   // A quarter of a second at the most, to the next tick.
-  table.pass(250);
-  for (const id of [1, 2, 3]) table.fsync(id);
-  for (const from of [1, 2, 3]) for (const to of [1, 2, 3]) table.lose(from, to);
-  deepStrictEqual([1, 2, 3].map((id) => table.stepped(id)), [0, 0, 0]);
-  for (const id of [1, 2, 3]) table.restart(id);
-  agreeOnTime(table);
-  deepStrictEqual([1, 2, 3].map((id) => table.stepped(id)), Array(3).fill(2 * HOUR_MS));
-  keepsLease(table, promisedMs);
+  cluster.pass(250);
+  for (const id of [1, 2, 3]) cluster.fsync(id);
+  for (const from of [1, 2, 3]) for (const to of [1, 2, 3]) cluster.lose(from, to);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.member(id).stepped.steppedMs), [0, 0, 0]);
+  for (const id of [1, 2, 3]) cluster.start(id);
+  agreeOnTime(cluster);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.member(id).stepped.steppedMs), Array(3).fill(2 * HOUR_MS));
+  keepsLease(cluster, promisedMs);
 });
 
 Deno.test("case 26: a disk goes back to a moment with the same highest version: the lsn is lower nevertheless", () => {
-  const table = new ReplicaTable(3);
+  const cluster = formed(3);
   // B's lease at Y has the highest version on n3: n2's clock is ahead.
-  table.nowMs += 3_000;
-  table.request(2, B, { address: Y });
-  table.nowMs -= 3_000;
-  table.lose(2, 1);
-  table.roundTrip(2, 3);
-  const copy = table.snapshot(3);
-  const highest = table.slot(3, Y).version;
+  cluster.ms += 3_000;
+  cluster.request(2, B, { address: Y });
+  cluster.ms -= 3_000;
+  cluster.lose(2, 1);
+  cluster.roundTrip(2, 3);
+  const copy = cluster.copyOf(3);
+  const highest = cluster.slot(3, Y).version;
   // A's lease has a lower one, as n1 has not heard of B's.
-  const granted = table.request(1, A);
-  table.roundTrip(1, 3);
-  table.lose(1, 2);
+  const granted = cluster.request(1, A);
+  cluster.roundTrip(1, 3);
+  cluster.lose(1, 2);
   strictEqual(granted.outcome, "committed");
-  ok(compareVersions(table.slot(3).version, highest) < 0, "a later write, and a lower version");
-  table.pass(CLUSTER_LIMITS.heartbeatMs);
-  table.deliver(3, 2);
-  table.start(3, copy.facts, copy.rows);
-  table.pass(2, [3]);
-  table.deliver(3, 2);
-  table.deliver(2, 3);
-  strictEqual(table.synced(3), false);
+  ok(compareVersions(cluster.slot(3).version, highest) < 0, "a later write, and a lower version");
+  cluster.pass(CLUSTER_LIMITS.heartbeatMs);
+  cluster.deliver(3, 2);
+  cluster.putBack(3, copy);
+  cluster.start(3);
+  cluster.pass(2, [3]);
+  cluster.deliver(3, 2);
+  cluster.deliver(2, 3);
+  strictEqual(cluster.member(3).synced, false);
 });
 
 /** Lets anti-entropy and what follows from it run. */
-function heal(table: ReplicaTable, ms: number): void {
+function heal(cluster: TestCluster, ms: number): void {
   for (let passedMs = 0; passedMs < ms; passedMs += 250) {
-    table.pass(250);
-    table.exchange();
+    cluster.pass(250);
+    cluster.exchange();
   }
 }
 
 Deno.test("case 27: a certified lease, hidden from a node behind an aborted proposal, is proposed once more", () => {
-  const table = new ReplicaTable(3);
-  const granted = table.request(1, A);
-  table.roundTrip(1, 2);
-  table.lose(1, 3);
+  const cluster = formed(3);
+  const granted = cluster.request(1, A);
+  cluster.roundTrip(1, 2);
+  cluster.lose(1, 3);
   strictEqual(granted.outcome, "committed");
   // n3 missed it, took B's proposal, which is newer, and aborted that.
-  table.request(3, B);
-  table.fsync(3);
-  table.lose(3, 1);
-  table.lose(3, 2);
-  table.pass(PROPOSAL_MS + 1, [3]);
-  table.lose(3, 1);
-  table.lose(3, 2);
-  strictEqual(table.slot(3).state, "aborted");
-  ok(compareVersions(table.slot(3).version, table.slot(1).version) > 0, "repair would be stale");
-  heal(table, 5_000);
-  deepStrictEqual([1, 2, 3].map((id) => [table.slot(id).client, table.slot(id).lockedUntil]), [
-    [A, table.slot(1).lockedUntil],
-    [A, table.slot(1).lockedUntil],
-    [A, table.slot(1).lockedUntil],
+  cluster.request(3, B);
+  cluster.fsync(3);
+  cluster.lose(3, 1);
+  cluster.lose(3, 2);
+  cluster.pass(PROPOSAL_MS + 1, [3]);
+  cluster.lose(3, 1);
+  cluster.lose(3, 2);
+  strictEqual(cluster.slot(3).state, "aborted");
+  ok(compareVersions(cluster.slot(3).version, cluster.slot(1).version) > 0, "repair would be stale");
+  heal(cluster, 5_000);
+  deepStrictEqual([1, 2, 3].map((id) => [cluster.slot(id).client, cluster.slot(id).lockedUntil]), [
+    [A, cluster.slot(1).lockedUntil],
+    [A, cluster.slot(1).lockedUntil],
+    [A, cluster.slot(1).lockedUntil],
   ]);
   strictEqual(granted.outcome, "committed", "and is not answered again");
 });
 
 Deno.test("case 28: power fails everywhere right after the DHCPACK: the lease reaches the node that missed it", () => {
-  const table = new ReplicaTable(3);
-  const granted = table.request(1, A);
-  table.roundTrip(1, 2);
-  table.lose(1, 3);
+  const cluster = formed(3);
+  const granted = cluster.request(1, A);
+  cluster.roundTrip(1, 2);
+  cluster.lose(1, 3);
   strictEqual(granted.outcome, "committed");
-  for (const id of [1, 2, 3]) table.start(id);
-  deepStrictEqual([1, 2].map((id) => table.slot(id).committedVersion), [NO_VERSION, NO_VERSION], "no certificate");
-  heal(table, 3_000);
-  strictEqual(table.slot(3).state, "free", "the proposal might still be undecided");
-  heal(table, 12_000);
-  deepStrictEqual([table.slot(3).client, table.slot(3).lockedUntil], [A, table.slot(1).lockedUntil]);
+  for (const id of [1, 2, 3]) cluster.start(id);
+  deepStrictEqual([1, 2].map((id) => cluster.slot(id).committedVersion), [NO_VERSION, NO_VERSION], "no certificate");
+  heal(cluster, 3_000);
+  strictEqual(cluster.slot(3).state, "free", "the proposal might still be undecided");
+  heal(cluster, 12_000);
+  deepStrictEqual([cluster.slot(3).client, cluster.slot(3).lockedUntil], [A, cluster.slot(1).lockedUntil]);
 });
 
 Deno.test("case 28: … also one that kept the address for another client, whose abort it missed", () => {
-  const table = new ReplicaTable(3);
-  const aborted = table.request(2, B);
-  table.fsync(2);
-  table.deliver(2, 3);
-  table.fsync(3);
-  table.lose(2, 1);
-  table.lose(3, 2);
-  table.pass(PROPOSAL_MS + 1, [2]);
-  table.lose(2, 1);
-  table.lose(2, 3);
+  const cluster = formed(3);
+  const aborted = cluster.request(2, B);
+  cluster.fsync(2);
+  cluster.deliver(2, 3);
+  cluster.fsync(3);
+  cluster.lose(2, 1);
+  cluster.lose(3, 2);
+  cluster.pass(PROPOSAL_MS + 1, [2]);
+  cluster.lose(2, 1);
+  cluster.lose(2, 3);
   strictEqual(aborted.outcome, "timeout");
-  const granted = table.request(1, A);
-  table.roundTrip(1, 2);
-  table.lose(1, 3);
+  const granted = cluster.request(1, A);
+  cluster.roundTrip(1, 2);
+  cluster.lose(1, 3);
   strictEqual(granted.outcome, "committed");
-  for (const id of [1, 2, 3]) table.start(id);
-  deepStrictEqual([1, 2, 3].map((id) => table.slot(id).client), [A, A, B]);
-  heal(table, 15_000);
-  deepStrictEqual([1, 2, 3].map((id) => table.slot(id).client), [A, A, A]);
+  for (const id of [1, 2, 3]) cluster.start(id);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.slot(id).client), [A, A, B]);
+  heal(cluster, 15_000);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.slot(id).client), [A, A, A]);
 });
 
 Deno.test("case 28b: it is not proposed again against a later release, nor against another client's lock", () => {
@@ -891,40 +897,41 @@ Deno.test("case 29: a certified lease from before the maximum lease time was low
 });
 
 Deno.test("case 32: a REQUEST copied to all nodes has a version of each; the RELEASE at one ends them all", () => {
-  const table = new ReplicaTable(3);
-  for (const id of [1, 2, 3]) table.request(id, A);
-  table.exchange();
-  for (const id of [1, 2, 3]) strictEqual(table.slot(id).client, A);
-  heal(table, 23_000);
-  strictEqual(table.release(2, A), true);
-  table.exchange();
-  deepStrictEqual([1, 2, 3].map((id) => table.slot(id).state), ["released", "released", "released"]);
+  const cluster = formed(3);
+  for (const id of [1, 2, 3]) cluster.request(id, A);
+  cluster.exchange();
+  for (const id of [1, 2, 3]) strictEqual(cluster.slot(id).client, A);
+  heal(cluster, 23_000);
+  const released = cluster.release(2, A);
+  cluster.exchange();
+  strictEqual(released.result, true);
+  deepStrictEqual([1, 2, 3].map((id) => cluster.slot(id).state), ["released", "released", "released"]);
 });
 
 Deno.test("case 33: of two requests of one client at one node the first is aborted, so that the second can be", () => {
-  const table = new ReplicaTable(3);
-  const first = table.request(1, A, { xid: 1 });
-  const second = table.request(1, A, { xid: 2 });
+  const cluster = formed(3);
+  const first = cluster.request(1, A, { xid: 1 });
+  const second = cluster.request(1, A, { xid: 2 });
   strictEqual(first.outcome, "superseded");
-  table.roundTripLosing(1, 2);
-  table.lose(1, 3);
-  table.pass(PROPOSAL_MS + 1, [1]);
+  cluster.roundTripLosing(1, 2);
+  cluster.lose(1, 3);
+  cluster.pass(PROPOSAL_MS + 1, [1]);
   strictEqual(second.outcome, "timeout");
-  table.roundTrip(1, 2);
-  deepStrictEqual([table.slot(1).state, table.slot(2).state], ["aborted", "aborted"], "nothing stays locked");
+  cluster.roundTrip(1, 2);
+  deepStrictEqual([cluster.slot(1).state, cluster.slot(2).state], ["aborted", "aborted"], "nothing stays locked");
 });
 
 Deno.test("disks: the power fails everywhere: an lsn without an fsync was not said, and no disk went back", () => {
-  const table = new ReplicaTable(3);
-  table.request(1, A);
-  table.exchange();
-  table.request(2, B, { address: Y });
+  const cluster = formed(3);
+  cluster.request(1, A);
+  cluster.exchange();
+  cluster.request(2, B, { address: Y });
   // Records are on their way to the disks while heartbeats leave.
-  for (const id of [1, 2, 3]) for (const to of [1, 2, 3]) table.deliver(id, to);
-  table.pass(CLUSTER_LIMITS.heartbeatMs);
-  for (const id of [1, 2, 3]) for (const to of [1, 2, 3]) table.deliver(id, to);
-  for (const id of [1, 2, 3]) table.start(id);
-  table.pass(CLUSTER_LIMITS.heartbeatMs);
-  table.exchange();
-  deepStrictEqual([1, 2, 3].map((id) => table.synced(id)), [true, true, true]);
+  for (const id of [1, 2, 3]) for (const to of [1, 2, 3]) cluster.deliver(id, to);
+  cluster.pass(CLUSTER_LIMITS.heartbeatMs);
+  for (const id of [1, 2, 3]) for (const to of [1, 2, 3]) cluster.deliver(id, to);
+  for (const id of [1, 2, 3]) cluster.start(id);
+  cluster.pass(CLUSTER_LIMITS.heartbeatMs);
+  cluster.exchange();
+  deepStrictEqual([1, 2, 3].map((id) => cluster.member(id).synced), [true, true, true]);
 });
