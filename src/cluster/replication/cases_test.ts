@@ -163,6 +163,7 @@ Deno.test("case 5: accepts that arrive after the abort are not counted", () => {
   const asked = cluster.request(1, A);
   cluster.deliver(1, 2);
   cluster.deliver(1, 3);
+  deepStrictEqual([2, 3].flatMap((id) => cluster.onItsWay(id, 1)), [], "an answer follows the fsync");
   for (const id of [1, 2, 3]) cluster.fsync(id);
   // Both answers are slow.
   cluster.pass(PROPOSAL_MS + 1, [1]);
@@ -421,9 +422,20 @@ Deno.test("case 18: an accept of a lost disk counts no more by the time its succ
   // n5's accept is on its way when its disk is replaced. n2 has not heard of the proposal yet.
   cluster.loseDisk(5);
   cluster.start(5);
-  cluster.pass(CLUSTER_LIMITS.blankWaitMs - 1, [5]);
-  const requests = (to: number) => cluster.onItsWay(5, to).filter(({ type }) => type === "syncRequest");
-  deepStrictEqual([2, 3, 4].flatMap(requests), [], "no source serves the new disk yet");
+  const startedMs = cluster.ms;
+  /** What the new disk asks n3 and n4 for, which set its clock. */
+  const requestsAt = (ms: number): string[] => {
+    cluster.pass(startedMs + ms - cluster.ms, [3, 4, 5]);
+    const requests = [3, 4].flatMap((id) => cluster.onItsWay(5, id)).filter(({ type }) => type === "syncRequest");
+    for (const id of [3, 4]) {
+      cluster.roundTrip(id, 5);
+      cluster.roundTrip(5, id);
+    }
+    return requests.map(({ type }) => type);
+  };
+  for (let ms = 250; ms < CLUSTER_LIMITS.blankWaitMs; ms += 250) deepStrictEqual(requestsAt(ms), []);
+  deepStrictEqual(requestsAt(CLUSTER_LIMITS.blankWaitMs - 1), [], "no source serves the new disk yet");
+  strictEqual(cluster.clockOf(5), "ready");
   // Now n2 accepts; together with the old disk that would be three of five.
   cluster.deliver(1, 2);
   cluster.fsync(2);
@@ -433,6 +445,7 @@ Deno.test("case 18: an accept of a lost disk counts no more by the time its succ
   cluster.pass(1, [1]);
   strictEqual(asked.outcome, "timeout");
   ok(CLUSTER_LIMITS.blankWaitMs >= 2 * PROPOSAL_MS);
+  ok(requestsAt(CLUSTER_LIMITS.blankWaitMs + 1).length > 0);
 });
 
 Deno.test("case 18: a page that was sent to the lost disk does not answer its successor", () => {
@@ -608,7 +621,8 @@ Deno.test("case 23: one membership change at a time, each complete before the ne
   const cluster = formed(4);
   cluster.loseDisk(4);
   cluster.start(4);
-  cluster.pass(2, [4]);
+  cluster.exchange();
+  strictEqual(cluster.clockOf(4), "ready", "it could answer, by its clock");
   const asked = cluster.request(1, A);
   cluster.roundTrip(1, 4);
   cluster.roundTrip(1, 2);
