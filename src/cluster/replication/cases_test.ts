@@ -28,7 +28,6 @@ import { Join } from "../sync/join.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import { Membership } from "../membership/membership.ts";
 import { WIRE_VERSION } from "../wire/codec.ts";
-import { type Decision, Proposer } from "../../lease/agreement/proposer.ts";
 import { mergeSlot } from "../sync/anti_entropy.ts";
 import { formed, START_MS, type TestCluster, X, Y } from "../testing/test_cluster.ts";
 import {
@@ -69,38 +68,13 @@ function acceptors(): [Acceptor, Acceptor, Acceptor] {
   return [new Acceptor(), new Acceptor(), new Acceptor()];
 }
 
-/** A proposer whose clock and fsync the test has in hand. */
-function proposer(members: number) {
-  const table = new LeaseTable({ pools: [{ first: X, last: X + 9 }], reserved: [] });
-  const clock = new AnchoredClock();
-  const start: Instant = { wallMs: START_MS, monotonicMs: 1_000 };
-  clock.anchor(start);
-  const durable: ((now: Instant) => void)[] = [];
-  const outcomes: Decision[] = [];
-  const proposer = new Proposer({
-    self: 1,
-    table,
-    clock,
-    versions: new HybridClock({ node: 1, incarnation: 77 }),
-    membership: { size: members },
-    ports: { persist: (_row, then) => void durable.push(then), propagate: () => {}, committed: () => {} },
-  });
-  /** `ms` after the start, with a wall clock that has jumped by `jumpMs`. */
-  const instant = (ms: number, jumpMs = 0) => ({
-    wallMs: start.wallMs + ms + jumpMs,
-    monotonicMs: start.monotonicMs + ms,
-  });
-  return {
-    table,
-    clock,
-    outcomes,
-    instant,
-    propose(of: ClientKey, now: Instant) {
-      const proposal = { address: X, client: of, xid: 1, leaseMs: LEASE_MS, detail: NO_DETAIL };
-      proposer.propose(proposal, now, (outcome) => outcomes.push(outcome));
-    },
-    sync: (now: Instant) => durable.splice(0).forEach((then) => then(now)),
-  };
+/** A's lease of X is on all three members. */
+function leased(): TestCluster {
+  const cluster = formed(3);
+  const granted = cluster.request(1, A);
+  cluster.exchange();
+  strictEqual(granted.outcome, "committed");
+  return cluster;
 }
 
 Deno.test("case 1: the abort of a renewal leaves the running lease", () => {
@@ -306,27 +280,29 @@ Deno.test("case 11: a commit note names its records, and certifies a slot at exa
 });
 
 Deno.test("case 12: the lease is shorter by the time that passed, by the clock that no step moves", () => {
-  const { propose, sync, outcomes, instant } = proposer(1);
-  propose(A, instant(0));
+  const cluster = formed(1);
+  const first = cluster.request(1, A, { xid: 1 });
+  const askedMs = cluster.ms;
   // A retransmission a second later joins; the wall clock is set back meanwhile.
-  propose(A, instant(1_000));
-  sync(instant(1_500, -3_000));
-  const told = { committed: true, leaseMs: LEASE_MS - 1_500 };
-  deepStrictEqual(outcomes, [told, told]);
+  cluster.ms += 1_000;
+  const again = cluster.request(1, A, { xid: 1 });
+  cluster.ms += 500;
+  cluster.setClocks(-3_000);
+  strictEqual(first.leaseMs, undefined);
+  cluster.fsync(1);
+  const leaseMs = LEASE_MS - (cluster.ms - askedMs);
+  deepStrictEqual([first.leaseMs, again.leaseMs], [leaseMs, leaseMs]);
 });
 
 Deno.test("case 13: a proposer whose own clock jumps does not overwrite its own copy", () => {
-  const { propose, sync, outcomes, instant, table, clock } = proposer(1);
-  propose(A, instant(0));
-  sync(instant(1));
+  const cluster = leased();
   // Two hours in one step: by the wall clock A's lease is long over.
-  const jumped = instant(1_000, 2 * HOUR_MS);
-  propose(B, jumped);
-  deepStrictEqual(outcomes.at(-1), { committed: false, reason: "wallJumped" });
-  const time = clock.bounds(jumped);
-  ok(time !== undefined && isLive(table.get(X), time), "the anchor says that it runs");
-  strictEqual(accept(table.get(X), lock(B, 9e15), time).answer.ok, false);
-  strictEqual(table.get(X).client, A);
+  cluster.setClocks(2 * HOUR_MS, [1]);
+  strictEqual(cluster.request(1, B).outcome, "wallJumped");
+  const time = cluster.core(1).clock.bounds(cluster.now(1));
+  ok(time !== undefined && isLive(cluster.slot(1), time), "the anchor says that it runs");
+  strictEqual(accept(cluster.slot(1), lock(B, 9e15), time).answer.ok, false);
+  strictEqual(cluster.slot(1).client, A);
 });
 
 Deno.test("case 14: five nodes, two wrong clocks that agree, and a proposer whose clock steps between accepts", () => {
@@ -538,9 +514,10 @@ Deno.test("case 20: a disk that was put back votes no more until its node has le
 });
 
 Deno.test("case 21: a clock far ahead proposes nothing; its record is not repaired, and aborted where it is", () => {
-  const { propose, outcomes, instant, table } = proposer(3);
-  propose(A, instant(0, 10 * HOUR_MS));
-  deepStrictEqual([outcomes.at(-1), table.get(X)], [{ committed: false, reason: "wallJumped" }, FREE_SLOT]);
+  const cluster = formed(3);
+  cluster.setClocks(10 * HOUR_MS, [1]);
+  strictEqual(cluster.request(1, A).outcome, "wallJumped");
+  deepStrictEqual(cluster.slot(1), FREE_SLOT);
   // A node that trusted its clock all the same took it; no other node takes the uncommitted record from there.
   const [n1] = acceptors();
   n1.take(lock(B, 2, { lockedUntil: START_MS + 10 * HOUR_MS }));
@@ -644,15 +621,6 @@ Deno.test("case 24: a machine that was suspended proposes in vain: its voters ca
   cluster.roundTrip(2, 1);
   strictEqual(other.outcome, "committed");
 });
-
-/** A's lease of X is on all three members. */
-function leased(): TestCluster {
-  const cluster = formed(3);
-  const granted = cluster.request(1, A);
-  cluster.exchange();
-  strictEqual(granted.outcome, "committed");
-  return cluster;
-}
 
 /** Lets the members ask each other for the time, until each is ready by its clock. */
 function agreeOnTime(cluster: TestCluster, ids = [1, 2, 3]): void {

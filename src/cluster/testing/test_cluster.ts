@@ -189,12 +189,18 @@ export class TestCluster {
     }
   }
 
+  core(id: NodeId): NodeCore<unknown> {
+    const { process } = this.#machine(id);
+    if (process === undefined) throw new Error(`Node ${id} does not run`);
+    return process.core;
+  }
+
   member(id: NodeId): Member {
-    return this.#process(id).core.member;
+    return this.core(id).member;
   }
 
   table(id: NodeId): LeaseTable {
-    return this.#process(id).core.table;
+    return this.core(id).table;
   }
 
   slot(id: NodeId, address: Ipv4 = X): Slot {
@@ -207,7 +213,7 @@ export class TestCluster {
 
   /** The text of the configuration that a node serves by. */
   served(id: NodeId): string | undefined {
-    return this.#texts.get(this.#process(id).core.server.compiled);
+    return this.#texts.get(this.core(id).server.compiled);
   }
 
   /** `ready`, or why its clock keeps a node from that. */
@@ -226,7 +232,7 @@ export class TestCluster {
 
   /** Why a node does not serve, in an operator's words; undefined when it does. */
   reason(id: NodeId): string | undefined {
-    return this.#process(id).core.explainNotReady(this.now(id));
+    return this.core(id).explainNotReady(this.now(id));
   }
 
   /** Kinds of notices of one node since the last call. */
@@ -248,12 +254,15 @@ export class TestCluster {
     return given;
   }
 
-  /** A client asks a node for an address. `outcome`: `undecided`, `committed`, or why not. */
+  /**
+   * A client asks a node for an address. `outcome`: `undecided`, `committed`, or why not; `leaseMs`: what the client is
+   * told.
+   */
   request(
     id: NodeId,
     client: ClientKey,
     { address = X, xid = this.ms, leaseMs = LEASE_MS }: { address?: Ipv4; xid?: number; leaseMs?: number } = {},
-  ): { readonly outcome: string } {
+  ): { readonly outcome: string; readonly leaseMs: number | undefined } {
     this.ms += 2;
     const proposal = { address, client, xid, leaseMs, detail: NO_DETAIL };
     const given = this.command(id, { kind: "propose", proposal });
@@ -261,6 +270,9 @@ export class TestCluster {
       get outcome() {
         if (given.result === undefined) return "undecided";
         return given.result.committed ? "committed" : given.result.reason;
+      },
+      get leaseMs() {
+        return given.result?.committed ? given.result.leaseMs : undefined;
       },
     };
   }
@@ -378,12 +390,6 @@ export class TestCluster {
     const machine = this.#machines.get(id);
     if (machine === undefined) throw new Error(`There is no node ${id}`);
     return machine;
-  }
-
-  #process(id: NodeId): Process {
-    const { process } = this.#machine(id);
-    if (process === undefined) throw new Error(`Node ${id} does not run`);
-    return process;
   }
 
   /** Time by a machine's clocks. */
