@@ -1,7 +1,7 @@
 /** For tests of the server: clients and a server with an instant disk, joined by function calls. */
 
 import { deniesLease } from "../../lease/agreement/rule.ts";
-import { Proposer, type ProposerPorts } from "../../lease/agreement/proposer.ts";
+import { Proposer } from "../../lease/agreement/proposer.ts";
 import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
@@ -13,7 +13,7 @@ import type { Action } from "./action.ts";
 import type { ServiceConfig, SubnetConfig } from "../../config/service_schema.ts";
 import { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
-import { DhcpServer, type LeaseAgreement, type ServerEvents, tableFor } from "./dhcp_server.ts";
+import { DhcpServer, tableFor } from "./dhcp_server.ts";
 
 /** Reads an address that the test wrote. */
 export function ip(text: string): Ipv4 {
@@ -114,26 +114,26 @@ export const SERVER = "10.99.0.11";
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(MESSAGE_TYPE).map(([name, code]) => [code, name]));
 
-/** The lease agreement of a node alone, and the service on top of it; the test performs the writes. */
-class SoloService {
+/** A server on the lease agreement of a node alone, whose disk is instant. */
+export class TestServer {
+  now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
   readonly table: LeaseTable;
-  readonly proposer: Proposer;
-  readonly agreement: LeaseAgreement;
-  readonly service: DhcpServer;
   /** Pools that lacked an address. */
   readonly wanted: number[] = [];
-  /** Other members by address, and whether they serve. */
+  /** Other members of the cluster by address, and whether they serve. */
   readonly members = new Map<Ipv4, boolean>();
+  /** As after a forced recovery. */
   renewalsOnly = false;
+  readonly #clock = new AnchoredClock();
+  readonly #proposer: Proposer;
+  readonly #service: DhcpServer;
+  #outcome: string | undefined;
+  #stalled = false;
 
-  constructor(options: {
-    config: ServiceConfig;
-    clock: AnchoredClock;
-    persist: ProposerPorts["persist"];
-    events?: Partial<ServerEvents>;
-  }) {
-    const { clock, persist, events } = options;
-    const compiled = new CompiledService(options.config);
+  constructor(config: ServiceConfig) {
+    const clock = this.#clock;
+    clock.anchor(this.now);
+    const compiled = new CompiledService(config);
     this.table = tableFor(compiled, { hashSeed: 4711 });
     const proposer = new Proposer({
       self: 1,
@@ -141,79 +141,45 @@ class SoloService {
       clock,
       versions: new HybridClock({ node: 1, incarnation: 1 }),
       membership: { size: 1 },
-      ports: { persist, propagate: () => {}, committed: () => {} },
-    });
-    this.proposer = proposer;
-    this.agreement = {
-      propose: (proposal, now, decided) => proposer.propose(proposal, now, decided),
-      end: (request, now, durable) => proposer.end(request, now, durable),
-      denyLease: (address, client, now, denied) => {
-        const time = clock.bounds(now);
-        if (time !== undefined && deniesLease(this.table.get(address), client, time)) denied(now);
+      ports: {
+        persist: (_row, durable) => this.#stalled || durable(this.now),
+        propagate: () => {},
+        committed: () => {},
       },
-      want: (pools) => this.wanted.push(...pools),
-      isRenewalsOnly: () => this.renewalsOnly,
-      serves: (address) => this.members.get(address),
-    };
-    this.service = new DhcpServer({
+    });
+    this.#proposer = proposer;
+    this.#service = new DhcpServer({
       compiled,
       table: this.table,
-      agreement: this.agreement,
-      events: { granted: () => {}, failed: () => {}, ended: () => {}, ...events },
-    });
-  }
-}
-
-/** A server whose disk is instant. */
-export class TestServer {
-  now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 0 };
-  readonly #clock = new AnchoredClock();
-  readonly #solo: SoloService;
-  #outcome: string | undefined;
-  #stalled = false;
-
-  constructor(config: ServiceConfig) {
-    this.#clock.anchor(this.now);
-    this.#solo = new SoloService({
-      config,
-      clock: this.#clock,
-      persist: (_row, durable) => this.#stalled || durable(this.now),
+      agreement: {
+        propose: (proposal, now, decided) => proposer.propose(proposal, now, decided),
+        end: (request, now, durable) => proposer.end(request, now, durable),
+        denyLease: (address, client, now, denied) => {
+          const time = clock.bounds(now);
+          if (time !== undefined && deniesLease(this.table.get(address), client, time)) denied(now);
+        },
+        want: (pools) => this.wanted.push(...pools),
+        isRenewalsOnly: () => this.renewalsOnly,
+        serves: (address) => this.members.get(address),
+      },
       events: {
+        granted: () => {},
         failed: (_action, reason) => this.#outcome = reason,
         ended: (action) => this.#outcome = action.how,
       },
     });
   }
 
-  get table(): LeaseTable {
-    return this.#solo.table;
-  }
-
   get compiled(): CompiledService {
-    return this.#solo.service.compiled;
-  }
-
-  /** Other members of the cluster by address, and whether they serve. */
-  get members(): Map<Ipv4, boolean> {
-    return this.#solo.members;
-  }
-
-  /** As after a forced recovery. */
-  set renewalsOnly(on: boolean) {
-    this.#solo.renewalsOnly = on;
-  }
-
-  /** Pools that lacked an address. */
-  get wanted(): readonly number[] {
-    return this.#solo.wanted;
+    return this.#service.compiled;
   }
 
   /** Advances the clock; the anchor is renewed as in a running node. */
   wait(seconds: number): void {
     this.now = { wallMs: this.now.wallMs + seconds * 1_000, monotonicMs: this.now.monotonicMs + seconds * 1_000 };
     this.#clock.anchor(this.now);
-    this.#solo.proposer.tick(this.now);
-    this.#solo.service.tick(this.now, this.#clock.bounds(this.now));
+    this.#proposer.tick(this.now);
+    this.#service.tick(this.now, this.#clock.bounds(this.now));
   }
 
   /** No proposal gets a quorum from now on. */
@@ -231,7 +197,7 @@ export class TestServer {
     if (bounds === undefined) throw new Error("The test's clock has no anchor");
     const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), onLink: false, ...arrival };
     let reply: Message | undefined;
-    const action = this.#solo.service.handle(message, full, this.now, bounds, (answer) => reply = answer);
+    const action = this.#service.handle(message, full, this.now, bounds, (answer) => reply = answer);
     return { action, reply };
   }
 
