@@ -1,6 +1,6 @@
 import { testContext } from "../testing/context.ts";
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { CLIENT_TAG, clientKey } from "../../lease/agreement/client_key.ts";
+import { A, B } from "../../lease/agreement/testing/records.ts";
 import { AnchoredClock } from "../../lease/agreement/clock.ts";
 import { MARGIN_MS, PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { FREE_SLOT, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
@@ -14,10 +14,6 @@ const START = 1_700_000_000_000;
 const at = (ms: number) => ({ wallMs: START + ms, monotonicMs: ms });
 const TIME = { latest: START, now: START, earliest: START };
 const ADDRESS = 0x0a000001;
-const client = (octet: number) =>
-  clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
-const A = client(1);
-const B = client(2);
 const VERSION = { clock: 5, node: 1, incarnation: 7 };
 
 function bound(of: typeof A, changes: Partial<Slot> = {}): Slot {

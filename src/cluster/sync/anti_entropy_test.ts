@@ -1,6 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { AGREEMENT_RULES, end } from "../../lease/agreement/rule.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import { A, B } from "../../lease/agreement/testing/records.ts";
 import { FREE_SLOT, type LeaseRow, NO_DETAIL, type Slot } from "../../lease/agreement/slot.ts";
 import { NO_VERSION, type Version } from "../../lease/agreement/version.ts";
 import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
@@ -8,10 +9,6 @@ import { AntiEntropy, mergeSlot } from "./anti_entropy.ts";
 const NOW = 1_000_000_000;
 const TIME = { latest: NOW, now: NOW, earliest: NOW };
 const at = (ms: number) => ({ wallMs: NOW + ms, monotonicMs: ms });
-
-function client(octet: number): ClientKey {
-  return clientKey({ subnet: 0x0a000000, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
-}
 
 function version(clock: number): Version {
   return { clock, node: 1, incarnation: 7 };
@@ -27,9 +24,6 @@ function bound(of: ClientKey, clock: number, committedVersion: Version = NO_VERS
     singleVersion: true,
   };
 }
-
-const A = client(1);
-const B = client(2);
 
 Deno.test("anti-entropy: an uncommitted lock is not taken (case 21)", () => {
   strictEqual(mergeSlot(FREE_SLOT, bound(A, 5), TIME, AGREEMENT_RULES), undefined);

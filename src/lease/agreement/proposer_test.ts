@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
+import type { ClientKey } from "./client_key.ts";
+import { A, B } from "./testing/records.ts";
 import { AnchoredClock, type Instant } from "./clock.ts";
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
 import { HybridClock } from "./hybrid_clock.ts";
@@ -10,14 +11,6 @@ import { type Decision, Proposer, type SlotTable } from "./proposer.ts";
 
 const ADDRESS = 0x0a000001;
 const START: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 1_000 };
-const A = client(1);
-const B = client(2);
-
-function client(octet: number): ClientKey {
-  const subnet = 0x0a000000;
-  return clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, octet) });
-}
-
 function after(ms: number): Instant {
   return { wallMs: START.wallMs + ms, monotonicMs: START.monotonicMs + ms };
 }

@@ -1,7 +1,8 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { isLocked } from "./rule.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "./client_key.ts";
+import type { ClientKey } from "./client_key.ts";
+import { A, B } from "./testing/records.ts";
 import { MARGIN_MS } from "./limits.ts";
 import { FREE_SLOT, type Slot } from "./slot.ts";
 import { unionSlots } from "./union.ts";
@@ -10,14 +11,6 @@ import { compareVersions, NO_VERSION } from "./version.ts";
 const NOW = 1_000_000_000;
 const TIME = { latest: NOW, now: NOW, earliest: NOW };
 const version = (clock: number) => ({ clock, node: 1, incarnation: 7 });
-
-function client(octet: number): ClientKey {
-  const subnet = 0x0a000000;
-  return clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, octet) });
-}
-
-const A = client(1);
-const B = client(2);
 
 function bound(of: ClientKey, clock: number, extra: Partial<Slot> = {}): Slot {
   return {
