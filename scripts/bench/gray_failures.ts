@@ -70,44 +70,40 @@ function cut(direction: "in" | "out"): Fault["run"] {
   };
 }
 
+const lossy: Fault["run"] = async ({ victim, seconds }) => {
+  await victim.firewall.drop({ ratio: 0.6 });
+  await passes(seconds);
+  await victim.firewall.open();
+};
+
+const stalled: Fault["run"] = async ({ victim, seconds }) => {
+  victim.pause();
+  await passes(seconds);
+  victim.resume();
+};
+
 const FAULTS: readonly Fault[] = [
   {
     name: "SIGSTOP of the leader",
     victim: "leader",
-    run: async ({ victim, seconds }) => {
-      victim.pause();
-      await passes(seconds);
-      victim.resume();
-    },
+    run: stalled,
   },
   {
     name: "SIGSTOP of a follower",
     victim: "follower",
-    run: async ({ victim, seconds }) => {
-      victim.pause();
-      await passes(seconds);
-      victim.resume();
-    },
+    run: stalled,
   },
   { name: "the leader cannot send", victim: "leader", run: cut("out") },
   { name: "the leader cannot receive", victim: "leader", run: cut("in") },
   {
     name: "60 % loss at a follower",
     victim: "follower",
-    run: async ({ victim, seconds }) => {
-      await victim.firewall.drop({ ratio: 0.6 });
-      await passes(seconds);
-      await victim.firewall.open();
-    },
+    run: lossy,
   },
   {
     name: "60 % loss at the leader",
     victim: "leader",
-    run: async ({ victim, seconds }) => {
-      await victim.firewall.drop({ ratio: 0.6 });
-      await passes(seconds);
-      await victim.firewall.open();
-    },
+    run: lossy,
   },
   {
     name: "full disk at the leader",
