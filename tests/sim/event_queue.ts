@@ -24,8 +24,7 @@ export class EventQueue {
 
   /** Runs all events up to a time. */
   runUntil(endMs: number): void {
-    for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
-      this.#pop();
+    for (let next = this.#take(endMs); next !== undefined; next = this.#take(endMs)) {
       this.#nowMs = next.atMs;
       next.run();
     }
@@ -44,10 +43,19 @@ export class EventQueue {
     heap[at] = event;
   }
 
-  #pop(): void {
+  /** Takes the first event if it is not after this time. */
+  #take(endMs: number): Event | undefined {
     const heap = this.#heap;
+    const first = heap[0];
+    if (first === undefined || first.atMs > endMs) return undefined;
     const last = heap.pop() as Event;
-    if (heap.length === 0) return;
+    if (heap.length > 0) this.#sink(last);
+    return first;
+  }
+
+  /** Places an event from the root down. */
+  #sink(last: Event): void {
+    const heap = this.#heap;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;

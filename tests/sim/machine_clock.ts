@@ -4,6 +4,7 @@
  * corrected. While a machine is suspended or slow, both clocks stand still or run slowly together.
  */
 
+import type { Instant } from "../../src/lease/agreement/clock.ts";
 import { MAX_CLOCK_SKEW_MS } from "../../src/lease/agreement/limits.ts";
 import type { CommonTime } from "./common_time.ts";
 import type { EventQueue } from "./event_queue.ts";
@@ -48,7 +49,14 @@ export class MachineClock {
   }
 
   get wallMs(): number {
-    return EPOCH_MS + this.monotonicMs + this.#common.offsetMs + Math.round(this.#driftedMs);
+    return this.read().wallMs;
+  }
+
+  /** Both clocks at once: every event of a node begins with this. */
+  read(): Instant {
+    const { monotonicMs } = this;
+    const wallMs = EPOCH_MS + monotonicMs + this.#common.offsetMs + Math.round(this.#driftedMs(monotonicMs));
+    return { wallMs, monotonicMs };
   }
 
   /** Offset of the wall clock from the common time, in whole ms. */
@@ -70,8 +78,9 @@ export class MachineClock {
   /** The wall clock gains `rate` ms per ms from now on. */
   drift(rate: number): void {
     this.#alwaysRight = false;
-    this.#offsetMs = this.#driftedMs;
-    this.#driftsFromMs = this.monotonicMs;
+    const { monotonicMs } = this;
+    this.#offsetMs = this.#driftedMs(monotonicMs);
+    this.#driftsFromMs = monotonicMs;
     this.#drift = rate;
   }
 
@@ -93,8 +102,8 @@ export class MachineClock {
     return this.#pace === 0 ? 1_000 : Math.ceil(monotonicMs / this.#pace);
   }
 
-  get #driftedMs(): number {
-    return this.#offsetMs + this.#drift * (this.monotonicMs - this.#driftsFromMs);
+  #driftedMs(monotonicMs: number): number {
+    return this.#offsetMs + this.#drift * (monotonicMs - this.#driftsFromMs);
   }
 
   #setOffset(offsetMs: number): void {

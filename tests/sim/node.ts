@@ -121,7 +121,7 @@ export class SimNode implements RunNode {
 
   /** Both clocks of this machine now. */
   now(): Instant {
-    const { wallMs, monotonicMs } = this.clock;
+    const { wallMs, monotonicMs } = this.clock.read();
     return { wallMs, monotonicMs: monotonicMs - (this.#process?.bootMs ?? monotonicMs) };
   }
 
@@ -240,10 +240,11 @@ export class SimNode implements RunNode {
 
   /** An operator's command with an immediate result; none while the process does not run. */
   command<Result>(run: (core: NodeCore<unknown>, now: Instant) => Result): Result | undefined {
-    const core = this.#core;
-    if (core === undefined || this.paused) return undefined;
-    const result = run(core, this.now());
-    this.#pump();
+    const process = this.#process;
+    if (process === undefined || !process.core.started || this.paused) return undefined;
+    const now = this.now();
+    const result = run(process.core, now);
+    this.#pump(process, now);
     return result;
   }
 
@@ -262,27 +263,25 @@ export class SimNode implements RunNode {
   #receive(event: NodeEvent<Request>): void {
     const process = this.#process;
     if (process === undefined) return;
+    const now = this.now();
     const failure = this.disk.works ? undefined : "a commit failed";
     if (failure !== process.storeFailure) {
       process.storeFailure = failure;
-      process.core.receive({ kind: "store", failure }, this.now());
+      process.core.receive({ kind: "store", failure }, now);
     }
-    process.core.receive(event, this.now());
-    this.#pump();
+    process.core.receive(event, now);
+    this.#pump(process, now);
   }
 
-  #pump(): void {
-    const process = this.#process;
-    if (process === undefined) return;
+  #pump(process: Process, now: Instant): void {
     const { core } = process;
-    const now = this.now();
     if (core.nextDeadline(now) <= now.monotonicMs) {
       core.tick(now);
       this.#check(process);
     }
     core.flush(now);
     for (const effect of core.takeEffects()) this.#perform(process, effect);
-    this.#plan(process);
+    this.#plan(process, now);
   }
 
   #perform(process: Process, effect: NodeEffect<Request>): void {
@@ -320,8 +319,7 @@ export class SimNode implements RunNode {
   }
 
   /** Plans the next tick, unless one is planned that is early enough. */
-  #plan(process: Process): void {
-    const now = this.now();
+  #plan(process: Process, now: Instant): void {
     const deadlineMs = process.core.nextDeadline(now);
     if (deadlineMs >= process.wakeMs || deadlineMs === Infinity) return;
     process.wakeMs = deadlineMs;
@@ -330,7 +328,7 @@ export class SimNode implements RunNode {
       this.#whenRunning(() => {
         if (this.#process !== process) return;
         process.wakeMs = Infinity;
-        this.#pump();
+        this.#pump(process, this.now());
       });
     });
   }
