@@ -149,9 +149,13 @@ export type NotReady = keyof typeof REASONS;
 /** Every reason, in the order in which they are looked at. */
 export const NOT_READY = Object.keys(REASONS) as readonly NotReady[];
 
+const CHECKS = NOT_READY.map((kind) => ({ kind, holds: REASONS[kind].holds as Reason["holds"] }));
+
 /** Why a node is not ready now; undefined when it is. */
 export function whyNotReady(node: NodeFacts): NotReady | undefined {
-  return NOT_READY.find((kind) => REASONS[kind].holds(node) !== false);
+  // Every request and every tick asks this.
+  for (const { kind, holds } of CHECKS) if (holds(node) !== false) return kind;
+  return undefined;
 }
 
 /** A reason that holds, in an operator's words: what it is, and what to do. */

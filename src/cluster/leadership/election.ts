@@ -246,18 +246,20 @@ export class Election {
   nextDeadline({ monotonicMs }: Instant): number {
     const { electionMs, takeoverMs } = CLUSTER_LIMITS;
     const phase = this.#phase;
-    const times = [
-      this.#restUntilMs,
-      this.#abstainUntilMs,
-      this.#audience.yieldsUntilMs,
-      this.#following?.untilMs ?? Infinity,
-    ];
-    if (this.#stableSinceMs !== undefined) times.push(this.#stableSinceMs + takeoverMs);
-    if ("untilMs" in phase) times.push(phase.untilMs);
-    if ("repeatMs" in phase) times.push(phase.repeatMs);
-    if (phase.kind === "leading") times.push(this.#unheardAtMs);
-    if (this.#vote.blank) times.push(Math.max(this.#learnAtMs, monotonicMs + electionMs));
-    return Math.min(...times.filter((ms) => ms > monotonicMs));
+    let nextMs = Infinity;
+    const at = (ms: number) => {
+      if (ms > monotonicMs && ms < nextMs) nextMs = ms;
+    };
+    at(this.#restUntilMs);
+    at(this.#abstainUntilMs);
+    at(this.#audience.yieldsUntilMs);
+    if (this.#following !== undefined) at(this.#following.untilMs);
+    if (this.#stableSinceMs !== undefined) at(this.#stableSinceMs + takeoverMs);
+    if ("untilMs" in phase) at(phase.untilMs);
+    if ("repeatMs" in phase) at(phase.repeatMs);
+    if (phase.kind === "leading") at(this.#unheardAtMs);
+    if (this.#vote.blank) at(Math.max(this.#learnAtMs, monotonicMs + electionMs));
+    return nextMs;
   }
 
   /** Operator command: steps down and does not lead for `takeoverMs`. No effect on a node that does not lead. */

@@ -304,7 +304,7 @@ export class Membership {
 
   /** Sends what is due, and completes a change that an earlier leader began. */
   tick(now: Instant): void {
-    if (this.#next !== undefined) return;
+    if (this.#next !== undefined || this.#paxos.isIdle) return;
     const view = this.#view(now);
     if (this.#paxos.isProposing) {
       if (!view.leads) {

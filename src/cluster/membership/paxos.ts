@@ -160,6 +160,11 @@ export class Paxos {
     return this.#wish !== undefined;
   }
 
+  /** Whether this voter proposes nothing and has accepted nothing. */
+  get isIdle(): boolean {
+    return this.#wish === undefined && this.#state.accepted === undefined && this.#options.isVoter();
+  }
+
   /** Proposes a membership until one is chosen or {@link withdraw} is called. */
   propose(wish: Wish, now: Instant): void {
     this.#wish = wish;

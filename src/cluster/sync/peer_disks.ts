@@ -69,12 +69,12 @@ export class PeerDisks {
     const isSameStart = claim.bootCount === known.bootCount;
     // Two processes of one start: a copy of the disk.
     if (isSameStart && incarnation !== 0 && known.incarnation !== 0 && incarnation !== known.incarnation) return false;
-    const before = { ...known };
+    const { incarnation: formerIncarnation, diskGeneration: formerGeneration } = known;
     known.bootCount = claim.bootCount;
     known.incarnation = incarnation || (isSameStart ? known.incarnation : 0);
     known.diskGeneration = Math.max(known.diskGeneration, claim.diskGeneration);
-    const isNews = !isSameStart || before.incarnation !== known.incarnation ||
-      before.diskGeneration !== known.diskGeneration;
+    const isNews = !isSameStart || formerIncarnation !== known.incarnation ||
+      formerGeneration !== known.diskGeneration;
     if (isNews) this.#store(id);
     return true;
   }

@@ -349,11 +349,11 @@ export class StateSync {
     const { table, rules, beyondRepair } = this.#options;
     const theirs = new Map(rows.map(({ address, slot }) => [address, slot]));
     for (let from: number = after;;) {
-      const own = table.rowsAfter(from, CHUNK_ROWS);
-      for (const { address, slot } of own) {
+      const own = table.usedAfter(from, CHUNK_ROWS);
+      for (const address of own) {
         if (address > last) return;
         from = address;
-        if (!isBeyondRepair(slot, theirs.get(address) ?? FREE_SLOT, time, rules)) continue;
+        if (!isBeyondRepair(table.get(address), theirs.get(address) ?? FREE_SLOT, time, rules)) continue;
         this.#antiEntropy.differs();
         beyondRepair(address, now);
       }

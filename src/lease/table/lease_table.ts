@@ -327,16 +327,24 @@ export class LeaseTable {
 
   /** At most `limit` used slots above an address, in order of address. O(addresses passed). */
   rowsAfter(after: number, limit: number): LeaseRow[] {
-    const rows: LeaseRow[] = [];
+    return this.usedAfter(after, limit).map((address) => ({
+      address,
+      slot: this.get(address),
+      detail: this.detail(address),
+    }));
+  }
+
+  /** The addresses of {@link rowsAfter}. */
+  usedAfter(after: number, limit: number): Ipv4[] {
+    const used: Ipv4[] = [];
     for (const { first, last, index: base } of this.#layout.runsAfter(after)) {
       for (let address = first; address <= last; address++) {
-        const index = base + address - first;
-        if (this.#columns.isFree(index)) continue;
-        rows.push({ address, slot: this.#columns.slot(index), detail: this.#columns.detail(index) });
-        if (rows.length === limit) return rows;
+        if (this.#columns.isFree(base + address - first)) continue;
+        used.push(address);
+        if (used.length === limit) return used;
       }
     }
-    return rows;
+    return used;
   }
 
   /**
