@@ -397,7 +397,7 @@ export class SimNode implements RunNode {
         const node = nodes.get(to);
         if (node === undefined) return;
         decoded ??= opened(bytes, message);
-        if (progress !== undefined && node.running) node.disk.memory.hear(from, progress);
+        if (progress !== undefined && node.running && !node.paused) node.disk.memory.hear(from, progress);
         node.receive(decoded.envelope, decoded.message, key);
       });
     }

@@ -40,6 +40,8 @@ export interface RunNode {
   /** Of the running process; 0 while none runs. */
   readonly incarnation: number;
   readonly running: boolean;
+  /** Whether the process, or the whole machine, stands still. */
+  readonly paused: boolean;
   readonly disk: SimDisk;
   /** Undefined while no process runs, or its start is not durable yet. */
   readonly member: Member | undefined;
