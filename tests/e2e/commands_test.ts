@@ -92,6 +92,7 @@ e2e(
         `${files}/new/state`,
       );
       match(await give("restore", backup, "--config", made), /takes all leases from the others/);
+      await refused(/this disk is blank/, "members reset", "--yes", "--config", made);
       deepStrictEqual(untried(NODE_COMMANDS, tried), []);
 
       const relay = ["--config", `${topology.gateway.folder("config")}/relay.yaml`];

@@ -129,9 +129,9 @@ export class Operator {
     this.#remove(victim, () => way === "remove" ? done() : this.#add(fresh, done));
   }
 
-  /** Adds a node that dies before its epoch is complete, and removes it again. */
+  /** Adds a node that dies before its epoch is complete, and removes it again: one node alone could not decide that. */
   addDying(): void {
-    if (!this.#mayChange || this.members.size >= NODES_MAX) return;
+    if (!this.#mayChange || this.members.size < 2 || this.members.size >= NODES_MAX) return;
     const { events, prng, log } = this.#cluster;
     this.#busy = true;
     const id = this.#freshId;

@@ -139,12 +139,6 @@ export const SABOTAGES: readonly Sabotage[] = [
     faults: "streamsLost,newDisk,push",
   },
   {
-    name: "case 32: the relay copies requests, and a release covers none by their age",
-    checks: ["(f)"],
-    mutation: () => mutations.rules({ end: mutations.endWithoutAge }),
-    faults: "relayCore,longLeases,lossyNode,slowDisk",
-  },
-  {
     name: "an import commits without a majority",
     checks: ["(b)", "(d)"],
     mutation: () => ({ safeguards: { countedMembers: 1 } }),
