@@ -3,7 +3,7 @@
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 
 /** Above this number the oldest note is dropped: a flood of invented clients must not exhaust the memory. */
-const NOTES_MAX = 65_536;
+const NOTES_MAX = 8_192;
 
 /** Notes that are kept for `keptMs`. Times are monotonic milliseconds. */
 export class Recent<Note> {
