@@ -12,8 +12,8 @@ import { formatSlot } from "./format.ts";
 import type { SimNode } from "./node.ts";
 import { Violation } from "./violation.ts";
 
-/** A page of each other member, one per second; what repair cannot give is proposed again after twice P. */
-const PAGE_MS = 1_000;
+/** A page of each other member, after a rest when nothing differed; what repair cannot give is proposed once more. */
+const PAGE_MS = 6_000;
 const SLACK_MS = 5_000;
 
 export class Certified {

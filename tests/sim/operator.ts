@@ -225,8 +225,10 @@ export class Operator {
   }
 
   get #mayChange(): boolean {
-    // No change while a disk is lost.
-    return !this.#busy && !this.#stopped && !this.#nodes.some(({ disk }) => disk.lost);
+    // No change while a disk is lost, or before a member is removed that is gone.
+    const { nodes, checkers } = this.#cluster;
+    const isComplete = checkers.epochs.newest.members.every((id) => nodes.has(id));
+    return !this.#busy && !this.#stopped && isComplete && !this.#nodes.some(({ disk }) => disk.lost);
   }
 
   get #freshId(): NodeId {
