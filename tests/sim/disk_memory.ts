@@ -48,6 +48,11 @@ export class DiskMemory {
     for (const heard of this.#heard.values()) heard.next = undefined;
   }
 
+  /** That node was removed: another one may come with its id. */
+  drop(from: NodeId): void {
+    this.#heard.delete(from);
+  }
+
   /** The disk was replaced. */
   forget(): void {
     this.#heard.clear();

@@ -388,7 +388,9 @@ export class SimNode implements RunNode {
     const bytes = encodeMessage(envelope, message);
     const path = STREAMED.has(message.type) || bytes.length > CLUSTER_LIMITS.datagramBytesMax ? "stream" : datagram;
     const [key] = this.keys;
-    const progress = this.member?.synced === true ? this.disk.progress : undefined;
+    // Heartbeats and batches say how far the disk is.
+    const says = message.type === "leaseBatch" && this.member?.synced === true;
+    const progress = says ? this.disk.progress : undefined;
     let decoded: ReturnType<typeof opened> | undefined;
     for (const to of receivers) {
       if (to === from || !this.#peers.has(to)) continue;

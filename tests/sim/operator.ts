@@ -256,10 +256,13 @@ export class Operator {
 
   /** Waits until the newest epoch is complete. */
   #takeResult(): void {
-    const { events, checkers } = this.#cluster;
+    const { events, checkers, nodes } = this.#cluster;
     const { complete, newest } = checkers.epochs;
-    if (complete !== newest) events.after(POLL_MS, () => this.#takeResult());
-    else this.#busy = false;
+    if (complete === newest) return void (this.#busy = false);
+    // An earlier change may have been completed late: its node is gone by now.
+    const gone = newest.members.find((id) => !nodes.has(id));
+    if (gone !== undefined) this.#try({ kind: "remove", id: gone });
+    events.after(POLL_MS, () => this.#takeResult());
   }
 
   #remove(id: NodeId, then: () => void): void {
@@ -297,6 +300,7 @@ export class Operator {
     node?.crash();
     node?.disk.wipe();
     this.#cluster.nodes.delete(id);
+    for (const { disk } of this.#nodes) disk.memory.drop(id);
   }
 
   /** Repeats a command to the leader until the membership is as commanded and its epoch is complete. */
