@@ -691,11 +691,7 @@ export class Member {
   /** Live members whose slots are complete and that serve clients. */
   #serving(present: readonly NodeId[]): NodeId[] {
     const { self } = this.#options;
-    return present.filter((id) => {
-      if (id === self) return this.synced && !this.#isWitness;
-      const { said } = this.#peers.of(id);
-      return said?.synced === true && !said.witness;
-    });
+    return this.#voters(present).filter((id) => id === self ? !this.#isWitness : !this.#peers.of(id).said?.witness);
   }
 
   get #isWitness(): boolean {
