@@ -20,6 +20,16 @@ export interface Effects<Notice = never> {
   notice(notice: Notice): void;
 }
 
+/** The same effects, but for a `persist` of its own. */
+export function persistingBy<Notice>(effects: Effects<Notice>, persist: Effects<Notice>["persist"]): Effects<Notice> {
+  return {
+    send: (to, message) => effects.send(to, message),
+    broadcast: (message) => effects.broadcast(message),
+    notice: (notice) => effects.notice(notice),
+    persist,
+  };
+}
+
 export type Role = "leader" | "follower" | "candidate";
 
 /** The state of the election; read at every use. */

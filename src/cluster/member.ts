@@ -6,7 +6,7 @@
  * This class only orders the calls to the parts; every decision is made in one part (see README.md).
  */
 
-import type { Effects, Leadership, MemberContext, Role } from "./context.ts";
+import { type Effects, type Leadership, type MemberContext, persistingBy, type Role } from "./context.ts";
 import { quorumOf } from "../lease/agreement/quorum.ts";
 import type { ClientKey } from "../lease/agreement/client_key.ts";
 import type { AnchoredClock, ClockFault, Instant } from "../lease/agreement/clock.ts";
@@ -638,17 +638,12 @@ export class Member {
 
   /** Facts that became durable (a vote, a configuration, complete slots) need a tick. */
   #watched(effects: MemberEffects): Effects<MemberNotice> {
-    return {
-      send: (to, message) => effects.send(to, message),
-      broadcast: (message) => effects.broadcast(message),
-      notice: (notice) => effects.notice(notice),
-      persist: (writes, durable) =>
-        effects.persist(writes, (at) => {
-          durable(at);
-          // The lsn comes with every lease, and is no reason for a tick.
-          if (writes.facts?.some(([key]) => key !== FACT.lsn)) this.#due = true;
-        }),
-    };
+    return persistingBy(effects, (writes, durable) =>
+      effects.persist(writes, (at) => {
+        durable(at);
+        // The lsn comes with every lease, and is no reason for a tick.
+        if (writes.facts?.some(([key]) => key !== FACT.lsn)) this.#due = true;
+      }));
   }
 
   #membershipChanged(now: Instant): void {

@@ -6,7 +6,7 @@
  * others remember before they have told it (case 20).
  */
 
-import type { Effects } from "../context.ts";
+import { type Effects, persistingBy } from "../context.ts";
 import { FACT } from "./disk_identity.ts";
 
 /** The lsn of one process. */
@@ -29,20 +29,15 @@ export class DiskLog {
 
   /** The same effects, with transactions on slots counted. */
   counting<Notice>(effects: Effects<Notice>): Effects<Notice> {
-    return {
-      send: (to, message) => effects.send(to, message),
-      broadcast: (message) => effects.broadcast(message),
-      notice: (notice) => effects.notice(notice),
-      persist: (writes, durable) => {
-        if (!this.anchored || writes.rows === undefined || writes.rows.length === 0) {
-          return effects.persist(writes, durable);
-        }
-        const lsn = ++this.#issued;
-        effects.persist({ rows: writes.rows, facts: [...writes.facts ?? [], [FACT.lsn, String(lsn)]] }, (now) => {
-          this.#durable = lsn;
-          durable(now);
-        });
-      },
-    };
+    return persistingBy(effects, (writes, durable) => {
+      if (!this.anchored || writes.rows === undefined || writes.rows.length === 0) {
+        return effects.persist(writes, durable);
+      }
+      const lsn = ++this.#issued;
+      effects.persist({ rows: writes.rows, facts: [...writes.facts ?? [], [FACT.lsn, String(lsn)]] }, (now) => {
+        this.#durable = lsn;
+        durable(now);
+      });
+    });
   }
 }
