@@ -10,7 +10,7 @@
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { AGREEMENT_RULES, type AgreementRules, type Answer, type EndRecord, type LockRecord } from "./rule.ts";
 import type { ClientKey } from "./client_key.ts";
-import type { AnchoredClock, ClockFault, Instant } from "./clock.ts";
+import type { AnchoredClock, Bounds, ClockFault, Instant } from "./clock.ts";
 import { PROPOSAL_MS } from "./limits.ts";
 import type { HybridClock } from "./hybrid_clock.ts";
 import { quorumOf } from "./quorum.ts";
@@ -155,11 +155,8 @@ export class Proposer {
   /** Proposes a lease; `decided` runs once, perhaps before this returns. */
   propose(proposal: Proposal, now: Instant, decided: Decided): void {
     const { address, client, xid, leaseMs, detail } = proposal;
-    const time = this.#clock.bounds(now);
-    const fault = this.#clock.fault(now);
-    if (fault !== undefined || time === undefined) {
-      return decided({ committed: false, reason: fault ?? "noAnchor" }, now);
-    }
+    const time = this.#time(now);
+    if (typeof time === "string") return decided({ committed: false, reason: time }, now);
     const pending = this.#pending.get(address);
     if (pending?.attempt.client === client && pending.attempt.xid === xid) {
       const { waiting } = pending.attempt;
@@ -191,9 +188,8 @@ export class Proposer {
 
   #start(attempt: Attempt, now: Instant): void {
     const { address, client, lockedUntil, detail } = attempt;
-    const fault = this.#clock.fault(now);
-    const time = this.#clock.bounds(now);
-    if (fault !== undefined || time === undefined) return fail(attempt, fault ?? "noAnchor", now);
+    const time = this.#time(now);
+    if (typeof time === "string") return fail(attempt, time, now);
     const record: LockRecord = {
       client,
       version: this.#versions.mint(time.latest),
@@ -244,9 +240,9 @@ export class Proposer {
   /** `stale`: aborts the proposal, and makes a fresh one above the version in the way. */
   #outbid(pending: Pending, now: Instant): void {
     const { attempt } = pending;
-    const time = this.#clock.bounds(now);
+    const time = this.#time(now);
     // A wall clock that has jumped since must not set `lockedUntil`: the lock would last as long as the jump.
-    if (attempt.number >= ATTEMPTS_MAX || time === undefined || this.#clock.fault(now) !== undefined) return;
+    if (attempt.number >= ATTEMPTS_MAX || typeof time === "string") return;
     this.#undo(pending, now);
     const lockedUntil = attempt.xid === undefined ? attempt.lockedUntil : time.latest + attempt.leaseMs;
     this.#start({ ...attempt, lockedUntil, number: attempt.number + 1 }, now);
@@ -294,9 +290,9 @@ export class Proposer {
     durable: (now: Instant) => void,
   ): boolean {
     const { address, client, kind, detail } = request;
-    const time = this.#clock.bounds(now);
+    const time = this.#time(now);
     const slot = this.#table.get(address);
-    if (time === undefined || this.#clock.fault(now) !== undefined) return false;
+    if (typeof time === "string") return false;
     if (slot.state !== "bound" || slot.client !== client) return false;
     const record: EndRecord = {
       kind,
@@ -319,6 +315,11 @@ export class Proposer {
     this.#ports.propagate(address, record, detail);
     this.#ports.persist({ address, slot: ended, detail }, durable);
     return true;
+  }
+
+  /** The time, if this node's clock may be used for a new record; else why not. */
+  #time(now: Instant): Bounds | ClockFault {
+    return this.#clock.fault(now) ?? this.#clock.bounds(now) ?? "noAnchor";
   }
 
   #accepted(pending: Pending, member: number, now: Instant): void {
