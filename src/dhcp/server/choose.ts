@@ -8,7 +8,7 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { poolAt } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
-import type { Refusal, ServerState } from "./state.ts";
+import type { ServerState } from "./state.ts";
 
 /** Refused addresses that a choice passes over at most. */
 const PASSED_MAX = 16;
@@ -74,10 +74,10 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
  */
 function isRefused(state: ServerState, query: Query, address: Ipv4, now: Instant): boolean {
   const refusal = refusalOf(state, query, address, now);
-  return refusal !== undefined && refusal.xid !== query.message.xid;
+  return refusal !== undefined && refusal.note.xid !== query.message.xid;
 }
 
-function refusalOf(state: ServerState, query: Query, address: Ipv4, now: Instant): Refusal | undefined {
+function refusalOf(state: ServerState, query: Query, address: Ipv4, now: Instant) {
   return state.refused.get(query.client, address, now.monotonicMs);
 }
 

@@ -83,7 +83,7 @@ export class DhcpServer {
   #compiled: CompiledService;
   #offers: Offers;
   readonly #refused = new Recent<Refusal>(RECENT_MS);
-  readonly #named = new Recent<number>(RECENT_MS);
+  readonly #named = new Recent<true>(RECENT_MS);
   /** Ends that another member is to record, and the version that they end. */
   #waiting: {
     readonly arrivedMs: number;
@@ -129,7 +129,7 @@ export class DhcpServer {
         break;
       case "refuse":
         this.#agreement.denyLease(action.address, action.client, now, (at) => {
-          this.#refused.set(action.client, action.address, { xid: undefined, atMs: at.monotonicMs }, at.monotonicMs);
+          this.#refused.set(action.client, action.address, { xid: undefined }, at.monotonicMs);
           answer(action.reply, action.bytesMax);
         });
         break;
@@ -202,7 +202,7 @@ export class DhcpServer {
     // A reservation is the only address of its client.
     const isReserved = this.#compiled.reservationAt(address) !== undefined;
     const isNew = !hasLease && !isReserved;
-    if (isNew) this.#refused.set(client, address, { xid, atMs: now.monotonicMs }, now.monotonicMs);
+    if (isNew) this.#refused.set(client, address, { xid }, now.monotonicMs);
     // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
@@ -210,7 +210,7 @@ export class DhcpServer {
         // The others have another client's lease there, whatever this node's slot says.
         const isTaken = outcome.reason === "conflict" && !isReserved;
         if (isNew || isTaken) {
-          this.#refused.set(client, address, { xid: undefined, atMs: at.monotonicMs }, at.monotonicMs);
+          this.#refused.set(client, address, { xid: undefined }, at.monotonicMs);
         }
         return this.#events.failed(action, outcome.reason);
       }

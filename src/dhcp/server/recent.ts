@@ -5,25 +5,31 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 /** Above this number the oldest note is dropped: a flood of invented clients must not exhaust the memory. */
 const NOTES_MAX = 8_192;
 
+/** A note, and when it was made. */
+interface Noted<Note> {
+  readonly note: Note;
+  readonly atMs: number;
+}
+
 /** Notes that are kept for `keptMs`. Times are monotonic milliseconds. */
 export class Recent<Note> {
   readonly #keptMs: number;
   /** In the order in which they end. */
-  readonly #notes = new Map<string, { readonly note: Note; readonly untilMs: number }>();
+  readonly #notes = new Map<string, Noted<Note>>();
 
   constructor(keptMs: number) {
     this.#keptMs = keptMs;
   }
 
-  get(client: ClientKey, number: number, nowMs: number): Note | undefined {
-    const kept = this.#notes.get(keyOf(client, number));
-    return kept === undefined || kept.untilMs <= nowMs ? undefined : kept.note;
+  get(client: ClientKey, number: number, nowMs: number): Noted<Note> | undefined {
+    const noted = this.#notes.get(keyOf(client, number));
+    return noted === undefined || this.#isOver(noted, nowMs) ? undefined : noted;
   }
 
   set(client: ClientKey, number: number, note: Note, nowMs: number): void {
     const key = keyOf(client, number);
     this.#notes.delete(key);
-    this.#notes.set(key, { note, untilMs: nowMs + this.#keptMs });
+    this.#notes.set(key, { note, atMs: nowMs });
     this.#expire(nowMs);
   }
 
@@ -32,10 +38,14 @@ export class Recent<Note> {
   }
 
   #expire(nowMs: number): void {
-    for (const [key, { untilMs }] of this.#notes) {
-      if (untilMs > nowMs && this.#notes.size <= NOTES_MAX) return;
+    for (const [key, noted] of this.#notes) {
+      if (!this.#isOver(noted, nowMs) && this.#notes.size <= NOTES_MAX) return;
       this.#notes.delete(key);
     }
+  }
+
+  #isOver({ atMs }: Noted<Note>, nowMs: number): boolean {
+    return nowMs - atMs >= this.#keptMs;
   }
 }
 

@@ -106,8 +106,8 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
  * all members would get an answer from each.
  */
 function asksAgain(state: ServerState, { client, message }: Query, now: Instant): boolean {
-  const firstMs = state.named.get(client, message.xid, now.monotonicMs);
-  if (firstMs === undefined) state.named.set(client, message.xid, now.monotonicMs, now.monotonicMs);
+  const firstMs = state.named.get(client, message.xid, now.monotonicMs)?.atMs;
+  if (firstMs === undefined) state.named.set(client, message.xid, true, now.monotonicMs);
   return firstMs !== undefined && now.monotonicMs - firstMs > PROPOSAL_MS;
 }
 
@@ -158,7 +158,7 @@ function decline(state: ServerState, query: Query, now: Instant): Action {
   const isOwner = slot.state === "bound" && slot.client === client;
   if (isOwner && !sameRelay(state, query, requestedAddress)) return drop("notOwner");
   // Also without its lease: the record may still be on its way from the member that granted it.
-  state.refused.set(client, requestedAddress, { xid: undefined, atMs: now.monotonicMs }, now.monotonicMs);
+  state.refused.set(client, requestedAddress, { xid: undefined }, now.monotonicMs);
   if (!isOwner) return drop("notOwner");
   const detail = { ...detailOf(state, query, requestedAddress, now), expires: 0 };
   return { kind: "end", how: "declined", named: !isForUs(query), address: requestedAddress, client, detail };

@@ -10,8 +10,6 @@ import type { Recent } from "./recent.ts";
 export interface Refusal {
   /** Of the REQUEST whose lease is not decided yet; undefined: the address was refused, or declined by the client. */
   readonly xid: number | undefined;
-  /** Monotonic. */
-  readonly atMs: number;
 }
 
 export interface ServerState {
@@ -22,8 +20,8 @@ export interface ServerState {
   isRenewalsOnly(): boolean;
   /** Addresses by client. */
   readonly refused: Recent<Refusal>;
-  /** Monotonic time of the first REQUEST that named another member, by client and xid. */
-  readonly named: Recent<number>;
+  /** The first REQUEST that named another member, by client and xid. */
+  readonly named: Recent<true>;
   /** Whether the other cluster member with this address serves; undefined: no member has it. */
   serves(address: Ipv4): boolean | undefined;
 }
