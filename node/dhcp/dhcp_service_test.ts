@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, notStrictEqual, strictEqual } from "node:assert/strict";
 import { decode } from "../../src/dhcp/decode.ts";
 import { encode } from "../../src/dhcp/encode.ts";
 import type { Message } from "../../src/dhcp/message.ts";
@@ -183,13 +183,16 @@ Deno.test("service: a late request for another address does not end the lease th
   strictEqual(s.dhcp.table.get(ip("10.77.1.0")).state, "bound");
 });
 
-Deno.test("service: a reload that leaves the pools as they are keeps the offers", () => {
+Deno.test("service: a reload that leaves the pools as they are keeps the offers, and divides no pool anew", () => {
   const s = started();
+  const { pools } = s.core.server;
   s.say("DISCOVER", 1);
   s.reconfigure({ ...NETWORK, revision: 2, leaseSeconds: 60 });
   s.say("DISCOVER", 2);
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "OFFER 10.77.1.1"]);
+  strictEqual(s.core.server.pools, pools, "another array would have the leader divide them again");
   s.reconfigure(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.20"])], { revision: 3 }));
   s.say("DISCOVER", 3);
   strictEqual(s.sent.at(-1), "OFFER 10.77.1.2");
+  notStrictEqual(s.core.server.pools, pools);
 });

@@ -69,7 +69,13 @@ export function tableFor(compiled: CompiledService, options: { hashSeed: number;
   return new LeaseTable({ ...placesOf(compiled), ...options });
 }
 
-function placesOf(compiled: CompiledService): { pools: Range[]; reserved: Ipv4[] } {
+/** The pools and the reserved addresses of a configuration. */
+interface Places {
+  readonly pools: Range[];
+  readonly reserved: Ipv4[];
+}
+
+function placesOf(compiled: CompiledService): Places {
   return { pools: compiled.pools.map((pool) => pool.range), reserved: compiled.reserved };
 }
 
@@ -91,7 +97,7 @@ export class DhcpServer {
     readonly action: End;
     readonly version: Version;
   }[] = [];
-  #pools: readonly Range[] = [];
+  #pools: readonly Range[];
   #state: ServerState;
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
 
@@ -102,6 +108,7 @@ export class DhcpServer {
     this.#events = options.events;
     this.#table = options.table;
     this.#compiled = options.compiled;
+    this.#pools = placesOf(options.compiled).pools;
     this.#offers = new Offers(options.table);
     this.#state = this.#adopt(options.compiled);
   }
@@ -161,26 +168,25 @@ export class DhcpServer {
   reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
     const before = JSON.stringify(placesOf(this.#compiled));
     const places = placesOf(compiled);
-    if (before === JSON.stringify(places)) {
-      this.#compiled = compiled;
-      this.#state = { ...this.#state, compiled };
-      this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
-      return;
-    }
+    if (before !== JSON.stringify(places)) this.#rearrange(places, now, time);
+    this.#state = this.#adopt(compiled);
+  }
+
+  /** Other pools or reservations: the leases are sorted into them, and offers that still can be are kept. */
+  #rearrange(places: Places, now: Instant, time: Bounds | undefined): void {
     const offers = this.#offers.entries();
     this.#table.reconfigure(places);
+    this.#pools = places.pools;
     this.#offers = new Offers(this.#table);
     for (const { client, address, until } of offers) {
       if (time === undefined || until <= now.monotonicMs || !this.#table.isAvailable(address, time)) continue;
       this.#table.take(address, time);
       this.#offers.add(client, address, until - OFFER_MS);
     }
-    this.#state = this.#adopt(compiled);
   }
 
   #adopt(compiled: CompiledService): ServerState {
     this.#compiled = compiled;
-    this.#pools = compiled.pools.map((pool) => pool.range);
     this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
     return {
       compiled,
