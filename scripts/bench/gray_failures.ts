@@ -10,6 +10,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { fill, mustMount, unmount } from "../../node/store/testing/mount.ts";
 import type { Member } from "../../tests/e2e/cluster/member.ts";
 import { type ClusterSite, onCluster } from "../../tests/e2e/cluster/site.ts";
 import { WrongClock } from "../../tests/e2e/lab/wrong_clock.ts";
@@ -110,7 +111,7 @@ const FAULTS: readonly Fault[] = [
     victim: "leader",
     prepare: (site) => {
       for (const { config: { node } } of site.members) {
-        mount("-t", "tmpfs", "-o", `size=${DISK_KIB}k`, "x", node.stateDir);
+        mustMount(["-t", "tmpfs", "-o", `size=${DISK_KIB}k`, "dhcpcluster-bench", node.stateDir]);
       }
     },
     run: async ({ site, victim, seconds }) => {
@@ -150,23 +151,6 @@ function passes(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 }
 
-function mount(...args: string[]): void {
-  const { success, stderr } = new Deno.Command("mount", { args, stderr: "piped" }).outputSync();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
-
-function fill(path: string): void {
-  const file = Deno.openSync(path, { create: true, append: true });
-  const block = new Uint8Array(4_096).fill(1);
-  try {
-    for (;;) file.writeSync(block);
-  } catch (error) {
-    if (!/os error 28/.test(String(error))) throw error;
-  } finally {
-    file.close();
-  }
-}
-
 async function measure(fault: Fault, seconds: number): Promise<LoadReport> {
   const { promise, resolve } = Promise.withResolvers<LoadReport>();
   await onCluster({ pool: POOL }, async (site) => {
@@ -187,7 +171,7 @@ async function measure(fault: Fault, seconds: number): Promise<LoadReport> {
       resolve(report);
     } finally {
       for (const { config: { node } } of fault.name.startsWith("full disk") ? site.members : []) {
-        new Deno.Command("umount", { args: ["--lazy", node.stateDir] }).outputSync();
+        unmount(node.stateDir);
       }
     }
   });

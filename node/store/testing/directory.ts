@@ -1,5 +1,7 @@
 /** State directories for tests, removed afterwards. */
 
+import { fill, mount, mustMount, unmount } from "./mount.ts";
+
 /** Runs with a new empty directory. */
 export async function withDirectory(run: (directory: string) => void | Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "store-" });
@@ -68,36 +70,4 @@ function findObstacle(): string {
   if (failure === "") unmount(directory);
   Deno.removeSync(directory);
   return failure;
-}
-
-function unmount(directory: string): void {
-  // Lazily: after a failed test a store may be open on it still.
-  new Deno.Command("umount", { args: ["--recursive", "--lazy", directory] }).outputSync();
-}
-
-function mustMount(args: string[]): void {
-  const failure = mount(args);
-  if (failure !== "") throw new Error(failure);
-}
-
-/** Empty when it worked, else why not. */
-function mount(args: string[]): string {
-  const { success, stderr } = new Deno.Command("mount", { args, stdout: "null", stderr: "piped" }).outputSync();
-  return success ? "" : new TextDecoder().decode(stderr).trim();
-}
-
-function fill(path: string): void {
-  const file = Deno.openSync(path, { create: true, append: true });
-  try {
-    for (const size of [4096, 1]) {
-      const block = new Uint8Array(size).fill(1);
-      try {
-        for (;;) file.writeSync(block);
-      } catch (error) {
-        if (!/os error 28/.test(String(error))) throw error;
-      }
-    }
-  } finally {
-    file.close();
-  }
 }
