@@ -64,6 +64,11 @@ export function firstWithoutLease(clients: readonly SimClient[]): Unmet | undefi
   return without && { check: "(g)", about: without.name, what: `${without.name} on LAN ${without.lan} has no lease` };
 }
 
+/** Whether some node serves renewals only, after a forced recovery. */
+export function servesRenewalsOnly(nodes: readonly SimNode[]): boolean {
+  return nodes.some((node) => node.member?.isRenewalsOnly(node.now()) === true);
+}
+
 /** (f), (h): the first address that is not as it must be; without clients only whether the tables are equal. */
 export function firstDifference(
   nodes: readonly SimNode[],
@@ -73,12 +78,12 @@ export function firstDifference(
   const inUse = new Set(clients?.map((client) => client.off ? undefined : client.address));
   const variant = variantOf(operator.file.text);
   const pools = LANS.flatMap((_, lan) => poolOf(variant, lan));
+  const isRenewalsOnly = servesRenewalsOnly(nodes);
   for (const address of new Set([...pools, ...nodes.flatMap(({ disk }) => [...disk.rows.keys()])])) {
     const name = formatIpv4(address);
     const difference = disagreement(nodes, [address]);
     // Locks that stand against each other end by their time only, which is after a run with long leases; and nothing is
     // proposed once more while renewals only are served.
-    const isRenewalsOnly = nodes.some((node) => node.member?.isRenewalsOnly(node.now()) === true);
     const mayLast = clients === undefined && (isRenewalsOnly || isContended(nodes, address));
     if (difference !== undefined && !mayLast) return { check: "(f)", about: name, what: difference };
     const [first] = nodes;

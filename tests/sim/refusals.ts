@@ -8,6 +8,7 @@ import { OFFER_MS } from "../../src/lease/table/offers.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimClient } from "./clients.ts";
 import { poolOf, type Variant } from "./configurations.ts";
+import { servesRenewalsOnly } from "./convergence.ts";
 import type { SimNode } from "./node.ts";
 import { Violation } from "./violation.ts";
 
@@ -21,8 +22,7 @@ export class Refusals {
   /** Looks at the clients; all nodes serve. */
   look(nodes: readonly SimNode[], clients: readonly SimClient[], variant: Variant, nowMs: number): void {
     const since = new Map<SimClient, number>();
-    const isRenewalsOnly = nodes.some((node) => node.member?.isRenewalsOnly(node.now()) === true);
-    for (const client of isRenewalsOnly ? [] : clients) {
+    for (const client of servesRenewalsOnly(nodes) ? [] : clients) {
       if (!client.seeks) continue;
       const free = poolOf(variant, client.lan).find((address) => isFree(address, client, nodes, variant));
       if (free === undefined) continue;
