@@ -1,7 +1,7 @@
 /**
  * A running node: the driver of one `NodeCore` (src/core). It opens the store, loads the leases, opens the sockets,
- * hands
- * events to the core, and performs its effects until it is stopped. It decides nothing about leases or the cluster.
+ * hands events to the core, and performs its effects until it is stopped. It decides nothing about leases or the
+ * cluster.
  */
 
 import { nextStarts } from "../src/cluster/wire/seal.ts";

@@ -1,7 +1,6 @@
 /**
  * What a member of the cluster notices, in an operator's words: one line that says what it is and, where something is
- * wrong,
- * what to do. What goes on being wrong is kept for the status until it is over.
+ * wrong, what to do. What goes on being wrong is kept for the status until it is over.
  */
 
 import { formatSeconds } from "../../src/config/duration.ts";
@@ -31,7 +30,7 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
     case "memberFound":
       return info(`Node ${notice.id} is live`);
     case "memberLost":
-      return { level: "warn", text: `Node ${notice.id} is silent: check it, and the network to it` };
+      return warn(`Node ${notice.id} is silent: check it, and the network to it`);
     case "memberRestarted":
       return info(`Node ${notice.id} has restarted`);
     case "duplicateId":
@@ -42,7 +41,7 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
     case "leaderElected":
       return info(`Node ${notice.leader} leads (term ${notice.term})`);
     case "leaderLost":
-      return { level: "warn", text: `The leader of term ${notice.term}, node ${notice.leader}, is gone` };
+      return warn(`The leader of term ${notice.term}, node ${notice.leader}, is gone`);
     case "electionFailed":
       return info(
         `The election of term ${notice.term} failed with ${notice.accepted} of ${notice.needed} votes: ` +
@@ -84,26 +83,23 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
     case "membershipComplete":
       return info(`Every member has everything of epoch ${notice.epoch}`);
     case "membershipFileDiffers":
-      return {
-        level: "warn",
-        text: `cluster.nodes names other members than the cluster has (epoch ${notice.epoch}): correct the file; ` +
+      return warn(
+        `cluster.nodes names other members than the cluster has (epoch ${notice.epoch}): correct the file; ` +
           "dhcpcluster-node members add and remove change the members",
-      };
+      );
     case "membershipConflict":
       return error(
         `Node ${notice.from} was started with another list of cluster.nodes: if this node is new, give ` +
           "dhcpcluster-node members add on the leader; else make the lists equal: a node that holds no leases yet " +
-          "takes its " +
-          "list from its file at its next start",
+          "takes its list from its file at its next start",
       );
     case "joined":
       return info(notice.formed ? "The cluster is formed" : "This node has all leases and takes part from now on");
     case "fenced":
-      return {
-        level: "warn",
-        text: "The others remember a later state of this node's disk (a restored snapshot, or a copy): " +
+      return warn(
+        "The others remember a later state of this node's disk (a restored snapshot, or a copy): " +
           "it takes everything from them anew",
-      };
+      );
     case "clockApart":
       return error(
         `The clock of node ${notice.id} is ${Math.abs(Math.round(notice.offsetMs / 1_000))} s ` +
