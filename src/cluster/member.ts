@@ -273,9 +273,9 @@ export class Member {
       }),
       clockNotice: (notice) => effects.notice(notice),
       learned: (at) => !this.#election.blank && this.#membership.mayVote(at),
-      joining: () => this.#membership.facts,
+      joining: (formed) => [...this.#membership.facts, ...(formed ? this.#election.formation : [])],
       joined: (formed) => {
-        if (formed) this.#election.form();
+        if (formed) this.#election.formed();
         effects.notice({ kind: "joined", formed });
       },
       fenced: () => {

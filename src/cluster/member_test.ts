@@ -166,6 +166,24 @@ Deno.test("member: a node that forms the cluster later was blank when the others
   ok(cluster.roles.includes("3 follower serves") || cluster.roles.includes("3 leader serves"), cluster.roles.join());
 });
 
+Deno.test("member: a disk that formed the cluster may vote: a crash at that moment leaves nothing to be learned", () => {
+  const cluster = new TestCluster().form(1, 2, 3);
+  // The power of n3 fails as soon as it has formed the cluster: what it would write next is lost.
+  while (!cluster.said(3).includes("joined")) {
+    cluster.pass(20);
+    for (const from of [1, 2, 3]) for (const to of [1, 2, 3]) cluster.deliver(from, to);
+    for (const id of [1, 2, 3]) cluster.fsync(id);
+  }
+  cluster.kill(3);
+  cluster.run(2_000);
+  // Each would have to learn the terms from both others.
+  cluster.loseDisk(1);
+  cluster.start(1);
+  cluster.start(3);
+  cluster.run(15_000);
+  ok(cluster.roles.every((role) => role.endsWith("serves")), cluster.roles.join());
+});
+
 Deno.test("member: the power fails everywhere: no disk went back, and all serve again", () => {
   const cluster = formed(3);
   for (let octet = 1; octet <= 20; octet++) cluster.grant(1 + octet % 3, client(octet), X + octet, 20);

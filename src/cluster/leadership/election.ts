@@ -155,9 +155,14 @@ export class Election {
     return this.#vote.blank;
   }
 
-  /** First formation: all disks are blank, so no vote was ever given. A joining node must not call it. */
-  form(): void {
-    if (this.#vote.blank) this.#vote.give({ term: 0, leader: 0 }, () => {});
+  /** First formation: facts to write together with it. A joining node must not write them. */
+  get formation(): readonly (readonly [string, string])[] {
+    return this.#vote.formation;
+  }
+
+  /** The facts of {@link formation} are durable: this node may vote. */
+  formed(): void {
+    this.#vote.formed();
   }
 
   /** Processes a message; messages of other types are ignored. */

@@ -214,7 +214,7 @@ Deno.test("election: first formation starts at term 1", () => {
   for (const id of network.members) {
     network.disks.set(id, new Map());
     network.start(id);
-    network.election(id).form();
+    network.election(id).formed();
   }
   network.run(3_000);
   deepStrictEqual(network.leading, [3]);

@@ -67,6 +67,19 @@ export class Vote {
     if (Number.isSafeInteger(term)) this.#highest = Math.max(this.#highest, term);
   }
 
+  /**
+   * First formation: no disk has voted, so this one may. The facts become durable together with the formation; a disk
+   * that formed the cluster without them would have to learn the terms from others, which may have to learn from it.
+   */
+  get formation(): readonly (readonly [string, string])[] {
+    return this.#given === NO_BALLOT ? [[VOTE_FACT, `${NO_BALLOT.term} ${NO_BALLOT.leader}`]] : [];
+  }
+
+  /** The facts of {@link formation} are durable. */
+  formed(): void {
+    if (this.#given === NO_BALLOT) this.#durable = NO_BALLOT;
+  }
+
   /** Votes in a higher term. `then` runs once the vote is durable, unless a newer vote has replaced it. */
   give(ballot: Ballot, then: (now: Instant) => void): void {
     this.#given = ballot;

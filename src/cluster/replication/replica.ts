@@ -97,7 +97,7 @@ interface ReplicaOptions {
   readonly clockNotice: (notice: ClockNotice) => void;
   /** See `StateSyncOptions`. */
   readonly learned: (now: Instant) => boolean;
-  readonly joining: () => readonly (readonly [key: string, value: string])[];
+  readonly joining: (formed: boolean) => readonly (readonly [key: string, value: string])[];
   readonly joined: (formed: boolean) => void;
   readonly fenced: (now: Instant) => void;
   readonly safeguards?: Partial<Safeguards>;

@@ -61,7 +61,7 @@ interface StateSyncOptions {
   /** Whether a blank disk has learned everything else (term, membership): until then its join does not complete. */
   readonly learned: (now: Instant) => boolean;
   /** Facts that become durable together with the completeness of a blank disk. */
-  readonly joining: () => readonly (readonly [key: string, value: string])[];
+  readonly joining: (formed: boolean) => readonly (readonly [key: string, value: string])[];
   /** The disk was blank and is complete now. `formed`: no member had anything. */
   readonly joined: (formed: boolean) => void;
   /** Another voter lacks this node's lock, and anti-entropy cannot help. */
@@ -423,7 +423,7 @@ export class StateSync {
       [FACT.diskGeneration, String(diskGeneration)],
       [FACT.settled, String(epoch)],
     ];
-    this.#store(rows, [...facts, ...joining()], () => {
+    this.#store(rows, [...facts, ...joining(formed)], () => {
       if (this.#phase !== phase) return;
       this.#identity = { ...this.#identity, diskGeneration };
       this.#settled(epoch);
