@@ -166,7 +166,7 @@ Deno.test("member: a node that forms the cluster later was blank when the others
   ok(cluster.roles.includes("3 follower serves") || cluster.roles.includes("3 leader serves"), cluster.roles.join());
 });
 
-Deno.test("member: a disk that formed the cluster may vote: a crash at that moment leaves nothing to be learned", () => {
+Deno.test("member: a disk that formed the cluster may vote, also after a crash at that moment", () => {
   const cluster = new TestCluster().form(1, 2, 3);
   // The power of n3 fails as soon as it has formed the cluster: what it would write next is lost.
   while (!cluster.said(3).includes("joined")) {
