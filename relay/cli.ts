@@ -3,6 +3,7 @@
 import { EXIT } from "../src/cli/arguments.ts";
 import { completionCommand } from "../src/cli/completion.ts";
 import type { CommandSpec } from "../src/cli/commands.ts";
+import { LICENCES } from "../src/cli/licences.ts";
 import { printable, table } from "../src/cli/table.ts";
 import { loadConfigFile } from "../src/config/load.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
@@ -107,5 +108,6 @@ export function describeRelay(status: RelayStatus): string {
 
 export const COMMANDS: readonly CommandSpec[] = [
   status,
+  LICENCES,
   completionCommand({ ...PROGRAM, running: RUNNING, commands: () => COMMANDS }),
 ];

@@ -2,6 +2,7 @@
 
 import { completionCommand } from "../../src/cli/completion.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
+import { LICENCES } from "../../src/cli/licences.ts";
 import { keyCommand } from "../cluster/cluster_key.ts";
 import { BACKUP_COMMANDS } from "./backup.ts";
 import { INIT } from "./init.ts";
@@ -36,5 +37,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...MANAGE_COMMANDS,
   ...BACKUP_COMMANDS,
   ...MIGRATE_COMMANDS,
+  LICENCES,
   completionCommand({ ...PROGRAM, running: RUNNING, commands: () => COMMANDS }),
 ];

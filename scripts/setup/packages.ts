@@ -21,6 +21,7 @@ export const TEST_TOOLS: readonly Tool[] = [
   { package: "busybox", command: "busybox" },
   { package: "isc-dhcp-client", command: "dhclient" },
   { package: "dhcpcd5", command: "dhcpcd" },
+  { package: "openssh-client", command: "ssh-keygen" },
   { package: "faketime", command: "faketime" },
   { package: "prometheus", command: "promtool" },
   { package: "chromium", command: "chromium" },

@@ -70,6 +70,7 @@ e2e(
       const backup = `${files}/backup.db`;
       match(await give("backup", backup, ...config), /1 leases/);
       match(await give("completion", "bash"), /complete/);
+      match(await give("licences"), /MIT License|deno task dependencies/);
       await give("key", `${files}/cluster.key`);
       const made = `${files}/new/node.yaml`;
       const answers = [
@@ -98,7 +99,8 @@ e2e(
       const relay = ["--config", `${topology.gateway.folder("config")}/relay.yaml`];
       match(await runProgram("relay", topology.gateway, ["status", ...relay]), /Relaying: a node can serve[^]*chosen/);
       match(await runProgram("relay", topology.gateway, ["completion", "zsh"]), /compdef/);
-      deepStrictEqual(untried(RELAY_COMMANDS, new Set(["status", "completion"])), []);
+      match(await runProgram("relay", topology.gateway, ["licences"]), /MIT License|deno task dependencies/);
+      deepStrictEqual(untried(RELAY_COMMANDS, new Set(["status", "completion", "licences"])), []);
       ok(node.running);
     }),
 );

@@ -1,29 +1,35 @@
 // deno-lint-ignore-file no-console -- a command line speaks on the console
 /**
  * Makes the single executables `dist/dhcpcluster-node` and `dist/dhcpcluster-relay` with `deno compile`, with the
- * permissions of the tasks `node` and `relay` baked in, and `dist/SHA256SUMS`. With `--all` also those of the other
- * architecture, `dist/dhcpcluster-node-aarch64` and so on. `--output` names another folder than `dist`.
+ * permissions of the tasks `node` and `relay` baked in. With `--all` also those of the other architecture,
+ * `dist/dhcpcluster-node-aarch64` and so on. Beside them it writes the licence notices of all that is inside, a bill of
+ * materials (CycloneDX), and `SHA256SUMS`; with `--sign KEY` also `SHA256SUMS.sig`, a signature by that SSH key.
+ * `--output` names another folder than `dist`.
  *
  * Each program is first bundled into one JavaScript file with its npm packages, so that an executable carries what is
  * imported and nothing else. Whole npm packages would cost 13 MiB more and, because of the data files in the test
  * folder of one of them (bintrees), overflow the stack of `deno compile` from 2.9.0 on. The bundle is not minified:
  * that would save 1 MiB of 92 and make stack traces unreadable.
  *
- * The bundle is made from a copy of the sources with the commit written into it. The folder receives executables only
- * after all of them were made.
+ * The bundle is made from a copy of the sources with the commit and the licence notices written into it. Two builds of
+ * one commit with the same Deno are the same, octet for octet. The folder receives executables only after all of them
+ * were made.
  *
  * Deno puts each program behind a runtime stub that it downloads once for each architecture. Where that download is not
  * possible, DENORT_BIN names a stub (for this machine's architecture), and DENO_COMPILE a `deno` of the same version to
  * compile with.
  *
- * usage: deno task compile [--all] [--output FOLDER]
+ * usage: deno task compile [--all] [--output FOLDER] [--sign KEY]
  */
 
 import { parseArgs } from "node:util";
-import denoJson from "../deno.json" with { type: "json" };
+import denoJson from "../../deno.json" with { type: "json" };
+import { notices, type Runtime } from "./notices.ts";
+import { type Package, packagesIn, readPackage, registryCache, withoutCachePaths } from "./packages.ts";
+import { sbom } from "./sbom.ts";
 
-const ROOT = new URL("../", import.meta.url).pathname;
-const USAGE = "usage: deno task compile [--all] [--output FOLDER]";
+const ROOT = new URL("../../", import.meta.url).pathname;
+const USAGE = "usage: deno task compile [--all] [--output FOLDER] [--sign KEY]";
 
 const SOURCES = ["src", "node", "relay"];
 const PROGRAMS = ["node", "relay"] as const;
@@ -49,6 +55,14 @@ async function copy(path: string, to: string): Promise<void> {
     else await Deno.copyFile(`${path}/${name}`, `${to}/${name}`);
   }
 }
+
+/** Files beside the executables. */
+const SUMS = "SHA256SUMS";
+const SIGNATURE = `${SUMS}.sig`;
+const NOTICES = "THIRD_PARTY_NOTICES.txt";
+const SBOM = "dhcpcluster.cdx.json";
+/** What a signature is said to be for. */
+const SIGNED_AS = "dhcpcluster";
 
 /** Copies the sources and writes the commit into them. */
 async function stage(folder: string, commit: string): Promise<void> {
@@ -88,28 +102,58 @@ async function run(
   return success ? undefined : new TextDecoder().decode(stderr).trim();
 }
 
-/** Bundles one entry point and what it imports into `output`. */
-async function bundle(entry: string, staged: string, output: string): Promise<void> {
+/** Bundles one entry point and what it imports; returns the bundle. */
+async function bundle(entry: string, staged: string): Promise<string> {
+  const output = `${staged}/bundle.js`;
   const failure = await run(Deno.execPath(), ["bundle", "--quiet", "--output", output, entry], staged);
   if (failure !== undefined) throw new CompileError(`${entry} could not be bundled:\n${failure}`);
+  return await Deno.readTextFile(output);
+}
+
+/** All packages that the programs carry. */
+async function packagesOf(staged: string): Promise<Package[]> {
+  const entries = PROGRAMS.flatMap((program) => [commandOf(program).entry, ...WORKERS[program]]);
+  const bundles: string[] = [];
+  for (const entry of entries) bundles.push(await bundle(entry, staged));
+  const cache = await registryCache();
+  const found = packagesIn(bundles.join("\n"));
+  try {
+    const packages = await Promise.all(found.map(({ name, version }) => readPackage(cache, name, version)));
+    const silent = packages.find(({ licenceText }) => licenceText === "");
+    if (silent === undefined) return packages;
+    throw new Error(`${silent.name}@${silent.version} has no licence file, whose text an executable must carry`);
+  } catch (error) {
+    throw new CompileError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Versions of the runtime that the executables get, by the `deno` that compiles. */
+async function runtimeOf(): Promise<Runtime> {
+  const deno = Deno.env.get("DENO_COMPILE") || Deno.execPath();
+  const { stdout } = await new Deno.Command(deno, { args: ["--version"], stdin: "null", stderr: "null" }).output();
+  const text = new TextDecoder().decode(stdout);
+  const version = (name: string) => new RegExp(`^${name} ([\\w.-]+)`, "m").exec(text)?.[1] ?? "unknown";
+  return { deno: version("deno"), v8: version("v8") };
 }
 
 /** Bundles a program and its workers into `folder`; returns the workers' file names. */
 async function bundleProgram(program: Program, staged: string, folder: string): Promise<string[]> {
-  const main = `${folder}/main.js`;
-  await bundle(commandOf(program).entry, staged, main);
+  let main = await bundle(commandOf(program).entry, staged);
   const names: string[] = [];
   for (const worker of WORKERS[program]) {
     const source = worker.split("/").at(-1) ?? "";
     const name = source.replace(/\.ts$/, ".js");
-    await bundle(worker, staged, `${folder}/${name}`);
-    const parts = (await Deno.readTextFile(main)).split(`new URL("./${source}", import.meta.url)`);
+    await Deno.writeTextFile(`${folder}/${name}`, withoutCachePaths(await bundle(worker, staged)));
+    const parts = main.split(`new URL("./${source}", import.meta.url)`);
     if (parts.length !== 2) {
       throw new CompileError(`${worker} must be loaded at one place of ${program}: it is at ${parts.length - 1}`);
     }
-    await Deno.writeTextFile(main, parts.join(`new URL("./${name}", import.meta.url)`));
+    main = parts.join(`new URL("./${name}", import.meta.url)`);
     names.push(name);
   }
+  await Deno.writeTextFile(`${folder}/main.js`, withoutCachePaths(main));
+  // An executable carries the times of its files.
+  for (const name of ["main.js", ...names]) await Deno.utime(`${folder}/${name}`, 0, 0);
   return names;
 }
 
@@ -145,66 +189,97 @@ async function sha256(path: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (octet) => octet.toString(16).padStart(2, "0")).join("");
 }
 
-/** Makes the executables and the sums in `made`; returns the lines to print. */
-async function make(architectures: readonly Architecture[], commit: string, made: string): Promise<string[]> {
+/** Makes everything in `made`; returns the names of the files to keep, and the lines to print. */
+async function make(
+  { all, sign }: Options,
+  commit: string,
+  made: string,
+): Promise<{ files: string[]; lines: string[] }> {
   const staged = `${made}/staged`;
   await stage(staged, commit);
-  const sums: string[] = [];
+  const runtime = await runtimeOf();
+  const packages = await packagesOf(staged);
+  const text = notices(await Deno.readTextFile(`${ROOT}LICENSE`), runtime, packages);
+  await Deno.writeTextFile(`${staged}/src/cli/notices.ts`, `export const NOTICES: string = ${JSON.stringify(text)};\n`);
+  const executables: { name: string; sha256: string }[] = [];
   const lines: string[] = [];
   for (const program of PROGRAMS) {
     const bundled = `${made}/${program}`;
     await Deno.mkdir(bundled);
     const workers = await bundleProgram(program, staged, bundled);
-    for (const architecture of architectures) {
+    for (const architecture of architectures(all)) {
       const name = `dhcpcluster-${program}${architecture === Deno.build.arch ? "" : `-${architecture}`}`;
       const output = `${made}/${name}`;
       await compile(program, architecture, { bundled, workers, output });
       const sum = await sha256(output);
       const { size } = await Deno.stat(output);
-      sums.push(`${sum}  ${name}`);
+      executables.push({ name, sha256: sum });
       lines.push(`${sum}  ${name}  ${architecture}  ${(size / 2 ** 20).toFixed(1)} MiB`);
     }
   }
-  await Deno.writeTextFile(`${made}/SHA256SUMS`, `${sums.join("\n")}\n`);
-  return lines;
+  await Deno.writeTextFile(`${made}/${NOTICES}`, text);
+  const { version } = denoJson;
+  await Deno.writeTextFile(`${made}/${SBOM}`, sbom({ version, commit, runtime, packages, executables }));
+  const listed = [...executables.map(({ name }) => name), NOTICES, SBOM];
+  const sums = await Promise.all(listed.map(async (name) => `${await sha256(`${made}/${name}`)}  ${name}\n`));
+  await Deno.writeTextFile(`${made}/${SUMS}`, sums.join(""));
+  if (sign !== undefined) await signSums(sign, made);
+  return { files: [...listed, SUMS, ...(sign === undefined ? [] : [SIGNATURE])], lines };
 }
 
-function readOptions(args: string[]): { all: boolean; output: string } {
-  const { all, output } = parseArgs({
-    args,
-    options: { all: { type: "boolean", default: false }, output: { type: "string", default: `${ROOT}dist` } },
-  }).values;
-  return { all, output };
+/** Signs the sums by an SSH key: `ssh-keygen` is on every machine, and knows keys in hardware. */
+async function signSums(key: string, made: string): Promise<void> {
+  const failure = await run("ssh-keygen", ["-q", "-Y", "sign", "-n", SIGNED_AS, "-f", key, `${made}/${SUMS}`], ROOT);
+  if (failure !== undefined) throw new CompileError(`the sums could not be signed by ${key}:\n${failure}`);
 }
 
-/** Removes the executables and sums of an earlier run: after a failure nothing may pass for this one's. */
-async function clear(folder: string): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  for await (const { name } of Deno.readDir(folder)) {
-    if (name === "SHA256SUMS" || /^dhcpcluster-(?:node|relay)(?:-\w+)?$/.test(name)) {
-      await Deno.remove(`${folder}/${name}`);
-    }
-  }
-}
-
-async function main({ all, output }: { all: boolean; output: string }): Promise<void> {
+function architectures(all: boolean): Architecture[] {
   const own = ARCHITECTURES.find((known) => known === Deno.build.arch);
   if (own === undefined) {
     throw new CompileError(`executables are made for ${ARCHITECTURES.join(" and ")}: this is ${Deno.build.arch}`);
   }
-  const architectures = all ? [own, ...ARCHITECTURES.filter((known) => known !== own)] : [own];
+  return all ? [own, ...ARCHITECTURES.filter((known) => known !== own)] : [own];
+}
+
+interface Options {
+  readonly all: boolean;
+  readonly output: string;
+  /** File of a private SSH key. */
+  readonly sign?: string | undefined;
+}
+
+function readOptions(args: string[]): Options {
+  return parseArgs({
+    args,
+    options: {
+      all: { type: "boolean", default: false },
+      output: { type: "string", default: `${ROOT}dist` },
+      sign: { type: "string" },
+    },
+  }).values;
+}
+
+/** Removes what an earlier run made: after a failure nothing may pass for this one's. */
+async function clear(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  for await (const { name } of Deno.readDir(folder)) {
+    const isOurs = [SUMS, SIGNATURE, NOTICES, SBOM].includes(name);
+    if (isOurs || /^dhcpcluster-(?:node|relay)(?:-\w+)?$/.test(name)) await Deno.remove(`${folder}/${name}`);
+  }
+}
+
+async function main(options: Options): Promise<void> {
+  const { output } = options;
   await clear(output);
   // Within the folder, as renaming does not work across file systems.
   const made = await Deno.realPath(await Deno.makeTempDir({ dir: output, prefix: ".making-" }));
   try {
     const commit = await commitOf();
-    const lines = await make(architectures, commit, made);
-    for await (const { name, isFile } of Deno.readDir(made)) {
-      if (isFile) await Deno.rename(`${made}/${name}`, `${output}/${name}`);
-    }
+    const { files, lines } = await make(options, commit, made);
+    for (const name of files) await Deno.rename(`${made}/${name}`, `${output}/${name}`);
     for (const line of lines) console.log(line);
     const version = `version ${denoJson.version}, commit ${commit === "" ? "unknown" : commit}`;
-    console.log(`${version}; sums in ${output.startsWith(ROOT) ? output.slice(ROOT.length) : output}/SHA256SUMS`);
+    console.log(`${version}; sums in ${output.startsWith(ROOT) ? output.slice(ROOT.length) : output}/${SUMS}`);
   } finally {
     await Deno.remove(made, { recursive: true });
   }
