@@ -36,6 +36,8 @@ export class Promises {
   readonly #open = new Map<Ipv4, Promised[]>();
   acknowledgements = 0;
   #isSuspended = false;
+  /** Lost with a majority of the disks; some are still on their way to their clients. */
+  readonly #lost = new WeakSet<Promised>();
 
   constructor(events: EventQueue, epochs: Epochs, machines: ReadonlyMap<NodeId, { readonly disk: SimDisk }>) {
     this.#events = events;
@@ -71,6 +73,7 @@ export class Promises {
 
   /** The acknowledgement arrived: earlier promises to the client are void. */
   arrived(promised: Promised): void {
+    if (this.#lost.has(promised)) return;
     const others = this.#running(promised.address).filter(({ client }) => client !== promised.client);
     this.#open.set(promised.address, [...others, promised]);
   }
@@ -87,7 +90,9 @@ export class Promises {
   majorityLost(survivor: SimDisk): void {
     this.#isSuspended = true;
     for (const [address, open] of this.#open) {
-      this.#open.set(address, open.filter((promised) => keeps(survivor.rows.get(address), promised)));
+      const kept = open.filter((promised) => keeps(survivor.rows.get(address), promised));
+      for (const promised of open) if (!kept.includes(promised)) this.#lost.add(promised);
+      this.#open.set(address, kept);
     }
   }
 
