@@ -2,7 +2,8 @@
  * Messages that are too large for a datagram, over TCP: unacknowledged, in order while a connection lasts. Carries
  * encoded messages; `transport.ts` decodes them, `frames.ts` seals the frames.
  *
- * The first frame of either side authenticates it. Until then at most one frame of a few octets is read from a peer.
+ * The first frame of either side authenticates it. Until then at most one frame of a few octets is read from a peer,
+ * and the connection counts against its source address (`newcomers.ts`).
  */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
@@ -10,6 +11,7 @@ import type { Opened, Sealer } from "../../src/cluster/wire/seal.ts";
 import { WIRE_LIMITS } from "../../src/cluster/wire/limits.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { closeQuietly, ConnectionError, type ConnectionFault, Frames } from "./frames.ts";
+import { Newcomers } from "./newcomers.ts";
 
 /** The purpose of a connection, in its first frame; there is only one. */
 const MESSAGES = 0;
@@ -19,7 +21,7 @@ const NEVER_MS = 2 ** 31 - 1;
 
 /** Limits of connections and queues. */
 export interface StreamLimits {
-  /** Time limit for connecting and authenticating. */
+  /** Time limit for connecting, and for authenticating. */
   readonly connectMs: number;
   /** Time limit for one frame, in either direction. */
   readonly stallMs: number;
@@ -27,8 +29,6 @@ export interface StreamLimits {
   readonly idleMs: number;
   /** Inbound connections per member. */
   readonly inboundPerPeerMax: number;
-  /** Inbound connections that are not authenticated yet. */
-  readonly unauthenticatedMax: number;
   /** Queued octets per member. */
   readonly queueBytesMax: number;
 }
@@ -38,17 +38,20 @@ const STREAM_LIMITS: StreamLimits = {
   stallMs: 10_000,
   idleMs: 30_000,
   inboundPerPeerMax: 4,
-  unauthenticatedMax: 32,
   queueBytesMax: 16 * 1024 * 1024,
 };
 
 /** Callbacks into the transport. */
 interface StreamPorts {
   addressOf(node: NodeId): Ipv4 | undefined;
+  /** Whether it is the address of a member, or of a node that is about to become one. */
+  isMember(address: Ipv4): boolean;
   /** A received message, encoded. */
   message(bytes: Uint8Array, from: Ipv4, peer: NodeId): void;
   /** Octets that did not open. */
   refused(opened: Extract<Opened, { ok: false }>, from: Ipv4): void;
+  /** A connection that did not authenticate: from a member's address, or not. */
+  idle(from: Ipv4, isMember: boolean): void;
 }
 
 interface Outbox {
@@ -77,7 +80,7 @@ export class Streams {
   readonly #open = new Set<Deno.Conn>();
   readonly #inboundByPeer = new Map<NodeId, number>();
   readonly #outboxes = new Map<NodeId, Outbox>();
-  #unauthenticated = 0;
+  readonly #newcomers = new Newcomers<Deno.Conn>();
   #closed = false;
 
   /** Listens at once. Throws what `Deno.listen` throws. */
@@ -225,21 +228,55 @@ export class Streams {
         continue;
       }
       this.counters.accepted++;
-      if (this.#unauthenticated >= this.#limits.unauthenticatedMax) {
-        this.counters.faults.full++;
-        closeQuietly(conn);
-        continue;
-      }
-      this.#handle(conn);
+      void this.#handle(conn);
     }
   }
 
   async #handle(conn: Deno.Conn): Promise<void> {
     const from = parseIpv4((conn.remoteAddr as Deno.NetAddr).hostname) ?? 0;
+    const isMember = this.#ports.isMember(from);
+    const { admitted, evicted } = this.#newcomers.arrived(conn, from, isMember, performance.now());
+    if (evicted !== undefined) {
+      this.counters.faults.full++;
+      this.#ports.idle(from, isMember);
+      closeQuietly(evicted);
+    }
+    if (!admitted) {
+      this.counters.faults.full++;
+      this.#ports.idle(from, isMember);
+      return closeQuietly(conn);
+    }
     this.#open.add(conn);
-    this.#unauthenticated++;
-    let authenticated = false;
     let peer: NodeId | undefined;
+    try {
+      const frames = await this.#authenticated(conn, from);
+      this.#newcomers.left(conn);
+      const connections = this.#inboundByPeer.get(frames.peer) ?? 0;
+      if (connections >= this.#limits.inboundPerPeerMax) {
+        throw new ConnectionError("full", `node ${frames.peer} has ${connections} connections already`);
+      }
+      peer = frames.peer;
+      this.#inboundByPeer.set(peer, connections + 1);
+      await frames.write(Uint8Array.of(0));
+      await this.#receive(frames, from, peer);
+    } catch (error) {
+      const isIdle = this.#newcomers.left(conn) && error instanceof ConnectionError && error.fault === "stalled";
+      if (isIdle) this.#ports.idle(from, isMember);
+      this.#countFault(error);
+    } finally {
+      if (peer !== undefined) this.#inboundByPeer.set(peer, (this.#inboundByPeer.get(peer) ?? 1) - 1);
+      this.#open.delete(conn);
+      closeQuietly(conn);
+    }
+  }
+
+  /** Reads the first frame. Everything until then has one time limit. */
+  async #authenticated(conn: Deno.Conn, from: Ipv4): Promise<Frames & { readonly peer: NodeId }> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      closeQuietly(conn);
+    }, this.#limits.connectMs);
     try {
       const frames = await Frames.start(conn, {
         sealer: this.#sealer,
@@ -248,28 +285,18 @@ export class Streams {
         refused: (opened) => this.#ports.refused(opened, from),
       });
       const hello = await frames.read(HELLO_BYTES, this.#limits.connectMs);
-      if (hello === undefined || frames.peer === undefined) return;
-      frames.stallMs = this.#limits.stallMs;
-      this.#unauthenticated--;
-      authenticated = true;
-      const connections = this.#inboundByPeer.get(frames.peer) ?? 0;
-      if (connections >= this.#limits.inboundPerPeerMax) {
-        throw new ConnectionError("full", `node ${frames.peer} has ${connections} connections already`);
+      if (hello === undefined || frames.peer === undefined) {
+        throw new ConnectionError("closed", "the other side closed before its first frame");
       }
-      peer = frames.peer;
-      this.#inboundByPeer.set(peer, connections + 1);
       if (hello[0] !== MESSAGES) {
-        throw new ConnectionError("refused", `node ${peer} uses a purpose that this release does not know`);
+        throw new ConnectionError("refused", `node ${frames.peer} uses a purpose that this release does not know`);
       }
-      await frames.write(Uint8Array.of(0));
-      await this.#receive(frames, from, peer);
+      frames.stallMs = this.#limits.stallMs;
+      return frames as Frames & { readonly peer: NodeId };
     } catch (error) {
-      this.#countFault(error);
+      throw isLate ? new ConnectionError("stalled", `authenticating took over ${this.#limits.connectMs} ms`) : error;
     } finally {
-      if (!authenticated) this.#unauthenticated--;
-      if (peer !== undefined) this.#inboundByPeer.set(peer, (this.#inboundByPeer.get(peer) ?? 1) - 1);
-      this.#open.delete(conn);
-      closeQuietly(conn);
+      clearTimeout(timer);
     }
   }
 

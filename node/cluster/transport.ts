@@ -17,6 +17,7 @@ import { openUdp } from "../../src/net/open.ts";
 import type { UdpSocket } from "../../src/net/udp.ts";
 import { nodeCipher } from "./cipher.ts";
 import { MulticastWatch } from "./multicast_watch.ts";
+import { GUARD_LIMITS, SourceGuard } from "./source_guard.ts";
 import { explainUnheard, type TransportProblem, TransportProblems } from "./transport_problems.ts";
 import { type StreamLimits, Streams } from "./streams.ts";
 
@@ -61,6 +62,8 @@ interface TransportCounters {
   datagramsReceived: number;
   /** Own multicast, looped back. */
   datagramsOwn: number;
+  /** From addresses of no member, as far as the kernel passed them on. */
+  datagramsForeign: number;
   /** Delivered messages, from datagrams and streams. */
   messages: number;
   /** Messages larger than a frame. */
@@ -74,6 +77,7 @@ export class Transport {
     datagramsUnsent: 0,
     datagramsReceived: 0,
     datagramsOwn: 0,
+    datagramsForeign: 0,
     messages: 0,
     tooLarge: 0,
   };
@@ -81,12 +85,13 @@ export class Transport {
   readonly #members = new Map<NodeId, Ipv4>();
   readonly #sealer: Sealer;
   readonly #problems: TransportProblems;
+  readonly #guard: SourceGuard;
   readonly #unicast: UdpSocket;
   readonly #multicast: UdpSocket | undefined;
   readonly #streams: Streams;
   readonly #watch = new MulticastWatch();
   #unheard: readonly TransportProblem[] = [];
-  readonly #watchTimer: ReturnType<typeof setInterval> | undefined;
+  readonly #watchTimer: ReturnType<typeof setInterval>;
   /** Members that were told last that this node does not hear their multicast. */
   readonly #toldUnheard = new Set<NodeId>();
   #toldMs = -Infinity;
@@ -96,6 +101,10 @@ export class Transport {
     this.#options = options;
     this.#unicast = sockets.unicast;
     this.#multicast = sockets.multicast;
+    this.#guard = new SourceGuard((sources) => {
+      const filter = sources && { sources, sampleOneIn: GUARD_LIMITS.sampleOneIn };
+      for (const socket of [sockets.unicast, sockets.multicast]) socket?.passSources?.(filter);
+    });
     this.setMembers(options.members);
     this.#problems = new TransportProblems({ monotonicMs: () => performance.now(), say: options.problem });
     this.#sealer = new Sealer({
@@ -112,12 +121,17 @@ export class Transport {
       ports: {
         addressOf: (node) => this.#members.get(node),
         message: (bytes, from, peer) => this.#deliver(bytes, from, peer),
+        isMember: (address) => this.#guard.has(address),
         refused: ({ error, node }, from) => this.#problems.refuse(error, from, node),
+        idle: (from, isMember) => this.#problems.refuse(isMember ? "unauthenticated" : "foreign", from),
       },
     });
     this.#unicast.receive((bytes, from) => this.#datagram(bytes, from, "unicast"));
     this.#multicast?.receive((bytes, from) => this.#datagram(bytes, from, "multicast"));
-    if (this.#multicast !== undefined) this.#watchTimer = setInterval(() => this.#watchMulticast(), WATCH_MS);
+    this.#watchTimer = setInterval(() => {
+      this.#guard.tick(performance.now());
+      if (this.#multicast !== undefined) this.#watchMulticast();
+    }, WATCH_MS);
   }
 
   /** Opens the sockets on this member's address. Rejects with a `SocketError`, or what `Deno.listen` throws. */
@@ -157,7 +171,10 @@ export class Transport {
     return this.#streams.counters;
   }
 
-  /** Datagrams the system lost because its receive buffer was full, where it counts them. */
+  /**
+   * Datagrams that the system dropped, where it counts them: its receive buffer was full, or, in a flood, they were
+   * from addresses of no member.
+   */
   get lost(): number {
     return (this.#unicast.dropped ?? 0) + (this.#multicast?.dropped ?? 0);
   }
@@ -187,12 +204,14 @@ export class Transport {
   setMembers(members: readonly Peer[]): void {
     this.#members.clear();
     for (const { id, address } of members) this.#members.set(id, address);
+    this.#guard.setSources(this.#members.values());
   }
 
   /** Why a node that is not a member yet cannot be reached; undefined when it can. */
   async unreachable(peer: Peer): Promise<string | undefined> {
     const known = this.#members.has(peer.id);
     if (!known) this.#members.set(peer.id, peer.address);
+    this.#guard.setSources(this.#members.values());
     try {
       await this.#streams.reach(peer.id);
       return undefined;
@@ -200,6 +219,7 @@ export class Transport {
       return error instanceof Error ? error.message : String(error);
     } finally {
       if (!known) this.#members.delete(peer.id);
+      this.#guard.setSources(this.#members.values());
     }
   }
 
@@ -293,9 +313,15 @@ export class Transport {
       this.counters.datagramsOwn++;
       return;
     }
+    if (!this.#guard.has(from)) {
+      this.counters.datagramsForeign++;
+      if (!this.#guard.foreign(performance.now())) return this.#problems.refuse("foreign", from);
+    }
     const opened = this.#sealer.open(DOMAIN.datagram, bytes, undefined, (node) => this.#members.get(node) === from);
     if (!opened.ok) {
-      this.#problems.refuse(opened.error, from, opened.node);
+      // What is forged may claim any sender.
+      const isForeign = opened.error === "forged" && !this.#guard.has(from);
+      this.#problems.refuse(isForeign ? "foreign" : opened.error, from, isForeign ? undefined : opened.node);
       return;
     }
     const { node } = opened.run;

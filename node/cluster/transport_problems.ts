@@ -16,6 +16,10 @@ const TRANSPORT_ERRORS = [
   "ownId",
   /** The envelope names another sender than the seal. */
   "wrongEnvelope",
+  /** A datagram or connection from an address of no member; few of them are opened to tell more. */
+  "foreign",
+  /** A connection from a member's address that did not authenticate. */
+  "unauthenticated",
 ] as const;
 
 export type RefusalKind = SealError | WireError["kind"] | (typeof TRANSPORT_ERRORS)[number];
@@ -36,10 +40,17 @@ export interface TransportProblem {
   readonly message: string;
 }
 
+/** A problem as it is kept: its text is made when it is told. */
+type Seen = Omit<TransportProblem, "message" | "kind"> & { readonly kind: RefusalKind };
+
 /** What is not seen again for this long is over; seen later it is told anew. */
 const OVER_MS = 60_000;
-/** Claimed senders and kinds are few, but forged ones must not fill the memory. */
+/** Claimed senders and kinds are few, but forged ones must fill neither the memory nor the log. */
 const PROBLEMS_MAX = 256;
+/** Problems that are told in a minute; others are in the status only. */
+const SAID_MAX = 20;
+/** Addresses of no member that are told apart. */
+const FOREIGN_MAX = 16;
 
 /** Counts refusals and remembers the current problems. */
 export class TransportProblems {
@@ -47,10 +58,12 @@ export class TransportProblems {
     RefusalKind,
     number
   >;
-  readonly #current = new Map<string, TransportProblem>();
+  readonly #current = new Map<string, Seen>();
   readonly #monotonicMs: () => number;
   readonly #say: (problem: TransportProblem) => void;
 
+  /** How many were told since then. */
+  #said = { sinceMs: -Infinity, count: 0 };
   /** `say` gets each problem once, when it begins. */
   constructor(options: { monotonicMs: () => number; say: (problem: TransportProblem) => void }) {
     this.#monotonicMs = options.monotonicMs;
@@ -60,27 +73,34 @@ export class TransportProblems {
   refuse(kind: RefusalKind, address: Ipv4, node?: NodeId): void {
     this.counters[kind]++;
     const now = this.#monotonicMs();
-    const key = `${kind} ${node ?? "?"}`;
+    const key = kind === "foreign" ? this.#foreignKey(address) : `${kind} ${node ?? "?"}`;
     const before = this.#current.get(key);
     const goesOn = before !== undefined && now - before.lastMs <= OVER_MS;
     if (before === undefined && this.#current.size >= PROBLEMS_MAX) this.#forgetOldest();
-    const problem: TransportProblem = {
-      kind,
-      node,
-      address,
-      count: (goesOn ? before.count : 0) + 1,
-      lastMs: now,
-      message: explain(kind, address, node),
-    };
+    const seen: Seen = { kind, node, address, count: (goesOn ? before.count : 0) + 1, lastMs: now };
     this.#current.delete(key);
-    this.#current.set(key, problem);
-    if (!goesOn) this.#say(problem);
+    this.#current.set(key, seen);
+    if (!goesOn && this.#maySay(now)) this.#say(explained(seen));
   }
 
   /** Those of the last minute, the latest last. */
   list(): TransportProblem[] {
     const now = this.#monotonicMs();
-    return [...this.#current.values()].filter(({ lastMs }) => now - lastMs <= OVER_MS);
+    return [...this.#current.values()].filter(({ lastMs }) => now - lastMs <= OVER_MS).map(explained);
+  }
+
+  /** A source address that is forged anew for every datagram is one problem, and not thousands. */
+  #foreignKey(address: Ipv4): string {
+    const key = `foreign ${address}`;
+    if (this.#current.has(key)) return key;
+    let known = 0;
+    for (const { kind } of this.#current.values()) if (kind === "foreign") known++;
+    return known < FOREIGN_MAX ? key : "foreign";
+  }
+
+  #maySay(now: number): boolean {
+    if (now - this.#said.sinceMs >= OVER_MS) this.#said = { sinceMs: now, count: 0 };
+    return this.#said.count++ < SAID_MAX;
   }
 
   #forgetOldest(): void {
@@ -89,6 +109,10 @@ export class TransportProblems {
       return;
     }
   }
+}
+
+function explained(seen: Seen): TransportProblem {
+  return { ...seen, message: explain(seen.kind, seen.address, seen.node) };
 }
 
 function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): string {
@@ -119,6 +143,12 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
     case "wireVersion":
     case "unknownType":
       return `${who} speaks another version of the protocol: install the same release on every node`;
+    case "foreign":
+      return `${from} sends to the cluster's port and is no member's address, so nothing of it is taken: identify ` +
+        "the sender, and let a firewall pass cluster.port between the members only";
+    case "unauthenticated":
+      return `${from} opens connections to the cluster's port and does not authenticate: identify the program on ` +
+        "that machine";
     case "tooShort":
     case "badMagic":
       return `${from} sends datagrams of another protocol: identify the sender, or choose another cluster.port`;

@@ -4,11 +4,13 @@ import { encodeMessage } from "../../src/cluster/wire/codec.ts";
 import { DOMAIN, type Run, Sealer } from "../../src/cluster/wire/seal.ts";
 import { busyBatch } from "../../src/cluster/wire/testing/batch.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
-import { openUdp } from "../../src/net/open.ts";
+import { openUdp, socketImplementation } from "../../src/net/open.ts";
 import { until } from "../../src/net/testing/until.ts";
 import { nodeCipher } from "./cipher.ts";
-import { Frames } from "./frames.ts";
+import { closeQuietly, Frames } from "./frames.ts";
+import { NEWCOMER_LIMITS } from "./newcomers.ts";
 import type { RefusalKind, TransportProblem } from "./transport_problems.ts";
+import { GUARD_LIMITS } from "./source_guard.ts";
 import { Transport, type TransportOptions } from "./transport.ts";
 
 const KEY = new Uint8Array(32).fill(1);
@@ -268,7 +270,7 @@ async function isClosed(conn: Deno.Conn): Promise<boolean> {
 }
 
 Deno.test("transport: over TCP, who stalls, sends garbage, announces too much or has no key is cut off", async () => {
-  const streamLimits = { connectMs: 150, stallMs: 150, idleMs: 300, unauthenticatedMax: 2, inboundPerPeerMax: 2 };
+  const streamLimits = { connectMs: 150, stallMs: 150, idleMs: 300, inboundPerPeerMax: 2 };
   await withCluster({ streamLimits }, async ([one, two], port) => {
     const { streams } = one.transport;
     const connect = () => Deno.connect({ hostname: formatIpv4(addressOf(1)), port });
@@ -314,15 +316,18 @@ Deno.test("transport: over TCP, who stalls, sends garbage, announces too much or
       };
       await cut((await handshake(runOf(2), OTHER_KEY)).conn, "refused");
       strictEqual(one.transport.refused.wrongKey, 1);
-      // More strangers than there is room for.
-      const strangers = [await dial(), await dial(), await dial()];
-      await until(() => streams.faults.full === 1, "the third is turned away");
+      // More strangers than there is room for: the oldest gives way, and the others said nothing.
+      const strangers: Deno.Conn[] = [];
+      for (let count = 0; count <= NEWCOMER_LIMITS.perMemberMax; count++) strangers.push(await dial());
+      await until(() => streams.faults.full === 1, "the oldest is turned away");
       await Promise.all(strangers.map(isClosed));
-      // The two that got in said nothing.
-      expected.set("stalled", 3);
-      await until(() => streams.faults.stalled === 3, "the first two are cut off");
+      const stalled = 1 + NEWCOMER_LIMITS.perMemberMax;
+      expected.set("stalled", stalled);
+      await until(() => streams.faults.stalled === stalled, "the others are cut off");
+      const said = one.said.filter(({ kind }) => kind === "unauthenticated");
+      strictEqual(said.length, 1, "told once");
+      match(said[0]?.message ?? "", /127\.0\.0\.1 opens connections to the cluster's port/);
       // A member that stops in mid-frame.
-      await until(() => streams.accepted === 7, "all were seen");
       const { conn, frames } = await handshake(runOf(2));
       ok(await frames.read(1) !== undefined);
       await conn.write(Uint8Array.of(0, 0, 1, 0, 1, 2, 3));
@@ -343,6 +348,51 @@ Deno.test("transport: over TCP, who stalls, sends garbage, announces too much or
     } finally {
       for (const conn of open) conn.close();
     }
+  });
+});
+
+Deno.test("transport: connections from no member's address are told once, and keep no member out", async () => {
+  const streamLimits = { connectMs: 2_000 };
+  const members = [11, 12].map((id) => ({ id, address: addressOf(id) }));
+  const port = freePort();
+  const one = await openMember(runOf(11), port, { members, streamLimits });
+  const two = await openMember(runOf(12), port, { members, streamLimits });
+  const open: Deno.Conn[] = [];
+  try {
+    let closed = 0;
+    const hold = async () => {
+      const conn = await Deno.connect({ hostname: formatIpv4(addressOf(11)), port });
+      open.push(conn);
+      void isClosed(conn).then(() => closed++);
+    };
+    // From 127.0.0.1, as all connections over loopback.
+    for (let count = 0; count < 60; count++) await hold();
+    await until(() => closed >= 56, () => `all but a few are closed at once, not only ${closed}`);
+    strictEqual(one.said.filter(({ kind }) => kind === "foreign").length, 1);
+    await until(() => {
+      two.transport.send(11, LARGE);
+      return one.heard.length > 0;
+    }, "a member gets through meanwhile");
+  } finally {
+    for (const conn of open) closeQuietly(conn);
+    one.transport.close();
+    two.transport.close();
+  }
+});
+
+Deno.test("transport: datagrams from elsewhere are counted, told and not opened; the kernel drops floods", async () => {
+  await withCluster({ multicast: undefined }, async ([one, two], port) => {
+    const good = stranger(runOf(2)).seal(DOMAIN.datagram, encodeMessage(envelopeOf(runOf(2)), ELECTION));
+    await inject(77, 1, port, ...new Array(1_000).fill(good));
+    const { refused, counters } = one.transport;
+    await until(() => refused.foreign > 0 && counters.datagramsForeign === 1_000, "the flood is seen");
+    strictEqual(refused.wrongAddress, GUARD_LIMITS.explainedPerSecond, "few are opened");
+    match(one.said.find(({ kind }) => kind === "foreign")?.message ?? "", /127\.0\.0\.77 sends to the cluster's port/);
+    const seen = counters.datagramsForeign;
+    await inject(77, 1, port, ...new Array(1_000).fill(good));
+    two.transport.send(1, ELECTION);
+    await until(() => one.heard.length === 1, "a member is heard");
+    if (socketImplementation().kind === "linux") ok(counters.datagramsForeign - seen < 200, "the kernel drops most");
   });
 });
 

@@ -42,7 +42,10 @@ export interface UdpSocket {
   readonly port: number;
   /** Datagrams that could not be sent (full buffer, no route, refused), and why the last one failed. */
   readonly sendErrors: { count: number; last: string | undefined };
-  /** Datagrams lost because the receive buffer was full, where the system counts them (Linux implementation). */
+  /**
+   * Datagrams that the system dropped, where it counts them (Linux implementation): the receive buffer was full, or
+   * {@link passSources} left them out.
+   */
   readonly dropped?: number;
   /**
    * Starts delivery. Datagrams arrive in batches: `handler` for each, then `batchEnd` once. Neither may throw.
@@ -54,6 +57,11 @@ export interface UdpSocket {
   joinMulticast(group: Ipv4, on: Ipv4): void;
   /** How this socket sends multicast: through the interface with address `on`, `ttl` hops, looped back or not. */
   setMulticast(options: { on: Ipv4; ttl: number; loopback: boolean }): void;
+  /**
+   * Lets the kernel drop datagrams from other addresses than these, except one in `sampleOneIn` (a power of two);
+   * undefined: it passes all again. A socket without this method passes all: its user must look at the source anyhow.
+   */
+  passSources?(filter: { readonly sources: readonly Ipv4[]; readonly sampleOneIn: number } | undefined): void;
   /** Ends delivery and frees the port. Idempotent. */
   close(): void;
 }

@@ -19,6 +19,7 @@ export const SO_BROADCAST = 6;
 export const SO_RCVBUF = 8;
 export const SO_BINDTODEVICE = 25;
 export const SO_ATTACH_FILTER = 26;
+export const SO_DETACH_FILTER = 27;
 export const SO_RCVBUFFORCE = 33;
 export const SO_MEMINFO = 55;
 /** The word of SO_MEMINFO that counts dropped datagrams, and its number of 32-bit words. */

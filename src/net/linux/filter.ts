@@ -1,12 +1,16 @@
 /**
- * The classic BPF program of a packet socket: other traffic costs no copy and no turn of the event loop.
+ * Classic BPF programs of sockets: other traffic costs no copy and no turn of the event loop.
  *
- * It passes incoming, unfragmented UDP in IPv4 to one port. Incoming includes frames to hardware addresses of other
- * stations, which an interface delivers in promiscuous mode, and a veth always: the handler gets the destination.
+ * That of a packet socket passes incoming, unfragmented UDP in IPv4 to one port. Incoming includes frames to hardware
+ * addresses of other stations, which an interface delivers in promiscuous mode, and a veth always: the handler gets the
+ * destination. That of a UDP socket passes some source addresses, and of the others a sample.
  */
 
+import { assert } from "../../assert.ts";
+import type { Ipv4 } from "../ipv4.ts";
 import { ETH_P_IP } from "./abi.ts";
 
+const LD_WORD_ABS = 0x20;
 const LD_BYTE_ABS = 0x30;
 const LD_HALF_ABS = 0x28;
 const LD_HALF_IND = 0x48;
@@ -19,11 +23,18 @@ const RETURN = 0x06;
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: the packet type, such as outgoing. */
 const PACKET_TYPE = 0xfffff004;
 const PACKET_OUTGOING = 4;
+/** SKF_AD_OFF + SKF_AD_RANDOM: a random number. */
+const RANDOM = 0xfffff038;
+/** SKF_NET_OFF + 12: the source address in the IPv4 header, wherever the socket's own data begins. */
+const SOURCE_ADDRESS = 0xfff0000c;
 const PROTOCOL_UDP = 17;
 const FRAGMENT_MASK = 0x3fff;
 const WHOLE_FRAME = 0xffffffff;
 
 type Instruction = readonly [code: number, whenTrue: number, whenFalse: number, k: number];
+
+/** BPF_MAXINSNS. */
+const INSTRUCTIONS_MAX = 4_096;
 
 /** `struct sock_filter`: code (16 bits), jt, jf (8 each), k (32). */
 const INSTRUCTION_OCTETS = 8;
@@ -46,6 +57,30 @@ export function udpPortFilter(port: number): Uint8Array<ArrayBuffer> {
     [RETURN, 0, 0, WHOLE_FRAME],
     [RETURN, 0, 0, 0],
   ];
+  return assembled(program);
+}
+
+/**
+ * The program that passes datagrams from these addresses, and one in `sampleOneIn` (a power of two) of the others, so
+ * that the program still sees that they come.
+ */
+export function sourcesFilter(sources: readonly Ipv4[], sampleOneIn: number): Uint8Array<ArrayBuffer> {
+  assert(Number.isInteger(Math.log2(sampleOneIn)), "A sample is one in a power of two");
+  return assembled([
+    [LD_WORD_ABS, 0, 0, SOURCE_ADDRESS],
+    ...sources.flatMap((source): Instruction[] => [
+      [JUMP_EQUAL, 0, 1, source],
+      [RETURN, 0, 0, WHOLE_FRAME],
+    ]),
+    [LD_WORD_ABS, 0, 0, RANDOM],
+    [JUMP_ANY_BIT, 1, 0, sampleOneIn - 1],
+    [RETURN, 0, 0, WHOLE_FRAME],
+    [RETURN, 0, 0, 0],
+  ]);
+}
+
+function assembled(program: readonly Instruction[]): Uint8Array<ArrayBuffer> {
+  assert(program.length <= INSTRUCTIONS_MAX, "The kernel takes no longer program");
   const bytes = new Uint8Array(program.length * INSTRUCTION_OCTETS);
   const view = new DataView(bytes.buffer);
   program.forEach(([code, whenTrue, whenFalse, k], index) => {

@@ -2,7 +2,7 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { FRAME_HEADER_OCTETS, writeFrame } from "../frame.ts";
-import { udpPortFilter } from "./filter.ts";
+import { sourcesFilter, udpPortFilter } from "./filter.ts";
 
 const INCOMING = 0;
 const OUTGOING = 4;
@@ -104,4 +104,42 @@ Deno.test("udpPortFilter() drops every frame that ends before the port", () => {
     if (accepts(udpPortFilter(68), whole.subarray(0, size), INCOMING)) passed.push(size);
   }
   deepStrictEqual(passed[0], 38);
+});
+
+const SOURCE_ADDRESS = 0xfff0000c;
+const RANDOM = 0xfffff038;
+
+/** Runs a program on what it loads, by offset. */
+function passes(program: Uint8Array<ArrayBuffer>, loaded: ReadonlyMap<number, number>): boolean {
+  const code = new DataView(program.buffer);
+  let accumulator = 0;
+  for (let at = 0; at < program.length; at += 8) {
+    const k = code.getUint32(at + 4, true);
+    const jump = (taken: boolean) => at += 8 * code.getUint8(at + (taken ? 2 : 3));
+    switch (code.getUint16(at, true)) {
+      case 0x20: // ld [k]
+        accumulator = loaded.get(k) ?? NaN;
+        break;
+      case 0x15:
+        jump(accumulator === k);
+        break;
+      case 0x45:
+        jump((accumulator & k) !== 0);
+        break;
+      case 0x06:
+        return k > 0;
+    }
+  }
+  throw new Error("the program has no end");
+}
+
+Deno.test("sources filter: passes these addresses, and of the others a sample", () => {
+  const program = sourcesFilter([0x0a000001, 0xffffffff], 8);
+  const from = (source: number, random: number) =>
+    passes(program, new Map([[SOURCE_ADDRESS, source], [RANDOM, random]]));
+  strictEqual(from(0x0a000001, 1), true);
+  strictEqual(from(0xffffffff, 1), true);
+  strictEqual(from(0x0a000002, 1), false);
+  strictEqual(from(0x0a000002, 0xfffffff8), true, "the sample");
+  strictEqual(passes(sourcesFilter([], 8), new Map([[SOURCE_ADDRESS, 0], [RANDOM, 7]])), false);
 });

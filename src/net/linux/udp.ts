@@ -18,12 +18,15 @@ import {
   IPPROTO_IP,
   MSG_DONTWAIT,
   MSG_TRUNC,
+  SO_ATTACH_FILTER,
   SO_BINDTODEVICE,
   SO_BROADCAST,
+  SO_DETACH_FILTER,
   SO_REUSEADDR,
   SOCK_DGRAM,
   SOL_SOCKET,
 } from "./abi.ts";
+import { filterReference, sourcesFilter } from "./filter.ts";
 import { addressOf, fixedMemory, libc } from "./libc.ts";
 import { DATAGRAM_BYTES_MAX, ReceiveMemory } from "./memory.ts";
 import { BATCH_MAX, reactor, type Source } from "./reactor.ts";
@@ -149,6 +152,14 @@ class LinuxUdpSocket implements UdpSocket, Source {
     this.#descriptor.set(IPPROTO_IP, IP_MULTICAST_IF, addresses(options.on), attempt);
     this.#descriptor.set(IPPROTO_IP, IP_MULTICAST_TTL, int32(options.ttl), attempt);
     this.#descriptor.set(IPPROTO_IP, IP_MULTICAST_LOOP, int32(options.loopback ? 1 : 0), attempt);
+  }
+
+  passSources(filter: { readonly sources: readonly Ipv4[]; readonly sampleOneIn: number } | undefined): void {
+    if (!this.#descriptor.open) return;
+    const attempt = { what: `filter the senders to ${formatIpv4(this.address)}:${this.port}` };
+    if (filter === undefined) return this.#descriptor.set(SOL_SOCKET, SO_DETACH_FILTER, int32(0), attempt);
+    const program = sourcesFilter(filter.sources, filter.sampleOneIn);
+    this.#descriptor.set(SOL_SOCKET, SO_ATTACH_FILTER, filterReference(program, addressOf(program.buffer)), attempt);
   }
 
   close(): void {
