@@ -13,6 +13,10 @@ interface BenchNode {
   readonly id: number;
   readonly address: string;
   readonly program: RunningProgram;
+  /** Starts it anew once its program has stopped. */
+  start(): void;
+  /** Removes the disk of a stopped node. */
+  wipe(): Promise<void>;
   status(): Promise<ReturnType<typeof nodeStatus>>;
 }
 
@@ -23,6 +27,9 @@ export interface BenchCluster {
   readonly port: number;
   /** An address beside the nodes', in the clients' subnet. */
   readonly relay: string;
+  /** The first three numbers of all addresses. */
+  readonly net: string;
+  readonly keyFile: string;
   stop(): Promise<void>;
 }
 
@@ -56,13 +63,26 @@ export async function startCluster(count: number, line: (text: string) => void =
           },
         }),
       );
-      const program = startProgram("node", file, (text) => line(`node ${id}: ${text}`));
-      programs.push(program);
+      const start = () => {
+        const program = startProgram("node", file, (text) => line(`node ${id}: ${text}`));
+        programs.push(program);
+        return program;
+      };
+      let program = start();
       const status = async () => await (await fetch(`http://${address}:${port + 2}/status`)).json();
-      return { id, address, program, status };
+      return {
+        id,
+        address,
+        get program() {
+          return program;
+        },
+        start: () => void (program = start()),
+        wipe: () => Deno.remove(`${folder}/state${id}`, { recursive: true }),
+        status,
+      };
     }));
     await Promise.all(nodes.map((node) => node.program.ready(`http://${node.address}:${port + 2}/readyz`)));
-    return { nodes, port, relay: `${net}.9`, stop };
+    return { nodes, port, relay: `${net}.9`, net, keyFile: `${folder}/key`, stop };
   } catch (error) {
     await stop();
     throw error;
