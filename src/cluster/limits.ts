@@ -56,6 +56,8 @@ export const CLUSTER_LIMITS = {
   datagramBytesMax: 1_300,
   /** Records of its own stream that a process keeps for retransmission. */
   repairRecords: 65_536,
+  /** Rows that wait for this node's disk; beyond them it takes no records of others. Some 10 MB. */
+  waitingRowsMax: 16_384,
   /** Interval of the round trips that set the clock's anchor; ten times as long once the clock is anchored. */
   clockProbeMs: 1_000,
   /** After a start, a node serves at most this much later, even if anti-entropy has not finished. */
@@ -67,6 +69,10 @@ export const CLUSTER_LIMITS = {
 } as const;
 
 assert(CLUSTER_LIMITS.suspectMs >= 3 * CLUSTER_LIMITS.heartbeatMs, "One lost heartbeat does not suspect a member");
+assert(
+  CLUSTER_LIMITS.waitingRowsMax < CLUSTER_LIMITS.repairRecords,
+  "What a slow disk made a node leave out, the others still have for retransmission",
+);
 assert(CLUSTER_LIMITS.pushMs > 2 * CLUSTER_LIMITS.pushCheckMs, "The leader's answer arrives before the push times out");
 assert(CLUSTER_LIMITS.pushCheckMs > 2 * CLUSTER_LIMITS.repeatMs, "One lost check is not a refusal");
 assert(

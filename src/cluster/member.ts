@@ -99,6 +99,8 @@ export interface MemberFacts {
   /** It stores and votes, and serves no clients. */
   readonly isWitness: boolean;
   readonly hasRanges: boolean;
+  /** So much waits for its disk that it takes no records of others. */
+  readonly isBehindDisk: boolean;
 }
 
 /** A member's effects. */
@@ -430,6 +432,7 @@ export class Member {
       proposalsTimeOut: this.#proposals.timesOut(now.monotonicMs),
       isWitness: this.#isWitness,
       hasRanges: this.#hasRanges,
+      isBehindDisk: this.#replica.isBehindDisk,
     };
   }
 

@@ -60,7 +60,7 @@ export const REASONS = {
     title: "store",
     meaning: "the disk is full or failing: nothing is acknowledged",
     advice: "make room, or replace the disk; the node serves again when writing works",
-    holds: (node) => node.storeFailure ?? false,
+    holds: (node) => node.storeFailure ?? (node.isBehindDisk && "it is slower than the cluster's records"),
   },
   removed: {
     title: "membership",

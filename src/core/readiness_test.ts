@@ -21,6 +21,7 @@ const READY: NodeFacts = {
   proposalsTimeOut: false,
   isWitness: false,
   hasRanges: true,
+  isBehindDisk: false,
 };
 
 /** What makes each reason hold, in the order of the table. */

@@ -26,6 +26,8 @@ import type { Path } from "./network.ts";
 import { formatRow } from "./format.ts";
 import { Violation } from "./violation.ts";
 
+/** Rows that may wait for a disk. */
+const WAITING_ROWS_MAX = 24;
 /** The most that rounding to whole milliseconds takes off. */
 const ROUNDING_MS = 1;
 /** What the product sends over TCP once it is larger than a datagram, which it never is here. */
@@ -148,7 +150,8 @@ export class SimNode implements RunNode {
       mutations: {
         clock: mutation.clock?.(this),
         versionIncarnation: mutation.incarnation?.(incarnation),
-        safeguards: mutation.safeguards,
+        // Few, so that slow and full disks reach the limit.
+        safeguards: { waitingRowsMax: WAITING_ROWS_MAX, ...mutation.safeguards },
         servesUnready: mutation.servesUnready,
         agreement: (agreement) => mutation.agreement?.(this, agreement) ?? agreement,
       },

@@ -40,6 +40,8 @@ export interface Safeguards {
   readonly answerAfterSync: boolean;
   /** A blank disk does not vote. */
   readonly blankAbstains: boolean;
+  /** See `CLUSTER_LIMITS`. */
+  readonly waitingRowsMax: number;
 }
 
 const ALL_SAFEGUARDS: Safeguards = {
@@ -47,6 +49,7 @@ const ALL_SAFEGUARDS: Safeguards = {
   countedMembers: undefined,
   answerAfterSync: true,
   blankAbstains: true,
+  waitingRowsMax: CLUSTER_LIMITS.waitingRowsMax,
 };
 
 /** What heartbeats say that others decide. */
@@ -136,7 +139,7 @@ export class Replica {
   #certifiedMs = 0;
 
   constructor(member: MemberContext, options: ReplicaOptions) {
-    this.#log = new DiskLog(options.identity.lsnFound);
+    this.#log = new DiskLog(options.identity.lsnFound, options.safeguards?.waitingRowsMax);
     const context = { ...member, effects: this.#log.counting(member.effects) };
     this.#context = context;
     this.#options = options;
@@ -226,6 +229,11 @@ export class Replica {
     return this.#proposer.pending;
   }
 
+  /** Whether the disk is so far behind that this node takes no records of others. */
+  get isBehindDisk(): boolean {
+    return this.#log.isFull;
+  }
+
   /** Whether this process of a member is trusted. */
   trusts(from: NodeId, incarnation: number): boolean {
     return this.#context.peers.of(from).trusted?.incarnation === incarnation;
@@ -282,7 +290,7 @@ export class Replica {
       alone ? Infinity : this.#saidMs + CLUSTER_LIMITS.heartbeatMs,
       alone ? Infinity : this.#stateSync.nextDeadline,
       this.#reproposals.nextDeadline,
-      this.#uncertified.size > 0 ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
+      this.#uncertified.size > 0 && !this.#log.isFull ? this.#certifiedMs + CERTIFY_INTERVAL_MS : Infinity,
     );
   }
 
@@ -442,6 +450,8 @@ export class Replica {
     const time = clock.bounds(now);
     if (time === undefined) return;
     if (!this.synced && this.#safeguards.blankAbstains) return;
+    // Not noted as arrived: once the disk works again, the gap is noticed.
+    if (this.#log.isFull) return;
     this.#incoming.arrived(from, incarnation, batch.first, batch.records.length, now.monotonicMs);
     const rows: LeaseRow[] = [];
     const answers = batch.records.map((record, index): Answer => {
@@ -506,6 +516,7 @@ export class Replica {
 
   #writeCertificates(now: Instant): void {
     if (now.monotonicMs - this.#certifiedMs < CERTIFY_INTERVAL_MS || this.#uncertified.size === 0) return;
+    if (this.#log.isFull) return;
     this.#certifiedMs = now.monotonicMs;
     const { table } = this.#options;
     const rows = [...this.#uncertified].map((address) => ({

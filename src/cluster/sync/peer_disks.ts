@@ -20,13 +20,15 @@ export class PeerDisks {
   readonly #peers: Peers;
   /** Members of whom only the lsn has risen since the last write. */
   readonly #risen = new Set<NodeId>();
-  readonly #write: (facts: readonly [string, string][]) => void;
+  readonly #write: (facts: readonly [string, string][], durable: () => void) => void;
+  /** The last tick's write is not durable yet. */
+  #isWriting = false;
   #writtenMs = -Infinity;
 
   constructor(
     peers: Peers,
     facts: ReadonlyMap<string, string>,
-    write: (facts: readonly [string, string][]) => void,
+    write: (facts: readonly [string, string][], durable: () => void) => void,
   ) {
     this.#peers = peers;
     this.#write = write;
@@ -81,14 +83,15 @@ export class PeerDisks {
 
   /** Monotonic time at which {@link tick} has something to write. */
   get nextDeadline(): number {
-    return this.#risen.size > 0 ? this.#writtenMs + CLUSTER_LIMITS.peerLsnMs : Infinity;
+    return this.#risen.size > 0 && !this.#isWriting ? this.#writtenMs + CLUSTER_LIMITS.peerLsnMs : Infinity;
   }
 
   /** Writes what has risen, for all members at once: heartbeats carry a new lsn several times a second. */
   tick(nowMs: number): void {
-    if (nowMs < this.nextDeadline || this.#risen.size === 0) return;
+    if (nowMs < this.nextDeadline) return;
     this.#writtenMs = nowMs;
-    this.#write([...this.#risen].map((id) => this.#fact(id)));
+    this.#isWriting = true;
+    this.#write([...this.#risen].map((id) => this.#fact(id)), () => this.#isWriting = false);
     this.#risen.clear();
   }
 
@@ -109,7 +112,7 @@ export class PeerDisks {
 
   #store(id: NodeId): void {
     this.#risen.delete(id);
-    this.#write([this.#fact(id)]);
+    this.#write([this.#fact(id)], () => {});
   }
 
   #fact(id: NodeId): [string, string] {

@@ -11,9 +11,10 @@ function claim(diskId: string, bootCount: number, extra: Partial<DiskClaim> = {}
 
 function peerDisks(facts = new Map<string, string>()) {
   const writes: (readonly [string, string][])[] = [];
-  const peers = new PeerDisks(new Peers(), facts, (written) => {
+  const peers = new PeerDisks(new Peers(), facts, (written, durable) => {
     writes.push(written);
     for (const [key, value] of written) facts.set(key, value);
+    durable();
   });
   return { peers, writes, restarted: () => peerDisks(facts).peers };
 }

@@ -91,6 +91,8 @@ export class StateSync {
   /** The last page that each member was asked for. */
   readonly #asked = new Map<NodeId, { readonly phase: Phase; readonly after: number; readonly request: number }>();
   #nextRequest: number;
+  /** Members for whom a page waits for this disk: one each. */
+  readonly #serving = new Set<NodeId>();
 
   constructor(context: MemberContext, options: StateSyncOptions) {
     this.#context = context;
@@ -100,7 +102,7 @@ export class StateSync {
     this.#startedMs = now.monotonicMs;
     // Answers to an earlier process of this node must not pass for answers to this one.
     this.#nextRequest = 1 + Math.floor(context.random() * 2 ** 40);
-    this.#disks = new PeerDisks(context.peers, facts, (facts) => context.effects.persist({ facts }, () => {}));
+    this.#disks = new PeerDisks(context.peers, facts, (facts, durable) => context.effects.persist({ facts }, durable));
     this.#settledEpoch = Number(facts.get(FACT.settled) ?? 0);
     for (const id of context.membership.others) {
       const [own, theirs] = (facts.get(FACT.blankPeer(id)) ?? "").split(" ");
@@ -314,19 +316,25 @@ export class StateSync {
     const { clock, table } = this.#options;
     const { effects } = this.#context;
     // No sync without an anchor. Slots must be durable here before another disk has them, so this waits for a write.
-    if (!this.synced || clock.bounds(now) === undefined) return;
+    if (!this.synced || clock.bounds(now) === undefined || this.#serving.has(from)) return;
     // The source of a join remembers the joining disk, even if no heartbeat of it has arrived.
     if (request.purpose === "join") this.#disks.seen(from, { ...request, ...LSN_UNKNOWN, diskGeneration: 0 }, 0);
     const rows = table.rowsAfter(request.after, CHUNK_ROWS);
     const diskGeneration = this.#disks.diskGeneration(from);
     const more = rows.length === CHUNK_ROWS;
     const chunk: SyncChunk = { type: "syncChunk", rows, more, diskGeneration, request: request.request };
-    effects.persist({}, () => effects.send(from, chunk));
+    this.#serving.add(from);
+    effects.persist({}, () => {
+      this.#serving.delete(from);
+      effects.send(from, chunk);
+    });
   }
 
   #take(from: NodeId, chunk: SyncChunk, now: Instant): void {
     const time = this.#options.clock.bounds(now);
     if (time === undefined || !this.#isAnswer(from, chunk)) return;
+    // It is asked for again.
+    if (this.#options.log.isFull) return;
     const phase = this.#phase;
     if ("join" in phase) {
       this.#formerGeneration = Math.max(this.#formerGeneration, chunk.diskGeneration);

@@ -40,6 +40,8 @@ interface File {
   readonly text?: string;
   readonly bootstrap?: boolean;
   readonly witness?: boolean;
+  /** Rows that may wait for its disk. */
+  readonly waitingRowsMax?: number;
 }
 
 interface Disk {
@@ -75,6 +77,8 @@ export class TestCluster {
   ms = 0;
   /** Pairs `a>b` that hear nothing. */
   readonly cut = new Set<string>();
+  /** Machines whose disk hangs. */
+  readonly hung = new Set<NodeId>();
   /** What is lost on its way to a member. */
   deaf: (to: NodeId, message: ClusterMessage) => boolean = () => false;
   readonly notices: { id: NodeId; notice: MemberNotice }[] = [];
@@ -104,7 +108,7 @@ export class TestCluster {
       { facts: new Map(), rows: new Map(), file, process: undefined, reach: [], behindMs: 0, setMs: 0 };
     this.#machines.set(id, machine);
     this.kill(id);
-    const { members, revision = 1, text = "{}", bootstrap = false, witness = false } = file;
+    const { members, revision = 1, text = "{}", bootstrap = false, witness = false, waitingRowsMax } = file;
     const core = new NodeCore<unknown>({
       self: id,
       incarnation: Math.floor(this.random() * 2 ** 32),
@@ -120,6 +124,7 @@ export class TestCluster {
           ? { ok: false, problem: "it is bad" }
           : { ok: true, service: this.#compile(text) },
       revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
+      mutations: waitingRowsMax === undefined ? {} : { safeguards: { waitingRowsMax } },
       random: () => this.random(),
       now: this.#now(machine),
     });
@@ -305,11 +310,17 @@ export class TestCluster {
   /** Everything that a node wrote reaches its disk. */
   fsync(id: NodeId): void {
     const machine = this.#machine(id);
+    if (this.hung.has(id)) return;
     for (const { writes, token } of machine.process?.pending.splice(0) ?? []) {
       for (const row of writes.rows ?? []) machine.rows.set(row.address, row);
       for (const [key, value] of writes.facts ?? []) machine.facts.set(key, value);
       this.#receive(id, { kind: "persisted", token });
     }
+  }
+
+  /** Writes that wait for a machine's disk. */
+  waiting(id: NodeId): number {
+    return this.#machine(id).process?.pending.length ?? 0;
   }
 
   /** What is on its way between two nodes. */
@@ -367,7 +378,8 @@ export class TestCluster {
   /** Everything that is on its way arrives, and what that causes. */
   settle(): void {
     for (const id of this.#ids) this.#perform(id);
-    while (this.#wire.length > 0 || [...this.#machines.values()].some(({ process }) => process?.pending.length)) {
+    const waits = ([id, { process }]: [NodeId, Machine]) => !this.hung.has(id) && process?.pending.length;
+    while (this.#wire.length > 0 || [...this.#machines].some(waits)) {
       for (const id of this.#ids) this.fsync(id);
       for (const datagram of this.#wire.splice(0)) this.#arrive(datagram);
     }
