@@ -1,6 +1,7 @@
 /** A node with its HTTP: composes `node.ts` with what administers it, for `main.ts` and tests. */
 
 import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
+import { HttpTraffic } from "../src/http/traffic.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { nodeApps } from "./admin/app.ts";
@@ -23,8 +24,9 @@ export class RunningNode {
     this.#token = token;
     const { http } = node.config;
     const feed = new EventFeed(node);
-    const app = nodeApps(node, feed);
-    const server = serveHttp(app(tokenGuard(() => this.#token)), http);
+    const traffic = new HttpTraffic(logger("node", "http"));
+    const app = nodeApps(node, feed, traffic);
+    const server = serveHttp(app(tokenGuard(() => this.#token)), http, { traffic });
     this.httpPort = server.port;
     const local = this.#listenLocally(app(OPEN));
     node.onLease = (event) => feed.lease(event);

@@ -3,6 +3,7 @@
 import { toHex } from "../src/bytes/hex.ts";
 import type { HealthSource, Readiness } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics, type Sample } from "../src/http/metrics.ts";
+import { httpMetrics, type HttpTraffic } from "../src/http/traffic.ts";
 import { formatIpv4, formatPrefix } from "../src/net/ipv4.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.ts";
@@ -23,11 +24,16 @@ interface HealthParts {
   readonly now: () => number;
   /** Unix time of the start, in milliseconds. */
   readonly startedMs: number;
+  readonly traffic: HttpTraffic;
 }
 
 /** The source for `healthApp`. */
 export function relayHealth(parts: HealthParts): HealthSource {
-  const registry = metricsRegistry([...relayMetrics(parts), ...processMetrics({ version: VERSION, ...parts })]);
+  const registry = metricsRegistry([
+    ...relayMetrics(parts),
+    ...httpMetrics("dhcpcluster_relay", parts.traffic),
+    ...processMetrics({ version: VERSION, ...parts }),
+  ]);
   return {
     ready: () => readiness(parts),
     status: () => status(parts),

@@ -1,6 +1,8 @@
 import { deepStrictEqual, match } from "node:assert/strict";
 import { parsePrefix, type Prefix } from "../src/net/ipv4.ts";
 import { Forwarder } from "./forward/forwarder.ts";
+import { getLogger } from "@logtape/logtape";
+import { HttpTraffic } from "../src/http/traffic.ts";
 import { relayHealth } from "./health.ts";
 import { NodeTracker } from "./select/tracker.ts";
 import { CONFIG } from "./testing/messages.ts";
@@ -21,7 +23,7 @@ Deno.test("health: which subnets of this relay's clients are full, as the nodes 
     relay: { counts: [], forwarder: new Forwarder(CONFIG, tracker, 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
   };
-  const health = relayHealth({ service, now: () => 1_000, startedMs: 0 });
+  const health = relayHealth({ service, now: () => 1_000, startedMs: 0, traffic: new HttpTraffic(getLogger("test")) });
   const full = () => (health.status() as { fullSubnets: object[] }).fullSubnets;
   deepStrictEqual(full(), []);
   // Another relay's clients are in the last one.

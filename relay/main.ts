@@ -12,6 +12,7 @@ import { serveDashboard } from "../src/http/dashboard/serve.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { StatusFeed } from "../src/http/status_feed.ts";
+import { HttpTraffic } from "../src/http/traffic.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { listInterfaces } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
@@ -33,7 +34,8 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   const opener = { openUdp, openPacket };
   waitForDatagramsFirst();
   const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
-  const health = relayHealth({ service, now, startedMs: Date.now() });
+  const traffic = new HttpTraffic(logger("relay", "http"));
+  const health = relayHealth({ service, now, startedMs: Date.now(), traffic });
   const events = new StatusFeed(() => health.status());
   const http = await listen();
 
@@ -72,7 +74,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
       });
       app.get("/events", () => events.open());
       serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
-      return serveHttp(app, config.http);
+      return serveHttp(app, config.http, { traffic });
     } catch (error) {
       await service.close();
       throw error;

@@ -3,6 +3,8 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { Forwarder } from "./forward/forwarder.ts";
 import { OUTCOMES } from "./forward/outcomes.ts";
+import { getLogger } from "@logtape/logtape";
+import { HttpTraffic } from "../src/http/traffic.ts";
 import { relayHealth } from "./health.ts";
 import { NodeTracker } from "./select/tracker.ts";
 import { CONFIG } from "./testing/messages.ts";
@@ -30,7 +32,12 @@ Deno.test("README.md lists every metric of the relay", async () => {
     relay: { counts: [], forwarder: new Forwarder(CONFIG, new NodeTracker([]), 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
   };
-  const metrics = await relayHealth({ service, now: () => 0, startedMs: 0 }).metrics();
+  const metrics = await relayHealth({
+    service,
+    now: () => 0,
+    startedMs: 0,
+    traffic: new HttpTraffic(getLogger("test")),
+  }).metrics();
   const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));
   deepStrictEqual(documented, actual);
 });

@@ -3,14 +3,15 @@
  * don't. What it can be asked is in the route files of this folder, and described at `/openapi.json`.
  */
 
-import type { Hono, MiddlewareHandler } from "hono";
+import type { MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { VERSION } from "../../src/cli/version.ts";
 import { serveDashboard } from "../../src/http/dashboard/serve.ts";
-import { healthApp } from "../../src/http/health.ts";
+import { healthApp, type HttpApp } from "../../src/http/health.ts";
 import { metricsRegistry } from "../../src/http/metrics.ts";
 import { openApi } from "../../src/http/openapi.ts";
 import { mount, type Route, route } from "../../src/http/routes.ts";
+import { httpMetrics, type HttpTraffic } from "../../src/http/traffic.ts";
 import { logger } from "../../src/log/configure.ts";
 import PAGE from "../dashboard/index.html" with { type: "text" };
 import SCRIPT from "../dashboard/page.js" with { type: "text" };
@@ -25,9 +26,9 @@ import { operationRoutes } from "./operation_routes.ts";
 import { rangeRoutes } from "./ranges.ts";
 
 /** Makes apps of one node that differ in who may give commands. */
-export function nodeApps(node: Node, feed: EventFeed): (guard: MiddlewareHandler) => Hono {
+export function nodeApps(node: Node, feed: EventFeed, traffic: HttpTraffic): (guard: MiddlewareHandler) => HttpApp {
   const log = logger("node", "http");
-  const registry = metricsRegistry(nodeMetrics(node));
+  const registry = metricsRegistry([...nodeMetrics(node), ...httpMetrics("dhcpcluster", traffic)]);
   const routes = nodeRoutes(node, feed);
   return (guard) => {
     const app = healthApp({

@@ -4,7 +4,7 @@
  */
 
 import { request } from "node:http";
-import type { HttpHandler } from "../../src/http/serve.ts";
+import { type HttpHandler, serveHttpLocally } from "../../src/http/serve.ts";
 
 /** Where a node's socket is. */
 export function socketPath(stateDir: string): { readonly directory: string; readonly socket: string } {
@@ -17,14 +17,10 @@ export function listenLocally(stateDir: string, handler: HttpHandler): { close()
   Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   Deno.chmodSync(directory, 0o700);
   remove(socket);
-  const server = Deno.serve({ path: socket, onListen: () => {} }, (request) => handler.fetch(request));
+  const server = serveHttpLocally(handler, socket);
   return {
     close: async () => {
-      const shutdown = server.shutdown();
-      const timer = Promise.withResolvers<void>();
-      const deadline = setTimeout(timer.resolve, CLOSE_MS);
-      await Promise.race([shutdown, timer.promise]);
-      clearTimeout(deadline);
+      await server.close();
       try {
         remove(socket);
       } catch {
@@ -33,8 +29,6 @@ export function listenLocally(stateDir: string, handler: HttpHandler): { close()
     },
   };
 }
-
-const CLOSE_MS = 500;
 
 function remove(socket: string): void {
   try {

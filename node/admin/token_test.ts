@@ -1,13 +1,12 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
-import type { Hono } from "hono";
-import { healthApp } from "../../src/http/health.ts";
+import { healthApp, type HttpApp } from "../../src/http/health.ts";
 import { readTokenFile, tokenGuard } from "./token.ts";
 
 const TOKEN = "0123456789abcdef0123";
 
 /** Status, WWW-Authenticate and error of a command with this Authorization header. */
 async function answerTo(authorization: string | undefined, token: string | undefined = TOKEN) {
-  const app: Hono = healthApp({
+  const app: HttpApp = healthApp({
     ready: () => ({ ready: true }),
     status: () => ({}),
     metrics: () => Promise.resolve(""),

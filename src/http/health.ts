@@ -5,6 +5,10 @@
 
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import type { HttpPeer } from "./serve.ts";
+
+/** An app whose handlers find where a request comes from in `context.env`. */
+export type HttpApp = Hono<{ Bindings: HttpPeer }>;
 
 /** Whether the program can serve, and why not. */
 export interface Readiness {
@@ -30,8 +34,8 @@ export interface HealthSource {
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Makes the app. Routes that are added later take precedence over its 404. */
-export function healthApp(source: HealthSource): Hono {
-  const app = new Hono();
+export function healthApp(source: HealthSource): HttpApp {
+  const app: HttpApp = new Hono();
   app.use(async (context, next) => {
     await next();
     // A response describes the present: a proxy that repeats an old one would hide an outage. Responses with an ETag

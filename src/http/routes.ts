@@ -8,18 +8,21 @@
  * "Malformed JSON in request body", and neither takes the YAML that `PUT /config` accepts.
  */
 
-import type { Context, Hono, MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
+import type { HttpApp } from "./health.ts";
+import type { HttpPeer } from "./serve.ts";
 
 /** `read`: without authorisation. `operate`: changes something or reveals secrets, so it needs the token. */
 type Access = "read" | "operate";
 
-/** The validated input of a handler. */
+/** The validated input of a handler, and where it comes from. */
 interface RouteInput<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  readonly peer: HttpPeer;
 }
 
 /** Result of a handler: JSON with a status (default 200), or a complete response. */
@@ -69,7 +72,7 @@ export const ERROR_BODY = z.object({
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Adds routes to an app. `guard` runs before every route that changes something. */
-export function mount(app: Hono, routes: readonly Route[], guard: MiddlewareHandler): void {
+export function mount(app: HttpApp, routes: readonly Route[], guard: MiddlewareHandler): void {
   const limit = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: (context) => context.json({ error: `the body is longer than ${BODY_BYTES_MAX} octets` }, 413),
@@ -120,7 +123,7 @@ async function readInput(route: Route, context: Context): Promise<ReadInput> {
   if (problems.length > 0) {
     return { ok: false, error: `the request is not understood: ${problems[0]}`, problems };
   }
-  return { ok: true, call: { params, query, body } };
+  return { ok: true, call: { params, query, body, peer: context.env } };
 }
 
 async function readBody(

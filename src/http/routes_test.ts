@@ -1,9 +1,10 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { Hono } from "hono";
+import type { HttpApp } from "./health.ts";
 import { z } from "zod";
 import { mount, route } from "./routes.ts";
 
-const app = new Hono();
+const app: HttpApp = new Hono();
 const drain = route({
   method: "post",
   path: "/drain",

@@ -1,6 +1,16 @@
-/** Listens for HTTP: Deno.serve with error texts for operators and a bounded shutdown. */
+/**
+ * Listens for HTTP beside a program that serves DHCP: nothing that comes in here may end that program, or take the
+ * files it needs. Accepts connections within limits (`limits.ts`; `connections.ts` decides which ones stay), has time
+ * limits for each, goes on after connections could not be accepted, and shuts down in bounded time.
+ */
 
-import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
+import { logger } from "../log/configure.ts";
+import { descriptorLimit } from "../net/descriptors.ts";
+import { formatIpv4, type Ipv4, parseIpv4 } from "../net/ipv4.ts";
+import { Connection, Connections } from "./connections.ts";
+import { serveConnection } from "./connection_server.ts";
+import { HTTP } from "./limits.ts";
+import { HttpTraffic } from "./traffic.ts";
 
 /** A listening server. */
 interface HttpServer {
@@ -10,9 +20,17 @@ interface HttpServer {
   close(): Promise<void>;
 }
 
+/** Where a request comes from. Handlers get it as second argument; in Hono it is `context.env`. */
+export interface HttpPeer {
+  /** Address of the connection's other end; undefined: it came over a Unix socket. */
+  readonly remoteAddress: Ipv4 | undefined;
+  /** A handler that streams calls this when its client has taken a part; otherwise the connection counts as stalled. */
+  progress(): void;
+}
+
 /** Handles requests; a Hono app does. */
 export interface HttpHandler {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(request: Request, peer: HttpPeer): Response | Promise<Response>;
 }
 
 /** The server could not listen; `message` is one line that says what to do. */
@@ -20,47 +38,235 @@ export class HttpServeError extends Error {
   override readonly name = "HttpServeError";
 }
 
-const CLOSE_MS = 1000;
+/** Further options of a server. */
+interface HttpServeOptions {
+  /** Counts what is refused, for metrics. */
+  readonly traffic?: HttpTraffic;
+  /** Milliseconds of a clock that does not go back. */
+  readonly now?: () => number;
+}
+
+const CLOSE_MS = 1_000;
 
 /** For the last responses to be sent. */
 const LAST_BYTES_MS = 200;
 
+/** While more connections come than may be taken, the next few are taken after this. */
+const PACE_MS = 4;
+
+/** How often a server that closes looks whether it is done. */
+const CLOSE_POLL_MS = 10;
+
 /** Starts listening; port 0 lets the system choose. Throws {@link HttpServeError} when that is not possible. */
-export function serveHttp(handler: HttpHandler, at: { address: Ipv4; port: number }): HttpServer {
+export function serveHttp(
+  handler: HttpHandler,
+  at: { readonly address: Ipv4; readonly port: number },
+  { traffic = new HttpTraffic(logger("http")), now = () => performance.now() }: HttpServeOptions = {},
+): HttpServer {
   const hostname = formatIpv4(at.address);
-  const inFlight = new Set<(response: Response) => void>();
-  const answer = (request: Request): Promise<Response> => {
-    const response = handler.fetch(request);
-    const { promise, resolve, reject } = Promise.withResolvers<Response>();
-    inFlight.add(resolve);
-    Promise.resolve(response).then(resolve, reject).finally(() => inFlight.delete(resolve));
-    return promise;
+  let port = at.port;
+  const listen = () => {
+    try {
+      const listener = Deno.listen({ hostname, port, tcpBacklog: HTTP.backlog });
+      port = listener.addr.port;
+      return listener;
+    } catch (error) {
+      throw new HttpServeError(explain(error, hostname, port), { cause: error });
+    }
   };
-  let server: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    server = Deno.serve({ hostname, port: at.port, onListen: () => {} }, answer);
-  } catch (error) {
-    throw new HttpServeError(explain(error, hostname, at.port), { cause: error });
-  }
-  const close = async () => {
-    const shutdown = server.shutdown();
-    if (await settledWithin(shutdown, CLOSE_MS)) return;
-    for (const resolve of inFlight) resolve(Response.json({ error: "closing" }, { status: 503 }));
-    // An endless stream is still open then: it ends with the process.
-    await settledWithin(shutdown, LAST_BYTES_MS);
-  };
-  let closing: Promise<void> | undefined;
-  return { port: server.addr.port, close: () => closing ??= close() };
+  const server = new Server(handler, listen, traffic, now);
+  return { port, close: () => server.close() };
 }
 
-async function settledWithin(promise: Promise<void>, delayMs: number): Promise<boolean> {
-  const { promise: deadline, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), delayMs);
-  try {
-    return await Promise.race([promise.then(() => true), deadline]);
-  } finally {
+/** Serves a Unix socket. Throws when it can't be opened. */
+export function serveHttpLocally(handler: HttpHandler, path: string): { close(): Promise<void> } {
+  const listen = () => Deno.listen({ transport: "unix", path });
+  return new Server(handler, listen, new HttpTraffic(logger("http")), () => performance.now());
+}
+
+/** Most connections, so that enough files are left for the rest of the program. */
+export function connectionsMax(descriptors: number = descriptorLimit()): number {
+  const share = Math.floor(descriptors * HTTP.descriptorsShare);
+  return Math.min(HTTP.connectionsMax, Math.max(HTTP.connectionsMin, share));
+}
+
+class Server {
+  readonly #handler: HttpHandler;
+  readonly #listen: () => Deno.Listener;
+  readonly #traffic: HttpTraffic;
+  readonly #now: () => number;
+  readonly #connections = new Connections(connectionsMax());
+  /** Ends the wait for a handler with another response. */
+  readonly #inFlight = new Set<(response: Response) => void>();
+  readonly #sweep: ReturnType<typeof setInterval>;
+  #listener: Deno.Listener;
+  #pause: { readonly end: () => void } | undefined;
+  /** How many connections may be taken now, and when that was counted. */
+  readonly #allowance = { count: HTTP.accepts.burst as number, atMs: -Infinity };
+  #closing: Promise<void> | undefined;
+
+  constructor(handler: HttpHandler, listen: () => Deno.Listener, traffic: HttpTraffic, now: () => number) {
+    this.#now = now;
+    this.#handler = handler;
+    this.#listen = listen;
+    this.#traffic = traffic;
+    this.#listener = listen();
+    this.#sweep = setInterval(() => this.#closeOverdue(), HTTP.sweepMs);
+    void this.#acceptAll();
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #acceptAll(): Promise<void> {
+    let pauseMs: number = HTTP.acceptPauseMs.min;
+    while (this.#closing === undefined) {
+      try {
+        this.#take(await this.#listener.accept());
+        pauseMs = HTTP.acceptPauseMs.min;
+        await this.#pace();
+      } catch (error) {
+        if (this.#closing !== undefined) return;
+        await this.#recover(error, pauseMs);
+        pauseMs = Math.min(2 * pauseMs, HTTP.acceptPauseMs.max);
+      }
+    }
+  }
+
+  /** After a connection could not be accepted: makes room, and waits. */
+  async #recover(error: unknown, pauseMs: number): Promise<void> {
+    const nowMs = this.#now();
+    this.#traffic.notAccepted(error, pauseMs, nowMs);
+    this.#connections.leastActive(nowMs)?.close();
+    await this.#rest(pauseMs);
+    if (this.#closing !== undefined || !(error instanceof Deno.errors.BadResource)) return;
+    try {
+      this.#listener = this.#listen();
+    } catch {
+      // The next attempt to accept fails again, and ends here again.
+    }
+  }
+
+  /** Waits while more connections come than may be taken. */
+  async #pace(): Promise<void> {
+    const { perSecond, burst } = HTTP.accepts;
+    const nowMs = this.#now();
+    const { count, atMs } = this.#allowance;
+    this.#allowance.atMs = nowMs;
+    this.#allowance.count = Math.min(burst, count + (nowMs - atMs) / 1_000 * perSecond) - 1;
+    if (this.#allowance.count < 0) await this.#rest(PACE_MS);
+  }
+
+  async #rest(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, delayMs);
+    this.#pause = { end: resolve };
+    await promise;
     clearTimeout(timer);
   }
+
+  #take(accepted: Deno.Conn): void {
+    const nowMs = this.#now();
+    const { remoteAddr } = accepted;
+    const ending = new AbortController();
+    const connection = new Connection(
+      remoteAddr.transport === "tcp" ? parseIpv4(remoteAddr.hostname) : undefined,
+      () => {
+        this.#forget(connection);
+        ending.abort();
+      },
+      nowMs,
+    );
+    const forced = this.#connections.add(connection);
+    if (forced !== undefined) {
+      if (forced.reason !== undefined) this.#traffic.closed(forced.reason, forced.connection.address, nowMs);
+      if (forced.connection === connection) return accepted.close();
+      forced.connection.close();
+    }
+    this.#traffic.connections = this.#connections.size;
+    const peer: HttpPeer = {
+      remoteAddress: connection.address,
+      progress: () => this.#connections.moved(connection, "sending", this.#now()),
+    };
+    void serveConnection(accepted, {
+      signal: ending.signal,
+      handle: (request, completed) => this.#answer(connection, peer, request, completed),
+    }).then(() => this.#forget(connection));
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#traffic.connections = this.#connections.size;
+  }
+
+  async #answer(
+    connection: Connection,
+    peer: HttpPeer,
+    request: Request,
+    completed: Promise<unknown>,
+  ): Promise<Response> {
+    connection.requests++;
+    this.#connections.moved(connection, "handling", this.#now());
+    void completed.then(() => {
+      // What the client has not taken yet is in buffers of limited size.
+      if (--connection.requests === 0) this.#connections.moved(connection, "idle", this.#now());
+    });
+    if (this.#inFlight.size >= HTTP.requestsMax) {
+      this.#traffic.busy(connection.address, this.#now());
+      return closingResponse("busy; try again");
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#inFlight.add(resolve);
+    try {
+      Promise.resolve(this.#handler.fetch(request, peer)).then(resolve, reject);
+      return await promise;
+    } finally {
+      this.#inFlight.delete(resolve);
+      this.#connections.moved(connection, "sending", this.#now());
+    }
+  }
+
+  #closeOverdue(): void {
+    const nowMs = this.#now();
+    this.#traffic.tick(nowMs);
+    for (const { connection, reason } of this.#connections.overdue(nowMs)) {
+      if (reason !== undefined) this.#traffic.closed(reason, connection.address, nowMs);
+      connection.close();
+    }
+  }
+
+  async #close(): Promise<void> {
+    // The caller's assignment to #closing comes first: the accept loop ends instead of recovering.
+    await Promise.resolve();
+    clearInterval(this.#sweep);
+    this.#listener.close();
+    this.#pause?.end();
+    if (await this.#emptied(CLOSE_MS)) return;
+    for (const resolve of this.#inFlight) resolve(closingResponse("closing"));
+    if (await this.#emptied(LAST_BYTES_MS)) return;
+    for (const connection of [...this.#connections]) connection.close();
+  }
+
+  /** Closes what is idle until nothing is left or the time is over. */
+  async #emptied(patienceMs: number): Promise<boolean> {
+    const untilMs = this.#now() + patienceMs;
+    for (;;) {
+      const nowMs = this.#now();
+      for (const connection of [...this.#connections]) {
+        // The last octets of a response may be on their way.
+        const isDone = connection.phase === "new" || nowMs - connection.sinceMs >= LAST_BYTES_MS;
+        if (connection.requests === 0 && isDone) connection.close();
+      }
+      if (this.#connections.size === 0) return true;
+      if (nowMs >= untilMs) return false;
+      await new Promise((resolve) => setTimeout(resolve, CLOSE_POLL_MS));
+    }
+  }
+}
+
+function closingResponse(error: string): Response {
+  return Response.json({ error }, { status: 503, headers: { Connection: "close" } });
 }
 
 function explain(error: unknown, hostname: string, port: number): string {

@@ -3,7 +3,7 @@
  * executables carry them and need no permission to read them.
  */
 
-import type { Hono } from "hono";
+import type { HttpApp } from "../health.ts";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import COMMON_STYLE from "./assets/common.css" with { type: "text" };
@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Adds the files to an app, by the names under which they are served. */
-export function serveDashboard(app: Hono, files: Readonly<Record<string, string>>): void {
+export function serveDashboard(app: HttpApp, files: Readonly<Record<string, string>>): void {
   // No HSTS: the programs speak plain HTTP, and the header would pin the host for other services behind a TLS proxy.
   const secure = secureHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, strictTransportSecurity: false });
   for (const [name, source] of Object.entries({ ...COMMON, ...files })) {

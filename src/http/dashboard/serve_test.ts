@@ -1,9 +1,10 @@
 import { match, ok, strictEqual } from "node:assert/strict";
 import { Hono } from "hono";
+import type { HttpApp } from "../health.ts";
 import { serveDashboard } from "./serve.ts";
 
-function app(page: string): Hono {
-  const made = new Hono();
+function app(page: string): HttpApp {
+  const made: HttpApp = new Hono();
   serveDashboard(made, { "/": page, "/assets/page.js": "let a;" });
   return made;
 }
@@ -27,7 +28,7 @@ Deno.test("files have the content type of their name", async () => {
 });
 
 Deno.test("a script imports the common one from the folder they are served from", async () => {
-  const made = new Hono();
+  const made: HttpApp = new Hono();
   serveDashboard(made, {
     "/assets/page.js": 'import {\n  badge,\n} from "../../src/http/dashboard/assets/common.js";\n',
   });

@@ -30,6 +30,7 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   getifaddrs: { parameters: ["buffer"], result: "i32" },
   freeifaddrs: { parameters: ["usize"], result: "void" },
