@@ -2,7 +2,7 @@
 
 import type { MiddlewareHandler } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
-import { readPrivateFile } from "../private_file.ts";
+import { readPrivateFile } from "../../src/cli/private_file.ts";
 
 /** Long enough not to be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;

@@ -10,7 +10,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { KEY_BYTES } from "../../src/cluster/wire/seal.ts";
-import { errorCode, firstLine, PrivateFileError, readPrivateFile } from "../private_file.ts";
+import { errorCode, firstLine, PrivateFileError, readPrivateFile } from "../../src/cli/private_file.ts";
 
 /** A key file cannot be used or made. `message` is one line that names the file and says what to do. */
 export class KeyFileError extends Error {

@@ -9,7 +9,7 @@ export class PrivateFileError extends Error {
 }
 
 /** Far more than a secret and a comment need. */
-const FILE_BYTES_MAX = 4_096;
+const SECRET_BYTES_MAX = 4_096;
 const OTHERS = 0o077;
 
 /** What the file is, and how one is made. */
@@ -18,14 +18,17 @@ interface PrivateFile {
   readonly what: string;
   /** What to do where there is none, as the end of a sentence. */
   readonly make: string;
+  /** Of a file with more than one secret. */
+  readonly bytesMax?: number;
 }
 
 /** The text of a file. Rejects with a {@link PrivateFileError}. */
-export async function readPrivateFile(path: string, { what, make }: PrivateFile): Promise<string> {
+export async function readPrivateFile(path: string, wanted: PrivateFile): Promise<string> {
+  const { what, make } = wanted;
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      return await readPrivate(file, path, what);
+      return await readPrivate(file, path, wanted);
     } finally {
       await file.close();
     }
@@ -36,7 +39,8 @@ export async function readPrivateFile(path: string, { what, make }: PrivateFile)
 }
 
 /** Checks the open file, not its name, so that the file cannot be exchanged in between. */
-async function readPrivate(file: FileHandle, path: string, what: string): Promise<string> {
+async function readPrivate(file: FileHandle, path: string, wanted: PrivateFile): Promise<string> {
+  const { what, bytesMax = SECRET_BYTES_MAX } = wanted;
   const info = await file.stat();
   if (!info.isFile()) {
     throw new PrivateFileError(`Cannot use ${path} as ${what}: it is not a regular file; name another one`);
@@ -53,7 +57,7 @@ async function readPrivate(file: FileHandle, path: string, what: string): Promis
       `Refused the ${what} ${path}: others can read or change it (mode ${mode}); chmod 600 ${path}`,
     );
   }
-  if (info.size > FILE_BYTES_MAX) {
+  if (info.size > bytesMax) {
     throw new PrivateFileError(`Cannot use ${path} as ${what}: it has ${info.size} octets; name the right file`);
   }
   return await file.readFile("utf8");
