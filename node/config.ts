@@ -61,7 +61,10 @@ export const nodeSchema = mapping({
   http: mapping({
     ...httpShape(8067, "health, metrics, API and dashboard"),
     tokenFile: filePath().describe(
-      "file with a token, readable by its owner only: commands over the network need it; no file: none is accepted",
+      "file with a token for everything, readable by its owner only; without it and the next, no command is accepted",
+    ).exactOptional(),
+    tokensFile: filePath().describe(
+      "file with named tokens, each with a role (`read`, `operate`, `admin`) and, if wanted, the day it expires",
     ).exactOptional(),
   }).prefault({}),
   log: logSection,

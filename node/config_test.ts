@@ -30,7 +30,7 @@ Deno.test("nodeSchema fills in the defaults of a standalone node", () => {
     node: { id: 1, stateDir: "/tmp/state", witness: false },
     dhcp: { address: 0x0a63000b, port: 67, interfaces: [] },
     cluster: { nodes: [{ id: 1, address: 0x0a63000b }], port: 6767, multicast: 0xefff4343 },
-    http: { address: 0x7f000001, port: 8067 },
+    http: { address: 0x7f000001, port: 8067, allow: [], hosts: [] },
     log: { level: "info", format: "text" },
   });
   strictEqual(service.subnets.length, 1);

@@ -7,10 +7,10 @@ import type { Logger } from "@logtape/logtape";
 import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
 import { loadConfigFile } from "../src/config/load.ts";
+import { readTokens, tokenFilesOf } from "../src/http/access/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli/commands.ts";
-import { readTokenFile } from "./admin/token.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { RunningNode } from "./running_node.ts";
 
@@ -50,9 +50,13 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
   }
 }
 
-/** Everything is open: what is read again are the configuration, the key and the token. */
+/** Everything is open: what is read again are the configuration, the key and the tokens. */
 function confineTo({ cluster, http }: NodeConfig, file: string, log: Logger): void {
-  const { outside } = confine([file, cluster.keyFile, http.tokenFile].filter((path) => path !== undefined));
+  const { outside } = confine([
+    file,
+    ...(cluster.keyFile === undefined ? [] : [cluster.keyFile]),
+    ...tokenFilesOf(http),
+  ]);
   if (outside.length === 0) return;
   log.info("This process may read any file, as {files} not in /etc/dhcpcluster; it writes none but its database", {
     files: `${outside.join(" and ")} ${outside.length === 1 ? "is" : "are"}`,
@@ -77,7 +81,7 @@ async function run(args: readonly string[]): Promise<number | undefined> {
     check: checkNode,
     readFiles: async ({ cluster, http }) => {
       if (cluster.keyFile !== undefined) await readKeyFile(cluster.keyFile);
-      if (http.tokenFile !== undefined) await readTokenFile(http.tokenFile);
+      await readTokens(http);
     },
     start,
   });

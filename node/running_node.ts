@@ -1,5 +1,7 @@
 /** A node with its HTTP: composes `node.ts` with what administers it, for `main.ts` and tests. */
 
+import { OPEN_GUARDS } from "../src/http/access/access.ts";
+import { loadAccess, type ReloadableAccess } from "../src/http/access/load.ts";
 import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
 import { HttpTraffic } from "../src/http/traffic.ts";
 import { logger } from "../src/log/configure.ts";
@@ -7,7 +9,7 @@ import { formatIpv4 } from "../src/net/ipv4.ts";
 import { nodeApps } from "./admin/app.ts";
 import { EventFeed } from "./admin/events.ts";
 import { listenLocally } from "./admin/local_socket.ts";
-import { OPEN, readTokenFile, tokenGuard } from "./admin/token.ts";
+import { AuditLog } from "./admin/audit.ts";
 import type { NodeConfig } from "./config.ts";
 import { Node, type NodeStart } from "./node.ts";
 
@@ -16,34 +18,39 @@ export class RunningNode {
   readonly node: Node;
   /** Port that HTTP is served on. */
   readonly httpPort: number;
-  /** What commands over the network have to show; undefined: there are none. */
-  #token: string | undefined;
+  readonly #access: ReloadableAccess;
+  readonly #audit: AuditLog;
 
-  private constructor(node: Node, token: string | undefined) {
+  private constructor(node: Node, access: ReloadableAccess, audit: AuditLog) {
     this.node = node;
-    this.#token = token;
+    this.#access = access;
+    this.#audit = audit;
     const { http } = node.config;
     const feed = new EventFeed(node);
     const traffic = new HttpTraffic(logger("node", "http"));
-    const app = nodeApps(node, feed, traffic);
-    const server = serveHttp(app(tokenGuard(() => this.#token)), http, { traffic });
+    const app = nodeApps(node, { feed, audit, access: access.guards, traffic });
+    const server = serveHttp(app(access.guards), http, { traffic });
     this.httpPort = server.port;
-    const local = this.#listenLocally(app(OPEN));
+    const local = this.#listenLocally(app(OPEN_GUARDS));
     node.onLease = (event) => feed.lease(event);
     node.onClose = async () => {
       feed.close();
       await Promise.all([server.close(), local?.close()]);
+      access.close();
+      await audit.close();
     };
     logger("node").info("HTTP on {address}:{port}", { address: formatIpv4(http.address), port: server.port });
   }
 
   /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
   static async start(start: NodeStart): Promise<RunningNode> {
-    const token = await readToken(start.config);
+    const access = await loadAccess(start.config.http, logger("node", "http"));
     const node = await Node.start(start);
     try {
-      return new RunningNode(node, token);
+      // The node has made and locked its state directory.
+      return new RunningNode(node, access, await AuditLog.open(start.config.node.stateDir, Date.now));
     } catch (error) {
+      access.close();
       await node.stop();
       throw error;
     }
@@ -51,8 +58,11 @@ export class RunningNode {
 
   /** Takes over what may change while it runs. Rejects when a file that the configuration names is bad. */
   async reload(config: NodeConfig, root: unknown): Promise<void> {
-    this.#token = await readToken(this.node.config);
+    await this.#access.reload();
     await this.node.reload(config, root);
+    const { revision } = config.service;
+    const request = { file: { revision } };
+    this.#audit.add({ who: "signal", role: "admin", from: "this machine", action: "SIGHUP", request, status: 200 });
   }
 
   /** Answers what is in flight, writes everything down and closes. Idempotent. */
@@ -71,8 +81,4 @@ export class RunningNode {
       return undefined;
     }
   }
-}
-
-async function readToken({ http: { tokenFile } }: NodeConfig): Promise<string | undefined> {
-  return tokenFile === undefined ? undefined : await readTokenFile(tokenFile);
 }

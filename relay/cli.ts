@@ -6,6 +6,7 @@ import type { CommandSpec } from "../src/cli/commands.ts";
 import { LICENCES } from "../src/cli/licences.ts";
 import { printable, table } from "../src/cli/table.ts";
 import { loadConfigFile } from "../src/config/load.ts";
+import { readTokenFile } from "../src/http/access/tokens.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { checkRelay, relaySchema } from "./config.ts";
 
@@ -49,18 +50,23 @@ const status: CommandSpec = {
       default: "/etc/dhcpcluster/relay.yaml",
     },
     { flags: "--url <url>", description: "URL of another relay, such as http://192.0.2.1:8068" },
+    { flags: "--token-file <file>", description: "token for it (its http.readTokenFile)" },
     { flags: "--json", description: "print JSON" },
   ],
   examples: ["status", "status --json | jq '.nodes[] | select(.chosen)'"],
   run: async ({ options, print }) => {
-    const url = typeof options.url === "string" ? options.url : await ownUrl(String(options.config));
-    let answer: RelayStatus;
+    const own = typeof options.url === "string" ? undefined : await ownHttp(String(options.config));
+    const url = own?.url ?? String(options.url);
+    const tokenFile = typeof options.tokenFile === "string" ? options.tokenFile : own?.tokenFile;
+    const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${await readTokenFile(tokenFile)}` };
+    let answer: RelayStatus & { readonly error?: string };
     try {
-      answer = await (await fetch(new URL("/status", url))).json();
+      answer = await (await fetch(new URL("/status", url), { headers })).json();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`Cannot reach ${url}: ${reason}; check the address and whether the relay runs`);
     }
+    if (answer.error !== undefined) throw new Error(`${url} refused: ${answer.error} (--token-file)`);
     if (!Array.isArray(answer.nodes) || !Array.isArray(answer.interfaces)) {
       throw new Error(`${url} is not a relay: give its address and http.port; for nodes use dhcpcluster-node status`);
     }
@@ -69,11 +75,12 @@ const status: CommandSpec = {
   },
 };
 
-async function ownUrl(file: string): Promise<string> {
+/** Where the relay of a configuration file is, and its token for reading. */
+async function ownHttp(file: string): Promise<{ url: string; tokenFile: string | undefined }> {
   const loaded = await loadConfigFile(file, relaySchema, checkRelay);
   if (!loaded.ok) throw new Error(loaded.message);
-  const { address, port } = loaded.value.http;
-  return `http://${address === 0 ? "127.0.0.1" : formatIpv4(address)}:${port}`;
+  const { address, port, readTokenFile: tokenFile } = loaded.value.http;
+  return { url: `http://${address === 0 ? "127.0.0.1" : formatIpv4(address)}:${port}`, tokenFile };
 }
 
 /** Formats the status as text. */

@@ -1,6 +1,8 @@
 /** Readiness, status and metrics of the relay, read from the running parts on each request. */
 
 import { toHex } from "../src/bytes/hex.ts";
+import type { HttpAccess } from "../src/http/access/access.ts";
+import { accessMetric } from "../src/http/access/metric.ts";
 import type { HealthSource, Readiness } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics, type Sample } from "../src/http/metrics.ts";
 import { httpMetrics, type HttpTraffic } from "../src/http/traffic.ts";
@@ -25,6 +27,7 @@ interface HealthParts {
   /** Unix time of the start, in milliseconds. */
   readonly startedMs: number;
   readonly traffic: HttpTraffic;
+  readonly access: Pick<HttpAccess, "counts">;
 }
 
 /** The source for `healthApp`. */
@@ -32,6 +35,7 @@ export function relayHealth(parts: HealthParts): HealthSource {
   const registry = metricsRegistry([
     ...relayMetrics(parts),
     ...httpMetrics("dhcpcluster_relay", parts.traffic),
+    accessMetric("dhcpcluster_relay", parts.access),
     ...processMetrics({ version: VERSION, ...parts }),
   ]);
   return {

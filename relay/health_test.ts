@@ -5,6 +5,7 @@ import { getLogger } from "@logtape/logtape";
 import { HttpTraffic } from "../src/http/traffic.ts";
 import { relayHealth } from "./health.ts";
 import { NodeTracker } from "./select/tracker.ts";
+import { NO_REFUSALS } from "../src/http/access/access.ts";
 import { CONFIG } from "./testing/messages.ts";
 
 Deno.test("health: which subnets of this relay's clients are full, as the nodes say", async () => {
@@ -23,7 +24,9 @@ Deno.test("health: which subnets of this relay's clients are full, as the nodes 
     relay: { counts: [], forwarder: new Forwarder(CONFIG, tracker, 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
   };
-  const health = relayHealth({ service, now: () => 1_000, startedMs: 0, traffic: new HttpTraffic(getLogger("test")) });
+  const traffic = new HttpTraffic(getLogger("test"));
+  const access = { counts: NO_REFUSALS };
+  const health = relayHealth({ service, now: () => 1_000, startedMs: 0, traffic, access });
   const full = () => (health.status() as { fullSubnets: object[] }).fullSubnets;
   deepStrictEqual(full(), []);
   // Another relay's clients are in the last one.

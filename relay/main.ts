@@ -8,6 +8,8 @@ import { ServiceManager } from "../src/cli/systemd.ts";
 import { onSignals } from "../src/cli/signals.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { loadConfigFile } from "../src/config/load.ts";
+import { loadAccess, readTokens, type ReloadableAccess, tokenFilesOf } from "../src/http/access/load.ts";
+import { TokenFileError } from "../src/http/access/tokens.ts";
 import { serveDashboard } from "../src/http/dashboard/serve.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
@@ -33,9 +35,10 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   const now = () => performance.now();
   const opener = { openUdp, openPacket };
   waitForDatagramsFirst();
+  const access = await loadAccess(config.http, logger("relay", "http"));
   const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
   const traffic = new HttpTraffic(logger("relay", "http"));
-  const health = relayHealth({ service, now, startedMs: Date.now(), traffic });
+  const health = relayHealth({ service, now, startedMs: Date.now(), traffic, access: access.guards });
   const events = new StatusFeed(() => health.status());
   const http = await listen();
 
@@ -48,9 +51,11 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   });
 
   const manager = ServiceManager.ofThisProcess(log);
-  const { outside } = confine([file]);
+  const { outside } = confine([file, ...tokenFilesOf(config.http)]);
   if (outside.length > 0) {
-    log.info("this process may read any file, because {file} is not in /etc/dhcpcluster", { file });
+    log.info("this process may read any file, because {files} not in /etc/dhcpcluster", {
+      files: `${outside.join(" and ")} ${outside.length === 1 ? "is" : "are"}`,
+    });
   }
   manager.ready();
   onSignals({
@@ -60,9 +65,10 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
       await service.close();
       events.close();
       await http.close();
+      access.close();
       log.info("stopped");
     },
-    reload: () => manager.reloading(() => reload(service, file, log)),
+    reload: () => manager.reloading(() => reload(service, { file, log, access })),
     failed: (message) => log.error("{message}", { message }),
   });
 
@@ -71,11 +77,12 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
       const app = healthApp({
         ...health,
         failed: (path, error) => log.error("GET {path} failed: {error}", { path, error }),
-      });
+      }, access.guards);
       app.get("/events", () => events.open());
       serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
       return serveHttp(app, config.http, { traffic });
     } catch (error) {
+      access.close();
       await service.close();
       throw error;
     }
@@ -83,7 +90,10 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
 }
 
 /** SIGHUP: reads the file again; on mistakes the old configuration stays in use. */
-async function reload(service: RelayService, file: string, log: Logger): Promise<void> {
+async function reload(
+  service: RelayService,
+  { file, log, access }: { readonly file: string; readonly log: Logger; readonly access: ReloadableAccess },
+): Promise<void> {
   const loaded = await loadConfigFile(file, relaySchema, checkRelay);
   if (!loaded.ok) {
     for (const line of loaded.message.split("\n")) log.error("SIGHUP: {line}", { line });
@@ -92,9 +102,10 @@ async function reload(service: RelayService, file: string, log: Logger): Promise
   }
   const { value, fixed } = keepBound(loaded.value, service.config);
   try {
+    await access.reload();
     await service.reload(value);
   } catch (error) {
-    if (!(error instanceof NoInterfaceError)) throw error;
+    if (!(error instanceof NoInterfaceError || error instanceof TokenFileError)) throw error;
     log.error("SIGHUP: {reason}; the configuration has not changed", { reason: error.message });
     return;
   }
@@ -115,6 +126,7 @@ async function run(args: readonly string[]): Promise<number | undefined> {
     commands: COMMANDS.map(({ name, words = [], summary }) => `${[name, ...words].join(" ").padEnd(20)} ${summary}`),
     schema: relaySchema,
     check: checkRelay,
+    readFiles: async ({ http }) => void await readTokens(http),
     start,
   });
 }

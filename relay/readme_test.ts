@@ -7,6 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import { HttpTraffic } from "../src/http/traffic.ts";
 import { relayHealth } from "./health.ts";
 import { NodeTracker } from "./select/tracker.ts";
+import { NO_REFUSALS } from "../src/http/access/access.ts";
 import { CONFIG } from "./testing/messages.ts";
 
 const README = await Deno.readTextFile(new URL("README.md", import.meta.url));
@@ -32,12 +33,9 @@ Deno.test("README.md lists every metric of the relay", async () => {
     relay: { counts: [], forwarder: new Forwarder(CONFIG, new NodeTracker([]), 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
   };
-  const metrics = await relayHealth({
-    service,
-    now: () => 0,
-    startedMs: 0,
-    traffic: new HttpTraffic(getLogger("test")),
-  }).metrics();
+  const traffic = new HttpTraffic(getLogger("test"));
+  const access = { counts: NO_REFUSALS };
+  const metrics = await relayHealth({ service, now: () => 0, startedMs: 0, traffic, access }).metrics();
   const actual = new Set(Array.from(metrics.matchAll(/^# TYPE (dhcpcluster_relay_\w+)/gm), (match) => match[1]));
   deepStrictEqual(documented, actual);
 });

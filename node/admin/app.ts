@@ -3,15 +3,18 @@
  * don't. What it can be asked is in the route files of this folder, and described at `/openapi.json`.
  */
 
-import type { MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { VERSION } from "../../src/cli/version.ts";
+import type { Guards, HttpAccess } from "../../src/http/access/access.ts";
 import { serveDashboard } from "../../src/http/dashboard/serve.ts";
 import { healthApp, type HttpApp } from "../../src/http/health.ts";
 import { metricsRegistry } from "../../src/http/metrics.ts";
 import { openApi } from "../../src/http/openapi.ts";
-import { mount, type Route, route } from "../../src/http/routes.ts";
+import { type Change, mount, type Route, route } from "../../src/http/routes.ts";
 import { httpMetrics, type HttpTraffic } from "../../src/http/traffic.ts";
+import { accessMetric } from "../../src/http/access/metric.ts";
+import type { AuditLog } from "./audit.ts";
+import { auditRoute, entryOf } from "./audit_route.ts";
 import { logger } from "../../src/log/configure.ts";
 import PAGE from "../dashboard/index.html" with { type: "text" };
 import SCRIPT from "../dashboard/page.js" with { type: "text" };
@@ -26,31 +29,45 @@ import { operationRoutes } from "./operation_routes.ts";
 import { rangeRoutes } from "./ranges.ts";
 
 /** Makes apps of one node that differ in who may give commands. */
-export function nodeApps(node: Node, feed: EventFeed, traffic: HttpTraffic): (guard: MiddlewareHandler) => HttpApp {
+export function nodeApps(
+  node: Node,
+  { feed, audit, access, traffic }: {
+    readonly feed: EventFeed;
+    readonly audit: AuditLog;
+    readonly access: HttpAccess;
+    readonly traffic: HttpTraffic;
+  },
+): (guards: Guards) => HttpApp {
   const log = logger("node", "http");
-  const registry = metricsRegistry([...nodeMetrics(node), ...httpMetrics("dhcpcluster", traffic)]);
-  const routes = nodeRoutes(node, feed);
-  return (guard) => {
+  const registry = metricsRegistry([
+    ...nodeMetrics(node),
+    ...httpMetrics("dhcpcluster", traffic),
+    accessMetric("dhcpcluster", access),
+  ]);
+  const routes = nodeRoutes(node, feed, audit);
+  const changed = (change: Change) => audit.add(entryOf(change));
+  return (guards) => {
     const app = healthApp({
       ready: () => node.readiness(),
       readyDetail: () => unansweredOnPurpose(node),
       status: () => nodeStatus(node),
       metrics: () => registry.metrics(),
       failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
-    });
-    mount(app, routes, guard);
+    }, guards);
+    mount(app, routes, { guards, changed });
     serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
     return app;
   };
 }
 
 /** Everything but what `healthApp` has. */
-function nodeRoutes(node: Node, feed: EventFeed): Route[] {
+function nodeRoutes(node: Node, feed: EventFeed, audit: AuditLog): Route[] {
   const routes = [
     ...leaseRoutes(node),
     ...rangeRoutes(node),
     ...eventRoutes(feed),
     ...operationRoutes(new Operations(node)),
+    auditRoute(audit),
   ];
   return [
     ...routes,
@@ -71,7 +88,7 @@ function describeNodeApi(routes: readonly Route[]): object {
     version: VERSION,
     description:
       "Leases, ranges and state of a node of a DHCP cluster, and commands to it. Commands over the network " +
-      "need the token of http.tokenFile; over the Unix socket in its state directory they don't.",
+      "need a token of the role that each names; over the Unix socket in its state directory they don't.",
   };
   return openApi(info, [...HEALTH, ...routes]);
 }

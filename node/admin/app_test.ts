@@ -8,6 +8,7 @@ import { configureLog } from "../../src/log/configure.ts";
 import { type AdminClient, httpAdminClient } from "./local_socket.ts";
 import { TOKEN, withNode } from "../testing/running.ts";
 import { LEASES, readAddresses, readOctets } from "./leases.ts";
+import { AUDIT } from "./audit_route.ts";
 import { RANGES } from "./ranges.ts";
 
 const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
@@ -204,6 +205,49 @@ Deno.test("api: over the network commands need the token, over the socket they d
     strictEqual(status, 403);
     match((body as { error: string }).error, /set http.tokenFile/);
   }, { token: false });
+});
+
+Deno.test("api: named tokens do what their role allows, and the audit log says who did what", async () => {
+  const secretOf = (name: string) => `${name}-0123456789abcdef`;
+  const tokens = ["read", "operate", "admin"].map((role) =>
+    `- { name: ${role}er, role: ${role}, token: ${secretOf(role)} }\n`
+  ).join("");
+  await withNode(async ({ send, url, directory, node, reload }) => {
+    const as = (role?: string) => httpAdminClient(url, role && secretOf(role));
+    const member = { method: "POST", path: "/members", body: { id: 2, address: "127.0.0.2" } } as const;
+    const drain = { method: "POST", path: "/drain", body: { drain: false } } as const;
+    const statuses = async (client: AdminClient) => {
+      const asked = [];
+      for (const request of [{ path: "/leases" }, { path: "/audit" }, drain, member]) asked.push(await client(request));
+      return asked.map(({ status }) => status);
+    };
+    deepStrictEqual(await statuses(as()), [401, 401, 401, 401]);
+    deepStrictEqual(await statuses(as("read")), [200, 403, 403, 403]);
+    deepStrictEqual(await statuses(as("operate")), [200, 200, 200, 403]);
+    // Without a cluster key no member is added.
+    deepStrictEqual(await statuses(as("admin")), [200, 200, 200, 422]);
+    for (const path of ["/healthz", "/readyz"]) strictEqual((await as()({ path })).status, 200, path);
+    await reload(node.config, { service: {} });
+    await send(drain);
+    const { entries } = AUDIT.parse((await send({ path: "/audit" })).body);
+    deepStrictEqual(entries.map(({ who, from, action, status }) => `${who} ${from} ${action} ${status}`), [
+      "operateer 127.0.0.1 POST /drain 200",
+      "adminer 127.0.0.1 POST /drain 200",
+      "adminer 127.0.0.1 POST /members 422",
+      "signal this machine SIGHUP 200",
+      "local the local socket POST /drain 200",
+    ]);
+    deepStrictEqual(entries[2]?.request, { body: { id: 2, address: "127.0.0.2" } });
+    const read = async () => (await Deno.readTextFile(`${directory}/state/audit.jsonl`)).trimEnd().split("\n");
+    let lines = await read();
+    for (const untilMs = Date.now() + 10_000; lines.length < entries.length && Date.now() < untilMs;) {
+      lines = await read();
+    }
+    deepStrictEqual(lines.map((line) => JSON.parse(line)), entries);
+    const metrics = (await as("read")({ path: "/metrics" })).body as string;
+    match(metrics, /^dhcpcluster_http_unauthorized_total\{reason="noToken"\} 4$/m);
+    match(metrics, /^dhcpcluster_http_unauthorized_total\{reason="role"\} 4$/m);
+  }, { token: false, tokens });
 });
 
 Deno.test("api: every route is described, and what is described is there", () =>

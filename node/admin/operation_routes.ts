@@ -1,4 +1,4 @@
-/** Routes that change something: with a token over the network, without one over the Unix socket. */
+/** Routes that change something: with a token of the role over the network, without one over the Unix socket. */
 
 import { z } from "zod";
 import { type Route, route, type RouteResult } from "../../src/http/routes.ts";
@@ -61,7 +61,7 @@ export function operationRoutes(operations: Operations): Route[] {
     route({
       method: "put",
       path: "/config",
-      access: "operate",
+      access: "admin",
       summary: "Serves another service section after every running node has accepted it. " +
         "JSON, or YAML with that content type; without `revision` it gets the next one.",
       query: z.strictObject({ check: z.stringbool().default(false).describe("Only validate, on every node.") }),
@@ -148,7 +148,7 @@ export function operationRoutes(operations: Operations): Route[] {
     route({
       method: "post",
       path: "/members",
-      access: "operate",
+      access: "admin",
       summary: "Adds a member, on the leader; it must already run at its address.",
       body: z.strictObject({ id: z.number().int().min(1).max(255), address: z.ipv4() }),
       response: z.object({ epoch: z.number() }),
@@ -158,7 +158,7 @@ export function operationRoutes(operations: Operations): Route[] {
     route({
       method: "delete",
       path: "/members/:id",
-      access: "operate",
+      access: "admin",
       summary: "Removes a member, on the leader.",
       params: z.object({ id: z.coerce.number().int().min(1).max(255) }),
       response: z.object({ epoch: z.number() }),

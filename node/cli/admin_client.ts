@@ -3,7 +3,7 @@
 import type { CommandCall, CommandOption } from "../../src/cli/commands.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
-import { readTokenFile } from "../admin/token.ts";
+import { readTokenFile } from "../../src/http/access/tokens.ts";
 import { type AdminClient, type AdminResponse, httpAdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
@@ -12,7 +12,7 @@ const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
 export const ADMIN_OPTIONS: readonly CommandOption[] = [
   { flags: "-c, --config <file>", description: "configuration of the node on this machine", default: CONFIG_DEFAULT },
   { flags: "--url <url>", description: "another node, such as http://10.99.0.11:8067" },
-  { flags: "--token-file <file>", description: "token for commands to it (its http.tokenFile)" },
+  { flags: "--token-file <file>", description: "file with a token for it, whose role suffices for the command" },
 ];
 
 export const JSON_OPTION: CommandOption = { flags: "--json", description: "print JSON" };

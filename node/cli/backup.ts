@@ -12,6 +12,7 @@ import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
 import { BLANK, FACT, newDiskId } from "../../src/cluster/sync/disk_identity.ts";
 import { DATABASE_FILE } from "../store/database.ts";
 import { APPLICATION_ID } from "../store/schema.ts";
+import { auditOffline } from "../admin/audit.ts";
 import { ADMIN_OPTIONS, configOf } from "./admin_client.ts";
 
 const CONFIG = ADMIN_OPTIONS.slice(0, 1);
@@ -63,6 +64,7 @@ const restore: CommandSpec = {
       fileMembers: config.cluster.nodes.length,
       majorityLost: call.options["majorityLost"] === true,
     });
+    await auditOffline(stateDir, "restore", { file: source, kind: restored.kind, leases: restored.leases });
     const { print, warn } = REPORTS[restored.kind];
     call.print(`${target}: ${print(restored.leases)}`);
     call.warn(warn);

@@ -17,6 +17,7 @@ import { TICKS_PER_MS } from "../../src/lease/agreement/version.ts";
 import { type NodeConfig, readServiceText } from "../config.ts";
 import { DATABASE_FILE, LeaseDatabase } from "../store/database.ts";
 import { readRecords } from "../store/record.ts";
+import { auditOffline } from "../admin/audit.ts";
 import { ADMIN_OPTIONS, configOf } from "./admin_client.ts";
 
 const NOTHING = new Uint8Array();
@@ -48,6 +49,7 @@ export const MEMBERS_RESET: CommandSpec = {
       }
       const { after, facts } = reset(new Map(database.metas), config, Date.now());
       database.commit(NOTHING, facts);
+      await auditOffline(stateDir, "members reset", { epoch: after.epoch, renewalsOnlyUntil: after.renewalsOnlyUntil });
       call.print(
         `Done: node ${config.node.id} is the only member (epoch ${after.epoch}) and serves renewals only until ` +
           `${new Date(after.renewalsOnlyUntil).toISOString()}. Start it; then start the other nodes with an empty ` +

@@ -1,11 +1,13 @@
-/** Commands that read: `status`, `leases`, `ranges`. */
+/** Commands that read: `status`, `leases`, `ranges`, `audit`. */
 
+import type { z } from "zod";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { printable, span, table } from "../../src/cli/table.ts";
 import { type Lease, LEASE_STATES } from "../admin/leases.ts";
 import type { describeRanges } from "../admin/ranges.ts";
 import { membersTable } from "./members_table.ts";
+import { AUDIT } from "../admin/audit_route.ts";
 import type { nodeStatus } from "../admin/status.ts";
 import { ADMIN_OPTIONS, adminClient, bodyOf, JSON_OPTION } from "./admin_client.ts";
 
@@ -177,4 +179,39 @@ function describeShares({ pools }: Ranges): string {
 
 const RANGES_SHOWN = 3;
 
-export const SHOW_COMMANDS: readonly CommandSpec[] = [status, leases, ranges];
+const audit: CommandSpec = {
+  name: "audit",
+  summary: "The newest changes on this node: who, when, from where, what",
+  options: [
+    ...ADMIN_OPTIONS,
+    { flags: "--limit <number>", description: "how many", default: "20" },
+    { flags: "--json", description: "print a JSON object per line" },
+  ],
+  examples: ["audit", "audit --limit 1000 --json | jq 'select(.status != 200)'"],
+  run: async (call) => {
+    const send = await adminClient(call);
+    const path = `/audit?limit=${encodeURIComponent(String(call.options.limit))}`;
+    const { entries } = AUDIT.parse(bodyOf(await send({ path })));
+    call.print(
+      call.options.json === true ? entries.map((entry) => JSON.stringify(entry)).join("\n") : auditTable(entries),
+    );
+    return EXIT.ok;
+  },
+};
+
+/** Entries for people. */
+function auditTable(entries: z.output<typeof AUDIT>["entries"]): string {
+  if (entries.length === 0) return "No changes are noted on this node.";
+  const rows = entries.map(({ time, who, role, from, action, request, status }) => [
+    time.slice(0, 19).replace("T", " "),
+    printable(who),
+    role,
+    printable(from),
+    printable(action),
+    status === 200 ? "done" : `refused (${status})`,
+    request === undefined ? "" : printable(JSON.stringify(request).slice(0, 120)),
+  ]);
+  return table(["time (UTC)", "who", "role", "from", "action", "outcome", "request"], rows).join("\n");
+}
+
+export const SHOW_COMMANDS: readonly CommandSpec[] = [status, leases, ranges, audit];

@@ -25,19 +25,24 @@ interface Running {
  * its configuration is there. */
 export async function withNode(
   test: (running: Running) => Promise<void>,
-  { token = true, before = () => Promise.resolve() }: {
+  { token = true, tokens, before = () => Promise.resolve() }: {
     readonly token?: boolean;
+    /** Content of the file with named tokens. */
+    readonly tokens?: string;
     readonly before?: (file: string) => Promise<void>;
   } = {},
 ): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "dhcpcluster-api-" });
   await Deno.writeTextFile(`${directory}/token`, `${TOKEN}\n`, { mode: 0o600 });
+  if (tokens !== undefined) await Deno.writeTextFile(`${directory}/tokens`, tokens, { mode: 0o600 });
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const text = [
     `node: { id: 1, stateDir: ${directory}/state }`,
     `dhcp: { address: 127.0.0.1, port: ${port} }`,
     "cluster: { nodes: [{ id: 1, address: 127.0.0.1 }] }",
-    `http: { port: ${port + 1}${token ? `, tokenFile: ${directory}/token` : ""} }`,
+    `http: { port: ${port + 1}${token ? `, tokenFile: ${directory}/token` : ""}${
+      tokens === undefined ? "" : `, tokensFile: ${directory}/tokens`
+    } }`,
     "service:",
     "  revision: 1",
     "  subnets:",

@@ -116,6 +116,14 @@ export function interfaceName(): Field<string> {
   );
 }
 
+/** The name of a host (RFC 1123 §2.1), without a port. */
+export function hostName(): Field<string> {
+  return textField(
+    { noun: "a host name", example: "dhcp1.example.net" },
+    (text) => /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i.test(text) ? text : undefined,
+  );
+}
+
 /** A path in the file system. */
 export function filePath(): Field<string> {
   return textField(

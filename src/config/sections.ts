@@ -1,7 +1,7 @@
 /** Sections that node.yaml and relay.yaml have in common. */
 
-import { mapping, oneOf } from "./field.ts";
-import { listenAddress, port } from "./fields.ts";
+import { list, mapping, oneOf } from "./field.ts";
+import { filePath, hostName, listenAddress, port, prefix } from "./fields.ts";
 
 /** Both as the file may write them; `info` and more by default. */
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
@@ -12,6 +12,13 @@ export function httpShape(defaultPort: number, served: string) {
   return {
     address: listenAddress().describe(`where ${served} are served`).prefault("127.0.0.1"),
     port: port().describe("its TCP port").prefault(defaultPort),
+    allow: list(prefix()).describe("networks that may connect, such as `10.1.0.0/24`; empty: all").prefault([]),
+    hosts: list(hostName()).describe(
+      "names under which browsers and monitoring reach it, beside its addresses and the machine's name (DNS rebinding)",
+    ).prefault([]),
+    readTokenFile: filePath().describe(
+      "file with a token that reading needs, but for `/healthz` and `/readyz`; no file: everyone who connects may read",
+    ).exactOptional(),
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { type Guards, OPEN_GUARDS } from "./access/access.ts";
 import type { HttpPeer } from "./serve.ts";
 
 /** An app whose handlers find where a request comes from in `context.env`. */
@@ -33,8 +34,11 @@ export interface HealthSource {
 /** Prometheus text exposition format 0.0.4. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Makes the app. Routes that are added later take precedence over its 404. */
-export function healthApp(source: HealthSource): HttpApp {
+/**
+ * Makes the app. Routes that are added later take precedence over its 404. Guards stand before all but `/healthz` and
+ * `/readyz`, which relays, load balancers and supervisors ask.
+ */
+export function healthApp(source: HealthSource, guards: Guards = OPEN_GUARDS): HttpApp {
   const app: HttpApp = new Hono();
   app.use(async (context, next) => {
     await next();
@@ -46,6 +50,8 @@ export function healthApp(source: HealthSource): HttpApp {
   app.get("/healthz", (context) => context.json({ alive: true }));
   const readyz = readyzResponder(source);
   app.get("/readyz", readyz);
+  app.use(guards.host);
+  app.get("*", guards.for("read"));
   app.get("/status", (context) => context.json(source.status() as object));
   app.get("/metrics", async (context) => context.body(await source.metrics(), 200, { "Content-Type": METRICS_TYPE }));
   app.notFound((context) => context.json({ error: "not found", path: context.req.path }, 404));

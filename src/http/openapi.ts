@@ -28,7 +28,7 @@ function operation(route: Route): object {
     : { description: "Done.", content: json(route.response) };
   return {
     summary: route.summary,
-    ...(route.access === "operate" ? { security: [{ token: [] }] } : {}),
+    ...(route.access === "read" ? {} : { security: [{ token: [route.access] }] }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
     responses: {

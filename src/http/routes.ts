@@ -8,14 +8,13 @@
  * "Malformed JSON in request body", and neither takes the YAML that `PUT /config` accepts.
  */
 
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
+import { callerOf, type Guards, originOf } from "./access/access.ts";
+import type { Caller, Role } from "./access/roles.ts";
 import type { HttpApp } from "./health.ts";
 import type { HttpPeer } from "./serve.ts";
-
-/** `read`: without authorisation. `operate`: changes something or reveals secrets, so it needs the token. */
-type Access = "read" | "operate";
 
 /** The validated input of a handler, and where it comes from. */
 interface RouteInput<Params, Query, Body> {
@@ -40,7 +39,8 @@ export interface Route<
   readonly method: "get" | "post" | "put" | "delete";
   /** In Hono's syntax: `/leases/:address`. */
   readonly path: string;
-  readonly access: Access;
+  /** The role that it needs. */
+  readonly access: Role;
   /** One line. */
   readonly summary: string;
   readonly params?: Params;
@@ -71,21 +71,40 @@ export const ERROR_BODY = z.object({
 /** Maximum body: a `service` section with some ten thousand reservations. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Adds routes to an app. `guard` runs before every route that changes something. */
-export function mount(app: HttpApp, routes: readonly Route[], guard: MiddlewareHandler): void {
+/** A request that was to change something, and how it ended. */
+export interface Change {
+  readonly caller: Caller;
+  /** Where it came from, for people. */
+  readonly origin: string;
+  /** Such as `DELETE /leases/10.77.0.5`. */
+  readonly action: string;
+  readonly request: object;
+  readonly status: number;
+  readonly answer: object;
+}
+
+/** Adds routes to an app, each behind the guard of its role. `changed` is told what all but `get` did. */
+export function mount(
+  app: HttpApp,
+  routes: readonly Route[],
+  { guards, changed = () => {} }: { readonly guards: Guards; readonly changed?: (change: Change) => void },
+): void {
   const limit = bodyLimit({
     maxSize: BODY_BYTES_MAX,
     onError: (context) => context.json({ error: `the body is longer than ${BODY_BYTES_MAX} octets` }, 413),
   });
   for (const route of routes) {
     const method = route.method.toUpperCase();
-    if (route.access === "operate") app.on(method, route.path, guard);
+    app.on(method, route.path, guards.for(route.access));
     if (route.body !== undefined) app.on(method, route.path, limit);
     app.on(method, route.path, async (context) => {
       const read = await readInput(route, context);
       if (!read.ok) return context.json({ error: read.error, problems: read.problems }, 400);
       const answer = await route.handle(read.call as never);
-      return answer instanceof Response ? answer : context.json(answer.body, answer.status ?? 200);
+      if (answer instanceof Response) return answer;
+      const { status = 200, body } = answer;
+      if (method !== "GET") changed(changeOf(context, read.call, { status, body }));
+      return context.json(body, status);
     });
   }
   // Other methods of a known path (RFC 9110 §15.5.6).
@@ -96,6 +115,23 @@ export function mount(app: HttpApp, routes: readonly Route[], guard: MiddlewareH
       return context.json({ error: `${context.req.method} is not allowed on this path: use ${allowed}` }, 405);
     });
   }
+}
+
+function changeOf(
+  context: Context,
+  { query, body }: RouteInput<unknown, unknown, unknown>,
+  { status, body: answer }: { readonly status: number; readonly body: object },
+): Change {
+  const { method, path } = context.req;
+  const isGiven = (value: unknown) => value !== undefined && Object.keys(value as object).length > 0;
+  return {
+    caller: callerOf(context),
+    origin: originOf(context),
+    action: `${method} ${path}`,
+    request: { ...(isGiven(query) ? { query } : {}), ...(isGiven(body) ? { body } : {}) },
+    status,
+    answer,
+  };
 }
 
 type ReadInput =

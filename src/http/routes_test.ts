@@ -2,7 +2,7 @@ import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { Hono } from "hono";
 import type { HttpApp } from "./health.ts";
 import { z } from "zod";
-import { mount, route } from "./routes.ts";
+import { type Change, mount, route } from "./routes.ts";
 
 const app: HttpApp = new Hono();
 const drain = route({
@@ -13,9 +13,17 @@ const drain = route({
   body: z.strictObject({ drain: z.boolean().default(true) }),
   handle: ({ body }) => ({ body }),
 });
-mount(app, [drain], async (context, next) => {
-  if (context.req.header("authorization") === undefined) return context.json({ error: "no token" }, 401);
-  await next();
+const changes: Change[] = [];
+mount(app, [drain], {
+  guards: {
+    host: (_, next) => next(),
+    for: (role) => async (context, next) => {
+      if (context.req.header("authorization") === undefined) return context.json({ error: "no token" }, 401);
+      context.set("caller", { name: "alice", role });
+      await next();
+    },
+  },
+  changed: (change) => changes.push(change),
 });
 
 async function post(body: BodyInit | null, headers: Record<string, string> = {}, authorised = true) {
@@ -41,4 +49,19 @@ Deno.test("a body that is no JSON, or too long, is refused with the reason", asy
     deepStrictEqual(refused, { status: 413, body: { error: "the body is longer than 8388608 octets" } });
   }
   strictEqual((await post(long, {}, false)).status, 401, "the guard comes before the body is read");
+});
+
+Deno.test("what a request was to change is told with its caller, once it is done", async () => {
+  changes.length = 0;
+  await post('{"drain":false}');
+  await post('{"drain":1}');
+  await post("{}", {}, false);
+  deepStrictEqual(changes, [{
+    caller: { name: "alice", role: "operate" },
+    origin: "the local socket",
+    action: "POST /drain",
+    request: { body: { drain: false } },
+    status: 200,
+    answer: { drain: false },
+  }]);
 });

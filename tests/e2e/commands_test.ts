@@ -69,6 +69,7 @@ e2e(
 
       const backup = `${files}/backup.db`;
       match(await give("backup", backup, ...config), /1 leases/);
+      match(await give("audit", ...config), /local +admin +the local socket +POST \/drain +done/);
       match(await give("completion", "bash"), /complete/);
       match(await give("licences"), /MIT License|deno task dependencies/);
       await give("key", `${files}/cluster.key`);

@@ -18,6 +18,11 @@ import { findToken, isReadOpen, type Token } from "./tokens.ts";
 export const REFUSALS = ["noToken", "wrongToken", "expiredToken", "role", "attempts", "host"] as const;
 export type Refusal = typeof REFUSALS[number];
 
+/** No request was refused. */
+export const NO_REFUSALS = Object.fromEntries(REFUSALS.map((reason) => [reason, 0])) as Readonly<
+  Record<Refusal, number>
+>;
+
 /** What the guards need to know; read at every request, as a reload may change it. */
 export interface AccessOptions {
   readonly tokens: () => readonly Token[];
@@ -28,7 +33,7 @@ export interface AccessOptions {
   /** Monotonic clock. */
   readonly monotonicMs: () => number;
   /** A request was refused; `text` says from where and why. For the log. */
-  readonly refused: (reason: Refusal, text: string) => void;
+  readonly refused: (reason: Refusal, text: string, from: Ipv4 | undefined) => void;
 }
 
 /** What a guard does with requests, by the role that a route needs. */
@@ -69,13 +74,10 @@ export class HttpAccess implements Guards {
   readonly #options: AccessOptions;
   readonly #attempts = new Attempts<Ipv4 | undefined>();
   /** How often requests were refused, by reason. */
-  readonly counts: Readonly<Record<Refusal, number>>;
-  readonly #counts: Record<Refusal, number>;
+  readonly counts: Record<Refusal, number> = { ...NO_REFUSALS };
 
   constructor(options: AccessOptions) {
     this.#options = options;
-    this.#counts = { noToken: 0, wrongToken: 0, expiredToken: 0, role: 0, attempts: 0, host: 0 };
-    this.counts = this.#counts;
   }
 
   readonly host: MiddlewareHandler = (context, next) => {
@@ -142,9 +144,10 @@ export class HttpAccess implements Guards {
     reason: Refusal,
     { status, error }: { readonly status: 401 | 403 | 421 | 429; readonly error: string },
   ): Response {
-    this.#counts[reason] += 1;
+    this.counts[reason] += 1;
     const { method, path } = context.req;
-    this.#options.refused(reason, `${method} ${path} from ${originOf(context)} was refused: ${error}`);
+    const text = `${method} ${path} from ${originOf(context)} was refused: ${error}`;
+    this.#options.refused(reason, text, addressOf(context));
     return context.json({ error }, status);
   }
 }

@@ -6,8 +6,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { parseDocument } from "yaml";
 import { z } from "zod";
-import { readPrivateFile } from "../../cli/private_file.ts";
+import { PrivateFileError, readPrivateFile } from "../../cli/private_file.ts";
 import { type Caller, type Role, ROLES } from "./roles.ts";
+
+/** A token file can't be used. `message` is one line that names the file and says what to do. */
+export class TokenFileError extends Error {
+  override readonly name = "TokenFileError";
+}
 
 /** Long enough not to be guessed. */
 const TOKEN_CHARACTERS_MIN = 16;
@@ -48,14 +53,23 @@ function isToken(text: string): boolean {
   return text.length >= TOKEN_CHARACTERS_MIN && BEARER_TOKEN.test(text);
 }
 
+/** The text of a file with tokens. */
+async function readSecret(path: string, wanted: Parameters<typeof readPrivateFile>[1]): Promise<string> {
+  try {
+    return await readPrivateFile(path, wanted);
+  } catch (error) {
+    throw error instanceof PrivateFileError ? new TokenFileError(error.message) : error;
+  }
+}
+
 /** Reads a token file: one line. Rejects with one line that says what to do. */
 export async function readTokenFile(path: string): Promise<string> {
-  const text = await readPrivateFile(path, {
+  const text = await readSecret(path, {
     what: "token file",
     make: `make it with: ${MAKE} > ${path}, and chmod 600 ${path}`,
   });
   const token = text.trim();
-  if (!isToken(token)) throw new Error(`Cannot use ${path} as token file: it must be one line of ${WANTED}`);
+  if (!isToken(token)) throw new TokenFileError(`Cannot use ${path} as token file: it must be one line of ${WANTED}`);
   return token;
 }
 
@@ -75,12 +89,12 @@ const TOKENS_BYTES_MAX = 65_536;
  * line never holds a token.
  */
 export async function readTokensFile(path: string): Promise<Token[]> {
-  const text = await readPrivateFile(path, {
+  const text = await readSecret(path, {
     what: "tokens file",
     make: `make it, a list of lines such as "- { name: alice, role: operate, token: … }", and chmod 600 ${path}`,
     bytesMax: TOKENS_BYTES_MAX,
   });
-  const fault = (problem: string) => new Error(`Cannot use ${path} as tokens file: ${problem}`);
+  const fault = (problem: string) => new TokenFileError(`Cannot use ${path} as tokens file: ${problem}`);
   const document = parseDocument(text, { prettyErrors: false });
   if (document.errors.length > 0) {
     throw fault("it is not YAML; write lines such as - { name: alice, role: operate, token: … }");
