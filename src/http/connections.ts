@@ -15,6 +15,7 @@ type Phase = "new" | "idle" | "handling" | "sending";
 
 /** Why a connection was closed, or not taken. Each is a label value of the metric. */
 export const CLOSE_REASONS = {
+  notAllowed: "its address is in no network of http.allow",
   addressFull: `its address has ${HTTP.connectionsPerAddressMax} connections: its oldest idle one made room`,
   full: "too many connections are open: the one that was idle for longest made room",
   refused: "too many connections are open and none is idle",

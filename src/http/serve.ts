@@ -6,7 +6,7 @@
 
 import { logger } from "../log/configure.ts";
 import { descriptorLimit } from "../net/descriptors.ts";
-import { formatIpv4, type Ipv4, parseIpv4 } from "../net/ipv4.ts";
+import { formatIpv4, type Ipv4, parseIpv4, type Prefix, prefixContains } from "../net/ipv4.ts";
 import { Connection, Connections } from "./connections.ts";
 import { serveConnection } from "./connection_server.ts";
 import { HTTP } from "./limits.ts";
@@ -46,6 +46,14 @@ interface HttpServeOptions {
   readonly now?: () => number;
 }
 
+/** Where to listen, and for whom. */
+interface HttpAddress {
+  readonly address: Ipv4;
+  readonly port: number;
+  /** Networks that may connect; none: all. */
+  readonly allow?: readonly Prefix[];
+}
+
 const CLOSE_MS = 1_000;
 
 /** For the last responses to be sent. */
@@ -60,7 +68,7 @@ const CLOSE_POLL_MS = 10;
 /** Starts listening; port 0 lets the system choose. Throws {@link HttpServeError} when that is not possible. */
 export function serveHttp(
   handler: HttpHandler,
-  at: { readonly address: Ipv4; readonly port: number },
+  at: HttpAddress,
   { traffic = new HttpTraffic(logger("http")), now = () => performance.now() }: HttpServeOptions = {},
 ): HttpServer {
   const hostname = formatIpv4(at.address);
@@ -74,14 +82,19 @@ export function serveHttp(
       throw new HttpServeError(explain(error, hostname, port), { cause: error });
     }
   };
-  const server = new Server(handler, listen, traffic, now);
+  const { allow = [] } = at;
+  const server = new Server(handler, listen, { traffic, now, allow });
   return { port, close: () => server.close() };
 }
 
 /** Serves a Unix socket. Throws when it can't be opened. */
 export function serveHttpLocally(handler: HttpHandler, path: string): { close(): Promise<void> } {
   const listen = () => Deno.listen({ transport: "unix", path });
-  return new Server(handler, listen, new HttpTraffic(logger("http")), () => performance.now());
+  return new Server(handler, listen, {
+    traffic: new HttpTraffic(logger("http")),
+    now: () => performance.now(),
+    allow: [],
+  });
 }
 
 /** Most connections, so that enough files are left for the rest of the program. */
@@ -95,6 +108,7 @@ class Server {
   readonly #listen: () => Deno.Listener;
   readonly #traffic: HttpTraffic;
   readonly #now: () => number;
+  readonly #allow: readonly Prefix[];
   readonly #connections = new Connections(connectionsMax());
   /** Ends the wait for a handler with another response. */
   readonly #inFlight = new Set<(response: Response) => void>();
@@ -105,8 +119,13 @@ class Server {
   readonly #allowance = { count: HTTP.accepts.burst as number, atMs: -Infinity };
   #closing: Promise<void> | undefined;
 
-  constructor(handler: HttpHandler, listen: () => Deno.Listener, traffic: HttpTraffic, now: () => number) {
+  constructor(
+    handler: HttpHandler,
+    listen: () => Deno.Listener,
+    { traffic, now, allow }: Required<HttpServeOptions> & Required<Pick<HttpAddress, "allow">>,
+  ) {
     this.#now = now;
+    this.#allow = allow;
     this.#handler = handler;
     this.#listen = listen;
     this.#traffic = traffic;
@@ -169,9 +188,14 @@ class Server {
   #take(accepted: Deno.Conn): void {
     const nowMs = this.#now();
     const { remoteAddr } = accepted;
+    const address = remoteAddr.transport === "tcp" ? parseIpv4(remoteAddr.hostname) : undefined;
+    if (address !== undefined && !this.#isAllowed(address)) {
+      this.#traffic.closed("notAllowed", address, nowMs);
+      return accepted.close();
+    }
     const ending = new AbortController();
     const connection = new Connection(
-      remoteAddr.transport === "tcp" ? parseIpv4(remoteAddr.hostname) : undefined,
+      address,
       () => {
         this.#forget(connection);
         ending.abort();
@@ -193,6 +217,10 @@ class Server {
       signal: ending.signal,
       handle: (request, completed) => this.#answer(connection, peer, request, completed),
     }).then(() => this.#forget(connection));
+  }
+
+  #isAllowed(address: Ipv4): boolean {
+    return this.#allow.length === 0 || this.#allow.some((prefix) => prefixContains(prefix, address));
   }
 
   #forget(connection: Connection): void {

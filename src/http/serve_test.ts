@@ -6,6 +6,7 @@ import { Hono } from "hono";
 import { healthApp, type HttpApp } from "./health.ts";
 import { HTTP } from "./limits.ts";
 import { connectionsMax, HttpServeError, serveHttp, serveHttpLocally } from "./serve.ts";
+import { parsePrefix } from "../net/ipv4.ts";
 import { HttpTraffic } from "./traffic.ts";
 
 const LOOPBACK = 0x7f000001;
@@ -29,6 +30,26 @@ Deno.test({ name: "serveHttp() answers over a socket until it is closed", permis
   }
   const again = serveHttp(app, { address: LOOPBACK, port: server.port });
   await again.close();
+});
+
+Deno.test({ name: "serveHttp() takes connections only from the networks that may connect", permissions }, async () => {
+  const app = new Hono();
+  app.get("/", (context) => context.text("welcome"));
+  const answerOf = async (...networks: string[]) => {
+    const traffic = new HttpTraffic(getLogger("test"));
+    const allow = networks.flatMap((text) => parsePrefix(text) ?? []);
+    const server = serveHttp(app, { address: LOOPBACK, port: 0, allow }, { traffic });
+    try {
+      const response = await fetch(`http://127.0.0.1:${server.port}/`).catch(() => undefined);
+      return [await response?.text(), traffic.refusals.notAllowed];
+    } finally {
+      await server.close();
+    }
+  };
+  deepStrictEqual(await answerOf(), ["welcome", 0]);
+  deepStrictEqual(await answerOf("10.0.0.0/8", "127.0.0.0/8"), ["welcome", 0]);
+  const [text, refused] = await answerOf("10.0.0.0/8");
+  deepStrictEqual([text, Number(refused) > 0], [undefined, true]);
 });
 
 Deno.test({ name: "serveHttp() closes in about a second though a request never ends", permissions }, async () => {

@@ -16,6 +16,7 @@ export class HttpTraffic {
   /** Open connections. */
   connections = 0;
   readonly refusals: Record<Refusal, number> = {
+    notAllowed: 0,
     addressFull: 0,
     full: 0,
     refused: 0,
