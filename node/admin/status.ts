@@ -142,6 +142,7 @@ function clusterStatus(node: Node) {
       streams: transport?.streams ?? null,
       lost: transport?.lost ?? 0,
     },
-    keys: transport?.keyIds ?? [],
+    /** How many keys it opens messages with: two during a rotation. Their ids are in the log only. */
+    keys: transport?.keyIds.length ?? 0,
   };
 }

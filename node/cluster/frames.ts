@@ -9,7 +9,7 @@
  * hold resources for ever; a slow reader holds the writer back.
  */
 
-import { DOMAIN, type Opened, SEAL_BYTES, type Sealer } from "../../src/cluster/wire/seal.ts";
+import { DOMAIN, type Opened, type Run, SEAL_BYTES, type Sealer } from "../../src/cluster/wire/seal.ts";
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 
 const CHALLENGE_BYTES = 16;
@@ -81,6 +81,7 @@ export class Frames {
   #to = 0;
   #sent = 0;
   #received = 0;
+  #first: { readonly run: Run; readonly counter: number } | undefined;
   #peer: NodeId | undefined;
 
   private constructor(
@@ -121,6 +122,11 @@ export class Frames {
     return this.#peer;
   }
 
+  /** The run of that member, and the number of its first frame here; undefined before that. */
+  get first(): { readonly run: Run; readonly counter: number } | undefined {
+    return this.#first;
+  }
+
   /** Sends one frame; resolves when the system has accepted it. */
   async write(plain: Uint8Array): Promise<void> {
     const sealed = this.#sealer.seal(DOMAIN.stream, plain, this.#contextOf(this.#client, this.#sent++));
@@ -153,14 +159,13 @@ export class Frames {
     if (length > plainBytesMax + SEAL_BYTES) throw new ConnectionError("tooLarge", `a frame of ${length} octets`);
     await this.#readUntil(length);
     const context = this.#contextOf(!this.#client, this.#received++);
-    // A stream cannot begin a new run of a known member: its source address proves little. Datagrams can.
-    const mayBegin = (node: NodeId) => this.#sealer.runOf(node) === undefined;
-    const opened = this.#sealer.open(DOMAIN.stream, this.#take(length), context, mayBegin);
+    const opened = this.#sealer.open(DOMAIN.stream, this.#take(length), context);
     if (!opened.ok) {
       this.#refused(opened);
       throw new ConnectionError("refused", `a frame was refused (${opened.error})`);
     }
     this.#peer ??= opened.run.node;
+    this.#first ??= { run: opened.run, counter: opened.counter };
     if (this.#peer !== opened.run.node) throw new ConnectionError("refused", "two senders on one connection");
     return opened.plain;
   }

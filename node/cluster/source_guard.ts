@@ -17,7 +17,7 @@ export const GUARD_LIMITS = {
   /** A flood is over when its sample stayed below the limit for so long. */
   calmMs: 10_000,
   /** Foreign datagrams per second that are opened to tell what they are. */
-  explainedPerSecond: 2,
+  explainedPerSecond: 20,
 } as const;
 
 assert(GUARD_LIMITS.explainedPerSecond < GUARD_LIMITS.floodPerSecond, "A flood is noticed, and not opened");

@@ -7,7 +7,7 @@
  */
 
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
-import type { Opened, Sealer } from "../../src/cluster/wire/seal.ts";
+import type { Opened, Run, Sealer } from "../../src/cluster/wire/seal.ts";
 import { WIRE_LIMITS } from "../../src/cluster/wire/limits.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { closeQuietly, ConnectionError, type ConnectionFault, Frames } from "./frames.ts";
@@ -46,6 +46,8 @@ interface StreamPorts {
   addressOf(node: NodeId): Ipv4 | undefined;
   /** Whether it is the address of a member, or of a node that is about to become one. */
   isMember(address: Ipv4): boolean;
+  /** A member that was connected to has authenticated, by this message of its run. */
+  connected(run: Run, counter: number): void;
   /** A received message, encoded. */
   message(bytes: Uint8Array, from: Ipv4, peer: NodeId): void;
   /** Octets that did not open. */
@@ -187,6 +189,8 @@ export class Streams {
         if (frames.peer !== to) {
           throw new ConnectionError("refused", `node ${frames.peer} answers instead of node ${to}`);
         }
+        // Bound to this connection, which leads to the member's own address.
+        if (frames.first !== undefined) this.#ports.connected(frames.first.run, frames.first.counter);
         return frames;
       } catch (error) {
         closeQuietly(conn);

@@ -11,7 +11,8 @@ import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import type { ClusterMessage, Envelope, NodeId } from "../../src/cluster/wire/messages.ts";
 import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
 import { WIRE_LIMITS } from "../../src/cluster/wire/limits.ts";
-import { DOMAIN, type Run, Sealer } from "../../src/cluster/wire/seal.ts";
+import { Peering } from "../../src/cluster/wire/peering.ts";
+import type { Run, SealVersion } from "../../src/cluster/wire/seal.ts";
 import type { Ipv4 } from "../../src/net/ipv4.ts";
 import { openUdp } from "../../src/net/open.ts";
 import type { UdpSocket } from "../../src/net/udp.ts";
@@ -83,7 +84,7 @@ export class Transport {
   };
   readonly #options: TransportOptions;
   readonly #members = new Map<NodeId, Ipv4>();
-  readonly #sealer: Sealer;
+  readonly #peering: Peering;
   readonly #problems: TransportProblems;
   readonly #guard: SourceGuard;
   readonly #unicast: UdpSocket;
@@ -107,19 +108,26 @@ export class Transport {
     });
     this.setMembers(options.members);
     this.#problems = new TransportProblems({ monotonicMs: () => performance.now(), say: options.problem });
-    this.#sealer = new Sealer({
+    this.#peering = new Peering({
       self: options.self,
       keys: options.keys,
+      others: () => this.#others,
       isMember: (node) => this.#members.has(node),
       cipher: nodeCipher,
+      ports: {
+        put: (to, sealed) => this.#putTo(to, sealed),
+        // Whether it worked is seen by what follows.
+        connect: (to) => void this.#streams.reach(to).catch(() => {}),
+      },
     });
     this.#streams = new Streams({
-      sealer: this.#sealer,
+      sealer: this.#peering.sealer,
       address: sockets.unicast.address,
       port: options.port,
       ...(options.streamLimits === undefined ? {} : { limits: options.streamLimits }),
       ports: {
         addressOf: (node) => this.#members.get(node),
+        connected: (run, counter) => this.#peering.connected(run, counter, performance.now()),
         message: (bytes, from, peer) => this.#deliver(bytes, from, peer),
         isMember: (address) => this.#guard.has(address),
         refused: ({ error, node }, from) => this.#problems.refuse(error, from, node),
@@ -128,7 +136,9 @@ export class Transport {
     });
     this.#unicast.receive((bytes, from) => this.#datagram(bytes, from, "unicast"));
     this.#multicast?.receive((bytes, from) => this.#datagram(bytes, from, "multicast"));
+    this.#peering.tick(performance.now());
     this.#watchTimer = setInterval(() => {
+      this.#peering.tick(performance.now());
       this.#guard.tick(performance.now());
       if (this.#multicast !== undefined) this.#watchMulticast();
     }, WATCH_MS);
@@ -181,7 +191,12 @@ export class Transport {
 
   /** Key ids, the sealing one first. */
   get keyIds(): readonly string[] {
-    return this.#sealer.keyIds;
+    return this.#peering.sealer.keyIds;
+  }
+
+  /** Whether a member's process has proved that it runs: its datagrams are believed. */
+  isProven(node: NodeId): boolean {
+    return this.#peering.isProven(node);
   }
 
   /** Current problems, for the status. */
@@ -197,7 +212,7 @@ export class Transport {
 
   /** Keys from now on: see `Sealer.setKeys`. */
   setKeys(keys: readonly Uint8Array[]): void {
-    this.#sealer.setKeys(keys);
+    this.#peering.sealer.setKeys(keys);
   }
 
   /** Members from now on, this one too. */
@@ -227,33 +242,33 @@ export class Transport {
   send(to: NodeId, message: ClusterMessage): void {
     const address = this.#members.get(to);
     if (this.#closed || address === undefined || to === this.#options.self.node) return;
-    const bytes = encodeMessage(this.#options.envelope(), message);
-    if (bytes.length <= CLUSTER_LIMITS.datagramBytesMax) this.#put(this.#sealer.seal(DOMAIN.datagram, bytes), address);
-    else this.#stream(to, bytes);
+    const envelope = this.#options.envelope();
+    const bytes = encodeMessage(envelope, message);
+    if (bytes.length > CLUSTER_LIMITS.datagramBytesMax) return this.#stream(to, bytes);
+    this.#put(this.#peering.sealTo(to, bytes, sealVersion(envelope), performance.now()), address);
   }
 
   /** To all other members. */
   broadcast(message: ClusterMessage): void {
     if (this.#closed) return;
-    const bytes = encodeMessage(this.#options.envelope(), message);
-    const self = this.#options.self.node;
+    const envelope = this.#options.envelope();
+    const bytes = encodeMessage(envelope, message);
     if (bytes.length > CLUSTER_LIMITS.datagramBytesMax) {
-      for (const id of this.#members.keys()) if (id !== self) this.#stream(id, bytes);
+      for (const id of this.#others) this.#stream(id, bytes);
       return;
     }
-    const sealed = this.#sealer.seal(DOMAIN.datagram, bytes);
+    const version = sealVersion(envelope);
+    const ms = performance.now();
+    const sealed = this.#peering.sealToAll(bytes, version, ms);
     const group = this.#options.multicast;
     if (group === undefined) {
-      // Sealed once for all: each receiver accepts the same octets once.
-      for (const [id, address] of this.#members) if (id !== self) this.#put(sealed, address);
+      for (const id of this.#others) this.#putTo(id, sealed);
       return;
     }
     this.#put(sealed, group);
-    const ms = performance.now();
-    for (const [id, address] of this.#members) {
-      if (id === self || !this.#watch.needsUnicast(id, ms)) continue;
+    for (const id of this.#others) {
       // Sealed again: a member that hears both must not take the second for a replay.
-      this.#put(this.#sealer.seal(DOMAIN.datagram, bytes), address);
+      if (this.#watch.needsUnicast(id, ms)) this.#putTo(id, this.#peering.sealTo(id, bytes, version, ms));
     }
   }
 
@@ -265,6 +280,11 @@ export class Transport {
     this.#unicast.close();
     this.#multicast?.close();
     this.#streams.close();
+  }
+
+  #putTo(to: NodeId, sealed: Uint8Array): void {
+    const address = this.#members.get(to);
+    if (address !== undefined && !this.#closed) this.#put(sealed, address);
   }
 
   #put(sealed: Uint8Array, to: Ipv4): void {
@@ -309,27 +329,37 @@ export class Transport {
 
   #datagram(bytes: Uint8Array, from: Ipv4, by: "multicast" | "unicast"): void {
     this.counters.datagramsReceived++;
-    if (this.#sealer.isOwn(bytes)) {
+    const { sealer } = this.#peering;
+    if (sealer.isOwn(bytes)) {
       this.counters.datagramsOwn++;
       return;
     }
-    if (!this.#guard.has(from)) {
+    const ms = performance.now();
+    const claimed = sealer.claimedSender(bytes);
+    const isOther = claimed !== undefined && claimed !== this.#options.self.node;
+    const isExpected = isOther && this.#members.get(claimed) === from;
+    if (!isExpected) {
       this.counters.datagramsForeign++;
-      if (!this.#guard.foreign(performance.now())) return this.#problems.refuse("foreign", from);
+      if (!this.#guard.foreign(ms)) return this.#problems.refuse("foreign", from);
     }
-    const opened = this.#sealer.open(DOMAIN.datagram, bytes, undefined, (node) => this.#members.get(node) === from);
-    if (!opened.ok) {
-      // What is forged may claim any sender.
-      const isForeign = opened.error === "forged" && !this.#guard.has(from);
-      this.#problems.refuse(isForeign ? "foreign" : opened.error, from, isForeign ? undefined : opened.node);
-      return;
-    }
-    const { node } = opened.run;
-    if (node === this.#options.self.node) this.#problems.refuse("ownId", from, node);
-    else if (this.#members.get(node) !== from) this.#problems.refuse("wrongAddress", from, node);
-    else {
-      this.#watch.received(node, by, performance.now());
-      this.#deliver(opened.plain, from, node);
+    const received = this.#peering.receive(bytes, isExpected ? claimed : undefined, ms);
+    switch (received.kind) {
+      case "message":
+        this.#watch.received(received.node, by, ms);
+        return this.#deliver(received.plain, from, received.node);
+      case "handled":
+        return;
+      case "unproven":
+        // After a start, a moment of this is usual.
+        return received.lasts
+          ? this.#problems.refuse("unproven", from, received.node)
+          : this.#problems.count("unproven");
+      case "refused": {
+        // What is forged may claim any sender.
+        const isForeign = received.error === "forged" && !isExpected;
+        const error = isForeign ? "foreign" : received.error;
+        return this.#problems.refuse(error, from, isForeign ? undefined : received.node);
+      }
     }
   }
 
@@ -354,4 +384,9 @@ export class Transport {
     }
     return decoded;
   }
+}
+
+/** How members of the release before, which write wire version 2, seal. */
+function sealVersion({ wireVersion }: Envelope): SealVersion {
+  return wireVersion < 3 ? 1 : 2;
 }

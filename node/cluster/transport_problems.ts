@@ -70,8 +70,13 @@ export class TransportProblems {
     this.#say = options.say;
   }
 
-  refuse(kind: RefusalKind, address: Ipv4, node?: NodeId): void {
+  /** Counts what is no problem yet. */
+  count(kind: RefusalKind): void {
     this.counters[kind]++;
+  }
+
+  refuse(kind: RefusalKind, address: Ipv4, node?: NodeId): void {
+    this.count(kind);
     const now = this.#monotonicMs();
     const key = kind === "foreign" ? this.#foreignKey(address) : `${kind} ${node ?? "?"}`;
     const before = this.#current.get(key);
@@ -120,12 +125,15 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
   const who = node === undefined ? from : `${from} (as node ${node})`;
   switch (kind) {
     case "wrongKey":
-      return `${who} uses another cluster key: copy the same key file to every node; to replace a key, ` +
-        "first add the new one as the second line everywhere";
+      return `${who} uses another cluster key, or forges messages: copy the same key file to every node; to replace ` +
+        "a key, first add the new one as the second line everywhere";
     case "forged":
       return `${who} sends messages that its key did not seal: look for a faulty link or an attacker who forges them`;
     case "replayed":
       return `${who} sends messages again: look for a loop in the network, or for an attacker who replays them`;
+    case "unproven":
+      return `${who} sends messages of a process that does not answer: look for an attacker who replays them; if ` +
+        "that node runs, let UDP and TCP to cluster.port pass in both directions";
     case "stale":
       return `${who} sends messages of an earlier start of that node: ` +
         "look for a second machine with this id, an old copy of its disk, or a clock that was set back";

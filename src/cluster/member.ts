@@ -516,7 +516,7 @@ export class Member {
     this.#chooseWireVersion(now);
     this.#sayWireVersion(now);
     const present = this.#failures.live(now);
-    const canvasses = this.#wireVersion === WIRE_VERSION;
+    const canvasses = this.#wireVersion > 1;
     this.#election.tick(now, { present, synced: this.synced, mayLearn: this.#replica.waited(now), canvasses });
     this.#status.tick(now, present);
     membership.tick(now);
@@ -617,7 +617,7 @@ export class Member {
     this.#wireVersion = this.#wireVersions.version((id) => this.#failures.isLive(id, now));
   }
 
-  /** In version 1, members that read more can't be told from others otherwise. */
+  /** In an earlier version, members that read more can't be told from others otherwise. */
   #sayWireVersion(now: Instant): void {
     if (this.#wireVersion === WIRE_VERSION || now.monotonicMs - this.#wireSaidMs < CLUSTER_LIMITS.heartbeatMs) return;
     this.#wireSaidMs = now.monotonicMs;
@@ -682,7 +682,7 @@ export class Member {
         // Only a process that is trusted has said so in this epoch, and of a disk that has not gone back.
         return !this.#failures.isLive(id, now) || trusted === undefined || said?.[fact] !== true;
       });
-    const isMixed = this.#wireVersion !== WIRE_VERSION;
+    const isMixed = this.#wireVersion === 1;
     return { leads, term: this.term, isMixed, lacking: without("settled"), notVoting: without("synced") };
   }
 

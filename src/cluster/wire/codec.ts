@@ -50,9 +50,10 @@ import { StringReader, StringWriter } from "./strings.ts";
  * and a member that is not upgraded yet refuses version 2. A reader refuses versions that it does not know.
  *
  * What version 2 adds is written and read only if `wireVersion` of the envelope says so; see `wire_version.ts` for when
- * a node writes which.
+ * a node writes which. Messages of version 3 are those of version 2; its writer reads and writes datagrams that are
+ * sealed in version 2 (`seal.ts`).
  */
-export const WIRE_VERSION = 2 as const satisfies WireVersion;
+export const WIRE_VERSION = 3 as const satisfies WireVersion;
 
 /** Why octets are no message. */
 export type WireError =
@@ -505,7 +506,7 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (bytes.length > WIRE_LIMITS.messageBytesMax) return failure({ kind: "tooLong", octets: bytes.length });
   const version = bytes[0];
   if (version === undefined) return failure({ kind: "malformed" });
-  if (version !== 1 && version !== WIRE_VERSION) return failure({ kind: "wireVersion", version });
+  if (version !== 1 && version !== 2 && version !== WIRE_VERSION) return failure({ kind: "wireVersion", version });
   const values = parse(bytes);
   if (values === undefined) return failure({ kind: "malformed" });
   const fields = new Fields(values);

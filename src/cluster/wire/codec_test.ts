@@ -147,8 +147,8 @@ Deno.test("codec: CBOR beyond the subset is refused before the decoder sees it",
 
 Deno.test("codec: versions, types and lengths it does not know", () => {
   const bytes = electionWith(5);
-  bytes[0] = 3;
-  deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "wireVersion", version: 3 });
+  bytes[0] = 4;
+  deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "wireVersion", version: 4 });
   bytes[0] = WIRE_VERSION;
   bytes[2] = 0;
   deepStrictEqual(errorOf(decodeMessage(bytes)), { kind: "unknownType", code: 0 });

@@ -9,7 +9,7 @@ import type { LeaseDetail, LeaseRow, Slot } from "../../lease/agreement/slot.ts"
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 
 /** Versions of the encoding, see `codec.ts`. */
-export type WireVersion = 1 | 2;
+export type WireVersion = 1 | 2 | 3;
 
 /** A member's id, 1..255: identity and bully priority. */
 export type NodeId = number;

@@ -1,16 +1,25 @@
 /**
- * Seals what members send each other: AES-256-GCM, header in clear but authenticated, every datagram accepted once.
+ * Seals what members send each other: AES-256-GCM, header in clear but authenticated, every datagram accepted once, and
+ * only from a process that has proved that it runs while this one does.
  *
- * Header (23 octets): magic "DC", seal version, domain, key id (4), sender (1), starts (4), incarnation (4),
- * counter (6). The key of a run is derived from the shared key, sender, starts and incarnation; the nonce is domain,
- * sender, starts and counter. So a nonce cannot repeat under a key: the counter never repeats within a run, and
- * `starts` is higher in the next one. If a restored disk brings an old `starts` back, the random incarnation makes
- * another key.
+ * Header (23 octets): magic "DC", seal version, domain, mark (4), sender (1), starts (4), incarnation (4), counter (6).
+ * The mark is a keyed hash of the rest of the header: what was sealed without the key is dropped for the price of a
+ * short hash, and the mark tells others nothing. (In version 1, that of the releases before, it is the key's id.) The
+ * key of a run is derived from the shared key, sender, starts and incarnation; the nonce is domain, sender, starts and
+ * counter. So a nonce cannot repeat under a key: the counter never repeats within a run, and `starts` is higher in the
+ * next one. If a restored disk brings an old `starts` back, the random incarnation makes another key.
+ *
+ * Proof of a run: a process that has started knows no datagram from a recorded one. It sends a challenge; the proof
+ * that answers it is bound to the challenging run, so it was made after that began. From the proof's counter on, the
+ * other run's datagrams are believed. A later run of a member that has proved one needs no proof: it began after that.
+ * A run that writes version 1 is proved by a connection (`frames.ts`), whose frames are bound to both sides.
  *
  * The transport checks the membership and a datagram's source, and reports to the operator; the cipher is injected.
+ * `peering.ts` decides when to challenge.
  */
 
 import type { NodeId } from "./messages.ts";
+import { halfSipHash } from "./half_sip_hash.ts";
 import { ReplayWindow } from "./replay_window.ts";
 
 /** What the sealer needs of a crypto library. All synchronous. */
@@ -29,8 +38,13 @@ export interface Cipher {
 }
 
 /** What is sealed for one purpose does not open for another. */
-export const DOMAIN = { datagram: 0, stream: 1 } as const;
+export const DOMAIN = { datagram: 0, stream: 1, challenge: 2, proof: 3 } as const;
 type Domain = (typeof DOMAIN)[keyof typeof DOMAIN];
+/** Purposes of datagrams, each of which is taken once. */
+const DATAGRAMS: readonly number[] = [DOMAIN.datagram, DOMAIN.challenge, DOMAIN.proof];
+
+/** How it is sealed: 1 for members of the releases before. Streams are always sealed in version 1. */
+export type SealVersion = 1 | 2;
 
 /** One run of one member. */
 export interface Run {
@@ -51,10 +65,12 @@ export const SEAL_ERRORS = [
   "sealVersion",
   /** Sealed for another purpose. */
   "wrongDomain",
-  /** Sealed with a key that is not ours. */
+  /** Sealed with a key that is not ours, or with none. */
   "wrongKey",
   /** The sender is no member. */
   "unknownSender",
+  /** The sender's run has not proved that it runs. */
+  "unproven",
   /** The sender had a newer run already. */
   "stale",
   /** Of the same `starts` as the sender's run, but another one: a copy of it runs. */
@@ -66,14 +82,16 @@ export const SEAL_ERRORS = [
 ] as const;
 export type SealError = (typeof SEAL_ERRORS)[number];
 
-/** The plaintext and its sender's run, or an error; `node` is the claimed sender, if it could be read. */
+/**
+ * The plaintext, its sender's run and the number of the message in it, or an error; `node` is the claimed sender, if it
+ * could be read.
+ */
 export type Opened =
-  | { readonly ok: true; readonly run: Run; readonly plain: Uint8Array<ArrayBuffer> }
+  | { readonly ok: true; readonly run: Run; readonly counter: number; readonly plain: Uint8Array<ArrayBuffer> }
   | { readonly ok: false; readonly error: SealError; readonly node?: NodeId };
 
-const SEAL_VERSION = 1;
 const MAGIC = [0x44, 0x43] as const;
-const AT = { version: 2, domain: 3, keyId: 4, node: 8, starts: 9, incarnation: 13, counter: 17 } as const;
+const AT = { version: 2, domain: 3, mark: 4, node: 8, starts: 9, incarnation: 13, counter: 17 } as const;
 export const HEADER_BYTES = 23;
 export const TAG_BYTES = 16;
 /** Octets that sealing adds. */
@@ -81,6 +99,8 @@ export const SEAL_BYTES = HEADER_BYTES + TAG_BYTES;
 const NONCE_BYTES = 12;
 export const KEY_BYTES = 32;
 const KEY_ID_BYTES = 4;
+/** Of an encoded run: sender, starts, incarnation. */
+const RUN_BYTES = 9;
 const TWO_32 = 2 ** 32;
 const COUNTER_MAX = 2 ** 48 - 1;
 const NOTHING = new Uint8Array();
@@ -103,14 +123,19 @@ export function nextStarts(last: number, wallMs: number): number {
 interface Key {
   readonly secret: Uint8Array;
   readonly id: number;
+  /** Of the marks. */
+  readonly mark: readonly [number, number];
 }
 
-/** A run whose messages proved authentic. */
+/** The newest run of a member whose messages are authentic. */
 interface KnownRun {
   readonly run: Run;
-  readonly window: ReplayWindow;
-  /** Derived keys by key id. */
-  readonly keys: Map<number, Uint8Array>;
+  /** Undefined: it has not proved that it runs. */
+  window: ReplayWindow | undefined;
+  /** Of challenges, which are answered before the run is proved. */
+  readonly challenges: ReplayWindow;
+  /** Derived keys. */
+  readonly keys: Map<Key, Uint8Array>;
 }
 
 /** Seals for one run of this node and opens what the others sealed. */
@@ -120,19 +145,25 @@ export class Sealer {
   #keys: readonly Key[] = [];
   #ownKey: Uint8Array = NOTHING;
   #counter = 0;
-  #isMember: (node: NodeId) => boolean;
+  readonly #isMember: (node: NodeId) => boolean;
+  readonly #believesAll: boolean;
   readonly #known = new Map<NodeId, KnownRun>();
 
-  /** `keys`: see {@link setKeys}. `isMember` is asked at every message. */
+  /**
+   * `keys`: see {@link setKeys}. `isMember` is asked at every message. `believesAll`: runs need no proof, as in a test
+   * that is about something else.
+   */
   constructor(options: {
     self: Run;
     keys: readonly Uint8Array[];
     isMember: (node: NodeId) => boolean;
     cipher: Cipher;
+    believesAll?: boolean;
   }) {
     this.#self = options.self;
     this.#cipher = options.cipher;
     this.#isMember = options.isMember;
+    this.#believesAll = options.believesAll ?? false;
     this.setKeys(options.keys);
   }
 
@@ -142,7 +173,14 @@ export class Sealer {
     if (first === undefined || keys.some((key) => key.length !== KEY_BYTES)) {
       throw new RangeError(`Cannot seal: it takes keys of ${KEY_BYTES} octets`);
     }
-    this.#keys = keys.map((secret) => ({ secret, id: readUint32(this.#cipher.mac(secret, label("key id")), 0) }));
+    this.#keys = keys.map((secret) => {
+      const mark = this.#cipher.mac(secret, label("mark"));
+      return {
+        secret,
+        id: readUint32(this.#cipher.mac(secret, label("key id")), 0),
+        mark: [readUint32(mark, 0), readUint32(mark, 4)],
+      };
+    });
     this.#ownKey = this.#derive(this.#keys[0] as Key, this.#self);
     for (const { keys } of this.#known.values()) keys.clear();
   }
@@ -152,25 +190,55 @@ export class Sealer {
     return this.#keys.map(({ id }) => id.toString(16).padStart(2 * KEY_ID_BYTES, "0"));
   }
 
-  /** The newest run of a member that was heard, by its authentic messages. */
-  runOf(node: NodeId): Run | undefined {
-    return this.#known.get(node)?.run;
+  /** Whether a run of a member has proved that it runs. */
+  isProven(node: NodeId): boolean {
+    return this.#known.get(node)?.window !== undefined;
+  }
+
+  /** A run has proved that it runs, by this message of it: later ones are believed. */
+  prove(run: Run, counter: number): void {
+    const known = this.#known.get(run.node);
+    if (
+      known !== undefined && (run.starts < known.run.starts || known.window !== undefined && isSame(run, known.run))
+    ) {
+      return;
+    }
+    const window = new ReplayWindow(counter);
+    window.mark(counter);
+    if (known !== undefined && isSame(run, known.run)) known.window = window;
+    else this.#known.set(run.node, { run, window, challenges: new ReplayWindow(), keys: new Map() });
+  }
+
+  /** Asks a member for a proof of its run. */
+  challenge(): Uint8Array<ArrayBuffer> {
+    return this.seal(DOMAIN.challenge, NOTHING);
+  }
+
+  /** Answers the challenge of a run. */
+  proof(challenger: Run): Uint8Array<ArrayBuffer> {
+    return this.seal(DOMAIN.proof, NOTHING, encodedRun(challenger));
   }
 
   /** Seals for a purpose. `context` must be known to both sides: it is authenticated, but does not travel. */
-  seal(domain: Domain, plain: Uint8Array, context: Uint8Array = NOTHING): Uint8Array<ArrayBuffer> {
+  seal(
+    domain: Domain,
+    plain: Uint8Array,
+    context: Uint8Array = NOTHING,
+    version: SealVersion = domain === DOMAIN.stream ? 1 : 2,
+  ): Uint8Array<ArrayBuffer> {
     if (this.#counter > COUNTER_MAX) throw new RangeError("Cannot seal: the counter of this run is used up");
     const counter = this.#counter++;
     const bytes = new Uint8Array(SEAL_BYTES + plain.length);
     bytes[0] = MAGIC[0];
     bytes[1] = MAGIC[1];
-    bytes[AT.version] = SEAL_VERSION;
+    bytes[AT.version] = version;
     bytes[AT.domain] = domain;
-    writeUint32(bytes, AT.keyId, (this.#keys[0] as Key).id);
     bytes[AT.node] = this.#self.node;
     writeUint32(bytes, AT.starts, this.#self.starts);
     writeUint32(bytes, AT.incarnation, this.#self.incarnation);
     writeUint48(bytes, AT.counter, counter);
+    const key = this.#keys[0] as Key;
+    writeUint32(bytes, AT.mark, version === 1 ? key.id : markOf(key, bytes, context));
     this.#cipher.encrypt(
       this.#ownKey,
       nonceOf(bytes),
@@ -188,64 +256,135 @@ export class Sealer {
       readUint32(bytes, AT.starts) === starts && readUint32(bytes, AT.incarnation) === incarnation;
   }
 
+  /** The sender that octets claim, if they have a header at all. Not authentic. */
+  claimedSender(bytes: Uint8Array): NodeId | undefined {
+    if (bytes.length < SEAL_BYTES || bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1]) return undefined;
+    return bytes[AT.node];
+  }
+
   /**
-   * Opens what was sealed for this purpose and context: a datagram once, a frame only in its context.
+   * Opens a datagram of any purpose, once. A proof is taken note of.
    *
-   * @param mayBegin Whether an unknown run becomes the sender's current run, which ends earlier ones. Otherwise it is
-   * opened and not remembered: a message from another machine must not end the member's own run.
+   * @param mayBegin Whether the member's own address sent it: only then a run becomes the sender's current one, which
+   * ends earlier ones. Otherwise it is opened and not remembered: what it is can be told to the operator.
    */
-  open(
-    domain: Domain,
-    bytes: Uint8Array,
-    context: Uint8Array = NOTHING,
-    mayBegin: (node: NodeId) => boolean = () => true,
-  ): Opened {
+  openDatagram(bytes: Uint8Array, mayBegin = true): Opened & { readonly domain?: Domain } {
+    const domain = bytes[AT.domain];
+    if (domain === DOMAIN.challenge || domain === DOMAIN.proof) {
+      const context = domain === DOMAIN.proof ? encodedRun(this.#self) : NOTHING;
+      const opened = this.open(domain, bytes, context, mayBegin);
+      if (opened.ok && mayBegin && domain === DOMAIN.proof) this.prove(opened.run, opened.counter);
+      return { ...opened, domain };
+    }
+    return this.open(DOMAIN.datagram, bytes, NOTHING, mayBegin);
+  }
+
+  /** Opens what was sealed for this purpose and context: a datagram once, a frame only in its context. */
+  open(domain: Domain, bytes: Uint8Array, context: Uint8Array = NOTHING, mayBegin = true): Opened {
     if (bytes.length < SEAL_BYTES) return { ok: false, error: "tooShort" };
     if (bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1]) return { ok: false, error: "badMagic" };
     const node = bytes[AT.node] as number;
-    if (bytes[AT.version] !== SEAL_VERSION) return { ok: false, error: "sealVersion", node };
-    if (bytes[AT.domain] !== domain) return { ok: false, error: "wrongDomain", node };
-    const keyId = readUint32(bytes, AT.keyId);
-    const key = this.#keys.find(({ id }) => id === keyId);
-    if (key === undefined) return { ok: false, error: "wrongKey", node };
-    if (!this.#isMember(node)) return { ok: false, error: "unknownSender", node };
+    const fail = (error: SealError): Opened => ({ ok: false, error, node });
+    const version = bytes[AT.version];
+    if (version !== 1 && version !== 2) return fail("sealVersion");
+    if (bytes[AT.domain] !== domain) return fail("wrongDomain");
+    const mark = readUint32(bytes, AT.mark);
+    const key = this.#keys.find((key) => mark === (version === 1 ? key.id : markOf(key, bytes, context)));
+    if (key === undefined) return fail("wrongKey");
+    if (!this.#isMember(node)) return fail("unknownSender");
     const run: Run = { node, starts: readUint32(bytes, AT.starts), incarnation: readUint32(bytes, AT.incarnation) };
     const counter = readUint48(bytes, AT.counter);
     const known = this.#known.get(node);
-    const current = known !== undefined && known.run.starts === run.starts && known.run.incarnation === run.incarnation;
+    const current = known !== undefined && isSame(known.run, run) ? known : undefined;
     // On a connection, where octets may wait long, the context says that each frame is new.
-    const once = domain === DOMAIN.datagram;
-    if (once && current && !known.window.mayCome(counter)) return { ok: false, error: "replayed", node };
-    const runKey = (current ? known.keys.get(keyId) : undefined) ?? this.#derive(key, run);
+    const once = DATAGRAMS.includes(domain);
+    // The mark is authentic enough to drop a datagram, and a key id is not.
+    if (once && version === 2 && current === undefined && known !== undefined && run.starts <= known.run.starts) {
+      return fail(run.starts < known.run.starts ? "stale" : "copied");
+    }
+    if (once && mayBegin && current === undefined && version === 1 && !this.#believesAll) return fail("unproven");
+    const window = domain === DOMAIN.challenge ? current?.challenges : current?.window;
+    if (once && current !== undefined) {
+      if (window === undefined && domain === DOMAIN.datagram && !this.#believesAll) return fail("unproven");
+      if (window?.mayCome(counter) === false) return fail("replayed");
+    }
+    const runKey = current?.keys.get(key) ?? this.#derive(key, run);
     const plain = this.#cipher.decrypt(
       runKey,
       nonceOf(bytes),
       authenticated(bytes, context),
       bytes.subarray(HEADER_BYTES),
     );
-    if (plain === undefined) return { ok: false, error: "forged", node };
-    if (current) {
-      known.keys.set(keyId, runKey);
-      if (once) known.window.mark(counter);
-      return { ok: true, run: known.run, plain };
+    if (plain === undefined) return fail("forged");
+    if (current !== undefined) {
+      current.keys.set(key, runKey);
+      if (once && mayBegin) window?.mark(counter);
+      return { ok: true, run: current.run, counter, plain };
     }
     // Judged only now: what is not authentic must not be called an old run.
-    if (known !== undefined && run.starts < known.run.starts) return { ok: false, error: "stale", node };
-    if (known !== undefined && run.starts === known.run.starts) return { ok: false, error: "copied", node };
-    if (!mayBegin(node)) return { ok: true, run, plain };
-    const window = new ReplayWindow();
-    if (once) window.mark(counter);
-    this.#known.set(node, { run, window, keys: new Map([[keyId, runKey]]) });
-    return { ok: true, run, plain };
+    if (known !== undefined && run.starts < known.run.starts) return fail("stale");
+    if (known !== undefined && run.starts === known.run.starts) return fail("copied");
+    if (once && mayBegin && !this.#begin(run, { domain, counter, key, runKey })) return fail("unproven");
+    return { ok: true, run, counter, plain };
+  }
+
+  /** Takes a run for its member's newest one; whether this datagram of it counts. */
+  #begin(run: Run, { domain, counter, key, runKey }: Message): boolean {
+    // The run before has proved that it ran while this process did.
+    const isProven = this.#believesAll || this.isProven(run.node);
+    const known: KnownRun = {
+      run,
+      window: isProven ? new ReplayWindow() : undefined,
+      challenges: new ReplayWindow(),
+      keys: new Map([[key, runKey]]),
+    };
+    this.#known.set(run.node, known);
+    (domain === DOMAIN.challenge ? known.challenges : known.window)?.mark(counter);
+    return isProven || domain !== DOMAIN.datagram;
   }
 
   #derive(key: Key, run: Run): Uint8Array {
-    const info = new Uint8Array(9);
-    info[0] = run.node;
-    writeUint32(info, 1, run.starts);
-    writeUint32(info, 5, run.incarnation);
-    return this.#cipher.mac(key.secret, label("run", info));
+    return this.#cipher.mac(key.secret, label("run", encodedRun(run)));
   }
+}
+
+/** What is known of an authentic message when its run is not. */
+interface Message {
+  readonly domain: Domain;
+  readonly counter: number;
+  readonly key: Key;
+  readonly runKey: Uint8Array;
+}
+
+function isSame(a: Run, b: Run): boolean {
+  return a.node === b.node && a.starts === b.starts && a.incarnation === b.incarnation;
+}
+
+function encodedRun({ node, starts, incarnation }: Run): Uint8Array {
+  const bytes = new Uint8Array(RUN_BYTES);
+  bytes[0] = node;
+  writeUint32(bytes, 1, starts);
+  writeUint32(bytes, 5, incarnation);
+  return bytes;
+}
+
+const MARKED_WORDS = 5;
+/** Of the header that is marked: without a context, and with that of a proof. */
+const marked = [new Uint32Array(MARKED_WORDS), new Uint32Array(MARKED_WORDS + 3)] as const;
+
+function markOf(key: Key, bytes: Uint8Array, context: Uint8Array): number {
+  const words = context.length === 0 ? marked[0] : marked[1];
+  words[0] = ((bytes[AT.version] as number) << 16) | ((bytes[AT.domain] as number) << 8) | (bytes[AT.node] as number);
+  words[1] = readUint32(bytes, AT.starts);
+  words[2] = readUint32(bytes, AT.incarnation);
+  words[3] = ((bytes[AT.counter] as number) << 8) | (bytes[AT.counter + 1] as number);
+  words[4] = readUint32(bytes, AT.counter + 2);
+  if (context.length > 0) {
+    words[5] = context[0] as number;
+    words[6] = readUint32(context, 1);
+    words[7] = readUint32(context, 5);
+  }
+  return halfSipHash(key.mark, words);
 }
 
 const utf8 = new TextEncoder();

@@ -1,29 +1,35 @@
 /**
- * Which wire version a node writes. Members of the release before read version 1 only, and refuse the other: as long as
- * one of them is live, everything is written in version 1, and `wireSupport` tells the other upgraded members that this
- * node reads more. A member that is not live holds nothing up.
+ * Which wire version a node writes. Members of an earlier release read no later version than theirs, and refuse the
+ * others: as long as one of them is live, everything is written in its version, and `wireSupport` tells the other
+ * upgraded members that this node reads more. A member that is not live holds nothing up.
  */
 
 import { WIRE_VERSION } from "./codec.ts";
 import type { ClusterMessage, Envelope, NodeId, WireVersion } from "./messages.ts";
 
+/** A process, and the highest version that it is known to read. */
+interface Reader {
+  readonly incarnation: number;
+  readonly reads: WireVersion;
+}
+
 /** What one node knows of the versions that the other members read. */
 export class WireVersions {
-  /** Processes that have written version 1 and not said that they read a higher one. */
-  readonly #old = new Map<NodeId, number>();
-  readonly #reads = new Map<NodeId, number>();
+  readonly #readers = new Map<NodeId, Reader>();
 
   /** Takes the envelope of a member's message, and the message when it says what its sender reads. */
   heard({ from, incarnation, wireVersion }: Envelope, message: ClusterMessage): void {
-    if (wireVersion === WIRE_VERSION || (message.type === "wireSupport" && message.version >= WIRE_VERSION)) {
-      this.#reads.set(from, incarnation);
-      this.#old.delete(from);
-    } else if (this.#reads.get(from) !== incarnation) this.#old.set(from, incarnation);
+    const known = this.#readers.get(from);
+    const before = known?.incarnation === incarnation ? known.reads : 1;
+    const said = message.type === "wireSupport" ? Math.min(message.version, WIRE_VERSION) as WireVersion : 1;
+    const reads = Math.max(before, said, wireVersion) as WireVersion;
+    if (known?.incarnation !== incarnation || known.reads !== reads) this.#readers.set(from, { incarnation, reads });
   }
 
   /** The version to write. `live`: the members that are live. */
   version(live: (id: NodeId) => boolean): WireVersion {
-    for (const id of this.#old.keys()) if (live(id)) return 1;
-    return WIRE_VERSION;
+    let version: WireVersion = WIRE_VERSION;
+    for (const [id, { reads }] of this.#readers) if (reads < version && live(id)) version = reads;
+    return version;
   }
 }

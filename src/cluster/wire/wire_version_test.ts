@@ -3,7 +3,7 @@ import type { ClusterMessage, Envelope, NodeId, WireVersion } from "./messages.t
 import { WireVersions } from "./wire_version.ts";
 
 const PROBE: ClusterMessage = { type: "timeProbe", probe: 1 };
-const SUPPORT: ClusterMessage = { type: "wireSupport", version: 2 };
+const support = (version: number): ClusterMessage => ({ type: "wireSupport", version });
 
 function envelope(from: NodeId, incarnation: number, wireVersion: WireVersion): Envelope {
   return { from, incarnation, epoch: 1, membershipHash: 9, wireVersion };
@@ -21,28 +21,31 @@ function versions(live: NodeId[] = [2, 3]) {
   };
 }
 
-Deno.test("wire version: the newest, until a member writes version 1 and does not read more", () => {
+Deno.test("wire version: the newest, until a member writes an earlier one and does not read more", () => {
   const node = versions();
-  strictEqual(node.version, 2, "nothing heard");
+  strictEqual(node.version, 3, "nothing heard");
   node.hears(2, 7, 1);
   strictEqual(node.version, 1);
-  node.hears(2, 7, 1, SUPPORT);
+  node.hears(2, 7, 1, support(2));
   strictEqual(node.version, 2, "it reads version 2, and writes version 1 for the sake of another");
-  node.hears(2, 7, 1);
-  strictEqual(node.version, 2);
+  node.hears(2, 7, 1, support(4));
+  strictEqual(node.version, 3, "or more than this one");
+  node.hears(2, 7, 2);
+  strictEqual(node.version, 3);
 });
 
-Deno.test("wire version: a process of the release before holds it down, until it is upgraded or gone", () => {
+Deno.test("wire version: a process of an earlier release holds it down, until it is upgraded or gone", () => {
   const node = versions();
-  node.hears(2, 7, 2);
-  node.hears(3, 8, 1);
-  strictEqual(node.version, 1);
+  node.hears(2, 7, 3);
+  node.hears(3, 8, 2);
+  strictEqual(node.version, 2);
   node.live.splice(1);
-  strictEqual(node.version, 2, "member 3 is not live");
+  strictEqual(node.version, 3, "member 3 is not live");
   node.live.push(3);
-  strictEqual(node.version, 1);
-  node.hears(3, 9, 2);
-  strictEqual(node.version, 2, "upgraded");
+  strictEqual(node.version, 2);
   node.hears(2, 10, 1);
-  strictEqual(node.version, 1, "member 2 went back to the release before");
+  strictEqual(node.version, 1, "member 2 went back to the release before that");
+  node.hears(3, 9, 3);
+  node.hears(2, 11, 3);
+  strictEqual(node.version, 3, "upgraded");
 });

@@ -20,16 +20,15 @@ e2e(
       const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
       await load.completes(PER_SECOND, 10_000);
       const sinceMs = Date.now();
-      const [old] = await keysOf(one);
+      strictEqual(await keysOf(one), 1);
 
       // As in the operator's guide: add a second line everywhere, swap the lines everywhere, remove the old one.
       await rotate(site, load, [site.key, made]);
-      const [, fresh] = await keysOf(one);
-      deepStrictEqual(await keysOf(one), [old, fresh]);
+      strictEqual(await keysOf(one), 2);
       await rotate(site, load, [made, site.key]);
-      deepStrictEqual(await keysOf(one), [fresh, old]);
+      strictEqual(await keysOf(one), 2);
       await rotate(site, load, [made]);
-      deepStrictEqual(await keysOf(one), [fresh]);
+      strictEqual(await keysOf(one), 1);
 
       const uneasy = site.watch.history.filter(({ atMs, facts }) =>
         atMs >= sinceMs && !(facts?.quorum && facts.ready && facts.leader !== null)
@@ -78,6 +77,6 @@ async function rotate(
   }
 }
 
-async function keysOf(member: Member): Promise<readonly string[]> {
-  return (await member.status()).cluster?.keys ?? [];
+async function keysOf(member: Member): Promise<number | undefined> {
+  return (await member.status()).cluster?.keys;
 }

@@ -49,8 +49,8 @@ export interface NodeStatus extends Facts {
     }[];
     readonly problems: readonly ClusterProblem[];
     readonly counters: { readonly refused: Readonly<Record<string, number>> | null };
-    /** Names of the keys, the first one seals. */
-    readonly keys: readonly string[];
+    /** How many it opens messages with. */
+    readonly keys: number;
   };
 }
 

@@ -43,7 +43,7 @@ const anyEnvelope: fc.Arbitrary<Envelope> = record({
   incarnation: uint32,
   epoch: positive,
   membershipHash: uint32,
-  wireVersion: fc.constant(2 as const),
+  wireVersion: fc.constantFrom(2 as const, 3 as const),
 });
 
 const client: fc.Arbitrary<ClientKey> = octets(5, 300).map(clientKeyOf);
