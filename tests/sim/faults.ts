@@ -7,6 +7,7 @@ import { keyRotation } from "./faults/keys.ts";
 import * as links from "./faults/links.ts";
 import * as machines from "./faults/machines.ts";
 import * as operations from "./faults/operations.ts";
+import { replay } from "./faults/replays.ts";
 import type { Begin } from "./faults/scene.ts";
 import type { Prng } from "./prng.ts";
 import type { Check } from "./violation.ts";
@@ -47,6 +48,7 @@ const FAULTS = {
   lostMajority: [1, operations.lostMajority],
   keyRotation: [1, keyRotation],
   leaseImport: [1, leaseImport],
+  replay: [1, replay],
 } as const satisfies Record<string, Fault>;
 
 /** Properties of a whole run, and the share of the runs that have them. */

@@ -7,7 +7,10 @@ import type { Configuration } from "../../src/cluster/leadership/config_replicat
 import type { Member } from "../../src/cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/cluster/wire/messages.ts";
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
-import { decodeMessage, encodeMessage } from "../../src/cluster/wire/codec.ts";
+import { encodeMessage } from "../../src/cluster/wire/codec.ts";
+import { Peering } from "../../src/cluster/wire/peering.ts";
+import { DOMAIN, KEY_BYTES, type Run } from "../../src/cluster/wire/seal.ts";
+import { toyCipher } from "../../src/cluster/wire/testing/toy_cipher.ts";
 import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
@@ -22,10 +25,17 @@ import { SimDisk } from "./disk.ts";
 import type { Promised, Promises } from "./promises.ts";
 import type { AnswerClient, RunNode, SimRun } from "./run.ts";
 import { BELIEVED_MS, MachineClock } from "./machine_clock.ts";
-import type { Path } from "./network.ts";
+import type { Packet, Path } from "./network.ts";
+import { Content, type Datagram } from "./recorder.ts";
 import { formatRow } from "./format.ts";
 import { Violation } from "./violation.ts";
 
+/** Interval at which members that have not proved their run are challenged. */
+const PEERING_TICK_MS = 250;
+/** More than begin within a millisecond. */
+const STARTS_PER_MS = 100;
+/** All nodes are of one release. */
+const SEAL_VERSION = 2;
 /** Rows that may wait for a disk. */
 const WAITING_ROWS_MAX = 24;
 /** The most that rounding to whole milliseconds takes off. */
@@ -38,6 +48,10 @@ interface Process {
   readonly incarnation: number;
   readonly bootMs: number;
   readonly core: NodeCore<Request>;
+  /** Its datagrams. */
+  readonly peering: Peering;
+  /** True time of its start. */
+  readonly startedMs: number;
   storeFailure: string | undefined;
   /** Monotonic time of the planned tick; Infinity while none is planned. */
   wakeMs: number;
@@ -57,12 +71,13 @@ export class SimNode implements RunNode {
   readonly clock: MachineClock;
   /** `service` of its file. */
   file: Configuration;
-  /** Of the cluster's traffic: the first one seals, all open. */
-  keys: readonly number[];
   /** `cluster.nodes` of its file. */
   fileMembers: readonly NodeId[];
   readonly #run: SimRun;
   #process: Process | undefined;
+  #keys: readonly number[];
+  /** Of the last process. */
+  #starts = 0;
   #pausedUntilMs = 0;
   /** Input that arrived while the process was paused. */
   #waiting: (() => void)[] = [];
@@ -81,13 +96,23 @@ export class SimNode implements RunNode {
     this.#run = run;
     this.file = options.file;
     this.fileMembers = options.members;
-    this.keys = options.keys ?? [0];
+    this.#keys = options.keys ?? [0];
     const { events, prng, time, checkers } = run;
     this.clock = options.clock ?? MachineClock.right(events, time, prng);
     this.disk = new SimDisk(events, prng, (addresses) => {
       if (run.log !== undefined) this.#logRows(addresses ?? []);
       checkers.durable(addresses);
     });
+  }
+
+  /** Of the cluster's traffic: the first one seals, all open. */
+  get keys(): readonly number[] {
+    return this.#keys;
+  }
+
+  set keys(keys: readonly number[]) {
+    this.#keys = keys;
+    this.#process?.peering.sealer.setKeys(keys.map(secretOf));
   }
 
   get running(): boolean {
@@ -157,14 +182,82 @@ export class SimNode implements RunNode {
       },
       now: { wallMs: this.clock.wallMs, monotonicMs: -agedMs },
     });
-    this.#process = { incarnation, bootMs: this.clock.monotonicMs, core, storeFailure: undefined, wakeMs: Infinity };
+    const process: Process = {
+      incarnation,
+      bootMs: this.clock.monotonicMs,
+      core,
+      peering: this.#peering({ node: this.id, starts: this.#nextStarts(), incarnation }),
+      startedMs: this.#run.events.nowMs,
+      storeFailure: undefined,
+      wakeMs: Infinity,
+    };
+    this.#process = process;
     this.#setPeers(core.member.membership.members);
+    this.#watchPeering(process);
     this.#checked = undefined;
     this.#run.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
     core.beginLoad();
     for (const row of rows.values()) core.load(row);
     core.loaded();
     this.#receive({ kind: "listening" });
+  }
+
+  /** Higher than those of all earlier processes, also of a machine that had this id before. */
+  #nextStarts(): number {
+    this.#starts = Math.max(this.#starts + 1, STARTS_PER_MS * this.#run.events.nowMs);
+    return this.#starts;
+  }
+
+  #peering(self: Run): Peering {
+    const { links, nodes, events, mutation } = this.#run;
+    const { id } = this;
+    return new Peering({
+      self,
+      keys: this.#keys.map(secretOf),
+      others: () => [...this.#peers].filter((other) => other !== id),
+      isMember: (node) => this.#peers.has(node),
+      cipher: toyCipher,
+      ports: {
+        put: (to, bytes) =>
+          this.#carry({ from: id, to, bytes, sentMs: events.nowMs }, { from: id, to, path: "unicast" }),
+        connect: (to) =>
+          links.carry(
+            { from: id, to, path: "stream" },
+            () =>
+              nodes.get(to)?.greet(id, (frame) =>
+                links.carry({ from: to, to: id, path: "stream" }, () =>
+                  this.#whenRunning(() =>
+                    this.#greeted(self, frame)
+                  ))),
+          ),
+      },
+      believesAll: mutation.believesAll ?? false,
+    });
+  }
+
+  /** Challenges are sent now and then, also while the core has nothing to do. */
+  #watchPeering(process: Process): void {
+    if (this.#process !== process) return;
+    this.#whenRunning(() => {
+      if (this.#process === process) process.peering.tick(this.now().monotonicMs);
+    });
+    this.#run.events.after(PEERING_TICK_MS, () => this.#watchPeering(process));
+  }
+
+  /** Answers a connection of a member with its first frame. */
+  greet(from: NodeId, answer: (frame: Uint8Array) => void): void {
+    this.#whenRunning(() => {
+      const sealer = this.#process?.peering.sealer;
+      if (sealer !== undefined && this.#peers.has(from)) answer(sealer.seal(DOMAIN.stream, new Uint8Array()));
+    });
+  }
+
+  /** The frame is bound to its connection, so only the process that connected has it. */
+  #greeted({ starts }: Run, frame: Uint8Array): void {
+    if (starts !== this.#starts) return;
+    const peering = this.#process?.peering;
+    const opened = peering?.sealer.open(DOMAIN.stream, frame);
+    if (opened?.ok) peering?.connected(opened.run, opened.counter, this.now().monotonicMs);
   }
 
   /** Kills the process. The disk keeps all synced writes, and possibly some of the later ones. */
@@ -215,6 +308,24 @@ export class SimNode implements RunNode {
   reload(file: Configuration): void {
     this.file = file;
     this.#whenRunning(() => this.#receive({ kind: "file", configuration: file }));
+  }
+
+  /** Takes a datagram: what it opens is a member's message, once. */
+  take(datagram: Datagram): void {
+    this.#whenRunning(() => {
+      const process = this.#process;
+      if (process === undefined) return;
+      const { from, bytes, sentMs } = datagram;
+      const member = this.#peers.has(from) ? from : undefined;
+      const received = process.peering.receive(bytes, member, this.now().monotonicMs);
+      if (received.kind !== "message") return;
+      if (sentMs < process.startedMs && this.#run.isChecked("(o)")) {
+        throw new Violation("(o)", `node ${this.id} believes a datagram of node ${from} from before it started`);
+      }
+      const { decoded, progress } = datagram.content ?? new Content(received.plain, undefined);
+      if (progress !== undefined) this.disk.memory.hear(from, progress);
+      this.receive(decoded.envelope, decoded.message);
+    });
   }
 
   /** `key`: that the message is sealed with; undefined: one that this node has. */
@@ -386,7 +497,9 @@ export class SimNode implements RunNode {
 
   /** Encodes once; the receivers share what is decoded, which they do not change. */
   #send(receivers: Iterable<NodeId>, envelope: Envelope, message: ClusterMessage, datagram: Path): void {
-    const { links, nodes, mutation } = this.#run;
+    const { links, nodes, mutation, events } = this.#run;
+    const process = this.#process;
+    if (process === undefined) return;
     const from = this.id;
     const bytes = encodeMessage(envelope, message);
     const path = STREAMED.has(message.type) || bytes.length > CLUSTER_LIMITS.datagramBytesMax ? "stream" : datagram;
@@ -394,26 +507,53 @@ export class SimNode implements RunNode {
     // Heartbeats and batches say how far the disk is.
     const says = message.type === "leaseBatch" && this.member?.synced === true;
     const progress = says ? this.disk.progress : undefined;
-    let decoded: ReturnType<typeof opened> | undefined;
+    const content = new Content(bytes, progress);
+    const ms = this.now().monotonicMs;
+    const toAll = path === "multicast" ? process.peering.sealToAll(bytes, SEAL_VERSION, ms) : undefined;
     for (const to of receivers) {
       if (to === from || !this.#peers.has(to)) continue;
       mutation.sending?.(this, message);
-      links.carry({ from, to, path, message }, () => {
-        const node = nodes.get(to);
-        if (node === undefined) return;
-        decoded ??= opened(bytes, message);
-        if (progress !== undefined && node.running && !node.paused) node.disk.memory.hear(from, progress);
-        node.receive(decoded.envelope, decoded.message, key);
-      });
+      const packet = { from, to, path, message } as const;
+      if (path === "stream") {
+        links.carry(packet, () => {
+          const node = nodes.get(to);
+          const { envelope, message } = content.decoded;
+          if (progress !== undefined && node?.running && !node.paused) node.disk.memory.hear(from, progress);
+          node?.receive(envelope, message, key);
+        });
+      } else {
+        const sealed = toAll ?? process.peering.sealTo(to, bytes, SEAL_VERSION, ms);
+        this.#carry(
+          { from, to, bytes: sealed, sentMs: events.nowMs, content },
+          packet,
+          () => process.peering.sealer.seal(DOMAIN.datagram, bytes),
+        );
+      }
     }
+  }
+
+  /**
+   * Sends a datagram. A second copy of it is sealed again, as the product does for a member that multicast may not
+   * reach: the core must bear what it hears twice.
+   */
+  #carry(datagram: Datagram, packet: Packet, again?: () => Uint8Array<ArrayBuffer>): void {
+    const { links, nodes, recorder } = this.#run;
+    const { to } = packet;
+    const process = this.#process;
+    const receiver = nodes.get(to)?.incarnation;
+    recorder.add(datagram);
+    let copies = 0;
+    links.carry(packet, () => {
+      const node = nodes.get(to);
+      const isSame = this.#process === process && node?.incarnation === receiver;
+      node?.take(copies++ > 0 && isSame && again !== undefined ? { ...datagram, bytes: again() } : datagram);
+    });
   }
 }
 
-/** A message as its receivers decode it. */
-function opened(bytes: Uint8Array, message: ClusterMessage): { envelope: Envelope; message: ClusterMessage } {
-  const decoded = decodeMessage(bytes);
-  if (!decoded.ok) throw new Error(`A ${message.type} does not pass the codec: ${JSON.stringify(decoded.error)}`);
-  return decoded;
+/** The secret of a key of the run. */
+function secretOf(key: number): Uint8Array {
+  return new Uint8Array(KEY_BYTES).fill(key + 1);
 }
 
 /** A node's id and address. */

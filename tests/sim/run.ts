@@ -14,6 +14,7 @@ import type { EventQueue } from "./event_queue.ts";
 import type { Links } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { Promised } from "./promises.ts";
+import type { Datagram, Recorder } from "./recorder.ts";
 import type { Check } from "./violation.ts";
 
 export interface SimRun {
@@ -22,6 +23,7 @@ export interface SimRun {
   /** What all right clocks follow. */
   readonly time: CommonTime;
   readonly links: Links;
+  readonly recorder: Recorder;
   /** All machines, members or not. */
   readonly nodes: ReadonlyMap<NodeId, RunNode>;
   readonly checkers: Checkers;
@@ -48,6 +50,10 @@ export interface RunNode {
   readonly table: LeaseTable | undefined;
   now(): Instant;
   receive(envelope: Envelope, message: ClusterMessage, key?: number): void;
+  /** A datagram arrives. */
+  take(datagram: Datagram): void;
+  /** A member connects; `answer` gets the first frame. */
+  greet(from: NodeId, answer: (frame: Uint8Array) => void): void;
   /** `awaits`: whether the client still waits. `answer` gets the reply when it may leave. */
   serve(message: Message, awaits: () => boolean, answer: AnswerClient): void;
   /** Asks whether it is ready; nothing answers while no process runs. */
@@ -68,6 +74,8 @@ export interface Mutation {
   readonly clock?: (node: RunNode) => AnchoredClock | undefined;
   /** The incarnation in the versions of a new process; `random`: the correct one. */
   readonly incarnation?: (random: number) => number;
+  /** A process believes datagrams of others without a proof that they run. */
+  readonly believesAll?: boolean;
   /** How long a process pretends to have run when it starts. */
   readonly agedMs?: number;
   /** A node serves while it is not ready. */

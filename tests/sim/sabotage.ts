@@ -145,6 +145,12 @@ export const SABOTAGES: readonly Sabotage[] = [
     faults: "leaseImport,partition,crash",
   },
   {
+    name: "recorded datagrams are believed after a restart",
+    checks: ["(o)"],
+    mutation: () => ({ believesAll: true }),
+    faults: "replay",
+  },
+  {
     name: "a node keeps the old key",
     checks: ["(g)"],
     mutation: () => ({ keepsKeys: (node) => node.id === 1 }),

@@ -19,6 +19,7 @@ import { SimNetwork } from "./network.ts";
 import { SimNode } from "./node.ts";
 import { Operator } from "./operator.ts";
 import { Prng } from "./prng.ts";
+import { Recorder } from "./recorder.ts";
 import type { Mutation } from "./run.ts";
 import { Violation } from "./violation.ts";
 import { EventQueue } from "./event_queue.ts";
@@ -80,6 +81,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
     prng,
     time: new CommonTime(events),
     links: network,
+    recorder: new Recorder(),
     nodes,
     checkers: new Checkers(events, members, nodes),
     mutation: options.mutation ?? {},

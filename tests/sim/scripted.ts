@@ -17,6 +17,7 @@ import { disagreement } from "./convergence.ts";
 import type { Links, Packet, PacketFilter } from "./network.ts";
 import { addressOf, SimNode } from "./node.ts";
 import { Prng } from "./prng.ts";
+import { Recorder } from "./recorder.ts";
 import type { Mutation } from "./run.ts";
 import { Violation } from "./violation.ts";
 import { MachineClock } from "./machine_clock.ts";
@@ -195,10 +196,13 @@ export class ScriptedCluster {
       prng: new Prng(1),
       time,
       links: this.#links,
+      recorder: new Recorder(),
       nodes,
       checkers: new Checkers(events, this.ids, nodes),
-      mutation,
-      isChecked: () => true,
+      // What a script holds back and delivers to a later process must reach the core, which is what scripts are about.
+      mutation: { believesAll: true, ...mutation },
+      // See `believesAll` above.
+      isChecked: (check) => check !== "(o)",
       faultsOver: false,
       log: log && ((line) => log(`${String(events.nowMs).padStart(7)}  ${line}`)),
     };

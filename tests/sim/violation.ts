@@ -15,7 +15,8 @@ export type Check =
   | "(k)"
   | "(l)"
   | "(m)"
-  | "(n)";
+  | "(n)"
+  | "(o)";
 
 export class Violation extends Error {
   override readonly name = "Violation";
