@@ -2,14 +2,15 @@
 /**
  * What forged datagrams and idle connections at the cluster port cost: three nodes as real processes on loopback under
  * load, quiet first, then with each flood. "Foreign" datagrams come from no member's address, "spoofed" ones from
- * members' addresses, "sniffed" ones also begin like datagrams of the members' running processes.
+ * members' addresses, "sniffed" ones also begin like datagrams of the members' running processes, in either version of
+ * the seal.
  *
  * usage: deno run -A scripts/bench/cluster_flood.ts [--seconds 8] [--in-flight 16] [--only NAME]
  */
 
 import { readKeyFile } from "../../node/cluster/cluster_key.ts";
 import { nodeCipher } from "../../node/cluster/cipher.ts";
-import { DOMAIN, Sealer } from "../../src/cluster/wire/seal.ts";
+import { DOMAIN, HEADER_BYTES, type Run, Sealer } from "../../src/cluster/wire/seal.ts";
 import { type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { openUdp } from "../../src/net/open.ts";
 import type { Flood } from "./cluster/flood.ts";
@@ -17,7 +18,6 @@ import { quantile, runLoad } from "./cluster/load.ts";
 import { type BenchCluster, startCluster } from "./cluster/nodes.ts";
 
 const GROUP = "239.255.67.67";
-const HEADER_BYTES = 23;
 const JOIN_MS = 60_000;
 
 function option(name: string, fallback: string): string {
@@ -46,8 +46,8 @@ async function during<Result>(flood: Flood | undefined, run: () => Promise<Resul
 }
 
 /** The headers that the members' processes write now, by address. */
-async function sniff(cluster: BenchCluster): Promise<Map<string, string>> {
-  const headers = new Map<string, string>();
+async function sniff(cluster: BenchCluster): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const headers = new Map<string, Uint8Array<ArrayBuffer>>();
   const byAddress = new Map(cluster.nodes.map(({ address }) => [parseIpv4(address), address]));
   const group = parseIpv4(GROUP) as Ipv4;
   const socket = await openUdp({ address: group, port: cluster.port + 1, reuseAddress: true });
@@ -55,7 +55,7 @@ async function sniff(cluster: BenchCluster): Promise<Map<string, string>> {
     socket.joinMulticast(group, parseIpv4(cluster.relay) as Ipv4);
     socket.receive((bytes, from) => {
       const address = byAddress.get(from);
-      if (address !== undefined) headers.set(address, bytes.slice(0, HEADER_BYTES).toHex());
+      if (address !== undefined) headers.set(address, bytes.slice(0, HEADER_BYTES));
     });
     for (let turn = 0; turn < 100 && headers.size < cluster.nodes.length; turn++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -127,18 +127,23 @@ try {
   const port = cluster.port + 1;
   const all = cluster.nodes.map(({ address }) => address);
   const targets = { one: all.slice(-1), three: all };
-  const run = { starts: Math.floor(Date.now() / 1_000), incarnation: 1 };
   const keys = await readKeyFile(cluster.keyFile);
-  const forged = cluster.nodes.map(({ id, address }) => {
-    const self = { node: id, ...run };
-    const sealer = new Sealer({ self, keys, isMember: () => true, cipher: nodeCipher });
-    return {
-      address,
-      header: sealer.seal(DOMAIN.datagram, new Uint8Array(), undefined).slice(0, HEADER_BYTES).toHex(),
-    };
-  });
-  const foreign = forged.map(({ header }, index) => ({ address: `${cluster.net}.${201 + index}`, header }));
-  const sniffed = async () => [...await sniff(cluster)].map(([address, header]) => ({ address, header }));
+  /** What begins like a datagram of the former seal version, with the right key id. */
+  const header = (self: Run) =>
+    new Sealer({ self, keys, isMember: () => true, cipher: nodeCipher })
+      .seal(DOMAIN.datagram, new Uint8Array(), undefined, 1).slice(0, HEADER_BYTES);
+  const starts = Math.floor(Date.now() / 1_000);
+  const spoofed = cluster.nodes.map(({ id, address }) => ({
+    address,
+    header: header({ node: id, starts, incarnation: 1 }).toHex(),
+  }));
+  const foreign = spoofed.map(({ header }, index) => ({ address: `${cluster.net}.${201 + index}`, header }));
+  const sniffed = async () =>
+    [...await sniff(cluster)].flatMap(([address, seen]) => {
+      const view = new DataView(seen.buffer);
+      const run = { node: view.getUint8(8), starts: view.getUint32(9), incarnation: view.getUint32(13) };
+      return [seen, header(run)].map((octets) => ({ address, header: octets.toHex() }));
+    });
 
   await load(cluster, "warm-up");
   quiet = undefined;
@@ -147,7 +152,7 @@ try {
     const flood = { kind: "datagrams", port, targets: targets[to], perSecond } as const;
     const name = `${perSecond}/s at ${to}`;
     await load(cluster, `${name}, foreign`, { ...flood, sources: foreign, isRunKnown: false });
-    await load(cluster, `${name}, spoofed`, { ...flood, sources: forged, isRunKnown: false });
+    await load(cluster, `${name}, spoofed`, { ...flood, sources: spoofed, isRunKnown: false });
     await load(cluster, `${name}, sniffed`, { ...flood, sources: await sniffed(), isRunKnown: true });
   }
   await load(cluster, "quiet again");
