@@ -41,7 +41,13 @@ export interface TransportProblem {
 }
 
 /** A problem as it is kept: its text is made when it is told. */
-type Seen = Omit<TransportProblem, "message" | "kind"> & { readonly kind: RefusalKind };
+interface Seen {
+  readonly kind: RefusalKind;
+  readonly node: NodeId | undefined;
+  address: Ipv4;
+  count: number;
+  lastMs: number;
+}
 
 /** What is not seen again for this long is over; seen later it is told anew. */
 const OVER_MS = 60_000;
@@ -52,13 +58,21 @@ const SAID_MAX = 20;
 /** Addresses of no member that are told apart. */
 const FOREIGN_MAX = 16;
 
+/** Keys of problems: of a kind and a node (0: not known), and of a foreign address. */
+const NODES = 256;
+const KIND_KEYS = Object.fromEntries(REFUSAL_KINDS.map((kind, index) => [kind, index * NODES])) as Record<
+  RefusalKind,
+  number
+>;
+const FOREIGN_KEY = REFUSAL_KINDS.length * NODES;
+
 /** Counts refusals and remembers the current problems. */
 export class TransportProblems {
   readonly counters: Record<RefusalKind, number> = Object.fromEntries(REFUSAL_KINDS.map((kind) => [kind, 0])) as Record<
     RefusalKind,
     number
   >;
-  readonly #current = new Map<string, Seen>();
+  readonly #current = new Map<number, Seen>();
   readonly #monotonicMs: () => number;
   readonly #say: (problem: TransportProblem) => void;
 
@@ -78,29 +92,35 @@ export class TransportProblems {
   refuse(kind: RefusalKind, address: Ipv4, node?: NodeId): void {
     this.count(kind);
     const now = this.#monotonicMs();
-    const key = kind === "foreign" ? this.#foreignKey(address) : `${kind} ${node ?? "?"}`;
+    const key = kind === "foreign" ? this.#foreignKey(address) : KIND_KEYS[kind] + (node ?? 0);
     const before = this.#current.get(key);
-    const goesOn = before !== undefined && now - before.lastMs <= OVER_MS;
+    if (before !== undefined && now - before.lastMs <= OVER_MS) {
+      // In a flood, this is all that happens.
+      before.count++;
+      before.lastMs = now;
+      before.address = address;
+      return;
+    }
     if (before === undefined && this.#current.size >= PROBLEMS_MAX) this.#forgetOldest();
-    const seen: Seen = { kind, node, address, count: (goesOn ? before.count : 0) + 1, lastMs: now };
-    this.#current.delete(key);
+    const seen = { kind, node, address, count: 1, lastMs: now };
     this.#current.set(key, seen);
-    if (!goesOn && this.#maySay(now)) this.#say(explained(seen));
+    if (this.#maySay(now)) this.#say(explained(seen));
   }
 
   /** Those of the last minute, the latest last. */
   list(): TransportProblem[] {
     const now = this.#monotonicMs();
-    return [...this.#current.values()].filter(({ lastMs }) => now - lastMs <= OVER_MS).map(explained);
+    return [...this.#current.values()].filter(({ lastMs }) => now - lastMs <= OVER_MS)
+      .sort((a, b) => a.lastMs - b.lastMs).map(explained);
   }
 
   /** A source address that is forged anew for every datagram is one problem, and not thousands. */
-  #foreignKey(address: Ipv4): string {
-    const key = `foreign ${address}`;
+  #foreignKey(address: Ipv4): number {
+    const key = FOREIGN_KEY + address;
     if (this.#current.has(key)) return key;
     let known = 0;
     for (const { kind } of this.#current.values()) if (kind === "foreign") known++;
-    return known < FOREIGN_MAX ? key : "foreign";
+    return known < FOREIGN_MAX ? key : KIND_KEYS.foreign;
   }
 
   #maySay(now: number): boolean {
@@ -109,10 +129,10 @@ export class TransportProblems {
   }
 
   #forgetOldest(): void {
-    for (const key of this.#current.keys()) {
-      this.#current.delete(key);
-      return;
-    }
+    let oldest: number | undefined;
+    let oldestMs = Infinity;
+    for (const [key, { lastMs }] of this.#current) if (lastMs < oldestMs) [oldest, oldestMs] = [key, lastMs];
+    if (oldest !== undefined) this.#current.delete(oldest);
   }
 }
 
