@@ -22,6 +22,11 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
   const log = logger("node");
   const manager = ServiceManager.ofThisProcess(log);
   const running = await RunningNode.start({ config, root, bootstrap: flags.includes("bootstrap") });
+  running.node.onStoreLost = (reason) => {
+    // Nothing more can be written, so there is nothing to end in order; the service manager starts it again.
+    log.fatal("The node ends, as its store can be used only by another start: {reason}", { reason });
+    Deno.exit(1);
+  };
   confineTo(config, file, log);
   manager.ready(() => running.node.alive);
   onSignals({
@@ -50,15 +55,13 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
   }
 }
 
-/** Everything is open: what is read again are the configuration, the key and the tokens. */
-function confineTo({ cluster, http }: NodeConfig, file: string, log: Logger): void {
-  const { outside } = confine([
-    file,
-    ...(cluster.keyFile === undefined ? [] : [cluster.keyFile]),
-    ...tokenFilesOf(http),
-  ]);
+/** Everything is open: what is opened again are the configuration, the key, the tokens and a database that failed. */
+function confineTo({ node, cluster, http }: NodeConfig, file: string, log: Logger): void {
+  const keys = cluster.keyFile === undefined ? [] : [cluster.keyFile];
+  const { outside, writes } = confine([file, ...keys, ...tokenFilesOf(http)], node.stateDir);
   if (outside.length === 0) return;
-  log.info("This process may read any file, as {files} not in /etc/dhcpcluster; it writes none but its database", {
+  log.info("This process may read {writes}any file, as {files} not in /etc/dhcpcluster or /var/lib/dhcpcluster", {
+    writes: writes ? "and write " : "",
     files: `${outside.join(" and ")} ${outside.length === 1 ? "is" : "are"}`,
   });
 }

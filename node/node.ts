@@ -25,6 +25,7 @@ import { Transport } from "./cluster/transport.ts";
 import { type NodeConfig, readServiceText, reviseServiceText, serviceText } from "./config.ts";
 import { DhcpService, type LeaseEvent, type RequestSource } from "./dhcp/dhcp_service.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
+import { afterLoss } from "./lost_leases.ts";
 import { openStore, type Store } from "./store/mod.ts";
 
 const SUMMARY_MS = 10_000;
@@ -54,6 +55,8 @@ export class Node {
   readonly startedMs = Date.now();
   /** Is told what happens to leases here. */
   onLease: (event: LeaseEvent) => void = () => {};
+  /** Is told why the store works again only after a restart of the program. */
+  onStoreLost: (reason: string) => void = () => {};
   /** What uses this node closes before its store does. */
   onClose: () => Promise<void> = () => Promise.resolve();
   readonly #log = logger("node");
@@ -78,7 +81,7 @@ export class Node {
   #pumpedMs = performance.now();
   #storeFailure: string | undefined;
 
-  private constructor(start: NodeStart, store: Store) {
+  private constructor(start: NodeStart, store: Store, diskIsBehind: boolean) {
     const { config } = start;
     this.config = config;
     this.#store = store;
@@ -91,6 +94,7 @@ export class Node {
       hashSeed,
       facts: store.facts,
       startFacts: [[RUN_FACT, String(this.#runs)]],
+      diskIsBehind,
       nodes: config.cluster.nodes,
       bootstrap: start.bootstrap ?? false,
       witness: config.node.witness,
@@ -118,7 +122,15 @@ export class Node {
 
   /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
   static async start(start: NodeStart): Promise<Node> {
-    const store = await openStore({ stateDir: start.config.node.stateDir });
+    const { config, bootstrap = false } = start;
+    const { id, stateDir } = config.node;
+    const mayLearn = config.cluster.nodes.some((other) => other.id !== id);
+    const log = logger("node");
+    const store = await openStore({
+      stateDir,
+      mayStartBlank: mayLearn || bootstrap,
+      recovered: (line) => log.warn("{line}", { line }),
+    });
     let node: Node | undefined;
     try {
       if (store.facts.get(FACT.resetFirst) === "yes") {
@@ -127,7 +139,12 @@ export class Node {
             "`dhcpcluster-node members reset --yes` first, on exactly one node of the cluster",
         );
       }
-      node = new Node(start, store);
+      const { behind, facts } = store;
+      const loss = behind === undefined
+        ? undefined
+        : afterLoss({ behind, self: id, nodes: config.cluster.nodes, facts, stateDir, bootstrap });
+      if (loss !== undefined) log.warn("{warning}", { warning: loss.warning });
+      node = new Node(start, store, loss?.isLearner ?? false);
       await node.#load();
       await node.#openTransport();
       await node.#listen();
@@ -390,12 +407,13 @@ export class Node {
   }
 
   #watchStore(now: Instant): void {
-    const { ok, reason } = this.#store.health;
+    const { ok, reason, needsRestart } = this.#store.health;
     const failure = ok ? undefined : reason ?? "failed";
     if (failure === this.#storeFailure) return;
     const isNews = (failure === undefined) !== (this.#storeFailure === undefined);
     this.#storeFailure = failure;
     this.#core.receive({ kind: "store", failure }, now);
+    if (needsRestart && failure !== undefined) this.onStoreLost(failure);
     if (!isNews) return;
     if (failure === undefined) this.#log.info("The store works again");
     else {

@@ -7,10 +7,13 @@
 import { backup as copyPages, DatabaseSync } from "node:sqlite";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
-import { exists, giveTo } from "../../src/cli/files.ts";
+import { exists } from "../../src/cli/files.ts";
 import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
 import { BLANK, FACT, newDiskId } from "../../src/cluster/sync/disk_identity.ts";
 import { DATABASE_FILE } from "../store/database.ts";
+import { lockDirectory } from "../store/directory.ts";
+import { giveToOwner } from "../store/files.ts";
+import { HIGH_WATER_FILE } from "../store/high_water.ts";
 import { APPLICATION_ID } from "../store/schema.ts";
 import { auditOffline } from "../admin/audit.ts";
 import { ADMIN_OPTIONS, configOf } from "./admin_client.ts";
@@ -112,9 +115,23 @@ async function putInPlace(
   stateDir: string,
   options: { readonly fileMembers: number; readonly majorityLost: boolean },
 ): Promise<{ readonly kind: RestoredKind; readonly leases: number }> {
+  await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
+  // A node whose database was deleted may still run.
+  const lock = lockDirectory(stateDir);
+  try {
+    return await putLockedInPlace(source, stateDir, options);
+  } finally {
+    lock.close();
+  }
+}
+
+async function putLockedInPlace(
+  source: string,
+  stateDir: string,
+  options: { readonly fileMembers: number; readonly majorityLost: boolean },
+): Promise<{ readonly kind: RestoredKind; readonly leases: number }> {
   const target = `${stateDir}/${DATABASE_FILE}`;
   const halfway = `${target}.restoring`;
-  await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
   if (exists(halfway)) await Deno.remove(halfway);
   const leases = await copyDatabase(source, halfway);
   let kind: RestoredKind;
@@ -127,9 +144,12 @@ async function putInPlace(
   const file = await Deno.open(halfway, { read: true, write: true });
   await file.sync();
   file.close();
+  // It tells of the database that was here before.
+  const highWater = `${stateDir}/${HIGH_WATER_FILE}`;
+  if (exists(highWater)) await Deno.remove(highWater);
   await Deno.rename(halfway, target);
   for (const rest of ["-shm", "-wal"]) if (exists(`${halfway}${rest}`)) await Deno.remove(`${halfway}${rest}`);
-  await giveToOwner(target, stateDir);
+  giveToOwner(target, stateDir);
   return { kind, leases };
 }
 
@@ -176,13 +196,6 @@ function makeAnotherDisk(
   } finally {
     database.close();
   }
-}
-
-/** Files that root puts into the state directory must belong to the service's user. */
-async function giveToOwner(path: string, directory: string): Promise<void> {
-  const { uid, gid } = await Deno.stat(directory);
-  if (uid === null || gid === null || (await Deno.stat(path)).uid === uid) return;
-  await giveTo(path, { uid, gid });
 }
 
 /** More pages than a database has: in one step nothing can change on the way. */

@@ -15,7 +15,9 @@ import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import { TICKS_PER_MS } from "../../src/lease/agreement/version.ts";
 import { type NodeConfig, readServiceText } from "../config.ts";
+import { transactionOf } from "../store/connection.ts";
 import { DATABASE_FILE, LeaseDatabase } from "../store/database.ts";
+import { readHighWater } from "../store/high_water.ts";
 import { readRecords } from "../store/record.ts";
 import { auditOffline } from "../admin/audit.ts";
 import { ADMIN_OPTIONS, configOf } from "./admin_client.ts";
@@ -33,7 +35,9 @@ export const MEMBERS_RESET: CommandSpec = {
     const path = `${stateDir}/${DATABASE_FILE}`;
     if (!exists(path)) throw new Error(`${path} does not exist: run this on a machine whose disk survived`);
     if (call.options.yes !== true) {
-      const { before, after } = reset(factsOf(path), config, Date.now());
+      const facts = factsOf(path);
+      const isBehind = transactionOf(facts) < readHighWater(stateDir);
+      const { before, after } = reset(facts, config, { latestMs: Date.now(), isBehind });
       call.print(explain(config, before.members.map(({ id }) => id), after.renewalsOnlyUntil));
       call.warn("Nothing is changed. Stop this node, and give `members reset --yes`.");
       return EXIT.failure;
@@ -47,13 +51,16 @@ export const MEMBERS_RESET: CommandSpec = {
           `this machine's clock is behind the newest lease here (${new Date(newestMs).toISOString()}): set it first`,
         );
       }
-      const { after, facts } = reset(new Map(database.metas), config, Date.now());
+      const isBehind = database.behind !== undefined;
+      const { before, after, facts } = reset(new Map(database.metas), config, { latestMs: Date.now(), isBehind });
       database.commit(NOTHING, facts);
       await auditOffline(stateDir, "members reset", { epoch: after.epoch, renewalsOnlyUntil: after.renewalsOnlyUntil });
       call.print(
         `Done: node ${config.node.id} is the only member (epoch ${after.epoch}) and serves renewals only until ` +
-          `${new Date(after.renewalsOnlyUntil).toISOString()}. Start it; then start the other nodes with an empty ` +
-          "stateDir, and add each here with `members add`.",
+          `${new Date(after.renewalsOnlyUntil).toISOString()}. Start it` +
+          (before.members.length === 1
+            ? "."
+            : "; then start the other nodes with an empty stateDir, and add each here with `members add`."),
       );
       return EXIT.ok;
     } finally {
@@ -65,11 +72,11 @@ export const MEMBERS_RESET: CommandSpec = {
 function reset(
   facts: ReadonlyMap<string, string>,
   config: NodeConfig,
-  latestMs: number,
+  how: { readonly latestMs: number; readonly isBehind: boolean },
 ): Extract<ResetResult, { ok: true }> {
   const result = resetMembership(facts, {
     self: config.node.id,
-    latestMs,
+    ...how,
     maxLeaseMs: Math.max(Number(facts.get(CLOCK_FACTS.maxLease) ?? 0), maxLeaseMs(facts, config)),
   });
   if (!result.ok) throw new Error(`refused: ${result.problem}`);
@@ -112,6 +119,13 @@ function newestVersionMs(database: LeaseDatabase): number {
 
 function explain({ node }: NodeConfig, members: readonly number[], untilMs: number): string {
   const lost = members.filter((id) => id !== node.id);
+  if (lost.length === 0) {
+    return `Node ${node.id} is alone, and its disk lacks leases that it has acknowledged. With the reset it goes on with
+what is there.
+
+Use it only if the newest database is lost for good. The lost leases can't be seen here. Until
+${new Date(untilMs).toISOString()}, when the last of them has ended, the node renews leases and serves no new clients.`;
+  }
   return `The members are ${nodes(members)}. With the reset, node ${node.id} goes on alone with the leases on its disk.
 
 Use it only if the disks of a majority are lost for good, on one surviving node, the one that ran last:

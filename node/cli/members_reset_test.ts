@@ -97,7 +97,7 @@ Deno.test("members reset: the longest lease that any configuration ever gave cou
 Deno.test("members reset: refused while the node runs, and while the clock is behind the newest lease", () =>
   survivor(async ({ stateDir, reset }) => {
     const running = LeaseDatabase.open(stateDir);
-    await rejects(reset("yes"), /another process uses it: stop that one/);
+    await rejects(reset("yes"), /another process uses it \(pid \d+\): stop that one/);
     const writer = new RecordWriter();
     const clock = (Date.now() + HOUR_MS) * TICKS_PER_MS;
     const slot = { ...FREE_SLOT, version: { clock, node: 1, incarnation: 1 } };

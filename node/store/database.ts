@@ -1,113 +1,140 @@
 /**
- * The database file of one node: opens it or throws the reason, commits batches, reads everything back. Synchronous; it
- * lives in the worker, and the tests use it directly.
+ * The database of one node: opens it or throws the reason, commits batches, reads everything back, and notices when it
+ * can't be trusted any more. Synchronous; it lives in the worker, and the tests use it directly.
  *
- * Never replaces a file that it cannot read: only a state directory without a database gets a new one, which gets its
- * name only when it is complete.
+ * Never replaces a file that it cannot read: only a state directory without a database gets a new one, and one that had
+ * leases only if the caller allows it.
  *
  * Operators may read the file while the node runs (`sqlite3 -readonly leases.db`), hence no `locking_mode=EXCLUSIVE`; a
- * second node is refused by an exclusive lock on the file `lock` beside it, which ends with the process. Nothing else
- * in this process may open either file: closing a descriptor drops the process's POSIX locks on it.
+ * second node is refused by a lock on the directory.
+ *
+ * After an error that leaves open what is on the disk, and when its files are no longer at their paths, nothing is
+ * reported as durable before {@link LeaseDatabase.recover} has opened and checked the database anew.
  */
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { RESTORE, StoreError, storeError } from "./errors.ts";
-import type { Meta } from "./protocol.ts";
-import { HEADER_OCTETS, isSealed, LAYOUT, recordLength, sealRecord } from "./record.ts";
-import { ABANDONED_SCHEMA, APPLICATION_ID, LEASES_VIEW, type Migration, MIGRATIONS } from "./schema.ts";
+import { Connection } from "./connection.ts";
+import { createDatabase, databaseExists, openDatabase, WAL_LIMIT_OCTETS } from "./database_file.ts";
+import { LOCK_FILE, lockDirectory, prepareDirectory } from "./directory.ts";
+import { leavesDoubt, StoreError, storeError } from "./errors.ts";
+import { type FileChange, WatchedFile } from "./file_watch.ts";
+import { HIGH_WATER_FILE, HighWater, readHighWater } from "./high_water.ts";
+import type { Behind, Meta } from "./protocol.ts";
+import { type Migration, MIGRATIONS } from "./schema.ts";
 
 /** Name of the database in the state directory. */
 export const DATABASE_FILE = "leases.db";
-const LOCK_FILE = "lock";
 
-/** Measured on random renewals: 2 KiB halve what a commit writes against 4 KiB; 1 KiB wastes a tenth of the file. */
-const PAGE_OCTETS = 2048;
-/** Other processes only read, and readers do not block a writer in WAL mode. */
-const BUSY_MS = 250;
 /** Rows between two checkpoints: about 20 MB of WAL. Fewer make more stalls, more make longer ones. */
 const CHECKPOINT_ROWS = 8_000;
-/** Size to which the WAL file is truncated after a reader let it grow. */
-const WAL_LIMIT_OCTETS = 64 * 2 ** 20;
-/** About 512 KiB per chunk. */
-const CHUNK_ROWS = 4_000;
+
+/** How a database is opened. */
+interface OpenOptions {
+  readonly migrations?: readonly Migration[];
+  /** A missing database is made anew even if the state directory had one with leases. */
+  readonly mayStartBlank?: boolean;
+}
 
 /** An open database. */
 export class LeaseDatabase {
   /** Everything in table `meta` when it was opened. */
   readonly metas: readonly Meta[];
+  /** It lacks transactions that were reported as durable: it, or its WAL, was lost, cut or replaced by an older one. */
+  readonly behind: Behind | undefined;
+  readonly #stateDir: string;
   readonly #path: string;
-  readonly #lock: DatabaseSync;
-  readonly #database: DatabaseSync;
-  readonly #begin: StatementSync;
-  readonly #putLease: StatementSync;
-  readonly #putMeta: StatementSync;
-  readonly #commit: StatementSync;
-  readonly #rollback: StatementSync;
-  readonly #checkpoint: StatementSync;
-  readonly #chunk: StatementSync;
+  readonly #migrations: readonly Migration[];
+  #lock: { close(): void };
+  #lockFile: WatchedFile;
+  #highWater: HighWater;
+  #highWaterFile: WatchedFile;
+  /** Undefined after it was closed for a recovery that failed. */
+  #connection: Connection | undefined;
+  #file: WatchedFile;
+  #wal: WatchedFile;
+  /** Why it can't be trusted now. */
+  #doubt: StoreError | undefined;
+  /** The last transaction that was reported as durable. */
+  #acknowledged: number;
+  /** Whether there is something to lose, now or before it was lost. */
+  #hadRows: boolean;
   #uncheckpointedRows = 0;
 
-  private constructor(path: string, lock: DatabaseSync, database: DatabaseSync) {
-    this.#path = path;
+  private constructor(
+    stateDir: string,
+    migrations: readonly Migration[],
+    parts: { readonly lock: { close(): void }; readonly connection: Connection; readonly highWater: HighWater },
+  ) {
+    const { lock, connection, highWater } = parts;
+    this.#stateDir = stateDir;
+    this.#path = `${stateDir}/${DATABASE_FILE}`;
+    this.#migrations = migrations;
     this.#lock = lock;
-    this.#database = database;
-    // Through statements and not exec(), whose errors carry no result code.
-    this.#begin = database.prepare("BEGIN IMMEDIATE");
-    this.#putLease = database.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?)");
-    this.#putMeta = database.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)");
-    this.#commit = database.prepare("COMMIT");
-    this.#rollback = database.prepare("ROLLBACK");
-    this.#checkpoint = database.prepare("PRAGMA wal_checkpoint(PASSIVE)");
-    // One value per chunk: crossing from SQLite to JavaScript once per row takes twice as long.
-    this.#chunk = database.prepare(
-      `SELECT count(*) AS rows, max(address) AS last, CAST(group_concat(record, '') AS BLOB) AS records
-       FROM (SELECT address, record FROM lease WHERE address > ? ORDER BY address LIMIT ${CHUNK_ROWS})`,
-    );
-    // As octets, because node:sqlite ends a text at its first NUL.
-    this.metas = database.prepare("SELECT CAST(key AS BLOB) AS key, CAST(value AS BLOB) AS value FROM meta").all()
-      .map((row) => [utf8(row["key"]), utf8(row["value"])]);
+    this.#lockFile = new WatchedFile(`${stateDir}/${LOCK_FILE}`);
+    this.#highWater = highWater;
+    this.#highWaterFile = new WatchedFile(`${stateDir}/${HIGH_WATER_FILE}`);
+    this.#connection = connection;
+    this.#file = new WatchedFile(this.#path);
+    this.#wal = new WatchedFile(`${this.#path}-wal`, WAL_LIMIT_OCTETS);
+    this.metas = connection.metas;
+    this.#acknowledged = connection.transaction;
+    this.#hadRows = highWater.found > 0 || connection.hasRows;
+    const isBehind = connection.transaction < highWater.found;
+    this.behind = isBehind ? { found: connection.transaction, acknowledged: highWater.found } : undefined;
   }
 
   /** Opens the database of a state directory, creating either when it is missing. Throws {@link StoreError}. */
-  static open(stateDir: string, migrations: readonly Migration[] = MIGRATIONS): LeaseDatabase {
+  static open(
+    stateDir: string,
+    { migrations = MIGRATIONS, mayStartBlank = false }: OpenOptions = {},
+  ): LeaseDatabase {
     const path = `${stateDir}/${DATABASE_FILE}`;
     prepareDirectory(stateDir);
     const lock = lockDirectory(stateDir);
-    let database: DatabaseSync | undefined;
+    let connection: Connection | undefined;
+    let highWater: HighWater | undefined;
     try {
-      if (!databaseExists(path)) createDatabase(stateDir, path, migrations);
-      database = openDatabase(path, migrations);
-      return new LeaseDatabase(path, lock, database);
+      if (!databaseExists(path)) {
+        if (readHighWater(stateDir) > 0 && !mayStartBlank) throw missing(stateDir, path);
+        createDatabase(stateDir, path, migrations);
+      }
+      connection = new Connection(path, openDatabase(path, migrations));
+      highWater = HighWater.open(stateDir);
+      return new LeaseDatabase(stateDir, migrations, { lock, connection, highWater });
     } catch (error) {
-      database?.close();
+      connection?.close();
+      highWater?.close();
       lock.close();
       throw storeError(path, error);
     }
   }
 
+  /** Why it can't be trusted now, and what to do; undefined while it can. */
+  get doubt(): StoreError | undefined {
+    return this.#doubt;
+  }
+
   /**
    * Commits records and facts in one transaction and returns the number of records once they are on stable storage.
-   * When it throws, nothing of them was kept.
+   * When it throws, nothing of them may be reported as durable.
    */
   commit(records: Uint8Array<ArrayBuffer>, metas: readonly Meta[]): number {
-    const { buffer, byteOffset } = records;
-    const view = new DataView(buffer, byteOffset, records.length);
-    let rows = 0;
-    this.#begin.run();
+    if (this.#connection === undefined || this.#doubt !== undefined) {
+      throw this.#doubt ?? new Error("The database was not recovered");
+    }
+    let rows: number;
     try {
-      for (let at = 0; at < records.length; rows++) {
-        const length = recordLength(view, at);
-        sealRecord(view, at, length);
-        const record = new Uint8Array(buffer, byteOffset + at, length);
-        this.#putLease.run(view.getUint32(at + LAYOUT.address.at), record);
-        at += length;
-      }
-      for (const [key, value] of metas) this.#putMeta.run(key, value);
-      this.#commit.run();
+      // A WAL that was cut would grow again unnoticed.
+      const change = this.#wal.change();
+      if (change !== undefined) throw moved(this.#wal.path, change);
+      rows = this.#connection.commit(records, metas);
+      this.#mustBeInPlace((file) => file.changeAfterWrite());
     } catch (error) {
-      this.#tryRollback();
+      this.#note(error);
       throw error;
     }
+    this.#acknowledged = this.#connection.transaction;
+    this.#hadRows ||= rows > 0;
+    if (this.#hadRows) this.#highWater.note(this.#acknowledged);
     this.#uncheckpointedRows += rows;
     return rows;
   }
@@ -120,229 +147,155 @@ export class LeaseDatabase {
     if (this.#uncheckpointedRows < CHECKPOINT_ROWS) return;
     this.#uncheckpointedRows = 0;
     try {
-      this.#checkpoint.get();
-    } catch {
-      // A full or failing disk: the next commit fails too, and reports it.
+      this.#connection?.checkpoint("PASSIVE");
+    } catch (error) {
+      // On a full disk the next commit fails too, and reports it.
+      this.#note(error);
     }
   }
 
   /** The sealed records of the next addresses above `after`, in order; none at the end. Throws {@link StoreError}. */
   chunkAfter(after: number): { records: Uint8Array<ArrayBuffer>; last: number } {
+    if (this.#connection === undefined) throw this.#doubt ?? new Error("The database is closed");
+    return this.#connection.chunkAfter(after);
+  }
+
+  /** Looks whether its files are still at their paths; see {@link doubt}. */
+  inspect(): void {
+    if (this.#doubt !== undefined) return;
     try {
-      const row = this.#chunk.get(after);
-      const records = row?.["records"];
-      if (!(records instanceof Uint8Array)) return { records: new Uint8Array(), last: after };
-      const last = Number(row?.["last"]);
-      this.#assertChunk(records, Number(row?.["rows"]), after, last);
-      return { records: records as Uint8Array<ArrayBuffer>, last };
+      this.#mustBeInPlace((file) => file.change());
     } catch (error) {
-      throw storeError(this.#path, error);
+      this.#note(error);
     }
   }
 
-  #assertChunk(records: Uint8Array, rows: number, after: number, last: number): void {
-    const view = new DataView(records.buffer, records.byteOffset, records.length);
-    let at = 0;
-    let address = after;
-    for (let row = 0; row < rows; row++) {
-      const length = at + HEADER_OCTETS <= records.length ? recordLength(view, at) : Infinity;
-      if (at + length > records.length || !isSealed(view, at, length)) throw this.#damaged(address);
-      const next = view.getUint32(at + LAYOUT.address.at);
-      if (next <= address) throw this.#damaged(address);
-      address = next;
-      at += length;
+  /**
+   * Ends a doubt: puts files that were deleted back from the open ones, opens the database anew, checks every page, and
+   * that it has every transaction that was reported as durable. Returns what it did, for the operator. Throws
+   * {@link StoreError} while it can't; with the code `lost` it never will.
+   */
+  recover(): string {
+    try {
+      const done = this.#recover();
+      this.#doubt = undefined;
+      return done;
+    } catch (error) {
+      this.#doubt = storeError(this.#path, error);
+      throw this.#doubt;
     }
-    if (at !== records.length || address !== last) throw this.#damaged(address);
-  }
-
-  #damaged(address: number): StoreError {
-    return new StoreError(
-      "corrupt",
-      `Cannot use the lease database ${this.#path}: corrupt (the record after address ${address} is damaged): ` +
-        RESTORE,
-    );
   }
 
   /** Moves the WAL into the database and unlocks the directory. */
   close(): void {
     try {
-      this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      this.#connection?.checkpoint("TRUNCATE");
     } catch {
       // Nothing is lost: the next start reads the WAL.
     }
-    this.#database.close();
+    this.#connection?.close();
+    this.#highWater.close();
     this.#lock.close();
   }
 
-  #tryRollback(): void {
-    try {
-      this.#rollback.run();
-    } catch {
-      // SQLite has rolled back by itself, as it does on a full disk.
+  #note(error: unknown): void {
+    if (leavesDoubt(error)) this.#doubt = storeError(this.#path, error);
+  }
+
+  #mustBeInPlace(look: (file: WatchedFile) => FileChange | undefined): void {
+    for (const file of [this.#file, this.#wal, this.#lockFile, this.#highWaterFile]) {
+      const change = look(file);
+      if (change !== undefined) throw moved(file.path, change);
     }
   }
-}
 
-function prepareDirectory(stateDir: string): void {
-  try {
-    Deno.mkdirSync(stateDir, { recursive: true, mode: 0o750 });
-    // Checked here, because SQLite silently opens read-only what it cannot write.
-    Deno.removeSync(Deno.makeTempFileSync({ dir: stateDir, prefix: "writable-" }));
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
-      throw new StoreError(
-        "notADirectory",
-        `Cannot use the state directory ${stateDir}: it is not a directory: name another one as node.stateDir`,
-      );
+  #recover(): string {
+    this.#relock();
+    const change = this.#file.change();
+    const walChange = this.#wal.change();
+    if (change === "replaced") throw moved(this.#path, change);
+    if (change === "deleted") {
+      this.#putBack();
+      this.#reopen();
+      return `${this.#path} was deleted while the node used it: written anew, nothing is lost; stop a node before ` +
+        "you remove its files";
     }
-    const { code, message } = storeError(stateDir, error);
-    throw new StoreError(code, message.replace("the lease database", "the state directory"));
+    if (walChange === "replaced") throw moved(this.#wal.path, walChange);
+    // What is in the deleted file can still be read here, and by no other process.
+    if (walChange === "deleted") this.#connection?.checkpoint("TRUNCATE");
+    this.#reopen();
+    return "The lease database was opened and checked anew: nothing that was acknowledged is lost";
   }
-}
 
-function lockDirectory(stateDir: string): DatabaseSync {
-  const lock = new DatabaseSync(`${stateDir}/${LOCK_FILE}`);
-  try {
-    lock.exec("PRAGMA journal_mode = MEMORY");
-    lock.prepare("BEGIN EXCLUSIVE").run();
-    return lock;
-  } catch (error) {
-    lock.close();
-    const { code } = storeError(stateDir, error);
-    if (code !== "locked") throw storeError(`${stateDir}/${LOCK_FILE}`, error);
-    throw new StoreError(
-      "locked",
-      `Cannot use the state directory ${stateDir}: another process uses it: stop that one ` +
-        `(fuser ${stateDir}/${LOCK_FILE} names it), or give this node a node.stateDir of its own`,
-    );
-  }
-}
-
-/** Whether there is a database. Throws when leases would be lost by making a new one. */
-function databaseExists(path: string): boolean {
-  const database = statOrNothing(path);
-  if (database === undefined) {
-    if ((statOrNothing(`${path}-wal`)?.size ?? 0) === 0) return false;
-    throw new StoreError(
-      "corrupt",
-      `Cannot use the lease database ${path}: it is missing, but its -wal file is there: ${RESTORE}`,
-    );
-  }
-  if (!database.isFile) {
-    throw new StoreError(
-      "notAFile",
-      `Cannot use the lease database ${path}: it is not a file: move it away, or name another node.stateDir`,
-    );
-  }
-  if (database.size === 0) {
-    throw new StoreError("corrupt", `Cannot use the lease database ${path}: it is empty: ${RESTORE}`);
-  }
-  // SQLite would silently open it read-only.
-  Deno.openSync(path, { read: true, write: true }).close();
-  return true;
-}
-
-function statOrNothing(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.statSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** Makes a complete, empty database and then renames it into place. */
-function createDatabase(stateDir: string, path: string, migrations: readonly Migration[]): void {
-  const temporary = `${path}.new`;
-  for (const left of [temporary, `${temporary}-journal`]) {
-    if (statOrNothing(left) !== undefined) Deno.removeSync(left);
-  }
-  const database = new DatabaseSync(temporary);
-  try {
-    database.exec(`PRAGMA page_size = ${PAGE_OCTETS}; PRAGMA synchronous = FULL`);
-    database.prepare(`PRAGMA application_id = ${APPLICATION_ID}`).run();
-    checkAndMigrate(temporary, database, 0, migrations);
-  } finally {
-    database.close();
-  }
-  Deno.chmodSync(temporary, 0o640);
-  Deno.renameSync(temporary, path);
-  const directory = Deno.openSync(stateDir);
-  try {
-    directory.syncSync();
-  } finally {
-    directory.close();
-  }
-}
-
-function openDatabase(path: string, migrations: readonly Migration[]): DatabaseSync {
-  const database = new DatabaseSync(path);
-  try {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
-    if (pragma(database, "application_id") !== APPLICATION_ID) {
-      throw new StoreError(
-        "foreign",
-        `Cannot use the lease database ${path}: another program made it: move it away, or name another node.stateDir`,
-      );
+  /** Takes the lock again if its file was deleted or replaced: another process could hold the one at its path. */
+  #relock(): void {
+    if (this.#lockFile.change() !== undefined) {
+      prepareDirectory(this.#stateDir);
+      const lock = lockDirectory(this.#stateDir);
+      this.#lock.close();
+      this.#lock = lock;
+      this.#lockFile = new WatchedFile(`${this.#stateDir}/${LOCK_FILE}`);
     }
-    const version = Number(pragma(database, "user_version"));
-    const newest = ABANDONED_SCHEMA + migrations.length;
-    if (version <= ABANDONED_SCHEMA) {
-      throw new StoreError(
-        "olderSchema",
-        `Cannot use the lease database ${path}: its schema ${version} is older than the first release: ` +
-          "move it away with its -wal file to start blank and have the cluster sync this node",
-      );
+    if (this.#highWaterFile.change() !== undefined) {
+      const highWater = HighWater.open(this.#stateDir, this.#hadRows ? this.#acknowledged : 0);
+      this.#highWater.close();
+      this.#highWater = highWater;
+      this.#highWaterFile = new WatchedFile(`${this.#stateDir}/${HIGH_WATER_FILE}`);
     }
-    if (version > newest) {
-      throw new StoreError(
-        "newerSchema",
-        `Cannot use the lease database ${path}: its schema ${version} is newer than this program's ` +
-          `${newest}: install the dhcpcluster that wrote it, or a newer one`,
-      );
+  }
+
+  /** Writes the deleted database anew, from the connection that has it open. */
+  #putBack(): void {
+    const connection = this.#connection;
+    if (connection === undefined) throw lost(this.#path, { found: 0, acknowledged: this.#acknowledged });
+    createDatabase(this.#stateDir, this.#path, this.#migrations, (target) => connection.copyTo(target));
+  }
+
+  #reopen(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+    if (!databaseExists(this.#path)) throw lost(this.#path, { found: 0, acknowledged: this.#acknowledged });
+    const connection = new Connection(this.#path, openDatabase(this.#path, this.#migrations));
+    if (connection.transaction < this.#acknowledged) {
+      connection.close();
+      throw lost(this.#path, { found: connection.transaction, acknowledged: this.#acknowledged });
     }
-    database.prepare("PRAGMA journal_mode = WAL").get();
-    database.exec(`PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
-      PRAGMA journal_size_limit = ${WAL_LIMIT_OCTETS}; PRAGMA cache_size = -8000`);
-    checkAndMigrate(path, database, version - ABANDONED_SCHEMA, migrations);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
+    this.#connection = connection;
+    this.#file = new WatchedFile(this.#path);
+    this.#wal = new WatchedFile(`${this.#path}-wal`, WAL_LIMIT_OCTETS);
+    this.#uncheckpointedRows = 0;
   }
 }
 
-/**
- * Checks every page and, after the first `from` migrations, brings the schema up to date in one transaction. Writes in
- * any case, so that an unwritable disk shows at the start.
- *
- * Drops the view before the check and makes it again afterwards: for a view, which has no root page, SQLite 3.40 to
- * 3.53 check single tables only, and then miss damaged free pages and pages that are used twice.
- */
-function checkAndMigrate(path: string, database: DatabaseSync, from: number, migrations: readonly Migration[]): void {
-  database.prepare("BEGIN IMMEDIATE").run();
-  database.prepare("DROP VIEW IF EXISTS leases").run();
-  const check = pragma(database, "quick_check(1)");
-  if (check !== "ok") {
-    throw new StoreError(
-      "corrupt",
-      `Cannot use the lease database ${path}: corrupt (${String(check).replaceAll(/\s+/g, " ")}): ${RESTORE}`,
-    );
-  }
-  for (const migration of migrations.slice(from)) {
-    if (typeof migration === "string") database.exec(migration);
-    else migration(database);
-  }
-  database.prepare(LEASES_VIEW).run();
-  database.prepare(`PRAGMA user_version = ${ABANDONED_SCHEMA + migrations.length}`).run();
-  database.prepare("COMMIT").run();
+/** In words, for messages: "has transaction 3, and 7 was acknowledged". */
+export function describeBehind({ found, acknowledged }: Behind): string {
+  return `it has transaction ${found}, and ${acknowledged} was acknowledged`;
 }
 
-/** The single value of a pragma. */
-function pragma(database: DatabaseSync, name: string): unknown {
-  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+function missing(stateDir: string, path: string): StoreError {
+  return new StoreError(
+    "missing",
+    `Cannot use the lease database ${path}: it is missing, and ${stateDir}/${HIGH_WATER_FILE} shows that it had ` +
+      "leases: put it back, restore a backup with dhcpcluster-node restore, or forget all leases by starting once " +
+      "with --bootstrap",
+  );
 }
 
-function utf8(octets: unknown): string {
-  return new TextDecoder().decode(octets as Uint8Array);
+const CHANGED: Readonly<Record<FileChange, string>> = {
+  deleted: "it was deleted while the node uses it: restart the node if this message stays",
+  replaced: "another file was put in its place while the node uses it: move that one away, and the node goes on; or " +
+    "restart the node to use it",
+  cut: "it was cut while the node uses it: restart the node if this message stays",
+};
+
+function moved(path: string, change: FileChange): StoreError {
+  return new StoreError("moved", `Cannot use ${path}: ${CHANGED[change]}`);
+}
+
+function lost(path: string, behind: Behind): StoreError {
+  return new StoreError(
+    "lost",
+    `Cannot use the lease database ${path}: acknowledged leases are no longer in it (${describeBehind(behind)}): the ` +
+      "node ends, and its next start says what to do",
+  );
 }

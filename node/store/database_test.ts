@@ -133,7 +133,7 @@ Deno.test("database: people read it with any SQLite tool through the view, also 
 
 Deno.test("database: records of schema 2 get the octets that schema 3 adds; a damaged one stays damaged", () =>
   withDirectory((stateDir) => {
-    LeaseDatabase.open(stateDir, MIGRATIONS.slice(0, 1)).close();
+    LeaseDatabase.open(stateDir, { migrations: MIGRATIONS.slice(0, 1) }).close();
     // As release 1.0 wrote it: `sampleRow(0x0a000102, 1)`.
     const record = "8e51d4c90a00010201010303fedcba980006831141b004070006831141b00407000001a0c4875a81000001a0c4506c00" +
       "000001a0c4875a80fedcba980a0000010106000c000800040000000000000000000000000000000a000000010102010a000102" +
@@ -154,9 +154,9 @@ Deno.test("database: an older schema is migrated, with its rows", () =>
   withDirectory((stateDir) => {
     fill(stateDir, 10);
     const later = [...MIGRATIONS, "CREATE TABLE extra (note TEXT) STRICT; INSERT INTO extra VALUES ('migrated')"];
-    LeaseDatabase.open(stateDir, later).close();
+    LeaseDatabase.open(stateDir, { migrations: later }).close();
     // Once only: a second time would fail on the table that is there.
-    const database = LeaseDatabase.open(stateDir, later);
+    const database = LeaseDatabase.open(stateDir, { migrations: later });
     strictEqual(readAll(database).length, 10);
     database.close();
     const plainSqlite = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
@@ -169,17 +169,20 @@ Deno.test("database: a migration that fails leaves the older schema whole", () =
   withDirectory((stateDir) => {
     fill(stateDir, 10);
     throws(
-      () => LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT); SELECT nonsense"]),
+      () =>
+        LeaseDatabase.open(stateDir, {
+          migrations: [...MIGRATIONS, "CREATE TABLE extra (note TEXT); SELECT nonsense"],
+        }),
       StoreError,
     );
-    const database = LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"]);
+    const database = LeaseDatabase.open(stateDir, { migrations: [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"] });
     strictEqual(readAll(database).length, 10);
     database.close();
   }));
 
 Deno.test("database: a newer schema is refused", () =>
   withDirectory((stateDir) => {
-    LeaseDatabase.open(stateDir, [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"]).close();
+    LeaseDatabase.open(stateDir, { migrations: [...MIGRATIONS, "CREATE TABLE extra (note TEXT)"] }).close();
     refuses(stateDir, "newerSchema", /schema 4 is newer than this program's 3: install/);
   }));
 
@@ -341,3 +344,201 @@ tinyDiskTest("database: a read-only file in a writable directory is refused", 51
     /Cannot use the lease database .*: not writable \(.*os error 30.*\): give this user/,
   );
 });
+
+/** An open database with one row, and what {@link LeaseDatabase.recover} answers or throws. */
+async function running(
+  run: (open: { database: LeaseDatabase; stateDir: string; path: string; recovers: () => string }) => void,
+): Promise<void> {
+  await withDirectory((stateDir) => {
+    const database = LeaseDatabase.open(stateDir);
+    put(database, [sampleRow(0x0a000001)]);
+    const recovers = () => {
+      try {
+        return database.recover();
+      } catch (error) {
+        ok(error instanceof StoreError, String(error));
+        return error.code;
+      }
+    };
+    run({ database, stateDir, path: `${stateDir}/${DATABASE_FILE}`, recovers });
+    database.close();
+  });
+}
+
+/** A further row is refused, as something happened to the files. */
+function refusesToCommit(database: LeaseDatabase, says: RegExp): void {
+  throws(() => put(database, [sampleRow(0x0a000002)]), (error) => {
+    ok(error instanceof StoreError, String(error));
+    strictEqual(error.code, "moved");
+    match(error.message, says);
+    return true;
+  });
+}
+
+function addressesIn(stateDir: string): number[] {
+  const database = LeaseDatabase.open(stateDir);
+  try {
+    return readAll(database).map(({ address }) => address - 0x0a000000);
+  } finally {
+    database.close();
+  }
+}
+
+const FILES = [DATABASE_FILE, `${DATABASE_FILE}-wal`, `${DATABASE_FILE}-shm`, "lock", "highwater"];
+
+for (const gone of [FILES, FILES.slice(0, 3), FILES.slice(0, 1), FILES.slice(1, 2), ["lock"], ["highwater"]]) {
+  Deno.test(`database: ${gone.join(" and ")} deleted under it: no commit, and what was acknowledged is put back`, () =>
+    withDirectory((stateDir) => {
+      const database = LeaseDatabase.open(stateDir);
+      put(database, [sampleRow(0x0a000001)]);
+      for (const file of gone) Deno.removeSync(`${stateDir}/${file}`);
+      refusesToCommit(database, /: it was deleted while the node uses it: restart/);
+      // Nor after an attempt that was not acknowledged.
+      throws(() => put(database, [sampleRow(0x0a000003)]), StoreError);
+      match(database.recover(), /nothing (that was acknowledged )?is lost/);
+      strictEqual(database.doubt, undefined);
+      put(database, [sampleRow(0x0a000004)]);
+      throws(() => LeaseDatabase.open(stateDir), /another process uses it/);
+      database.close();
+      // The second one was not acknowledged, and may be there.
+      deepStrictEqual(addressesIn(stateDir).filter((address) => address !== 2), [1, 4]);
+      strictEqual(openAndClose(stateDir).behind, undefined);
+    }));
+}
+
+Deno.test("database: a file that is put in its place is left alone, and the own one comes back once it is gone", () =>
+  running(({ database, path, recovers }) => {
+    Deno.renameSync(path, `${path}.before`);
+    Deno.writeTextFileSync(path, "another one");
+    refusesToCommit(database, /another file was put in its place.*move that one away, .*or restart the node to use it/);
+    strictEqual(recovers(), "moved");
+    strictEqual(Deno.readTextFileSync(path), "another one");
+    Deno.removeSync(path);
+    match(recovers(), /written anew/);
+    put(database, [sampleRow(0x0a000002)]);
+    strictEqual(readAll(database).length, 2);
+  }));
+
+Deno.test("database: a WAL that is cut under it loses leases, and it never commits again", () =>
+  running(({ database, path, recovers }) => {
+    Deno.truncateSync(`${path}-wal`, 0);
+    refusesToCommit(database, /leases\.db-wal: it was cut while the node uses it/);
+    strictEqual(recovers(), "lost");
+    throws(() => put(database, [sampleRow(0x0a000002)]), /acknowledged leases are no longer in it/);
+    strictEqual(recovers(), "lost");
+  }));
+
+Deno.test("database: a checkpoint by another program shortens the WAL, and nothing is lost", () =>
+  running(({ database, path, recovers }) => {
+    const other = new DatabaseSync(path);
+    other.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    other.close();
+    refusesToCommit(database, /it was cut/);
+    match(recovers(), /opened and checked anew/);
+    put(database, [sampleRow(0x0a000002)]);
+  }));
+
+Deno.test("database: inspect() finds what happened to its files without a commit", () =>
+  running(({ database, path }) => {
+    const inspect = () => {
+      database.inspect();
+      return database.doubt?.code;
+    };
+    strictEqual(inspect(), undefined);
+    Deno.removeSync(path);
+    strictEqual(inspect(), "moved");
+    database.recover();
+    strictEqual(inspect(), undefined);
+  }));
+
+/** Stops as in a power failure: the WAL stays. */
+function crash(stateDir: string, use: (database: LeaseDatabase) => void): void {
+  const database = LeaseDatabase.open(stateDir);
+  use(database);
+  const kept = `${stateDir}/kept`;
+  Deno.mkdirSync(kept);
+  for (const file of FILES.slice(0, 2)) Deno.copyFileSync(`${stateDir}/${file}`, `${kept}/${file}`);
+  database.close();
+  for (const file of FILES.slice(0, 2)) Deno.renameSync(`${kept}/${file}`, `${stateDir}/${file}`);
+  Deno.removeSync(kept);
+}
+
+for (const share of [0, 0.5, 0.9]) {
+  Deno.test(`database: of a WAL that was cut to ${share} after a crash it says what is missing`, () =>
+    withDirectory((stateDir) => {
+      crash(stateDir, (database) => {
+        for (let row = 1; row <= 20; row++) put(database, [sampleRow(0x0a000000 + row)]);
+      });
+      const wal = `${stateDir}/${DATABASE_FILE}-wal`;
+      const whole = Deno.statSync(wal).size;
+      Deno.truncateSync(wal, Math.floor(share * whole));
+      const { behind } = openAndClose(stateDir);
+      ok(behind !== undefined && behind.found < 20, JSON.stringify(behind));
+      strictEqual(behind.acknowledged, 20);
+      // It says so until a commit takes it for what there is.
+      deepStrictEqual(openAndClose(stateDir).behind, behind);
+      const database = LeaseDatabase.open(stateDir);
+      database.commit(new Uint8Array(), [["blank", "fenced"]]);
+      database.close();
+      strictEqual(openAndClose(stateDir).behind, undefined);
+    }));
+}
+
+Deno.test("database: after a crash with its whole WAL nothing is missing, and the next start needs no WAL", () =>
+  withDirectory((stateDir) => {
+    crash(stateDir, (database) => put(database, [sampleRow(0x0a000001)]));
+    ok(Deno.statSync(`${stateDir}/${DATABASE_FILE}-wal`).size > 0);
+    const database = LeaseDatabase.open(stateDir);
+    strictEqual(database.behind, undefined);
+    strictEqual(Deno.statSync(`${stateDir}/${DATABASE_FILE}-wal`).size, 0);
+    database.close();
+    deepStrictEqual(addressesIn(stateDir), [1]);
+  }));
+
+Deno.test("database: one of the release before, which wrote no number, counts from its next transaction on", () =>
+  withDirectory((stateDir) => {
+    fill(stateDir, 1);
+    const before = new DatabaseSync(`${stateDir}/${DATABASE_FILE}`);
+    before.exec("DELETE FROM meta WHERE key = 'store:transaction'");
+    before.close();
+    Deno.removeSync(`${stateDir}/highwater`);
+    const database = LeaseDatabase.open(stateDir);
+    strictEqual(database.behind, undefined);
+    database.commit(new Uint8Array(), [["term", "1"]]);
+    database.close();
+    Deno.removeSync(`${stateDir}/${DATABASE_FILE}`);
+    refuses(stateDir, "missing", /it is missing/);
+  }));
+
+Deno.test("database: an older copy in its place is behind", () =>
+  withDirectory((stateDir) => {
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    fill(stateDir, 1);
+    Deno.copyFileSync(path, `${path}.copy`);
+    fill(stateDir, 2);
+    strictEqual(openAndClose(stateDir).behind, undefined);
+    Deno.renameSync(`${path}.copy`, path);
+    deepStrictEqual(openAndClose(stateDir).behind, { found: 1, acknowledged: 2 });
+  }));
+
+Deno.test("database: a missing one is refused where there were leases, unless it may be blank", () =>
+  withDirectory((stateDir) => {
+    const path = `${stateDir}/${DATABASE_FILE}`;
+    // Without a row there is nothing to lose.
+    const database = LeaseDatabase.open(stateDir);
+    database.commit(new Uint8Array(), [["diskId", "1"]]);
+    database.close();
+    Deno.removeSync(path);
+    fill(stateDir, 1);
+    Deno.removeSync(path);
+    refuses(stateDir, "missing", /it is missing, and .*highwater shows that it had leases: .*restore.*--bootstrap/);
+    const blank = LeaseDatabase.open(stateDir, { mayStartBlank: true });
+    blank.close();
+    deepStrictEqual(blank.behind, { found: 0, acknowledged: 1 });
+  }));
+
+function openAndClose(stateDir: string): LeaseDatabase {
+  const database = LeaseDatabase.open(stateDir);
+  database.close();
+  return database;
+}

@@ -15,6 +15,12 @@ export type StoreErrorCode =
   | "notADirectory"
   | "diskFull"
   | "io"
+  /** A database that was here is missing. */
+  | "missing"
+  /** Another process touched the files of the open database. */
+  | "moved"
+  /** Transactions that were reported as durable are not on the disk. */
+  | "lost"
   | "worker";
 
 /** A store that can't be opened, read or closed in order. The message is one line and says what to do. */
@@ -81,6 +87,18 @@ export function classify(error: unknown): { code: StoreErrorCode; what: string; 
   }
   const remedy = primary === SQLITE.io ? "check the disk and the kernel log" : "check the path and the disk";
   return { code: "io", what: text, remedy };
+}
+
+/**
+ * Whether an error leaves open what is on the disk. After a failed fsync the page cache may hold what the disk does not
+ * have; a full, read-only or locked disk has just not changed.
+ */
+export function leavesDoubt(error: unknown): boolean {
+  if (error instanceof StoreError) return error.code === "moved" || error.code === "corrupt" || error.code === "lost";
+  const extended = errorNumber(error);
+  const primary = extended & 0xff;
+  if (extended === SQLITE_SHM_SIZE) return false;
+  return primary === SQLITE.io || primary === SQLITE.corrupt || primary === SQLITE.notADatabase;
 }
 
 /** The error for a path that can't be used. */

@@ -9,7 +9,7 @@
 
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import { classify, StoreError } from "./errors.ts";
-import type { Meta, WorkerReply, WorkerRequest } from "./protocol.ts";
+import type { Behind, Meta, WorkerReply, WorkerRequest } from "./protocol.ts";
 import { readRecords, RecordWriter } from "./record.ts";
 
 /** Delay before a failed commit is retried. */
@@ -19,11 +19,15 @@ const GATHER_MS = 1;
 const GATHER_ROWS = 8;
 /** A commit that takes longer than this makes the store unhealthy: some disks hang rather than fail. */
 const STALL_MS = 5_000;
+/** At a stop a disk that hangs is waited for this long, once for the last commit and once for closing the database. */
+const CLOSE_MS = 750;
 
 /** Whether rows reach the disk; if not, the cause and what to do. */
 export interface StoreHealth {
   readonly ok: boolean;
   readonly reason?: string;
+  /** It does not recover by itself: the program has to start again. */
+  readonly needsRestart?: boolean;
 }
 
 /** Totals since the store was opened. */
@@ -56,6 +60,8 @@ export interface Store {
   flush(): void;
   /** Small facts about the node itself, as they are on disk. */
   readonly facts: ReadonlyMap<string, string>;
+  /** When it was opened, the disk lacked transactions that had been reported as durable. */
+  readonly behind: Behind | undefined;
   readonly health: StoreHealth;
   readonly counters: StoreCounters;
   /**
@@ -69,6 +75,10 @@ export interface Store {
 export interface StoreOptions {
   /** Directory of the database; created when it is missing. */
   readonly stateDir: string;
+  /** A missing database is made anew even if the directory had one with leases. */
+  readonly mayStartBlank?: boolean;
+  /** Is told, in a line for the operator, what was done to use the database again. */
+  readonly recovered?: (line: string) => void;
   /** Monotonic milliseconds; `performance.now` unless a test drives time. */
   readonly now?: () => number;
   /** Starts the worker; tests replace it. */
@@ -100,21 +110,21 @@ interface Loading {
  */
 export function openStore(options: StoreOptions): Promise<Store> {
   const worker = (options.startWorker ?? startWorker)();
-  const now = options.now ?? (() => performance.now());
   const opened = Promise.withResolvers<Store>();
   const fail = (error: StoreError) => {
     worker.terminate();
     opened.reject(error);
   };
   worker.onmessage = ({ data: answer }: MessageEvent<WorkerReply>) => {
-    if (answer.kind === "opened") opened.resolve(new WorkerStore(worker, now, answer.metas));
+    if (answer.kind === "opened") opened.resolve(new WorkerStore(worker, options, answer));
     else if (answer.kind === "refused") fail(new StoreError(answer.code, answer.message));
   };
   worker.onerror = (event) => {
     event.preventDefault();
     fail(new StoreError("worker", `Cannot start the store's worker: ${event.message}: install the program again`));
   };
-  worker.postMessage({ kind: "open", stateDir: options.stateDir } satisfies WorkerRequest);
+  const { stateDir, mayStartBlank = false } = options;
+  worker.postMessage({ kind: "open", stateDir, mayStartBlank } satisfies WorkerRequest);
   return opened.promise;
 }
 
@@ -124,7 +134,9 @@ function startWorker(): Worker {
 
 class WorkerStore implements Store {
   readonly #worker: Worker;
+  readonly behind: Behind | undefined;
   readonly #now: () => number;
+  readonly #recovered: (line: string) => void;
   readonly #facts: Map<string, string>;
   #queued = new RecordWriter();
   /** Of several values of one fact the last is written: the lsn comes with every row. */
@@ -145,12 +157,20 @@ class WorkerStore implements Store {
   #workerClosed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #commitFailure: string | undefined;
+  /** The worker does not trust the database. */
+  #doubt: { readonly reason: string; readonly isLost: boolean } | undefined;
   readonly #counters = { commits: 0, rows: 0, failures: 0, lastCommitMs: 0, slowestCommitMs: 0 };
 
-  constructor(worker: Worker, now: () => number, metas: readonly Meta[]) {
+  constructor(
+    worker: Worker,
+    { now = () => performance.now(), recovered = () => {} }: StoreOptions,
+    { metas, behind }: WorkerReply & { kind: "opened" },
+  ) {
     this.#worker = worker;
     this.#now = now;
+    this.#recovered = recovered;
     this.#facts = new Map(metas);
+    this.behind = behind;
     worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => this.#receive(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -189,7 +209,11 @@ class WorkerStore implements Store {
   /** Runs a callback after those of the last write, without a commit of its own. */
   #afterQueued(durable: () => void): void {
     if (this.#queuedCallbacks.length > 0) this.#queuedCallbacks.push(durable);
-    else {
+    else if (this.#doubt !== undefined) {
+      // What was written before may be gone: the worker has to recover it first.
+      this.#queuedCallbacks.push(durable);
+      this.#scheduleFlush();
+    } else {
       const last = this.#inFlight ?? this.#failed?.batch;
       if (last === undefined) queueMicrotask(durable);
       else last.onDurable.push(durable);
@@ -221,7 +245,11 @@ class WorkerStore implements Store {
   }
 
   get health(): StoreHealth {
-    if (this.#workerFailure !== undefined) return { ok: false, reason: this.#workerFailure };
+    if (this.#workerFailure !== undefined) return { ok: false, reason: this.#workerFailure, needsRestart: true };
+    if (this.#doubt !== undefined) {
+      const { reason, isLost } = this.#doubt;
+      return { ok: false, reason, ...(isLost ? { needsRestart: true } : {}) };
+    }
     if (this.#commitFailure !== undefined) return { ok: false, reason: this.#commitFailure };
     const waitedMs = this.#inFlight === undefined ? 0 : this.#now() - this.#inFlight.sentMs;
     if (waitedMs <= STALL_MS) return { ok: true };
@@ -245,16 +273,17 @@ class WorkerStore implements Store {
     // One last attempt for a failed batch.
     this.#retry();
     this.flush();
-    await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
+    await before(CLOSE_MS, (idle) => {
+      this.#onIdle = idle;
       this.#notifyIdle();
     });
     this.#loading?.done.reject(new Error("The store was closed while it was being loaded"));
     const { pendingRows } = this.counters;
     if (this.#failed !== undefined) clearTimeout(this.#failed.timer);
     if (this.#workerFailure === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#workerClosed = resolve;
+      // What is durable is in the WAL, too, if this takes longer.
+      await before(CLOSE_MS, (closed) => {
+        this.#workerClosed = closed;
         this.#send({ kind: "close" });
       });
     }
@@ -262,7 +291,9 @@ class WorkerStore implements Store {
     if (pendingRows > 0) {
       throw new StoreError(
         "io",
-        `Could not write ${pendingRows} rows, none of them acknowledged, before closing: ${this.health.reason}`,
+        `Could not write ${pendingRows} rows, none of them acknowledged, before closing: ${
+          this.health.reason ?? "the disk does not answer"
+        }`,
       );
     }
   }
@@ -308,6 +339,12 @@ class WorkerStore implements Store {
         return this.#committed(answer);
       case "failed":
         return this.#commitFailed(answer);
+      case "doubted":
+        this.#doubt = answer;
+        return;
+      case "recovered":
+        this.#doubt = undefined;
+        return this.#recovered(answer.done);
       case "chunk":
         return this.#loadChunk(answer.records);
       case "refused":
@@ -404,6 +441,15 @@ class WorkerStore implements Store {
   #send(request: WorkerRequest, transfer: ArrayBuffer[] = []): void {
     this.#worker.postMessage(request, transfer);
   }
+}
+
+/** Waits until `run` calls back, at most so long. */
+async function before(ms: number, run: (done: () => void) => void): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  run(resolve);
+  await promise;
+  clearTimeout(timer);
 }
 
 /** Runs every callback; the first error is thrown after the last one, so that it does not prevent the others. */

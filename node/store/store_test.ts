@@ -238,9 +238,9 @@ Deno.test("store: close() writes what is queued, is idempotent, and ends write()
     strictEqual(written, 500);
     throws(() => store.write({ rows: [sampleRow(FIRST)] }, () => {}), /closed/);
     strictEqual((await reopen(stateDir)).length, 500);
-    // The log is in the database, and nothing but the two files stays.
+    // The log is in the database, and nothing but these files stays.
     const files = await Array.fromAsync(Deno.readDir(stateDir), ({ name }) => name);
-    deepStrictEqual(files.sort(), ["leases.db", "lock"]);
+    deepStrictEqual(files.sort(), ["highwater", "leases.db", "lock"]);
   }));
 
 Deno.test("store: a directory in use is refused, by this process and by another, until it is closed", () =>
@@ -249,13 +249,13 @@ Deno.test("store: a directory in use is refused, by this process and by another,
     const inUse = (error: unknown) => {
       ok(error instanceof StoreError);
       strictEqual(error.code, "locked");
-      match(error.message, /another process uses it: stop that one/);
+      match(error.message, /another process uses it \(pid \d+\): stop that one/);
       return true;
     };
     await rejects(openStore({ stateDir }), inUse);
     const { stderr, success } = await writer(stateDir).output();
     ok(!success);
-    match(new TextDecoder().decode(stderr), /another process uses it: stop that one/);
+    match(new TextDecoder().decode(stderr), /another process uses it \(pid \d+\): stop that one/);
     // The refused ones did not take the lock away.
     await rejects(openStore({ stateDir }), inUse);
     await store.close();
@@ -299,7 +299,7 @@ Deno.test("store: kill -9 loses nothing that was acknowledged", () =>
         ok(kept >= clock, `round ${round}: address ${address} has ${kept} on disk, ${clock} was acknowledged`);
       }
       // Otherwise an older round's rows would do for this one's.
-      await Deno.remove(`${stateDir}/leases.db`);
+      for (const file of ["leases.db", "highwater"]) await Deno.remove(`${stateDir}/${file}`);
     }
   }));
 
@@ -325,6 +325,60 @@ Deno.test("store: a commit that fails acknowledges nothing, says why, and is ret
     await until(() => order.length === 3, "the rows to be written");
     deepStrictEqual(order, [1, 2, 3]);
     deepStrictEqual(store.health, { ok: true });
+  }));
+
+Deno.test("store: a database that is deleted under it acknowledges nothing before it is put back", async () => {
+  const lines: string[] = [];
+  await withStore(async (store, stateDir) => {
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
+    const renamed = `${stateDir}/elsewhere`;
+    for (const file of ["leases.db", "leases.db-wal"]) await Deno.remove(`${stateDir}/${file}`);
+    await Deno.writeTextFile(`${stateDir}/leases.db`, "of another program");
+    const order: string[] = [];
+    store.write({ rows: [sampleRow(FIRST + 1)] }, () => order.push("row"));
+    await until(() => /another file was put in its place/.test(store.health.reason ?? ""), "the doubt");
+    strictEqual(store.health.needsRestart, undefined);
+    store.write({}, () => order.push("barrier"));
+    await until(() => store.counters.failures > 1, "another try");
+    deepStrictEqual(order, []);
+    await Deno.rename(`${stateDir}/leases.db`, renamed);
+    await until(() => order.length === 2, "both to be durable");
+    deepStrictEqual(order, ["row", "barrier"]);
+    deepStrictEqual(store.health, { ok: true });
+    strictEqual(await Deno.readTextFile(renamed), "of another program");
+  }, { recovered: (line) => lines.push(line) });
+  strictEqual(lines.length, 1);
+  match(lines[0] ?? "", /leases\.db was deleted while the node used it: written anew, nothing is lost/);
+});
+
+Deno.test("store: what happens to the files of an idle database is found, and nothing is durable meanwhile", () =>
+  withStore(async (store, stateDir) => {
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
+    await Deno.rename(`${stateDir}/leases.db`, `${stateDir}/elsewhere`);
+    await Deno.writeTextFile(`${stateDir}/leases.db`, "of another program");
+    await until(() => !store.health.ok, "the doubt");
+    let passed = false;
+    store.write({}, () => passed = true);
+    await until(() => store.counters.failures > 0, "a try");
+    strictEqual(passed, false);
+    await Deno.rename(`${stateDir}/elsewhere`, `${stateDir}/leases.db`);
+    await until(() => passed, "the database to be back");
+  }));
+
+Deno.test("store: a WAL that is cut under it needs a restart, which says what is missing", () =>
+  withDirectory(async (stateDir) => {
+    const store = await openStore({ stateDir });
+    await durable((done) => store.write({ rows: [sampleRow(FIRST)] }, done));
+    await Deno.truncate(`${stateDir}/leases.db-wal`, 0);
+    let written = 0;
+    store.write({ rows: [sampleRow(FIRST + 1)] }, () => written++);
+    await until(() => store.health.needsRestart === true, "the loss");
+    match(store.health.reason ?? "", /acknowledged leases are no longer in it \(it has transaction 0, and 1 was/);
+    await rejects(store.close(), /Could not write 1 rows, none of them acknowledged/);
+    strictEqual(written, 0);
+    const again = await openStore({ stateDir });
+    deepStrictEqual(again.behind, { found: 0, acknowledged: 1 });
+    await again.close();
   }));
 
 tinyDiskTest(
@@ -382,6 +436,19 @@ Deno.test("store: a disk that hangs makes it unhealthy, and close() is not neede
       ok: false,
       reason: "the disk has not finished a commit for 7 s: check the disk and the kernel log",
     });
+  });
+});
+
+Deno.test("store: close() does not wait for a disk that hangs", async () => {
+  let worker: Worker | undefined;
+  await withDirectory(async (stateDir) => {
+    const store = await openStore({
+      stateDir,
+      startWorker: () => worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }),
+    });
+    worker?.terminate();
+    store.write({ rows: [sampleRow(FIRST)] }, () => {});
+    await rejects(store.close(), /Could not write 1 rows, .* before closing: the disk does not answer/);
   });
 });
 

@@ -19,3 +19,17 @@ Deno.test("confine(): with its configuration elsewhere a program can still read,
     ping: "NotCapable",
   });
 });
+
+Deno.test("confine(): with its state elsewhere a node can still open any file, and runs nothing", async () => {
+  deepStrictEqual(await tryConfined("node", ["/etc/dhcpcluster/node.yaml"], { stateDir: "/srv/dhcpcluster" }), {
+    ...CONFINED,
+    elsewhere: "done",
+    listing: "done",
+    writing: "done",
+    ping: "NotCapable",
+  });
+  deepStrictEqual(await tryConfined("node", ["/etc/dhcpcluster/node.yaml"], { stateDir: "/var/lib/dhcpcluster" }), {
+    ...CONFINED,
+    ping: "NotCapable",
+  });
+});

@@ -55,6 +55,8 @@ interface NodeCoreOptions {
   readonly hashSeed: number;
   /** Durable facts as they were at the start. */
   readonly facts: ReadonlyMap<string, string>;
+  /** The disk lacks what was reported as durable before. */
+  readonly diskIsBehind?: boolean;
   /** Facts of the driver that become durable with this start. */
   readonly startFacts?: readonly (readonly [key: string, value: string])[];
   /** `cluster.nodes` of the file: the members while the disk knows no others. */
@@ -103,7 +105,7 @@ export class NodeCore<Source> {
     this.#options = options;
     this.#now = options.now;
     const { self, incarnation, facts, mutations = {} } = options;
-    const { identity, writes } = startIdentity(facts, options.random);
+    const { identity, writes } = startIdentity(facts, options.random, { isBehind: options.diskIsBehind ?? false });
     this.#startFacts = [...writes, ...options.startFacts ?? []];
     const initial = this.#initialConfiguration();
     this.#activeText = initial.text;

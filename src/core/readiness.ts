@@ -58,8 +58,8 @@ export const REASONS = {
   },
   store: {
     title: "store",
-    meaning: "the disk is full or failing: nothing is acknowledged",
-    advice: "make room, or replace the disk; the node serves again when writing works",
+    meaning: "the disk is full, fails or hangs, or the database's files were touched: nothing is acknowledged",
+    advice: "the node serves again when writing works",
     holds: (node) => node.storeFailure ?? (node.isBehindDisk && "it is slower than the cluster's records"),
   },
   removed: {

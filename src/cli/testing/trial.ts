@@ -20,17 +20,17 @@ export const CONFINED: Outcomes = {
   environment: "hidden",
 };
 
-/** `rereads` is what `confine()` gets. `compiled`: as an executable, as `deno task compile` makes them. */
+/** `rereads` and `stateDir`: for `confine()`. `compiled`: as an executable, as `deno task compile` makes them. */
 export async function tryConfined(
   program: "node" | "relay",
   rereads: readonly string[],
-  { compiled = false }: { readonly compiled?: boolean } = {},
+  { compiled = false, stateDir }: { readonly compiled?: boolean; readonly stateDir?: string } = {},
 ): Promise<Outcomes> {
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-confine-" });
   try {
     const script = `${folder}/try.ts`;
     await Deno.copyFile(MODULE, `${folder}/confine.ts`);
-    await Deno.writeTextFile(script, trial(program, rereads, folder));
+    await Deno.writeTextFile(script, trial(program, { rereads, stateDir }, folder));
     // Deno looks for an allowed program in PATH: with a stand-in first, the outcome does not depend on an installed
     // ping.
     await Deno.mkdir(`${folder}/bin`);
@@ -47,13 +47,17 @@ export async function tryConfined(
   }
 }
 
-function trial(program: "node" | "relay", rereads: readonly string[], folder: string): string {
+function trial(
+  program: "node" | "relay",
+  { rereads, stateDir }: { readonly rereads: readonly string[]; readonly stateDir: string | undefined },
+  folder: string,
+): string {
   return `
     import { confine } from "./confine.ts";
     const outcome = (action) => { try { action(); return "done"; } catch (error) { return error.name; } };
     const visible = (variable) => { try { return Deno.env.get(variable) !== undefined; } catch { return false; } };
     const own = ${program === "node" ? `Deno.openSync(${JSON.stringify(`${folder}/own`)}, ${OPEN})` : "Deno.stderr"};
-    confine(${JSON.stringify(rereads)});
+    confine(${JSON.stringify(rereads)}, ${JSON.stringify(stateDir)});
     console.log(JSON.stringify({
       elsewhere: outcome(() => Deno.readTextFileSync("/etc/passwd")),
       listing: outcome(() => [...Deno.readDirSync("/root")]),

@@ -3,6 +3,8 @@
  * an operator, one surviving voter is alone in the next epoch. Leases that only the lost disks knew may still run:
  * until all of them are over, every member of this and of later epochs grants renewals only (cases 30b, 30c).
  *
+ * A node that is alone needs it when its own disk lacks leases that it has acknowledged.
+ *
  * It works on the facts of a stopped node. The lost disks must never come back.
  */
 
@@ -28,7 +30,13 @@ export type ResetResult =
  */
 export function resetMembership(
   facts: ReadonlyMap<string, string>,
-  { self, latestMs, maxLeaseMs }: { self: NodeId; latestMs: number; maxLeaseMs: number },
+  { self, latestMs, maxLeaseMs, isBehind = false }: {
+    self: NodeId;
+    latestMs: number;
+    maxLeaseMs: number;
+    /** This disk lacks what it has acknowledged. */
+    isBehind?: boolean;
+  },
 ): ResetResult {
   const before = readEpoch(facts.get(MEMBERSHIP_FACTS.membership));
   if (before === undefined || facts.get(FACT.blank) !== "no") {
@@ -38,7 +46,9 @@ export function resetMembership(
   if (member === undefined) {
     return refused(`node ${self} was removed from the cluster: use the disk of a member`);
   }
-  if (before.members.length === 1) return refused(`node ${self} is the only member: there is nothing to reset`);
+  if (before.members.length === 1 && !isBehind) {
+    return refused(`node ${self} is the only member: there is nothing to reset`);
+  }
   // An epoch that this disk helped to choose may be in use somewhere: it must not get a second membership.
   const isBegun = readAcceptor(facts, before.epoch).accepted !== undefined;
   const after: Epoch = {

@@ -51,11 +51,19 @@ export interface DiskIdentity {
   readonly lsnFound: number;
 }
 
-/** The identity of this start, and the facts that must be durable before the first message leaves. */
+/**
+ * The identity of this start, and the facts that must be durable before the first message leaves. `isBehind`: this disk
+ * lacks what was durable on it once, so it starts as a learner, and as another disk.
+ */
 export function startIdentity(
   facts: ReadonlyMap<string, string>,
   random: () => number,
+  { isBehind = false }: { readonly isBehind?: boolean } = {},
 ): { identity: DiskIdentity; writes: [string, string][] } {
+  if (isBehind) {
+    const { identity, writes } = startIdentity(new Map([...facts, ...fencedFacts(newDiskId(random))]), random);
+    return { identity, writes: [...fencedFacts(identity.diskId), ...writes] };
+  }
   const diskId = facts.get(FACT.diskId) ?? newDiskId(random);
   const blank = facts.get(FACT.blank);
   const identity: DiskIdentity = {
@@ -67,6 +75,11 @@ export function startIdentity(
     lsnFound: Number(facts.get(FACT.lsn) ?? 0),
   };
   return { identity, writes: [[FACT.diskId, diskId], [FACT.bootCount, String(identity.bootCount)]] };
+}
+
+/** What makes a disk a learner's, under another id, whatever it was before. */
+export function fencedFacts(diskId: string): [string, string][] {
+  return [[FACT.diskId, diskId], [FACT.blank, BLANK.fenced], [FACT.diskGeneration, "0"]];
 }
 
 /** A new random disk id. */

@@ -20,3 +20,19 @@ Deno.test("identity: a new disk is blank and has a name of its own; starts are c
   facts.set(FACT.blank, "yes");
   deepStrictEqual(startIdentity(facts, Math.random).identity, { ...next, startStage: "learner" });
 });
+
+Deno.test("identity: a disk that lacks what it had is another one, of a learner that never forms the cluster", () => {
+  const facts = new Map([
+    [FACT.diskId, "0123456789abcdef"],
+    [FACT.bootCount, "4"],
+    [FACT.blank, BLANK.no],
+    [FACT.diskGeneration, "2"],
+    [FACT.lsn, "7"],
+  ]);
+  const { identity, writes } = startIdentity(facts, () => 0, { isBehind: true });
+  const diskId = "0000000000000000";
+  deepStrictEqual(identity, { diskId, bootCount: 5, startStage: "fenced", diskGeneration: 0, lsnFound: 7 });
+  // A crash right after this start changes nothing.
+  const { identity: next } = startIdentity(new Map([...facts, ...writes]), Math.random);
+  deepStrictEqual(next, { ...identity, bootCount: 6 });
+});

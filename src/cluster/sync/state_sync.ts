@@ -12,7 +12,7 @@ import { FREE_SLOT, type LeaseRow } from "../../lease/agreement/slot.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
-import { BLANK, type DiskIdentity, FACT, newDiskId, type Stage } from "./disk_identity.ts";
+import { BLANK, type DiskIdentity, FACT, fencedFacts, newDiskId, type Stage } from "./disk_identity.ts";
 import type { DiskLog } from "./disk_log.ts";
 import { PeerDisks } from "./peer_disks.ts";
 import { Join } from "./join.ts";
@@ -193,12 +193,7 @@ export class StateSync {
     this.#finishing = false;
     this.#startedMs = now.monotonicMs;
     this.#phase = this.#joining("fenced");
-    const facts: [string, string][] = [
-      [FACT.diskId, diskId],
-      [FACT.blank, BLANK.fenced],
-      [FACT.diskGeneration, "0"],
-    ];
-    this.#context.effects.persist({ facts }, () => {});
+    this.#context.effects.persist({ facts: fencedFacts(diskId) }, () => {});
     this.#options.fenced(now);
   }
 
