@@ -32,6 +32,8 @@ export interface Span {
 export const FAST_DISK: Span = { min: 1, max: 3 };
 /** A failed commit is retried after this time. */
 const RETRY_MS = 500;
+/** The store tells that a commit hangs after this time. */
+const STALL_MS = 5_000;
 
 /** Called when rows of these addresses became durable; undefined: anything may have changed. */
 export type DiskWatcher = (addresses: Iterable<number> | undefined) => void;
@@ -51,6 +53,10 @@ export class SimDisk {
   latencyMs = FAST_DISK;
   /** The disk is full until then: commits fail. */
   fullUntilMs = 0;
+  /** Commits don't end before. */
+  hungUntilMs = 0;
+  /** It lacks what was durable, and its node can see that. */
+  behind = false;
   /** Decides what a disk with a lying fsync loses in the next crash; undefined: an honest disk. */
   lies: (() => Image | undefined) | undefined;
   /** Rows of a replaced disk count until then at the longest: its node must have joined since the faults ended. */
@@ -63,6 +69,8 @@ export class SimDisk {
   #works = true;
   #isStaleCopy = false;
   #session = 0;
+  /** When the commit began that has not ended; Infinity without one. */
+  #begunMs = Infinity;
 
   constructor(events: EventQueue, prng: Prng, watch: DiskWatcher) {
     this.#events = events;
@@ -71,9 +79,9 @@ export class SimDisk {
     this.memory = new DiskMemory(events);
   }
 
-  /** Whether the last commit succeeded. */
+  /** Whether the last commit succeeded, and none hangs. */
   get works(): boolean {
-    return this.#works;
+    return this.#works && this.#events.nowMs - this.#begunMs < STALL_MS;
   }
 
   /** Whether it is an old copy whose node has not been fenced yet. */
@@ -107,6 +115,7 @@ export class SimDisk {
     for (const { writes } of this.#pending.slice(0, kept)) this.#apply(writes);
     this.#pending = [];
     this.#syncing = false;
+    this.#begunMs = Infinity;
     this.#works = true;
     this.#session += 1;
     this.memory.crash();
@@ -140,6 +149,12 @@ export class SimDisk {
     this.#replace(image);
   }
 
+  /** The end of the log is lost: the process finds an earlier state, and evidence of a later one. */
+  cut(image: Image): void {
+    this.restore(image);
+    this.behind = true;
+  }
+
   /** Row of the replaced disk, while a proposal that counted its answer may still be decided. */
   formerRow(address: number): LeaseRow | undefined {
     return this.#events.nowMs - this.#replaced.atMs <= PROPOSAL_MS ? this.#replaced.rows.get(address) : undefined;
@@ -158,6 +173,7 @@ export class SimDisk {
   }
 
   #replace({ rows, facts, progress }: Image): void {
+    this.behind = false;
     this.#replaced = { rows: new Map(this.rows), atMs: this.#events.nowMs };
     this.#progress = progress;
     this.#told = progress;
@@ -173,6 +189,7 @@ export class SimDisk {
   #sync(): void {
     if (this.#pending.length === 0) return;
     this.#syncing = true;
+    this.#begunMs = this.#events.nowMs;
     const session = this.#session;
     const count = this.#pending.length;
     this.#events.after(this.#prng.int(this.latencyMs.min, this.latencyMs.max), () => this.#commit(session, count));
@@ -180,8 +197,11 @@ export class SimDisk {
 
   #commit(session: number, count: number): void {
     if (session !== this.#session) return;
+    if (this.#events.nowMs < this.hungUntilMs) return this.#events.after(RETRY_MS, () => this.#commit(session, count));
     this.#works = this.#events.nowMs >= this.fullUntilMs;
     if (!this.#works) return this.#events.after(RETRY_MS, () => this.#commit(session, count));
+    this.#begunMs = Infinity;
+    this.behind = false;
     const synced = this.#pending.splice(0, count);
     const told = synced.map(({ writes, durable }) => {
       this.#apply(writes);

@@ -60,6 +60,7 @@ export class FaultSchedule {
       node.clock.correct();
       node.disk.latencyMs = FAST_DISK;
       node.disk.fullUntilMs = 0;
+      node.disk.hungUntilMs = 0;
       node.disk.lies = undefined;
       node.disk.joinsByMs = scene.cluster.events.nowMs + JOINED_WITHIN_MS;
       if (!node.running) node.start();

@@ -31,6 +31,8 @@ const FAULTS = {
   lyingDisk: [1, disks.lyingDisk],
   slowDisk: [2, disks.slowDisk],
   fullDisk: [1, disks.fullDisk],
+  hungDisk: [1, disks.hungDisk],
+  cutDisk: [1, disks.cutDisk],
   partition: [3, links.partition],
   oneWay: [1, links.oneWay],
   pairCut: [1, links.pairCut],

@@ -164,6 +164,7 @@ export class SimNode implements RunNode {
       incarnation,
       hashSeed: 0,
       facts,
+      diskIsBehind: this.disk.behind && mutation.believesCutDisks !== true,
       nodes: this.fileMembers.map(addressOf),
       bootstrap: false,
       file: this.file,

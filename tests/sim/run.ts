@@ -84,6 +84,8 @@ export interface Mutation {
   readonly keepsKeys?: (node: RunNode) => boolean;
   /** A backup is restored as if a majority of the disks were lost. */
   readonly believesBackups?: boolean;
+  /** A node does not see that the end of its log is lost. */
+  readonly believesCutDisks?: boolean;
   /** New clients are served right after the membership was reset. */
   readonly resetServesAll?: boolean;
   /** Observes what a node sends to each peer. */

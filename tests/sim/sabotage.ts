@@ -121,6 +121,13 @@ export const SABOTAGES: readonly Sabotage[] = [
     faults: "restoredBackup",
   },
   {
+    // The others would notice it in most cases.
+    name: "a disk whose end is lost is believed",
+    checks: ["(a)", "(b)", "(n)"],
+    mutation: () => ({ believesCutDisks: true, arriving: mutations.rememberNoDisk }),
+    faults: "cutDisk",
+  },
+  {
     name: "case 30: new clients right after a reset",
     checks: ["(a)"],
     mutation: () => ({ resetServesAll: true }),

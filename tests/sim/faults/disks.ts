@@ -1,4 +1,4 @@
-/** Disks that are slow, full, lost, or put back to an earlier state. */
+/** Disks that are slow, full, hanging, lost, or put back to an earlier state. */
 
 import { BLANK, FACT, newDiskId } from "../../../src/cluster/sync/disk_identity.ts";
 import { FAST_DISK, type Image } from "../disk.ts";
@@ -16,6 +16,21 @@ export const fullDisk: Begin = (scene, node) => {
   const ms = scene.ms(500, 15_000);
   node.disk.fullUntilMs = scene.cluster.events.nowMs + ms;
   scene.after(ms, () => {});
+};
+
+/** Its fsync hangs. */
+export const hungDisk: Begin = (scene, node) => {
+  const ms = scene.ms(1_000, 15_000);
+  node.disk.hungUntilMs = scene.cluster.events.nowMs + ms;
+  scene.after(ms, () => {});
+};
+
+/** The end of its log is lost; the node sees that, whatever the others have heard. */
+export const cutDisk: Begin = (scene, node) => {
+  const images = node.disk.images.filter((image) => scene.limits.looksForOthers(node, image));
+  if (images.length === 0) return;
+  const image = scene.cluster.prng.pick(images);
+  replace(scene, node, "the beginning of its log only", () => node.disk.cut(image));
 };
 
 /** A disk is replaced by a blank one. */

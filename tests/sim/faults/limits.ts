@@ -1,5 +1,6 @@
 /** How many faults of a kind the rule permits at a time (`src/lease/agreement/README.md`, "What it promises"). */
 
+import { readAcceptor } from "../../../src/cluster/membership/membership.ts";
 import { MARGIN_MS } from "../../../src/lease/agreement/limits.ts";
 import type { SimCluster } from "../cluster.ts";
 import { longestLeaseMs } from "../configurations.ts";
@@ -57,6 +58,8 @@ export class FaultLimits {
     const { complete, newest } = this.#cluster.checkers.epochs;
     // Membership, step 1: no disk is replaced before the change is finished.
     if (complete !== newest || this.#operator.busy || node.disk.lost || !this.mayCrash) return false;
+    // A change that a slow disk holds up, and that its operator has given up, may still be chosen.
+    if (this.#nodes.some(({ disk }) => readAcceptor(disk.facts, newest.epoch).accepted !== undefined)) return false;
     const lost = this.#nodes.filter(({ disk }) => disk.lost).length;
     const missed = new Set([...this.#stillMissed, node]);
     return lost < Math.floor(this.#size / 2) && missed.size < this.#quorum;
@@ -71,7 +74,8 @@ export class FaultLimits {
   takeStep(ms: number): boolean {
     const { nowMs } = this.#cluster.events;
     const misses = ({ time, disk }: SimNode) =>
-      time === undefined || disk.lost || disk.latencyMs !== FAST_DISK || disk.fullUntilMs > nowMs;
+      time === undefined || disk.lost || disk.latencyMs !== FAST_DISK || disk.fullUntilMs > nowMs ||
+      disk.hungUntilMs > nowMs;
     const missed = new Set([...this.#stillMissed, ...this.#wrongClocks, ...this.#nodes.filter(misses)]);
     if (this.#operator.busy) return false;
     const backMs = this.#steppedBackMs + Math.max(0, -ms);
