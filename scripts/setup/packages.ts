@@ -23,6 +23,8 @@ export const TEST_TOOLS: readonly Tool[] = [
   { package: "dhcpcd5", command: "dhcpcd" },
   { package: "openssh-client", command: "ssh-keygen" },
   { package: "faketime", command: "faketime" },
+  // A library that makes one process's disk fail.
+  { package: "gcc", command: "gcc" },
   { package: "prometheus", command: "promtool" },
   { package: "chromium", command: "chromium" },
   // A clean Debian that boots systemd.

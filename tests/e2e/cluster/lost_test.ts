@@ -28,7 +28,7 @@ e2e(
       await readyz(site, 1, 503, /no majority: .*stop this node and run dhcpcluster-node members reset/);
       await rejects(survivor.members("remove", "3"), /refused: no node leads, .*dhcpcluster-node members reset/);
       await rejects(survivor.members("reset"), /Nothing is changed/);
-      await rejects(survivor.members("reset", "--yes"), /another process uses it: stop that one/);
+      await rejects(survivor.members("reset", "--yes"), /another process uses it \(pid \d+\): stop that one/);
       await survivor.stop();
       match(
         await survivor.members("reset", "--yes"),

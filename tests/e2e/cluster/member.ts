@@ -53,6 +53,13 @@ export class Member {
     this.#process = await spawnNode(this.host.namespace, this.config, this);
   }
 
+  /** SIGTERM to a node that can't end in order; it must within the same time. */
+  async abandon(): Promise<Deno.CommandStatus> {
+    const { process } = this;
+    this.#process = undefined;
+    return await process.terminate(STOP_MS);
+  }
+
   /** SIGTERM. */
   async stop(): Promise<string> {
     const { process } = this;
@@ -64,11 +71,16 @@ export class Member {
   /** Starts it and waits until it ends with exit code 1; returns the lines that give the reason. */
   async failsToStart(): Promise<string[]> {
     await this.start();
+    return (await this.endsItself()).split("\n").filter((line) => line.startsWith("dhcpcluster-node: "));
+  }
+
+  /** Waits until it ends with exit code 1; returns its output. */
+  async endsItself(): Promise<string> {
     const { process } = this;
     this.#process = undefined;
     const { code } = await within(`node ${this.id} to give up`, STOP_MS, process.ended);
     strictEqual(code, 1, process.output.last(10));
-    return process.output.text.split("\n").filter((line) => line.startsWith("dhcpcluster-node: "));
+    return process.output.text;
   }
 
   /** SIGKILL; returns when it was sent, in milliseconds since the epoch. */
