@@ -2,6 +2,7 @@
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
+import { readConfigFile } from "../../src/config/file.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { serviceFileIssues } from "../config.ts";
 import { stringify } from "yaml";
@@ -89,12 +90,9 @@ function away(absent: readonly number[]): string {
 }
 
 async function readText(file: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound ? "it does not exist" : String(error);
-    throw new Error(`Cannot read ${file}: ${reason}; name the file with the service section`);
-  }
+  const read = await readConfigFile(file);
+  if (!read.ok) throw new Error(`Cannot read ${file}: it ${read.message}`);
+  return read.text;
 }
 
 /** A check ignores the revision of the file: it is raised only for the push. */

@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { describe, type Problem, quote } from "./issue.ts";
+import { CONFIG_LIMITS } from "./limits.ts";
 import { valueAt } from "./plain.ts";
 import { suggestion } from "./suggest.ts";
 
@@ -116,8 +117,13 @@ export function mapping<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<
   return z.strictObject(shape, {
     // One message serves all unknown keys of a mapping, so it has one line for each.
     error: (issue) =>
-      issue.code === "unrecognized_keys" ? issue.keys.map((key) => suggestion(key, known)).join("\n") : undefined,
+      issue.code === "unrecognized_keys" ? told(issue.keys).map((key) => suggestion(key, known)).join("\n") : undefined,
   });
+}
+
+/** Of many unknown keys, those that are told; one more shows that there are more. */
+function told(keys: readonly string[]): readonly string[] {
+  return keys.slice(0, CONFIG_LIMITS.issuesMax + 1);
 }
 
 /** A list of these, with at least `min` entries. */
@@ -155,7 +161,7 @@ export function explainIssues(issues: readonly z.core.$ZodIssue[], root: unknown
     const path = issue.path.map((step) => typeof step === "number" ? step : String(step));
     if (issue.code === "unrecognized_keys") {
       const hints = issue.message.split("\n");
-      return issue.keys.map((key, index) => (
+      return told(issue.keys).map((key, index) => (
         { path: [...path, key], message: `unknown key; ${hints[index] ?? "remove it"}`, about: "key" }
       ));
     }

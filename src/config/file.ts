@@ -1,13 +1,12 @@
 /** Reads a configuration file of bounded size; every failure is one line that says what to do. */
 
-/** A hundred thousand reservations fit in this. */
-const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
+import { CONFIG_LIMITS } from "./limits.ts";
 
 /** The file's text, or why there is none (a whole sentence without the file's name). */
 type FileText = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string };
 
 /** Reads a text file of at most `bytesMax` bytes. Never throws, whatever the file. */
-export async function readConfigFile(path: string, bytesMax = CONFIG_BYTES_MAX): Promise<FileText> {
+export async function readConfigFile(path: string, bytesMax: number = CONFIG_LIMITS.fileBytesMax): Promise<FileText> {
   try {
     using file = await Deno.open(path, { read: true });
     if ((await file.stat()).isDirectory) return refuse("is a directory; name the file in it");
@@ -47,7 +46,7 @@ async function readAtMost(file: Deno.FsFile, bytesMax: number): Promise<Uint8Arr
 }
 
 function explain(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "does not exist; check the path given to --config";
+  if (error instanceof Deno.errors.NotFound) return "does not exist; check the path";
   if (error instanceof Deno.errors.IsADirectory) return "is a directory; name the file in it";
   if (error instanceof Deno.errors.PermissionDenied) {
     return "is not readable by this user; change its owner or mode, or run as another user";

@@ -15,6 +15,7 @@ import {
   type Problem,
   type Report,
 } from "./issue.ts";
+import { CONFIG_LIMITS } from "./limits.ts";
 import { valueAt } from "./plain.ts";
 import { parseSource } from "./source.ts";
 
@@ -42,7 +43,8 @@ export function loadConfig<T>(text: string, schema: z.ZodType<T>, check?: Check)
   const { source, issues } = parseSource(text);
   if (source === undefined) return { ok: false, issues };
   const { value, problems } = findProblems(source.value, schema, check);
-  const all = [...issues, ...problems.map((problem) => source.locate(problem))];
+  const all = [...issues, ...problems.slice(0, CONFIG_LIMITS.issuesMax).map((problem) => source.locate(problem))];
+  if (problems.length > CONFIG_LIMITS.issuesMax) all.push(TOO_MANY);
   return all.length > 0 || value === undefined
     ? { ok: false, issues: inOrder(all) }
     : { ok: true, value, root: source.value };
@@ -52,10 +54,11 @@ export function loadConfig<T>(text: string, schema: z.ZodType<T>, check?: Check)
 export function checkConfig<T>(root: unknown, schema: z.ZodType<T>, check?: Check): ConfigResult<T> {
   const { value, problems } = findProblems(root, schema, check);
   if (problems.length === 0 && value !== undefined) return { ok: true, value, root };
-  const issues = problems.map(({ path, message, about }) => {
+  const issues = problems.slice(0, CONFIG_LIMITS.issuesMax).map(({ path, message, about }) => {
     const subject = about === "value" ? `${describe(valueAt(root, path))} ` : "";
     return { path: formatPath(path), line: 0, column: 0, message: subject + message };
   });
+  if (problems.length > CONFIG_LIMITS.issuesMax) issues.unshift(TOO_MANY);
   return { ok: false, issues };
 }
 
@@ -75,6 +78,14 @@ export async function loadConfigFile<T>(
   const result = loadConfig(read.text, schema, check);
   return result.ok ? result : { ok: false, message: formatIssues(file, result.issues) };
 }
+
+/** Above the issues, when not all are told. */
+const TOO_MANY: ConfigIssue = {
+  path: "",
+  line: 0,
+  column: 0,
+  message: `there are more than ${CONFIG_LIMITS.issuesMax} problems; these were found first`,
+};
 
 function inOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
   return [...issues].sort((a, b) => a.line - b.line || a.column - b.column);

@@ -14,7 +14,7 @@ export function optionsField(): Field<Options> {
   return z.record(z.string(), z.unknown()).transform((given, context): Options => {
     const options: Options = new Map();
     const keyOf = new Map<number, string>();
-    for (const [key, input] of Object.entries(given)) {
+    for (const [key, input] of Object.entries(given).slice(0, ENTRIES_MAX)) {
       let reading = readOption(key, input);
       if ("bytes" in reading) {
         const earlier = keyOf.get(reading.code);
@@ -31,6 +31,9 @@ export function optionsField(): Field<Options> {
     return options;
   });
 }
+
+/** Codes go from 1 to 254: an entry more is unknown, or the same option as another. */
+const ENTRIES_MAX = 255;
 
 type OptionReading =
   | { readonly code: number; readonly bytes: Uint8Array }

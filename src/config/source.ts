@@ -5,7 +5,10 @@
 
 import process from "node:process";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from "yaml";
+import type { YAMLMap } from "yaml";
+import { findExcess } from "./bounds.ts";
 import { type ConfigIssue, describe, formatPath, type Path, type Problem, quote } from "./issue.ts";
+import { CONFIG_LIMITS } from "./limits.ts";
 
 /** A file that could be read as YAML. */
 interface ConfigSource {
@@ -28,12 +31,20 @@ const ALIASES_MAX = 100;
 export function parseSource(text: string): ParsedSource {
   const lines = new LineCounter();
   try {
+    const excess = findExcess(text);
+    if (excess !== undefined) return { source: undefined, issues: [issueAt(text, excess.offset, excess.message)] };
     return parse(text, lines);
   } catch (error) {
-    // The parser recurses, so a file of nothing but brackets ends here.
+    // The parser recurses: what the limits let through still could be nested too deeply for it.
     const reason = error instanceof RangeError ? "it is nested too deeply" : String(error);
     return { source: undefined, issues: [{ path: "", line: 0, column: 0, message: `cannot be read: ${reason}` }] };
   }
+}
+
+/** An issue at a place of a text that is not parsed. */
+function issueAt(text: string, offset: number, message: string): ConfigIssue {
+  const before = text.slice(0, offset).split("\n");
+  return { path: "", line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message };
 }
 
 function parse(text: string, lines: LineCounter): ParsedSource {
@@ -42,6 +53,8 @@ function parse(text: string, lines: LineCounter): ParsedSource {
       lineCounter: lines,
       prettyErrors: false,
       resolveKnownTags: false,
+      // The parser compares each key with every one before it; `repeatedKeys` finds them in one pass.
+      uniqueKeys: false,
       // Not "silent": that would also hide a second document.
       logLevel: "error",
     })
@@ -50,10 +63,12 @@ function parse(text: string, lines: LineCounter): ParsedSource {
     const { line, col } = lines.linePos(offset);
     return { path: formatPath(path), line, column: col, message };
   };
-  const failures = [...document.errors, ...document.warnings]
-    .filter((error, index, all) => all.findIndex((other) => other.pos[0] === error.pos[0]) === index);
-  const issues = failures.map((error) => at(error.pos[0], [], explainYaml(error, text)));
-  if (failures.some((error) => error.code !== "DUPLICATE_KEY")) return { source: undefined, issues };
+  const failures = firstAtEachPlace([...document.errors, ...document.warnings]).slice(0, CONFIG_LIMITS.issuesMax);
+  if (failures.length > 0) {
+    return { source: undefined, issues: failures.map((error) => at(error.pos[0], [], explainYaml(error, text))) };
+  }
+  const issues = repeatedKeys(document.contents).slice(0, CONFIG_LIMITS.issuesMax)
+    .map((offset) => at(offset, [], explainRepeated(text, offset)));
   if (document.contents === null) {
     return { source: undefined, issues: [at(0, [], "the file is empty; start from the example file")] };
   }
@@ -75,6 +90,35 @@ function parse(text: string, lines: LineCounter): ParsedSource {
   };
   return { source: { value, locate }, issues };
 }
+
+function firstAtEachPlace(errors: readonly YAMLError[]): YAMLError[] {
+  const places = new Set<number>();
+  return errors.filter(({ pos: [offset] }) => places.size < places.add(offset).size);
+}
+
+/** Where keys stand that their mapping has already. */
+function repeatedKeys(contents: Node | null): number[] {
+  const offsets: number[] = [];
+  visit(contents, {
+    Map(_key, map: YAMLMap) {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) offsets.push(start(key) ?? 0);
+        seen.add(key.value);
+      }
+    },
+  });
+  return offsets;
+}
+
+function explainRepeated(text: string, offset: number): string {
+  const key = /^[\w.-]+/.exec(text.slice(offset, offset + KEY_CHARACTERS_MAX))?.[0];
+  return `${key === undefined ? "this key" : `"${key}"`} is given twice in one mapping; remove one of the two`;
+}
+
+/** Of a key in a message. */
+const KEY_CHARACTERS_MAX = 64;
 
 /**
  * Runs with an empty environment. The parser looks for two debugging variables (LOG_STREAM, LOG_TOKENS) on its way,
@@ -153,10 +197,6 @@ function firstAlias(contents: Node): number {
 function explainYaml(error: YAMLError, text: string): string {
   const found = text.slice(error.pos[0], error.pos[1]).split("\n", 1)[0] ?? "";
   switch (error.code) {
-    case "DUPLICATE_KEY": {
-      const key = /^[\w.-]+/.exec(text.slice(error.pos[0]))?.[0];
-      return `${key === undefined ? "this key" : `"${key}"`} is given twice in one mapping; remove one of the two`;
-    }
     case "TAB_AS_INDENT":
       return "a tab indents this line; YAML wants spaces";
     case "BAD_INDENT":

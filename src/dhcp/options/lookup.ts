@@ -54,6 +54,7 @@ export function optionByKey(key: string): OptionSpec | undefined {
 
 /** The name that a mistyped one is nearest to; undefined when none is near. For "did you mean …?". */
 export function nearestOptionName(key: string): string | undefined {
+  if (key.length > SLIP_CHARACTERS_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Math.min(4, Math.floor(key.length / 2) + 1);
   for (const name of BY_NAME.keys()) {
@@ -65,6 +66,9 @@ export function nearestOptionName(key: string): string | undefined {
   }
   return best;
 }
+
+/** A longer key is no slip of a name. */
+const SLIP_CHARACTERS_MAX = 64;
 
 /** Insertions, deletions and replacements that turn one text into the other. */
 function editDistance(left: string, right: string): number {
