@@ -36,7 +36,7 @@ export function nodeStatus(node: Node) {
       subnet: formatPrefix(subnet.prefix),
       pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
         .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
-      reservations: subnet.config.reservations.length,
+      reservations: subnet.reservations,
       unanswered: node.counters.fullSubnets.unanswered(subnet.prefix),
     })),
     latency: {

@@ -3,7 +3,8 @@
  * configuration alone, so that a dry run decides the same.
  */
 
-import type { CompiledService, Reservation, Subnet } from "../../src/dhcp/server/compiled_service.ts";
+import type { CompiledService, Subnet } from "../../src/dhcp/server/compiled_service.ts";
+import type { Reservation } from "../../src/dhcp/server/reservations.ts";
 import { INFINITE_SECONDS } from "../../src/config/duration.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";

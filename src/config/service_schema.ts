@@ -63,7 +63,8 @@ const poolSchema = z.preprocess(
   mapping({ range: POOL_RANGE.describe("`first-last`"), ...LEASE_SETTINGS }).transform(inSeconds),
 ).meta({ short: "string" });
 
-const reservationSchema = mapping({
+/** One of `reservations`. */
+export const reservationSchema = mapping({
   hardware: HARDWARE.describe('the client\'s hardware address, such as `"02:00:00:00:00:01"`').exactOptional(),
   clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`').exactOptional(),
   address: RESERVED_ADDRESS.describe("its address, within the subnet"),

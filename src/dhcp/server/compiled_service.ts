@@ -4,7 +4,6 @@
  * once per configuration; answering a client only looks up.
  */
 
-import { toHex } from "../../bytes/hex.ts";
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
@@ -15,6 +14,7 @@ import type {
   ServiceConfig,
   SubnetConfig,
 } from "../../config/service_schema.ts";
+import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
 
 /** The settings of one lease after inheritance. Times in seconds. */
 export interface LeaseSettings {
@@ -37,13 +37,6 @@ export interface Pool {
   readonly settings: LeaseSettings;
 }
 
-/** One client's own address. */
-export interface Reservation {
-  readonly address: Ipv4;
-  readonly hostname: string;
-  readonly config: ReservationConfig;
-}
-
 /** A network. */
 export interface Subnet {
   readonly prefix: Prefix;
@@ -51,7 +44,27 @@ export interface Subnet {
   /** For clients without a lease (DHCPINFORM) and for reserved addresses outside the pools. */
   readonly settings: LeaseSettings;
   readonly pools: readonly Pool[];
-  readonly config: SubnetConfig;
+  /** How many addresses are kept for one client each. */
+  readonly reservations: number;
+  readonly config: SubnetSettings;
+}
+
+/** A subnet without its reservations, which {@link Reservations} has. */
+type SubnetSettings = Omit<SubnetConfig, "reservations">;
+
+/** The section without its reservations. */
+export type ServiceSettings = Omit<ServiceConfig, "subnets"> & { readonly subnets: readonly SubnetSettings[] };
+
+/** A compiled section as it crosses threads. The reservations are their entries of the section as JSON. */
+export interface PackedService {
+  readonly settings: ServiceSettings;
+  /** How many reservations each subnet has, in the order of `settings.subnets`. */
+  readonly counts: readonly number[];
+  readonly maxLeaseSeconds: number;
+  readonly columns: ReservationColumns;
+  /** One after the other; the end of each. */
+  readonly entries: string;
+  readonly entryEnds: Uint32Array<ArrayBuffer>;
 }
 
 /** How a client may be reserved for: its identifier, and its hardware type and address. */
@@ -64,24 +77,38 @@ const encoder = new TextEncoder();
 
 /** A compiled `service` section. */
 export class CompiledService {
-  readonly config: ServiceConfig;
+  readonly config: ServiceSettings;
   /** By address. */
   readonly #subnets: readonly Subnet[];
-  readonly #reservations = new Map<string, Reservation>();
-  readonly #reserved = new Map<Ipv4, Reservation>();
+  readonly #reservations: Reservations;
   /** All pools in the order of their numbers. */
   readonly pools: readonly Pool[];
+  /** The longest lease that any level allows, in seconds. */
+  readonly maxLeaseSeconds: number;
 
-  constructor(config: ServiceConfig) {
+  constructor(config: ServiceConfig);
+  constructor(config: ServiceSettings, parts: CompiledParts);
+  constructor(config: ServiceConfig | ServiceSettings, parts: CompiledParts = compileParts(config as ServiceConfig)) {
     this.config = config;
+    this.maxLeaseSeconds = parts.maxLeaseSeconds;
+    this.#reservations = parts.reservations;
     const pools: Pool[] = [];
-    this.#subnets = config.subnets.map((subnet) => {
-      const compiled = compileSubnet(config, subnet, pools.length);
+    this.#subnets = config.subnets.map((subnet, index) => {
+      const compiled = compileSubnet(config, subnet, { firstNumber: pools.length, count: parts.counts[index] ?? 0 });
       pools.push(...compiled.pools);
-      for (const reservation of subnet.reservations) this.#reserve(subnet.prefix, reservation);
       return compiled;
     }).sort((a, b) => a.range.first - b.range.first);
     this.pools = pools;
+  }
+
+  /** What {@link packService} made; `readEntry` reads a reservation's entry. */
+  static unpack(packed: PackedService, readEntry: (entry: string) => ReservationConfig): CompiledService {
+    const { settings, columns, entries, entryEnds, counts, maxLeaseSeconds } = packed;
+    const reservations = new Reservations(columns, (number) => {
+      const start = number === 0 ? 0 : entryEnds[number - 1];
+      return readEntry(entries.slice(start, entryEnds[number]));
+    });
+    return new CompiledService(settings, { reservations, counts, maxLeaseSeconds });
   }
 
   /** Every subnet, by address. */
@@ -89,24 +116,9 @@ export class CompiledService {
     return this.#subnets;
   }
 
-  /** Addresses kept for one client each. */
-  get reserved(): Ipv4[] {
-    return [...this.#reserved.keys()];
-  }
-
-  /** The longest lease that any level allows, in seconds. */
-  get maxLeaseSeconds(): number {
-    let max = 0;
-    const see = (level: LeaseSettingsConfig) =>
-      max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
-    see(this.config);
-    this.config.classes.forEach(see);
-    for (const subnet of this.config.subnets) {
-      see(subnet);
-      subnet.pools.forEach(see);
-      subnet.reservations.forEach(see);
-    }
-    return max;
+  /** Addresses kept for one client each, ascending. */
+  get reserved(): Uint32Array {
+    return this.#reservations.addresses;
   }
 
   /** The subnet an address lies in. */
@@ -124,15 +136,15 @@ export class CompiledService {
   }
 
   /** What is reserved for a client in a subnet: by client identifier first, then by hardware address. */
-  reservationFor(subnet: Subnet, identity: Identity): Reservation | undefined {
-    if (subnet.config.reservations.length === 0) return undefined;
-    const byId = identity.clientId && this.#reservations.get(reservationKey(subnet.prefix, "id", identity.clientId));
-    return byId ?? this.#reservations.get(reservationKey(subnet.prefix, "hw", identity.hardware));
+  reservationFor({ prefix, reservations }: Subnet, { clientId, hardware }: Identity): Reservation | undefined {
+    if (reservations === 0) return undefined;
+    const byId = clientId && this.#reservations.of(prefix, "id", clientId);
+    return byId ?? this.#reservations.of(prefix, "hw", hardware);
   }
 
   /** The reservation an address is kept for. */
   reservationAt(address: Ipv4): Reservation | undefined {
-    return this.#reserved.get(address);
+    return this.#reservations.at(address);
   }
 
   /** What applies to a client at an address (undefined: no address, as for DHCPINFORM). */
@@ -148,32 +160,66 @@ export class CompiledService {
     if (reservation !== undefined) levels.push(reservation.config);
     return resolve(levels, subnet.prefix);
   }
-
-  #reserve(prefix: Prefix, config: ReservationConfig): void {
-    const reservation = { address: config.address, hostname: config.hostname ?? "", config };
-    this.#reserved.set(config.address, reservation);
-    if (config.clientId !== undefined) {
-      this.#reservations.set(reservationKey(prefix, "id", config.clientId), reservation);
-    }
-    if (config.hardware !== undefined) {
-      const hardware = Uint8Array.of(ETHERNET, ...config.hardware);
-      this.#reservations.set(reservationKey(prefix, "hw", hardware), reservation);
-    }
-  }
 }
 
-/** RFC 1700, hardware type 1. */
-const ETHERNET = 1;
+/** What is not compiled subnet by subnet. */
+interface CompiledParts {
+  readonly reservations: Reservations;
+  readonly counts: readonly number[];
+  readonly maxLeaseSeconds: number;
+}
 
-function reservationKey(prefix: Prefix, kind: "id" | "hw", bytes: Uint8Array): string {
-  return `${prefix.address}/${kind}/${toHex(bytes)}`;
+function compileParts(config: ServiceConfig): CompiledParts {
+  const all = config.subnets.flatMap(({ reservations }) => reservations);
+  return {
+    reservations: new Reservations(reservationColumns(config.subnets), (number) => all[number] as ReservationConfig),
+    counts: config.subnets.map(({ reservations }) => reservations.length),
+    maxLeaseSeconds: maxLeaseSeconds(config),
+  };
+}
+
+/**
+ * A checked section for another thread, which makes a {@link CompiledService} of it in the time that its subnets take.
+ * `entries` are the reservations of each subnet as they stand in the section.
+ */
+export function packService(config: ServiceConfig, entries: readonly (readonly unknown[])[]): PackedService {
+  const texts = entries.flat().map((entry) => JSON.stringify(entry));
+  let end = 0;
+  return {
+    settings: {
+      ...config,
+      subnets: config.subnets.map(({ reservations: _, ...subnet }) => subnet),
+    },
+    counts: config.subnets.map(({ reservations }) => reservations.length),
+    maxLeaseSeconds: maxLeaseSeconds(config),
+    columns: reservationColumns(config.subnets),
+    entries: texts.join(""),
+    entryEnds: Uint32Array.from(texts, (text) => end += text.length),
+  };
+}
+
+function maxLeaseSeconds(config: ServiceConfig): number {
+  let max = 0;
+  const see = (level: LeaseSettingsConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
+  see(config);
+  config.classes.forEach(see);
+  for (const subnet of config.subnets) {
+    see(subnet);
+    subnet.pools.forEach(see);
+    subnet.reservations.forEach(see);
+  }
+  return max;
 }
 
 function poolConfig(subnet: Subnet, pool: Pool): LeaseSettingsConfig {
   return subnet.config.pools[subnet.pools.indexOf(pool)] ?? subnet.config;
 }
 
-function compileSubnet(service: ServiceConfig, config: SubnetConfig, firstNumber: number): Subnet {
+function compileSubnet(
+  service: ServiceSettings,
+  config: SubnetSettings,
+  { firstNumber, count }: { readonly firstNumber: number; readonly count: number },
+): Subnet {
   return {
     prefix: config.prefix,
     range: prefixRange(config.prefix),
@@ -183,12 +229,13 @@ function compileSubnet(service: ServiceConfig, config: SubnetConfig, firstNumber
       range: pool.range,
       settings: resolve([service, config, pool], config.prefix),
     })),
+    reservations: count,
     config,
   };
 }
 
 /** From the service, which has a lease time, to the most specific. */
-type Levels = [ServiceConfig, ...LeaseSettingsConfig[]];
+type Levels = [ServiceSettings, ...LeaseSettingsConfig[]];
 
 function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
   const options: Options = new Map();

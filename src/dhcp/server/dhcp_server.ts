@@ -72,7 +72,7 @@ export function tableFor(compiled: CompiledService, options: { hashSeed: number;
 /** The pools and the reserved addresses of a configuration. */
 interface Places {
   readonly pools: Range[];
-  readonly reserved: Ipv4[];
+  readonly reserved: Uint32Array;
 }
 
 function placesOf(compiled: CompiledService): Places {
@@ -166,13 +166,26 @@ export class DhcpServer {
 
   /** Serves another configuration from now on; leases and offers stay. */
   reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
-    const before = JSON.stringify(placesOf(this.#compiled));
     const places = placesOf(compiled);
-    if (before !== JSON.stringify(places)) this.#rearrange(places, now, time);
+    const { reserved } = this.#compiled;
+    if (!isSamePools(this.#pools, places.pools)) this.#rearrange(places, now, time);
+    else if (!isSameOrder(reserved, places.reserved)) this.#reserve(places.reserved, time);
     this.#state = this.#adopt(compiled);
   }
 
-  /** Other pools or reservations: the leases are sorted into them, and offers that still can be are kept. */
+  /** Other reservations: offers of what is reserved now end, and those of what no longer is stay if they can. */
+  #reserve(reserved: Uint32Array, time: Bounds | undefined): void {
+    const before = new Set(this.#compiled.reserved);
+    const after = new Set(reserved);
+    this.#table.reserve(reserved);
+    for (const { client, address } of this.#offers.entries()) {
+      if (!before.has(address) && !after.has(address)) continue;
+      if (time !== undefined && this.#table.isAvailable(address, time)) this.#table.take(address, time);
+      else this.#offers.end(client);
+    }
+  }
+
+  /** Other pools: the leases are sorted into them, and offers that still can be are kept. */
   #rearrange(places: Places, now: Instant, time: Bounds | undefined): void {
     const offers = this.#offers.entries();
     this.#table.reconfigure(places);
@@ -261,4 +274,13 @@ export class DhcpServer {
     const ended = this.#agreement.end({ kind: how, address, client, restMs, detail, agoMs }, now, () => {});
     if (ended) this.#events.ended(action);
   }
+}
+
+function isSamePools(a: readonly Range[], b: readonly Range[]): boolean {
+  return a.length === b.length &&
+    a.every(({ first, last }, pool) => b[pool]?.first === first && b[pool]?.last === last);
+}
+
+function isSameOrder(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((value, index) => b[index] === value);
 }

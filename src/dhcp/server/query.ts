@@ -10,7 +10,8 @@ import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { ClassConfig } from "../../config/service_schema.ts";
 import type { DropReason } from "./action.ts";
-import type { CompiledService, Identity, Reservation, Subnet } from "./compiled_service.ts";
+import type { CompiledService, Identity, Subnet } from "./compiled_service.ts";
+import type { Reservation } from "./reservations.ts";
 
 /** How a datagram came in. */
 export interface Arrival {

@@ -35,8 +35,11 @@ interface TableAddresses {
   /** Not overlapping; a pool's number is its place in the list. */
   readonly pools: readonly Range[];
   /** Addresses kept for one client each: never chosen by `takeFree`. */
-  readonly reserved: readonly Ipv4[];
+  readonly reserved: ReservedAddresses;
 }
+
+/** Each once, in any order. */
+type ReservedAddresses = readonly Ipv4[] | Uint32Array;
 
 /** A search for slots; a slot matches when everything given does. */
 export interface LeaseSearch {
@@ -74,6 +77,7 @@ export class LeaseTable {
   #clients: ClientIndex;
   #placement: Placement;
   #pools: readonly Range[];
+  #reserved: ReservedAddresses;
   #ranges: readonly (readonly Range[])[] | undefined;
   #capacity: number;
   #loading = false;
@@ -91,8 +95,27 @@ export class LeaseTable {
       seed: this.#hashSeed,
     });
     this.#pools = options.pools;
+    this.#reserved = options.reserved;
     this.#placement = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
     for (const address of options.reserved) this.#placement.reserve(this.#ensure(address));
+  }
+
+  /**
+   * Takes other reserved addresses; every used slot stays, and offers of addresses that are not reserved now.
+   * O(reserved addresses), and no more than a few operations for each that changes.
+   */
+  reserve(addresses: ReservedAddresses): void {
+    const kept = new Set<Ipv4>(addresses);
+    for (const address of this.#reserved) {
+      if (kept.has(address)) continue;
+      const index = this.#ensure(address);
+      this.#placement.unreserve(index);
+      // One without a lease is chosen last, as after a lease: its device may still use it.
+      if (this.#columns.isFree(index)) this.#placement.placeEnded(index);
+      else this.#placeSlot(index, this.#columns.slot(index));
+    }
+    for (const address of addresses) this.#placement.reserve(this.#ensure(address));
+    this.#reserved = addresses;
   }
 
   /**
@@ -108,6 +131,7 @@ export class LeaseTable {
     this.#placement = next.#placement;
     this.#placement.setRanges(this.#ranges);
     this.#pools = next.#pools;
+    this.#reserved = next.#reserved;
     this.#capacity = next.#capacity;
   }
 

@@ -234,6 +234,49 @@ Deno.test("table: with ranges it chooses from their blocks only, the longest end
   strictEqual(table.takeFree(0, at(NOW)), 100);
 });
 
+Deno.test("table: reserve() leaves what a table made with those reservations and rows has", () => {
+  const pools = [{ first: 100, last: 115 }];
+  const addresses = [100, 101, 102, 103, 107, 115, 300];
+  const step = fc.record({
+    kind: fc.constantFrom("bind", "release", "offer", "reserve", "wait"),
+    address: fc.constantFrom(...addresses),
+    reserved: fc.subarray(addresses),
+    seconds: fc.nat(60),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+    const table = new LeaseTable({ pools, reserved: [] });
+    const offered = new Set<number>();
+    let reserved: number[] = [];
+    let now = NOW;
+    let clock = 0;
+    for (const { kind, address, seconds, reserved: next } of steps) {
+      if (kind === "bind") table.set(address, bound(client(address), ++clock, now + seconds * 1_000), seen(clock));
+      else if (kind === "release") table.set(address, released(client(address), ++clock), seen(clock));
+      else if (kind === "reserve") table.reserve(reserved = next);
+      else if (kind === "wait") now += seconds * 1_000;
+      else {
+        const taken = table.takeFree(0, at(now));
+        if (taken !== undefined) offered.add(taken);
+      }
+      if (kind === "bind" || kind === "release") offered.delete(address);
+      for (const other of reserved) offered.delete(other);
+      // A lock that ended while its address was reserved is seen in the next second.
+      table.expire(at(now += 1_000));
+      const fresh = new LeaseTable({ pools, reserved });
+      fresh.load(table.rows());
+      fresh.expire(at(now));
+      for (const other of offered) fresh.take(other, at(now));
+      deepStrictEqual(table.poolUse(0, at(now)), fresh.poolUse(0, at(now)));
+      // One outside the pools is asked for only if it is reserved.
+      for (const other of addresses) {
+        if (other >= 300) continue;
+        strictEqual(table.isAvailable(other, at(now)), fresh.isAvailable(other, at(now)), String(other));
+      }
+      strictEqual(table.freeOwned(0), fresh.freeOwned(0));
+    }
+  }));
+});
+
 Deno.test("table: ranges stay after reconfigure(), by pool number", () => {
   const table = new LeaseTable({ pools: [{ first: 100, last: 109 }], reserved: [] });
   table.setRanges([[{ first: 105, last: 106 }]]);

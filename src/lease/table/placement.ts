@@ -58,6 +58,11 @@ export class Placement {
     if (this.#leave(index)) this.#place[index] = PLACE.reserved;
   }
 
+  /** Ends the reservation of a slot, which is to be placed next. */
+  unreserve(index: number): void {
+    if (this.#place[index] === PLACE.reserved) this.#place[index] = PLACE.leaving;
+  }
+
   /** Places a slot whose lock runs until `dueMs`. */
   placeLocked(index: number, dueMs: number): void {
     if (!this.#leave(index)) return;
