@@ -24,10 +24,13 @@ const LAST_MULTICAST = 0xefffffff;
 
 /** An address that one host can have: not 0.0.0.0/8, multicast, reserved or broadcast. */
 export function hostAddress(): Field<Ipv4> {
-  return textField({ noun: "the IPv4 address of a host", example: "10.77.0.1" }, (text) => {
-    const address = parseIpv4(text);
-    return address !== undefined && address > 0x00ffffff && address < FIRST_MULTICAST ? address : undefined;
-  });
+  return textField({ noun: "the IPv4 address of a host", example: "10.77.0.1" }, readHostAddress);
+}
+
+/** What {@link hostAddress} reads; undefined when the text is none. */
+export function readHostAddress(text: string): Ipv4 | undefined {
+  const address = parseIpv4(text);
+  return address !== undefined && address > 0x00ffffff && address < FIRST_MULTICAST ? address : undefined;
 }
 
 /** An address to listen on: 0.0.0.0 means all of this host's. */
@@ -79,19 +82,25 @@ const ETHERNET_OCTETS = 6;
 
 /** An Ethernet hardware address. */
 export function hardwareAddress(): Field<Uint8Array> {
-  return textField({ noun: "a hardware address of 6 octets", example: '"02:00:00:00:00:01"' }, (text) => {
-    const bytes = fromHex(text);
-    return bytes?.length === ETHERNET_OCTETS ? bytes : undefined;
-  });
+  return textField({ noun: "a hardware address of 6 octets", example: '"02:00:00:00:00:01"' }, readHardware);
+}
+
+/** What {@link hardwareAddress} reads; undefined when the text is none. */
+export function readHardware(text: string): Uint8Array | undefined {
+  const bytes = fromHex(text);
+  return bytes?.length === ETHERNET_OCTETS ? bytes : undefined;
 }
 
 /** Bytes in hexadecimal text, at least one. */
 export function hexBytes(limits: { octetsMax: number }): Field<Uint8Array> {
   const noun = `1 to ${limits.octetsMax} octets in hexadecimal`;
-  return textField({ noun, example: '"0x00636f6e66"' }, (text) => {
-    const bytes = fromHex(text);
-    return bytes !== undefined && bytes.length > 0 && bytes.length <= limits.octetsMax ? bytes : undefined;
-  });
+  return textField({ noun, example: '"0x00636f6e66"' }, (text) => readHexBytes(text, limits));
+}
+
+/** What {@link hexBytes} reads; undefined when the text is none. */
+export function readHexBytes(text: string, { octetsMax }: { octetsMax: number }): Uint8Array | undefined {
+  const bytes = fromHex(text);
+  return bytes !== undefined && bytes.length > 0 && bytes.length <= octetsMax ? bytes : undefined;
 }
 
 /** Bytes given as text, which stands for its UTF-8, or as hexadecimal after `0x`. */

@@ -2,12 +2,11 @@
 
 import { toHex } from "../bytes/hex.ts";
 import { type Prefix, type Range, rangeContains } from "../net/ipv4.ts";
-import { readOnly } from "./field.ts";
 import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
 import { checkReservedAddress } from "./ranges_check.ts";
-import { CLIENT_ID, HARDWARE, RESERVED_ADDRESS } from "./service_schema.ts";
+import { readReserved } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** What the reservations of a subnet are checked against; a value that is wrong by itself is undefined. */
@@ -27,14 +26,12 @@ export function checkReservations(reservations: unknown, subnet: CheckedSubnet, 
   for (const [index, entry] of asList(reservations).entries()) {
     const reservation = asMapping(entry);
     const path = [...subnet.path, "reservations", index];
-    const address = readOnly(RESERVED_ADDRESS, reservation.address);
+    const { address, hardware, clientId } = readReserved(reservation);
     if (address !== undefined && subnet.prefix !== undefined) {
       checkReservedAddress(address, subnet.prefix, [...path, "address"], report);
     }
     addresses.add(address, [...path, "address"]);
-    const hardware = readOnly(HARDWARE, reservation.hardware);
     clients.add(hardware && `hardware ${toHex(hardware)}`, [...path, "hardware"]);
-    const clientId = readOnly(CLIENT_ID, reservation.clientId);
     clients.add(clientId && `clientId ${toHex(clientId)}`, [...path, "clientId"]);
     if (entry === reservation) checkOneClient(reservation, path, report);
     const pool = subnet.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));

@@ -5,22 +5,36 @@
 
 import { z } from "zod";
 import { formatSeconds, seconds } from "./duration.ts";
-import { type Config, flag, integer, list, mapping, text } from "./field.ts";
-import { hardwareAddress, hexBytes, hostAddress, prefix, range } from "./fields.ts";
+import type { Options } from "../dhcp/message.ts";
+import { asMapping } from "./plain.ts";
+import { type Config, flag, integer, isPlainText, list, mapping, text, withShortcut } from "./field.ts";
+import {
+  hardwareAddress,
+  hexBytes,
+  hostAddress,
+  prefix,
+  range,
+  readHardware,
+  readHexBytes,
+  readHostAddress,
+} from "./fields.ts";
 import { optionsField } from "./options.ts";
 
 /** The lease time of a file that gives none: an hour. */
 export const LEASE_SECONDS_DEFAULT = 3600;
 
 /** RFC 2132 §9.14: a client identifier is an option, so 255 octets at most, and 2 at least. */
-const CLIENT_ID_OCTETS_MAX = 255;
+const CLIENT_ID_OCTETS = { octetsMax: 255 };
+
+/** RFC 2132 §3.14: option 12. */
+const HOSTNAME_OCTETS_MAX = 255;
 
 /** Fields that are checked against each other. */
 export const SUBNET_PREFIX = prefix();
 export const POOL_RANGE = range();
-export const RESERVED_ADDRESS = hostAddress();
-export const HARDWARE = hardwareAddress();
-export const CLIENT_ID = hexBytes({ octetsMax: CLIENT_ID_OCTETS_MAX });
+const RESERVED_ADDRESS = hostAddress();
+const HARDWARE = hardwareAddress();
+const CLIENT_ID = hexBytes(CLIENT_ID_OCTETS);
 
 const LEASE_TIME = seconds({ infinite: true })
   .describe("how long a lease lasts: seconds, or `90s`, `1h30m`, `7d`, `infinite`");
@@ -49,6 +63,16 @@ export const LEASE_SETTINGS = {
     .describe("options by name ([OPTIONS.md](OPTIONS.md)), or by code with bytes in hexadecimal").prefault({}),
 };
 
+/** What the relations of a reservation need of it; a value that is wrong by itself is undefined. */
+export function readReserved(entry: Readonly<Record<string, unknown>>) {
+  const { address, hardware, clientId } = entry;
+  return {
+    address: typeof address === "string" ? readHostAddress(address) : undefined,
+    hardware: typeof hardware === "string" ? readHardware(hardware) : undefined,
+    clientId: typeof clientId === "string" ? readHexBytes(clientId, CLIENT_ID_OCTETS) : undefined,
+  };
+}
+
 /** Durations are named by their unit in the program: the file's `leaseTime` is `leaseSeconds`. */
 type InSeconds<T> = { [Key in keyof T as Key extends `${infer Name}Time` ? `${Name}Seconds` : Key]: T[Key] };
 
@@ -64,14 +88,40 @@ const poolSchema = z.preprocess(
 ).meta({ short: "string" });
 
 /** One of `reservations`. */
-export const reservationSchema = mapping({
-  hardware: HARDWARE.describe('the client\'s hardware address, such as `"02:00:00:00:00:01"`').exactOptional(),
-  clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`').exactOptional(),
-  address: RESERVED_ADDRESS.describe("its address, within the subnet"),
-  hostname: text({ octetsMax: 255, noun: "a host name", example: "printer" })
-    .describe("the name it is given (option 12)").exactOptional(),
-  ...LEASE_SETTINGS,
-}).transform(inSeconds);
+export const reservationSchema = withShortcut(
+  mapping({
+    hardware: HARDWARE.describe('the client\'s hardware address, such as `"02:00:00:00:00:01"`').exactOptional(),
+    clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`').exactOptional(),
+    address: RESERVED_ADDRESS.describe("its address, within the subnet"),
+    hostname: text({ octetsMax: HOSTNAME_OCTETS_MAX, noun: "a host name", example: "printer" })
+      .describe("the name it is given (option 12)").exactOptional(),
+    ...LEASE_SETTINGS,
+  }).transform(inSeconds),
+  readPlainReservation,
+);
+
+/** A reservation with nothing but its client, its address and a name, each right: as most are. */
+function readPlainReservation(input: unknown) {
+  const entry = asMapping(input);
+  const { hostname } = entry;
+  if (!Object.keys(entry).every((key) => PLAIN_KEYS.has(key))) return undefined;
+  if ("hostname" in entry && (typeof hostname !== "string" || !isPlainText(hostname, HOSTNAME_OCTETS_MAX))) {
+    return undefined;
+  }
+  const { address, hardware, clientId } = readReserved(entry);
+  if (address === undefined) return undefined;
+  if ("hardware" in entry && hardware === undefined || "clientId" in entry && clientId === undefined) return undefined;
+  return {
+    ...(hardware === undefined ? {} : { hardware }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(typeof hostname === "string" ? { hostname } : {}),
+    address,
+    options: NO_OPTIONS,
+  };
+}
+
+const PLAIN_KEYS: ReadonlySet<string> = new Set(["address", "hardware", "clientId", "hostname"]);
+const NO_OPTIONS: Options = new Map();
 
 const subnetSchema = mapping({
   subnet: SUBNET_PREFIX.describe("the network, such as `10.77.0.0/16`"),

@@ -1,9 +1,10 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
 
 import { mapping } from "./field.ts";
 import { formatIssues } from "./issue.ts";
 import { loadConfig } from "./load.ts";
-import { type ServiceConfig, serviceSchema } from "./service_schema.ts";
+import { reservationSchema, type ServiceConfig, serviceSchema } from "./service_schema.ts";
 import { checkService } from "./service_check.ts";
 
 const schema = mapping({ service: serviceSchema });
@@ -256,4 +257,34 @@ Deno.test("twenty thousand reservations are checked in seconds", () => {
   const issues = issuesOf("subnets:", "- subnet: 10.0.0.0/8", "  reservations:", ...lines.map((line) => `  ${line}`));
   deepStrictEqual(issues, []);
   ok(performance.now() - startMs < 10_000, `took ${performance.now() - startMs} ms`);
+});
+
+Deno.test("reservationSchema reads a plain reservation as it reads one with a lease setting beside it", () => {
+  const value = fc.constantFrom<unknown>(
+    "10.1.0.9",
+    "02:00:00:00:00:09",
+    "0x0102",
+    "pr\u00fcfer",
+    "printer",
+    "",
+    7,
+    null,
+  );
+  const entry = fc.record({ address: value, hardware: value, clientId: value, hostname: value, other: value }, {
+    requiredKeys: [],
+  });
+  fc.assert(
+    fc.property(fc.oneof(entry, value), (input) => {
+      const quick = reservationSchema.safeParse(input);
+      if (typeof input !== "object" || input === null) return strictEqual(quick.success, false);
+      // A lease time takes it past the shortcut.
+      const full = reservationSchema.safeParse({ ...input, leaseTime: 60 });
+      strictEqual(quick.success, full.success, JSON.stringify(input));
+      if (!full.success || !quick.success) return;
+      const { leaseSeconds, ...rest } = full.data;
+      strictEqual(leaseSeconds, 60);
+      deepStrictEqual(quick.data, rest);
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -60,6 +60,8 @@ function effective(name: TimeName, own: Times, inherited: Times): Effective | un
 
 /** Checks one level and returns what the levels inside it inherit. `where` names the level that a class applies to. */
 export function checkTimes(own: Times, inherited: Times, path: Path, report: Report, where = ""): Times {
+  // What a level inherits is reported where it is set.
+  if (Object.keys(own).length === 0) return inherited;
   for (const { low, high, mayEqual } of RULES) {
     const lower = effective(low, own, inherited);
     const upper = effective(high, own, inherited);
