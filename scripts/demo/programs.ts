@@ -9,8 +9,11 @@ const STOP_MS = 15_000;
 
 /** A running program. */
 export interface RunningProgram {
+  readonly pid: number;
   /** Resolves once `/readyz` says 200; rejects when the program ends or takes too long. */
   ready(url: string): Promise<void>;
+  /** Has it read its configuration again, with SIGHUP. */
+  reload(): void;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
   /** Ends it as an operator would, with SIGTERM; by force when it does not follow. */
@@ -32,6 +35,7 @@ export function startProgram(program: "node" | "relay", config: string, line: (t
   const status = child.status.then(({ code }) => ended = code);
   void readLines(child.stderr, line);
   return {
+    pid: child.pid,
     async ready(url) {
       const deadline = performance.now() + READY_MS;
       while (performance.now() < deadline) {
@@ -40,6 +44,9 @@ export function startProgram(program: "node" | "relay", config: string, line: (t
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       throw new Error(`The ${program} is not ready after ${READY_MS / 1_000} s; ask ${url}`);
+    },
+    reload() {
+      child.kill("SIGHUP");
     },
     async kill() {
       child.kill("SIGKILL");

@@ -107,7 +107,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   return { seconds: options.seconds, exchangesMs, lost, refused };
 }
 
-function message(type: "DISCOVER" | "REQUEST", client: number, xid: number, giaddr: Ipv4): Message {
+/** A client's message as a relay with this address forwards it. */
+export function message(type: "DISCOVER" | "REQUEST", client: number, xid: number, giaddr: Ipv4): Message {
   const options = new Map<number, Uint8Array>();
   writeOption(options, OPTIONS.messageType, MESSAGE_TYPE[type]);
   return {

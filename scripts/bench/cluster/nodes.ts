@@ -13,6 +13,10 @@ interface BenchNode {
   readonly id: number;
   readonly address: string;
   readonly program: RunningProgram;
+  /** Its configuration, without the service section. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly file: string;
+  readonly stateDir: string;
   /** Starts it anew once its program has stopped. */
   start(): void;
   /** Removes the disk of a stopped node. */
@@ -33,8 +37,15 @@ export interface BenchCluster {
   stop(): Promise<void>;
 }
 
+/** The networks that are served unless others are given. */
+const SUBNETS: readonly object[] = [{ subnet: "127.0.0.0/8", pools: ["127.200.0.0-127.200.255.255"] }];
+
 /** Starts `count` nodes and returns once all are ready. */
-export async function startCluster(count: number, line: (text: string) => void = () => {}): Promise<BenchCluster> {
+export async function startCluster(
+  count: number,
+  line: (text: string) => void = () => {},
+  subnets = SUBNETS,
+): Promise<BenchCluster> {
   const folder = await Deno.makeTempDir({ prefix: "dhcpcluster-bench-" });
   const net = `127.${64 + Deno.pid % 64}.${(Deno.pid >> 6) & 255}`;
   const port = 20_000 + Math.floor(Math.random() * 10_000);
@@ -48,21 +59,15 @@ export async function startCluster(count: number, line: (text: string) => void =
     await makeKeyFile(`${folder}/key`);
     const nodes = await Promise.all(members.map(async ({ id, address }): Promise<BenchNode> => {
       const file = `${folder}/node${id}.yaml`;
-      await Deno.writeTextFile(
-        file,
-        stringify({
-          node: { id, stateDir: `${folder}/state${id}` },
-          dhcp: { address, port },
-          cluster: { nodes: members, port: port + 1, keyFile: `${folder}/key` },
-          http: { address, port: port + 2 },
-          log: { level: "warning", format: "text" },
-          service: {
-            revision: 1,
-            leaseTime: 3_600,
-            subnets: [{ subnet: "127.0.0.0/8", pools: ["127.200.0.0-127.200.255.255"] }],
-          },
-        }),
-      );
+      const stateDir = `${folder}/state${id}`;
+      const settings = {
+        node: { id, stateDir },
+        dhcp: { address, port },
+        cluster: { nodes: members, port: port + 1, keyFile: `${folder}/key` },
+        http: { address, port: port + 2 },
+        log: { level: "warning", format: "text" },
+      };
+      await Deno.writeTextFile(file, stringify({ ...settings, service: { revision: 1, leaseTime: 3_600, subnets } }));
       const start = () => {
         const program = startProgram("node", file, (text) => line(`node ${id}: ${text}`));
         programs.push(program);
@@ -77,7 +82,10 @@ export async function startCluster(count: number, line: (text: string) => void =
           return program;
         },
         start: () => void (program = start()),
-        wipe: () => Deno.remove(`${folder}/state${id}`, { recursive: true }),
+        settings,
+        file,
+        stateDir,
+        wipe: () => Deno.remove(stateDir, { recursive: true }),
         status,
       };
     }));
