@@ -8,6 +8,8 @@ import type { Ipv4 } from "../src/net/ipv4.ts";
 import { type Config, flag, integer, list, mapping, readOnly } from "../src/config/field.ts";
 import { filePath, hostAddress, interfaceName, multicastGroup, port } from "../src/config/fields.ts";
 import type { ConfigIssue, Path, Report } from "../src/config/issue.ts";
+import { isTooDeep } from "../src/config/bounds.ts";
+import { CONFIG_LIMITS } from "../src/config/limits.ts";
 import { checkConfig, loadConfig } from "../src/config/load.ts";
 import { parseSource } from "../src/config/source.ts";
 import { Unique } from "../src/config/places.ts";
@@ -74,6 +76,9 @@ export const nodeSchema = mapping({
 /** Everything node.yaml says, defaults filled in. */
 export type NodeConfig = Config<typeof nodeSchema>;
 
+/** The same without the `service` section. */
+export type NodeSettings = Omit<NodeConfig, "service">;
+
 /** How the values of node.yaml must relate. */
 export function checkNode(root: unknown, report: Report): void {
   const file = asMapping(root);
@@ -122,14 +127,37 @@ function checkMembers(cluster: Mapping, self: number | undefined, report: Report
  * distributed. Keys are sorted, for their order means nothing.
  */
 export function serviceText(root: unknown): string {
-  return JSON.stringify(
-    asMapping(root).service,
-    (_key, value) =>
-      typeof value === "object" && value !== null && !Array.isArray(value)
-        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
-        : value,
-  );
+  return JSON.stringify(sorted(asMapping(root).service));
 }
+
+/** Plain values with the keys of their mappings sorted; the same values when they are already. */
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    const entries = value.map(sorted);
+    return entries.every((entry, index) => entry === value[index]) ? value : entries;
+  }
+  const keys = Object.keys(value);
+  const mapping = value as Readonly<Record<string, unknown>>;
+  let isSorted = true;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
+    if (index > 0 && key < (keys[index - 1] as string)) isSorted = false;
+    else if (sorted(mapping[key]) !== mapping[key]) isSorted = false;
+  }
+  return isSorted ? value : Object.fromEntries(keys.sort().map((key) => [key, sorted(mapping[key])]));
+}
+
+/** Why a section is too large to be served; undefined: it is not. */
+export function sizeProblem(text: string): string | undefined {
+  const { sectionBytesMax } = CONFIG_LIMITS;
+  const octets = text.length > sectionBytesMax ? text.length : encoder.encode(text).length;
+  if (octets <= sectionBytesMax) return undefined;
+  return `has ${octets} octets as JSON, and members send each other at most ${sectionBytesMax}: remove reservations ` +
+    "that are not needed, or what could be set for a whole subnet or class";
+}
+
+const encoder = new TextEncoder();
 
 /** Such a text with another revision; undefined when it is none. */
 export function reviseServiceText(text: string, revision: number): string | undefined {
@@ -145,20 +173,28 @@ export function reviseServiceText(text: string, revision: number): string | unde
 /** Reads such a text. The node's own addresses come from its file. */
 export function readServiceText(
   text: string,
-  own: Pick<NodeConfig, "dhcp" | "cluster">,
-): { readonly ok: true; readonly service: ServiceConfig } | { readonly ok: false; readonly problem: string } {
+  own: {
+    readonly dhcp: Pick<NodeConfig["dhcp"], "address">;
+    readonly cluster: Pick<NodeConfig["cluster"], "nodes">;
+  },
+):
+  | { readonly ok: true; readonly service: ServiceConfig; readonly root: unknown }
+  | { readonly ok: false; readonly problem: string } {
+  const tooLarge = sizeProblem(text);
+  if (tooLarge !== undefined) return { ok: false, problem: `the service section ${tooLarge}` };
   let service: unknown;
   try {
     service = JSON.parse(text);
   } catch {
     return { ok: false, problem: "it is no JSON" };
   }
+  if (isTooDeep(service)) return { ok: false, problem: "it is nested too deeply" };
   const taken = own.cluster.nodes.map(({ id, address }) => ({ address, name: `cluster node ${id}` }));
   const addresses = [...taken, { address: own.dhcp.address, name: "this node (dhcp.address)" }];
   const result = checkConfig({ service }, SERVICE_ONLY, (root, report) => {
     checkService(asMapping(root).service, report, { path: ["service"], taken: addresses });
   });
-  if (result.ok) return { ok: true, service: result.value.service };
+  if (result.ok) return { ok: true, service: result.value.service, root: result.root };
   return { ok: false, problem: result.issues.map(({ path, message }) => `${path}: ${message}`).join("; ") };
 }
 

@@ -6,10 +6,12 @@ import { onSignals } from "../src/cli/signals.ts";
 import type { Logger } from "@logtape/logtape";
 import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
-import { loadConfigFile } from "../src/config/load.ts";
+import { readConfigFile } from "../src/config/file.ts";
 import { readTokens, tokenFilesOf } from "../src/http/access/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
-import { checkNode, type NodeConfig, nodeSchema } from "./config.ts";
+import { checkNode, nodeSchema, type NodeSettings } from "./config.ts";
+import type { FileReading, NodeFile } from "./reader/protocol.ts";
+import { ConfigReader } from "./reader/reader.ts";
 import { COMMANDS, PROGRAM } from "./cli/commands.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { RunningNode } from "./running_node.ts";
@@ -17,11 +19,12 @@ import { RunningNode } from "./running_node.ts";
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
 const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
 
-async function start(config: NodeConfig, { file, root, flags }: Given): Promise<void> {
+async function start(from: NodeFile, { file, flags }: Given): Promise<void> {
+  const { config } = from;
   configureLog(config.log);
   const log = logger("node");
   const manager = ServiceManager.ofThisProcess(log);
-  const running = await RunningNode.start({ config, root, bootstrap: flags.includes("bootstrap") });
+  const running = await RunningNode.start({ file: from, bootstrap: flags.includes("bootstrap") });
   running.node.onStoreLost = (reason) => {
     // Nothing more can be written, so there is nothing to end in order; the service manager starts it again.
     log.fatal("The node ends, as its store can be used only by another start: {reason}", { reason });
@@ -40,23 +43,23 @@ async function start(config: NodeConfig, { file, root, flags }: Given): Promise<
   });
 
   async function reload(): Promise<void> {
-    const loaded = await loadConfigFile(file, nodeSchema, checkNode);
+    const loaded = await readNodeFile(file, running.node.reader);
     if (!loaded.ok) {
       log.error("Kept the running configuration, as {file} has errors:", { file });
-      for (const line of loaded.message.split("\n")) log.error(line);
+      for (const line of loaded.problems) log.error(line);
       return;
     }
-    const changed = FIXED_SECTIONS.filter((section) => differs(loaded.value[section], config[section]));
+    const changed = FIXED_SECTIONS.filter((section) => differs(loaded.config[section], config[section]));
     if (changed.length > 0) {
       log.warn("Changes of {sections} take effect at the next start", { sections: changed.join(", ") });
     }
-    configureLog(loaded.value.log);
-    await running.reload(loaded.value, loaded.root);
+    configureLog(loaded.config.log);
+    await running.reload(loaded);
   }
 }
 
 /** Everything is open: what is opened again are the configuration, the key, the tokens and a database that failed. */
-function confineTo({ node, cluster, http }: NodeConfig, file: string, log: Logger): void {
+function confineTo({ node, cluster, http }: NodeSettings, file: string, log: Logger): void {
   const keys = cluster.keyFile === undefined ? [] : [cluster.keyFile];
   const { outside, writes } = confine([file, ...keys, ...tokenFilesOf(http)], node.stateDir);
   if (outside.length === 0) return;
@@ -86,8 +89,27 @@ async function run(args: readonly string[]): Promise<number | undefined> {
       if (cluster.keyFile !== undefined) await readKeyFile(cluster.keyFile);
       await readTokens(http);
     },
+    load,
     start,
   });
+}
+
+/** In a worker that ends with it, as its memory does not come back otherwise. */
+async function load(file: string) {
+  const reader = new ConfigReader();
+  try {
+    const value = await readNodeFile(file, reader);
+    return value.ok ? { ok: true, value } as const : { ok: false, message: value.problems.join("\n") } as const;
+  } finally {
+    reader.close();
+  }
+}
+
+/** Reads and checks node.yaml; the problems are one line each. */
+async function readNodeFile(file: string, reader: ConfigReader): Promise<FileReading> {
+  const given = await readConfigFile(file);
+  if (!given.ok) return { ok: false, problems: [`${file}: ${given.message}`] };
+  return await reader.read("file", { text: given.text, file });
 }
 
 if (import.meta.main) {

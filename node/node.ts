@@ -8,8 +8,12 @@ import { nextStarts } from "../src/cluster/wire/seal.ts";
 import type { Member } from "../src/cluster/member.ts";
 import { FACT } from "../src/cluster/sync/disk_identity.ts";
 import type { Command, CommandResult, NodeEffect, NodeEvent } from "../src/core/effects.ts";
-import { NodeCore } from "../src/core/node_core.ts";
-import { CompiledService } from "../src/dhcp/server/compiled_service.ts";
+import type { Compiled, CompileRequest } from "../src/core/compilations.ts";
+import { NodeCore, storedConfiguration } from "../src/core/node_core.ts";
+import type { Configuration } from "../src/cluster/leadership/config_replication.ts";
+import type { MemberAddress } from "../src/cluster/wire/messages.ts";
+import { reservationSchema } from "../src/config/service_schema.ts";
+import { CompiledService, type PackedService } from "../src/dhcp/server/compiled_service.ts";
 import type { Readiness } from "../src/http/health.ts";
 import type { Instant } from "../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../src/lease/table/lease_table.ts";
@@ -22,7 +26,9 @@ import { OperatorLog } from "./admin/operator_log.ts";
 import { readClocks } from "./clocks.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { Transport } from "./cluster/transport.ts";
-import { type NodeConfig, readServiceText, reviseServiceText, serviceText } from "./config.ts";
+import { type NodeSettings, reviseServiceText } from "./config.ts";
+import type { NodeFile } from "./reader/protocol.ts";
+import { ConfigReader } from "./reader/reader.ts";
 import { DhcpService, type LeaseEvent, type RequestSource } from "./dhcp/dhcp_service.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
 import { afterLoss } from "./lost_leases.ts";
@@ -40,18 +46,62 @@ const RUN_FACT = "run";
 
 /** What a node is started from. */
 export interface NodeStart {
-  readonly config: NodeConfig;
-  /** The file's plain values. */
-  readonly root: unknown;
+  readonly file: NodeFile;
   /** An operator says that a majority of blank disks forms the cluster. */
   readonly bootstrap?: boolean;
 }
 
+/** What is opened, and read, before the core starts. */
+interface NodeParts {
+  readonly store: Store;
+  readonly reader: ConfigReader;
+  readonly diskIsBehind: boolean;
+  readonly file: Configuration;
+  readonly served: { readonly text: string; readonly service: CompiledService };
+}
+
+/** The file's configuration, and the one that the node starts with. */
+async function firstConfiguration(
+  { config, revision, text, packed }: NodeFile,
+  { facts }: Store,
+  reader: ConfigReader,
+): Promise<Pick<NodeParts, "file" | "served">> {
+  const file = { revision, text };
+  const stored = storedConfiguration(facts, file);
+  const newer = stored === undefined ? undefined : await compile(reader, stored, config, []);
+  const served = newer?.ok ? { text: stored ?? "", service: newer.service } : undefined;
+  return { file, served: served ?? { text, service: unpack(packed) } };
+}
+
+/** Has a section read, checked and compiled. */
+async function compile(
+  reader: ConfigReader,
+  text: string,
+  { dhcp: { address }, cluster }: NodeSettings,
+  members: readonly MemberAddress[],
+): Promise<Compiled> {
+  const own = { dhcp: { address }, cluster: { nodes: [...cluster.nodes, ...members] } };
+  try {
+    const reading = await reader.read("section", { text, own });
+    return reading.ok
+      ? { ok: true, service: unpack(reading.packed) }
+      : { ok: false, problem: reading.problems.join("; ") };
+  } catch (error) {
+    return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function unpack(packed: PackedService): CompiledService {
+  return CompiledService.unpack(packed, (entry) => reservationSchema.parse(JSON.parse(entry)));
+}
+
 /** One node of the cluster. */
 export class Node {
-  readonly config: NodeConfig;
+  readonly config: NodeSettings;
   readonly counters = new NodeCounters();
   readonly notices = new OperatorLog();
+  /** Reads what operators and other members send. */
+  readonly reader: ConfigReader;
   readonly startedMs = Date.now();
   /** Is told what happens to leases here. */
   onLease: (event: LeaseEvent) => void = () => {};
@@ -81,9 +131,11 @@ export class Node {
   #pumpedMs = performance.now();
   #storeFailure: string | undefined;
 
-  private constructor(start: NodeStart, store: Store, diskIsBehind: boolean) {
-    const { config } = start;
+  private constructor(start: NodeStart, parts: NodeParts) {
+    const { config } = start.file;
+    const { store, reader, diskIsBehind } = parts;
     this.config = config;
+    this.reader = reader;
     this.#store = store;
     const [incarnation = 0, hashSeed = 0] = crypto.getRandomValues(new Uint32Array(2));
     this.#incarnation = incarnation;
@@ -98,13 +150,8 @@ export class Node {
       nodes: config.cluster.nodes,
       bootstrap: start.bootstrap ?? false,
       witness: config.node.witness,
-      file: { revision: config.service.revision, text: serviceText(start.root) },
-      fileService: new CompiledService(config.service),
-      compile: (text, members) => {
-        const { dhcp, cluster } = config;
-        const read = readServiceText(text, { dhcp, cluster: { ...cluster, nodes: [...cluster.nodes, ...members] } });
-        return read.ok ? { ok: true, service: new CompiledService(read.service) } : read;
-      },
+      file: parts.file,
+      served: parts.served,
       revise: reviseServiceText,
       random: Math.random,
       now: readClocks(),
@@ -122,15 +169,17 @@ export class Node {
 
   /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
   static async start(start: NodeStart): Promise<Node> {
-    const { config, bootstrap = false } = start;
-    const { id, stateDir } = config.node;
-    const mayLearn = config.cluster.nodes.some((other) => other.id !== id);
+    const { file, bootstrap = false } = start;
+    const { node: { id, stateDir }, cluster: { nodes } } = file.config;
+    const mayLearn = nodes.some((other) => other.id !== id);
     const log = logger("node");
     const store = await openStore({
       stateDir,
       mayStartBlank: mayLearn || bootstrap,
       recovered: (line) => log.warn("{line}", { line }),
     });
+    // Before the process is confined, so that the worker's code can be read.
+    const reader = new ConfigReader();
     let node: Node | undefined;
     try {
       if (store.facts.get(FACT.resetFirst) === "yes") {
@@ -142,16 +191,19 @@ export class Node {
       const { behind, facts } = store;
       const loss = behind === undefined
         ? undefined
-        : afterLoss({ behind, self: id, nodes: config.cluster.nodes, facts, stateDir, bootstrap });
+        : afterLoss({ behind, self: id, nodes, facts, stateDir, bootstrap });
       if (loss !== undefined) log.warn("{warning}", { warning: loss.warning });
-      node = new Node(start, store, loss?.isLearner ?? false);
+      const diskIsBehind = loss?.isLearner ?? false;
+      node = new Node(start, { store, reader, diskIsBehind, ...await firstConfiguration(file, store, reader) });
       await node.#load();
       await node.#openTransport();
       await node.#listen();
       return node;
     } catch (error) {
-      if (node === undefined) await store.close();
-      else await node.stop();
+      if (node === undefined) {
+        reader.close();
+        await store.close();
+      } else await node.stop();
       throw error;
     }
   }
@@ -257,8 +309,8 @@ export class Node {
   }
 
   /** Takes over what may change while it runs: the `service` section and keys. Rejects when the key file is bad. */
-  async reload(config: NodeConfig, root: unknown): Promise<void> {
-    this.receive({ kind: "file", configuration: { revision: config.service.revision, text: serviceText(root) } });
+  async reload({ revision, text, packed }: NodeFile): Promise<void> {
+    this.receive({ kind: "file", configuration: { revision, text }, service: unpack(packed) });
     if (this.#transport === undefined || this.config.cluster.keyFile === undefined) return;
     const before = this.#transport.keyIds.join(" ");
     this.#transport.setKeys(await readKeyFile(this.config.cluster.keyFile));
@@ -327,6 +379,7 @@ export class Node {
     this.#logSummaries(true);
     await this.onClose();
     this.#transport?.close();
+    this.reader.close();
     await this.#store.close();
     this.#log.info("stopped");
   }
@@ -392,6 +445,8 @@ export class Node {
         const { token } = effect;
         return this.#store.write(effect.writes, () => this.receive({ kind: "persisted", token }));
       }
+      case "compile":
+        return void this.#compile(effect);
       case "members":
         return this.#transport?.setMembers(this.#reachable(effect.members));
       case "notice":
@@ -404,6 +459,11 @@ export class Node {
       default:
         return this.#service.perform(effect);
     }
+  }
+
+  async #compile({ token, text, members }: CompileRequest): Promise<void> {
+    const compiled = await compile(this.reader, text, this.config, members);
+    if (!this.#closed) this.receive({ kind: "compiled", token, compiled });
   }
 
   #watchStore(now: Instant): void {

@@ -10,8 +10,8 @@ import { nodeApps } from "./admin/app.ts";
 import { EventFeed } from "./admin/events.ts";
 import { listenLocally } from "./admin/local_socket.ts";
 import { AuditLog } from "./admin/audit.ts";
-import type { NodeConfig } from "./config.ts";
 import { Node, type NodeStart } from "./node.ts";
+import type { NodeFile } from "./reader/protocol.ts";
 
 /** A node that serves DHCP, and answers over HTTP and over its Unix socket. */
 export class RunningNode {
@@ -44,11 +44,11 @@ export class RunningNode {
 
   /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
   static async start(start: NodeStart): Promise<RunningNode> {
-    const access = await loadAccess(start.config.http, logger("node", "http"));
+    const access = await loadAccess(start.file.config.http, logger("node", "http"));
     const node = await Node.start(start);
     try {
       // The node has made and locked its state directory.
-      return new RunningNode(node, access, await AuditLog.open(start.config.node.stateDir, Date.now));
+      return new RunningNode(node, access, await AuditLog.open(start.file.config.node.stateDir, Date.now));
     } catch (error) {
       access.close();
       await node.stop();
@@ -57,11 +57,10 @@ export class RunningNode {
   }
 
   /** Takes over what may change while it runs. Rejects when a file that the configuration names is bad. */
-  async reload(config: NodeConfig, root: unknown): Promise<void> {
+  async reload(file: NodeFile): Promise<void> {
     await this.#access.reload();
-    await this.node.reload(config, root);
-    const { revision } = config.service;
-    const request = { file: { revision } };
+    await this.node.reload(file);
+    const request = { file: { revision: file.revision } };
     this.#audit.add({ who: "signal", role: "admin", from: "this machine", action: "SIGHUP", request, status: 200 });
   }
 

@@ -175,13 +175,13 @@ Deno.test("api: a path that there is says which methods it takes", () =>
   }));
 
 Deno.test("api: another token counts from the next reload on", () =>
-  withNode(async ({ node, reload, directory, url }) => {
+  withNode(async ({ text, reload, directory, url }) => {
     const elect = async (token: string) =>
       (await httpAdminClient(url, token)({ method: "POST", path: "/election" })).status;
     strictEqual(await elect(TOKEN), 422, "it is let in, and alone");
     const next = "another-token-of-some-length";
     await Deno.writeTextFile(`${directory}/token`, `${next}\n`);
-    await reload(node.config, { service: {} });
+    await reload(text);
     strictEqual(await elect(TOKEN), 401);
     strictEqual(await elect(next), 422);
   }));
@@ -212,7 +212,7 @@ Deno.test("api: named tokens do what their role allows, and the audit log says w
   const tokens = ["read", "operate", "admin"].map((role) =>
     `- { name: ${role}er, role: ${role}, token: ${secretOf(role)} }\n`
   ).join("");
-  await withNode(async ({ send, url, directory, node, reload }) => {
+  await withNode(async ({ send, url, directory, text, reload }) => {
     const as = (role?: string) => httpAdminClient(url, role && secretOf(role));
     const member = { method: "POST", path: "/members", body: { id: 2, address: "127.0.0.2" } } as const;
     const drain = { method: "POST", path: "/drain", body: { drain: false } } as const;
@@ -227,7 +227,7 @@ Deno.test("api: named tokens do what their role allows, and the audit log says w
     // Without a cluster key no member is added.
     deepStrictEqual(await statuses(as("admin")), [200, 200, 200, 422]);
     for (const path of ["/healthz", "/readyz"]) strictEqual((await as()({ path })).status, 200, path);
-    await reload(node.config, { service: {} });
+    await reload(text);
     await send(drain);
     const { entries } = AUDIT.parse((await send({ path: "/audit" })).body);
     deepStrictEqual(entries.map(({ who, from, action, status }) => `${who} ${from} ${action} ${status}`), [

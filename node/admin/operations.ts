@@ -7,7 +7,6 @@ import type { ChangeResult } from "../../src/cluster/membership/membership.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
-import { parseSource } from "../../src/config/source.ts";
 import { logger } from "../../src/log/configure.ts";
 import {
   formatIpv4,
@@ -22,6 +21,7 @@ import { readOctets } from "./leases.ts";
 import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
 import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
+import type { GivenReading, ReadingKind, Readings, ReservationEdit, ReservationInput } from "../reader/protocol.ts";
 
 /** Result of an operation. */
 export type OperationResult<Done extends object = object> =
@@ -31,15 +31,6 @@ export type OperationResult<Done extends object = object> =
     readonly kind: "refused" | "unavailable" | "notFound";
     readonly problems: readonly string[];
   };
-
-/** A reservation as written in the configuration file. */
-interface ReservationInput {
-  readonly address: string;
-  readonly hardware?: string | undefined;
-  readonly clientId?: string | undefined;
-  readonly hostname?: string | undefined;
-  readonly subnet?: string | undefined;
-}
 
 /** Result of one imported lease. */
 interface ImportResult {
@@ -63,9 +54,6 @@ interface Pushed {
   readonly warnings: readonly string[];
 }
 
-type Service = { revision?: number; subnets?: SubnetInput[] } & Record<string, unknown>;
-type SubnetInput = { subnet?: string; reservations?: ReservationInput[] } & Record<string, unknown>;
-
 /** The operations of one node. */
 export class Operations {
   readonly #node: Node;
@@ -75,7 +63,7 @@ export class Operations {
   }
 
   /** The `service` section that is served. */
-  configuration(): OperationResult<{ revision: number; service: Service }> {
+  configuration(): OperationResult<{ revision: number; service: Record<string, unknown> }> {
     const active = this.#node.parts.member.configuration;
     if (active === undefined) return unavailable("this node does not know yet which configuration the cluster serves");
     return { ok: true, revision: active.revision, service: JSON.parse(active.text) };
@@ -89,32 +77,37 @@ export class Operations {
     given: unknown,
     { checkOnly = false }: { readonly checkOnly?: boolean } = {},
   ): Promise<OperationResult<Pushed>> {
-    const read = readService(given);
-    if (typeof read === "string") return refused(read);
-    const { revision = 0 } = read;
+    const asked = asText(given);
+    if (asked === undefined) return refused("this is nested too deeply for a service section");
+    const current = this.#node.parts.member.configuration?.text;
+    const read = await this.#read("given", { ...asked, current });
+    if (!read.ok) return refused(...read.problems);
+    const { text, revision } = read;
     const warnings = this.#losses(read);
-    if (!Number.isSafeInteger(revision) || revision < 0) return refused("revision must be a whole number, or left out");
-    const request = { text: JSON.stringify(read), revision, checkOnly };
-    const result = await this.#node.command<"push">({ kind: "push", request });
+    const result = await this.#node.command<"push">({ kind: "push", request: { text, revision, checkOnly } });
     return result.ok ? { ...result, warnings } : result;
   }
 
+  /** Has something read that is too large for this thread. */
+  async #read<Kind extends ReadingKind>(
+    kind: Kind,
+    asks: Readings[Kind]["asks"],
+  ): Promise<Readings[Kind]["gives"] | { readonly ok: false; readonly problems: readonly string[] }> {
+    try {
+      return await this.#node.reader.read(kind, asks);
+    } catch (error) {
+      return { ok: false, problems: [error instanceof Error ? error.message : String(error)] };
+    }
+  }
+
   /** Warnings about reservations and leased subnets that a push would remove, perhaps by mistake. */
-  #losses(next: Service): string[] {
-    const current = this.configuration();
-    if (!current.ok) return [];
-    const reservations = ({ subnets = [] }: Service) =>
-      subnets.flatMap(({ reservations = [] }) => reservations.map(({ address }) => address));
-    const kept = new Set(reservations(next));
-    const gone = reservations(current.service).filter((address) => !kept.has(address));
-    const more = gone.length > LISTED_MAX ? ` and ${gone.length - LISTED_MAX} more` : "";
-    const subnets = new Set((next.subnets ?? []).map(({ subnet }) => subnet));
-    const left = (current.service.subnets ?? []).flatMap(({ subnet = "" }) =>
-      subnets.has(subnet) || !this.#hasLeases(subnet)
-        ? []
-        : [`${subnet} is no longer served, but leases of it still run`]
-    );
-    return gone.length === 0 ? left : [`no longer reserved: ${gone.slice(0, LISTED_MAX).join(", ")}${more}`, ...left];
+  #losses({ unreserved, unserved }: Extract<GivenReading, { ok: true }>): string[] {
+    const more = unreserved.length > LISTED_MAX ? ` and ${unreserved.length - LISTED_MAX} more` : "";
+    const left = unserved.filter((subnet) => this.#hasLeases(subnet))
+      .map((subnet) => `${subnet} is no longer served, but leases of it still run`);
+    return unreserved.length === 0
+      ? left
+      : [`no longer reserved: ${unreserved.slice(0, LISTED_MAX).join(", ")}${more}`, ...left];
   }
 
   #hasLeases(subnet: string): boolean {
@@ -138,19 +131,7 @@ export class Operations {
     if (reservation.hardware === undefined && reservation.clientId === undefined) {
       return refused("the client is missing: give hardware or clientId");
     }
-    const { subnet: subnetName, ...entry } = reservation;
-    const changed = await this.#change((service) => {
-      const index = this.#subnetIndex(address);
-      if (index === undefined) return `no configured subnet has ${reservation.address}`;
-      const subnet = service.subnets?.[index];
-      if (subnet === undefined) return "the configuration has no subnets";
-      if (subnetName !== undefined && subnetName !== subnet.subnet) {
-        return `${reservation.address} lies in ${subnet.subnet}, not in ${subnetName}`;
-      }
-      const before = subnet.reservations?.find((known) => parseIpv4(known.address) === address);
-      if (before !== undefined) return `${reservation.address} is reserved already: remove that reservation first`;
-      subnet.reservations = [...(subnet.reservations ?? []), entry];
-    });
+    const changed = await this.#change({ kind: "reserve", reservation });
     if (!changed.ok) return changed;
     this.#note(`${reservation.address} is reserved in revision ${changed.revision}`);
     return { ...changed, warnings: this.#holderWarnings(address, reservation) };
@@ -158,20 +139,10 @@ export class Operations {
 
   /** Takes a reservation out: a push of the next revision. */
   async unreserve(address: string): Promise<OperationResult<{ revision: number }>> {
-    const wanted = parseIpv4(address);
-    if (wanted === undefined) return refused(`"${address}" is not an IPv4 address`);
-    let found = false;
-    const changed = await this.#change((service) => {
-      for (const subnet of service.subnets ?? []) {
-        const kept = subnet.reservations?.filter((known) => parseIpv4(known.address) !== wanted);
-        if (kept === undefined || kept.length === subnet.reservations?.length) continue;
-        subnet.reservations = kept;
-        found = true;
-      }
-      return found ? undefined : `${address} is not reserved`;
-    });
+    if (parseIpv4(address) === undefined) return refused(`"${address}" is not an IPv4 address`);
+    const changed = await this.#change({ kind: "unreserve", address });
     if (changed.ok) this.#note(`${address} is no longer reserved, from revision ${changed.revision}`);
-    return found || changed.ok ? changed : { ok: false, kind: "notFound", problems: [`${address} is not reserved`] };
+    return changed;
   }
 
   /** Ends a lease as a DHCPRELEASE of its client does. The client notices at its next renewal: DHCP cannot tell it. */
@@ -356,21 +327,17 @@ export class Operations {
     return decision.committed ? undefined : decision.reason;
   }
 
-  async #change(edit: (service: Service) => string | undefined): Promise<OperationResult<{ revision: number }>> {
-    const current = this.configuration();
-    if (!current.ok) return current;
-    const service = structuredClone(current.service);
-    const problem = edit(service);
-    if (problem !== undefined) return refused(problem);
-    return await this.push({ ...service, revision: current.revision + 1 });
-  }
-
-  /** The place of a subnet in the configuration's list. */
-  #subnetIndex(address: Ipv4): number | undefined {
-    const { compiled } = this.#node.parts.service;
-    const subnet = compiled.subnetOf(address);
-    const index = subnet === undefined ? -1 : compiled.config.subnets.indexOf(subnet.config);
-    return index < 0 ? undefined : index;
+  /** Has the configuration changed by one reservation, and served as the next revision. */
+  async #change(edit: ReservationEdit): Promise<OperationResult<{ revision: number }>> {
+    const active = this.#node.parts.member.configuration;
+    if (active === undefined) return unavailable("this node does not know yet which configuration the cluster serves");
+    const edited = await this.#read("edit", { text: active.text, edit });
+    if (!edited.ok) {
+      const { problems } = edited;
+      return { ok: false, kind: "isMissing" in edited && edited.isMissing ? "notFound" : "refused", problems };
+    }
+    const request = { text: edited.text, revision: active.revision + 1, checkOnly: false };
+    return await this.#node.command<"push">({ kind: "push", request });
   }
 
   #holderWarnings(address: Ipv4, { hardware }: ReservationInput): string[] {
@@ -399,20 +366,15 @@ const IMPORT_FAILURES: Readonly<Record<string, string>> = {
   superseded: "the client asked again meanwhile: try again",
 };
 
-/** A `service` section out of JSON or YAML, or why not. */
-function readService(given: unknown): Service | string {
-  let value = given;
-  if (typeof value === "string") {
-    const { source, issues } = parseSource(value);
-    const [issue] = issues;
-    if (issue !== undefined) return `line ${issue.line}, column ${issue.column}: ${issue.message}`;
-    value = source?.value;
+/** What was given, as text again: the worker reads it. Undefined when it is nested too deeply for that. */
+function asText(given: unknown): { readonly text: string; readonly format: "yaml" | "json" } | undefined {
+  if (typeof given === "string") return { text: given, format: "yaml" };
+  try {
+    return { text: JSON.stringify(given), format: "json" };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
-  const mapping = (candidate: unknown): candidate is Record<string, unknown> =>
-    typeof candidate === "object" && candidate !== null && !Array.isArray(candidate);
-  if (mapping(value) && mapping(value.service)) value = value.service;
-  if (!mapping(value)) return "this is not a service section: give the content of `service:` in node.yaml";
-  return value as Service;
 }
 
 /** How long a command waits for the disk or for other nodes: the time of three proposals. */

@@ -1,7 +1,8 @@
 /** Commands that change something: `config`, `reserve`, `release`, `drain`, `election`, `members`. */
 
 import { EXIT } from "../../src/cli/arguments.ts";
-import type { CommandSpec } from "../../src/cli/commands.ts";
+import type { CommandCall, CommandSpec } from "../../src/cli/commands.ts";
+import type { AdminClient } from "../admin/local_socket.ts";
 import { readConfigFile } from "../../src/config/file.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { serviceFileIssues } from "../config.ts";
@@ -41,7 +42,7 @@ const check: CommandSpec = {
       return EXIT.ok;
     }
     const file = given ?? String(call.options.config);
-    const send = await adminClient(call);
+    const send = patiently(call, await adminClient(call));
     const { absent } = bodyOf<Pushed>(
       await send({ method: "PUT", path: "/config?check=true", body: await withoutRevision(file) }),
     );
@@ -70,7 +71,7 @@ const push: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["config push service.yaml", "config push /etc/dhcpcluster/node.yaml"],
   run: async (call) => {
-    const send = await adminClient(call);
+    const send = patiently(call, await adminClient(call));
     const body = await readText(call.words[0] ?? "");
     const { revision, absent, warnings } = bodyOf<Pushed>(await send({ method: "PUT", path: "/config", body }));
     for (const warning of warnings ?? []) call.warn(warning);
@@ -95,6 +96,22 @@ async function readText(file: string): Promise<string> {
   return read.text;
 }
 
+/** The same client, which says so when the nodes take their time to check a large configuration. */
+function patiently({ warn }: Pick<CommandCall, "warn">, send: AdminClient): AdminClient {
+  return async (request) => {
+    const timer = setTimeout(() => {
+      warn("The nodes are still checking the configuration; with ten thousand reservations that takes some seconds");
+    }, SAID_AFTER_MS);
+    try {
+      return await send(request);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+const SAID_AFTER_MS = 2_000;
+
 /** A check ignores the revision of the file: it is raised only for the push. */
 async function withoutRevision(file: string): Promise<string> {
   return (await readText(file)).replace(/^(\s*)revision:\s*\d+\s*$/m, "");
@@ -112,7 +129,7 @@ const reserve: CommandSpec = {
   ],
   examples: ["reserve 10.77.0.50 --hardware 02:00:00:00:00:01 --hostname printer"],
   run: async (call) => {
-    const send = await adminClient(call);
+    const send = patiently(call, await adminClient(call));
     const { hardware, clientId, hostname } = call.options;
     const body = { address: call.words[0], hardware, clientId, hostname };
     const { revision, warnings } = bodyOf<{ revision: number; warnings: string[] }>(
@@ -131,7 +148,7 @@ const unreserve: CommandSpec = {
   options: [...ADMIN_OPTIONS],
   examples: ["unreserve 10.77.0.50"],
   run: async (call) => {
-    const send = await adminClient(call);
+    const send = patiently(call, await adminClient(call));
     const path = `/reservations/${encodeURIComponent(call.words[0] ?? "")}`;
     call.print(
       `Removed in revision ${bodyOf<{ revision: number }>(await send({ method: "DELETE", path })).revision}`,

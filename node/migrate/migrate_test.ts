@@ -1,10 +1,9 @@
 /** Switching on a node alone, over its socket: files in, leases there, files out. */
 
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
+import { read } from "../reader/read.ts";
 import { readKeaLeases } from "../../src/convert/leases/kea.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
-import { checkNode, nodeSchema } from "../config.ts";
 import { RunningNode } from "../running_node.ts";
 import { localAdminClient } from "../admin/local_socket.ts";
 import { buildCommands } from "../../src/cli/commands.ts";
@@ -56,9 +55,9 @@ service:
     - { subnet: 10.78.0.0/16, pools: [10.78.1.0-10.78.1.9] }
 `;
   await Deno.writeTextFile(`${directory}/node.yaml`, text);
-  const loaded = loadConfig(text, nodeSchema, checkNode);
-  ok(loaded.ok);
-  const node = await RunningNode.start({ config: loaded.value, root: loaded.root });
+  const file = read({ kind: "file", text, file: "node.yaml" });
+  ok(file.ok && "config" in file);
+  const node = await RunningNode.start({ file });
   try {
     const send = localAdminClient(`${directory}/state`);
     const deadline = Date.now() + 10_000;

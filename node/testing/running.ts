@@ -1,8 +1,7 @@
 /** A node alone, in this process, on loopback, with two subnets: for tests that ask it. */
 
 import { ok } from "node:assert/strict";
-import { loadConfig } from "../../src/config/load.ts";
-import { checkNode, nodeSchema } from "../config.ts";
+import { read } from "../reader/read.ts";
 import type { Node } from "../node.ts";
 import { RunningNode } from "../running_node.ts";
 import { type AdminClient, localAdminClient } from "../admin/local_socket.ts";
@@ -12,11 +11,14 @@ export const TOKEN = "0123456789abcdef0123";
 
 interface Running {
   readonly node: Node;
-  readonly reload: RunningNode["reload"];
+  /** As SIGHUP, with this text in the file. */
+  readonly reload: (text: string) => Promise<void>;
   readonly url: string;
   readonly directory: string;
   /** Its configuration. */
   readonly file: string;
+  /** Of the file. */
+  readonly text: string;
   /** Over the Unix socket. */
   readonly send: AdminClient;
 }
@@ -52,18 +54,23 @@ export async function withNode(
   const file = `${directory}/node.yaml`;
   await Deno.writeTextFile(file, text);
   await before(file);
-  const loaded = loadConfig(text, nodeSchema, checkNode);
-  ok(loaded.ok);
-  const running = await RunningNode.start({ config: loaded.value, root: loaded.root });
+  const started = read({ kind: "file", text, file });
+  ok(started.ok && "config" in started);
+  const running = await RunningNode.start({ file: started });
   try {
     const send = localAdminClient(`${directory}/state`);
     await ready(send);
     await test({
       node: running.node,
-      reload: (config, root) => running.reload(config, root),
+      reload: async (text) => {
+        const reading = await running.node.reader.read("file", { text, file });
+        ok(reading.ok, reading.ok ? "" : reading.problems.join("\n"));
+        await running.reload(reading);
+      },
       url: `http://127.0.0.1:${port + 1}`,
       directory,
       file,
+      text,
       send,
     });
   } finally {

@@ -35,7 +35,10 @@ const SOURCES = ["src", "node", "relay"];
 const PROGRAMS = ["node", "relay"] as const;
 type Program = typeof PROGRAMS[number];
 /** Workers are loaded by URL at run time: each is a bundle of its own, beside the one of its program. */
-const WORKERS: Readonly<Record<Program, readonly string[]>> = { node: ["node/store/worker.ts"], relay: [] };
+const WORKERS: Readonly<Record<Program, readonly string[]>> = {
+  node: ["node/store/worker.ts", "node/reader/reader_worker.ts"],
+  relay: [],
+};
 const ARCHITECTURES = ["x86_64", "aarch64"] as const;
 type Architecture = typeof ARCHITECTURES[number];
 

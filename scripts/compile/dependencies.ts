@@ -12,7 +12,7 @@ import { packagesIn, readLock, readPackage, registryCache } from "./packages.ts"
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** All that an executable is made of. */
-const ENTRIES = ["node/main.ts", "node/store/worker.ts", "relay/main.ts"];
+const ENTRIES = ["node/main.ts", "node/store/worker.ts", "node/reader/reader_worker.ts", "relay/main.ts"];
 const DAY_MS = 86_400_000;
 
 async function run(args: readonly string[]): Promise<string> {

@@ -8,29 +8,35 @@ import { EXIT, parseArguments, type Program } from "./arguments.ts";
 /** What a program is started with, beside its configuration. */
 export interface Given {
   readonly file: string;
-  /** The file's plain values. */
-  readonly root: unknown;
   /** The program's own flags that were given. */
   readonly flags: readonly string[];
 }
 
 /** A program: how to read its configuration and how to start it. */
-interface ProgramDefinition<Config> extends Program {
+interface ProgramDefinition<Config, Started> extends Program {
   readonly schema: z.ZodType<Config>;
   readonly check?: Check;
   /** Reads the files that a configuration names, for --check; rejects with one line when one is unusable. */
   readonly readFiles?: (config: Config) => Promise<void>;
+  /** Reads the file for a start; when it fails, `message` is what to print. */
+  load(file: string): Promise<Loaded<Started>>;
   /** Starts and returns once it serves. Afterwards its sockets keep the process alive. */
-  start(config: Config, given: Given): Promise<void>;
+  start(loaded: Started, given: Given): Promise<void>;
 }
+
+/** What a program starts from, or why there is nothing. */
+type Loaded<Started> = { readonly ok: true; readonly value: Started } | {
+  readonly ok: false;
+  readonly message: string;
+};
 
 /**
  * Runs a program to the point where it serves, and returns undefined; or returns the code to exit with. Every failure
  * is one line on standard error for each thing that is wrong.
  */
-export async function runProgram<Config>(
+export async function runProgram<Config, Started = Config>(
   args: readonly string[],
-  program: ProgramDefinition<Config>,
+  program: Omit<ProgramDefinition<Config, Started>, "load"> & Partial<ProgramDefinition<Config, Started>>,
 ): Promise<number | undefined> {
   const invocation = parseArguments(args, program);
   if (invocation.action === "exit") {
@@ -38,29 +44,41 @@ export async function runProgram<Config>(
     write(Deno.stderr, invocation.stderr);
     return invocation.code;
   }
-  const loaded = await loadConfigFile(invocation.config, program.schema, program.check);
-  if (!loaded.ok) {
-    write(Deno.stderr, `${loaded.message}\n`);
-    return EXIT.failure;
-  }
-  if (invocation.action === "check") {
-    try {
-      await program.readFiles?.(loaded.value);
-    } catch (error) {
-      write(Deno.stderr, `${invocation.config}: the configuration is valid, but: ${oneLineError(error)}\n`);
-      return EXIT.failure;
-    }
-    write(Deno.stdout, `${invocation.config}: the configuration is valid\n`);
-    return EXIT.ok;
-  }
+  if (invocation.action === "check") return await check(invocation.config, program);
+  const load = program.load ??
+    ((file) => loadConfigFile(file, program.schema, program.check) as Promise<Loaded<Started>>);
   try {
     const { config: file, flags = [] } = invocation;
-    await program.start(loaded.value, { file, root: loaded.root, flags });
+    const loaded = await load(file);
+    if (!loaded.ok) {
+      write(Deno.stderr, `${loaded.message}\n`);
+      return EXIT.failure;
+    }
+    await program.start(loaded.value, { file, flags });
     return undefined;
   } catch (error) {
     write(Deno.stderr, `${program.name}: ${oneLineError(error)}\n`);
     return EXIT.failure;
   }
+}
+
+async function check<Config>(
+  file: string,
+  program: Pick<ProgramDefinition<Config, unknown>, "schema" | "check" | "readFiles">,
+): Promise<number> {
+  const loaded = await loadConfigFile(file, program.schema, program.check);
+  if (!loaded.ok) {
+    write(Deno.stderr, `${loaded.message}\n`);
+    return EXIT.failure;
+  }
+  try {
+    await program.readFiles?.(loaded.value);
+  } catch (error) {
+    write(Deno.stderr, `${file}: the configuration is valid, but: ${oneLineError(error)}\n`);
+    return EXIT.failure;
+  }
+  write(Deno.stdout, `${file}: the configuration is valid\n`);
+  return EXIT.ok;
 }
 
 /** An error as one line; programming errors keep their stack, which is needed to find them. */

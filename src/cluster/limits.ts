@@ -46,6 +46,8 @@ export const CLUSTER_LIMITS = {
   pushCheckMs: 1_500,
   /** A member that forwarded a push to the leader waits this long. */
   pushMs: 4_000,
+  /** What a busy member checks of a configuration in a millisecond at least: see {@link configPatienceMs}. */
+  configCharactersPerMs: 200,
   /** Tick interval without any other deadline: that of the heartbeats, so that an idle member ticks no more often. */
   housekeepingMs: 500,
   /** Minimum time between two ticks caused by deadlines; an event causes a tick immediately. */
@@ -113,3 +115,11 @@ assert(
           2 * CLUSTER_LIMITS.repeatMs < 10_000,
   "The addresses of a failed node are allocatable again within ten seconds",
 );
+
+/** How much longer than a small configuration a large one may take to be carried and checked: 8 s for 1.6 MB. */
+export function configPatienceMs(text: string): number {
+  return text.length < SMALL_CONFIG_CHARACTERS ? 0 : Math.ceil(text.length / CLUSTER_LIMITS.configCharactersPerMs);
+}
+
+/** Up to here the other limits have enough to spare. */
+const SMALL_CONFIG_CHARACTERS = 16_384;

@@ -22,6 +22,7 @@ import {
   type ConfigNotice,
   ConfigReplication,
   type Configuration,
+  type Validate,
 } from "./leadership/config_replication.ts";
 import { Election, type ElectionNotice } from "./leadership/election.ts";
 import { VOTE_FACT } from "./leadership/vote.ts";
@@ -130,10 +131,10 @@ interface MemberOptions {
   readonly facts: ReadonlyMap<string, string>;
   /** Pools of the active configuration; another array means other pools. */
   readonly pools: () => readonly Range[];
-  /** Activates a configuration. */
-  readonly activate: (revision: number, text: string) => void;
-  /** The problem of a configuration's text; undefined: valid. */
-  readonly validate: (text: string) => string | undefined;
+  /** Activates a configuration; `done` runs once it is served, perhaps at once. */
+  readonly activate: (text: string, done: () => void) => void;
+  /** Checks a configuration's text; `done` gets its problem, perhaps at once. */
+  readonly validate: Validate;
   /** The text of a configuration with another revision; undefined when the text is not a configuration. */
   readonly revise: (text: string, revision: number) => string | undefined;
   /** Whether this node serves clients, for the heartbeats. */
@@ -239,10 +240,11 @@ export class Member {
     const text = facts.get(CONFIG_FACTS.text);
     this.#configs = new ConfigReplication(context, {
       stored: text === undefined ? undefined : { revision: Number(facts.get(CONFIG_FACTS.revision)), text },
-      activate: (revision, text) => {
-        options.activate(revision, text);
-        this.#applyRanges();
-      },
+      activate: (text, done) =>
+        options.activate(text, () => {
+          this.#applyRanges();
+          done();
+        }),
       validate: options.validate,
     });
     this.#pushes = new ConfigPusher(context, {

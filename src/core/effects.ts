@@ -15,6 +15,8 @@ import type { Instant } from "../lease/agreement/clock.ts";
 import type { Decision, EndRequest, Proposal } from "../lease/agreement/proposer.ts";
 import type { Writes } from "../lease/agreement/slot.ts";
 import type { Prefix } from "../net/ipv4.ts";
+import type { CompiledService } from "../dhcp/server/compiled_service.ts";
+import type { Compiled, CompileRequest } from "./compilations.ts";
 import type { NotReady } from "./readiness.ts";
 
 /** An operator's command whose result waits for a disk or for other members. */
@@ -48,8 +50,10 @@ export type NodeEvent<Source> =
   | { readonly kind: "store"; readonly failure: string | undefined }
   /** The DHCP sockets are open: this node can serve. */
   | { readonly kind: "listening" }
-  /** The `service` section of the local file, valid, at the start and after each change. */
-  | { readonly kind: "file"; readonly configuration: Configuration }
+  /** The `service` section of the local file, valid, after each change. */
+  | { readonly kind: "file"; readonly configuration: Configuration; readonly service: CompiledService }
+  /** The result of a `compile` effect. */
+  | { readonly kind: "compiled"; readonly token: number; readonly compiled: Compiled }
   /** An operator takes this node out of service, or back. */
   | { readonly kind: "drain"; readonly on: boolean }
   | { readonly kind: "command"; readonly token: number; readonly command: Command }
@@ -63,6 +67,8 @@ export type NodeEffect<Source> =
   | { readonly kind: "broadcast"; readonly message: ClusterMessage }
   /** Durable in the order of the effects; completed by a `persisted` event. Empty writes wait for those before. */
   | { readonly kind: "persist"; readonly writes: Writes; readonly token: number }
+  /** To be read, checked and compiled outside of this thread; completed by a `compiled` event. */
+  | { readonly kind: "compile" } & CompileRequest
   /** Members that can be sent to and heard from, from now on. */
   | { readonly kind: "members"; readonly members: readonly MemberAddress[] }
   /** `bytesMax`: octets that the client takes. */

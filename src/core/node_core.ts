@@ -25,17 +25,23 @@ import { AnchoredClock, type Instant } from "../lease/agreement/clock.ts";
 import { HybridClock } from "../lease/agreement/hybrid_clock.ts";
 import type { LeaseRow } from "../lease/agreement/slot.ts";
 import type { LeaseTable } from "../lease/table/lease_table.ts";
+import { Compilations } from "./compilations.ts";
 import { type Command, EffectQueue, type NodeEffect, type NodeEvent } from "./effects.ts";
 import { explainNotReady, type NodeFacts, type NotReady, whyNotReady } from "./readiness.ts";
 
 /** Each start chooses new addresses from another part of the pools, far from those of the starts before. */
 const GOLDEN_RATIO = 0.618;
 
-/** A `service` section's text made into what the server works with, or what is wrong with it. */
-type Compiled = { readonly ok: true; readonly service: CompiledService } | {
-  readonly ok: false;
-  readonly problem: string;
-};
+/** A `service` section's text, and what the server works with. */
+interface ServedConfiguration {
+  readonly text: string;
+  readonly service: CompiledService;
+}
+
+/** The text on the disk that is newer than the file's, if there is one: the node starts with it if it compiles. */
+export function storedConfiguration(facts: ReadonlyMap<string, string>, file: Configuration): string | undefined {
+  return Number(facts.get(CONFIG_FACTS.revision)) > file.revision ? facts.get(CONFIG_FACTS.text) : undefined;
+}
 
 /** What a simulator replaces to show that it would be missed. Nothing in the product. */
 interface Mutations {
@@ -65,11 +71,10 @@ interface NodeCoreOptions {
   readonly bootstrap: boolean;
   /** This node stores and votes, and serves no clients. */
   readonly witness?: boolean;
-  /** The `service` section of the file, and what the server works with. */
+  /** The `service` section of the file. */
   readonly file: Configuration;
-  readonly fileService: CompiledService;
-  /** Reads a `service` section; its pools must not contain the addresses of `members`. */
-  readonly compile: (text: string, members: readonly MemberAddress[]) => Compiled;
+  /** What the server starts with: {@link storedConfiguration} if it compiles here, else the file's. */
+  readonly served: ServedConfiguration;
   /** The text of a configuration with another revision; undefined when it is none. */
   readonly revise: (text: string, revision: number) => string | undefined;
   /** Uniform in [0, 1). */
@@ -88,6 +93,7 @@ export class NodeCore<Source> {
   readonly #effects = new EffectQueue<Source>();
   readonly #versions: HybridClock;
   readonly #startFacts: readonly (readonly [string, string])[];
+  readonly #compilations: Compilations;
   /** Text of the configuration that the server works with. */
   #activeText: string;
   #started = false;
@@ -107,10 +113,14 @@ export class NodeCore<Source> {
     const { self, incarnation, facts, mutations = {} } = options;
     const { identity, writes } = startIdentity(facts, options.random, { isBehind: options.diskIsBehind ?? false });
     this.#startFacts = [...writes, ...options.startFacts ?? []];
-    const initial = this.#initialConfiguration();
-    this.#activeText = initial.text;
+    const { text, service } = options.served;
+    this.#activeText = text;
+    this.#compilations = new Compilations(
+      options.served,
+      (request) => this.#effects.push({ kind: "compile", ...request }),
+    );
     this.clock = mutations.clock ?? new AnchoredClock();
-    this.table = tableFor(initial.service, {
+    this.table = tableFor(service, {
       hashSeed: options.hashSeed,
       start: ((identity.bootCount - 1) * GOLDEN_RATIO) % 1,
     });
@@ -124,7 +134,7 @@ export class NodeCore<Source> {
       isRenewalsOnly: (now) => this.member.isRenewalsOnly(now),
     };
     this.server = new DhcpServer({
-      compiled: initial.service,
+      compiled: service,
       table: this.table,
       agreement: mutations.agreement?.(agreement) ?? agreement,
       events: {
@@ -146,12 +156,12 @@ export class NodeCore<Source> {
       limits: this.server.limits,
       facts,
       pools: () => this.server.pools,
-      activate: (_revision, text) => this.#activate(text),
-      validate: (text) => {
-        // Members that were added by command are in no file.
-        const compiled = options.compile(text, this.member.membership.members);
-        return compiled.ok ? undefined : compiled.problem;
-      },
+      activate: (text, done) => this.#activate(text, done),
+      // Members that were added by command are in no file.
+      validate: (text, done) =>
+        this.#compilations.check(text, this.member.membership.members, (compiled) => {
+          done(compiled.ok ? undefined : compiled.problem, this.#now);
+        }),
       revise: options.revise,
       isReady: (now) => this.notReady(now) === undefined,
       random: options.random,
@@ -214,7 +224,11 @@ export class NodeCore<Source> {
         this.#listening = true;
         break;
       case "file":
+        this.#compilations.learn(event.configuration.text, event.service);
         this.member.offer(event.configuration);
+        break;
+      case "compiled":
+        this.#compilations.compiled(event.token, event.compiled);
         break;
       case "drain":
         this.#drained = event.on;
@@ -279,24 +293,17 @@ export class NodeCore<Source> {
     };
   }
 
-  /** Configuration that this disk knows to be newer than the file, else the file's. */
-  #initialConfiguration(): { readonly text: string; readonly service: CompiledService } {
-    const { facts, file, fileService, compile } = this.#options;
-    const stored = facts.get(CONFIG_FACTS.text);
-    const isNewer = stored !== undefined && Number(facts.get(CONFIG_FACTS.revision)) > file.revision;
-    const newer = isNewer ? compile(stored, []) : undefined;
-    return newer?.ok ? { text: stored as string, service: newer.service } : { text: file.text, service: fileService };
-  }
-
-  #activate(text: string): void {
-    if (text === this.#activeText) return;
-    const compiled = this.#options.compile(text, []);
-    if (!compiled.ok) {
-      this.#effects.notice({ kind: "configUnusable", problem: compiled.problem });
-      return;
-    }
-    this.#activeText = text;
-    this.server.reconfigure(compiled.service, this.#now, this.clock.bounds(this.#now));
+  /** Makes a configuration the one that is served; one that can't be used here leaves that before. */
+  #activate(text: string, done: () => void): void {
+    if (text === this.#activeText) return done();
+    this.#compilations.compile(text, (compiled) => {
+      if (compiled.ok) {
+        this.#activeText = text;
+        this.server.reconfigure(compiled.service, this.#now, this.clock.bounds(this.#now));
+        this.#compilations.serve(text, compiled.service);
+      } else this.#effects.notice({ kind: "configUnusable", problem: compiled.problem });
+      done();
+    });
   }
 
   #request({ message, arrival, source }: Extract<NodeEvent<Source>, { kind: "request" }>, now: Instant): void {

@@ -15,7 +15,8 @@ import type { AllottedRanges } from "../../src/cluster/leadership/range_allotmen
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS, readOption } from "../../src/dhcp/options/mod.ts";
 import type { Command, CommandResult, NodeEffect, NodeEvent } from "../../src/core/effects.ts";
-import { NodeCore } from "../../src/core/node_core.ts";
+import type { Compiled, CompileRequest } from "../../src/core/compilations.ts";
+import { NodeCore, storedConfiguration } from "../../src/core/node_core.ts";
 import type { Instant } from "../../src/lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../src/lease/agreement/limits.ts";
 import type { LeaseTable } from "../../src/lease/table/lease_table.ts";
@@ -42,6 +43,9 @@ const WAITING_ROWS_MAX = 24;
 const ROUNDING_MS = 1;
 /** What the product sends over TCP once it is larger than a datagram, which it never is here. */
 const STREAMED: ReadonlySet<ClusterMessage["type"]> = new Set(["syncChunk", "config", "configPush", "configCheck"]);
+
+/** Longer than a message takes, so that others come in between. */
+const COMPILE_MS_MAX = 50;
 
 /** One process. */
 interface Process {
@@ -168,9 +172,7 @@ export class SimNode implements RunNode {
       nodes: this.fileMembers.map(addressOf),
       bootstrap: false,
       file: this.file,
-      fileService: compiledOf(this.file.text),
-      compile: (text) =>
-        isMistake(text) ? { ok: false, problem: "it is a mistake" } : { ok: true, service: compiledOf(text) },
+      served: servedConfiguration(facts, this.file),
       revise: (text) => text,
       random: () => prng.next(),
       mutations: {
@@ -308,7 +310,7 @@ export class SimNode implements RunNode {
   /** An operator replaces the file and sends SIGHUP. */
   reload(file: Configuration): void {
     this.file = file;
-    this.#whenRunning(() => this.#receive({ kind: "file", configuration: file }));
+    this.#whenRunning(() => this.#receive({ kind: "file", configuration: file, service: compiledOf(file.text) }));
   }
 
   /** Takes a datagram: what it opens is a member's message, once. */
@@ -413,6 +415,8 @@ export class SimNode implements RunNode {
           () => this.#whenRunning(() => this.#process === process && this.#receive({ kind: "persisted", token })),
         );
       }
+      case "compile":
+        return this.#compile(process, effect);
       case "members":
         return this.#setPeers(effect.members);
       case "reply": {
@@ -431,6 +435,16 @@ export class SimNode implements RunNode {
         return done?.(effect.result);
       }
     }
+  }
+
+  /** A worker of the process compiles; what is longer takes it longer. */
+  #compile(process: Process, { token, text }: CompileRequest): void {
+    const compiled: Compiled = isMistake(text)
+      ? { ok: false, problem: "it is a mistake" }
+      : { ok: true, service: compiledOf(text) };
+    this.#run.events.after(text.length % COMPILE_MS_MAX, () => {
+      this.#whenRunning(() => this.#process === process && this.#receive({ kind: "compiled", token, compiled }));
+    });
   }
 
   /** Plans the next tick, unless one is planned that is early enough. */
@@ -555,6 +569,12 @@ export class SimNode implements RunNode {
 /** The secret of a key of the run. */
 function secretOf(key: number): Uint8Array {
   return new Uint8Array(KEY_BYTES).fill(key + 1);
+}
+
+/** What a process starts with. */
+function servedConfiguration(facts: ReadonlyMap<string, string>, file: Configuration) {
+  const text = storedConfiguration(facts, file) ?? file.text;
+  return { text, service: compiledOf(text) };
 }
 
 /** A node's id and address. */

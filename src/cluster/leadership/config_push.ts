@@ -8,8 +8,9 @@
 
 import type { Effects, MemberContext } from "../context.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import { CLUSTER_LIMITS } from "../limits.ts";
+import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
 import type { ConfigCheck, ConfigChecked, ConfigPush, ConfigPushed, NodeId } from "../wire/messages.ts";
+import type { Validate } from "./config_replication.ts";
 
 /** What came of a push. */
 export type PushResult =
@@ -37,8 +38,7 @@ interface PushSurroundings {
   readonly newest: () => number;
   /** Active revision: durable on a quorum and served here. */
   readonly active: () => number;
-  /** What is wrong with a text here; undefined: nothing. */
-  readonly validate: (text: string) => string | undefined;
+  readonly validate: Validate;
   /** The text with another revision; undefined when it is no text of a `service` section. */
   readonly revise: (text: string, revision: number) => string | undefined;
   /** Adopts a text that all live members have validated. */
@@ -54,7 +54,7 @@ interface Round {
   readonly term: number;
   readonly endMs: number;
   readonly absent: readonly NodeId[];
-  /** Members that have not answered the check. */
+  /** Members that have not answered the check; this one too, which checks it beside them. */
   readonly waiting: Set<NodeId>;
   readonly problems: string[];
   readonly done: (result: PushResult) => void;
@@ -85,6 +85,8 @@ export class ConfigPusher {
   #forwarder: { readonly from: NodeId; readonly push: number } | undefined;
   readonly #forwarded = new Map<number, ForwardedPush>();
   readonly #answered: { readonly from: NodeId; readonly answer: ConfigPushed }[] = [];
+  /** Checks for the leader that go on. */
+  readonly #checking = new Set<number>();
 
   constructor(context: MemberContext, around: PushSurroundings) {
     this.#context = context;
@@ -100,7 +102,8 @@ export class ConfigPusher {
       return done(unavailable("the cluster has no leader now: start nodes until a quorum is live"));
     }
     const push = this.#number();
-    const endMs = now.monotonicMs + CLUSTER_LIMITS.pushMs;
+    // The leader checks it, and then makes it durable.
+    const endMs = now.monotonicMs + CLUSTER_LIMITS.pushMs + 2 * configPatienceMs(request.text);
     const forwarded: ForwardedPush = { push, request, endMs, done, sentMs: now.monotonicMs };
     this.#forwarded.set(push, forwarded);
     this.#forward(forwarded);
@@ -113,13 +116,21 @@ export class ConfigPusher {
         return this.#pushed(from, message, now);
       case "configPushed":
         return this.#answer(from, message);
-      case "configCheck": {
-        const problem = this.#surroundings.validate(message.text) ?? "";
-        return this.#effects.send(from, { type: "configChecked", check: message.check, problem });
-      }
+      case "configCheck":
+        return this.#check(from, message);
       case "configChecked":
         return this.#checked(from, message);
     }
+  }
+
+  #check(from: NodeId, { check, text }: ConfigCheck): void {
+    // Repeated while it goes on.
+    if (this.#checking.has(check)) return;
+    this.#checking.add(check);
+    this.#surroundings.validate(text, (problem = "") => {
+      this.#checking.delete(check);
+      this.#effects.send(from, { type: "configChecked", check, problem });
+    });
   }
 
   /** Processes timers: repeats requests, decides the round, gives up. */
@@ -129,7 +140,7 @@ export class ConfigPusher {
       if (ms >= forwarded.endMs) {
         this.#forwarded.delete(forwarded.push);
         forwarded.done(unavailable("the leader gave no answer: `config show` tells what is served"));
-      } else if (ms - forwarded.sentMs >= CLUSTER_LIMITS.repeatMs) {
+      } else if (ms - forwarded.sentMs >= repeatMs(forwarded.request.text)) {
         forwarded.sentMs = ms;
         this.#forward(forwarded);
       }
@@ -141,11 +152,10 @@ export class ConfigPusher {
   /** Monotonic time of the next retransmit or timeout; Infinity while no push is open. */
   get nextDeadline(): number {
     const round = this.#round;
-    const { repeatMs } = CLUSTER_LIMITS;
     let deadlineMs = round === undefined ? Infinity : round.endMs;
-    if (round?.taken === false) deadlineMs = Math.min(deadlineMs, round.sentMs + repeatMs);
-    for (const { endMs, sentMs } of this.#forwarded.values()) {
-      deadlineMs = Math.min(deadlineMs, endMs, sentMs + repeatMs);
+    if (round?.taken === false) deadlineMs = Math.min(deadlineMs, round.sentMs + repeatMs(round.text));
+    for (const { endMs, sentMs, request } of this.#forwarded.values()) {
+      deadlineMs = Math.min(deadlineMs, endMs, sentMs + repeatMs(request.text));
     }
     return deadlineMs;
   }
@@ -184,7 +194,7 @@ export class ConfigPusher {
 
   #begin(request: PushRequest, now: Instant, done: (result: PushResult) => void): void {
     const { self, membership, leadership } = this.#context;
-    const { present, hasQuorum, newest, revise, validate } = this.#surroundings;
+    const { present, hasQuorum, newest, revise } = this.#surroundings;
     if (this.#round !== undefined) return done(unavailable("another push is being decided: try again in a moment"));
     if (membership.ids.length > 1 && !hasQuorum(now)) {
       return done(unavailable("no quorum of the cluster is live: nothing can be changed until one is"));
@@ -196,28 +206,32 @@ export class ConfigPusher {
     }
     const text = revise(request.text, revision);
     if (text === undefined) return done(refused(["this is no service section"]));
-    const problem = validate(text);
     const live = present(now).filter((id) => id !== self && membership.ids.includes(id));
+    const check = this.#number();
     this.#round = {
-      check: this.#number(),
+      check,
       revision,
       text,
       checkOnly: request.checkOnly,
       term: leadership.term,
-      endMs: now.monotonicMs + CLUSTER_LIMITS.pushCheckMs,
+      endMs: now.monotonicMs + CLUSTER_LIMITS.pushCheckMs + configPatienceMs(text),
       absent: membership.ids.filter((id) => id !== self && !live.includes(id)),
-      waiting: new Set(live),
-      problems: problem === undefined ? [] : [`node ${self}: ${problem}`],
+      waiting: new Set([...live, self]),
+      problems: [],
       done,
       sentMs: now.monotonicMs,
       taken: false,
     };
     this.#sendChecks(this.#round);
-    this.#advance(this.#round, now.monotonicMs);
+    this.#surroundings.validate(text, (problem, at) => {
+      this.#checked(self, { type: "configChecked", check, problem: problem ?? "" });
+      if (this.#round?.check === check) this.#advance(this.#round, at.monotonicMs);
+    });
   }
 
   #sendChecks({ waiting, check, text }: Round): void {
-    for (const id of waiting) this.#effects.send(id, { type: "configCheck", check, text });
+    const { self } = this.#context;
+    for (const id of waiting) if (id !== self) this.#effects.send(id, { type: "configCheck", check, text });
   }
 
   #checked(from: NodeId, { check, problem }: ConfigChecked): void {
@@ -241,12 +255,10 @@ export class ConfigPusher {
     if (!leads) return this.#end(round, unavailable("the leader has changed: try again"));
     if (round.waiting.size > 0) {
       if (ms >= round.endMs) {
-        for (const id of round.waiting) {
-          round.problems.push(`node ${id}: no answer in time; it may be of an older release: look at its log`);
-        }
+        for (const id of round.waiting) round.problems.push(`node ${id}: ${this.#silence(id)}`);
         return this.#end(round, refused(round.problems));
       }
-      if (ms - round.sentMs >= CLUSTER_LIMITS.repeatMs) {
+      if (ms - round.sentMs >= repeatMs(round.text)) {
         round.sentMs = ms;
         this.#sendChecks(round);
       }
@@ -258,8 +270,15 @@ export class ConfigPusher {
     if (newest() >= round.revision) {
       return this.#end(round, unavailable(`revision ${newest()} came in between: look at it, and try again`));
     }
-    this.#round = { ...round, taken: true, endMs: ms + CLUSTER_LIMITS.pushCheckMs };
+    const endMs = ms + CLUSTER_LIMITS.pushCheckMs + configPatienceMs(round.text);
+    this.#round = { ...round, taken: true, endMs };
     take(round.revision, round.text);
+  }
+
+  #silence(id: NodeId): string {
+    return id === this.#context.self
+      ? "it is still being checked, as this machine is busy: try again later"
+      : "no answer in time; it may be busy, or of an older release: look at its log";
   }
 
   #end(round: Round, result: PushResult): void {
@@ -270,6 +289,11 @@ export class ConfigPusher {
   #number(): number {
     return Math.floor(this.#context.random() * 2 ** 48) + 1;
   }
+}
+
+/** A large text goes over TCP, which loses nothing while it stands, and takes its time to be checked. */
+function repeatMs(text: string): number {
+  return CLUSTER_LIMITS.repeatMs + configPatienceMs(text) / 2;
 }
 
 function success({ revision, absent }: Round): PushResult {

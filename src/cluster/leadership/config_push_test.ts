@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { ConfigPusher, type PushRequest, type PushResult } from "./config_push.ts";
 import type { NodeId } from "../wire/messages.ts";
-import { CLUSTER_LIMITS } from "../limits.ts";
+import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
 import { testContext } from "../testing/context.ts";
 import { formed, TestCluster } from "../testing/test_cluster.ts";
 
@@ -17,6 +17,7 @@ function push(cluster: TestCluster, id: NodeId, request: Partial<PushRequest>, m
 
 const served = (cluster: TestCluster, ids: readonly NodeId[]) => ids.map((id) => cluster.served(id));
 const ALL = [1, 2, 3] as const;
+const isDecided = ({ result }: { readonly result: PushResult | undefined }) => result !== undefined;
 
 Deno.test("push: any member accepts it, and every member serves it within two seconds as the next revision", () => {
   const cluster = formed(3);
@@ -114,7 +115,7 @@ for (const role of ["leader", "follower"] as const) {
       hasQuorum: () => true,
       newest: () => 1,
       active: () => 1,
-      validate: () => undefined,
+      validate: (_text, done) => done(undefined, { wallMs: 0, monotonicMs: ms }),
       revise: (text) => text,
       take: () => {},
     });
@@ -135,3 +136,45 @@ for (const role of ["leader", "follower"] as const) {
     strictEqual(pusher.nextDeadline, Infinity);
   });
 }
+
+Deno.test("push: repeats of a check that goes on are not compiled again, and nothing is served before", () => {
+  const cluster = formed(3);
+  cluster.holdsCompilations = true;
+  const before = served(cluster, ALL);
+  const given = cluster.command(3, { kind: "push", request: { text: "slow", revision: 0, checkOnly: false } });
+  cluster.run(CLUSTER_LIMITS.pushCheckMs - CLUSTER_LIMITS.repeatMs);
+  strictEqual(isDecided(given), false);
+  deepStrictEqual(served(cluster, ALL), before);
+  strictEqual(cluster.waitingCompilations, 3, "one for each member");
+  cluster.compile();
+  cluster.run(1_000);
+  strictEqual(given.result?.ok, true);
+  deepStrictEqual(served(cluster, ALL), Array(3).fill("slow 2"));
+  strictEqual(cluster.waitingCompilations, 0, "what was checked is served without compiling it again");
+});
+
+Deno.test("push: a member whose check takes too long is told by its number, the leader too", () => {
+  const cluster = formed(3);
+  cluster.holdsCompilations = true;
+  const refused = push(cluster, 3, { text: "slow" }, CLUSTER_LIMITS.pushCheckMs + 500);
+  const told = refused?.ok === false ? refused.problems : [];
+  deepStrictEqual(told.map((problem) => problem.slice(0, 25)).sort(), [
+    "node 1: no answer in time",
+    "node 2: no answer in time",
+    "node 3: it is still being",
+  ]);
+});
+
+Deno.test("push: a large configuration gets the time that carrying and checking it takes", () => {
+  const large = "x".repeat(1_600_000);
+  strictEqual(configPatienceMs("pools"), 0);
+  strictEqual(configPatienceMs(large), 8_000);
+  const cluster = formed(3);
+  cluster.holdsCompilations = true;
+  const given = cluster.command(1, { kind: "push", request: { text: large, revision: 0, checkOnly: false } });
+  cluster.run(8_000);
+  strictEqual(isDecided(given), false);
+  cluster.compile();
+  cluster.run(1_000);
+  strictEqual(given.result?.ok, true);
+});

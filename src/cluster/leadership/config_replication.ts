@@ -9,11 +9,14 @@
 import type { Effects, Leadership, MemberContext } from "../context.ts";
 import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import { CLUSTER_LIMITS } from "../limits.ts";
+import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
 import type { Config, NodeId } from "../wire/messages.ts";
 
 /** Keys of the persisted facts; always written together. */
 export const CONFIG_FACTS = { revision: "config:revision", text: "config:text" } as const;
+
+/** Checks a text; `done` gets its problem (undefined: none) and the time, perhaps at once. It runs once. */
+export type Validate = (text: string, done: (problem: string | undefined, now: Instant) => void) => void;
 
 /** A configuration. The text must be made the same way everywhere, for it is compared. */
 export interface Configuration {
@@ -40,12 +43,16 @@ export class ConfigReplication {
   readonly #members: () => readonly NodeId[];
   readonly #leadership: Leadership;
   readonly #effects: Effects<ConfigNotice>;
-  readonly #activate: (revision: number, text: string) => void;
-  readonly #validate: (text: string) => string | undefined;
+  readonly #activate: (text: string, done: () => void) => void;
+  readonly #validate: Validate;
   /** Newest one taken, perhaps not on disk yet. */
   #taken: Configuration | undefined;
   #durable: Configuration | undefined;
   #active: Configuration | undefined;
+  /** Durable on a quorum, and about to be served. */
+  #activating: Configuration | undefined;
+  /** Newest revision that is checked and written down here: it will be served in a moment; 0: none. */
+  #coming = 0;
   #file: Configuration | undefined;
   /** Last reported problem of the file; undefined: none. */
   #fileFault: string | undefined;
@@ -62,10 +69,9 @@ export class ConfigReplication {
   constructor(context: MemberContext<ConfigNotice>, options: {
     /** What the facts say. */
     stored: Configuration | undefined;
-    /** Makes a configuration the one that is served. */
-    activate: (revision: number, text: string) => void;
-    /** What is wrong with a text; undefined: nothing. */
-    validate: (text: string) => string | undefined;
+    /** Makes a configuration the one that is served; `done` runs then, perhaps at once. */
+    activate: (text: string, done: () => void) => void;
+    validate: Validate;
   }) {
     this.#self = context.self;
     this.#members = () => context.membership.ids;
@@ -99,12 +105,14 @@ export class ConfigReplication {
 
   /**
    * Whether the active configuration is the cluster's, as far as is known. A returning member may have an old one and
-   * must hear the leader first. Later, a newer revision on a quorum means that this node must wait for it.
+   * must hear the leader first. Later, a newer revision on a quorum means that this node must wait for it; not while it
+   * checks and stores that one, which takes a second if it is large: members never change over together.
    */
   get isCurrent(): boolean {
     const active = this.#active;
     if (active === undefined || !this.#confirmed) return false;
-    const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > active.revision);
+    const known = Math.max(active.revision, this.#coming);
+    const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > known);
     return newer.length < this.#quorum;
   }
 
@@ -131,25 +139,34 @@ export class ConfigReplication {
 
   /** Processes a configuration: a follower accepts it from the leader only, a leader from any member. */
   receive(from: NodeId, message: Config, now: Instant): void {
+    if (!this.#wants(from, message, now)) return;
+    const { revision, text } = message;
+    this.#coming = Math.max(this.#coming, revision);
+    this.#validate(text, (problem, at) => {
+      // The leader may be another one now, and a newer revision may have come.
+      if (problem === undefined && this.#wants(from, message, at)) return this.#take({ revision, text });
+      this.#came(revision);
+      if (problem !== undefined) this.#sayOnce({ kind: "configRefused", revision, from, problem });
+    });
+  }
+
+  #came(revision: number): void {
+    if (revision >= this.#coming) this.#coming = 0;
+  }
+
+  /** Whether a configuration is to be taken if it is valid. */
+  #wants(from: NodeId, message: Config, now: Instant): boolean {
     const { role, leader } = this.#leadership;
     const leads = role === "leader";
-    if (from === this.#self || !this.#members().includes(from) || (!leads && from !== leader)) return;
+    if (from === this.#self || !this.#members().includes(from) || (!leads && from !== leader)) return false;
     const known = this.#taken;
     const revision = known?.revision ?? 0;
-    if (message.revision < revision) return;
-    if (message.revision === revision) {
-      if (message.text === known?.text) return;
-      if (leads) {
-        this.#sayOnce({ kind: "configConflict", revision, from });
-        return this.#send(from, now);
-      }
-    }
-    const problem = this.#validate(message.text);
-    if (problem !== undefined) {
-      this.#sayOnce({ kind: "configRefused", revision: message.revision, from, problem });
-      return;
-    }
-    this.#take({ revision: message.revision, text: message.text });
+    if (message.revision !== revision) return message.revision > revision;
+    if (message.text === known?.text) return false;
+    if (!leads) return true;
+    this.#sayOnce({ kind: "configConflict", revision, from });
+    this.#send(from, now);
+    return false;
   }
 
   /** Distributes or offers until all live members have the newest. Must be called after the election's tick. */
@@ -186,7 +203,8 @@ export class ConfigReplication {
   }
 
   #sendAgain(to: NodeId, now: Instant): void {
-    if (now.monotonicMs - (this.#sentMs.get(to) ?? -Infinity) >= 2 * CLUSTER_LIMITS.repeatMs) this.#send(to, now);
+    const repeatMs = 2 * CLUSTER_LIMITS.repeatMs + configPatienceMs(this.#durable?.text ?? "");
+    if (now.monotonicMs - (this.#sentMs.get(to) ?? -Infinity) >= repeatMs) this.#send(to, now);
   }
 
   #send(to: NodeId, now: Instant): void {
@@ -200,6 +218,7 @@ export class ConfigReplication {
     const { revision, text } = configuration;
     this.#effects.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
       this.#durable = configuration;
+      this.#came(revision);
       this.#sentMs.clear();
       this.#decide();
     });
@@ -208,16 +227,24 @@ export class ConfigReplication {
   /** Activates this node's configuration when it, or a newer one, is durable on a quorum. */
   #decide(): void {
     const durable = this.#durable;
-    if (durable === undefined || durable === this.#active) return;
+    if (durable === undefined || durable === this.#active || this.#activating !== undefined) return;
     const members = this.#members();
     const having = members.filter((id) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision);
     if (having.length < this.#quorum) return;
     const before = this.#active;
-    this.#active = durable;
-    if (before?.revision === durable.revision && before.text === durable.text) return;
-    this.#activate(durable.revision, durable.text);
-    this.#effects.notice({ kind: "configActivated", revision: durable.revision });
-    this.#judgeFile();
+    if (before?.revision === durable.revision && before.text === durable.text) {
+      this.#active = durable;
+      return;
+    }
+    this.#activating = durable;
+    this.#activate(durable.text, () => {
+      this.#activating = undefined;
+      this.#active = durable;
+      this.#effects.notice({ kind: "configActivated", revision: durable.revision });
+      this.#judgeFile();
+      // A newer one may have become durable meanwhile.
+      this.#decide();
+    });
   }
 
   #confirm(): void {

@@ -24,6 +24,8 @@ class Cluster {
   readonly nodes: Node[];
   readonly #queue: (() => void)[] = [];
   loses: () => boolean = () => false;
+  /** Whether checking and compiling take a step. */
+  compilesSlowly: () => boolean = () => false;
 
   constructor(readonly members: NodeId[]) {
     this.nodes = members.map((id) => {
@@ -75,12 +77,25 @@ class Cluster {
       }),
       {
         stored,
-        activate: (revision, text) => node.log.push(`activate ${revision} ${text}`),
-        validate: (text) => text.includes("bad") ? "it is bad" : undefined,
+        activate: (text, done) =>
+          this.#soon(() => {
+            if (node.configs !== configs) return;
+            node.log.push(`activate ${text}`);
+            done();
+          }),
+        validate: (text, done) =>
+          this.#soon(() =>
+            node.configs === configs && done(text.includes("bad") ? "it is bad" : undefined, at(this.ms))
+          ),
       },
     );
     node.configs = configs;
     if (file !== undefined) node.configs.offer(file);
+  }
+
+  #soon(run: () => void): void {
+    if (this.compilesSlowly()) this.#queue.push(run);
+    else run();
   }
 
   lead(id: NodeId): void {
@@ -220,6 +235,49 @@ Deno.test("configs: what can't be used is refused with the reason", () => {
   ok(cluster.node(1).log.includes('{"kind":"configRefused","revision":2,"from":2,"problem":"it is bad"}'));
 });
 
+Deno.test("configs: one that is compiled while a newer one becomes durable is served before it", () => {
+  const cluster = new Cluster([1]);
+  const { configs, log } = cluster.node(1);
+  cluster.compilesSlowly = () => true;
+  configs.offer({ revision: 1, text: "a" });
+  cluster.run(1);
+  configs.offer({ revision: 2, text: "b" });
+  strictEqual(configs.active, undefined, "not before it is compiled");
+  deepStrictEqual(cluster.run(3).active, ["2 b"]);
+  deepStrictEqual(log.filter((line) => line.startsWith("activate")), ["activate a", "activate b"]);
+});
+
+Deno.test("configs: a node stays current while it checks what a majority has, unless it refuses that", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  const { configs } = cluster.node(1);
+  cluster.compilesSlowly = () => true;
+  configs.receive(3, { type: "config", revision: 2, text: "bad" }, at(cluster.ms));
+  for (const id of [2, 3]) configs.heard(id, 2);
+  strictEqual(configs.isCurrent, true);
+  for (const id of [2, 3]) configs.heard(id, 3);
+  strictEqual(configs.isCurrent, false, "there is another one, which it has not heard of");
+  for (const id of [2, 3]) configs.heard(id, 2);
+  cluster.loses = () => true;
+  cluster.run(1);
+  for (const id of [2, 3]) configs.heard(id, 2);
+  strictEqual(configs.isCurrent, false, "it refused it");
+});
+
+Deno.test("configs: a check that ends after its leader was replaced takes nothing", () => {
+  const cluster = new Cluster([1, 2, 3]);
+  cluster.lead(3);
+  for (const { configs } of cluster.nodes) configs.offer({ revision: 1, text: "a" });
+  cluster.run(4);
+  cluster.compilesSlowly = () => true;
+  cluster.node(1).configs.receive(3, { type: "config", revision: 2, text: "b" }, at(cluster.ms));
+  cluster.lead(2);
+  cluster.run(1);
+  strictEqual(cluster.node(1).configs.newest, 1);
+});
+
 Deno.test("configs: after any losses and restarts all members have the newest, and no member goes back", () => {
   const step = fc.record({
     kind: fc.constantFrom("offer", "lead", "stop", "start", "run"),
@@ -230,6 +288,7 @@ Deno.test("configs: after any losses and restarts all members have the newest, a
     const cluster = new Cluster([1, 2, 3, 4, 5]);
     let chance = salt;
     cluster.loses = () => (chance = (chance * 1103515245 + 12345) % 2 ** 31) % 10 < 3;
+    cluster.compilesSlowly = cluster.loses;
     cluster.lead(5);
     cluster.node(1).configs.offer({ revision: 1, text: "r1" });
     cluster.run(1);

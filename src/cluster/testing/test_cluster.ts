@@ -5,7 +5,8 @@
  */
 
 import type { Command, CommandResult, NodeEffect, NodeEvent } from "../../core/effects.ts";
-import { NodeCore } from "../../core/node_core.ts";
+import type { Compiled, CompileRequest } from "../../core/compilations.ts";
+import { NodeCore, storedConfiguration } from "../../core/node_core.ts";
 import { CompiledService } from "../../dhcp/server/compiled_service.ts";
 import { service, subnet } from "../../dhcp/server/testing.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
@@ -81,6 +82,9 @@ export class TestCluster {
   readonly hung = new Set<NodeId>();
   /** What is lost on its way to a member. */
   deaf: (to: NodeId, message: ClusterMessage) => boolean = () => false;
+  /** Whether compilations wait for {@link compile}. */
+  holdsCompilations = false;
+  #compilations: (() => void)[] = [];
   readonly notices: { id: NodeId; notice: MemberNotice }[] = [];
   readonly #machines = new Map<NodeId, Machine>();
   readonly #texts = new WeakMap<CompiledService, string>();
@@ -118,11 +122,7 @@ export class TestCluster {
       bootstrap,
       witness,
       file: { revision, text },
-      fileService: this.#compile(text),
-      compile: (text) =>
-        text === "bad" || text.includes(`bad for ${id}`)
-          ? { ok: false, problem: "it is bad" }
-          : { ok: true, service: this.#compile(text) },
+      served: this.#startsWith(text, storedConfiguration(machine.facts, { revision, text })),
       revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
       mutations: waitingRowsMax === undefined ? {} : { safeguards: { waitingRowsMax } },
       random: () => this.random(),
@@ -139,10 +139,36 @@ export class TestCluster {
     this.#receive(id, { kind: "listening" });
   }
 
+  /** What a process starts with. */
+  #startsWith(file: string, stored: string | undefined): { text: string; service: CompiledService } {
+    const text = stored ?? file;
+    return { text, service: this.#compile(text) };
+  }
+
   #compile(text: string): CompiledService {
     const compiled = new CompiledService(service([subnet("10.0.0.0/24", [POOL])]));
     this.#texts.set(compiled, text);
     return compiled;
+  }
+
+  get waitingCompilations(): number {
+    return this.#compilations.length;
+  }
+
+  /** Completes the compilations that wait. */
+  compile(): void {
+    for (const complete of this.#compilations.splice(0)) complete();
+  }
+
+  #compiled(id: NodeId, process: Process, { token, text }: CompileRequest): void {
+    const compiled: Compiled = text === "bad" || text.includes(`bad for ${id}`)
+      ? { ok: false, problem: "it is bad" }
+      : { ok: true, service: this.#compile(text) };
+    const complete = () => {
+      if (this.#machine(id).process === process) this.#receive(id, { kind: "compiled", token, compiled });
+    };
+    if (this.holdsCompilations) this.#compilations.push(complete);
+    else complete();
   }
 
   kill(id: NodeId): void {
@@ -436,8 +462,10 @@ export class TestCluster {
     for (const effect of process.core.takeEffects()) this.#effect(id, machine, process, effect);
   }
 
-  #effect(id: NodeId, machine: Machine, { core, pending }: Process, effect: NodeEffect<unknown>): void {
+  #effect(id: NodeId, machine: Machine, process: Process, effect: NodeEffect<unknown>): void {
+    const { core, pending } = process;
     if (effect.kind === "persist") pending.push(effect);
+    else if (effect.kind === "compile") this.#compiled(id, process, effect);
     else if (effect.kind === "members") machine.reach = effect.members.map((each) => each.id);
     else if (effect.kind === "notice") this.notices.push({ id, notice: effect.notice });
     else if (effect.kind === "result") {

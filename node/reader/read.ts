@@ -1,0 +1,162 @@
+/** Reads configurations: what `reader_worker.ts` does with each request. */
+
+import { isTooDeep } from "../../src/config/bounds.ts";
+import { formatIssues } from "../../src/config/issue.ts";
+import { CONFIG_LIMITS } from "../../src/config/limits.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { asList, asMapping, type Mapping } from "../../src/config/plain.ts";
+import { parseSource } from "../../src/config/source.ts";
+import { type PackedService, packService } from "../../src/dhcp/server/compiled_service.ts";
+import type { ServiceConfig } from "../../src/config/service_schema.ts";
+import { type Ipv4, parseIpv4, parsePrefix, prefixContains } from "../../src/net/ipv4.ts";
+import { checkNode, nodeSchema, readServiceText, serviceText, sizeProblem } from "../config.ts";
+import type {
+  EditReading,
+  FileReading,
+  GivenReading,
+  ReaderRequest,
+  ReadingKind,
+  Readings,
+  ReservationEdit,
+  ReservationInput,
+  SectionReading,
+} from "./protocol.ts";
+
+/** Carries out a request. */
+export function read(request: ReaderRequest): Readings[ReadingKind]["gives"] {
+  switch (request.kind) {
+    case "file":
+      return readFile(request);
+    case "section":
+      return readSection(request);
+    case "given":
+      return readGiven(request);
+    case "edit":
+      return editReservation(request.text, request.edit);
+    default:
+      return unreachable(request);
+  }
+}
+
+function unreachable(request: never): never {
+  throw new Error(`Unknown request ${JSON.stringify(request)}`);
+}
+
+type Asked<Kind extends ReadingKind> = Readings[Kind]["asks"];
+
+function readFile({ text, file }: Asked<"file">): FileReading {
+  const result = loadConfig(text, nodeSchema, checkNode);
+  if (!result.ok) return { ok: false, problems: formatIssues(file, result.issues).split("\n") };
+  const { service, ...config } = result.value;
+  const section = serviceText(result.root);
+  const tooLarge = sizeProblem(section);
+  if (tooLarge !== undefined) return refuse(`${file}: service: ${tooLarge}`);
+  return { ok: true, config, revision: service.revision, text: section, packed: pack(service, result.root) };
+}
+
+function readSection({ text, own }: Asked<"section">): SectionReading {
+  const result = readServiceText(text, own);
+  return result.ok ? { ok: true, packed: pack(result.service, result.root) } : refuse(result.problem);
+}
+
+function pack(service: ServiceConfig, root: unknown): PackedService {
+  const subnets = asList(asMapping(asMapping(root).service).subnets);
+  return packService(service, subnets.map((subnet) => asList(asMapping(subnet).reservations)));
+}
+
+function readGiven({ text, format, current }: Asked<"given">): GivenReading {
+  const root = format === "yaml" ? fromYaml(text) : fromJson(text);
+  if (typeof root === "string") return refuse(root);
+  const section = isMapping(root.value) && isMapping(root.value.service) ? root.value.service : root.value;
+  if (!isMapping(section)) return refuse("this is not a service section: give the content of `service:` in node.yaml");
+  const { revision = 0 } = section;
+  if (!Number.isSafeInteger(revision) || Number(revision) < 0) {
+    return refuse("revision must be a whole number, or left out");
+  }
+  const next = serviceText({ service: section });
+  const tooLarge = sizeProblem(next);
+  if (tooLarge !== undefined) return refuse(tooLarge);
+  const served = current === undefined ? {} : asMapping(JSON.parse(current));
+  const [before, after] = [contentOf(served), contentOf(section)];
+  return {
+    ok: true,
+    text: next,
+    revision: Number(revision),
+    unreserved: [...before.reserved].filter((address) => !after.reserved.has(address)),
+    unserved: [...before.subnets].filter((subnet) => !after.subnets.has(subnet)),
+  };
+}
+
+function fromYaml(text: string): { readonly value: unknown } | string {
+  const { source, issues } = parseSource(text);
+  const [issue] = issues;
+  if (issue !== undefined) return `line ${issue.line}, column ${issue.column}: ${issue.message}`;
+  return { value: source?.value };
+}
+
+function fromJson(text: string): { readonly value: unknown } | string {
+  const value: unknown = JSON.parse(text);
+  return isTooDeep(value) ? `it is nested too deeply: more than ${CONFIG_LIMITS.depthMax} levels` : { value };
+}
+
+function isMapping(value: unknown): value is Mapping {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function contentOf(section: Mapping): { readonly reserved: Set<string>; readonly subnets: Set<string> } {
+  const reserved = new Set<string>();
+  const subnets = new Set<string>();
+  for (const entry of asList(section.subnets).map(asMapping)) {
+    subnets.add(String(entry.subnet));
+    for (const reservation of asList(entry.reservations)) reserved.add(String(asMapping(reservation).address));
+  }
+  return { reserved, subnets };
+}
+
+function editReservation(text: string, edit: ReservationEdit): EditReading {
+  const service = asMapping(JSON.parse(text));
+  const subnets = asList(service.subnets).map(asMapping);
+  const changed = edit.kind === "reserve" ? reserve(subnets, edit.reservation) : unreserve(subnets, edit.address);
+  if (typeof changed === "string") return { ok: false, problems: [changed], isMissing: edit.kind === "unreserve" };
+  const next = serviceText({ service: { ...service, subnets: changed } });
+  const tooLarge = sizeProblem(next);
+  return tooLarge === undefined
+    ? { ok: true, text: next }
+    : { ok: false, problems: [`the service section would be too large: it ${tooLarge}`], isMissing: false };
+}
+
+function reserve(subnets: readonly Mapping[], { subnet: named, ...entry }: ReservationInput): Mapping[] | string {
+  const address = parseIpv4(entry.address);
+  const index = subnets.findIndex(({ subnet }) => {
+    const prefix = parsePrefix(String(subnet));
+    return address !== undefined && prefix !== undefined && prefixContains(prefix, address);
+  });
+  const subnet = subnets[index];
+  if (address === undefined || subnet === undefined) return `no configured subnet has ${entry.address}`;
+  if (named !== undefined && named !== subnet.subnet) {
+    return `${entry.address} lies in ${String(subnet.subnet)}, not in ${named}`;
+  }
+  const reservations = asList(subnet.reservations);
+  if (reservations.some((known) => isOf(known, address))) {
+    return `${entry.address} is reserved already: remove that reservation first`;
+  }
+  return subnets.with(index, { ...subnet, reservations: [...reservations, entry] });
+}
+
+function unreserve(subnets: readonly Mapping[], text: string): Mapping[] | string {
+  const address = parseIpv4(text);
+  const index = subnets.findIndex(({ reservations }) => asList(reservations).some((known) => isOf(known, address)));
+  const subnet = subnets[index];
+  if (subnet === undefined) return `${text} is not reserved`;
+  const kept = asList(subnet.reservations).filter((known) => !isOf(known, address));
+  return subnets.with(index, { ...subnet, reservations: kept });
+}
+
+function isOf(reservation: unknown, address: Ipv4 | undefined): boolean {
+  const text = asMapping(reservation).address;
+  return typeof text === "string" && parseIpv4(text) === address;
+}
+
+function refuse(...problems: string[]): { readonly ok: false; readonly problems: readonly string[] } {
+  return { ok: false, problems };
+}
