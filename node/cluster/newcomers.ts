@@ -4,7 +4,7 @@
  *
  * Each source address has room of its own, and in a full one the newest connection takes the place of the oldest, as a
  * member authenticates within a round trip or two. An address of no member has little room, beyond a rate its
- * connections are closed at once, and only so many of these addresses are listened to at a time: a member with several
+ * connections are not listened to, and only so many of these addresses are listened to at a time: a member with several
  * addresses may connect from one that is in no membership.
  *
  * Pure: times are monotonic milliseconds.
@@ -19,7 +19,7 @@ export const NEWCOMER_LIMITS = {
   /** From one other address, and how many of these addresses there may be. */
   perForeignMax: 4,
   foreignMax: 32,
-  /** Connections per second from one other address; more are closed at once. */
+  /** Connections per second from one other address; more are not listened to. */
   foreignPerSecond: 20,
 } as const;
 

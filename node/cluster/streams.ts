@@ -82,6 +82,7 @@ export class Streams {
   readonly #open = new Set<Deno.Conn>();
   readonly #inboundByPeer = new Map<NodeId, number>();
   readonly #outboxes = new Map<NodeId, Outbox>();
+  #turnedAway = 0;
   readonly #newcomers = new Newcomers<Deno.Conn>();
   #closed = false;
 
@@ -248,7 +249,7 @@ export class Streams {
     if (!admitted) {
       this.counters.faults.full++;
       this.#ports.idle(from, isMember);
-      return closeQuietly(conn);
+      return this.#turnAway(conn);
     }
     this.#open.add(conn);
     let peer: NodeId | undefined;
@@ -272,6 +273,19 @@ export class Streams {
       this.#open.delete(conn);
       closeQuietly(conn);
     }
+  }
+
+  /** Closes a connection after a moment, so that opening it again and again is slow; beyond a number, at once. */
+  #turnAway(conn: Deno.Conn): void {
+    if (this.#turnedAway >= TURNED_AWAY_MAX) return closeQuietly(conn);
+    this.#turnedAway++;
+    this.#open.add(conn);
+    const timer = setTimeout(() => {
+      this.#turnedAway--;
+      this.#open.delete(conn);
+      closeQuietly(conn);
+    }, TURNED_AWAY_MS);
+    Deno.unrefTimer(timer);
   }
 
   /** Reads the first frame. Everything until then has one time limit. */
@@ -327,3 +341,6 @@ export class Streams {
 /** Errors that are counted already: they pass several places that count. */
 const counted = new WeakSet<ConnectionError>();
 const ACCEPT_PAUSE_MS = 100;
+/** How long connections that are not listened to stay open, and how many at a time. */
+const TURNED_AWAY_MS = 1_000;
+const TURNED_AWAY_MAX = 64;

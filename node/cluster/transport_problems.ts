@@ -145,8 +145,8 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
   const who = node === undefined ? from : `${from} (as node ${node})`;
   switch (kind) {
     case "wrongKey":
-      return `${who} uses another cluster key, or forges messages: copy the same key file to every node; to replace ` +
-        "a key, first add the new one as the second line everywhere";
+      return `${who} uses another cluster key: copy the same key file to every node; to replace a key, ` +
+        "first add the new one as the second line everywhere; if the files are the same, look for an attacker";
     case "forged":
       return `${who} sends messages that its key did not seal: look for a faulty link or an attacker who forges them`;
     case "replayed":
