@@ -349,6 +349,9 @@ export class Transport {
         return this.#deliver(received.plain, from, received.node);
       case "handled":
         return;
+      case "newcomer":
+        this.#put(received.proof, from);
+        return this.#problems.refuse("unknownSender", from, received.node);
       case "unproven":
         // After a start, a moment of this is usual.
         return received.lasts

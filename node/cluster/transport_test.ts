@@ -212,6 +212,23 @@ Deno.test("transport: recorded datagrams of a dead member are not believed after
   }
 });
 
+Deno.test("transport: a newcomer with the key hears the members before it is one, and they tell of it", async () => {
+  await withCluster({ multicast: GROUP }, async ([one], port) => {
+    const members = [1, 2, 3, 4].map((id) => ({ id, address: addressOf(id) }));
+    const four = await openMember(runOf(4), port, { members, multicast: GROUP });
+    try {
+      await until(() => [1, 2, 3].every((id) => four.transport.isProven(id)), "the members prove themselves");
+      one.transport.broadcast(ELECTION);
+      await until(() => four.heard.length === 1, "the newcomer hears node 1");
+      four.transport.broadcast(ELECTION);
+      await until(() => one.said.some(({ kind, node }) => kind === "unknownSender" && node === 4), "it is told");
+      strictEqual(one.heard.length, 0);
+    } finally {
+      four.transport.close();
+    }
+  });
+});
+
 Deno.test("transport: a key is replaced without a lost message", async () => {
   await withCluster({}, async (members) => {
     let expected = 0;

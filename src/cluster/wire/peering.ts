@@ -62,6 +62,8 @@ export type Received =
   | { readonly kind: "handled" }
   /** Of a run that has not proved that it runs. `lasts`: for so long that an operator must know. */
   | { readonly kind: "unproven"; readonly node: NodeId; readonly lasts: boolean }
+  /** A newcomer with the key asks for a proof: to be sent to where this came from. */
+  | { readonly kind: "newcomer"; readonly node: NodeId; readonly proof: Uint8Array<ArrayBuffer> }
   | {
     readonly kind: "refused";
     readonly error: SealError | "wrongAddress" | "ownId";
@@ -91,6 +93,7 @@ export class Peering {
   readonly sealer: Sealer;
   readonly #self: NodeId;
   readonly #others: () => Iterable<NodeId>;
+  readonly #isMember: (node: NodeId) => boolean;
   readonly #ports: PeeringPorts;
   readonly #believesAll: boolean;
   readonly #peers = new Map<NodeId, Peer>();
@@ -98,6 +101,7 @@ export class Peering {
   constructor({ self, others, ports, ...options }: PeeringOptions) {
     this.#self = self.node;
     this.#others = others;
+    this.#isMember = options.isMember;
     this.#ports = ports;
     this.#believesAll = options.believesAll ?? false;
     this.sealer = new Sealer({ self, ...options });
@@ -149,7 +153,11 @@ export class Peering {
     }
     const { node } = opened.run;
     if (node === this.#self) return refused("ownId", node);
-    if (peer === undefined) return refused("wrongAddress", node);
+    if (peer === undefined) {
+      const isNewcomer = opened.domain === DOMAIN.challenge && !this.#isMember(node);
+      if (isNewcomer) return { kind: "newcomer", node, proof: this.sealer.proof(opened.run) };
+      return refused("wrongAddress", node);
+    }
     if (opened.domain === DOMAIN.challenge) {
       // The own challenge first: when the proof arrives, the other side has answered, and says its messages again.
       if (!this.isProven(node) && peer.incarnation !== opened.run.incarnation) {

@@ -291,7 +291,8 @@ export class Sealer {
     const mark = readUint32(bytes, AT.mark);
     const key = this.#keys.find((key) => mark === (version === 1 ? key.id : markOf(key, bytes, context)));
     if (key === undefined) return fail("wrongKey");
-    if (!this.#isMember(node)) return fail("unknownSender");
+    // Who has the key may ask for a proof: a newcomer must hear the members before it is one.
+    if (!this.#isMember(node) && domain !== DOMAIN.challenge) return fail("unknownSender");
     const run: Run = { node, starts: readUint32(bytes, AT.starts), incarnation: readUint32(bytes, AT.incarnation) };
     const counter = readUint48(bytes, AT.counter);
     const known = this.#known.get(node);
