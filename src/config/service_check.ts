@@ -17,12 +17,16 @@ import {
   type PlacedRange,
   type TakenAddress,
 } from "./ranges_check.ts";
+import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
 import { checkReservations } from "./reservations_check.ts";
 import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** All pools together. The lease table keeps every pool address in memory and on every node's disk. */
 const POOL_ADDRESSES_MAX = 4_000_000;
+
+/** A node tells the others of each of its pools in every heartbeat, which is one datagram. */
+const POOLS_MAX = WIRE_LIMITS.poolsMax;
 
 /** Where the section is in its file, and the addresses in use that no pool may contain. */
 interface ServiceContext {
@@ -46,6 +50,7 @@ class ServiceCheck {
   /** Every level that a class may override. */
   readonly #levels: OverriddenLevel[] = [];
   readonly #subnets: PlacedRange[] = [];
+  #pools = 0;
   #poolAddresses = 0;
 
   constructor(report: Report, context: ServiceContext) {
@@ -95,6 +100,7 @@ class ServiceCheck {
       if (!rangeContains(range, address)) continue;
       this.#report(path, `contains ${formatIpv4(address)}, the address of ${name}; leave it out`);
     }
+    if (++this.#pools === POOLS_MAX + 1) this.#report(path, `is one pool too many; make do with ${POOLS_MAX} in all`);
     const before = this.#poolAddresses;
     this.#poolAddresses += rangeSize(range);
     if (before <= POOL_ADDRESSES_MAX && this.#poolAddresses > POOL_ADDRESSES_MAX) {

@@ -60,3 +60,14 @@ Deno.test("values of any shape are passed over", () => {
   }
   deepStrictEqual(findings({ subnets: [{ subnet: 3, pools: [null, 4, {}], reservations: [null, 5] }] }), []);
 });
+
+Deno.test("more pools than nodes can tell each other of are refused, once", () => {
+  const subnets = Array.from({ length: 8_194 }, (_, index) => {
+    const network = `10.${index >> 8}.${index & 255}`;
+    return { subnet: `${network}.0/24`, pools: [`${network}.10-${network}.20`] };
+  });
+  deepStrictEqual(findings({ subnets: subnets.slice(0, 8_192) }), []);
+  deepStrictEqual(findings({ subnets }), [
+    "service.subnets[8192].pools[0] is one pool too many; make do with 8192 in all",
+  ]);
+});

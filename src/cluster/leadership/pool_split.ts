@@ -88,8 +88,9 @@ class PoolSplit {
   readonly #before: SplitPool;
   readonly #pool: number;
   readonly #input: SplitInput;
-  readonly #owners: NodeId[];
-  readonly #from: NodeId[];
+  /** Copied when the first block changes: most pools stay as they are. */
+  #owners: NodeId[];
+  #from: NodeId[];
   /** Estimated free addresses per serving node. */
   readonly #free = new Map<NodeId, number>();
   #changed = false;
@@ -98,8 +99,8 @@ class PoolSplit {
     this.#before = before;
     this.#pool = pool;
     this.#input = input;
-    this.#owners = [...before.owners];
-    this.#from = [...before.from];
+    this.#owners = before.owners as NodeId[];
+    this.#from = before.from as NodeId[];
     for (const node of input.serving) this.#free.set(node, this.#freeOf(node));
   }
 
@@ -136,13 +137,17 @@ class PoolSplit {
   }
 
   #give(block: number, to: NodeId, free: number): void {
+    if (!this.#changed) {
+      this.#owners = [...this.#owners];
+      this.#from = [...this.#from];
+      this.#changed = true;
+    }
     const owner = this.#owners[block] as NodeId;
     // A block that changes owners twice still waits for the one that has it.
     const holder = this.#from[block] === 0 ? owner : this.#from[block] as NodeId;
     this.#from[block] = this.#input.present.includes(holder) && holder !== to ? holder : 0;
     this.#owners[block] = to;
     this.#free.set(to, (this.#free.get(to) ?? 0) + free);
-    this.#changed = true;
   }
 
   /** Unowned blocks go to the nodes with the fewest free addresses, in one piece per node where possible. */

@@ -8,7 +8,7 @@
  */
 
 import type { Effects, Leadership, MemberContext } from "../context.ts";
-import type { Range } from "../../net/ipv4.ts";
+import type { Ipv4, Range } from "../../net/ipv4.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId, RangeAllocation } from "../wire/messages.ts";
@@ -60,6 +60,27 @@ function isSameView(a: Viewed, b: Viewed | undefined): boolean {
 
 function isSameList(a: readonly NodeId[], b: readonly NodeId[]): boolean {
   return a === b || (a.length === b.length && a.every((id, index) => id === b[index]));
+}
+
+/** Tells whether an address is in one of the ranges, in the logarithm of their number. */
+function membershipOf(ranges: readonly Range[]): (address: Ipv4) => boolean {
+  const merged: { first: Ipv4; last: Ipv4 }[] = [];
+  for (const { first, last } of ranges.filter(({ first, last }) => first <= last).sort((a, b) => a.first - b.first)) {
+    const open = merged.at(-1);
+    if (open !== undefined && first <= open.last + 1) open.last = Math.max(open.last, last);
+    else merged.push({ first, last });
+  }
+  return (address) => {
+    let from = 0;
+    let to = merged.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((merged[middle] as Range).last < address) from = middle + 1;
+      else to = middle;
+    }
+    const range = merged[from];
+    return range !== undefined && range.first <= address;
+  };
 }
 
 /** Divides the pools while this node leads. */
@@ -217,15 +238,16 @@ export class RangeAllocator {
 
   /** The division as its owners remember it. A block that two claim is the higher one's until it is divided anew. */
   #recall(pools: readonly Range[]): SplitPool[] {
+    // Prepared once: thousands of pools have a hundred thousand blocks.
+    const known = Array.from(this.#copies, ([node, copy]) => {
+      const ranges = this.#divided === undefined ? copy.ranges : this.#rangesOf(node);
+      return { node, holds: membershipOf(ranges.flat()) };
+    });
     return undivided(pools).map((division) => ({
       ...division,
       owners: division.owners.map((_, block) => {
         const { first } = blockRange(division, block);
-        for (const [node, copy] of this.#copies) {
-          const known = this.#divided === undefined ? copy.ranges : this.#rangesOf(node);
-          if (known.some((list) => list.some((range) => range.first <= first && first <= range.last))) return node;
-        }
-        return 0;
+        return known.find(({ holds }) => holds(first))?.node ?? 0;
       }),
     }));
   }

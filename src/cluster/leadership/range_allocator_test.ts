@@ -365,3 +365,40 @@ Deno.test("range allotment: a disk that went back to an older allocation reports
   for (let ms = 0; ms <= CLUSTER_LIMITS.rangeReportMs; ms += 20) allotment.tick(at(ms));
   deepStrictEqual(sent, [{ type: "rangeAllocation", report: true, term: 5, version: 2, ranges: [[]] }]);
 });
+
+Deno.test("range allocator: a new leader recalls the division of thousands of pools in a moment", () => {
+  const pools = Array.from({ length: 8_000 }, (_, pool) => ({ first: pool * 256, last: pool * 256 + 240 }));
+  const context = testContext({
+    self: 1,
+    leadership: { role: "leader", term: 1, leader: 1 },
+    effects: { persist: (_writes, durable) => durable(at(0)) },
+  });
+  const allocator = new RangeAllocator(context, {
+    pools: () => pools,
+    allotment: new RangeAllotment(context, { stored: undefined }),
+    freeIn: rangeSize,
+  });
+  const view = { present: [1, 2, 3], serving: [1, 2, 3], free: () => undefined };
+  allocator.tick(at(0), view);
+  // Node 3 has all that is left of the odd pools, node 2 half of each even one.
+  const ranges = (node: NodeId) =>
+    pools.map(({ first, last }, pool) => {
+      if (pool % 2 === 1) return node === 3 ? [{ first, last }] : [];
+      return node === 2 ? [{ first, last: first + 127 }] : [];
+    });
+  for (const node of [2, 3]) {
+    allocator.receive(
+      node,
+      { type: "rangeAllocation", report: true, term: 0, version: 0, ranges: ranges(node) },
+      at(1),
+    );
+  }
+  const startMs = performance.now();
+  allocator.tick(at(CLUSTER_LIMITS.rangeCollectMs + 1), view);
+  const spentMs = performance.now() - startMs;
+  ok(spentMs < 3_000, `it took ${Math.round(spentMs)} ms; looking at every range for every block takes long`);
+  const [even, odd] = allocator.divisions ?? [];
+  ok(odd?.owners.every((owner) => owner === 3));
+  const kept = even?.owners.slice(0, 128 / even.blockSize) ?? [];
+  ok(kept.length > 0 && kept.every((owner) => owner === 2), "what a node had stays with it");
+});

@@ -16,7 +16,7 @@ export const WIRE_LIMITS = {
   rangesMax: 65_536,
   committedMax: 4_096,
   membersMax: 255,
-  poolsMax: 4_096,
+  poolsMax: 8_192,
   /** Rows of a sync chunk. */
   rowsMax: 16_384,
   /** Subnet, tag, and a client identifier as long as a DHCP message (RFC 3396 lets option 61 be that long). */
@@ -32,4 +32,5 @@ export const WIRE_LIMITS = {
 } as const;
 
 assert(WIRE_LIMITS.clockMax + 2 ** 40 < Number.MAX_SAFE_INTEGER, "There are always versions above the highest one");
+assert(WIRE_LIMITS.poolsMax * 5 < WIRE_LIMITS.datagramBytesMax, "A heartbeat has the free addresses of every pool");
 assert(WIRE_LIMITS.rowsMax * 150 < WIRE_LIMITS.messageBytesMax, "A full chunk of ordinary rows fits in a message");
