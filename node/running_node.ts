@@ -10,6 +10,7 @@ import { nodeApps } from "./admin/app.ts";
 import { EventFeed } from "./admin/events.ts";
 import { listenLocally } from "./admin/local_socket.ts";
 import { AuditLog } from "./admin/audit.ts";
+import { statusAnswer } from "./admin/status.ts";
 import { Node, type NodeStart } from "./node.ts";
 import type { NodeFile } from "./reader/protocol.ts";
 
@@ -26,9 +27,10 @@ export class RunningNode {
     this.#access = access;
     this.#audit = audit;
     const { http } = node.config;
-    const feed = new EventFeed(node);
+    const status = statusAnswer(node);
+    const feed = new EventFeed(status);
     const traffic = new HttpTraffic(logger("node", "http"));
-    const app = nodeApps(node, { feed, audit, access: access.guards, traffic });
+    const app = nodeApps(node, { status, feed, audit, access: access.guards, traffic });
     const server = serveHttp(app(access.guards), http, { traffic });
     this.httpPort = server.port;
     const local = this.#listenLocally(app(OPEN_GUARDS));

@@ -3,7 +3,7 @@
 import { toHex } from "../src/bytes/hex.ts";
 import type { HttpAccess } from "../src/http/access/access.ts";
 import { accessMetric } from "../src/http/access/metric.ts";
-import type { HealthSource, Readiness } from "../src/http/health.ts";
+import type { Readiness } from "../src/http/health.ts";
 import { type Metric, metricsRegistry, processMetrics, type Sample } from "../src/http/metrics.ts";
 import { httpMetrics, type HttpTraffic } from "../src/http/traffic.ts";
 import { formatIpv4, formatPrefix } from "../src/net/ipv4.ts";
@@ -30,8 +30,15 @@ interface HealthParts {
   readonly access: Pick<HttpAccess, "counts">;
 }
 
-/** The source for `healthApp`. */
-export function relayHealth(parts: HealthParts): HealthSource {
+/** What the relay's HTTP tells. */
+interface RelayHealth {
+  ready(): Readiness;
+  status(): object;
+  metrics(): Promise<string>;
+}
+
+/** Reads the parts when asked. */
+export function relayHealth(parts: HealthParts): RelayHealth {
   const registry = metricsRegistry([
     ...relayMetrics(parts),
     ...httpMetrics("dhcpcluster_relay", parts.traffic),

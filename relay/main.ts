@@ -11,6 +11,8 @@ import { loadConfigFile } from "../src/config/load.ts";
 import { loadAccess, readTokens, type ReloadableAccess, tokenFilesOf } from "../src/http/access/load.ts";
 import { TokenFileError } from "../src/http/access/tokens.ts";
 import { serveDashboard } from "../src/http/dashboard/serve.ts";
+import { CachedAnswer } from "../src/http/cached_answer.ts";
+import { jsonInSlices } from "../src/http/json.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { StatusFeed } from "../src/http/status_feed.ts";
@@ -39,7 +41,10 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
   const traffic = new HttpTraffic(logger("relay", "http"));
   const health = relayHealth({ service, now, startedMs: Date.now(), traffic, access: access.guards });
-  const events = new StatusFeed(() => health.status());
+  const encoder = new TextEncoder();
+  const status = new CachedAnswer(() => jsonInSlices(health.status()));
+  const metrics = new CachedAnswer(async () => encoder.encode(await health.metrics()));
+  const events = new StatusFeed(status);
   const http = await listen();
 
   const implementation = socketImplementation();
@@ -75,10 +80,12 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
   async function listen() {
     try {
       const app = healthApp({
-        ...health,
+        ready: health.ready,
+        status,
+        metrics,
         failed: (path, error) => log.error("GET {path} failed: {error}", { path, error }),
       }, access.guards);
-      app.get("/events", () => events.open());
+      app.get("/events", (context) => events.open(context.env));
       serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
       return serveHttp(app, config.http, { traffic });
     } catch (error) {

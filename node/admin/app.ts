@@ -7,6 +7,7 @@ import { z } from "zod";
 import { VERSION } from "../../src/cli/version.ts";
 import type { Guards, HttpAccess } from "../../src/http/access/access.ts";
 import { serveDashboard } from "../../src/http/dashboard/serve.ts";
+import { CachedAnswer } from "../../src/http/cached_answer.ts";
 import { healthApp, type HttpApp } from "../../src/http/health.ts";
 import { metricsRegistry } from "../../src/http/metrics.ts";
 import { openApi } from "../../src/http/openapi.ts";
@@ -22,7 +23,6 @@ import { nodeMetrics } from "./metrics.ts";
 import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
 import { Operations } from "./operations.ts";
-import { nodeStatus } from "./status.ts";
 import { type EventFeed, eventRoutes } from "./events.ts";
 import { leaseRoutes } from "./leases.ts";
 import { operationRoutes } from "./operation_routes.ts";
@@ -31,7 +31,8 @@ import { rangeRoutes } from "./ranges.ts";
 /** Makes apps of one node that differ in who may give commands. */
 export function nodeApps(
   node: Node,
-  { feed, audit, access, traffic }: {
+  { status, feed, audit, access, traffic }: {
+    readonly status: CachedAnswer;
     readonly feed: EventFeed;
     readonly audit: AuditLog;
     readonly access: HttpAccess;
@@ -44,14 +45,18 @@ export function nodeApps(
     ...httpMetrics("dhcpcluster", traffic),
     accessMetric("dhcpcluster", access),
   ]);
+  const metrics = new CachedAnswer(async () => {
+    await node.parts.service.countPools();
+    return new TextEncoder().encode(await registry.metrics());
+  });
   const routes = nodeRoutes(node, feed, audit);
   const changed = (change: Change) => audit.add(entryOf(change));
   return (guards) => {
     const app = healthApp({
       ready: () => node.readiness(),
       readyDetail: () => unansweredOnPurpose(node),
-      status: () => nodeStatus(node),
-      metrics: () => registry.metrics(),
+      status,
+      metrics,
       failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
     }, guards);
     mount(app, routes, { guards, changed });

@@ -5,8 +5,6 @@ import { type Route, route } from "../../src/http/routes.ts";
 import { StatusFeed } from "../../src/http/status_feed.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
 import type { LeaseEvent } from "../dhcp/dhcp_service.ts";
-import type { Node } from "../node.ts";
-import { nodeStatus } from "./status.ts";
 
 /** Further ones are counted as skipped; `/leases` has all. */
 const LEASES_PER_SECOND_MAX = 20;
@@ -16,10 +14,6 @@ export class EventFeed extends StatusFeed {
   #secondMs = 0;
   #leases = 0;
   #skipped = 0;
-
-  constructor(node: Node) {
-    super(() => nodeStatus(node));
-  }
 
   /** Tells of a lease; costs nothing without listeners. */
   lease({ kind, address, detail: { chaddr, hostname } }: LeaseEvent): void {
@@ -55,6 +49,6 @@ export function eventRoutes(feed: EventFeed): Route[] {
     path: "/events",
     access: "read",
     summary: "Server-sent events: `status` every second, `lease`, and `notice` (the log).",
-    handle: () => feed.open(),
+    handle: ({ peer }) => feed.open(peer),
   })];
 }

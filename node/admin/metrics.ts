@@ -51,22 +51,26 @@ export function nodeMetrics(node: Node): Metric[] {
       name: "dhcpcluster_pool_addresses",
       help: "Addresses of each pool by use.",
       labels: ["pool", "use"],
-      read: () =>
-        node.parts.service.poolUse().flatMap(({ pool, use }) =>
-          Object.entries(use).filter(([name]) => name !== "addresses")
-            .map(([name, value]) => ({ labels: { pool: formatRange(pool.range), use: name }, value }))
-        ),
+      *read() {
+        for (const { pool, use } of node.parts.service.poolUse()) {
+          const range = formatRange(pool.range);
+          for (const [name, value] of Object.entries(use)) {
+            if (name !== "addresses") yield { labels: { pool: range, use: name }, value };
+          }
+        }
+      },
     },
     {
       kind: "gauge",
       name: "dhcpcluster_range_free_addresses",
       help: "Addresses of each pool that this node can give from its own share.",
       labels: ["pool"],
-      read: () =>
-        node.parts.service.compiled.pools.map(({ number, range }) => ({
-          labels: { pool: formatRange(range) },
-          value: node.parts.service.table.freeOwned(number),
-        })),
+      *read() {
+        const { compiled, table } = node.parts.service;
+        for (const { number, range } of compiled.pools) {
+          yield { labels: { pool: formatRange(range) }, value: table.freeOwned(number) };
+        }
+      },
     },
     gauge("drained", "1 while an operator has taken this node out.", () => Number(node.drained)),
     gauge(
@@ -110,11 +114,11 @@ export function nodeMetrics(node: Node): Metric[] {
       name: "dhcpcluster_discovers_unanswered_total",
       help: "DHCPDISCOVERs that got no answer because no address of their subnet was free.",
       labels: ["subnet"],
-      read: () =>
-        node.parts.service.compiled.subnets.map(({ prefix }) => ({
-          labels: { subnet: formatPrefix(prefix) },
-          value: counters.fullSubnets.unanswered(prefix),
-        })),
+      *read() {
+        for (const { prefix } of node.parts.service.compiled.subnets) {
+          yield { labels: { subnet: formatPrefix(prefix) }, value: counters.fullSubnets.unanswered(prefix) };
+        }
+      },
     },
     counter("grants_failed", "Leases that were proposed and not committed.", "reason", () => counters.failedGrants),
     plain("leases_granted", "Leases granted or extended.", () => counters.granted),

@@ -1,6 +1,8 @@
 /** `GET /ranges`: the pools, how full they are, and which node gives addresses from where. */
 
 import { z } from "zod";
+import { CachedAnswer, respondInParts } from "../../src/http/cached_answer.ts";
+import { jsonInSlices, lazyList } from "../../src/http/json.ts";
 import { type Route, route } from "../../src/http/routes.ts";
 import { rangesOf } from "../../src/cluster/leadership/pool_split.ts";
 import { formatPrefix, formatRange, type Range, rangeSize } from "../../src/net/ipv4.ts";
@@ -27,8 +29,12 @@ export const RANGES = z.object({
   })),
 });
 
-/** The answer. */
-export function describeRanges(node: Node): z.infer<typeof RANGES> {
+type Ranges = z.infer<typeof RANGES>;
+
+/** The answer; its list is made when it is written. */
+export function describeRanges(
+  node: Node,
+): Omit<Ranges, "pools"> & { readonly pools: readonly Ranges["pools"][number][] } {
   const { member, service, table } = node.parts;
   const { ranges, divisions, membership } = member;
   const self = node.config.node.id;
@@ -39,15 +45,16 @@ export function describeRanges(node: Node): z.infer<typeof RANGES> {
     free: own.reduce((sum, range) => sum + table.freeIn(range), 0),
   });
   const alone = membership.members.length === 1;
-  const pools = service.poolUse().map(({ pool, use }) => {
-    const subnet = service.compiled.subnets.find(({ pools }) => pools.includes(pool));
-    const division = divisions?.find(({ pool: { first, last } }) =>
-      first === pool.range.first && last === pool.range.last
-    );
+  const { subnets } = service.compiled;
+  const subnetOf = new Map(subnets.flatMap((subnet) => subnet.pools.map((pool) => [pool, subnet])));
+  const divisionOf = new Map(divisions?.map((division) => [formatRange(division.pool), division]));
+  const describe = ({ pool, use }: ReturnType<typeof service.poolUse>[number]) => {
+    const subnet = subnetOf.get(pool);
+    const division = divisionOf.get(formatRange(pool.range));
     const nodes = alone ? [share(self, [pool.range])] : division === undefined
       ? [share(
         self,
-        (ranges.ranges.flat()).filter(({ first }) => first >= pool.range.first && first <= pool.range.last),
+        (ranges.ranges[pool.number] ?? []).filter(({ first }) => first >= pool.range.first && first <= pool.range.last),
       )]
       : membership.members.map(({ id }) => share(id, rangesOf(division, id)));
     return {
@@ -56,17 +63,22 @@ export function describeRanges(node: Node): z.infer<typeof RANGES> {
       use: { ...use },
       nodes,
     };
-  });
-  return { term: ranges.term, version: ranges.version, pools };
+  };
+  const uses = service.poolUse();
+  return { term: ranges.term, version: ranges.version, pools: lazyList(() => uses.values().map(describe)) };
 }
 
 export function rangeRoutes(node: Node): Route[] {
+  const answer = new CachedAnswer(async () => {
+    await node.parts.service.countPools();
+    return await jsonInSlices(describeRanges(node));
+  });
   return [route({
     method: "get",
     path: "/ranges",
     access: "read",
     summary: "Pools, how full they are, and which node gives addresses from where.",
     response: RANGES,
-    handle: () => ({ body: describeRanges(node) }),
+    handle: async ({ peer }) => respondInParts(await answer.get(), "application/json", peer),
   })];
 }

@@ -2,18 +2,28 @@
 
 import { rangesOf } from "../../src/cluster/leadership/pool_split.ts";
 import { VERSION } from "../../src/cli/version.ts";
+import { CachedAnswer } from "../../src/http/cached_answer.ts";
+import { jsonInSlices, lazyList } from "../../src/http/json.ts";
 import type { LatencyHistogram } from "../../src/http/histogram.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../src/net/ipv4.ts";
 import { readClocks } from "../clocks.ts";
 import { explainStepped } from "./operator_log.ts";
 import type { Node } from "../node.ts";
 
-/** The whole state as plain values. */
+/** The octets of `/status`, made in slices. */
+export function statusAnswer(node: Node): CachedAnswer {
+  return new CachedAnswer(async () => {
+    await node.parts.service.countPools();
+    return await jsonInSlices(nodeStatus(node));
+  });
+}
+
+/** The whole state as plain values; its long lists are made when they are written. */
 export function nodeStatus(node: Node) {
   const { service, store, listeners, member } = node.parts;
   const { ready, healthy = ready, reason } = node.readiness();
   const { id } = node.config.node;
-  const uses = service.poolUse();
+  const uses = new Map(service.poolUse().map(({ pool, use }) => [pool, use]));
   const now = readClocks();
   return {
     id,
@@ -32,10 +42,12 @@ export function nodeStatus(node: Node) {
     uptimeSeconds: Math.round((Date.now() - node.startedMs) / 1_000),
     revision: member.configuration?.revision ?? null,
     leases: { stored: service.table.size, pending: member.pending },
-    subnets: service.compiled.subnets.map((subnet) => ({
+    subnets: listed(service.compiled.subnets, (subnet) => ({
       subnet: formatPrefix(subnet.prefix),
-      pools: uses.filter(({ pool }) => subnet.pools.includes(pool))
-        .map(({ pool, use }) => ({ range: formatRange(pool.range), ...use })),
+      pools: subnet.pools.flatMap((pool) => {
+        const use = uses.get(pool);
+        return use === undefined ? [] : [{ range: formatRange(pool.range), ...use }];
+      }),
       reservations: subnet.reservations,
       unanswered: node.counters.fullSubnets.unanswered(subnet.prefix),
     })),
@@ -53,6 +65,13 @@ export function nodeStatus(node: Node) {
     store: { ...store.health, ...store.counters },
     counters: countersStatus(node),
   };
+}
+
+/** One entry for each: made when it is written. */
+function listed<Item, Entry>(items: readonly Item[], describe: (item: Item, index: number) => Entry): readonly Entry[] {
+  return lazyList(function* () {
+    for (const [index, item] of items.entries()) yield describe(item, index);
+  });
 }
 
 function clockStatus({ parts: { member }, notices }: Node) {
@@ -81,7 +100,7 @@ function countersStatus({ counters: { commits: _commits, answers: _answers, full
 function clusterStatus(node: Node) {
   const { member, transport, service } = node.parts;
   const now = readClocks();
-  const { membership, positions, ranges, identity } = member;
+  const { membership, positions, ranges, identity, divisions } = member;
   return {
     epoch: membership.epoch,
     complete: membership.complete,
@@ -123,15 +142,15 @@ function clusterStatus(node: Node) {
     ranges: {
       term: ranges.term,
       version: ranges.version,
-      pools: ranges.ranges.map((list, pool) => ({
+      pools: listed(ranges.ranges, (list, pool) => ({
         pool,
         ranges: list.map(formatRange),
         free: service.table.freeOwned(pool),
       })),
-      divisions: member.divisions?.map((division) => ({
+      divisions: divisions === undefined ? null : listed(divisions, (division) => ({
         pool: formatRange(division.pool),
         nodes: membership.members.map(({ id }) => ({ id, ranges: rangesOf(division, id).map(formatRange) })),
-      })) ?? null,
+      })),
     },
     problems: node.notices.problems(transport?.problems() ?? []),
     counters: {

@@ -18,9 +18,10 @@ import type { DhcpServer } from "../../src/dhcp/server/dhcp_server.ts";
 import { formatClient } from "../../src/lease/agreement/client_key.ts";
 import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
-import type { LeaseTable, PoolUse } from "../../src/lease/table/lease_table.ts";
+import { type LeaseTable, noUse, type PoolUse } from "../../src/lease/table/lease_table.ts";
 import type { LogLimiter } from "../../src/log/limiter.ts";
-import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import { Slices } from "../../src/http/slices.ts";
+import { formatIpv4, type Ipv4, rangeSize } from "../../src/net/ipv4.ts";
 import { DROP_ADVICE, DROP_WARNINGS } from "../admin/drop_advice.ts";
 import { type NodeCounters, TYPE_NAME } from "../admin/counters.ts";
 
@@ -56,21 +57,25 @@ interface DhcpServiceOptions {
   readonly happened?: (event: LeaseEvent) => void;
 }
 
-/** Up to this many addresses are counted at every query; more of them at most every two seconds. */
+/** A pool, and how its addresses are used. */
+interface CountedPool {
+  readonly pool: Pool;
+  readonly use: PoolUse;
+}
+
+/** Up to this many addresses are counted at every query; more of them in slices, at most every two seconds. */
 const COUNTED_AT_ONCE = 50_000;
 const USE_VALID_MS = 2_000;
+/** Addresses that are counted between two looks at the clock: a fraction of a millisecond. */
+const COUNT_STEP = 4_096;
 
 /** The DHCP server of one node. */
 export class DhcpService {
   readonly #options: DhcpServiceOptions;
   #use:
-    | {
-      readonly compiled: CompiledService;
-      readonly atMs: number;
-      readonly validMs: number;
-      readonly uses: readonly { pool: Pool; use: PoolUse }[];
-    }
+    | { readonly compiled: CompiledService; readonly atMs: number; readonly uses: readonly CountedPool[] }
     | undefined;
+  #counting: Promise<void> | undefined;
 
   constructor(options: DhcpServiceOptions) {
     this.#options = options;
@@ -95,23 +100,47 @@ export class DhcpService {
   }
 
   /**
-   * Each pool with the use of its addresses now; empty while the clock has no anchor. Of very many addresses the use of
-   * a moment ago: to count a million takes as long as a few dozen exchanges, and every query asks for it.
+   * Each pool with the use of its addresses now; empty while the clock has no anchor. Of very many addresses the use
+   * that {@link countPools} found.
    */
-  poolUse(): readonly { pool: Pool; use: PoolUse }[] {
+  poolUse(): readonly CountedPool[] {
+    if (this.#isLarge()) return this.#use?.compiled === this.compiled ? this.#use.uses : [];
     const { core, now } = this.#options;
-    const { clock, table } = core;
-    const at = now();
-    const known = this.#use;
-    const age = at.monotonicMs - (known?.atMs ?? -Infinity);
-    if (known !== undefined && known.compiled === this.compiled && age < known.validMs) return known.uses;
-    const time = clock.bounds(at);
+    const time = core.clock.bounds(now());
     if (time === undefined) return [];
-    const uses = this.compiled.pools.map((pool) => ({ pool, use: table.poolUse(pool.number, time) }));
-    const addresses = uses.reduce((sum, { use }) => sum + use.addresses, 0);
-    const validMs = addresses > COUNTED_AT_ONCE ? USE_VALID_MS : 0;
-    this.#use = { compiled: this.compiled, atMs: at.monotonicMs, validMs, uses };
-    return uses;
+    return this.compiled.pools.map((pool) => ({ pool, use: core.table.poolUse(pool.number, time) }));
+  }
+
+  /** Counts very many addresses for {@link poolUse}, in slices, unless that was done a moment ago. */
+  countPools(): Promise<void> {
+    if (!this.#isLarge()) return Promise.resolve();
+    const age = this.#options.now().monotonicMs - (this.#use?.atMs ?? -Infinity);
+    if (this.#use?.compiled === this.compiled && age < USE_VALID_MS) return Promise.resolve();
+    return this.#counting ??= this.#countPools().finally(() => this.#counting = undefined);
+  }
+
+  async #countPools(): Promise<void> {
+    const { core: { clock, table }, now } = this.#options;
+    const { compiled } = this;
+    const uses: CountedPool[] = [];
+    const slices = new Slices();
+    for (const pool of compiled.pools) {
+      const use = noUse();
+      for (let from = 0, isMore = true; isMore; from += COUNT_STEP) {
+        // Another configuration has other pools.
+        if (this.compiled !== compiled) return;
+        const time = clock.bounds(now());
+        if (time === undefined) return;
+        isMore = table.countUse(pool.number, { from, count: COUNT_STEP }, time, use);
+        if (slices.isOver) await slices.next();
+      }
+      uses.push({ pool, use });
+    }
+    this.#use = { compiled, atMs: now().monotonicMs, uses };
+  }
+
+  #isLarge(): boolean {
+    return this.compiled.pools.reduce((sum, { range }) => sum + rangeSize(range), 0) > COUNTED_AT_ONCE;
   }
 
   /** Handles one datagram; never throws, whatever is in it. `send` is kept until the reply may leave. */

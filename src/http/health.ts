@@ -6,6 +6,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { type Guards, OPEN_GUARDS } from "./access/access.ts";
+import { type CachedAnswer, respondInParts } from "./cached_answer.ts";
 import type { HttpPeer } from "./serve.ts";
 
 /** An app whose handlers find where a request comes from in `context.env`. */
@@ -23,14 +24,15 @@ export interface HealthSource {
   ready(): Readiness;
   /** Further properties of that response, for programs that read it; they may be 100 ms old. */
   readyDetail?(): object;
-  /** `GET /status`: any JSON value. */
-  status(): unknown;
+  /** `GET /status`: JSON. */
+  readonly status: CachedAnswer;
   /** `GET /metrics` in the Prometheus text format. */
-  metrics(): Promise<string>;
+  readonly metrics: CachedAnswer;
   /** Called when a handler threw; the client got a 500. */
   failed?(path: string, error: Error): void;
 }
 
+const JSON_TYPE = "application/json";
 /** Prometheus text exposition format 0.0.4. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -44,7 +46,9 @@ export function healthApp(source: HealthSource, guards: Guards = OPEN_GUARDS): H
     await next();
     // A response describes the present: a proxy that repeats an old one would hide an outage. Responses with an ETag
     // may be stored but must be revalidated.
-    context.header("Cache-Control", context.res.headers.has("ETag") ? "no-cache" : "no-store");
+    if (!context.res.headers.has("Cache-Control")) {
+      context.header("Cache-Control", context.res.headers.has("ETag") ? "no-cache" : "no-store");
+    }
     context.header("X-Content-Type-Options", "nosniff");
   });
   app.get("/healthz", (context) => context.json({ alive: true }));
@@ -52,8 +56,13 @@ export function healthApp(source: HealthSource, guards: Guards = OPEN_GUARDS): H
   app.get("/readyz", readyz);
   app.use(guards.host);
   app.get("*", guards.for("read"));
-  app.get("/status", (context) => context.json(source.status() as object));
-  app.get("/metrics", async (context) => context.body(await source.metrics(), 200, { "Content-Type": METRICS_TYPE }));
+  app.use(async (context, next) => {
+    await next();
+    // What a command changed is in the next answer.
+    if (context.res.ok && context.req.method !== "GET" && context.req.method !== "HEAD") source.status.forget();
+  });
+  app.get("/status", async (context) => respondInParts(await source.status.get(), JSON_TYPE, context.env));
+  app.get("/metrics", async (context) => respondInParts(await source.metrics.get(), METRICS_TYPE, context.env));
   app.notFound((context) => context.json({ error: "not found", path: context.req.path }, 404));
   app.onError((error, context) => {
     // A refusal of a middleware, such as a wrong token, carries its own response.

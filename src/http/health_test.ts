@@ -1,12 +1,14 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { CachedAnswer } from "./cached_answer.ts";
+import { jsonInSlices } from "./json.ts";
 import { healthApp, type HealthSource, type Readiness } from "./health.ts";
 import { type Metric, metricsRegistry, processMetrics } from "./metrics.ts";
 
 function source(changes: Partial<HealthSource> = {}): HealthSource {
   return {
     ready: () => ({ ready: true }),
-    status: () => ({ id: 1, role: "standalone" }),
-    metrics: () => Promise.resolve("a_total 1\n"),
+    status: new CachedAnswer(() => jsonInSlices({ id: 1, role: "standalone" })),
+    metrics: new CachedAnswer(() => Promise.resolve(new TextEncoder().encode("a_total 1\n"))),
     ...changes,
   };
 }
@@ -62,9 +64,7 @@ Deno.test("anything else is 404 in JSON, and a program's own routes come before 
 Deno.test("a source that throws is a 500 that the program hears of", async () => {
   const failures: string[] = [];
   const app = healthApp(source({
-    status: () => {
-      throw new Error("secret detail");
-    },
+    status: new CachedAnswer(() => Promise.reject(new Error("secret detail"))),
     failed: (path, error) => failures.push(`${path} ${error.message}`),
   }));
   const response = await app.request("/status");

@@ -31,6 +31,10 @@ export const HTTP = {
   acceptPauseMs: { min: 50, max: 1_000 },
   /** Connections that wait in the kernel to be accepted. */
   backlog: 512,
+  /** Event streams; a further one ends the oldest of the address that has the most. */
+  streamsMax: 64,
+  /** Events that a stream may leave unread; states are left out meanwhile. More than the last lines of the log. */
+  streamEventsMax: 512,
   /** A response of more octets leaves in parts of this size, as the client takes them. */
   partBytes: 65_536,
 } as const;

@@ -1,11 +1,14 @@
 /**
- * Prometheus metrics from a table. The hot path increments plain numbers; prom-client reads them at a
- * scrape, so that metrics cost nothing between scrapes.
+ * Prometheus metrics from a table. The hot path increments plain numbers, which are read at a scrape, so that metrics
+ * cost nothing between scrapes.
+ *
+ * The text is written here, and not by prom-client 15.1.3, which is made for counting with objects of its own: thirty
+ * thousand series took it two thirds of a second without a pause.
  */
 
-import { Counter, Gauge, type Metric as MetricObject, Registry } from "prom-client";
 import { assert } from "../assert.ts";
 import { LATENCY_BOUNDS, type LatencyHistogram } from "./histogram.ts";
+import { Slices } from "./slices.ts";
 
 /** One value with its labels. */
 export interface Sample {
@@ -48,80 +51,80 @@ type ValueMetric =
  * match(await registry.metrics(), /demo_received_total\{type="DISCOVER"\} 2/);
  * ```
  */
-export function metricsRegistry(table: readonly Metric[]): Registry {
-  const registry = new Registry();
-  for (const metric of table) register(registry, metric);
-  return registry;
+export function metricsRegistry(table: readonly Metric[]): MetricsRegistry {
+  return new MetricsRegistry(table);
 }
 
-function register(registry: Registry, metric: Metric): void {
-  if (metric.kind === "histogram") return registry.registerMetric(histogram(metric));
-  const { kind, name, help } = metric;
-  // https://prometheus.io/docs/practices/naming: an accumulating count ends in _total.
-  assert((kind === "counter") === name.endsWith("_total"), `${name}: counters, and only they, end in _total`);
-  const labelNames = metric.labels ?? (metric.label === undefined ? [] : [metric.label]);
-  const settings = { name, help, labelNames, registers: [registry] };
-  if (kind === "counter") {
-    new Counter({
-      ...settings,
-      collect() {
-        this.reset();
-        for (const { labels, value } of samplesOf(metric)) this.inc(labels, value);
-      },
-    });
-  } else {
-    new Gauge({
-      ...settings,
-      collect() {
-        this.reset();
-        for (const { labels, value } of samplesOf(metric)) this.set(labels, value);
-      },
-    });
+/** The metrics of a table in the text exposition format, made in slices. */
+export class MetricsRegistry {
+  readonly #table: readonly Metric[];
+
+  constructor(table: readonly Metric[]) {
+    for (const { kind, name } of table) {
+      // https://prometheus.io/docs/practices/naming: an accumulating count ends in _total.
+      assert((kind === "counter") === name.endsWith("_total"), `${name}: counters, and only they, end in _total`);
+      assert(kind !== "histogram" || name.endsWith("_seconds"), `${name}: durations are in seconds`);
+    }
+    assert(new Set(table.map(({ name }) => name)).size === table.length, "Each metric has a name of its own");
+    this.#table = table;
+  }
+
+  /** Reads every metric. */
+  async metrics(): Promise<string> {
+    const slices = new Slices();
+    const parts: string[] = [];
+    for (const metric of this.#table) {
+      const { name, help, kind } = metric;
+      parts.push(`# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${kind}\n`);
+      let step = 0;
+      for (const line of metric.kind === "histogram" ? histogramLines(metric) : valueLines(metric)) {
+        parts.push(line);
+        if (++step % STEP === 0 && slices.isOver) await slices.next();
+      }
+      if (slices.isOver) await slices.next();
+    }
+    return parts.join("");
   }
 }
 
-/** A metric as prom-client scrapes it; its own histogram cannot be given counts. */
-function histogram({ name, help, read }: HistogramMetric): MetricObject {
-  assert(name.endsWith("_seconds"), `${name}: durations are in seconds`);
-  const own = {
-    name,
-    help,
-    type: "histogram",
-    aggregator: "sum",
-    reset() {},
-    get() {
-      const { counts, count, sumSeconds } = read();
-      const bucket = (le: number | string, value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value });
-      return Promise.resolve({
-        name,
-        help,
-        type: "histogram",
-        aggregator: "sum",
-        values: [
-          ...LATENCY_BOUNDS.map((bound, index) => bucket(bound, counts[index] ?? 0)),
-          bucket("+Inf", count),
-          { metricName: `${name}_sum`, labels: {}, value: sumSeconds },
-          { metricName: `${name}_count`, labels: {}, value: count },
-        ],
-      });
-    },
-  };
-  return own as unknown as MetricObject;
+/** Lines that are written between two looks at the clock. */
+const STEP = 32;
+
+function* histogramLines({ name, read }: HistogramMetric): Iterable<string> {
+  const { counts, count, sumSeconds } = read();
+  for (const [index, bound] of LATENCY_BOUNDS.entries()) yield `${name}_bucket{le="${bound}"} ${counts[index] ?? 0}\n`;
+  yield `${name}_bucket{le="+Inf"} ${count}\n`;
+  yield `${name}_sum ${sumSeconds}\n`;
+  yield `${name}_count ${count}\n`;
 }
 
-function samplesOf(metric: ValueMetric): Sample[] {
-  const samples: Sample[] = [];
+function* valueLines(metric: ValueMetric): Iterable<string> {
+  for (const { labels, value } of samplesOf(metric)) {
+    // A value that is not known now is left out.
+    if (!Number.isFinite(value) || (metric.kind === "counter" && value < 0)) continue;
+    const texts = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
+    yield texts.length === 0 ? `${metric.name} ${value}\n` : `${metric.name}{${texts.join(",")}} ${value}\n`;
+  }
+}
+
+function* samplesOf(metric: ValueMetric): Iterable<Sample> {
   if (metric.labels !== undefined) {
-    samples.push(...metric.read());
+    yield* metric.read();
   } else if (metric.label !== undefined) {
-    for (const [label, value] of Object.entries(metric.read())) {
-      samples.push({ labels: { [metric.label]: label }, value });
-    }
+    for (const [label, value] of Object.entries(metric.read())) yield { labels: { [metric.label]: label }, value };
   } else {
     const value = metric.read();
-    if (value !== undefined) samples.push({ labels: {}, value });
+    if (value !== undefined) yield { labels: {}, value };
   }
-  return samples.filter(({ value }) => Number.isFinite(value) && (metric.kind === "gauge" || value >= 0));
+}
+
+// https://prometheus.io/docs/instrumenting/exposition_formats: backslashes and line feeds, in labels quotes as well.
+function escapeHelp(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+}
+
+function escapeLabel(text: string): string {
+  return escapeHelp(text).replaceAll('"', '\\"');
 }
 
 /** Metrics of the process, under the names that Prometheus uses. `startedMs`: since 1970. */

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
+import { CachedAnswer } from "./cached_answer.ts";
 import { healthApp, type HttpApp } from "./health.ts";
 import { HTTP } from "./limits.ts";
 import { connectionsMax, HttpServeError, serveHttp, serveHttpLocally } from "./serve.ts";
@@ -15,8 +16,8 @@ const permissions: Deno.PermissionOptions = { net: true };
 Deno.test({ name: "serveHttp() answers over a socket until it is closed", permissions }, async () => {
   const app = healthApp({
     ready: () => ({ ready: false, reason: "starting" }),
-    status: () => ({}),
-    metrics: () => Promise.resolve(""),
+    status: new CachedAnswer(() => Promise.resolve(new Uint8Array())),
+    metrics: new CachedAnswer(() => Promise.resolve(new Uint8Array())),
   });
   const server = serveHttp(app, { address: LOOPBACK, port: 0 });
   try {

@@ -4,7 +4,7 @@
  * address may be leased is decided by the agreement, to which client by the DHCP server.
  */
 
-import type { Ipv4, Range } from "../../net/ipv4.ts";
+import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import { isLocked, isLocking } from "../agreement/rule.ts";
 import type { ClientKey } from "../agreement/client_key.ts";
 import { ClientIndex } from "./client_index.ts";
@@ -28,6 +28,14 @@ export interface PoolUse {
   /** Kept for a client that has no lease of it now. */
   readonly reserved: number;
   readonly free: number;
+}
+
+/** A use that is being counted. */
+export type PoolCount = { -readonly [Key in keyof PoolUse]: PoolUse[Key] };
+
+/** Nothing is counted yet. */
+export function noUse(): PoolCount {
+  return { addresses: 0, bound: 0, resting: 0, offered: 0, reserved: 0, free: 0 };
 }
 
 /** The addresses of a table. */
@@ -406,11 +414,23 @@ export class LeaseTable {
 
   /** How the addresses of a pool are used now. O(size of the pool). */
   poolUse(pool: number, time: Bounds): PoolUse {
-    const use = { addresses: 0, bound: 0, resting: 0, offered: 0, reserved: 0, free: 0 };
+    const use = noUse();
+    this.countUse(pool, { from: 0, count: Infinity }, time, use);
+    return use;
+  }
+
+  /** Adds the use of some addresses of a pool; returns whether there are further ones. */
+  countUse(
+    pool: number,
+    { from, count }: { readonly from: number; readonly count: number },
+    time: Bounds,
+    use: PoolCount,
+  ): boolean {
     const range = this.#pools[pool];
-    if (range === undefined) return use;
+    if (range === undefined) return false;
     const first = this.#layout.indexOf(range.first) as number;
-    for (let index = first; index <= first + range.last - range.first; index++) {
+    const end = first + Math.min(from + count, rangeSize(range));
+    for (let index = first + from; index < end; index++) {
       const place = this.#placement.placeOf(index);
       use.addresses += 1;
       const state = this.#columns.state(index);
@@ -421,7 +441,7 @@ export class LeaseTable {
       else if (place === PLACE.offered) use.offered += 1;
       else use.free += 1;
     }
-    return use;
+    return from + count < rangeSize(range);
   }
 
   #placeSlot(index: number, slot: Slot): void {
