@@ -32,6 +32,8 @@ const SIMULATOR = "tests/sim/fixed_test.ts";
 const FLOOD = "tests/e2e/garbage_test.ts";
 /** They measure how long takeovers take, and so want the machine to themselves, too. */
 const CLUSTERS = "tests/e2e/cluster";
+/** Real processes too, which must not share the machine with other tests. */
+const CHAOS = "tests/chaos";
 /** What is run from source, too, where all else is run with executables. */
 const FROM_SOURCE = "tests/e2e/udhcpc_test.ts";
 /** These need executables. */
@@ -101,9 +103,9 @@ export function unitStages(exists: (path: string) => boolean): Stage[] {
   ];
 }
 
-/** Every other folder of `tests/` but the end-to-end ones: fuzzing, the rest of the simulator, conformance. */
+/** Every other folder of `tests/` without real processes: fuzzing, the rest of the simulator, conformance. */
 export function suiteStages(suites: readonly string[]): Stage[] {
-  return suites.filter((suite) => suite !== "e2e").toSorted().map((suite) => ({
+  return suites.filter((suite) => !["tests/e2e", CHAOS].includes(`tests/${suite}`)).toSorted().map((suite) => ({
     name: `tests/${suite}`,
     args: ["-A", `--ignore=${SIMULATOR}`, `tests/${suite}`],
   }));
@@ -132,6 +134,7 @@ export function endToEndStages({ dist = "", obstacle, machineObstacle }: Surroun
     },
     { ...common, name: `end-to-end with several nodes ${programs}`, args: ["-A", CLUSTERS] },
     { ...common, name: `end-to-end under garbage ${programs}`, args: ["-A", FLOOD] },
+    { ...common, name: `chaos ${programs}`, args: ["-A", CHAOS] },
   ];
   if (dist === "") return stages;
   return [

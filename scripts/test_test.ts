@@ -37,8 +37,8 @@ Deno.test("unitStages() ends with a fixed set of simulator seeds, which the simu
   deepStrictEqual(suiteStages(["sim"])[0]?.args, ["-A", "--ignore=tests/sim/fixed_test.ts", "tests/sim"]);
 });
 
-Deno.test("suiteStages() runs every folder of tests/ but e2e", () => {
-  deepStrictEqual(suiteStages(["sim", "e2e", "fuzz"]).map((stage) => stage.name), ["tests/fuzz", "tests/sim"]);
+Deno.test("suiteStages() runs every folder of tests/ but those with real processes", () => {
+  deepStrictEqual(suiteStages(["sim", "chaos", "e2e", "fuzz"]).map((stage) => stage.name), ["tests/fuzz", "tests/sim"]);
 });
 
 Deno.test("endToEndStages() runs everything with executables, if they were made, and a little from source", () => {

@@ -5,17 +5,20 @@
 import { DatabaseSync } from "node:sqlite";
 
 /** A slot without the fields that a node may learn later than another. */
-interface StoredLease {
+export interface StoredLease {
   readonly address: string;
   readonly state: string;
   readonly chaddr: string;
   readonly version: string;
+  /** ISO 8601, by the nodes' clock, to the second; null: not locked. */
+  readonly lockedUntil: string | null;
 }
 
 export function storedLeases(stateDir: string): Map<string, StoredLease> {
   const database = new DatabaseSync(`${stateDir}/leases.db`, { readOnly: true });
   try {
-    const columns = "address, state, chaddr, version_clock || '.' || version_node AS version";
+    const columns = "address, state, chaddr, version_clock || '.' || version_node AS version, " +
+      "locked_until AS lockedUntil";
     const rows = database.prepare(`SELECT ${columns} FROM leases`).all() as unknown as StoredLease[];
     return new Map(rows.map((row) => [row.address, { ...row }]));
   } finally {

@@ -1,6 +1,6 @@
 /** One node of a cluster: its machine, its files, and the processes that ran on it. */
 
-import { strictEqual } from "node:assert/strict";
+import { ok, strictEqual } from "node:assert/strict";
 import { Firewall } from "../lab/firewall.ts";
 import type { Process } from "../lab/process.ts";
 import type { NodeHost } from "../lab/topology.ts";
@@ -91,6 +91,14 @@ export class Member {
     const atMs = Date.now();
     await process.kill();
     return atMs;
+  }
+
+  /** Takes note that its process has ended by itself; returns its output. */
+  collect(): string {
+    const { process } = this;
+    ok(!process.running, `${process.label} has ended`);
+    this.#process = undefined;
+    return process.output.text;
   }
 
   /** Stops its process (SIGSTOP) until {@link Member.resume}. */

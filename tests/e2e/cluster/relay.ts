@@ -59,6 +59,15 @@ export class EdgeRelay {
     await this.#process.terminate(STOP_MS);
   }
 
+  /** Stops its process (SIGSTOP) until {@link EdgeRelay.resume}. */
+  pause(): void {
+    this.#process.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process.signal("SIGCONT");
+  }
+
   mustRun(): void {
     this.#process.mustRun();
   }

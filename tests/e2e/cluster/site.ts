@@ -25,6 +25,10 @@ export interface ClusterOptions {
   readonly multicast?: string;
   readonly pool?: string;
   readonly service?: Partial<ServiceConfig>;
+  /** Client networks that emulated clients are in; one when left out. */
+  readonly lans?: 1 | 2;
+  /** How often the watch asks every node. */
+  readonly watchMs?: number;
 }
 
 /** From a process's start to a cluster that serves, on a busy machine: two seconds of it are the rule's own wait. */
@@ -65,7 +69,8 @@ export class ClusterSite {
       )
     );
     const nodes = entries.map(({ id, address }) => ({ id, url: `http://${address}:8067/status` }));
-    this.watch = new ClusterWatch(parts.monitor, { nodes });
+    const { watchMs } = options;
+    this.watch = new ClusterWatch(parts.monitor, { nodes, ...(watchMs === undefined ? {} : { intervalMs: watchMs }) });
   }
 
   static async build(topology: Topology, options: ClusterOptions): Promise<ClusterSite> {
@@ -73,7 +78,7 @@ export class ClusterSite {
     const nodes = founders + spares;
     ok(founders >= 1 && nodes <= NODES_MAX, `A cluster has 1 to ${NODES_MAX} nodes here`);
     const monitor = await Monitor.join(topology);
-    const clients = await LoadHost.join(topology);
+    const clients = await LoadHost.join(topology, options.lans);
     const hosts: NodeHost[] = [];
     for (let id = 1; id <= nodes; id++) {
       const host = await topology.node(id);

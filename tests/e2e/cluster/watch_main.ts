@@ -6,11 +6,9 @@
 import type { Facts, NodeStatus } from "./status.ts";
 import type { Change, WatchOrder } from "./watch.ts";
 
-/** Polling interval: the precision of the times of changes. */
-const INTERVAL_MS = 40;
 const TIMEOUT_MS = 500;
 
-const { nodes } = JSON.parse(Deno.args[0] ?? "") as WatchOrder;
+const { nodes, intervalMs = 40 } = JSON.parse(Deno.args[0] ?? "") as WatchOrder;
 await Promise.all(nodes.map(({ id, url }) => watch(id, url)));
 
 async function watch(id: number, url: string): Promise<never> {
@@ -24,7 +22,7 @@ async function watch(id: number, url: string): Promise<never> {
       const change: Change = { atMs: Date.now(), id, ...(facts === undefined ? {} : { facts }) };
       Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(change) + "\n"));
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.max(1, start + INTERVAL_MS - performance.now())));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(1, start + intervalMs - performance.now())));
   }
 }
 

@@ -31,4 +31,8 @@ for path in /sys/fs/cgroup/"$name"-* /sys/fs/cgroup/*/"$name"-*; do
     sleep 0.1
   done
 done 2>/dev/null
+# Disks of the laboratory, such as small file systems that tests fill.
+while read -r _ path _; do
+  case $path in "$folder/$name"/*) umount --lazy "$path" ;; esac
+done </proc/mounts 2>/dev/null
 rm -rf "${folder:?}/$name" /etc/netns/"$name"-*

@@ -22,7 +22,17 @@ export class WrongClock {
    * Sets the clock, of running processes too (within a second), to this many seconds before or after the right time.
    */
   set(offsetSeconds: number): void {
-    this.#write(`${offsetSeconds < 0 ? "-" : "+"}${Math.abs(offsetSeconds)}`);
+    this.drift(offsetSeconds, 1);
+  }
+
+  /**
+   * Lets the clock run at this rate, from this many seconds before or after the right time; the monotonic clock stays
+   * right. `runningSeconds`: since the start of the process, from where libfaketime counts.
+   */
+  drift(offsetSeconds: number, rate: number, runningSeconds = 0): void {
+    const offset = offsetSeconds + (1 - rate) * runningSeconds;
+    // Without a rate libfaketime keeps the one that it read before.
+    this.#write(`${offset < 0 ? "-" : "+"}${Math.abs(offset).toFixed(3)} x${rate}`);
   }
 
   #write(text: string): void {
@@ -36,7 +46,7 @@ export class WrongClock {
    * of the time, from this many seconds before or after the right time.
    */
   slow(offsetSeconds: number): Record<string, string> {
-    this.#write(`${offsetSeconds < 0 ? "-" : "+"}${Math.abs(offsetSeconds)} x0.5`);
+    this.drift(offsetSeconds, 0.5);
     const { FAKETIME_DONT_FAKE_MONOTONIC: _, ...env } = this.env;
     return env;
   }

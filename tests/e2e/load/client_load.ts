@@ -52,34 +52,48 @@ export interface HeldLease extends SwarmLease {
   readonly serverIdentifier?: string;
 }
 
-/** The address of the machine that the clients are emulated on. */
-const ADDRESS = "10.77.0.250";
-/** The addresses of the first network that {@link LANS} does not use: pools may be there. */
-const NETWORK = "10.77.0.0/16";
+/**
+ * The machine that the clients are emulated on: its interface in each client network, and the addresses there that
+ * {@link LANS} does not use, so that pools may be there.
+ */
+export const LOAD_LANS = [
+  { lan: LANS[0], device: "eth0", address: "10.77.0.250", network: "10.77.0.0/16" },
+  { lan: LANS[1], device: "eth1", address: "10.78.0.250", network: "10.78.0.0/16" },
+] as const;
 const CLIENT_PORT = 68;
 const START_MS = 20_000;
 const GIVE_UP_MS = 40_000;
 
 /** A machine on which clients are emulated, one order after the other. */
 export class LoadHost {
-  readonly #host: Host;
+  readonly host: Host;
 
   private constructor(host: Host) {
-    this.#host = host;
+    this.host = host;
   }
 
-  /** Adds the machine to the first client network, of which there can be one only. */
-  static async join(topology: Topology): Promise<LoadHost> {
-    const host = await topology.squatter("load", ADDRESS, LANS[0]);
-    // Every address is local to this machine, so that it receives for all its clients; more specific routes come first.
-    await host.namespace.ip(`route add local ${NETWORK} dev lo table main`, "route add 255.255.255.255/32 dev eth0");
-    await topology.gateway.ip(`route add ${NETWORK} via ${ADDRESS} dev ${LANS[0].name}`);
+  /** Adds the machine to the first client network, or to both; there can be one only. */
+  static async join(topology: Topology, lans: 1 | 2 = 1): Promise<LoadHost> {
+    const [first, second] = LOAD_LANS;
+    const host = await topology.squatter("load", first.address, first.lan);
+    await host.namespace.ip("route add 255.255.255.255/32 dev eth0");
+    if (lans === 2) {
+      const { device, address, lan } = second;
+      await topology.plug(host.namespace, { device, bridge: lan.name, addresses: [`${address}/24`] });
+      await host.namespace.ip(`route add default via ${lan.gateway} dev ${device} metric 10`);
+    }
+    for (const { lan, address, network } of LOAD_LANS.slice(0, lans)) {
+      // Every address is local to this machine, so that it receives for all its clients; more specific routes come
+      // first.
+      await host.namespace.ip(`route add local ${network} dev lo table main`);
+      await topology.gateway.ip(`route add ${network} via ${address} dev ${lan.name}`);
+    }
     return new LoadHost(host);
   }
 
   /** Starts an order; returns once the first exchange is completed. */
   async start(order: LoadOrder): Promise<ClientLoad> {
-    const load = new ClientLoad(this.#host, order);
+    const load = new ClientLoad(this.host, order);
     await until("the first client to be served", START_MS, () => {
       load.process.mustRun();
       return load.progress.completed > load.progress.failed;
@@ -89,7 +103,7 @@ export class LoadHost {
 
   /** Runs an order that ends by itself. */
   async run(order: LoadOrder & { readonly exchanges: number }): Promise<LoadReport> {
-    const load = new ClientLoad(this.#host, order);
+    const load = new ClientLoad(this.host, order);
     const leastMs = order.exchanges / order.perSecond * 1_000;
     return await load.finish(leastMs + START_MS + (order.giveUpMs ?? GIVE_UP_MS));
   }

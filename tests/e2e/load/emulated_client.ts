@@ -44,12 +44,16 @@ export class EmulatedClient {
     this.#chaddr = chaddrOf(number);
   }
 
-  /** Gets a lease; after a DHCPNAK from the beginning (RFC 2131 §3.1 step 4). */
-  async acquire(giveUpMs: number): Promise<Exchange> {
+  /**
+   * Gets a lease; after a DHCPNAK from the beginning (RFC 2131 §3.1 step 4). It may wish for an address, whether it had
+   * that one or not.
+   */
+  async acquire(giveUpMs: number, wish?: string): Promise<Exchange> {
     const conversation = new Conversation("acquire", this.number, giveUpMs);
+    const discover = { type: "DISCOVER", ...(wish === undefined ? {} : { requestedAddress: octets(wish) }) } as const;
     for (;;) {
       const xid = newXid();
-      const offer = await this.#ask(conversation, xid, { type: "DISCOVER" }, ["OFFER"]);
+      const offer = await this.#ask(conversation, xid, discover, ["OFFER"]);
       if (offer === undefined) return conversation.end();
       const serverIdentifier = offer.options.get(54) ?? new Uint8Array(4);
       const request = { type: "REQUEST", serverIdentifier, requestedAddress: octets(offer.yiaddr) } as const;
@@ -62,16 +66,17 @@ export class EmulatedClient {
 
   /** Renews the lease by unicast, and without an answer by broadcast. A DHCPNAK ends the lease. */
   async renew(giveUpMs: number): Promise<Exchange> {
-    const conversation = new Conversation("renew", this.number, giveUpMs);
-    const { address = "0.0.0.0", serverIdentifier } = this.lease ?? {};
-    const request = { type: "REQUEST", ciaddr: octets(address) } as const;
-    const answer = await this.#ask(conversation, newXid(), request, ["ACK", "NAK"], serverIdentifier);
-    if (answer?.type === "ACK") return this.#take(conversation, answer);
-    if (answer !== undefined) {
-      conversation.naks++;
-      this.lease = undefined;
-    }
-    return conversation.end();
+    return await this.#extend("renew", giveUpMs, this.lease?.serverIdentifier);
+  }
+
+  /** The same, by broadcast at once (REBINDING). */
+  async rebind(giveUpMs: number): Promise<Exchange> {
+    return await this.#extend("rebind", giveUpMs);
+  }
+
+  /** Asks for an address that it remembers (INIT-REBOOT). A DHCPNAK ends the lease. */
+  async reboot(address: string, giveUpMs: number): Promise<Exchange> {
+    return await this.#confirm("reboot", giveUpMs, { type: "REQUEST", requestedAddress: octets(address) });
   }
 
   /** Releases the lease; a DHCPRELEASE has no answer (RFC 2131 §4.4.6). */
@@ -85,6 +90,35 @@ export class EmulatedClient {
       serverIdentifier: octets(serverIdentifier ?? ALL),
     } as const;
     this.#air.send(this.#encode(newXid(), message, 0), serverIdentifier ?? ALL);
+  }
+
+  /** Says that another host uses the address (RFC 2131 §4.4.4); no answer either. */
+  decline(): void {
+    if (this.lease === undefined) return;
+    const { address, serverIdentifier } = this.lease;
+    this.lease = undefined;
+    const message = {
+      type: "DECLINE",
+      requestedAddress: octets(address),
+      serverIdentifier: octets(serverIdentifier ?? ALL),
+    } as const;
+    this.#air.send(this.#encode(newXid(), message, 0), ALL);
+  }
+
+  #extend(kind: "renew" | "rebind", giveUpMs: number, firstTo?: string): Promise<Exchange> {
+    const { address = "0.0.0.0" } = this.lease ?? {};
+    return this.#confirm(kind, giveUpMs, { type: "REQUEST", ciaddr: octets(address) }, firstTo);
+  }
+
+  async #confirm(kind: Exchange["kind"], giveUpMs: number, request: Outgoing, firstTo?: string): Promise<Exchange> {
+    const conversation = new Conversation(kind, this.number, giveUpMs);
+    const answer = await this.#ask(conversation, newXid(), request, ["ACK", "NAK"], firstTo);
+    if (answer?.type === "ACK") return this.#take(conversation, answer);
+    if (answer !== undefined) {
+      conversation.naks++;
+      this.lease = undefined;
+    }
+    return conversation.end();
   }
 
   #take(conversation: Conversation, ack: Dhcp): Exchange {

@@ -1,8 +1,8 @@
 /** Results of clients: each exchange, and a summary in figures. */
 
-/** One exchange: getting a lease (DISCOVER to ACK), or renewing it (REQUEST to ACK). */
+/** One exchange: getting a lease (DISCOVER to ACK), or renewing or confirming it (REQUEST to ACK). */
 export interface Exchange {
-  readonly kind: "acquire" | "renew";
+  readonly kind: "acquire" | "renew" | "rebind" | "reboot";
   readonly client: number;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
