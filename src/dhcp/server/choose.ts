@@ -1,6 +1,7 @@
 /**
  * Which address a client is offered, and whether it may lease the one it asks for. Order (RFC 2131 §4.3.1): its
- * reservation, its open offer, its current or last address, the one it asks for, a never used one, the longest expired.
+ * reservation, its current address, its open offer, its last address, the one it asks for, a never used one, the
+ * longest expired.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
@@ -29,10 +30,13 @@ export function chooseAddress(state: ServerState, query: Query, now: Instant, ti
 function knownAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
   const { offers, table } = state;
   const { requestedAddress } = query;
+  const known = table.find(query.client);
   const candidates = [
     query.reservation?.address,
+    // Another member may have granted it since this one made its offer.
+    known !== undefined && holds(state, query, known, time) ? known : undefined,
     offers.of(query.client),
-    table.find(query.client),
+    known,
     // Another member may be offering what lies in its ranges.
     requestedAddress !== undefined && table.owns(requestedAddress) ? requestedAddress : undefined,
   ];
@@ -88,10 +92,8 @@ function refusalOf(state: ServerState, query: Query, address: Ipv4, now: Instant
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled, table, offers } = state;
   const { client, subnet, reservation } = query;
-  const slot = table.get(address);
-  const holds = slot.state === "bound" && slot.client === client;
-  const locked = isLocked(slot, time);
-  if (locked && !holds) return false;
+  const locked = isLocked(table.get(address), time);
+  if (locked && !holds(state, query, address, time)) return false;
   if (reservation?.address === address) return true;
   if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
   if (reservation !== undefined && mayLease(state, query, reservation.address, time)) return false;
@@ -99,4 +101,10 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
   if (locked) return true;
   const holder = offers.holder(address);
   return holder === undefined || holder === client;
+}
+
+/** Whether the client's own lock runs on an address. */
+function holds({ table }: ServerState, { client }: Query, address: Ipv4, time: Bounds): boolean {
+  const slot = table.get(address);
+  return slot.state === "bound" && slot.client === client && isLocked(slot, time);
 }

@@ -73,6 +73,15 @@ Deno.test("server: choice: the client's old address, the requested one, a never 
   strictEqual(s.lease(5, relayed), "ACK 10.77.1.0", "the longest ended");
 });
 
+Deno.test("server: choice: a lease that another member granted comes before an older offer of this one", () => {
+  const [s, other] = [server(), server()];
+  strictEqual(s.say(clientMessage("DISCOVER", 1, relayed)), "OFFER 10.77.1.0");
+  strictEqual(other.lease(1, { ...relayed, requested: "10.77.1.3" }), "ACK 10.77.1.3");
+  s.table.set(ip("10.77.1.3"), other.table.get(ip("10.77.1.3")), other.table.detail(ip("10.77.1.3")));
+  // The client has lost its memory.
+  strictEqual(s.say(clientMessage("DISCOVER", 1, { ...relayed, xid: 77 })), "OFFER 10.77.1.3");
+});
+
 Deno.test("server: an expired lease goes to others only after the margin, to its client at any time", () => {
   const s = server();
   for (const mac of [1, 2, 3, 4]) s.lease(mac, relayed);
