@@ -9,7 +9,7 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import { poolAt } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
-import type { ServerState } from "./state.ts";
+import { hasLease, type ServerState } from "./state.ts";
 
 /** Refused addresses that a choice passes over at most. */
 const PASSED_MAX = 16;
@@ -74,11 +74,13 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
 /**
  * Whether an address was refused to the client, or declined by it, a short time ago: offered again, it would be refused
  * again. A lease that is not decided yet counts: its client asks again from the start because another member refused
- * it. A retransmission of the same request is no such case.
+ * it. A retransmission of the same request is no such case; nor is an attempt of this node, once the client has a lease
+ * there through another one.
  */
 function isRefused(state: ServerState, query: Query, address: Ipv4, now: Instant): boolean {
   const refusal = refusalOf(state, query, address, now);
-  return refusal !== undefined && refusal.note.xid !== query.message.xid;
+  if (refusal === undefined || refusal.note.xid === query.message.xid) return false;
+  return refusal.note.isAttempt !== true || !hasLease(state.table.get(address), query.client);
 }
 
 function refusalOf(state: ServerState, query: Query, address: Ipv4, now: Instant) {

@@ -19,7 +19,7 @@ import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
 import { completeAck } from "./reply.ts";
 import { decide } from "./server.ts";
-import type { Refusal, ServerState } from "./state.ts";
+import { hasLease, type Refusal, type ServerState } from "./state.ts";
 
 /** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
@@ -214,23 +214,19 @@ export class DhcpServer {
 
   #grant(action: Grant, now: Instant, answer: Answer): void {
     const { address, client, xid, leaseSeconds, reply, settings, bytesMax } = action;
-    const slot = this.#table.get(address);
-    // A lease that the client has is worth another attempt. A lock without a certificate may be all that is left of an
-    // attempt that failed, on this node alone.
-    const hasLease = slot.state === "bound" && slot.client === client && slot.committedVersion.clock > 0;
     // A reservation is the only address of its client.
     const isReserved = this.#compiled.reservationAt(address) !== undefined;
-    const isNew = !hasLease && !isReserved;
-    if (isNew) this.#refused.set(client, address, { xid }, now.monotonicMs);
+    // A lease that the client has is worth another attempt.
+    const isNew = !hasLease(this.#table.get(address), client) && !isReserved;
+    if (isNew) this.#refused.set(client, address, { xid, isAttempt: true }, now.monotonicMs);
     // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
       if (!outcome.committed) {
         // The others have another client's lease there, whatever this node's slot says.
         const isTaken = outcome.reason === "conflict" && !isReserved;
-        if (isNew || isTaken) {
-          this.#refused.set(client, address, { xid: undefined }, at.monotonicMs);
-        }
+        const refusal = { xid: undefined, ...(isTaken ? {} : { isAttempt: true as const }) };
+        if (isNew || isTaken) this.#refused.set(client, address, refusal, at.monotonicMs);
         return this.#events.failed(action, outcome.reason);
       }
       this.#refused.delete(client, address);

@@ -445,6 +445,18 @@ Deno.test("server: a client that asks anew while its lease is undecided, or fail
   }
 });
 
+Deno.test("server: a lease that another member granted comes before the refusal of an attempt that failed here", () => {
+  const [s, other] = [server(), server()];
+  s.stall();
+  strictEqual(s.lease(1, { ...relayed, xid: 7 }), "undecided");
+  s.wait(3);
+  strictEqual(other.lease(1, { ...relayed, xid: 7 }), "ACK 10.77.1.0");
+  const address = ip("10.77.1.0");
+  const certified = { ...other.table.get(address), committedVersion: other.table.get(address).version };
+  s.table.set(address, certified, other.table.detail(address));
+  strictEqual(s.say(clientMessage("DISCOVER", 1, { ...relayed, xid: 8 })), "OFFER 10.77.1.0");
+});
+
 Deno.test("server: a client that has a lease, or a reservation, is offered it again after a failure", () => {
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 9);
   const s = new TestServer(service([

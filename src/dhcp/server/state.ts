@@ -1,6 +1,8 @@
 /** What the server reads when it decides about a request. */
 
 import type { Offers } from "../../lease/table/offers.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import type { Slot } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
@@ -10,6 +12,8 @@ import type { Recent } from "./recent.ts";
 export interface Refusal {
   /** Of the REQUEST whose lease is not decided yet; undefined: the address was refused, or declined by the client. */
   readonly xid: number | undefined;
+  /** This node's own attempt is undecided or has failed: whether another member's succeeded, its record tells. */
+  readonly isAttempt?: true;
 }
 
 export interface ServerState {
@@ -24,4 +28,12 @@ export interface ServerState {
   readonly named: Recent<true>;
   /** Whether the other cluster member with this address serves; undefined: no member has it. */
   serves(address: Ipv4): boolean | undefined;
+}
+
+/**
+ * Whether a slot has a lease of the client that a quorum accepted. A lock without a certificate may be all that is left
+ * of an attempt that failed, on this node alone.
+ */
+export function hasLease(slot: Slot, client: ClientKey): boolean {
+  return slot.state === "bound" && slot.client === client && slot.committedVersion.clock > 0;
 }
