@@ -19,7 +19,7 @@ import { RunningNode } from "./running_node.ts";
 /** Sections that a reload can't change: sockets, identity and files are opened at the start. */
 const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
 
-async function start(from: NodeFile, { file, flags }: Given): Promise<void> {
+async function start(from: NodeFile, { file, flags, early }: Given): Promise<void> {
   const { config } = from;
   configureLog(config.log);
   const log = logger("node");
@@ -40,6 +40,7 @@ async function start(from: NodeFile, { file, flags }: Given): Promise<void> {
     },
     reload: () => manager.reloading(reload),
     failed: (message) => log.error(message),
+    early,
   });
 
   async function reload(): Promise<void> {

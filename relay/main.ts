@@ -31,7 +31,7 @@ import { describeLink } from "./resolve.ts";
 import { NoInterfaceError, RelayService } from "./service.ts";
 
 /** Starts the relay; on failure throws an error of one line and leaves nothing running. */
-async function start(config: RelayConfig, { file }: Given): Promise<void> {
+async function start(config: RelayConfig, { file, early }: Given): Promise<void> {
   configureLog(config.log);
   const log = logger("relay");
   const now = () => performance.now();
@@ -75,6 +75,7 @@ async function start(config: RelayConfig, { file }: Given): Promise<void> {
     },
     reload: () => manager.reloading(() => reload(service, { file, log, access })),
     failed: (message) => log.error("{message}", { message }),
+    early,
   });
 
   async function listen() {

@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import type { Check } from "../config/load.ts";
 import { loadConfigFile } from "../config/load.ts";
+import { EarlyReloads } from "./signals.ts";
 import { EXIT, parseArguments, type Program } from "./arguments.ts";
 
 /** What a program is started with, beside its configuration. */
@@ -10,6 +11,8 @@ export interface Given {
   readonly file: string;
   /** The program's own flags that were given. */
   readonly flags: readonly string[];
+  /** SIGHUPs since before the file was read. */
+  readonly early: EarlyReloads;
 }
 
 /** A program: how to read its configuration and how to start it. */
@@ -47,6 +50,7 @@ export async function runProgram<Config, Started = Config>(
   if (invocation.action === "check") return await check(invocation.config, program);
   const load = program.load ??
     ((file) => loadConfigFile(file, program.schema, program.check) as Promise<Loaded<Started>>);
+  const early = new EarlyReloads();
   try {
     const { config: file, flags = [] } = invocation;
     const loaded = await load(file);
@@ -54,7 +58,7 @@ export async function runProgram<Config, Started = Config>(
       write(Deno.stderr, `${loaded.message}\n`);
       return EXIT.failure;
     }
-    await program.start(loaded.value, { file, flags });
+    await program.start(loaded.value, { file, flags, early });
     return undefined;
   } catch (error) {
     write(Deno.stderr, `${program.name}: ${oneLineError(error)}\n`);

@@ -10,13 +10,16 @@ import { port } from "${root}src/config/fields.ts";
 const code = await runProgram(Deno.args, {
   name: "demo", summary: "Demo.", example: "demo -c x",
   schema: mapping({ port: port() }),
-  start: async (config) => {
+  start: async (config, { early }) => {
     if (config.port === 1) throw new Error("port 1 is\\n taken; choose another");
+    console.log("starting");
+    if (config.port === 2) await new Promise((resolve) => setTimeout(resolve, 500));
     const alive = setInterval(() => {}, 1000);
     onSignals({
       stop: async (signal) => { clearInterval(alive); console.log("stopping on " + signal); },
       reload: async () => console.log("reloading"),
       failed: (message) => console.error(message),
+      early,
     });
     console.log("serving");
   },
@@ -68,30 +71,56 @@ Deno.test(
     }),
 );
 
+/** A running program; returns once it has printed a word. */
+function started(child: Deno.ChildProcess) {
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let seen = "";
+  return {
+    until: async (word: string) => {
+      while (!seen.includes(word)) {
+        const { value, done } = await output.read();
+        ok(!done, `ended without "${word}": ${seen}`);
+        seen += value;
+      }
+    },
+    /** Exit code, and what it wrote to standard error. */
+    end: async () => {
+      const { code } = await child.status;
+      await output.cancel();
+      return [code, text(await new Response(child.stderr).bytes())];
+    },
+  };
+}
+
 Deno.test(
   { name: "a program reloads on SIGHUP and stops on SIGTERM with exit 0", permissions },
   () =>
     withProgram(async (run, directory) => {
       await Deno.writeTextFile(`${directory}/demo.yaml`, "port: 67\n");
       const child = run("-c", `${directory}/demo.yaml`).spawn();
-      const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-      let seen = "";
-      const until = async (word: string) => {
-        while (!seen.includes(word)) {
-          const { value, done } = await output.read();
-          ok(!done, `ended without "${word}": ${seen}`);
-          seen += value;
-        }
-      };
+      const { until, end } = started(child);
       await until("serving");
       child.kill("SIGHUP");
       await until("reloading");
       child.kill("SIGTERM");
       await until("stopping on SIGTERM");
-      const { code } = await child.status;
-      await output.cancel();
-      const errors = text(await new Response(child.stderr).bytes());
-      deepStrictEqual([code, errors], [0, ""]);
+      deepStrictEqual(await end(), [0, ""]);
+    }),
+);
+
+Deno.test(
+  { name: "a SIGHUP while a program starts does not end it: it reloads once it runs", permissions },
+  () =>
+    withProgram(async (run, directory) => {
+      await Deno.writeTextFile(`${directory}/demo.yaml`, "port: 2\n");
+      const child = run("-c", `${directory}/demo.yaml`).spawn();
+      const { until, end } = started(child);
+      await until("starting");
+      child.kill("SIGHUP");
+      await until("reloading");
+      child.kill("SIGTERM");
+      await until("stopping on SIGTERM");
+      deepStrictEqual(await end(), [0, ""]);
     }),
 );
 

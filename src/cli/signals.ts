@@ -1,6 +1,6 @@
 /**
  * Signals of a long-running program. SIGTERM and SIGINT: stop once, exit 0; when that takes too long, exit 1; a
- * second SIGINT exits at once. SIGHUP: reload, one at a time.
+ * second SIGINT exits at once. SIGHUP: reload, one at a time; during the start it is kept until the program runs.
  */
 
 import { EXIT } from "./arguments.ts";
@@ -16,6 +16,8 @@ export interface SignalActions {
   reload?(): Promise<void>;
   /** Receives what went wrong, in one line. */
   failed(message: string): void;
+  /** What arrived during the start. */
+  readonly early?: EarlyReloads;
 }
 
 /** The process; tests supply their own. */
@@ -32,6 +34,21 @@ const PROCESS: SignalHost = {
   after: (delayMs, callback) => Deno.unrefTimer(setTimeout(callback, delayMs)),
   exit: (code) => Deno.exit(code),
 };
+
+/** SIGHUPs before {@link onSignals}: without a listener they would end the process. */
+export class EarlyReloads {
+  #wanted = false;
+
+  /** Listens from now on. */
+  constructor(host: SignalHost = PROCESS) {
+    host.listen("SIGHUP", () => this.#wanted = true);
+  }
+
+  /** Whether one arrived: what was read at the start may have changed since. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+}
 
 /** Listens from now on, for as long as the process runs. */
 export function onSignals(actions: SignalActions, host: SignalHost = PROCESS): void {
@@ -56,7 +73,10 @@ export function onSignals(actions: SignalActions, host: SignalHost = PROCESS): v
   };
   host.listen("SIGTERM", () => void stop("SIGTERM"));
   host.listen("SIGINT", () => void stop("SIGINT"));
-  if (actions.reload !== undefined) host.listen("SIGHUP", reloader(actions, () => stopping));
+  if (actions.reload === undefined) return;
+  const reload = reloader(actions, () => stopping);
+  host.listen("SIGHUP", reload);
+  if (actions.early?.wanted === true) reload();
 }
 
 /** Reloads that arrive during a reload become one more after it: the file may have changed again meanwhile. */
