@@ -1,6 +1,6 @@
 /**
  * ICMP echo to a node, by the system's ping program through the npm package `ping`. The kernel takes the timestamps, so
- * a busy relay does not distort them.
+ * a busy relay does not distort them. Decides which timeout that program can be given, and what its output means.
  */
 
 import process from "node:process";
@@ -21,19 +21,44 @@ function mayRead(variable: string): boolean {
   return Deno.permissions.querySync({ name: "env", variable }).state === "granted";
 }
 
-/** The system's ping program. */
+/** The installed ping takes whole seconds only; known from the first timeout that it refused. */
+let wholeSeconds = false;
+
+/**
+ * The system's ping program. iputils takes fractions of a second as its timeout; BusyBox, the ping of OpenWrt and
+ * Alpine, takes whole seconds only.
+ */
 export const systemPing: Pinger = async (address, timeoutMs) => {
   try {
-    const answer = await ping.promise.probe(formatIpv4(address), {
-      numeric: true,
-      timeout: timeoutMs / 1000,
-      min_reply: 1,
-    });
-    return readAnswer(answer);
+    let answer = wholeSeconds ? undefined : await probe(address, timeoutMs / 1000);
+    if (answer === undefined || refusesFraction(answer.output)) {
+      answer = await probe(address, Math.ceil(timeoutMs / 1000));
+      wholeSeconds = true;
+    }
+    const result = readAnswer(answer);
+    // Within the whole second, but too late.
+    return result.kind === "answered" && result.rttMs > timeoutMs ? { kind: "silent" } : result;
   } catch (error) {
     return { kind: "impossible", reason: explain(error) };
   }
 };
+
+function probe(address: Ipv4, timeoutSeconds: number): Promise<PingAnswer> {
+  return ping.promise.probe(formatIpv4(address), { numeric: true, timeout: timeoutSeconds, min_reply: 1 });
+}
+
+/**
+ * Whether ping did not start because its timeout is no whole number.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * strictEqual(refusesFraction("ping: invalid number '0.5'\n"), true);
+ * ```
+ */
+export function refusesFraction(output: string): boolean {
+  return /^ping: (invalid number|bad linger time|invalid argument)[^\n]*\d\.\d/m.test(output);
+}
 
 /** The package's reading of ping's output. */
 interface PingAnswer {
