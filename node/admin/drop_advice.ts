@@ -8,6 +8,7 @@ export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
   unexpectedType: "only servers send messages of this type, or this server does not know it",
   malformedOption: "option 50, 54 or 82 contradicts its own length",
   noIdentity: "it has neither a client identifier nor a hardware address",
+  noStation: "its hardware address is zero, broadcast or multicast, which no client can have: a forgery or a defect",
   noSubnet: "no configured subnet has this network: add it to service.subnets, or correct the relay's giaddr",
   otherServer: "the client chose another DHCP server of its network",
   otherMember: "the client chose another node of this cluster, which answers it",

@@ -60,6 +60,11 @@ export const OUTCOMES = {
   requestOp: { path: "request", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
   requestCookie: { path: "request", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },
   requestHlen: { path: "request", result: "dropped", help: "hardware address longer than 16 octets" },
+  requestHardware: {
+    path: "request",
+    result: "dropped",
+    help: "hardware address zero, broadcast or multicast: no client has such a one",
+  },
   requestOptions: { path: "request", result: "dropped", help: "an option runs past the end of the datagram" },
   requestHops: { path: "request", result: "dropped", help: "passed too many relays: a loop? (RFC 1542 §4.1.1)" },
   giaddrSpoofed: { path: "request", result: "dropped", help: "claims to come through this relay (RFC 3046 §2.1.1)" },

@@ -4,6 +4,7 @@
  */
 
 import { AT } from "../../src/dhcp/layout.ts";
+import { isNoStation } from "../../src/dhcp/hardware_address.ts";
 import { BOOTREPLY } from "../../src/dhcp/message.ts";
 import {
   appendRelayAgentInformation,
@@ -41,6 +42,8 @@ export function requestFault(config: ForwardConfig, from: ForwardInterface, byte
   if (fault !== undefined) return FAULTS[fault];
   // Only rogue servers reply on a client link; nodes reply to the upstream socket.
   if (byteAt(bytes, AT.op) === BOOTREPLY) return "replyFromClientSide";
+  const chaddr = bytes.subarray(AT.chaddr, AT.chaddr + byteAt(bytes, AT.hlen));
+  if (isNoStation(byteAt(bytes, AT.htype), chaddr)) return "requestHardware";
   const hops = byteAt(bytes, AT.hops);
   if (hops > config.hopsMax || hops >= HOPS_LIMIT) return "requestHops";
   const giaddr = readUint32(bytes, AT.giaddr);

@@ -4,6 +4,7 @@
  */
 
 import { type Ipv4, UNSPECIFIED } from "../net/ipv4.ts";
+import { isEthernetStation } from "./hardware_address.ts";
 import { BROADCAST_FLAG, CLIENT_PORT, type Message, MESSAGE_TYPE } from "./message.ts";
 
 /** What the choice depends on. */
@@ -20,10 +21,6 @@ export type ClientDestination =
   | { readonly kind: "broadcast"; readonly port: number }
   /** In a frame to `mac`: the client does not answer ARP for `to` yet. */
   | { readonly kind: "link"; readonly to: Ipv4; readonly mac: Uint8Array; readonly port: number };
-
-/** Hardware type and address length of Ethernet (RFC 2131 §2, "Assigned Numbers"). */
-const ETHERNET = 1;
-const ETHERNET_ADDRESS_BYTES = 6;
 
 const BROADCAST: ClientDestination = { kind: "broadcast", port: CLIENT_PORT };
 
@@ -46,12 +43,6 @@ export function clientDestination(reply: Reply): ClientDestination {
   if (reply.messageType === MESSAGE_TYPE.NAK) return BROADCAST;
   if (ciaddr !== UNSPECIFIED) return { kind: "ip", to: ciaddr, port: CLIENT_PORT };
   if ((reply.flags & BROADCAST_FLAG) !== 0) return BROADCAST;
-  if (yiaddr === UNSPECIFIED || !isEthernetUnicast(reply.htype, chaddr)) return BROADCAST;
+  if (yiaddr === UNSPECIFIED || !isEthernetStation(reply.htype, chaddr)) return BROADCAST;
   return { kind: "link", to: yiaddr, mac: chaddr, port: CLIENT_PORT };
-}
-
-/** Whether a frame to this address reaches one station; a client cannot own a group address. */
-function isEthernetUnicast(htype: number, chaddr: Uint8Array): boolean {
-  return htype === ETHERNET && chaddr.length === ETHERNET_ADDRESS_BYTES && ((chaddr[0] as number) & 1) === 0 &&
-    chaddr.some((octet) => octet !== 0);
 }

@@ -16,6 +16,8 @@ export const DROP_REASONS = [
   "malformedOption",
   /** Neither a client identifier nor a hardware address. */
   "noIdentity",
+  /** `chaddr` is zero, broadcast or multicast. */
+  "noStation",
   /** No configured subnet has the client's network. */
   "noSubnet",
   /** The client selected another server. */

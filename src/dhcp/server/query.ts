@@ -5,6 +5,7 @@
 
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
+import { isNoStation } from "../hardware_address.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
@@ -60,6 +61,7 @@ export function readQuery(compiled: CompiledService, message: Message, arrival: 
   if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
+  if (isNoStation(message.htype, message.chaddr)) return "noStation";
   const identity = readIdentity(message);
   if (identity === undefined) return "noIdentity";
   const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));

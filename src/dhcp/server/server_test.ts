@@ -251,6 +251,17 @@ Deno.test("server: a client is its identifier; a client identifier never equals 
   strictEqual(s.say(anonymous), "noIdentity");
 });
 
+Deno.test("server: a hardware address that no client can have gets no answer", () => {
+  const s = server();
+  for (const octets of [[0, 0, 0, 0, 0, 0], [255, 255, 255, 255, 255, 255], [1, 0, 0x5e, 0, 0, 1]]) {
+    for (const clientId of [undefined, Uint8Array.of(0, 65)]) {
+      const message = clientMessage("DISCOVER", 1, { ...relayed, ...(clientId && { clientId }) });
+      message.chaddr = Uint8Array.from(octets);
+      strictEqual(s.say(message), "noStation");
+    }
+  }
+});
+
 Deno.test("server: what only servers send, and what has no type, is dropped", () => {
   const s = server();
   strictEqual(s.say(clientMessage("OFFER", 1, relayed)), "unexpectedType");
