@@ -6,7 +6,7 @@
 import { type ServiceConfig, serviceSchema } from "../src/config/service_schema.ts";
 import type { Ipv4 } from "../src/net/ipv4.ts";
 import { type Config, flag, integer, list, mapping, readOnly } from "../src/config/field.ts";
-import { filePath, hostAddress, interfaceName, multicastGroup, port } from "../src/config/fields.ts";
+import { filePath, hostAddress, interfaceName, multicastGroup, port, source } from "../src/config/fields.ts";
 import type { ConfigIssue, Path, Report } from "../src/config/issue.ts";
 import { isTooDeep } from "../src/config/bounds.ts";
 import { CONFIG_LIMITS } from "../src/config/limits.ts";
@@ -21,6 +21,7 @@ import { checkService } from "../src/config/service_check.ts";
 const NODES_MAX = 255;
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
 const NODE_ADDRESS = hostAddress();
+const RELAY = source();
 const INTERFACE_NAME = interfaceName();
 
 /** The schema of node.yaml; {@link checkNode} belongs to it. */
@@ -37,6 +38,10 @@ export const nodeSchema = mapping({
       "where relays reach this node; also the server identifier (option 54), unless a relay overrides it",
     ),
     port: port().describe("UDP port of the node and of the relays it answers").prefault(67),
+    relays: list(RELAY).describe(
+      "addresses or networks of relays that send from another address than their `giaddr`, such as `dhcrelay` and " +
+        "`ip helper-address`; see below",
+    ).prefault([]),
     interfaces: list(mapping({
       name: INTERFACE_NAME.describe(
         "an interface with clients of its own, without a relay; there the server identifier is the interface's address",

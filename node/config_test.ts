@@ -28,12 +28,23 @@ Deno.test("nodeSchema fills in the defaults of a standalone node", () => {
   const { service, ...rest } = load(STANDALONE);
   deepStrictEqual(rest, {
     node: { id: 1, stateDir: "/tmp/state", witness: false },
-    dhcp: { address: 0x0a63000b, port: 67, interfaces: [] },
+    dhcp: { address: 0x0a63000b, port: 67, relays: [], interfaces: [] },
     cluster: { nodes: [{ id: 1, address: 0x0a63000b }], port: 6767, multicast: 0xefff4343 },
     http: { address: 0x7f000001, port: 8067, allow: [], hosts: [] },
     log: { level: "info", format: "text" },
   });
   strictEqual(service.subnets.length, 1);
+});
+
+Deno.test("relays are addresses or networks", () => {
+  const dhcp = (relays: string) => `dhcp: { address: 10.99.0.11, relays: ${relays} }`;
+  const lines = STANDALONE.map((line) => line.startsWith("dhcp") ? dhcp("[10.99.0.1, 10.99.8.0/24, 0.0.0.0/0]") : line);
+  deepStrictEqual(load(lines).dhcp.relays, [
+    { address: 0x0a630001, prefixLength: 32 },
+    { address: 0x0a630800, prefixLength: 24 },
+    { address: 0, prefixLength: 0 },
+  ]);
+  strictEqual(issuesOf({ dhcp: dhcp("[10.99.0.1/24]") }).length, 1);
 });
 
 Deno.test("multicast: off means unicast", () => {

@@ -16,7 +16,7 @@ import { COMMANDS, PROGRAM } from "./cli/commands.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { RunningNode } from "./running_node.ts";
 
-/** Sections that a reload can't change: sockets, identity and files are opened at the start. */
+/** Sections that a reload can't change, `dhcp.relays` aside: sockets, identity and files are opened at the start. */
 const FIXED_SECTIONS = ["node", "dhcp", "cluster", "http"] as const;
 
 async function start(from: NodeFile, { file, flags, early }: Given): Promise<void> {
@@ -50,7 +50,9 @@ async function start(from: NodeFile, { file, flags, early }: Given): Promise<voi
       for (const line of loaded.problems) log.error(line);
       return;
     }
-    const changed = FIXED_SECTIONS.filter((section) => differs(loaded.config[section], config[section]));
+    const { relays } = loaded.config.dhcp;
+    const before = { ...config, dhcp: { ...config.dhcp, relays } };
+    const changed = FIXED_SECTIONS.filter((section) => differs(loaded.config[section], before[section]));
     if (changed.length > 0) {
       log.warn("Changes of {sections} take effect at the next start", { sections: changed.join(", ") });
     }

@@ -1,6 +1,6 @@
 /** The node as a process on loopback, driven by emulated relayed clients. */
 
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert/strict";
 import { decode } from "../src/dhcp/decode.ts";
 import { encode } from "../src/dhcp/encode.ts";
 import type { Message } from "../src/dhcp/message.ts";
@@ -77,18 +77,26 @@ async function openRelay(site: Site) {
     const decoded = decode(bytes);
     if (decoded.ok) answered(decoded.value);
   });
+  const send = (type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) => {
+    const message = clientMessage(type, mac, { giaddr: site.relay, ...parts });
+    socket.send(encode(message).bytes, parseIpv4(site.node) as number, PORT);
+  };
+  const answer = (deadlineMs = DEADLINE_MS) =>
+    new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("No answer")), deadlineMs);
+      answered = (reply) => {
+        clearTimeout(timer);
+        resolve(`${reply.options.get(53)?.[0]} ${formatIpv4(reply.yiaddr)}`);
+      };
+    });
   return {
     close: () => socket.close(),
-    ask(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}): Promise<string> {
-      const message = clientMessage(type, mac, { giaddr: site.relay, ...parts });
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`No answer to ${type}`)), DEADLINE_MS);
-        answered = (reply) => {
-          clearTimeout(timer);
-          resolve(`${reply.options.get(53)?.[0]} ${formatIpv4(reply.yiaddr)}`);
-        };
-        socket.send(encode(message).bytes, parseIpv4(site.node) as number, PORT);
-      });
+    send,
+    answer,
+    ask(type: Parameters<typeof send>[0], mac: number, parts?: MessageParts, deadlineMs?: number): Promise<string> {
+      const answered = answer(deadlineMs);
+      send(type, mac, parts);
+      return answered;
     },
   };
 }
@@ -163,6 +171,36 @@ Deno.test("node program: a taken port, a taken database and a bad key file are o
     strictEqual(cluster.code, 1);
     match(cluster.stderr, /\/dev\/null as key file/);
     for (const { stderr } of [taken, locked, cluster]) ok(stderr.trim().split("\n").length <= 4, stderr);
+  }));
+
+Deno.test("node program: the log says which relay to add, and SIGHUP adds it", () =>
+  atSite(41, async (site) => {
+    const node = await run(site, site.yaml);
+    let log = "";
+    const logged = node.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
+      new WritableStream({ write: (text) => void (log += text) }),
+    );
+    await ready(site);
+    const relay = await openRelay(site);
+    const giaddr = `${NET}.49`;
+    await rejects(relay.ask("DISCOVER", 1, { giaddr }, 1_000), /No answer/);
+    const advice = [`from ${site.relay} (giaddr ${giaddr}): unknownRelay: `, `add ${site.relay} to dhcp.relays`];
+    await until("the advice", () => log.split("\n").some((line) => advice.every((part) => line.includes(part))));
+    const added = site.yaml.replace(/^dhcp: \{/m, `dhcp: { relays: [${site.relay}],`);
+    await Deno.writeTextFile(`${site.folder}/node.yaml`, added);
+    const answers = await openRelay({ ...site, relay: giaddr });
+    node.kill("SIGHUP");
+    await until("the answer", async () => {
+      const asked = answers.answer(1_000);
+      relay.send("DISCOVER", 1, { giaddr });
+      return await asked.then((answer) => answer === "2 127.1.0.0", () => false);
+    });
+    ok(!/take effect at the next start/.test(log), log);
+    answers.close();
+    relay.close();
+    node.kill("SIGTERM");
+    const [{ code }] = await Promise.all([node.status, node.stdout.cancel(), logged]);
+    strictEqual(code, 0);
   }));
 
 Deno.test("node program: SIGHUP serves the new configuration, and keeps the old one when the new one is wrong", () =>

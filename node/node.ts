@@ -14,6 +14,7 @@ import type { Configuration } from "../src/cluster/leadership/config_replication
 import type { MemberAddress } from "../src/cluster/wire/messages.ts";
 import { reservationSchema } from "../src/config/service_schema.ts";
 import { CompiledService, type PackedService } from "../src/dhcp/server/compiled_service.ts";
+import { RelayTrust } from "../src/dhcp/server/relay_trust.ts";
 import type { Readiness } from "../src/http/health.ts";
 import type { Instant } from "../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../src/lease/table/lease_table.ts";
@@ -116,6 +117,7 @@ export class Node {
   readonly #runs: number;
   readonly #core: NodeCore<RequestSource>;
   readonly #service: DhcpService;
+  readonly #relays: RelayTrust;
   /** Commands that wait for their result, by token. */
   readonly #commands = new Map<number, (result: unknown) => void>();
   #commandToken = 0;
@@ -140,6 +142,7 @@ export class Node {
     const [incarnation = 0, hashSeed = 0] = crypto.getRandomValues(new Uint32Array(2));
     this.#incarnation = incarnation;
     this.#runs = nextStarts(Number(store.facts.get(RUN_FACT) ?? 0), Date.now());
+    this.#relays = new RelayTrust(config.dhcp.relays);
     this.#core = new NodeCore({
       self: config.node.id,
       incarnation,
@@ -150,6 +153,7 @@ export class Node {
       nodes: config.cluster.nodes,
       bootstrap: start.bootstrap ?? false,
       witness: config.node.witness,
+      relays: this.#relays,
       file: parts.file,
       served: parts.served,
       revise: reviseServiceText,
@@ -308,8 +312,9 @@ export class Node {
     };
   }
 
-  /** Takes over what may change while it runs: the `service` section and keys. Rejects when the key file is bad. */
-  async reload({ revision, text, packed }: NodeFile): Promise<void> {
+  /** Takes over what may change while it runs: `service`, relays and keys. Rejects when the key file is bad. */
+  async reload({ config, revision, text, packed }: NodeFile): Promise<void> {
+    this.#relays.configure(config.dhcp.relays);
     this.receive({ kind: "file", configuration: { revision, text }, service: unpack(packed) });
     if (this.#transport === undefined || this.config.cluster.keyFile === undefined) return;
     const before = this.#transport.keyIds.join(" ");

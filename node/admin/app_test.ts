@@ -306,11 +306,12 @@ Deno.test("readAddresses() and readOctets() take what people write", () => {
 });
 
 Deno.test("api: /readyz, /status and /metrics tell which DISCOVERs got no answer because their subnet is full", () =>
-  withNode(async ({ node, send, url }) => {
+  withNode(async ({ node, reload, file, send, url }) => {
     const leases = Array.from({ length: 10 }, (_, last) => lease(`10.78.1.${last}`, last));
     await send({ method: "POST", path: "/leases/import", body: { leases } });
     deepStrictEqual((await send({ path: "/readyz" })).body, { ready: true, unanswered: {}, full: [] });
     const { dhcp: { address, port } } = node.config;
+    await reload((await Deno.readTextFile(file)).replace("dhcp: {", "dhcp: { relays: [127.0.0.1],"));
     const relay = await openUdp({ address, port: 0 });
     try {
       for (const client of [101, 102, 103]) {

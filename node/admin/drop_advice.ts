@@ -1,14 +1,18 @@
 /** Log texts for requests that got no reply: the cause and, where needed, what to do. */
 
 import type { DropReason } from "../../src/dhcp/server/action.ts";
+import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 
-/** One line per reason; completes "No answer to … : ". */
-export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
+/** One line per reason that needs no address; completes "No answer to … : ". */
+const DROP_ADVICE: Readonly<Record<Exclude<DropReason, "unknownRelay">, string>> = {
   notRequest: "it is a reply, so another DHCP server's traffic or a forgery reaches this port",
   unexpectedType: "only servers send messages of this type, or this server does not know it",
   malformedOption: "option 50, 54 or 82 contradicts its own length",
   noIdentity: "it has neither a client identifier nor a hardware address",
   noStation: "its hardware address is zero, broadcast or multicast, which no client can have: a forgery or a defect",
+  notRelayed:
+    "it came by unicast and through no relay, as only renewals, releases and DHCPINFORMs do: a forgery, or a " +
+    "relay that does not set giaddr",
   noSubnet: "no configured subnet has this network: add it to service.subnets, or correct the relay's giaddr",
   otherServer: "the client chose another DHCP server of its network",
   otherMember: "the client chose another node of this cluster, which answers it",
@@ -22,5 +26,16 @@ export const DROP_ADVICE: Readonly<Record<DropReason, string>> = {
   notOwner: "the address is not this client's, or the request came another way than its lease; possibly a forgery",
 };
 
+/** Completes "No answer to … : " for a request of this source, through this relay. */
+export function adviceOf(reason: DropReason, from: Ipv4, giaddr: Ipv4): string {
+  if (reason !== "unknownRelay") return DROP_ADVICE[reason];
+  const source = formatIpv4(from);
+  const claim = from === giaddr
+    ? `${source} is an address of a pool, where clients are, and no relay`
+    : `${source} is neither that giaddr nor in dhcp.relays`;
+  return `${claim}; if it is a relay of yours, add ${source} to dhcp.relays in the file of every node and reload ` +
+    "them (SIGHUP); otherwise it is a forgery";
+}
+
 /** Reasons that need an operator's attention. */
-export const DROP_WARNINGS: ReadonlySet<DropReason> = new Set(["exhausted", "noSubnet"]);
+export const DROP_WARNINGS: ReadonlySet<DropReason> = new Set(["exhausted", "noSubnet", "unknownRelay"]);

@@ -22,7 +22,7 @@ import { type LeaseTable, noUse, type PoolUse } from "../../src/lease/table/leas
 import type { LogLimiter } from "../../src/log/limiter.ts";
 import { Slices } from "../../src/http/slices.ts";
 import { formatIpv4, type Ipv4, rangeSize } from "../../src/net/ipv4.ts";
-import { DROP_ADVICE, DROP_WARNINGS } from "../admin/drop_advice.ts";
+import { adviceOf, DROP_WARNINGS } from "../admin/drop_advice.ts";
 import { type NodeCounters, TYPE_NAME } from "../admin/counters.ts";
 
 /** Sends one encoded reply to where the request came from; false when the system would not take it. */
@@ -262,13 +262,15 @@ export class DhcpService {
 
   #complainOfDrop(reason: DropReason, message: Message, arrival: Arrival): void {
     const { limiter, log, now } = this.#options;
-    if (!limiter.admit(reason, now().monotonicMs)) return;
+    // Each source of an unknown relay is told: those that an operator has to add may be many.
+    const key = reason === "unknownRelay" ? `${reason} ${formatIpv4(arrival.from)}` : reason;
+    if (!limiter.admit(key, now().monotonicMs)) return;
     const properties = {
       client: toHex(message.chaddr, ":"),
       from: formatIpv4(arrival.from),
       giaddr: formatIpv4(message.giaddr),
       reason,
-      advice: DROP_ADVICE[reason],
+      advice: adviceOf(reason, arrival.from, message.giaddr),
     };
     const text = "No answer to {client} from {from} (giaddr {giaddr}): {reason}: {advice}";
     if (DROP_WARNINGS.has(reason)) log.warn(text, properties);

@@ -81,8 +81,9 @@ function started(config: ServiceConfig = NETWORK) {
     /** Lease rows that wait for a sync. */
     rows: () => writes.flatMap(({ writes }) => writes.rows ?? []).length,
     receive: (bytes: Uint8Array) => dhcp.receive(bytes, ARRIVAL, send),
-    say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}) {
-      dhcp.receive(encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts })).bytes, ARRIVAL, send);
+    say(type: Parameters<typeof clientMessage>[0], mac: number, parts: MessageParts = {}, from = "10.77.0.1") {
+      const { bytes } = encode(clientMessage(type, mac, { giaddr: "10.77.0.1", ...parts }));
+      dhcp.receive(bytes, { ...ARRIVAL, from: ip(from) }, send);
     },
     failStore: () => receive({ kind: "store", failure: "full" }),
     reconfigure: (service: ServiceConfig) =>
@@ -135,8 +136,13 @@ Deno.test("service: what is no message, and what deserves no answer, is counted 
   s.receive(new Uint8Array(300));
   s.say("REQUEST", 1, { server: "10.99.0.99", requested: "10.77.1.0" });
   s.say("DISCOVER", 2, { giaddr: "10.99.0.1" });
+  s.say("DISCOVER", 3, { giaddr: "10.99.0.1" }, "10.99.0.1");
   deepStrictEqual([s.counters.undecodable.truncated, s.counters.undecodable.badValue], [1, 1]);
-  deepStrictEqual([s.counters.dropped.otherServer, s.counters.dropped.noSubnet], [1, 1]);
+  deepStrictEqual([s.counters.dropped.otherServer, s.counters.dropped.unknownRelay, s.counters.dropped.noSubnet], [
+    1,
+    1,
+    1,
+  ]);
   deepStrictEqual(s.sent, []);
 });
 

@@ -64,6 +64,17 @@ export function prefix(): Field<Prefix> {
   });
 }
 
+/** A host or a network that datagrams come from, as a prefix. */
+export function source(): Field<Prefix> {
+  return textField(
+    { noun: "an IPv4 address or network (address/length)", example: "10.77.0.1 or 10.77.0.0/16" },
+    (text) => {
+      const address = parseIpv4(text);
+      return address === undefined ? parsePrefix(text) : prefixOf(address, 32);
+    },
+  );
+}
+
 /** The network of `address/length` with host bits: what was probably meant. */
 function networkOf(text: string): string | undefined {
   const [head = "", tail = "", ...more] = text.split("/");

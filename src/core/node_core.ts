@@ -20,6 +20,7 @@ import { Member } from "../cluster/member.ts";
 import type { MemberAddress, NodeId } from "../cluster/wire/messages.ts";
 import type { Safeguards } from "../cluster/replication/replica.ts";
 import type { CompiledService } from "../dhcp/server/compiled_service.ts";
+import type { RelayTrust } from "../dhcp/server/relay_trust.ts";
 import { DhcpServer, type LeaseAgreement, tableFor } from "../dhcp/server/dhcp_server.ts";
 import { AnchoredClock, type Instant } from "../lease/agreement/clock.ts";
 import { HybridClock } from "../lease/agreement/hybrid_clock.ts";
@@ -69,6 +70,8 @@ interface NodeCoreOptions {
   readonly nodes: readonly MemberAddress[];
   /** An operator says that a quorum of blank disks forms the cluster. */
   readonly bootstrap: boolean;
+  /** Relays that this node believes beside those that speak for themselves. */
+  readonly relays?: RelayTrust;
   /** This node stores and votes, and serves no clients. */
   readonly witness?: boolean;
   /** The `service` section of the file. */
@@ -136,6 +139,7 @@ export class NodeCore<Source> {
     this.server = new DhcpServer({
       compiled: service,
       table: this.table,
+      ...(options.relays === undefined ? {} : { relays: options.relays }),
       agreement: mutations.agreement?.(agreement) ?? agreement,
       events: {
         granted: (lease) => this.#effects.push({ kind: "granted", lease }),

@@ -344,7 +344,12 @@ export class SimNode implements RunNode {
   serve(message: Message, awaits: () => boolean, answer: AnswerClient): void {
     this.#whenRunning(() => {
       const { address } = addressOf(this.id);
-      const arrival = { from: message.ciaddr, serverIdentifier: address, receivedOn: address, onLink: false };
+      const arrival = {
+        from: message.giaddr || message.ciaddr,
+        serverIdentifier: address,
+        receivedOn: address,
+        onLink: false,
+      };
       this.#receive({ kind: "request", message, arrival, source: { message, awaits, answer } });
     });
   }

@@ -17,7 +17,7 @@ function wire(options: { rapidCommit?: boolean } = {}) {
     for (const { message } of outgoing) {
       if (lossy) continue;
       const relayed: Message = message.ciaddr === 0 ? { ...message, giaddr: ip("10.77.0.1") } : message;
-      const reply = server.handle(relayed, { from: message.ciaddr });
+      const reply = server.handle(relayed);
       if (typeof reply !== "string") exchange(client.receive(reply, server.now.monotonicMs));
     }
   };

@@ -18,6 +18,10 @@ export const DROP_REASONS = [
   "noIdentity",
   /** `chaddr` is zero, broadcast or multicast. */
   "noStation",
+  /** The source may not set this giaddr: see `relay_trust.ts`. */
+  "unknownRelay",
+  /** By unicast and without a relay, though such a message is broadcast on the client's link (RFC 2131 §4.4). */
+  "notRelayed",
   /** No configured subnet has the client's network. */
   "noSubnet",
   /** The client selected another server. */

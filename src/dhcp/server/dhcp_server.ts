@@ -17,6 +17,7 @@ import type { Action } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
+import { RelayTrust } from "./relay_trust.ts";
 import { completeAck } from "./reply.ts";
 import { decide } from "./server.ts";
 import { hasLease, type Refusal, type ServerState } from "./state.ts";
@@ -86,6 +87,7 @@ export class DhcpServer {
   readonly #agreement: LeaseAgreement;
   readonly #events: ServerEvents;
   readonly #table: LeaseTable;
+  readonly #relays: RelayTrust;
   #compiled: CompiledService;
   #offers: Offers;
   readonly #refused = new Recent<Refusal>(RECENT_MS);
@@ -102,8 +104,15 @@ export class DhcpServer {
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
 
   constructor(
-    options: { compiled: CompiledService; table: LeaseTable; agreement: LeaseAgreement; events: ServerEvents },
+    options: {
+      compiled: CompiledService;
+      table: LeaseTable;
+      agreement: LeaseAgreement;
+      events: ServerEvents;
+      relays?: RelayTrust;
+    },
   ) {
+    this.#relays = options.relays ?? new RelayTrust();
     this.#agreement = options.agreement;
     this.#events = options.events;
     this.#table = options.table;
@@ -205,6 +214,7 @@ export class DhcpServer {
       compiled,
       table: this.#table,
       offers: this.#offers,
+      relays: this.#relays,
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
       refused: this.#refused,
       named: this.#named,

@@ -7,11 +7,12 @@ import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/cli
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { isNoStation } from "../hardware_address.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
-import { OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
+import { type OptionRead, OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { ClassConfig } from "../../config/service_schema.ts";
 import type { DropReason } from "./action.ts";
 import type { CompiledService, Identity, Subnet } from "./compiled_service.ts";
+import type { RelayTrust } from "./relay_trust.ts";
 import type { Reservation } from "./reservations.ts";
 
 /** How a datagram came in. */
@@ -52,12 +53,19 @@ const NO_AGENT: RelayAgentInformation = {};
 const NO_BYTES = new Uint8Array();
 
 /** Reads a decoded message, or returns why it gets no answer. */
-export function readQuery(compiled: CompiledService, message: Message, arrival: Arrival): Query | DropReason {
+export function readQuery(
+  { compiled, relays }: { readonly compiled: CompiledService; readonly relays: RelayTrust },
+  message: Message,
+  arrival: Arrival,
+): Query | DropReason {
   if (message.op !== BOOTREQUEST) return "notRequest";
   const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
+  const isRelayed = message.giaddr !== UNSPECIFIED;
+  if (isRelayed && !relays.believes(message.giaddr, arrival.from, compiled)) return "unknownRelay";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
   const selected = readOption(message.options, OPTIONS.serverIdentifier);
+  if (!isRelayed && !arrival.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
   if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
@@ -96,6 +104,16 @@ const CLIENT_TYPES: ReadonlySet<number> = new Set([
   MESSAGE_TYPE.RELEASE,
   MESSAGE_TYPE.INFORM,
 ]);
+
+/**
+ * Whether a client sends such a message by unicast to a server that is not on its link: to renew, to release, and to
+ * ask for parameters (RFC 2131 §4.4.5, §4.4.6, §4.4.3).
+ */
+function mayBeRouted(type: number, { ciaddr }: Message, selected: OptionRead<Ipv4>["kind"]): boolean {
+  if (ciaddr === UNSPECIFIED) return false;
+  return type === MESSAGE_TYPE.RELEASE || type === MESSAGE_TYPE.INFORM ||
+    (type === MESSAGE_TYPE.REQUEST && selected === "absent");
+}
 
 function readAgent(message: Message): RelayAgentInformation | undefined {
   const bytes = message.options.get(OPTIONS.relayAgentInformation.code);

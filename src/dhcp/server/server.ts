@@ -27,7 +27,7 @@ const UNPRINTABLE = /\p{Cc}/gu;
 
 /** Decides about one message. `time` is the anchored clock's reading of `now`. */
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
-  const query = readQuery(state.compiled, message, arrival);
+  const query = readQuery(state, message, arrival);
   if (typeof query === "string") return drop(query);
   switch (query.type) {
     case MESSAGE_TYPE.DISCOVER:
@@ -131,11 +131,19 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   }
   // A renewal goes to the server that gave the lease, or to all: a lease without a record was lost with a disk.
   const isRenewal = query.message.ciaddr !== UNSPECIFIED;
-  if (isRenewal && state.compiled.config.authoritative && mayLease(state, query, address, time)) {
+  if (
+    isRenewal && comesFrom(query, address) && state.compiled.config.authoritative &&
+    mayLease(state, query, address, time)
+  ) {
     return grant(state, query, address, now);
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
+}
+
+/** Whether only the host with this address, or one on a client's link, can have sent the message. */
+function comesFrom({ message, arrival }: Query, address: Ipv4): boolean {
+  return message.giaddr !== UNSPECIFIED || arrival.onLink || arrival.from === address;
 }
 
 /**
@@ -146,7 +154,8 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
 function renewOnly(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
   const { message, requestedAddress } = query;
   const renews = message.ciaddr !== UNSPECIFIED && requestedAddress === undefined;
-  return renews && mayLease(state, query, address, time) ? grant(state, query, address, now) : drop("renewalsOnly");
+  const mayRenew = renews && comesFrom(query, address) && mayLease(state, query, address, time);
+  return mayRenew ? grant(state, query, address, now) : drop("renewalsOnly");
 }
 
 /** RFC 2131 §4.3.3. Easily forged, and it takes an address out of use: it must come through the relay of the lease. */

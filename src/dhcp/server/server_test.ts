@@ -1,17 +1,21 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
-import { formatIpv4 } from "../../net/ipv4.ts";
+import { formatIpv4, prefixOf } from "../../net/ipv4.ts";
 import { BROADCAST_FLAG, type Message } from "../message.ts";
 import { OPTIONS, readOption } from "../options/mod.ts";
+import { RelayTrust } from "./relay_trust.ts";
 import { clientMessage, ip, SERVER, service, subnet, TestServer } from "./testing.ts";
 
 const RELAY = "10.77.0.1";
 const relayed = { giaddr: RELAY };
 
-function server(extra = {}) {
-  return new TestServer(service([
-    subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.3"]),
-    subnet("10.78.0.0/16", ["10.78.1.0-10.78.1.3"]),
-  ], extra));
+function server(extra = {}, relays = new RelayTrust()) {
+  return new TestServer(
+    service([
+      subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.3"]),
+      subnet("10.78.0.0/16", ["10.78.1.0-10.78.1.3"]),
+    ], extra),
+    relays,
+  );
 }
 
 function reply(result: Message | string): Message {
@@ -174,6 +178,54 @@ Deno.test("server: a declined address rests, for the decliner too", () => {
   strictEqual(s.lease(5, { ...relayed, requested: "10.77.1.0" }), "ACK 10.77.1.0");
 });
 
+Deno.test("server: a giaddr is believed of its own address, and of configured relays", () => {
+  const egress = ip("10.99.0.1");
+  const forger = { from: ip("10.80.0.9") };
+  for (const [relays, fromEgress] of [[[], "unknownRelay"], [[prefixOf(egress, 32)], "OFFER 10.77.1.1"]] as const) {
+    const s = server({}, new RelayTrust(relays));
+    strictEqual(s.lease(1, relayed), "ACK 10.77.1.0");
+    const named = { ...relayed, server: SERVER };
+    strictEqual(s.say(clientMessage("RELEASE", 1, { ...named, ciaddr: "10.77.1.0" }), forger), "unknownRelay");
+    strictEqual(s.say(clientMessage("DECLINE", 1, { ...named, requested: "10.77.1.0" }), forger), "unknownRelay");
+    strictEqual(s.say(clientMessage("DISCOVER", 2, relayed), forger), "unknownRelay");
+    strictEqual(s.say(clientMessage("DISCOVER", 2, relayed), { from: egress }), fromEgress);
+    strictEqual(s.table.get(ip("10.77.1.0")).state, "bound");
+  }
+  const networked = server({}, new RelayTrust([prefixOf(egress, 24)]));
+  strictEqual(networked.say(clientMessage("DISCOVER", 2, relayed), { from: ip("10.99.0.77") }), "OFFER 10.77.1.0");
+});
+
+Deno.test("server: a client in a pool is no relay, unless it is configured", () => {
+  const own = { giaddr: "10.77.1.3", agent: { linkSelection: ip("10.78.0.0") } };
+  strictEqual(server().say(clientMessage("DISCOVER", 1, own)), "unknownRelay");
+  const trust = new RelayTrust([prefixOf(ip("10.77.1.3"), 32)]);
+  strictEqual(server({}, trust).say(clientMessage("DISCOVER", 1, own)), "OFFER 10.78.1.0");
+});
+
+Deno.test("server: without a relay a routed host renews, releases and informs for itself, and no more", () => {
+  const s = server();
+  const attached = { onLink: true, receivedOn: ip("10.77.0.1"), from: 0 };
+  strictEqual(s.say(clientMessage("DISCOVER", 1), attached), "OFFER 10.77.1.0");
+  strictEqual(
+    s.say(clientMessage("REQUEST", 1, { server: SERVER, requested: "10.77.1.0" }), attached),
+    "ACK 10.77.1.0",
+  );
+  const forger = { from: ip("10.80.0.9") };
+  const wanted = { ciaddr: "10.77.1.1" };
+  strictEqual(s.say(clientMessage("DISCOVER", 2, wanted), forger), "notRelayed");
+  const selecting = { ...wanted, server: SERVER, requested: "10.77.1.1" };
+  strictEqual(s.say(clientMessage("REQUEST", 2, selecting), forger), "notRelayed");
+  strictEqual(s.say(clientMessage("REQUEST", 2, { requested: "10.77.1.1" }), forger), "notRelayed");
+  strictEqual(s.say(clientMessage("DECLINE", 1, { server: SERVER, requested: "10.77.1.0" }), forger), "notRelayed");
+  const declined = { ciaddr: "10.77.1.0", server: SERVER, requested: "10.77.1.0" };
+  strictEqual(s.say(clientMessage("DECLINE", 1, declined), { from: ip("10.77.1.0") }), "notRelayed");
+  strictEqual(s.say(clientMessage("RELEASE", 1, { ciaddr: "10.77.1.0", server: SERVER }), forger), "notOwner");
+  strictEqual(s.say(clientMessage("REQUEST", 2, wanted), forger), "noRecord", "an invented renewal");
+  strictEqual(s.say(clientMessage("REQUEST", 2, wanted)), "ACK 10.77.1.1", "a lease whose record was lost");
+  // A host with two addresses may renew one from the other, as dhclient does; the answer goes to the lease's address.
+  strictEqual(s.say(clientMessage("REQUEST", 1, { ciaddr: "10.77.1.0" }), forger), "ACK 10.77.1.0");
+});
+
 Deno.test("server: a release counts only the way the lease came: same relay and circuit, or from the address", () => {
   const s = server();
   const agent = { circuitId: Uint8Array.of(7) };
@@ -213,8 +265,8 @@ Deno.test("server: subnet by link selection, else giaddr, else the receiving add
   const agent = { linkSelection: ip("10.78.0.0") };
   strictEqual(s.say(clientMessage("DISCOVER", 1, { giaddr: "10.77.0.1", agent })), "OFFER 10.78.1.0");
   strictEqual(s.say(clientMessage("DISCOVER", 2, { giaddr: "10.78.0.1" })), "OFFER 10.78.1.1");
-  strictEqual(s.say(clientMessage("DISCOVER", 3), { receivedOn: ip("10.77.0.9") }), "OFFER 10.77.1.0");
-  strictEqual(s.say(clientMessage("DISCOVER", 4)), "noSubnet");
+  strictEqual(s.say(clientMessage("DISCOVER", 3), { receivedOn: ip("10.77.0.9"), onLink: true }), "OFFER 10.77.1.0");
+  strictEqual(s.say(clientMessage("DISCOVER", 4), { onLink: true }), "noSubnet");
 });
 
 Deno.test("server: the relay's server identifier override names the server (RFC 5107)", () => {

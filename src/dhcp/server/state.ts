@@ -7,6 +7,7 @@ import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import type { Recent } from "./recent.ts";
+import type { RelayTrust } from "./relay_trust.ts";
 
 /** An address that a client is not offered for a while. */
 export interface Refusal {
@@ -20,6 +21,7 @@ export interface ServerState {
   readonly compiled: CompiledService;
   readonly table: LeaseTable;
   readonly offers: Offers;
+  readonly relays: RelayTrust;
   /** Whether only renewals may be granted now: leases that no node knows may still run. */
   isRenewalsOnly(): boolean;
   /** Addresses by client. */

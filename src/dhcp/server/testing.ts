@@ -13,6 +13,7 @@ import type { Action } from "./action.ts";
 import type { ServiceConfig, SubnetConfig } from "../../config/service_schema.ts";
 import { CompiledService } from "./compiled_service.ts";
 import type { Arrival } from "./query.ts";
+import type { RelayTrust } from "./relay_trust.ts";
 import { DhcpServer, tableFor } from "./dhcp_server.ts";
 
 /** Reads an address that the test wrote. */
@@ -130,7 +131,7 @@ export class TestServer {
   #outcome: string | undefined;
   #stalled = false;
 
-  constructor(config: ServiceConfig) {
+  constructor(config: ServiceConfig, relays?: RelayTrust) {
     const clock = this.#clock;
     clock.anchor(this.now);
     const compiled = new CompiledService(config);
@@ -151,6 +152,7 @@ export class TestServer {
     this.#service = new DhcpServer({
       compiled,
       table: this.table,
+      ...(relays === undefined ? {} : { relays }),
       agreement: {
         propose: (proposal, now, decided) => proposer.propose(proposal, now, decided),
         end: (request, now, durable) => proposer.end(request, now, durable),
@@ -195,7 +197,13 @@ export class TestServer {
   serve(message: Message, arrival: Partial<Arrival> = {}): { action: Action; reply: Message | undefined } {
     const bounds = this.#clock.bounds(this.now);
     if (bounds === undefined) throw new Error("The test's clock has no anchor");
-    const full = { from: 0, serverIdentifier: ip(SERVER), receivedOn: ip(SERVER), onLink: false, ...arrival };
+    const full = {
+      from: message.giaddr || message.ciaddr,
+      serverIdentifier: ip(SERVER),
+      receivedOn: ip(SERVER),
+      onLink: false,
+      ...arrival,
+    };
     let reply: Message | undefined;
     const action = this.#service.handle(message, full, this.now, bounds, (answer) => reply = answer);
     return { action, reply };

@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly witnesses?: readonly number[];
   readonly multicast?: string;
   readonly pool?: string;
+  /** Relays that send from another address than their giaddr. */
+  readonly relays?: readonly string[];
   readonly service?: Partial<ServiceConfig>;
   /** Client networks that emulated clients are in; one when left out. */
   readonly lans?: 1 | 2;
@@ -166,7 +168,7 @@ export class ClusterSite {
     host: NodeHost,
     { id, nodes, key = this.key }: { id: number; nodes: NodeConfig["cluster"]["nodes"]; key?: string },
   ): NodeConfig {
-    const { multicast, pool = "10.77.1.0-10.77.16.255", service, witnesses = [] } = this.#options;
+    const { multicast, pool = "10.77.1.0-10.77.16.255", relays = [], service, witnesses = [] } = this.#options;
     const keyFile = `${host.namespace.folder("key")}/cluster.key`;
     Deno.writeTextFileSync(keyFile, `${key}\n`, { mode: 0o600 });
     return {
@@ -175,7 +177,8 @@ export class ClusterSite {
         stateDir: host.namespace.folder("disk1"),
         ...(witnesses.includes(id) ? { witness: true } : {}),
       },
-      dhcp: { address: host.address, port: 67 },
+      // Without the key where it says nothing: the release before does not know it.
+      dhcp: { address: host.address, port: 67, ...(relays.length === 0 ? {} : { relays }) },
       cluster: { nodes, port: 6767, keyFile, ...(multicast === undefined ? {} : { multicast }) },
       http: { address: host.address, port: 8067 },
       log: { level: "info", format: "text" },

@@ -12,6 +12,7 @@ export interface NodeConfig {
   readonly dhcp: {
     readonly address: string;
     readonly port: number;
+    readonly relays?: readonly string[];
     readonly interfaces?: readonly { readonly name: string }[];
   };
   readonly cluster: {
