@@ -3,6 +3,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { encode } from "../../src/dhcp/encode.ts";
 import { clientMessage } from "../../src/dhcp/server/testing.ts";
+import { parseIpv4 } from "../../src/net/ipv4.ts";
 import { openUdp } from "../../src/net/open.ts";
 import { configureLog } from "../../src/log/configure.ts";
 import { type AdminClient, httpAdminClient } from "./local_socket.ts";
@@ -304,6 +305,29 @@ Deno.test("readAddresses() and readOctets() take what people write", () => {
   deepStrictEqual(readOctets("0x02000A"), Uint8Array.of(2, 0, 10));
   for (const wrong of ["", "0", "0g", "02:0"]) strictEqual(readOctets(wrong), undefined, wrong);
 });
+
+Deno.test("api: declined addresses, one or those of a network, are leased again when an operator says so", () =>
+  withNode(async ({ node, send }) => {
+    const addresses = ["10.77.1.1", "10.77.1.2", "10.78.1.1"];
+    const leases = addresses.map((address, last) => lease(address, last + 1));
+    await send({ method: "POST", path: "/leases/import", body: { leases } });
+    for (const text of addresses) {
+      const address = parseIpv4(text) as number;
+      const { client } = node.parts.table.get(address);
+      ok(client !== undefined);
+      const detail = node.parts.table.detail(address);
+      const request = { kind: "declined", address, client, restMs: 86_400_000, detail } as const;
+      strictEqual(await node.command<"end">({ kind: "end", request }), true);
+    }
+    const reuse = (text: string) => send({ method: "POST", path: "/reuse", body: { addresses: text } });
+    deepStrictEqual(await reuse("10.77.1.1"), { status: 200, body: { ended: 1 } });
+    strictEqual((await reuse("10.77.1.1")).status, 404);
+    strictEqual((await reuse("10.77.1")).status, 422);
+    deepStrictEqual(await addressesOf(send, "state=declined"), ["10.77.1.2", "10.78.1.1"]);
+    deepStrictEqual((await reuse("10.0.0.0/8")).body, { ended: 2 });
+    const { pools } = RANGES.parse((await send({ path: "/ranges" })).body);
+    deepStrictEqual(pools.map(({ use }) => [use.resting, use.free]), [[0, 100], [0, 10]]);
+  }));
 
 Deno.test("api: /readyz, /status and /metrics tell which DISCOVERs got no answer because their subnet is full", () =>
   withNode(async ({ node, reload, file, send, url }) => {

@@ -53,6 +53,10 @@ export class NodeCounters {
   granted = 0;
   released = 0;
   declined = 0;
+  /** Declined addresses whose rest is short, by the limit that was reached. */
+  readonly restsShortened = { client: 0, circuit: 0, pool: 0 };
+  /** Rests that ended early, as nothing else was free. */
+  restsEnded = 0;
   /** Replies that did not fit and lost options. */
   shortened = 0;
   /** Requests that came while this node did not serve. */

@@ -124,6 +124,17 @@ export function nodeMetrics(node: Node): Metric[] {
     plain("leases_granted", "Leases granted or extended.", () => counters.granted),
     plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),
     plain("leases_declined", "Addresses put to rest by DHCPDECLINE.", () => counters.declined),
+    counter(
+      "rests_shortened",
+      "Declined addresses whose rest is short, as the client, the circuit or the pool has too many.",
+      "limit",
+      () => counters.restsShortened,
+    ),
+    plain(
+      "rests_ended",
+      "Declined addresses used before their rest was over, as nothing else was free.",
+      () => counters.restsEnded,
+    ),
     plain("replies_shortened", "Replies that lost options for lack of room.", () => counters.shortened),
     counter(
       "requests_unserved",

@@ -110,6 +110,15 @@ export function operationRoutes(operations: Operations): Route[] {
     }),
     route({
       method: "post",
+      path: "/reuse",
+      access: "operate",
+      summary: "Lets declined addresses be leased again before their rest is over.",
+      body: z.strictObject({ addresses: z.string().describe('An address, or a network such as "10.77.0.0/16".') }),
+      response: z.object({ ended: z.number().describe("Addresses whose rest is over.") }),
+      handle: async ({ body }) => answer(await operations.reuse(body.addresses), ({ ended }) => ({ ended })),
+    }),
+    route({
+      method: "post",
       path: "/leases/import",
       access: "operate",
       summary: "Imports leases of another server; each is committed by a majority.",

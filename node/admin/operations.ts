@@ -7,6 +7,7 @@ import type { ChangeResult } from "../../src/cluster/membership/membership.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
+import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
 import { logger } from "../../src/log/configure.ts";
 import {
   formatIpv4,
@@ -15,6 +16,7 @@ import {
   parseIpv4,
   parsePrefix,
   prefixRange,
+  type Range,
   rangeContains,
 } from "../../src/net/ipv4.ts";
 import { readOctets } from "./leases.ts";
@@ -41,6 +43,8 @@ interface ImportResult {
 
 /** Concurrent proposals of an import, beside those of clients. */
 const IMPORTS_AT_ONCE = 32;
+/** Rests that are ended in one go. */
+const RESTS_AT_ONCE = 256;
 /** Attempts per lease while proposals time out. */
 const IMPORT_ATTEMPTS = 3;
 
@@ -168,6 +172,44 @@ export class Operations {
       : unavailable("this node's clock or slots do not allow it now: try again, or use another node");
     if (result.ok) this.#note(`the lease of ${text} is ended`);
     return result;
+  }
+
+  /** Lets declined addresses, one or those of a network, be leased again before their rest is over. */
+  async reuse(text: string): Promise<OperationResult<{ ended: number }>> {
+    const range = readRange(text);
+    if (range === undefined) return refused(`"${text}" is neither an IPv4 address nor a network (address/length)`);
+    const resting = this.#restingIn(range);
+    if (resting.length === 0) return { ok: false, kind: "notFound", problems: [`no address rests in ${text}`] };
+    const unwritable = this.#unwritable();
+    if (unwritable !== undefined) return unavailable(unwritable);
+    let ended = 0;
+    // Some at a time, so that clients' leases are written in between.
+    for (let at = 0; at < resting.length; at += RESTS_AT_ONCE) {
+      const commands = resting.slice(at, at + RESTS_AT_ONCE)
+        .map((address) => this.#node.command<"endRest">({ kind: "endRest", address }));
+      const results = await withinPatience<boolean[] | "late">(Promise.all(commands), "late");
+      if (results === "late") {
+        return unavailable(
+          "it was not written to disk in time: see /readyz for the reason, and give the command again",
+        );
+      }
+      ended += results.filter((done) => done).length;
+    }
+    if (ended === 0) return unavailable("this node's clock does not allow it now: try again, or use another node");
+    this.#note(
+      `the rest of ${ended === 1 ? formatIpv4(resting[0] as Ipv4) : `${ended} addresses in ${text}`} is ended`,
+    );
+    return { ok: true, ended };
+  }
+
+  #restingIn(range: Range): Ipv4[] {
+    const nowMs = Date.now();
+    const search = {
+      range,
+      states: (state: SlotState, lockedUntil: number) => state === "declined" && lockedUntil + MARGIN_MS > nowMs,
+    };
+    const { rows } = this.#node.parts.table.search(-1, search, { limit: Infinity, passedMax: Infinity });
+    return rows.map(({ address }) => address);
   }
 
   /**
@@ -365,6 +407,14 @@ const IMPORT_FAILURES: Readonly<Record<string, string>> = {
   noAnchor: "this node's clock is not confirmed by a majority: try again",
   superseded: "the client asked again meanwhile: try again",
 };
+
+/** A network, or one address. */
+function readRange(text: string): Range | undefined {
+  const prefix = parsePrefix(text);
+  const address = parseIpv4(text);
+  if (prefix !== undefined) return prefixRange(prefix);
+  return address === undefined ? undefined : { first: address, last: address };
+}
 
 /** What was given, as text again: the worker reads it. Undefined when it is nested too deeply for that. */
 function asText(given: unknown): { readonly text: string; readonly format: "yaml" | "json" } | undefined {

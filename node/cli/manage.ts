@@ -1,4 +1,4 @@
-/** Commands that change something: `config`, `reserve`, `release`, `drain`, `election`, `members`. */
+/** Commands that change something: `config`, `reserve`, `release`, `reuse`, `drain`, `election`, `members`. */
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandCall, CommandSpec } from "../../src/cli/commands.ts";
@@ -172,6 +172,21 @@ const release: CommandSpec = {
   },
 };
 
+const reuse: CommandSpec = {
+  name: "reuse",
+  summary: "Let declined addresses be leased again before their rest is over",
+  words: ["<addresses>"],
+  options: [...ADMIN_OPTIONS],
+  examples: ["reuse 10.77.1.23", "reuse 10.77.0.0/16"],
+  run: async (call) => {
+    const send = await adminClient(call);
+    const body = { addresses: call.words[0] };
+    const { ended } = bodyOf<{ ended: number }>(await send({ method: "POST", path: "/reuse", body }));
+    call.print(`${ended} ${ended === 1 ? "address" : "addresses"} may be leased again`);
+    return EXIT.ok;
+  },
+};
+
 const drain: CommandSpec = {
   name: "drain",
   summary: "Stop serving clients, for maintenance, until --undo or a restart",
@@ -260,6 +275,7 @@ export const MANAGE_COMMANDS: readonly CommandSpec[] = [
   reserve,
   unreserve,
   release,
+  reuse,
   drain,
   election,
 ];

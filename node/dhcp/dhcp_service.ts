@@ -69,6 +69,13 @@ const USE_VALID_MS = 2_000;
 /** Addresses that are counted between two looks at the clock: a fraction of a millisecond. */
 const COUNT_STEP = 4_096;
 
+const SHORTENED = {
+  not: "",
+  client: " only, as this client declined several: look whether it answers ARP for every address",
+  circuit: " only, as many were declined behind this relay and circuit: look for forged DHCPDECLINEs there",
+  pool: " only, as many of its pool rest: `dhcpcluster-node reuse` ends rests",
+} as const;
+
 /** The DHCP server of one node. */
 export class DhcpService {
   readonly #options: DhcpServiceOptions;
@@ -198,15 +205,29 @@ export class DhcpService {
         });
       }
       case "ended": {
-        const { address, client, how, detail } = effect.lease;
+        const { lease: { address, client, how, detail }, rest } = effect;
         counters[how] += 1;
         happened?.({ kind: how, address, detail });
         const properties = { address: formatIpv4(address), client: formatClient(client) };
         if (how === "released") return log.debug("Released {address} by {client}", properties);
+        if (rest.shortened !== undefined) counters.restsShortened[rest.shortened] += 1;
         if (!limiter.admit("declined", now().monotonicMs)) return;
-        log.warn(
-          "{address} was declined by {client}: another host uses it; find that host, the address rests",
-          properties,
+        return log.warn(
+          "{address} was declined by {client}: another host uses it; find that host, the address rests for " +
+            "{seconds} s{shortened}",
+          { ...properties, seconds: Math.round(rest.ms / 1_000), shortened: SHORTENED[rest.shortened ?? "not"] },
+        );
+      }
+      case "restEnded": {
+        counters.restsEnded += 1;
+        if (!limiter.admit("restEnded", now().monotonicMs)) return;
+        return log.warn(
+          "Nothing else is free and too many addresses rest: {address}, declined {seconds} s ago, is offered again; " +
+            "look for hosts with fixed addresses in the pool and for forged DHCPDECLINEs, or enlarge the pool",
+          {
+            address: formatIpv4(effect.address),
+            seconds: Math.max(0, Math.round((now().wallMs - effect.declinedMs) / 1_000)),
+          },
         );
       }
     }

@@ -457,6 +457,11 @@ export class Member {
     return this.#replica.end(request, now, durable);
   }
 
+  /** Ends the rest of a declined address; see `Proposer.endRest`. */
+  endRest(address: Ipv4, now: Instant, durable: (now: Instant) => void): boolean {
+    return this.#replica.endRest(address, now, durable);
+  }
+
   /** Runs `denied` once the slots of a quorum deny that a client holds a lease of an address. */
   denyLease(address: Ipv4, client: ClientKey, now: Instant, denied: (now: Instant) => void): void {
     if (this.synced) this.#nakQuorum.ask(address, client, now, denied);

@@ -14,9 +14,10 @@ import type { Arrival } from "../dhcp/server/query.ts";
 import type { Instant } from "../lease/agreement/clock.ts";
 import type { Decision, EndRequest, Proposal } from "../lease/agreement/proposer.ts";
 import type { Writes } from "../lease/agreement/slot.ts";
-import type { Prefix } from "../net/ipv4.ts";
+import type { Ipv4, Prefix } from "../net/ipv4.ts";
 import type { CompiledService } from "../dhcp/server/compiled_service.ts";
 import type { Compiled, CompileRequest } from "./compilations.ts";
+import type { Rest } from "../dhcp/server/rests.ts";
 import type { NotReady } from "./readiness.ts";
 
 /** An operator's command whose result waits for a disk or for other members. */
@@ -28,7 +29,9 @@ export type Command =
   /** Adds or removes a member. Result: `ChangeResult`. */
   | { readonly kind: "change"; readonly change: MembershipChange }
   /** Result: whether the lease was this node's to end; true once the end is durable here. */
-  | { readonly kind: "end"; readonly request: EndRequest };
+  | { readonly kind: "end"; readonly request: EndRequest }
+  /** Result: whether the address rested here; true once its end is durable here. */
+  | { readonly kind: "endRest"; readonly address: Ipv4 };
 
 /** The result of a command, by its kind. */
 export interface CommandResult {
@@ -36,6 +39,7 @@ export interface CommandResult {
   readonly propose: Decision;
   readonly change: ChangeResult;
   readonly end: boolean;
+  readonly endRest: boolean;
 }
 
 /** `Source` is whatever the driver needs to answer a request; the core only hands it back. */
@@ -88,7 +92,10 @@ export type NodeEffect<Source> =
     readonly lease: Extract<Action, { kind: "grant" }>;
     readonly reason: Extract<Decision, { committed: false }>["reason"];
   }
-  | { readonly kind: "ended"; readonly lease: Extract<Action, { kind: "end" }> }
+  /** `rest`: of a declined address. */
+  | { readonly kind: "ended"; readonly lease: Extract<Action, { kind: "end" }>; readonly rest: Rest }
+  /** An address that was declined at this time is used before its rest is over, as nothing else is free. */
+  | { readonly kind: "restEnded"; readonly address: Ipv4; readonly declinedMs: number }
   /** For log and status. */
   | { readonly kind: "notice"; readonly notice: MemberNotice }
   | { readonly kind: "result"; readonly token: number; readonly result: CommandResult[Command["kind"]] };

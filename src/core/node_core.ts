@@ -131,6 +131,7 @@ export class NodeCore<Source> {
     const agreement: LeaseAgreement = {
       propose: (proposal, now, decided) => this.member.propose(proposal, now, decided),
       end: (request, now, durable) => this.member.end(request, now, durable),
+      endRest: (address, now) => this.member.endRest(address, now, () => {}),
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
       serves: (address, now) => this.member.serves(address, now),
@@ -144,7 +145,8 @@ export class NodeCore<Source> {
       events: {
         granted: (lease) => this.#effects.push({ kind: "granted", lease }),
         failed: (lease, reason) => this.#effects.push({ kind: "failed", lease, reason }),
-        ended: (lease) => this.#effects.push({ kind: "ended", lease }),
+        ended: (lease, rest) => this.#effects.push({ kind: "ended", lease, rest }),
+        restEnded: (address, declinedMs) => this.#effects.push({ kind: "restEnded", address, declinedMs }),
       },
     });
     this.member = new Member({
@@ -340,6 +342,9 @@ export class NodeCore<Source> {
         return this.member.propose(command.proposal, now, done);
       case "end":
         if (!this.member.end(command.request, now, () => done(true))) done(false);
+        return;
+      case "endRest":
+        if (!this.member.endRest(command.address, now, () => done(true))) done(false);
         return;
       default:
         return unreachable(command);

@@ -5,6 +5,7 @@ import { COMMANDS as NODE_COMMANDS } from "../../node/cli/commands.ts";
 import { COMMANDS as RELAY_COMMANDS } from "../../relay/cli.ts";
 import { onSite } from "./cases/site.ts";
 import { CLIENTS } from "./clients/clients.ts";
+import { decliners } from "./clients/raw/decliner.ts";
 import { CommandError } from "./lab/process.ts";
 import { ours, runProgram } from "./programs/ours.ts";
 import { e2e } from "./register.ts";
@@ -69,6 +70,9 @@ e2e(
 
       const backup = `${files}/backup.db`;
       match(await give("backup", backup, ...config), /1 leases/);
+      const [{ declined } = { declined: "" }] = await decliners(await topology.client("client2"), 1);
+      match(await give("reuse", declined, ...config), /^1 address may be leased again/m);
+      await refused(/no address rests in 10\.77\.0\.0\/24/, "reuse", "10.77.0.0/24", ...config);
       match(await give("audit", ...config), /local +admin +the local socket +POST \/drain +done/);
       match(await give("completion", "bash"), /complete/);
       match(await give("licences"), /MIT License|deno task dependencies/);

@@ -51,6 +51,7 @@ const FAULTS = {
   keyRotation: [1, keyRotation],
   leaseImport: [1, leaseImport],
   replay: [1, replay],
+  endRests: [1, operations.endRests],
 } as const satisfies Record<string, Fault>;
 
 /** Properties of a whole run, and the share of the runs that have them. */

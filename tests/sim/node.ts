@@ -432,6 +432,8 @@ export class SimNode implements RunNode {
         return this.#run.log?.(
           `node ${this.id} does not answer ${identityOf(effect.source.message).name}: ${effect.reason}`,
         );
+      case "restEnded":
+        return this.#run.log?.(`node ${this.id} ends the rest of ${formatIpv4(effect.address)}, as it needs it`);
       case "notice":
         return this.#run.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
       case "result": {

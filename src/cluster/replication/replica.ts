@@ -272,6 +272,12 @@ export class Replica {
     return this.synced && this.#proposer.end(request, now, durable);
   }
 
+  /** Ends the rest of a declined address; see `Proposer.endRest`. */
+  endRest(address: Ipv4, now: Instant, durable: (now: Instant) => void): boolean {
+    this.#noteAnchor(now);
+    return this.synced && this.#proposer.endRest(address, now, durable);
+  }
+
   /**
    * Sends what was proposed. What came within a millisecond of the last batch waits for {@link flushDeadline}. Call it
    * at the end of every burst of input.

@@ -333,6 +333,13 @@ export class TestCluster {
     return this.command(id, { kind: "end", request });
   }
 
+  /** A client declines an address through a node, which keeps it from all clients for `restMs`. */
+  decline(id: NodeId, client: ClientKey, restMs: number, address: Ipv4 = X): { readonly result: boolean | undefined } {
+    this.ms += 2;
+    const request = { kind: "declined", address, client, restMs, detail: NO_DETAIL } as const;
+    return this.command(id, { kind: "end", request });
+  }
+
   /** Everything that a node wrote reaches its disk. */
   fsync(id: NodeId): void {
     const machine = this.#machine(id);

@@ -1,18 +1,23 @@
 /**
  * Which address a client is offered, and whether it may lease the one it asks for. Order (RFC 2131 §4.3.1): its
  * reservation, its current address, its open offer, its last address, the one it asks for, a never used one, the
- * longest expired.
+ * longest expired, and of a pool in which too many rest, the declined one that has rested longest.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
-import type { Ipv4 } from "../../net/ipv4.ts";
+import { type Ipv4, rangeSize } from "../../net/ipv4.ts";
 import { poolAt } from "./compiled_service.ts";
+import { restingMax } from "./rests.ts";
 import type { Query } from "./query.ts";
 import { hasLease, type ServerState } from "./state.ts";
 
 /** Refused addresses that a choice passes over at most. */
 const PASSED_MAX = 16;
+
+/** Resting addresses of a pool that a choice looks at, and what puts another member's behind all of its own. */
+const RESTING_SEEN_MAX = 64;
+const FOREIGN_RANK = Number.MAX_SAFE_INTEGER / 2;
 
 /** When nothing else is free, an address is offered again this long after it was refused. */
 const RETRY_MS = 8_000;
@@ -22,7 +27,8 @@ export function chooseAddress(state: ServerState, query: Query, now: Instant, ti
   const { offers, table } = state;
   offers.expire(now.monotonicMs);
   table.expire(time);
-  const address = knownAddress(state, query, now, time) ?? freeAddress(state, query, now, time);
+  const address = knownAddress(state, query, now, time) ?? freeAddress(state, query, now, time) ??
+    restingAddress(state, query, now, time);
   if (address !== undefined) offers.add(query.client, address, now.monotonicMs);
   return address;
 }
@@ -69,6 +75,33 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
   );
   for (const refused of passed) if (refused !== address) table.endOffer(refused);
   return address;
+}
+
+/**
+ * When nothing else is free, and more of the pool rests than may: the declined address that has rested longest, one of
+ * this node's ranges first. Or the client's own reservation, as it gets no other. The rest ends: forged DHCPDECLINEs
+ * must not take a pool out of use. Few declines are believed: another host has the address.
+ */
+function restingAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
+  const { compiled, table, offers } = state;
+  const isUsable = (address: Ipv4) => table.get(address).state === "declined" && !isRefused(state, query, address, now);
+  const reserved = query.reservation?.address;
+  let best = reserved !== undefined && isUsable(reserved) ? reserved : undefined;
+  if (best === undefined) {
+    const rank = (address: Ipv4) => table.detail(address).lastSeen + (table.owns(address) ? 0 : FOREIGN_RANK);
+    for (const { number, range } of query.subnet.pools) {
+      if (table.restingIn(number) <= restingMax(rangeSize(range))) continue;
+      let seen = 0;
+      for (const address of table.resting(number)) {
+        if (++seen > RESTING_SEEN_MAX) break;
+        if (compiled.reservationAt(address) !== undefined || offers.holder(address) !== undefined) continue;
+        if (isUsable(address) && (best === undefined || rank(address) < rank(best))) best = address;
+      }
+    }
+  }
+  if (best === undefined || !state.endRest(best)) return undefined;
+  table.take(best, time);
+  return best;
 }
 
 /**

@@ -11,7 +11,7 @@ import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { OFFER_MS, Offers } from "../../lease/table/offers.ts";
 import { compareVersions, type Version } from "../../lease/agreement/version.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
-import type { Ipv4, Range } from "../../net/ipv4.ts";
+import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
 import type { Action } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
@@ -19,6 +19,7 @@ import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
 import { RelayTrust } from "./relay_trust.ts";
 import { completeAck } from "./reply.ts";
+import { NO_REST, type Rest, Rests } from "./rests.ts";
 import { decide } from "./server.ts";
 import { hasLease, type Refusal, type ServerState } from "./state.ts";
 
@@ -30,6 +31,8 @@ export interface LeaseAgreement {
     now: Instant,
     durable: (now: Instant) => void,
   ): boolean;
+  /** Ends the rest of a declined address; false when it does not rest here, or the clock has a fault. */
+  endRest(address: Ipv4, now: Instant): boolean;
   /** Runs `denied` once it is certain that a client holds no lease of an address. */
   denyLease(address: Ipv4, client: ClientKey, now: Instant, denied: (now: Instant) => void): void;
   /** These pools lack an address here. */
@@ -59,7 +62,9 @@ type End = Extract<Action, { kind: "end" }>;
 export interface ServerEvents {
   granted(action: Grant): void;
   failed(action: Grant, reason: Extract<Decision, { committed: false }>["reason"]): void;
-  ended(action: End): void;
+  ended(action: End, rest: Rest): void;
+  /** A rest was ended as nothing else is free; `declinedMs`: when it began, in ms since 1970. */
+  restEnded(address: Ipv4, declinedMs: number): void;
 }
 
 /** Sends a reply of at most so many octets. */
@@ -92,6 +97,7 @@ export class DhcpServer {
   #offers: Offers;
   readonly #refused = new Recent<Refusal>(RECENT_MS);
   readonly #named = new Recent<true>(RECENT_MS);
+  readonly #rests = new Rests();
   /** Ends that another member is to record, and the version that they end. */
   #waiting: {
     readonly arrivedMs: number;
@@ -218,6 +224,7 @@ export class DhcpServer {
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
       refused: this.#refused,
       named: this.#named,
+      endRest: (address) => this.#endRest(address),
       serves: (address) => this.#agreement.serves(address, this.#nowMs),
     };
   }
@@ -276,9 +283,29 @@ export class DhcpServer {
   #end(action: End, now: Instant, agoMs = 0): void {
     const { how, address, client, detail } = action;
     this.#offers.end(client);
-    const restMs = this.#compiled.config.declineSeconds * 1_000;
-    const ended = this.#agreement.end({ kind: how, address, client, restMs, detail, agoMs }, now, () => {});
-    if (ended) this.#events.ended(action);
+    const slot = this.#table.get(address);
+    // Nothing to end, nothing to count: another member's record came first.
+    if (slot.state !== "bound" || slot.client !== client) return;
+    const rest = how === "declined" ? this.#restOf(action, now) : NO_REST;
+    const ended = this.#agreement.end({ kind: how, address, client, restMs: rest.ms, detail, agoMs }, now, () => {});
+    if (ended) this.#events.ended(action, rest);
+  }
+
+  #restOf({ address, client, detail }: End, now: Instant): Rest {
+    const number = this.#table.poolOf(address);
+    const range = number === undefined ? undefined : this.#pools[number];
+    const pool = number === undefined || range === undefined
+      ? undefined
+      : { addresses: rangeSize(range), resting: this.#table.restingIn(number) };
+    const wholeMs = this.#compiled.config.declineSeconds * 1_000;
+    return this.#rests.restOf({ client, detail, wholeMs, pool }, now.monotonicMs);
+  }
+
+  #endRest(address: Ipv4): boolean {
+    const { lastSeen } = this.#table.detail(address);
+    if (!this.#agreement.endRest(address, this.#nowMs)) return false;
+    this.#events.restEnded(address, lastSeen);
+    return true;
   }
 }
 

@@ -3,6 +3,7 @@ import { formatIpv4, prefixOf } from "../../net/ipv4.ts";
 import { BROADCAST_FLAG, type Message } from "../message.ts";
 import { OPTIONS, readOption } from "../options/mod.ts";
 import { RelayTrust } from "./relay_trust.ts";
+import { REST_LIMITS } from "./rests.ts";
 import { clientMessage, ip, SERVER, service, subnet, TestServer } from "./testing.ts";
 
 const RELAY = "10.77.0.1";
@@ -176,6 +177,53 @@ Deno.test("server: a declined address rests, for the decliner too", () => {
   strictEqual(s.lease(4, relayed), "exhausted");
   s.wait(86_400 + 25);
   strictEqual(s.lease(5, { ...relayed, requested: "10.77.1.0" }), "ACK 10.77.1.0");
+});
+
+/** Leases an address, and declines it. */
+function leaseAndDecline(s: TestServer, mac: number): string {
+  const [, address = ""] = s.lease(mac, relayed).split(" ");
+  const decline = clientMessage("DECLINE", mac, { ...relayed, server: SERVER, requested: address });
+  strictEqual(s.say(decline), "declined");
+  return address;
+}
+
+Deno.test("server: of more than a quarter of a pool that rest, the oldest is used when nothing else is free", () => {
+  const s = server();
+  const [first, second] = [1, 2].map((mac) => {
+    s.wait(1);
+    return leaseAndDecline(s, mac);
+  });
+  s.lease(3, relayed);
+  s.lease(4, relayed);
+  strictEqual(s.say(clientMessage("DISCOVER", 1, relayed)), `OFFER ${second}`, "not what it declined a moment ago");
+  s.wait(16);
+  strictEqual(leaseAndDecline(s, 5), second, "the offer is over, and no record says that it rests");
+  strictEqual(s.lease(6, relayed), `ACK ${first}`);
+  strictEqual(s.say(clientMessage("DISCOVER", 7, relayed)), "exhausted", "one of four may rest");
+});
+
+Deno.test("server: a flood of declines leaves addresses for others, and most of the pool after ten minutes", () => {
+  const s = new TestServer(service([subnet("10.77.0.0/24", ["10.77.0.20-10.77.0.199"])]));
+  for (let mac = 0; mac < 180; mac++) leaseAndDecline(s, mac);
+  strictEqual(s.table.restingIn(0), 180);
+  for (let count = 0; count < 76; count++) strictEqual(s.lease(180 + count, relayed), `ACK 10.77.0.${20 + count}`);
+  const idle = new TestServer(service([subnet("10.77.0.0/24", ["10.77.0.20-10.77.0.199"])]));
+  for (let mac = 0; mac < 180; mac++) leaseAndDecline(idle, mac);
+  idle.wait(REST_LIMITS.shortMs / 1_000 + 25);
+  strictEqual(idle.table.restingIn(0), REST_LIMITS.perCircuit);
+  // However long it lasts: each of its addresses is the oldest once more.
+  for (let mac = 0; mac < 250; mac++) leaseAndDecline(idle, mac);
+  strictEqual(idle.lease(255, relayed).slice(0, 3), "ACK");
+});
+
+Deno.test("server: a client's own reservation is used before its rest is over, not another's", () => {
+  const reservations = [{ hardware: Uint8Array.of(2, 0, 0, 0, 0, 1), address: ip("10.77.1.0"), options: new Map() }];
+  const s = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"], { reservations })]));
+  strictEqual(leaseAndDecline(s, 1), "10.77.1.0");
+  strictEqual(s.lease(2, relayed), "exhausted");
+  strictEqual(s.lease(1, relayed), "exhausted", "declined a moment ago");
+  s.wait(31);
+  strictEqual(s.lease(1, relayed), "ACK 10.77.1.0");
 });
 
 Deno.test("server: a giaddr is believed of its own address, and of configured relays", () => {

@@ -28,6 +28,8 @@ export interface ServerState {
   readonly refused: Recent<Refusal>;
   /** The first REQUEST that named another member, by client and xid. */
   readonly named: Recent<true>;
+  /** Ends the rest of a declined address before its time; false when that is not possible now. */
+  endRest(address: Ipv4): boolean;
   /** Whether the other cluster member with this address serves; undefined: no member has it. */
   serves(address: Ipv4): boolean | undefined;
 }

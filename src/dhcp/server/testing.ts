@@ -156,6 +156,7 @@ export class TestServer {
       agreement: {
         propose: (proposal, now, decided) => proposer.propose(proposal, now, decided),
         end: (request, now, durable) => proposer.end(request, now, durable),
+        endRest: (address, now) => proposer.endRest(address, now, () => {}),
         denyLease: (address, client, now, denied) => {
           const time = clock.bounds(now);
           if (time !== undefined && deniesLease(this.table.get(address), client, time)) denied(now);
@@ -168,6 +169,7 @@ export class TestServer {
         granted: () => {},
         failed: (_action, reason) => this.#outcome = reason,
         ended: (action) => this.#outcome = action.how,
+        restEnded: () => {},
       },
     });
   }

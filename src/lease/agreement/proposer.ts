@@ -317,6 +317,35 @@ export class Proposer {
     return true;
   }
 
+  /**
+   * Ends the rest of a declined address before its time: a release in the name of the client that declined it, about
+   * the same versions. False when the address does not rest here, or the clock has a fault.
+   */
+  endRest(address: Ipv4, now: Instant, durable: (now: Instant) => void): boolean {
+    const time = this.#time(now);
+    const slot = this.#table.get(address);
+    if (typeof time === "string" || slot.state !== "declined" || slot.client === undefined) return false;
+    if (slot.ended === undefined) return false;
+    const { replaces, committedVersion, at } = slot.ended;
+    const version = this.#versions.mint(time.latest);
+    const record: EndRecord = {
+      kind: "released",
+      client: slot.client,
+      version,
+      replaces,
+      committedVersion,
+      at,
+      until: 0,
+    };
+    const ended = this.#rules.end(slot, record, time, false);
+    if (ended === undefined) return false;
+    const detail = this.#table.detail(address);
+    this.#table.set(address, ended, detail);
+    this.#ports.propagate(address, record, detail);
+    this.#ports.persist({ address, slot: ended, detail }, durable);
+    return true;
+  }
+
   /** The time, if this node's clock may be used for a new record; else why not. */
   #time(now: Instant): Bounds | ClockFault {
     return this.#clock.fault(now) ?? this.#clock.bounds(now) ?? "noAnchor";

@@ -128,7 +128,8 @@ const ACCEPTED: Answer = { ok: true };
  */
 export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean): Slot | undefined {
   const isNewer = compareVersions(record.version, slot.version) > 0;
-  if (!isCovered(slot, record, mine) && (isLive(slot, time) || !isNewer)) return undefined;
+  const isCoveredHere = isCovered(slot, record, mine) || endsRest(slot, record);
+  if (!isCoveredHere && (isLive(slot, time) || !isNewer)) return undefined;
   return {
     state: record.kind,
     client: record.client,
@@ -139,6 +140,15 @@ export function end(slot: Slot, record: EndRecord, time: Bounds, mine: boolean):
     // Kept for anti-entropy, which repeats the record as it was minted.
     ended: { replaces: record.replaces, committedVersion: record.committedVersion, at: record.at },
   };
+}
+
+/**
+ * Whether a release ends the rest of an address that its client declined. The client has no lease there: the decline
+ * ended what the release would have ended. Equal version: the slot was raised to it by a union.
+ */
+function endsRest(slot: Slot, record: EndRecord): boolean {
+  return slot.state === "declined" && slot.client === record.client && record.kind === "released" &&
+    compareVersions(record.version, slot.version) >= 0;
 }
 
 /** Whether an end record is about all that a slot's lock consists of. */

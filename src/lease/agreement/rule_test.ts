@@ -104,6 +104,31 @@ Deno.test("accept: a declined address rejects every client, the decliner too", (
   strictEqual(taken(slot, lock(A, 3, { lockedUntil: NOW_MS + 200_000 }), at(NOW_MS + 90_000 + MARGIN_MS)).client, A);
 });
 
+Deno.test("end: a release in the decliner's name ends its rest, and what the decline would have ended", () => {
+  const bound = taken(FREE_SLOT, lock(A, 1));
+  const covers = { replaces: version(1), committedVersion: version(1), at: 7 };
+  const declined = end(bound, ending("declined", A, 5, { ...covers, until: NOW_MS + 90_000 }), NOW, true);
+  ok(declined);
+  const release = ending("released", A, 9, covers);
+  for (const slot of [declined, bound]) {
+    const ended = end(slot, release, NOW, false);
+    ok(ended);
+    deepStrictEqual([ended.state, ended.version, ended.lockedUntil], ["released", version(9), 0]);
+    deepStrictEqual(ended.ended, covers, "anti-entropy repeats it");
+    strictEqual(taken(ended, lock(B, 10)).client, B);
+  }
+  strictEqual(end(declined, { ...release, client: B }, NOW, false), undefined, "another client's");
+  strictEqual(end(declined, { ...release, version: version(4) }, NOW, false), undefined, "older than the decline");
+  strictEqual(end(declined, { ...release, kind: "aborted" }, NOW, false), undefined, "an abort");
+  strictEqual(end(declined, { ...release, kind: "declined", until: NOW_MS }, NOW, false), undefined, "another decline");
+  const raised = { ...declined, version: version(9) };
+  strictEqual(end(raised, release, NOW, false)?.state, "released", "raised by a union with a slot that had it");
+  const again = taken(bound, lock(A, 8));
+  strictEqual(end(again, release, NOW, false), undefined, "the client's next lease");
+  const blocked = { ...declined, state: "blocked" as const };
+  strictEqual(end(blocked, release, NOW, false), undefined, "whose lease it was made of cannot be told");
+});
+
 Deno.test("end: an ended slot keeps the fields of its record until the next lock", () => {
   const bound = taken(FREE_SLOT, lock(A, 1));
   for (const kind of ["released", "declined", "aborted"] as const) {

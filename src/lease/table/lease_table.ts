@@ -13,6 +13,7 @@ import { SlotColumns } from "./columns.ts";
 import { PLACE, Placement } from "./placement.ts";
 import { Layout } from "./layout.ts";
 import { MARGIN_MS } from "../agreement/limits.ts";
+import { Resting } from "./resting.ts";
 import type { RecordTest } from "./record.ts";
 import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot, type SlotState } from "../agreement/slot.ts";
 import type { Version } from "../agreement/version.ts";
@@ -84,6 +85,7 @@ export class LeaseTable {
   #columns: SlotColumns;
   #clients: ClientIndex;
   #placement: Placement;
+  #resting: Resting;
   #pools: readonly Range[];
   #reserved: ReservedAddresses;
   #ranges: readonly (readonly Range[])[] | undefined;
@@ -104,6 +106,7 @@ export class LeaseTable {
     });
     this.#pools = options.pools;
     this.#reserved = options.reserved;
+    this.#resting = new Resting(options.pools.length);
     this.#placement = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
     for (const address of options.reserved) this.#placement.reserve(this.#ensure(address));
   }
@@ -137,6 +140,7 @@ export class LeaseTable {
     this.#columns = next.#columns;
     this.#clients = next.#clients;
     this.#placement = next.#placement;
+    this.#resting = next.#resting;
     this.#placement.setRanges(this.#ranges);
     this.#pools = next.#pools;
     this.#reserved = next.#reserved;
@@ -237,12 +241,16 @@ export class LeaseTable {
   endLoad(): void {
     this.#loading = false;
     const ended: number[] = [];
+    const declined: number[] = [];
     for (let index = 0; index < this.#layout.size; index++) {
       if (this.#columns.isFree(index)) continue;
       const slot = this.#columns.slot(index);
       if (isLocking(slot.state)) this.#placeSlot(index, slot);
       else if (this.#placement.placeOf(index) !== PLACE.offered) ended.push(index);
+      if (slot.state === "declined") declined.push(index);
     }
+    declined.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
+    for (const index of declined) this.#noteRest(index, true);
     ended.sort((a, b) => this.#columns.lastSeen(a) - this.#columns.lastSeen(b));
     for (const index of ended) this.#placement.placeEnded(index);
   }
@@ -251,8 +259,9 @@ export class LeaseTable {
   expire(time: Bounds): void {
     this.#placement.expire(time.earliest, (index) => {
       const slot = this.#columns.slot(index);
-      if (isLocked(slot, time)) this.#placeSlot(index, slot);
-      else this.#placement.placeEnded(index);
+      if (isLocked(slot, time)) return this.#placeSlot(index, slot);
+      this.#placement.placeEnded(index);
+      this.#noteRest(index, false);
     });
   }
 
@@ -343,6 +352,16 @@ export class LeaseTable {
     if (index === undefined || this.#placement.placeOf(index) !== PLACE.offered) return;
     if (this.#columns.isFree(index)) this.#placement.placeReturned(index);
     else this.#placement.placeEnded(index);
+  }
+
+  /** The declined addresses of a pool whose rest runs, the one that was declined first in front. */
+  resting(pool: number): Iterable<Ipv4> {
+    return this.#resting.of(pool);
+  }
+
+  /** How many addresses of a pool rest. */
+  restingIn(pool: number): number {
+    return this.#resting.count(pool);
   }
 
   /** Every used slot, in the order of the pools. O(n). */
@@ -447,6 +466,14 @@ export class LeaseTable {
   #placeSlot(index: number, slot: Slot): void {
     if (isLocking(slot.state)) this.#placement.placeLocked(index, slot.lockedUntil + MARGIN_MS);
     else this.#placement.placeEnded(index);
+    this.#noteRest(index, slot.state === "declined");
+  }
+
+  #noteRest(index: number, rests: boolean): void {
+    const pool = this.#layout.poolAt(index);
+    if (pool === undefined) return;
+    if (rests) this.#resting.add(pool, this.#layout.addressOf(index));
+    else if (this.#resting.count(pool) > 0) this.#resting.remove(pool, this.#layout.addressOf(index));
   }
 
   #ensure(address: Ipv4): number {

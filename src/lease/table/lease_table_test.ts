@@ -68,6 +68,30 @@ Deno.test("table: an ended lock frees its address after the margin, without a sc
   strictEqual(table.takeFree(0, at(end)), 1);
 });
 
+Deno.test("table: declined addresses rest in the order of their declines, also after a load", () => {
+  const pools = [POOL, { first: 0x0a000101, last: 0x0a000104 }];
+  const table = new LeaseTable({ pools, reserved: [] });
+  const declined = (of: number, untilMs: number): Slot => ({
+    ...released(client(of), of),
+    state: "declined",
+    lockedUntil: untilMs,
+  });
+  const [a, b, c, elsewhere] = [POOL.first + 2, POOL.first, POOL.first + 1, 0x0a000102];
+  for (const [address, ms] of [[a, 1], [b, 2], [c, 3], [elsewhere, 4]] as const) {
+    table.set(address, declined(ms, NOW + 60_000 * ms), seen(NOW + ms));
+  }
+  const order = () => [0, 1].map((pool) => [...table.resting(pool)]);
+  deepStrictEqual(order(), [[a, b, c], [elsewhere]]);
+  table.reconfigure({ pools, reserved: [] });
+  deepStrictEqual(order(), [[a, b, c], [elsewhere]], "loaded in the order of the addresses");
+  table.set(b, released(client(2), 9), seen(NOW + 9));
+  deepStrictEqual([order()[0], table.restingIn(0)], [[a, c], 2]);
+  table.expire(at(NOW + 60_000 + MARGIN_MS));
+  deepStrictEqual(order(), [[c], [elsewhere]]);
+  table.set(c, bound(client(7), 99, NOW + 900_000), seen(NOW + 9));
+  deepStrictEqual([table.restingIn(0), table.restingIn(1), table.restingIn(2)], [0, 1, 0]);
+});
+
 Deno.test("table: after a step back, short leases still end, and a lock that runs again hides no other address", () => {
   const table = new LeaseTable({ pools: [{ first: 1, last: 2 }], reserved: [] });
   for (const address of [1, 2]) table.set(address, bound(client(address), 1, NOW + 60_000), seen(NOW));

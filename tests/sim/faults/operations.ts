@@ -1,5 +1,6 @@
 /** What operators do while other faults go on. */
 
+import { formatIpv4 } from "../../../src/net/ipv4.ts";
 import type { Begin } from "./scene.ts";
 
 /** A new configuration. */
@@ -20,4 +21,26 @@ export const rivalChanges: Begin = ({ operator }) => operator.changeByRivals();
 /** A majority of the disks is lost for good; the operator resets the membership to one survivor. */
 export const lostMajority: Begin = ({ operator, limits }, node) => {
   if (limits.maySurviveAlone(node)) operator.loseMajority(node);
+};
+
+/** How long an operator ends rests, and how often it looks for them. */
+const RESTS_MS = { min: 5_000, max: 30_000 };
+const LOOK_MS = 250;
+
+/** Rests are ended by command, at whatever node has heard of the decline by then: `reuse`. */
+export const endRests: Begin = (scene) => {
+  const { prng, events, log } = scene.cluster;
+  const untilMs = events.nowMs + prng.int(RESTS_MS.min, RESTS_MS.max);
+  const look = () => {
+    if (events.nowMs >= untilMs) return;
+    const node = prng.pick(scene.nodes);
+    node?.command((core, now) => {
+      for (const { address, slot } of core.table.rows()) {
+        if (slot.state !== "declined" || !core.member.endRest(address, now, () => {})) continue;
+        log?.(`operator: ends the rest of ${formatIpv4(address)} through node ${node.id}`);
+      }
+    });
+    scene.after(LOOK_MS, look);
+  };
+  look();
 };
