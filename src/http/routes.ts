@@ -11,6 +11,7 @@
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
+import { nestedBeyond } from "../bytes/nesting.ts";
 import { callerOf, type Guards, originOf } from "./access/access.ts";
 import type { Caller, Role } from "./access/roles.ts";
 import type { HttpApp } from "./health.ts";
@@ -70,6 +71,8 @@ export const ERROR_BODY = z.object({
 
 /** Maximum body: a `service` section with some ten thousand reservations. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** A configuration needs ten; what checks and writes bodies recurses. */
+const BODY_DEPTH_MAX = 64;
 
 /** A request that was to change something, and how it ended. */
 export interface Change {
@@ -169,6 +172,9 @@ async function readBody(
   const type = request.header("content-type") ?? "";
   if (/^(?:application|text)\/(?:x-)?yaml/.test(type)) return { ok: true, value: text };
   if (text.trim() === "") return { ok: true, value: {} };
+  if (nestedBeyond(text, BODY_DEPTH_MAX) !== undefined) {
+    return { ok: false, error: `the body is nested too deeply: more than ${BODY_DEPTH_MAX} brackets are open` };
+  }
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch (error) {

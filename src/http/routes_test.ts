@@ -43,6 +43,14 @@ Deno.test("a body that is no JSON, or too long, is refused with the reason", asy
   const broken = await post('{"drain":fals}');
   strictEqual(broken.status, 400);
   match(broken.body.error, /^the body is not JSON: Unexpected token '}'/);
+  for (const deep of ["[".repeat(100_000), '{"a":'.repeat(65) + "1" + "}".repeat(65)]) {
+    const refused = await post(deep);
+    deepStrictEqual([refused.status, refused.body.error], [
+      400,
+      "the body is nested too deeply: more than 64 brackets are open",
+    ]);
+  }
+  match((await post(`{"drain":${"[".repeat(63)}${"]".repeat(63)}}`)).body.error, /^the request is not understood/);
   const long = new Uint8Array(8 * 1024 * 1024 + 1).fill(0x20);
   for (const body of [long, new Blob([long]).stream()]) {
     const refused = await post(body);

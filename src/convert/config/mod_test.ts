@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok } from "node:assert/strict";
+import { deepStrictEqual, doesNotMatch, match, ok } from "node:assert/strict";
 import fc from "fast-check";
 import { type ConfigFormat, convertConfig } from "./mod.ts";
 import { DHCPD, DNSMASQ, KEA } from "./testing/samples.ts";
@@ -58,3 +58,29 @@ Deno.test("words that every object has are no settings", () => {
     }
   }
 });
+
+const DEEP = 100_000;
+
+/** A configuration of Kea with a class that has this test, and gives something. */
+function keaTest(test: string): string {
+  return JSON.stringify({ Dhcp4: { "client-classes": [{ name: "deep", test, "boot-file-name": "x" }] } });
+}
+
+const NESTED: readonly (readonly [ConfigFormat, what: string, text: string, said: RegExp])[] = [
+  ["kea", "lists", "[".repeat(DEEP), /more than 100 brackets/],
+  ["kea", "maps", '{"Dhcp4":'.repeat(DEEP), /more than 100 brackets/],
+  ["kea", "brackets of a test", keaTest("(".repeat(DEEP)), /more than 50 levels/],
+  ["kea", "negations of a test", keaTest(`${"not ".repeat(DEEP)}member('a')`), /what is not so/],
+  ["kea", "functions of a test", keaTest("substring(".repeat(DEEP)), /more than 50 levels/],
+  ["dhcpd", "declarations", "group {".repeat(DEEP), /more than 100/],
+  ["dhcpd", "brackets of a condition", `class "a" { match if ${"(".repeat(DEEP)}known; }`, /more than 50 levels/],
+  ["dhcpd", "functions of a condition", `class "a" { match if ${"substring(".repeat(DEEP)}; }`, /more than 50 levels/],
+  ["dhcpd", "negations of a condition", `class "a" { match if ${"not ".repeat(DEEP)}known; }`, /what is not so/],
+];
+for (const [format, what, text, expected] of NESTED) {
+  Deno.test(`${format}: nested ${what} are refused in our words`, () => {
+    const said = JSON.stringify(convertConfig(format, text, "file"));
+    match(said, expected);
+    doesNotMatch(said, /call stack/);
+  });
+}

@@ -34,7 +34,9 @@ export function parseStatements(text: string): StatementsResult {
 }
 
 function block(lexer: Lexer, depth: number, opened: Token | undefined): Statement[] {
-  if (depth > DEPTH_MAX) throw new IscSyntaxError(lexer.line, "declarations are nested too deeply");
+  if (depth > DEPTH_MAX) {
+    throw new IscSyntaxError(lexer.line, `declarations are nested too deeply: more than ${DEPTH_MAX}`);
+  }
   const statements: Statement[] = [];
   for (;;) {
     const token = lexer.peek();

@@ -55,7 +55,7 @@ class Reader {
   }
 
   #term(depth: number): Condition {
-    if (depth > DEPTH_MAX) throw new Unknown("it is nested too deeply");
+    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     if (this.#takeMark("(")) {
       const inner = this.or(depth + 1);
       this.#needMark(")");
@@ -75,7 +75,8 @@ class Reader {
 
   #operand(depth: number): Operand {
     const word = this.#words[this.#at];
-    if (word === undefined || depth > DEPTH_MAX) throw new Unknown("it is incomplete");
+    if (word === undefined) throw new Unknown("it is incomplete");
+    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     this.#at += 1;
     if (word.kind === "string") return { kind: "value", value: latin1Bytes(word.text) };
     if (word.text === "option") {

@@ -52,7 +52,7 @@ class Reader {
   }
 
   #term(depth: number): Condition {
-    if (depth > DEPTH_MAX) throw new Unknown("it is nested too deeply");
+    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     if (this.#take("not")) throw new Unknown("classes here can't ask for what is not so");
     if (this.#take("(")) {
       const inner = this.or(depth + 1);
@@ -60,16 +60,17 @@ class Reader {
       return inner;
     }
     if (this.#take("member")) throw new Unknown("classes here can't depend on other classes");
-    const left = this.#operand();
+    const left = this.#operand(depth);
     if (left.kind === "exists") return left;
     this.#need("==");
-    const right = this.#operand();
+    const right = this.#operand(depth);
     if (left.kind === "value" && right.kind === "option") return equal(right, left);
     if (left.kind === "option" && right.kind === "value") return equal(left, right);
     throw new Unknown("classes here compare an option with a constant");
   }
 
-  #operand(): Operand | { readonly kind: "exists"; readonly code: number } {
+  #operand(depth: number): Operand | { readonly kind: "exists"; readonly code: number } {
+    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     const token = this.#tokens[this.#at++] ?? "";
     if (token.startsWith("'")) return { kind: "value", value: latin1Bytes(token.slice(1, -1)) };
     if (/^0x/i.test(token)) {
@@ -79,7 +80,7 @@ class Reader {
     }
     if (token === "substring") {
       this.#need("(");
-      const operand = this.#operand();
+      const operand = this.#operand(depth + 1);
       this.#need(",");
       const start = this.#tokens[this.#at++];
       this.#need(",");

@@ -4,6 +4,7 @@
  * are codes such as InvalidSymbol. Every value remembers its line.
  */
 
+import { nestedBeyond } from "../../../bytes/nesting.ts";
 import { type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 
 /** A value of the file. */
@@ -35,18 +36,17 @@ export function parseJson(source: string): JsonResult {
   const { text, includes, openAt } = blankKeaSyntax(source);
   const fail = (offset: number, message: string): JsonResult => ({ ok: false, line: lineOf(text, offset), message });
   if (openAt !== undefined) return fail(openAt, "an include is not closed");
-  const errors: ParseError[] = [];
-  try {
-    const tree = parseTree(text, errors, { allowTrailingComma: true });
-    const [first] = errors;
-    if (first !== undefined) return fail(first.offset, explain(text, tree, first, errors));
-    if (tree === undefined) return fail(0, "there is no value");
-    return { ok: true, root: toNode(tree, lineCounter(text), 0), includes };
-  } catch (error) {
-    // The parser recurses.
-    if (error instanceof RangeError) return fail(0, "values are nested too deeply");
-    throw error;
+  // The parser recurses.
+  const deepAt = nestedBeyond(text, DEPTH_MAX);
+  if (deepAt !== undefined) {
+    return fail(deepAt, `values are nested too deeply: more than ${DEPTH_MAX} brackets are open`);
   }
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (first !== undefined) return fail(first.offset, explain(text, tree, first, errors));
+  if (tree === undefined) return fail(0, "there is no value");
+  return { ok: true, root: toNode(tree, lineCounter(text)), includes };
 }
 
 /** Texts, comments and words are matched as a whole, so that nothing within them counts. */
@@ -84,8 +84,7 @@ function blankKeaSyntax(source: string): { text: string; includes: JsonInclude[]
   return { text, includes, openAt };
 }
 
-function toNode(node: Node, lineAt: (offset: number) => number, depth: number): JsonNode {
-  if (depth > DEPTH_MAX) throw new RangeError("nested too deeply");
+function toNode(node: Node, lineAt: (offset: number) => number): JsonNode {
   const line = lineAt(node.offset);
   const children = node.children ?? [];
   switch (node.type) {
@@ -95,12 +94,12 @@ function toNode(node: Node, lineAt: (offset: number) => number, depth: number): 
         line,
         entries: new Map(
           children.flatMap(({ children: [key, value] = [] }) =>
-            key === undefined || value === undefined ? [] : [[String(key.value), toNode(value, lineAt, depth + 1)]]
+            key === undefined || value === undefined ? [] : [[String(key.value), toNode(value, lineAt)]]
           ),
         ),
       };
     case "array":
-      return { kind: "list", line, items: children.map((item) => toNode(item, lineAt, depth + 1)) };
+      return { kind: "list", line, items: children.map((item) => toNode(item, lineAt)) };
     case "string":
       return { kind: "text", line, value: node.value };
     case "number":

@@ -73,8 +73,9 @@ Deno.test("parseJson() says what is wrong, and in which line", () => {
     ['[ 1,\n "\\q" ]', '2: "\\q" has an escape that JSON doesn\'t know, or a control character'],
     ["{ } /* x", "1: a comment is not closed"],
     ['{\n<?include "x" }', "2: an include is not closed"],
-    ["[".repeat(102) + "]".repeat(102), "1: values are nested too deeply"],
-    ["[".repeat(100_000), "1: values are nested too deeply"],
+    ["[".repeat(102) + "]".repeat(102), "1: values are nested too deeply: more than 100 brackets are open"],
+    ["[\n".repeat(100_000), "101: values are nested too deeply: more than 100 brackets are open"],
+    [`/* ${"[".repeat(200)} */ "${"[".repeat(200)}" 1`, '1: "1" stands after the end of the configuration'],
   ];
   for (const [text, expected] of rows) strictEqual(read(text), expected, text.slice(0, 40));
 });
