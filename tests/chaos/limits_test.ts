@@ -72,3 +72,11 @@ Deno.test("limits: steps back add up", () => {
     true,
   ]);
 });
+
+Deno.test("limits: a node that joins with another disk has a right clock", () => {
+  const limits = new FaultLimits([1, 2, 3, 4, 5]);
+  deepStrictEqual([limits.loseDisk(1, 0), limits.takeClock(1, 0)], [true, false]);
+  deepStrictEqual([limits.takeClock(2, 0), limits.loseDisk(2, 0)], [true, false]);
+  limits.correctClock(2, 1_000);
+  deepStrictEqual([limits.loseDisk(2, 2_000), limits.loseDisk(2, 60_000)], [false, true]);
+});

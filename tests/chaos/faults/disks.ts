@@ -136,7 +136,8 @@ async function loses(
   what: string,
   how: (member: Member) => Promise<string | void> | string | void,
 ) {
-  if (member === undefined || !member.started || !scene.limits.loseDisk(member.id, scene.nowMs)) return;
+  if (member === undefined || !member.started || !scene.mayStartAfresh(member)) return;
+  if (!scene.limits.loseDisk(member.id, scene.nowMs)) return;
   await member.kill();
   const note = await how(member);
   return {
