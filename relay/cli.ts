@@ -4,10 +4,11 @@ import { EXIT } from "../src/cli/arguments.ts";
 import { completionCommand } from "../src/cli/completion.ts";
 import type { CommandSpec } from "../src/cli/commands.ts";
 import { LICENCES } from "../src/cli/licences.ts";
-import { printable, table } from "../src/cli/table.ts";
+import { jsonText, table } from "../src/cli/table.ts";
 import { loadConfigFile } from "../src/config/load.ts";
 import { readTokenFile } from "../src/http/access/tokens.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
+import { printable } from "../src/unseen.ts";
 import { checkRelay, relaySchema } from "./config.ts";
 
 export const PROGRAM = {
@@ -70,7 +71,7 @@ const status: CommandSpec = {
     if (!Array.isArray(answer.nodes) || !Array.isArray(answer.interfaces)) {
       throw new Error(`${url} is not a relay: give its address and http.port; for nodes use dhcpcluster-node status`);
     }
-    print(options.json === true ? JSON.stringify(answer, null, 2) : describeRelay(answer));
+    print(options.json === true ? jsonText(answer) : describeRelay(answer));
     return answer.ready ? EXIT.ok : EXIT.failure;
   },
 };

@@ -4,6 +4,7 @@ import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandCall, CommandSpec } from "../../src/cli/commands.ts";
 import type { AdminClient } from "../admin/local_socket.ts";
 import { readConfigFile } from "../../src/config/file.ts";
+import { jsonText } from "../../src/cli/table.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { serviceFileIssues } from "../config.ts";
 import { stringify } from "yaml";
@@ -59,7 +60,7 @@ const show: CommandSpec = {
   run: async (call) => {
     const send = await adminClient(call);
     const { service } = bodyOf<{ service: object }>(await send({ path: "/config" }));
-    call.print(call.options.json === true ? JSON.stringify({ service }, null, 2) : asYaml({ service }));
+    call.print(call.options.json === true ? jsonText({ service }) : asYaml({ service }));
     return EXIT.ok;
   },
 };
@@ -226,7 +227,7 @@ const members: CommandSpec = {
     const send = await adminClient(call);
     const status = bodyOf<ReturnType<typeof nodeStatus>>(await send({ path: "/status" }));
     const { members } = status.cluster;
-    call.print(call.options.json === true ? JSON.stringify(members, null, 2) : membersTable(status));
+    call.print(call.options.json === true ? jsonText(members) : membersTable(status));
     return EXIT.ok;
   },
 };

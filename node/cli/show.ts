@@ -3,7 +3,8 @@
 import type { z } from "zod";
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
-import { printable, span, table } from "../../src/cli/table.ts";
+import { jsonText, span, table } from "../../src/cli/table.ts";
+import { printable } from "../../src/unseen.ts";
 import { type Lease, LEASE_STATES } from "../admin/leases.ts";
 import type { describeRanges } from "../admin/ranges.ts";
 import { membersTable } from "./members_table.ts";
@@ -27,7 +28,7 @@ const status: CommandSpec = {
         "this is not a node: use a node's address and http.port; for relays use dhcpcluster-relay status",
       );
     }
-    call.print(call.options.json === true ? JSON.stringify(status, null, 2) : describeStatus(status));
+    call.print(call.options.json === true ? jsonText(status) : describeStatus(status));
     // An older release has no `healthy`.
     return status.healthy ?? status.ready ? EXIT.ok : EXIT.failure;
   },
@@ -121,7 +122,7 @@ const leases: CommandSpec = {
       found.push(...page.leases);
       next = page.next;
     } while (next !== null && (limit === 0 || found.length < limit));
-    if (options.json === true) call.print(JSON.stringify(found, null, 2));
+    if (options.json === true) call.print(jsonText(found));
     else {
       call.print(describeLeases(found));
       if (next !== null) call.warn(`More leases follow ${next}: --limit 0 shows all`);
@@ -153,7 +154,7 @@ const ranges: CommandSpec = {
   run: async (call) => {
     const send = await adminClient(call);
     const answer = bodyOf<Ranges>(await send({ path: "/ranges" }));
-    call.print(call.options.json === true ? JSON.stringify(answer, null, 2) : describeShares(answer));
+    call.print(call.options.json === true ? jsonText(answer) : describeShares(answer));
     return EXIT.ok;
   },
 };

@@ -2,6 +2,7 @@
 
 import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
+import { jsonText } from "../../src/cli/table.ts";
 import { CONFIG_FORMATS, type ConfigFormat } from "../../src/convert/config/mod.ts";
 import { LEASE_FORMATS, type LeaseFormat } from "../../src/convert/leases/lease.ts";
 import { parsePrefix } from "../../src/net/ipv4.ts";
@@ -37,7 +38,7 @@ const importing: CommandSpec = {
       onProgress: showShare,
     });
     clearProgress();
-    call.print(call.options.json === true ? JSON.stringify(report, undefined, 2) : importText(report));
+    call.print(call.options.json === true ? jsonText(report) : importText(report));
     return report.counts.refused + report.counts.unusable > 0 ? EXIT.failure : EXIT.ok;
   },
 };
@@ -89,7 +90,7 @@ const converting: CommandSpec = {
     if (from === undefined) throw new Error(`name the server of the file: --from ${CONFIG_FORMATS.join("|")}`);
     const { stdout, stderr, code, conversion } = await convertFile(from as ConfigFormat, call.words[0] ?? "");
     if (call.options.json === true && conversion !== undefined) {
-      call.print(JSON.stringify(conversion, undefined, 2));
+      call.print(jsonText(conversion));
       return code;
     }
     if (stdout !== "") call.print(stdout.trimEnd());

@@ -5,12 +5,12 @@
  */
 
 import { fromHex } from "../../src/bytes/hex.ts";
-import { printable } from "../../src/cli/table.ts";
 import { serviceSchema } from "../../src/config/service_schema.ts";
 import type { ForeignLease, Unusable } from "../../src/convert/leases/lease.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
+import { printable } from "../../src/unseen.ts";
 import { judgeImport } from "./import_rule.ts";
 import { bodyOf } from "../cli/admin_client.ts";
 import type { AdminClient } from "../admin/local_socket.ts";

@@ -1,4 +1,6 @@
-/** Text tables: aligned columns, no trailing spaces. */
+/** What commands print: tables with aligned columns, time spans, JSON. */
+
+import { escapeUnseen } from "../unseen.ts";
 
 /**
  * Lines of a table. Columns whose cells are all empty are left out.
@@ -52,7 +54,7 @@ export function span(seconds: number): string {
   return parts.join(" ");
 }
 
-/** Replaces what a terminal would act on: clients choose their host names. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
+/** JSON for people and programs, on lines of its own; what a terminal would act on is escaped. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, undefined, 2).split("\n").map(escapeUnseen).join("\n");
 }

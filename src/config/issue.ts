@@ -3,6 +3,8 @@
  * it into an issue. Schemas and checks find problems; `source.ts` finds positions.
  */
 
+import { escapeUnseen } from "../unseen.ts";
+
 /** Keys and list indices from the root of the file. */
 export type Path = readonly (string | number)[];
 
@@ -81,10 +83,7 @@ const QUOTED_CHARACTERS_MAX = 80;
 /** Text in double quotes, on one line, without control characters, cut when it is long. */
 export function quote(text: string): string {
   const shown = text.length > QUOTED_CHARACTERS_MAX ? `${text.slice(0, QUOTED_CHARACTERS_MAX)}…` : text;
-  return JSON.stringify(shown).replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escapeUnseen(JSON.stringify(shown));
 }
 
 /** A value found in a file, as messages name it. */

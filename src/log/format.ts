@@ -6,6 +6,7 @@
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import { toHex } from "../bytes/hex.ts";
 import { formatIpv4 } from "../net/ipv4.ts";
+import { escapeUnseen } from "../unseen.ts";
 
 /** What text lines look like beyond the record itself. */
 export interface TextStyle {
@@ -87,7 +88,7 @@ export function jsonFormatter(): LineFormatter {
       message,
       ...(Object.keys(properties).length === 0 ? {} : { properties }),
     };
-    return `${escapeControls(JSON.stringify(line))}\n`;
+    return `${escapeUnseen(JSON.stringify(line))}\n`;
   };
 }
 
@@ -133,15 +134,7 @@ function textValue(name: string | undefined, value: unknown, delimited = false):
 }
 
 function oneLine(text: string): string {
-  return escapeControls(text.replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t"));
-}
-
-/** Unicode's controls, line separators and direction marks: each can change what a terminal shows. */
-function escapeControls(text: string): string {
-  return text.replace(
-    /[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escapeUnseen(text.replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t"));
 }
 
 const DEPTH_MAX = 4;

@@ -6,6 +6,7 @@
 import { fromHex, toHex } from "../../bytes/hex.ts";
 import { INFINITE_SECONDS } from "../../config/duration.ts";
 import { parseIpv4, type Prefix, prefixContains } from "../../net/ipv4.ts";
+import { printable } from "../../unseen.ts";
 import { isoSeconds } from "./time.ts";
 
 /** A lease as the HTTP API returns it; times in ISO 8601, bytes in hexadecimal. */
@@ -58,18 +59,25 @@ export function csvRow(lease: ApiLease): string {
   return `${values.map((value) => csvValue(value === null ? "" : String(value))).join(",")}\r\n`;
 }
 
+/** What a spreadsheet takes for a formula (OWASP, "CSV Injection"); some take the full-width characters, too. */
+const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/;
+
 /**
- * A value as RFC 4180 §2 has it: in quotes when it has a comma, a quote or a line end.
+ * A value as RFC 4180 §2 has it: in quotes when it has a comma or a quote. Clients choose their host names, so a text
+ * that a spreadsheet would take for a formula gets an apostrophe in front, and what changes how text is shown (tabs,
+ * line ends, marks of direction) becomes U+FFFD.
  *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
  * strictEqual(csvValue('a "b", c'), '"a ""b"", c"');
  * strictEqual(csvValue("printer"), "printer");
+ * strictEqual(csvValue("=1+1"), "'=1+1");
  * ```
  */
 export function csvValue(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const harmless = (FORMULA.test(text) ? "'" : "") + printable(text);
+  return /[",]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
 function colons(hex: string | null): string {
@@ -128,7 +136,10 @@ export function keaRow(lease: ApiLease, subnets: readonly KeaSubnet[], nowSecond
   return { ok: true, row: `${values.join(",")}\n` };
 }
 
-/** Kea's CSV has no quotes: a comma is written as its code; characters that host names can't have are omitted. */
+/**
+ * Kea's CSV has no quotes: a comma is written as its code; characters that host names can't have are omitted. Kea reads
+ * it, not a spreadsheet: an apostrophe before a formula would become part of the name.
+ */
 function keaText(text: string): string {
   return text.replaceAll(/[^\x21-\x7e]/g, "").replaceAll(/[,&]/g, (one) => `&#x${one.charCodeAt(0).toString(16)}`);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
+import { withoutUnseen } from "../../unseen.ts";
 
 /** The lease files this folder reads. */
 export const LEASE_FORMATS = ["dhcpd", "kea", "dnsmasq"] as const;
@@ -158,13 +159,13 @@ export function isHostAddress(address: Ipv4): boolean {
 }
 
 /**
- * A host name of a file (whose characters are its octets) as text: UTF-8 where it is that, without control characters.
- * What is longer than a lease can carry is cut.
+ * A host name of a file (whose characters are its octets) as text: UTF-8 where it is that, without what is
+ * not seen. What is longer than a lease can carry is cut.
  */
 export function hostnameOf(octets: string): string {
   if (octets.length <= HOSTNAME_OCTETS_MAX && /^[\x20-\x7e]*$/.test(octets)) return octets;
   const bytes = latin1Bytes(octets).subarray(0, HOSTNAME_OCTETS_MAX);
-  return new TextDecoder().decode(bytes).replaceAll(/\p{Cc}/gu, "");
+  return withoutUnseen(new TextDecoder().decode(bytes));
 }
 
 /** The octets of text in which every character stands for one. */

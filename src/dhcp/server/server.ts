@@ -10,6 +10,7 @@ import { isLocked } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
+import { withoutUnseen } from "../../unseen.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import { type Action, drop } from "./action.ts";
@@ -23,7 +24,6 @@ import { leaseSecondsFor } from "./times.ts";
 
 const NO_BYTES = new Uint8Array();
 const HOSTNAME_OCTETS_MAX = 255;
-const UNPRINTABLE = /\p{Cc}/gu;
 
 /** Decides about one message. `time` is the anchored clock's reading of `now`. */
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
@@ -272,7 +272,7 @@ const encoder = new TextEncoder();
 function hostnameOf(message: Message): string {
   const bytes = message.options.get(OPTIONS.hostName.code);
   if (bytes === undefined) return "";
-  const text = decoder.decode(bytes.subarray(0, HOSTNAME_OCTETS_MAX)).replace(UNPRINTABLE, "");
+  const text = withoutUnseen(decoder.decode(bytes.subarray(0, HOSTNAME_OCTETS_MAX)));
   // Replacement characters may have made it longer; cut at a character.
   const { read } = encoder.encodeInto(text, new Uint8Array(HOSTNAME_OCTETS_MAX));
   return text.slice(0, read);

@@ -1,23 +1,19 @@
 /** Text: NVT ASCII in the RFCs, UTF-8 in practice. */
 
 import { assert } from "../../../assert.ts";
+import { escapeUnseen } from "../../../unseen.ts";
 import { type Codec, malformed, present } from "../codec.ts";
 
 const UTF8 = new TextEncoder();
 // A byte order mark is a character like any other: what came in must be able to go out again.
 const UTF8_LENIENT = new TextDecoder("utf-8", { ignoreBOM: true });
 
-// The controls that JSON leaves alone and the marks that reorder or hide text: none may reach a terminal.
-const UNPRINTABLE = /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 // deno-lint-ignore no-control-regex -- control characters are what this is about
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Text in quotes, every control character escaped: a client's host name must not be able to forge a log line. */
 export function quote(text: string): string {
-  return JSON.stringify(text).replace(
-    UNPRINTABLE,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escapeUnseen(JSON.stringify(text));
 }
 
 /** Decodes UTF-8; what is none becomes U+FFFD. */
