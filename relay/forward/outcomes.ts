@@ -65,7 +65,11 @@ export const OUTCOMES = {
     result: "dropped",
     help: "hardware address zero, broadcast or multicast: no client has such a one",
   },
-  requestOptions: { path: "request", result: "dropped", help: "an option runs past the end of the datagram" },
+  requestOptions: {
+    path: "request",
+    result: "dropped",
+    help: "an option runs past the end, or option 82 is in file or sname",
+  },
   requestHops: { path: "request", result: "dropped", help: "passed too many relays: a loop? (RFC 1542 §4.1.1)" },
   giaddrSpoofed: { path: "request", result: "dropped", help: "claims to come through this relay (RFC 3046 §2.1.1)" },
   giaddrUntrusted: { path: "request", result: "dropped", help: "giaddr set on an interface that is not trusted" },
@@ -98,7 +102,11 @@ export const OUTCOMES = {
   replyOp: { path: "reply", result: "dropped", help: "neither BOOTREQUEST nor BOOTREPLY" },
   replyCookie: { path: "reply", result: "dropped", help: "the magic cookie is not 99.130.83.99 (RFC 2131 §3)" },
   replyHlen: { path: "reply", result: "dropped", help: "hardware address longer than 16 octets" },
-  replyOptions: { path: "reply", result: "dropped", help: "an option runs past the end of the datagram" },
+  replyOptions: {
+    path: "reply",
+    result: "dropped",
+    help: "an option runs past the end, or option 82 is in file or sname",
+  },
   replyGiaddr: { path: "reply", result: "dropped", help: "giaddr is not an address of this relay" },
   replyUnasked: {
     path: "reply",

@@ -56,6 +56,7 @@ export function stripReply(
   options: OptionScan,
   { removal, gateway, into }: { readonly removal: Removal; readonly gateway: Gateway; readonly into?: Uint8Array },
 ): Uint8Array | "malformed" {
+  if (!options.wellFormed) return "malformed";
   if (removal === "nothing") return bytes;
   const stripped = removeRelayAgentInformation(bytes, into, options);
   if (removal === "all" || stripped === "malformed" || stripped === bytes) return stripped;

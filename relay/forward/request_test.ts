@@ -77,6 +77,13 @@ Deno.test("request: a message without end option gets one, behind option 82", ()
   deepStrictEqual([...relayed(bytes).subarray(AT.options)], [53, 1, 1, ...LAN0_OPTION_82, 255]);
 });
 
+/** RFC 2132 §9.3: a server reads options in `file` and `sname`, too. */
+function overloaded(at: number): Uint8Array {
+  const bytes = datagram({ options: [52, 1, 3] });
+  bytes.set([12, 1, 0x61, 0, ...FOREIGN_OPTION_82, 255], at);
+  return bytes;
+}
+
 const DROPS: [what: string, outcome: string, bytes: Uint8Array, on?: ForwardInterface][] = [
   ["a datagram one octet short of the options", "requestLength", datagram().subarray(0, 239)],
   ["an empty datagram", "requestLength", new Uint8Array()],
@@ -88,6 +95,8 @@ const DROPS: [what: string, outcome: string, bytes: Uint8Array, on?: ForwardInte
   ["a broadcast hardware address", "requestHardware", datagram().fill(255, AT.chaddr, AT.chaddr + 6)],
   ["a multicast hardware address", "requestHardware", datagram().with(AT.chaddr, 1)],
   ["an option that runs past the end", "requestOptions", datagram({ options: [12, 200] })],
+  ["option 82 in the overloaded file field", "requestOptions", overloaded(AT.file)],
+  ["option 82 in the overloaded sname field", "requestOptions", overloaded(AT.sname)],
   ["an option without length", "requestOptions", datagram({ bytes: 0, options: [12] }).subarray(0, -1)],
   ["more hops than configured", "requestHops", datagram({ hops: 5 })],
   ["a BOOTREPLY", "replyFromClientSide", datagram({ op: 2, giaddr: "10.77.0.1" })],

@@ -3,11 +3,23 @@
  * decode and encode again what is not its own (RFC 1542 §4.1.1, RFC 3046 §2.1). Whether to do any of it is the relay's
  * decision; what the sub-options say is `relay_agent_information.ts`'s business.
  *
- * Only the options field counts: relays leave `file` and `sname` alone even when these carry options (RFC 3046 §2.1).
+ * Only the options field is changed: relays leave `file` and `sname` alone even when these carry options (RFC 3046
+ * §2.1). No relay puts option 82 there, but a server reads it there, and joins it to the relay's own: a client could
+ * add sub-options that way. A datagram that has it there counts as malformed.
  */
 
 import { type Ipv4, UNSPECIFIED } from "../net/ipv4.ts";
-import { AT, BOOTP_BYTES_MIN, END, MAGIC_COOKIE, PAD, PART_BYTES_MAX, RELAY_AGENT_INFORMATION } from "./layout.ts";
+import {
+  AT,
+  BOOTP_BYTES_MIN,
+  END,
+  FIELD_BYTES,
+  MAGIC_COOKIE,
+  OVERLOAD,
+  PAD,
+  PART_BYTES_MAX,
+  RELAY_AGENT_INFORMATION,
+} from "./layout.ts";
 import type { DecodeError } from "./message.ts";
 import type { OptionRead } from "./options/codec.ts";
 import { ipv4At, putIpv4 } from "./options/values/ipv4.ts";
@@ -15,7 +27,7 @@ import { type RelayAgentInformation, relayAgentInformation } from "./relay_agent
 
 /** Why a datagram was not patched. */
 export type PatchFault =
-  /** Not a DHCP message, or an option runs past its end. */
+  /** Not a DHCP message, an option runs past its end, or option 82 is in `file` or `sname`. */
   | "malformed"
   /** RFC 3046 §2.1: there is an option 82 already; no second one may join it. */
   | "alreadyPresent"
@@ -157,7 +169,10 @@ const CLIENT_IDENTIFIER = 61;
 
 /** Everything a relay needs of the options field, from one scan. */
 export interface OptionScan {
-  /** False without the cookie, or when an option runs past the end; then the others hold what precedes the fault. */
+  /**
+   * False without the cookie, when an option runs past the end, or with option 82 in `file` or `sname`; then the others
+   * hold what precedes the fault.
+   */
   readonly wellFormed: boolean;
   /** Option 53; 0 without one (BOOTP). */
   readonly messageType: number;
@@ -191,6 +206,7 @@ export function scanOptions(datagram: Uint8Array): OptionScan {
   let information = 0;
   let informationEnd = 0;
   let end: number = AT.options;
+  let overloaded = false;
   let wellFormed = size >= AT.options && ipv4At(datagram, AT.cookie) === MAGIC_COOKIE;
   for (let offset: number = AT.options; wellFormed && offset < size;) {
     const code = datagram[offset];
@@ -206,10 +222,11 @@ export function scanOptions(datagram: Uint8Array): OptionScan {
       else if (code === RELAY_AGENT_INFORMATION) {
         if (informationEnd === 0) information = offset;
         informationEnd = next;
-      }
+      } else if (code === OVERLOAD) overloaded = true;
     }
     offset = next;
   }
+  if (overloaded && (hidesInformation(datagram, "file") || hidesInformation(datagram, "sname"))) wellFormed = false;
   return {
     wellFormed,
     messageType,
@@ -220,6 +237,16 @@ export function scanOptions(datagram: Uint8Array): OptionScan {
     informationEnd,
     end,
   };
+}
+
+/** Whether a field that option 52 may make an options field (RFC 2132 §9.3) has option 82. */
+function hidesInformation(datagram: Uint8Array, field: "file" | "sname"): boolean {
+  const end = AT[field] + FIELD_BYTES[field];
+  for (let offset: number = AT[field]; offset < end && datagram[offset] !== END;) {
+    if (datagram[offset] === RELAY_AGENT_INFORMATION) return true;
+    offset = nextOption(datagram, offset);
+  }
+  return false;
 }
 
 /** Where the option after the one at `offset` starts; past the end of the datagram when it is cut short. */

@@ -10,6 +10,7 @@ import {
   readRelayAgentInformation,
   relayAgentInformationIn,
   removeRelayAgentInformation,
+  scanOptions,
 } from "./relay_agent.ts";
 
 const INFORMATION = octets("0104 6c616e30 0504 0a4d0000");
@@ -146,10 +147,26 @@ Deno.test("remove: a reply without option 82 comes back itself", () => {
 
 Deno.test("remove: file and sname are left alone even when overloaded (RFC 3046 §2.1)", () => {
   const bytes = datagram("340101 350102 5200 ff");
-  bytes.set(octets("5201aa ff"), 108);
+  bytes.set(octets("0c01aa ff"), 108);
   const after = bytesOf(removeRelayAgentInformation(bytes));
-  deepStrictEqual(after.subarray(108, 112), octets("5201aa ff"));
+  deepStrictEqual(after.subarray(108, 112), octets("0c01aa ff"));
   deepStrictEqual(optionsOf(after), octets("340101 350102 ff 0000"));
+});
+
+Deno.test("scan: option 82 in file or sname is where a server reads it and no relay removes it", () => {
+  for (const at of [44, 108]) {
+    const bytes = datagram("340103 350101 ff");
+    bytes.set(octets("00 0c01aa 5201aa ff"), at);
+    strictEqual(scanOptions(bytes).wellFormed, false);
+    strictEqual(removeRelayAgentInformation(bytes), "malformed");
+    strictEqual(appendRelayAgentInformation(bytes, { giaddr: 1, hops: 1, information: octets("0100") }), "malformed");
+    // What is behind End, and what no option 52 points to, is no option.
+    bytes.set(octets("0c01aa ff 5201aa"), at);
+    strictEqual(scanOptions(bytes).wellFormed, true);
+    const plain = datagram("350101 ff");
+    plain.set(octets("5201aa ff"), at);
+    strictEqual(scanOptions(plain).wellFormed, true);
+  }
 });
 
 Deno.test("read: absent, present, in parts, malformed", () => {
