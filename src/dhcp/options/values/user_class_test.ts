@@ -19,3 +19,8 @@ Deno.test("userClass: configuration takes texts and hex", () => {
   complains(userClass, [""], "");
   complains(userClass, [5], 5);
 });
+
+Deno.test("userClass: a bare text that no class can be is malformed", () => {
+  reads(userClass, "00".repeat(255), [new Uint8Array(255)]);
+  refuses(userClass, "00".repeat(256), "badLength");
+});
