@@ -3,7 +3,7 @@
  * it into an issue. Schemas and checks find problems; `source.ts` finds positions.
  */
 
-import { escapeUnseen } from "../unseen.ts";
+import { escapeUnseen, printable } from "../unseen.ts";
 
 /** Keys and list indices from the root of the file. */
 export type Path = readonly (string | number)[];
@@ -73,7 +73,8 @@ export function formatIssues(file: string, issues: readonly ConfigIssue[]): stri
     .sort((a, b) => a.line - b.line || a.column - b.column)
     .map(({ path, line, column, message }) => {
       const place = line === 0 ? file : `${file}:${line}:${column}`;
-      return path === "" ? `${place}: ${message}` : `${place}: ${path}: ${message}`;
+      // The YAML parser quotes the file as it is.
+      return printable(path === "" ? `${place}: ${message}` : `${place}: ${path}: ${message}`);
     })
     .join("\n");
 }

@@ -1,5 +1,6 @@
 /** What a conversion reports beside the configuration. */
 
+import { printable } from "../../unseen.ts";
 import { excerpt, type Place } from "../leases/lease.ts";
 
 /**
@@ -16,7 +17,7 @@ export interface Finding extends Place {
   readonly advice: string;
 }
 
-/** Collects findings. */
+/** Collects findings; what they quote of the file is made visible. */
 export class Findings {
   readonly all: Finding[] = [];
 
@@ -33,7 +34,7 @@ export class Findings {
   }
 
   #add(kind: FindingKind, { file, line }: Place, statement: string, advice: string): void {
-    this.all.push({ kind, file, line, statement: excerpt(statement), advice });
+    this.all.push({ kind, file, line, statement: excerpt(statement), advice: printable(advice) });
   }
 }
 

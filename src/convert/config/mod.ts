@@ -1,6 +1,7 @@
 /** Configurations of other servers as our `service` section: from the text of a file to YAML and findings. */
 
 import type { ConfigIssue } from "../../config/issue.ts";
+import { printable } from "../../unseen.ts";
 import { convertDnsmasq } from "./dnsmasq/convert.ts";
 import { parseLines } from "./dnsmasq/lines.ts";
 import { type Finding, Findings } from "./findings.ts";
@@ -32,7 +33,7 @@ export type Conversion =
 export function convertConfig(format: ConfigFormat, text: string, file: string): Conversion {
   const findings = new Findings();
   const draft = read(format, text, file, findings);
-  if (typeof draft !== "string" && "line" in draft) return { ok: false, ...draft };
+  if ("line" in draft) return { ok: false, line: draft.line, message: printable(draft.message) };
   settle(draft, findings);
   const yaml = writeService(draft, file);
   return {

@@ -4,7 +4,7 @@
  */
 
 import type { Ipv4 } from "../../net/ipv4.ts";
-import { withoutUnseen } from "../../unseen.ts";
+import { printable, withoutUnseen } from "../../unseen.ts";
 
 /** The lease files this folder reads. */
 export const LEASE_FORMATS = ["dhcpd", "kea", "dnsmasq"] as const;
@@ -98,7 +98,7 @@ export class LeaseCollector {
 
   unusable(place: Place, text: string, reason: string): void {
     this.#records += 1;
-    this.#unusable.push({ file: place.file, line: place.line, text: excerpt(text), reason });
+    this.#unusable.push({ file: place.file, line: place.line, text: excerpt(text), reason: printable(reason) });
   }
 
   #put(address: Ipv4, lease: ForeignLease | undefined): void {
