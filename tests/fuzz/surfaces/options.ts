@@ -15,7 +15,7 @@ const BY_CODE = new Map(SPECS.map((spec) => [spec.code, spec]));
 const octets = new Octets(1_024);
 
 /** Values with the insides of names, routes, sub-options and text. */
-const CORPUS: readonly Uint8Array[] = [
+export const OPTION_CORPUS: readonly Uint8Array[] = [
   Uint8Array.of(7, 101, 120, 97, 109, 112, 108, 101, 3, 110, 101, 116, 0, 3, 119, 119, 119, 192, 0),
   Uint8Array.of(24, 10, 77, 1, 10, 77, 0, 1, 0, 10, 77, 0, 254, 32, 192, 0, 2, 1, 0, 0, 0, 0),
   Uint8Array.of(1, 4, 108, 97, 110, 48, 2, 6, 2, 0, 0, 0, 0, 153, 5, 4, 10, 77, 0, 0),
@@ -57,11 +57,11 @@ export const options: Surface = {
   compose(dice) {
     octets.length = 0;
     octets.put(dice.pick(SPECS).code);
-    if (dice.once(2)) octets.append(dice.pick(CORPUS));
+    if (dice.once(2)) octets.append(dice.pick(OPTION_CORPUS));
     else octets.randomise(dice, dice.once(2) ? 4 * dice.roll(6) : dice.size(512));
     for (let count = dice.roll(4); count > 0; count--) {
       const [code = 0] = octets.bytes;
-      octets.mutate(dice, dice.pick(CORPUS), 1);
+      octets.mutate(dice, dice.pick(OPTION_CORPUS), 1);
       octets.bytes[0] = code;
       octets.length = Math.max(1, octets.length);
     }
