@@ -145,7 +145,9 @@ export class IncomingStreams {
       stream.askedMs = nowMs;
       const first = stream.contiguous + 1;
       let last = first;
-      while (last < stream.known && !stream.ahead.has(last + 1)) last += 1;
+      // Its sender keeps no more, and a gap may be as long as the sender likes.
+      const end = Math.min(stream.known, first + CLUSTER_LIMITS.repairRecords);
+      while (last < end && !stream.ahead.has(last + 1)) last += 1;
       gaps.push({ origin, incarnation: stream.incarnation, missing: { first, last } });
     }
     return gaps;

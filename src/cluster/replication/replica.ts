@@ -500,9 +500,10 @@ export class Replica {
   }
 
   #certify(from: NodeId, incarnation: number, batch: LeaseBatch): void {
+    // A range may be as long as its sender likes; more than is remembered can't be meant, in all ranges together.
+    let left = NAMED_MAX;
     for (const { first, last } of batch.committed) {
-      // A range may be as long as its sender likes; more than is remembered can't be meant.
-      for (let sequence = Math.max(first, last - NAMED_MAX); sequence <= last; sequence++) {
+      for (let sequence = Math.max(first, last - left); sequence <= last && left > 0; sequence++, left--) {
         const named = this.#incoming.takeNamed(from, incarnation, sequence);
         if (named === undefined) continue;
         this.#options.table.certify(named.address, named.version);

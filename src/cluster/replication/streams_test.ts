@@ -107,3 +107,15 @@ Deno.test("incoming: a commit is matched to its record once, and only within its
   deepStrictEqual(streams.takeNamed(2, 7, 1), { address: 0x0a000001, version: version(5) });
   strictEqual(streams.takeNamed(2, 7, 1), undefined);
 });
+
+Deno.test("incoming: a gap as long as a bad sender likes takes no time, and is given up in the end", () => {
+  const streams = new IncomingStreams();
+  streams.arrived(2, 7, 1, 1, 0);
+  const first = Number.MAX_SAFE_INTEGER - 10;
+  streams.arrived(2, 7, first, 1, 0);
+  for (let nowMs = 40; !streams.lost; nowMs += 100) {
+    ok(nowMs < 10_000, "it must be given up");
+    for (const { missing } of streams.gaps(nowMs)) ok(missing.last - missing.first <= CLUSTER_LIMITS.repairRecords);
+  }
+  deepStrictEqual(streams.positions(), [{ origin: 2, incarnation: 7, sequence: first }]);
+});
