@@ -105,6 +105,7 @@ export class Fuzzer {
   /** Runs a case of a file; throws what it throws. */
   async replay(inputs: readonly Uint8Array[]): Promise<void> {
     const { surface } = this;
+    this.#options.progress?.(surface.name, this.#options.seed, -1);
     surface.begin?.();
     for (const input of inputs) {
       const startMs = performance.now();

@@ -21,7 +21,10 @@ self.onmessage = ({ data }: MessageEvent<Watched>) => {
       return;
     }
     if (performance.now() - sinceMs < stuckMs) return;
-    const replay = `deno task fuzz --surface ${names[surface]} --seed ${seed} --case ${number}`;
+    const surfaceName = names[surface];
+    const replay = number === -1
+      ? `the same files of ${surfaceName}`
+      : `deno task fuzz --surface ${surfaceName} --seed ${seed} --case ${number}`;
     Deno.stderr.writeSync(new TextEncoder().encode(`\nHangs for ${stuckMs} ms: repeat with ${replay}\n`));
     Deno.kill(Deno.pid, "SIGKILL");
   }, Math.min(500, stuckMs / 4));

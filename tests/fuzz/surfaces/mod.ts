@@ -12,6 +12,7 @@ import { stream } from "./stream.ts";
 import { wire } from "./wire.ts";
 import { http } from "./http.ts";
 import { leaseFiles } from "./leases.ts";
+import { member } from "./member.ts";
 import { lone } from "./node.ts";
 import { options } from "./options.ts";
 import { record } from "./record.ts";
@@ -28,6 +29,7 @@ export const SURFACES: readonly Surface[] = [
   replayWindow,
   stream,
   lone,
+  member,
   relay,
   http,
   record,

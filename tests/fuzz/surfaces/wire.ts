@@ -25,6 +25,24 @@ const ITEMS: readonly Uint8Array[] = [
   ...["78ff", "80", "8100", "8180", "818181818181818100", "9f00ff", "9affffffff", "a0", "a10001", "c000", "d81800"],
 ].map((hex) => fromHex(hex) as Uint8Array);
 
+/** Makes the corpus, which takes some hundred milliseconds, once. */
+export function loadMessages(): void {
+  if (corpus.length > 0) return;
+  const samples = fc.sample(anyMessage, { seed: 4711, numRuns: 600 });
+  const version1 = Object.values(VERSION_1).flat().map((hex) => fromHex(hex) as Uint8Array);
+  corpus = [...samples.map(({ envelope, message }) => encodeMessage(envelope, message)), ...version1]
+    .filter(({ length }) => length < octets.max / 2);
+}
+
+/** Writes a message: one of the corpus, mutated up to `mutations` times. */
+export function composeMessage(dice: Dice, octets: Octets, mutations = 4): void {
+  octets.set(dice.pick(corpus));
+  for (let count = dice.roll(mutations + 1); count > 0; count--) {
+    if (dice.once(3)) octets.mutate(dice, dice.pick(corpus), 1);
+    else exchangeItem(dice, octets, dice.pick(corpus));
+  }
+}
+
 /** Where the items of a message are, as far as it is CBOR of definite length: start and end of each. */
 function itemsOf(bytes: Uint8Array): number[] {
   const places: number[] = [];
@@ -48,7 +66,7 @@ function itemsOf(bytes: Uint8Array): number[] {
   return places;
 }
 
-function exchangeItem(dice: Dice, other: Uint8Array): void {
+function exchangeItem(dice: Dice, octets: Octets, other: Uint8Array): void {
   const places = itemsOf(octets.view());
   if (places.length === 0) return;
   const index = 2 * dice.roll(places.length / 2);
@@ -80,19 +98,11 @@ export const wire: Surface = {
   quick: 40_000,
   labels: ["version 1", "version 2", "wireVersion", "malformed", "unknownType", "badValue"],
   open() {
-    if (corpus.length > 0) return Promise.resolve();
-    const samples = fc.sample(anyMessage, { seed: 4711, numRuns: 600 });
-    const version1 = Object.values(VERSION_1).flat().map((hex) => fromHex(hex) as Uint8Array);
-    corpus = [...samples.map(({ envelope, message }) => encodeMessage(envelope, message)), ...version1]
-      .filter(({ length }) => length < octets.max / 2);
+    loadMessages();
     return Promise.resolve();
   },
   compose(dice) {
-    octets.set(dice.pick(corpus));
-    for (let count = dice.roll(5); count > 0; count--) {
-      if (dice.once(3)) octets.mutate(dice, dice.pick(corpus), 1);
-      else exchangeItem(dice, dice.pick(corpus));
-    }
+    composeMessage(dice, octets);
     return octets.view();
   },
   check,
