@@ -37,8 +37,8 @@ async function bodyOf(response: Response): Promise<string> {
   return text;
 }
 
-/** `reason` and `full` in the body of `/readyz`; other servers may send anything. */
-function readBody(body: string): { reason?: string; full?: readonly FullSubnet[] } {
+/** `reason` and `full` in the body of `/readyz`; other servers may send anything. Never throws. */
+export function readBody(body: string): { reason?: string; full?: readonly FullSubnet[] } {
   try {
     const { reason, full } = JSON.parse(body) as { reason?: unknown; full?: unknown };
     return {

@@ -249,7 +249,7 @@ async function check(input: Uint8Array): Promise<string> {
 export const http: Surface = {
   name: "http",
   weight: 3,
-  quick: 5_000,
+  quick: 2_500,
   labels: ["status 200", "status 400", "status 401", "status 404", "status 405", "status 422", "no request"],
   async open() {
     folder = await Deno.makeTempDir({ prefix: "dhcpcluster-fuzz-http-" });

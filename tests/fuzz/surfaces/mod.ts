@@ -15,6 +15,7 @@ import { leaseFiles } from "./leases.ts";
 import { member } from "./member.ts";
 import { lone } from "./node.ts";
 import { options } from "./options.ts";
+import { readyz } from "./readyz.ts";
 import { record } from "./record.ts";
 import { relay } from "./relay.ts";
 import { relayInformation } from "./relay_information.ts";
@@ -31,6 +32,7 @@ export const SURFACES: readonly Surface[] = [
   lone,
   member,
   relay,
+  readyz,
   http,
   record,
   database,
