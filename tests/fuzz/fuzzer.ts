@@ -2,7 +2,8 @@
  * Runs one surface and judges each input:
  *
  * - nothing is thrown, neither by the surface (only errors that it expects are caught there) nor by its checks;
- * - no input takes longer than {@link SLOW_MS}, on each of {@link SLOW_TRIES} repetitions: the machine may be busy;
+ * - no input takes longer than {@link SLOW_MS}, or as long as the surface says, at each of {@link SLOW_TRIES}
+ *   repetitions: the machine may be busy;
  * - the heap after a garbage collection does not grow with the number of inputs.
  *
  * What never ends is found by `watchdog.ts`. Each case has dice of its own, from the seed, the surface and its number:
@@ -61,6 +62,7 @@ export class Fuzzer {
   readonly #dice = new Dice(0);
   readonly #stream: number;
   readonly #seen = new Set<string>();
+  readonly #slowMs: number;
   #slices = 0;
   #next = 0;
 
@@ -68,6 +70,7 @@ export class Fuzzer {
     this.surface = surface;
     this.#options = options;
     this.#stream = hashOf(surface.name);
+    this.#slowMs = surface.slowMs ?? SLOW_MS;
     this.#next = options.first ?? 0;
   }
 
@@ -111,7 +114,7 @@ export class Fuzzer {
       const startMs = performance.now();
       await surface.check(input);
       const elapsedMs = performance.now() - startMs;
-      if (elapsedMs > SLOW_MS) await this.#judgeSlow(inputs, inputs.indexOf(input), elapsedMs);
+      if (elapsedMs > this.#slowMs) await this.#judgeSlow(inputs, inputs.indexOf(input), elapsedMs);
     }
   }
 
@@ -134,7 +137,7 @@ export class Fuzzer {
         if (elapsedMs > this.slowestMs) this.slowestMs = elapsedMs;
         this.inputs++;
         this.labels.set(label, (this.labels.get(label) ?? 0) + 1);
-        if (elapsedMs > SLOW_MS) await this.#judgeSlow(this.#inputsOf(number, index + 1), index, elapsedMs);
+        if (elapsedMs > this.#slowMs) await this.#judgeSlow(this.#inputsOf(number, index + 1), index, elapsedMs);
       }
     } catch (error) {
       this.inputs++;
@@ -150,7 +153,7 @@ export class Fuzzer {
 
   async #judgeSlow(inputs: readonly Uint8Array[], index: number, firstMs: number): Promise<void> {
     let fastestMs = firstMs;
-    for (let attempt = 0; attempt < SLOW_TRIES && fastestMs > SLOW_MS; attempt++) {
+    for (let attempt = 0; attempt < SLOW_TRIES && fastestMs > this.#slowMs; attempt++) {
       this.surface.begin?.();
       let elapsedMs = 0;
       for (const input of inputs.slice(0, index + 1)) {
@@ -160,7 +163,9 @@ export class Fuzzer {
       }
       fastestMs = Math.min(fastestMs, elapsedMs);
     }
-    if (fastestMs > SLOW_MS) throw new Violation(`slow: ${Math.round(fastestMs)} ms, at each of ${SLOW_TRIES} tries`);
+    if (fastestMs > this.#slowMs) {
+      throw new Violation(`slow: ${Math.round(fastestMs)} ms, at each of ${SLOW_TRIES} tries`);
+    }
   }
 
   async #report(number: number, inputs: readonly Uint8Array[], error: unknown): Promise<void> {

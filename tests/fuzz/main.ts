@@ -15,8 +15,8 @@ import { collector, type Failure, Fuzzer } from "./fuzzer.ts";
 import { SURFACES } from "./surfaces/mod.ts";
 import { watch } from "./watchdog.ts";
 
-/** One surface after the other gets so much of the time, times its weight. */
-const SLICE_MS = 2_000;
+/** One surface after the other gets so much of the time, times its weight; between slices garbage is collected. */
+const SLICE_MS = 10_000;
 
 const { values, positionals } = parseArgs({
   options: {

@@ -9,6 +9,8 @@ export interface Surface {
   readonly weight: number;
   /** Inputs of the quick pass: about a second. */
   readonly quick: number;
+  /** How long an input may take, where it may wait on purpose; 100 ms unless given. */
+  readonly slowMs?: number;
   /** Inputs that follow each other on one state, in order; one unless given. */
   readonly caseInputs?: number;
   /** Labels that every run of some thousand inputs has: without them it would have tested one branch only. */

@@ -68,7 +68,7 @@ const relayTexts = new TextCorpus([
 
 export const relayConfig: Surface = {
   name: "relay-config",
-  weight: 1,
+  weight: 2,
   quick: 800,
   labels: ["accepted", "refused"],
   compose: (dice) => relayTexts.compose(dice),

@@ -171,7 +171,7 @@ export function dhcpWith(decoder: typeof productDecode): Surface {
 
 export const dhcp: Surface = {
   name: "dhcp",
-  weight: 4,
+  weight: 12,
   quick: 120_000,
   labels: ["decoded", "decoded, too long for some room", "truncated", "badCookie", "badValue", "badLength", "bootp"],
   compose(dice) {

@@ -55,7 +55,7 @@ function mendHeader(bytes: Uint8Array): void {
 
 export const ethernet: Surface = {
   name: "ethernet",
-  weight: 2,
+  weight: 10,
   quick: 150_000,
   labels: [
     "datagram",

@@ -1,26 +1,34 @@
 /**
  * The HTTP of node and relay, without sockets: requests with any method, path, query, headers and body. No request
- * makes an internal error, a refusal says why in JSON, and nothing changes without the token.
+ * makes an internal error, a refusal says why in JSON, and nothing changes without a token of the role for it.
  */
 
 import { loadConfig } from "../../../src/config/load.ts";
+import { HttpAccess, OPEN_GUARDS } from "../../../src/http/access/access.ts";
+import { makeToken } from "../../../src/http/access/tokens.ts";
+import { HttpTraffic } from "../../../src/http/traffic.ts";
+import { logger } from "../../../src/log/configure.ts";
 import { healthApp } from "../../../src/http/health.ts";
 import type { HttpHandler } from "../../../src/http/serve.ts";
 import { nodeApps } from "../../../node/admin/app.ts";
 import { EventFeed } from "../../../node/admin/events.ts";
-import { OPEN, tokenGuard } from "../../../node/admin/token.ts";
+import { AuditLog } from "../../../node/admin/audit.ts";
 import { checkNode, nodeSchema } from "../../../node/config.ts";
 import { Node } from "../../../node/node.ts";
 import type { Dice } from "../dice.ts";
 import { must, type Surface } from "../surface.ts";
 import { latin1 } from "../words.ts";
 
-const TOKEN = "0123456789abcdef0123";
-const PERMITTED = new RegExp(`^bearer +${TOKEN}$`, "i");
+const OPERATE = "0123456789abcdef0123";
+const ADMIN = "fedcba98765432100123";
+const MAY_OPERATE = new RegExp(`^bearer +(?:${OPERATE}|${ADMIN}) *$`, "i");
+const IS_ADMIN = new RegExp(`^bearer +${ADMIN} *$`, "i");
 const utf8 = new TextEncoder();
 
 let node: Node;
 let feed: EventFeed;
+let audit: AuditLog;
+let calls = 0;
 let folder = "";
 /** By the first digit of an input: with a token, without a check, the relay's. */
 let apps: readonly HttpHandler[] = [];
@@ -136,16 +144,18 @@ const TYPES = [
   "multipart/form-data",
   "application/x-www-form-urlencoded",
 ];
-const TOKENS = [
+/** A wrong token is answered late, so that it is seldom shown. */
+const WRONG = ["Bearer ", "Bearer x", "Basic eDp5", "Basic %", `Bearer ${OPERATE}x`, `Basic ${btoa(`me:${ADMIN}`)}`];
+const RIGHT = ["", "", `Bearer ${OPERATE}`, `Bearer ${ADMIN}`, `bearer  ${ADMIN} `];
+const HOSTS = [
+  "127.0.0.1:8067",
+  "127.0.0.1",
+  "localhost:8067",
+  "[::1]",
+  "evil.example",
   "",
-  "",
-  `Bearer ${TOKEN}`,
-  `bearer ${TOKEN}`,
-  "Bearer ",
-  "Bearer x",
-  "Basic eDp5",
-  `Bearer ${TOKEN}x`,
-  `Bearer ${TOKEN} `,
+  "127.0.0.1.evil.example",
+  "a b",
 ];
 
 function mutated(dice: Dice, text: string): string {
@@ -181,6 +191,7 @@ interface Call {
   readonly method: string;
   readonly target: string;
   readonly token: string;
+  readonly host: string;
   readonly type: string;
   readonly body: string;
 }
@@ -191,7 +202,8 @@ function composeCall(dice: Dice): Call {
     app: dice.once(6) ? 2 : dice.roll(2),
     method: dice.pick(METHODS),
     target: mutated(dice, dice.pick(PATHS)) + (query === "" ? "" : `?${query}`),
-    token: dice.pick(TOKENS),
+    token: dice.once(100) ? dice.pick(WRONG) : dice.pick(RIGHT),
+    host: dice.once(6) ? dice.pick(HOSTS) : "127.0.0.1:8067",
     type: dice.pick(TYPES),
     body: mutated(dice, dice.pick(BODIES)),
   };
@@ -202,9 +214,10 @@ function wouldAddMember({ method, target, body }: Call): boolean {
   return method === "POST" && /members/i.test(target) && /"id"\s*:\s*\d+/.test(body);
 }
 
-function requestOf({ method, target, token, type, body }: Call): Request | undefined {
+function requestOf({ method, target, token, host, type, body }: Call): Request | undefined {
   const headers = new Headers();
   try {
+    if (host !== "") headers.set("host", host);
     if (token !== "") headers.set("authorization", token);
     if (type !== "") headers.set("content-type", type);
     const takesBody = method !== "GET" && method !== "HEAD";
@@ -227,7 +240,9 @@ async function check(input: Uint8Array): Promise<string> {
   const request = wouldAddMember(call) ? undefined : requestOf(call);
   if (request === undefined || app === undefined) return "no request";
   const isHeld = new URL(request.url).pathname === "/events";
-  const response = await app.fetch(request);
+  // Each from another address: wrong tokens of one are answered later each time.
+  calls += 1;
+  const response = await app.fetch(request, { remoteAddress: 0x0a000000 + calls % 0x00ffffff, progress: () => {} });
   const { status } = response;
   must(status < 500 || status === 503, `no request may make an internal error: ${status}`);
   must(response.headers.get("x-content-type-options") === "nosniff" || status === 404, "a browser must not guess");
@@ -241,16 +256,28 @@ async function check(input: Uint8Array): Promise<string> {
     must(typeof error === "string" && error !== "" || status === 503, "a refusal must say why");
   }
   const changes = !["GET", "HEAD", "OPTIONS"].includes(request.method);
-  const allowed = call.app === 1 || PERMITTED.test(request.headers.get("authorization") ?? "");
-  must(!changes || allowed || status >= 400, "nothing may change without the token");
+  const shown = request.headers.get("authorization") ?? "";
+  const isAdmins = /^\/(?:config|members)\b/.test(new URL(request.url).pathname);
+  const allowed = call.app === 1 || (isAdmins ? IS_ADMIN : MAY_OPERATE).test(shown);
+  must(!changes || allowed || status >= 400, "nothing may change without the token for it");
   return `status ${status}`;
 }
 
 export const http: Surface = {
   name: "http",
   weight: 3,
-  quick: 2_500,
-  labels: ["status 200", "status 400", "status 401", "status 404", "status 405", "status 422", "no request"],
+  quick: 1_500,
+  slowMs: 1_000,
+  labels: [
+    "status 200",
+    "status 400",
+    "status 401",
+    "status 404",
+    "status 405",
+    "status 421",
+    "status 422",
+    "no request",
+  ],
   async open() {
     folder = await Deno.makeTempDir({ prefix: "dhcpcluster-fuzz-http-" });
     const port = 30_000 + Math.floor(Math.random() * 2_000);
@@ -266,19 +293,32 @@ export const http: Surface = {
     if (!loaded.ok) throw new Error(JSON.stringify(loaded.issues));
     node = await Node.start({ config: loaded.value, root: loaded.root });
     feed = new EventFeed(node);
-    const make = nodeApps(node, feed);
+    audit = await AuditLog.open(`${folder}/state`, Date.now);
+    const tokens = [
+      makeToken({ name: "operator", role: "operate" }, OPERATE),
+      makeToken({ name: "admin", role: "admin" }, ADMIN),
+    ];
+    const access = new HttpAccess({
+      tokens: () => tokens,
+      hosts: () => [],
+      wallMs: Date.now,
+      monotonicMs: () => performance.now(),
+      refused: () => {},
+    });
+    const make = nodeApps(node, { feed, audit, access, traffic: new HttpTraffic(logger("fuzz")) });
     const relay = healthApp({
       ready: () => ({ ready: true }),
       status: () => ({}),
       metrics: () => Promise.resolve(""),
     });
-    apps = [make(tokenGuard(() => TOKEN)), make(OPEN), relay];
+    apps = [make(access), make(OPEN_GUARDS), relay];
   },
   compose: (dice) => utf8.encode(JSON.stringify(composeCall(dice))),
   check,
   async close() {
     feed.close();
     await node.stop();
+    await audit.close();
     await Deno.remove(folder, { recursive: true });
   },
 };

@@ -52,7 +52,7 @@ function surface(format: LeaseFormat): Surface {
   const texts = new TextCorpus(corpusOf(`${format}-leases`));
   return {
     name: `${format}-leases`,
-    weight: 2,
+    weight: 1,
     quick: 5_000,
     labels: ["leases", "leases, and unusable parts", "none"],
     compose: (dice) => texts.compose(dice),

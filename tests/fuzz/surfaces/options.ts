@@ -51,7 +51,7 @@ function check(input: Uint8Array): string {
 
 export const options: Surface = {
   name: "options",
-  weight: 3,
+  weight: 12,
   quick: 80_000,
   labels: ["malformed", "present", "configurable", "hexadecimal"],
   compose(dice) {

@@ -55,7 +55,7 @@ function check(input: Uint8Array): string {
 
 export const record: Surface = {
   name: "record",
-  weight: 2,
+  weight: 4,
   quick: 80_000,
   labels: ["the same", "broken seal", "of another length", "unknown state", "not writable"],
   open() {

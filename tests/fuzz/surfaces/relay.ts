@@ -208,7 +208,7 @@ function composeDatagram(dice: Dice): void {
 
 export const relay: Surface = {
   name: "relay",
-  weight: 5,
+  weight: 8,
   caseInputs: 96,
   quick: 30_000,
   labels: [

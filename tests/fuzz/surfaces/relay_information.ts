@@ -52,7 +52,7 @@ function firstOctets(input: Uint8Array): number {
 
 export const relayInformation: Surface = {
   name: "relay-information",
-  weight: 4,
+  weight: 15,
   quick: 150_000,
   labels: ["the same", "decoded", "truncated", "badLength"],
   compose(dice) {

@@ -34,7 +34,7 @@ function check(input: Uint8Array): string {
 
 export const replayWindow: Surface = {
   name: "replay-window",
-  weight: 1,
+  weight: 5,
   quick: 20_000,
   labels: ["some refused", "all taken"],
   compose(dice) {

@@ -89,7 +89,7 @@ function check(input: Uint8Array): string {
 
 export const seal: Surface = {
   name: "seal",
-  weight: 3,
+  weight: 4,
   caseInputs: 48,
   quick: 8_000,
   labels: ["sealed", "opened", "replayed", "stale", "forged", "badMagic", "wrongKey", "tooShort", "unknownSender"],

@@ -94,7 +94,7 @@ function check(input: Uint8Array): string {
 
 export const wire: Surface = {
   name: "wire",
-  weight: 4,
+  weight: 10,
   quick: 40_000,
   labels: ["version 1", "version 2", "wireVersion", "malformed", "unknownType", "badValue"],
   open() {
