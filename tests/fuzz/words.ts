@@ -6,6 +6,9 @@
 import type { Dice } from "./dice.ts";
 import { Octets } from "./octets.ts";
 
+/** Deeper than any parser here has stack for. */
+const NESTED_MAX = 3_000;
+
 /** Numbers at limits, unfinished quotes, brackets, what every object has, what is not text, what acts on a terminal. */
 const TRAPS = [
   ...["", "0", "-1", "00", "1e999", "0x", "0xff", "4294967295", "4294967296", "9007199254740993", "NaN", "null", "~"],
@@ -72,13 +75,10 @@ export class TextCorpus {
   readonly #texts: readonly Uint8Array[];
   readonly #words: readonly string[];
   readonly #lines: readonly string[];
-  readonly #depthMax: number;
   readonly #octets = new Octets(8_192);
 
-  /** `depthMax`: how deep brackets are nested at most. */
-  constructor(texts: readonly Uint8Array[], depthMax = 3_000) {
+  constructor(texts: readonly Uint8Array[]) {
     this.#texts = texts;
-    this.#depthMax = depthMax;
     const all = texts.map(latin1);
     this.#words = [...new Set(all.flatMap((text) => text.split(SEPARATORS)))].filter((word) => word !== "");
     this.#lines = [...new Set(all.flatMap((text) => text.split("\n")))];
@@ -89,7 +89,7 @@ export class TextCorpus {
     if (dice.once(30)) {
       // Nested as deep as there is room.
       const [open = "", close = ""] = dice.pick(["[]", "{}", "()", '""', "- ", "{["]);
-      const depth = 1 + dice.roll(this.#depthMax);
+      const depth = 1 + dice.roll(NESTED_MAX);
       return octets.set(bytesOf(open.repeat(depth) + (dice.once(2) ? close.repeat(depth) : ""))).view();
     }
     for (let count = dice.roll(6); count > 0; count--) {

@@ -13,8 +13,6 @@ import { corpusOf, filesOf } from "../corpus.ts";
 import { must, type Surface } from "../surface.ts";
 import { TextCorpus } from "../words.ts";
 
-/** The parser takes time without bound for what is nested until its stack ends. */
-const NESTED_MAX = 60;
 const LIKE_UTF8 = new TextDecoder();
 
 /** Judges the problems; returns how many lines the file has. */
@@ -38,7 +36,7 @@ const nodeTexts = new TextCorpus([
     "scripts/install/examples/three-nodes.yaml",
   ),
   ...corpusOf("node-config"),
-], NESTED_MAX);
+]);
 
 export const nodeConfig: Surface = {
   name: "node-config",
@@ -64,7 +62,7 @@ export const nodeConfig: Surface = {
 const relayTexts = new TextCorpus([
   ...filesOf("relay/example.yaml", "scripts/install/examples/gateway.yaml"),
   ...corpusOf("relay-config"),
-], NESTED_MAX);
+]);
 
 export const relayConfig: Surface = {
   name: "relay-config",

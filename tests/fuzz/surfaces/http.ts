@@ -3,7 +3,6 @@
  * makes an internal error, a refusal says why in JSON, and nothing changes without a token of the role for it.
  */
 
-import { loadConfig } from "../../../src/config/load.ts";
 import { HttpAccess, OPEN_GUARDS } from "../../../src/http/access/access.ts";
 import { makeToken } from "../../../src/http/access/tokens.ts";
 import { HttpTraffic } from "../../../src/http/traffic.ts";
@@ -13,7 +12,7 @@ import type { HttpHandler } from "../../../src/http/serve.ts";
 import { nodeApps } from "../../../node/admin/app.ts";
 import { EventFeed } from "../../../node/admin/events.ts";
 import { AuditLog } from "../../../node/admin/audit.ts";
-import { checkNode, nodeSchema } from "../../../node/config.ts";
+import { read } from "../../../node/reader/read.ts";
 import { Node } from "../../../node/node.ts";
 import type { Dice } from "../dice.ts";
 import { must, type Surface } from "../surface.ts";
@@ -289,9 +288,9 @@ export const http: Surface = {
       "  revision: 1",
       "  subnets: [{ subnet: 10.77.0.0/16, pools: [10.77.1.0-10.77.1.99] }]",
     ].join("\n");
-    const loaded = loadConfig(text, nodeSchema, checkNode);
-    if (!loaded.ok) throw new Error(JSON.stringify(loaded.issues));
-    node = await Node.start({ config: loaded.value, root: loaded.root });
+    const file = read({ kind: "file", text, file: `${folder}/node.yaml` });
+    if (!file.ok || !("config" in file)) throw new Error(JSON.stringify(file));
+    node = await Node.start({ file });
     feed = new EventFeed(node);
     audit = await AuditLog.open(`${folder}/state`, Date.now);
     const tokens = [
