@@ -5,6 +5,8 @@
 
 import { HttpAccess, OPEN_GUARDS } from "../../../src/http/access/access.ts";
 import { makeToken } from "../../../src/http/access/tokens.ts";
+import { CachedAnswer } from "../../../src/http/cached_answer.ts";
+import { statusAnswer } from "../../../node/admin/status.ts";
 import { HttpTraffic } from "../../../src/http/traffic.ts";
 import { logger } from "../../../src/log/configure.ts";
 import { healthApp } from "../../../src/http/health.ts";
@@ -291,7 +293,8 @@ export const http: Surface = {
     const file = read({ kind: "file", text, file: `${folder}/node.yaml` });
     if (!file.ok || !("config" in file)) throw new Error(JSON.stringify(file));
     node = await Node.start({ file });
-    feed = new EventFeed(node);
+    const status = statusAnswer(node);
+    feed = new EventFeed(status);
     audit = await AuditLog.open(`${folder}/state`, Date.now);
     const tokens = [
       makeToken({ name: "operator", role: "operate" }, OPERATE),
@@ -304,11 +307,11 @@ export const http: Surface = {
       monotonicMs: () => performance.now(),
       refused: () => {},
     });
-    const make = nodeApps(node, { feed, audit, access, traffic: new HttpTraffic(logger("fuzz")) });
+    const make = nodeApps(node, { status, feed, audit, access, traffic: new HttpTraffic(logger("fuzz")) });
     const relay = healthApp({
       ready: () => ({ ready: true }),
-      status: () => ({}),
-      metrics: () => Promise.resolve(""),
+      status: new CachedAnswer(() => Promise.resolve(utf8.encode("{}"))),
+      metrics: new CachedAnswer(() => Promise.resolve(utf8.encode(""))),
     });
     apps = [make(access), make(OPEN_GUARDS), relay];
   },
