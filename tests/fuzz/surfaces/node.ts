@@ -270,7 +270,7 @@ export const lone: Surface = {
   caseInputs: 96,
   quick: 15_000,
   labels: [
-    ...["OFFER", "ACK", "NAK", "ACK to INFORM", "released", "declined", "not DHCP", "noSubnet", "noIdentity"],
+    ...["OFFER", "ACK", "NAK", "ACK to INFORM", "released", "declined", "not DHCP", "noSubnet"],
     ...["notRequest", "unexpectedType", "malformedOption"],
   ],
   begin() {
