@@ -13,6 +13,7 @@ import { checkNode, nodeSchema, type NodeSettings } from "./config.ts";
 import type { FileReading, NodeFile } from "./reader/protocol.ts";
 import { ConfigReader } from "./reader/reader.ts";
 import { COMMANDS, PROGRAM } from "./cli/commands.ts";
+import { readTls, tlsFilesOf } from "../src/http/tls.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { RunningNode } from "./running_node.ts";
 
@@ -64,7 +65,7 @@ async function start(from: NodeFile, { file, flags, early }: Given): Promise<voi
 /** Everything is open: what is opened again are the configuration, the key, the tokens and a database that failed. */
 function confineTo({ node, cluster, http }: NodeSettings, file: string, log: Logger): void {
   const keys = cluster.keyFile === undefined ? [] : [cluster.keyFile];
-  const { outside, writes } = confine([file, ...keys, ...tokenFilesOf(http)], node.stateDir);
+  const { outside, writes } = confine([file, ...keys, ...tokenFilesOf(http), ...tlsFilesOf(http)], node.stateDir);
   if (outside.length === 0) return;
   log.info("This process may read {writes}any file, as {files} not in /etc/dhcpcluster or /var/lib/dhcpcluster", {
     writes: writes ? "and write " : "",
@@ -91,6 +92,7 @@ async function run(args: readonly string[]): Promise<number | undefined> {
     readFiles: async ({ cluster, http }) => {
       if (cluster.keyFile !== undefined) await readKeyFile(cluster.keyFile);
       await readTokens(http);
+      if (http.tls !== undefined) await readTls(http.tls);
     },
     load,
     start,

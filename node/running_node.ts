@@ -3,6 +3,7 @@
 import { OPEN_GUARDS } from "../src/http/access/access.ts";
 import { loadAccess, type ReloadableAccess } from "../src/http/access/load.ts";
 import { type HttpHandler, serveHttp } from "../src/http/serve.ts";
+import { readTls, renewIdentity, type TlsIdentity } from "../src/http/tls.ts";
 import { HttpTraffic } from "../src/http/traffic.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
@@ -22,7 +23,12 @@ export class RunningNode {
   readonly #access: ReloadableAccess;
   readonly #audit: AuditLog;
 
-  private constructor(node: Node, access: ReloadableAccess, audit: AuditLog) {
+  readonly #server: ReturnType<typeof serveHttp>;
+
+  private constructor(
+    node: Node,
+    { access, audit, identity }: { access: ReloadableAccess; audit: AuditLog; identity: TlsIdentity | undefined },
+  ) {
     this.node = node;
     this.#access = access;
     this.#audit = audit;
@@ -31,7 +37,8 @@ export class RunningNode {
     const feed = new EventFeed(status);
     const traffic = new HttpTraffic(logger("node", "http"));
     const app = nodeApps(node, { status, feed, audit, access: access.guards, traffic });
-    const server = serveHttp(app(access.guards), http, { traffic });
+    const server = serveHttp(app(access.guards), http, { traffic, identity });
+    this.#server = server;
     this.httpPort = server.port;
     const local = this.#listenLocally(app(OPEN_GUARDS));
     node.onLease = (event) => feed.lease(event);
@@ -41,16 +48,23 @@ export class RunningNode {
       access.close();
       await audit.close();
     };
-    logger("node").info("HTTP on {address}:{port}", { address: formatIpv4(http.address), port: server.port });
+    logger("node").info("{protocol} on {address}:{port}", {
+      protocol: identity === undefined ? "HTTP" : "HTTPS",
+      address: formatIpv4(http.address),
+      port: server.port,
+    });
   }
 
   /** Starts a node and returns once it listens. Rejects with one line that says what is wrong and what to do. */
   static async start(start: NodeStart): Promise<RunningNode> {
-    const access = await loadAccess(start.file.config.http, logger("node", "http"));
+    const { http } = start.file.config;
+    const identity = http.tls === undefined ? undefined : await readTls(http.tls);
+    const access = await loadAccess(http, logger("node", "http"));
     const node = await Node.start(start);
     try {
       // The node has made and locked its state directory.
-      return new RunningNode(node, access, await AuditLog.open(start.file.config.node.stateDir, Date.now));
+      const audit = await AuditLog.open(start.file.config.node.stateDir, Date.now);
+      return new RunningNode(node, { access, audit, identity });
     } catch (error) {
       access.close();
       await node.stop();
@@ -61,6 +75,7 @@ export class RunningNode {
   /** Takes over what may change while it runs. Rejects when a file that the configuration names is bad. */
   async reload(file: NodeFile): Promise<void> {
     await this.#access.reload();
+    await renewIdentity(this.#server, this.node.config.http.tls, logger("node", "http"));
     await this.node.reload(file);
     const request = { file: { revision: file.revision } };
     this.#audit.add({ who: "signal", role: "admin", from: "this machine", action: "SIGHUP", request, status: 200 });

@@ -6,6 +6,7 @@ import type { CommandSpec } from "../src/cli/commands.ts";
 import { LICENCES } from "../src/cli/licences.ts";
 import { jsonText, table } from "../src/cli/table.ts";
 import { loadConfigFile } from "../src/config/load.ts";
+import { clientTrusting, failureOf, readCertificates } from "../src/http/tls.ts";
 import { readTokenFile } from "../src/http/access/tokens.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { printable } from "../src/unseen.ts";
@@ -51,6 +52,7 @@ const status: CommandSpec = {
       default: "/etc/dhcpcluster/relay.yaml",
     },
     { flags: "--url <url>", description: "URL of another relay, such as http://192.0.2.1:8068" },
+    { flags: "--ca <file>", description: "certificates in PEM that its HTTPS is trusted by" },
     { flags: "--token-file <file>", description: "token for it (its http.readTokenFile)" },
     { flags: "--json", description: "print JSON" },
   ],
@@ -60,12 +62,13 @@ const status: CommandSpec = {
     const url = own?.url ?? String(options.url);
     const tokenFile = typeof options.tokenFile === "string" ? options.tokenFile : own?.tokenFile;
     const headers = tokenFile === undefined ? {} : { authorization: `Bearer ${await readTokenFile(tokenFile)}` };
+    const ca = typeof options.ca === "string" ? options.ca : own?.certFile;
+    const client = clientTrusting(ca === undefined ? undefined : await readCertificates(ca, "certificates (--ca)"));
     let answer: RelayStatus & { readonly error?: string };
     try {
-      answer = await (await fetch(new URL("/status", url), { headers })).json();
+      answer = await (await fetch(new URL("/status", url), { headers, ...(client && { client }) })).json();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot reach ${url}: ${reason}; check the address and whether the relay runs`);
+      throw new Error(`Cannot reach ${url}: ${failureOf(error)}; check the address and whether the relay runs`);
     }
     if (answer.error !== undefined) throw new Error(`${url} refused: ${answer.error} (--token-file)`);
     if (!Array.isArray(answer.nodes) || !Array.isArray(answer.interfaces)) {
@@ -77,11 +80,14 @@ const status: CommandSpec = {
 };
 
 /** Where the relay of a configuration file is, and its token for reading. */
-async function ownHttp(file: string): Promise<{ url: string; tokenFile: string | undefined }> {
+async function ownHttp(
+  file: string,
+): Promise<{ url: string; tokenFile: string | undefined; certFile: string | undefined }> {
   const loaded = await loadConfigFile(file, relaySchema, checkRelay);
   if (!loaded.ok) throw new Error(loaded.message);
-  const { address, port, readTokenFile: tokenFile } = loaded.value.http;
-  return { url: `http://${address === 0 ? "127.0.0.1" : formatIpv4(address)}:${port}`, tokenFile };
+  const { address, port, readTokenFile: tokenFile, tls } = loaded.value.http;
+  const origin = `${tls === undefined ? "http" : "https"}://${address === 0 ? "127.0.0.1" : formatIpv4(address)}`;
+  return { url: `${origin}:${port}`, tokenFile, certFile: tls?.certFile };
 }
 
 /** Formats the status as text. */

@@ -7,7 +7,7 @@ import { assert } from "../src/assert.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
 import { formatSeconds, milliseconds } from "../src/config/duration.ts";
 import { type Config, flag, integer, list, mapping, oneOf, readOnly, text } from "../src/config/field.ts";
-import { hostAddress, httpUrl, interfaceName, port, textOrHexBytes } from "../src/config/fields.ts";
+import { filePath, hostAddress, httpUrl, interfaceName, port, textOrHexBytes } from "../src/config/fields.ts";
 import type { Path, Report } from "../src/config/issue.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
@@ -95,12 +95,16 @@ const nodeSchema = mapping({
   port: NODE_PORT.describe("its UDP port").prefault(NODE_PORT_DEFAULT),
   health: httpUrl().describe("requested at each probe; 200 means ready")
     .meta({ fallback: `http://ADDRESS:${NODE_HTTP_PORT_DEFAULT}/readyz` }).exactOptional(),
+  ca: filePath().describe(
+    "certificates in PEM by which its HTTPS is trusted, beside the system's; `health` is then `https://…` by default",
+  ).exactOptional(),
   weight: integer({ min: 1, max: WEIGHT_MAX })
     .describe(`1 to ${WEIGHT_MAX}: the node's round-trip time is divided by it`).prefault(1),
   site: SITE.describe("any name; see `relay.site`").exactOptional(),
 }).transform((node) => ({
   ...node,
-  health: node.health ?? `http://${formatIpv4(node.address)}:${NODE_HTTP_PORT_DEFAULT}/readyz`,
+  health: node.health ??
+    `${node.ca === undefined ? "http" : "https"}://${formatIpv4(node.address)}:${NODE_HTTP_PORT_DEFAULT}/readyz`,
 }));
 
 /** The schema of relay.yaml; {@link checkRelay} belongs to it. */

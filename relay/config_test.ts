@@ -33,7 +33,7 @@ Deno.test("relaySchema fills in the defaults", () => {
     },
     nodes: [{ id: 1, address: 0x0a63000b, port: 67, health: "http://10.99.0.11:8067/readyz", weight: 1 }],
     probe: { intervalMs: 1000, timeoutMs: 500, ping: true },
-    http: { address: 0x7f000001, port: 8068 },
+    http: { address: 0x7f000001, port: 8068, allow: [], hosts: [] },
     log: { level: "info", format: "text" },
   });
 });

@@ -16,6 +16,7 @@ import { jsonInSlices } from "../src/http/json.ts";
 import { healthApp } from "../src/http/health.ts";
 import { serveHttp } from "../src/http/serve.ts";
 import { StatusFeed } from "../src/http/status_feed.ts";
+import { CertificateError, readTls, renewIdentity, tlsFilesOf } from "../src/http/tls.ts";
 import { HttpTraffic } from "../src/http/traffic.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { listInterfaces } from "../src/net/interfaces.ts";
@@ -27,6 +28,7 @@ import PAGE from "./dashboard/index.html" with { type: "text" };
 import SCRIPT from "./dashboard/page.js" with { type: "text" };
 import { relayHealth } from "./health.ts";
 import { systemPing } from "./probe/ping.ts";
+import { caFilesOf, Trust } from "./probe/trust.ts";
 import { describeLink } from "./resolve.ts";
 import { NoInterfaceError, RelayService } from "./service.ts";
 
@@ -37,6 +39,7 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
   const now = () => performance.now();
   const opener = { openUdp, openPacket };
   waitForDatagramsFirst();
+  const identity = config.http.tls === undefined ? undefined : await readTls(config.http.tls);
   const access = await loadAccess(config.http, logger("relay", "http"));
   const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
   const traffic = new HttpTraffic(logger("relay", "http"));
@@ -48,15 +51,15 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
   const http = await listen();
 
   const implementation = socketImplementation();
-  log.info("dhcpcluster-relay {version} relays for {links}; sockets: {sockets}; http://{http}", {
+  log.info("dhcpcluster-relay {version} relays for {links}; sockets: {sockets}; {http}", {
     version: VERSION,
     links: service.resolved.links.map(describeLink).join(", "),
     sockets: implementation.kind === "linux" ? "linux" : `${implementation.kind}, as ${implementation.reason}`,
-    http: `${formatIpv4(config.http.address)}:${http.port}`,
+    http: `http${identity === undefined ? "" : "s"}://${formatIpv4(config.http.address)}:${http.port}`,
   });
 
   const manager = ServiceManager.ofThisProcess(log);
-  const { outside } = confine([file, ...tokenFilesOf(config.http)]);
+  const { outside } = confine([file, ...tokenFilesOf(config.http), ...tlsFilesOf(config.http), ...caFilesOf(config)]);
   if (outside.length > 0) {
     log.info("this process may read any file, because {files} not in /etc/dhcpcluster", {
       files: `${outside.join(" and ")} ${outside.length === 1 ? "is" : "are"}`,
@@ -73,7 +76,7 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
       access.close();
       log.info("stopped");
     },
-    reload: () => manager.reloading(() => reload(service, { file, log, access })),
+    reload: () => manager.reloading(() => reload(service, { file, log, access, http })),
     failed: (message) => log.error("{message}", { message }),
     early,
   });
@@ -88,7 +91,7 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
       }, access.guards);
       app.get("/events", (context) => events.open(context.env));
       serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
-      return serveHttp(app, config.http, { traffic });
+      return serveHttp(app, config.http, { traffic, identity });
     } catch (error) {
       access.close();
       await service.close();
@@ -100,7 +103,12 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
 /** SIGHUP: reads the file again; on mistakes the old configuration stays in use. */
 async function reload(
   service: RelayService,
-  { file, log, access }: { readonly file: string; readonly log: Logger; readonly access: ReloadableAccess },
+  { file, log, access, http }: {
+    readonly file: string;
+    readonly log: Logger;
+    readonly access: ReloadableAccess;
+    readonly http: ReturnType<typeof serveHttp>;
+  },
 ): Promise<void> {
   const loaded = await loadConfigFile(file, relaySchema, checkRelay);
   if (!loaded.ok) {
@@ -111,9 +119,12 @@ async function reload(
   const { value, fixed } = keepBound(loaded.value, service.config);
   try {
     await access.reload();
+    await renewIdentity(http, service.config.http.tls, log);
     await service.reload(value);
   } catch (error) {
-    if (!(error instanceof NoInterfaceError || error instanceof TokenFileError)) throw error;
+    if (!(error instanceof NoInterfaceError || error instanceof TokenFileError || error instanceof CertificateError)) {
+      throw error;
+    }
     log.error("SIGHUP: {reason}; the configuration has not changed", { reason: error.message });
     return;
   }
@@ -134,7 +145,11 @@ async function run(args: readonly string[]): Promise<number | undefined> {
     commands: COMMANDS.map(({ name, words = [], summary }) => `${[name, ...words].join(" ").padEnd(20)} ${summary}`),
     schema: relaySchema,
     check: checkRelay,
-    readFiles: async ({ http }) => void await readTokens(http),
+    readFiles: async ({ http, nodes }) => {
+      await readTokens(http);
+      if (http.tls !== undefined) await readTls(http.tls);
+      (await Trust.read(nodes)).close();
+    },
     start,
   });
 }

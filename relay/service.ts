@@ -15,6 +15,7 @@ import type { Rogue } from "./forward/rogues.ts";
 import { Prober } from "./probe/prober.ts";
 import type { Pinger } from "./probe/ping.ts";
 import { askHealth } from "./probe/readyz.ts";
+import { Trust } from "./probe/trust.ts";
 import { NodeLog, trackedNodes } from "./nodes.ts";
 import { Relay } from "./relay.ts";
 import { describeLink, resolveConfig, type Resolved, sameLinks, servesSubnet } from "./resolve.ts";
@@ -56,6 +57,7 @@ export class RelayService implements SocketHandlers {
   /** By interface name, so that they survive a reload. */
   readonly #counts = new Map<string, OutcomeCounts>();
   #parts: Parts;
+  #trust: Trust;
   #resolved: Resolved;
   /** The relay before the last reload, for answers to its open transactions. */
   #previous: Relay | undefined;
@@ -64,7 +66,8 @@ export class RelayService implements SocketHandlers {
   #changing: Promise<void> = Promise.resolve();
   #lastError = "";
 
-  private constructor(config: RelayConfig, resolved: Resolved, host: ServiceHost) {
+  private constructor(config: RelayConfig, resolved: Resolved, host: ServiceHost, trust: Trust) {
+    this.#trust = trust;
     this.#host = host;
     this.#drops = new DropLog(host.log, host.now);
     this.#nodes = new NodeLog(host.log, host.now);
@@ -77,7 +80,7 @@ export class RelayService implements SocketHandlers {
   static async start(config: RelayConfig, host: ServiceHost): Promise<RelayService> {
     const resolved = resolveConfig(config, host.listInterfaces());
     requireUsable(resolved);
-    const service = new RelayService(config, resolved, host);
+    const service = new RelayService(config, resolved, host, await Trust.read(config.nodes));
     try {
       await service.sockets.reconcile(resolved.links);
     } catch (error) {
@@ -110,9 +113,12 @@ export class RelayService implements SocketHandlers {
     return this.#change(async () => {
       const resolved = resolveConfig(config, this.#host.listInterfaces());
       requireUsable(resolved);
+      const trust = await Trust.read(config.nodes);
       await this.sockets.reconcile(resolved.links);
       const before = this.#parts;
       before.prober.close();
+      this.#trust.close();
+      this.#trust = trust;
       this.#previous?.close();
       this.#previous = before.relay;
       this.#resolved = resolved;
@@ -152,6 +158,7 @@ export class RelayService implements SocketHandlers {
     await this.#changing;
     this.sockets.close();
     this.#parts.prober.close();
+    this.#trust.close();
     this.#parts.relay.close();
     this.#previous?.close();
     this.#nodes.close();
@@ -190,7 +197,7 @@ export class RelayService implements SocketHandlers {
       timeoutMs: config.probe.timeoutMs,
       sink: tracker,
       ping: config.probe.ping ? ping : undefined,
-      askHealth,
+      askHealth: (url, ms, ending) => askHealth(url, ms, ending, this.#trust.clientFor(url)),
       now,
     });
     return { config, tracker, relay, prober };

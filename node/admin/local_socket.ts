@@ -5,6 +5,7 @@
 
 import { request } from "node:http";
 import { type HttpHandler, serveHttpLocally } from "../../src/http/serve.ts";
+import { clientTrusting, failureOf } from "../../src/http/tls.ts";
 
 /** Where a node's socket is. */
 export function socketPath(stateDir: string): { readonly directory: string; readonly socket: string } {
@@ -82,8 +83,9 @@ export function localAdminClient(stateDir: string): AdminClient {
     });
 }
 
-/** Client of a node over the network. */
-export function httpAdminClient(url: string, token?: string): AdminClient {
+/** Client of a node over the network. `ca`: certificates in PEM that it trusts beside the system's. */
+export function httpAdminClient(url: string, token?: string, ca?: string): AdminClient {
+  const client = clientTrusting(ca);
   return async ({ method = "GET", path, body }) => {
     const content = encode(body);
     const headers = {
@@ -92,11 +94,15 @@ export function httpAdminClient(url: string, token?: string): AdminClient {
     };
     let response: Response;
     try {
-      const init = { method, headers, ...(content === undefined ? {} : { body: content.text }) };
+      const init = {
+        method,
+        headers,
+        ...(content === undefined ? {} : { body: content.text }),
+        ...(client === undefined ? {} : { client }),
+      };
       response = await fetch(new URL(path, url), init);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot reach ${url}: ${reason}; check the address and that the node runs`);
+      throw new Error(`Cannot reach ${url}: ${failureOf(error)}; check the address and that the node runs`);
     }
     return { status: response.status, body: parse(await response.text()) };
   };

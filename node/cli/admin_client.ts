@@ -3,6 +3,7 @@
 import type { CommandCall, CommandOption } from "../../src/cli/commands.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
+import { readCertificates } from "../../src/http/tls.ts";
 import { readTokenFile } from "../../src/http/access/tokens.ts";
 import { type AdminClient, type AdminResponse, httpAdminClient, localAdminClient } from "../admin/local_socket.ts";
 
@@ -12,6 +13,7 @@ const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
 export const ADMIN_OPTIONS: readonly CommandOption[] = [
   { flags: "-c, --config <file>", description: "configuration of the node on this machine", default: CONFIG_DEFAULT },
   { flags: "--url <url>", description: "another node, such as http://10.99.0.11:8067" },
+  { flags: "--ca <file>", description: "certificates in PEM that its HTTPS is trusted by" },
   { flags: "--token-file <file>", description: "file with a token for it, whose role suffices for the command" },
 ];
 
@@ -27,10 +29,15 @@ export async function configOf({ options }: CommandCall): Promise<{ config: Node
 
 /** Client of the node that the options select. */
 export async function adminClient(call: CommandCall): Promise<AdminClient> {
-  const { url, tokenFile } = call.options;
+  const { url, tokenFile, ca } = call.options;
   if (typeof url === "string") {
     if (!/^https?:\/\//.test(url)) throw new Error(`"${url}" is not a URL; write http://ADDRESS:PORT`);
-    return httpAdminClient(url, typeof tokenFile === "string" ? await readTokenFile(tokenFile) : undefined);
+    const token = typeof tokenFile === "string" ? await readTokenFile(tokenFile) : undefined;
+    return httpAdminClient(
+      url,
+      token,
+      typeof ca === "string" ? await readCertificates(ca, "certificates (--ca)") : undefined,
+    );
   }
   const { config } = await configOf(call);
   return localAdminClient(config.node.stateDir);

@@ -10,13 +10,23 @@ const FULL_MAX = 64;
 /** A compressed body of a few hundred octets would cost the node more than it saves. */
 const HEADERS = { "Accept-Encoding": "identity" };
 
-/** Never rejects: every failure is a result. `ending` aborts it. */
-export async function askHealth(url: string, timeoutMs: number, ending: AbortSignal): Promise<HealthResult> {
+/** Never rejects: every failure is a result. `ending` aborts it; `client` trusts the node's certificate. */
+export async function askHealth(
+  url: string,
+  timeoutMs: number,
+  ending: AbortSignal,
+  client?: Deno.HttpClient,
+): Promise<HealthResult> {
   const startMs = performance.now();
   const signal = AbortSignal.any([ending, AbortSignal.timeout(timeoutMs)]);
   try {
     // A redirect is an answer; following it would leave the node.
-    const response = await fetch(url, { redirect: "manual", headers: HEADERS, signal });
+    const response = await fetch(url, {
+      redirect: "manual",
+      headers: HEADERS,
+      signal,
+      ...(client === undefined ? {} : { client }),
+    });
     const rttMs = performance.now() - startMs;
     // The connection is reused only after the body has been read; reading it may fail as well.
     const said = readBody(await bodyOf(response));
@@ -63,6 +73,10 @@ function classify(error: unknown): HealthResult {
   if (/connection refused|os error 111/i.test(text)) return { kind: "refused" };
   if (/dns error|lookup address|name or service not known|no record/i.test(text)) {
     return { kind: "impossible", reason: "its name does not resolve" };
+  }
+  const [, certificate] = /invalid peer certificate: (.*)$/.exec(text) ?? [];
+  if (certificate !== undefined) {
+    return { kind: "impossible", reason: `its certificate is not trusted (${certificate}): see nodes[].ca` };
   }
   // https://fetch.spec.whatwg.org/#port-blocking
   if (/port \d+ are blocked/.test(text)) {

@@ -16,6 +16,10 @@ export function httpShape(defaultPort: number, served: string) {
     hosts: list(hostName()).describe(
       "names under which browsers and monitoring reach it, beside its addresses and the machine's name (DNS rebinding)",
     ).prefault([]),
+    tls: mapping({
+      certFile: filePath().describe("the server's certificate and those of its issuers, in PEM; read again on SIGHUP"),
+      keyFile: filePath().describe("its key in PEM, readable by its owner only"),
+    }).describe("serve HTTPS instead of HTTP").exactOptional(),
     readTokenFile: filePath().describe(
       "file with a token that reading needs, but for `/healthz` and `/readyz`; no file: everyone who connects may read",
     ).exactOptional(),

@@ -10,12 +10,15 @@ import { formatIpv4, type Ipv4, parseIpv4, type Prefix, prefixContains } from ".
 import { Connection, Connections } from "./connections.ts";
 import { serveConnection } from "./connection_server.ts";
 import { HTTP } from "./limits.ts";
+import type { TlsIdentity } from "./tls.ts";
 import { HttpTraffic } from "./traffic.ts";
 
 /** A listening server. */
 interface HttpServer {
   /** The port it listens on, never 0. */
   readonly port: number;
+  /** Serves further connections with another certificate. */
+  identify(identity: TlsIdentity): void;
   /** Stops listening and closes connections; requests in flight get one second. */
   close(): Promise<void>;
 }
@@ -40,6 +43,8 @@ export class HttpServeError extends Error {
 
 /** Further options of a server. */
 interface HttpServeOptions {
+  /** HTTPS with this certificate; undefined: HTTP. */
+  readonly identity?: TlsIdentity | undefined;
   /** Counts what is refused, for metrics. */
   readonly traffic?: HttpTraffic;
   /** Milliseconds of a clock that does not go back. */
@@ -69,14 +74,19 @@ const CLOSE_POLL_MS = 10;
 export function serveHttp(
   handler: HttpHandler,
   at: HttpAddress,
-  { traffic = new HttpTraffic(logger("http")), now = () => performance.now() }: HttpServeOptions = {},
+  { identity: first, traffic = new HttpTraffic(logger("http")), now = () => performance.now() }: HttpServeOptions = {},
 ): HttpServer {
   const hostname = formatIpv4(at.address);
   let port = at.port;
+  let identity = first;
   const listen = () => {
     try {
-      const listener = Deno.listen({ hostname, port, tcpBacklog: HTTP.backlog });
-      port = listener.addr.port;
+      const options = { hostname, port, tcpBacklog: HTTP.backlog };
+      // Not HTTP/2, with which one connection could carry any number of requests.
+      const listener = identity === undefined
+        ? Deno.listen(options)
+        : Deno.listenTls({ ...options, ...identity, alpnProtocols: ["http/1.1"] });
+      port = (listener.addr as Deno.NetAddr).port;
       return listener;
     } catch (error) {
       throw new HttpServeError(explain(error, hostname, port), { cause: error });
@@ -84,7 +94,15 @@ export function serveHttp(
   };
   const { allow = [] } = at;
   const server = new Server(handler, listen, { traffic, now, allow });
-  return { port, close: () => server.close() };
+  return {
+    port,
+    identify: (other) => {
+      if (other.cert === identity?.cert && other.key === identity.key) return;
+      identity = other;
+      server.listenAgain();
+    },
+    close: () => server.close(),
+  };
 }
 
 /** Serves a Unix socket. Throws when it can't be opened. */
@@ -103,9 +121,12 @@ export function connectionsMax(descriptors: number = descriptorLimit()): number 
   return Math.min(HTTP.connectionsMax, Math.max(HTTP.connectionsMin, share));
 }
 
+/** Of TCP, TLS or a Unix socket. */
+type AnyListener = Pick<Deno.Listener, "close"> & { accept(): Promise<Deno.Conn> };
+
 class Server {
   readonly #handler: HttpHandler;
-  readonly #listen: () => Deno.Listener;
+  readonly #listen: () => AnyListener;
   readonly #traffic: HttpTraffic;
   readonly #now: () => number;
   readonly #allow: readonly Prefix[];
@@ -113,7 +134,8 @@ class Server {
   /** Ends the wait for a handler with another response. */
   readonly #inFlight = new Set<(response: Response) => void>();
   readonly #sweep: ReturnType<typeof setInterval>;
-  #listener: Deno.Listener;
+  #listener: AnyListener;
+  #isReplaced = false;
   #pause: { readonly end: () => void } | undefined;
   /** How many connections may be taken now, and when that was counted. */
   readonly #allowance = { count: HTTP.accepts.burst as number, atMs: -Infinity };
@@ -121,8 +143,8 @@ class Server {
 
   constructor(
     handler: HttpHandler,
-    listen: () => Deno.Listener,
-    { traffic, now, allow }: Required<HttpServeOptions> & Required<Pick<HttpAddress, "allow">>,
+    listen: () => AnyListener,
+    { traffic, now, allow }: Required<Pick<HttpServeOptions, "traffic" | "now"> & Pick<HttpAddress, "allow">>,
   ) {
     this.#now = now;
     this.#allow = allow;
@@ -138,6 +160,12 @@ class Server {
     return this.#closing ??= this.#close();
   }
 
+  /** Closes the listening socket; {@link #recover} opens another one. Connections stay. */
+  listenAgain(): void {
+    this.#isReplaced = true;
+    this.#listener.close();
+  }
+
   async #acceptAll(): Promise<void> {
     let pauseMs: number = HTTP.acceptPauseMs.min;
     while (this.#closing === undefined) {
@@ -147,6 +175,7 @@ class Server {
         await this.#pace();
       } catch (error) {
         if (this.#closing !== undefined) return;
+        if (this.#isReplaced && this.#reopen()) continue;
         await this.#recover(error, pauseMs);
         pauseMs = Math.min(2 * pauseMs, HTTP.acceptPauseMs.max);
       }
@@ -159,11 +188,17 @@ class Server {
     this.#traffic.notAccepted(error, pauseMs, nowMs);
     this.#connections.leastActive(nowMs)?.close();
     await this.#rest(pauseMs);
-    if (this.#closing !== undefined || !(error instanceof Deno.errors.BadResource)) return;
+    if (this.#closing === undefined && error instanceof Deno.errors.BadResource) this.#reopen();
+  }
+
+  /** Listens again; false when that is not possible now: the next attempt to accept fails, and it is tried again. */
+  #reopen(): boolean {
     try {
       this.#listener = this.#listen();
+      this.#isReplaced = false;
+      return true;
     } catch {
-      // The next attempt to accept fails again, and ends here again.
+      return false;
     }
   }
 
@@ -268,7 +303,11 @@ class Server {
     // The caller's assignment to #closing comes first: the accept loop ends instead of recovering.
     await Promise.resolve();
     clearInterval(this.#sweep);
-    this.#listener.close();
+    try {
+      this.#listener.close();
+    } catch {
+      // It is being replaced.
+    }
     this.#pause?.end();
     if (await this.#emptied(CLOSE_MS)) return;
     for (const resolve of this.#inFlight) resolve(closingResponse("closing"));
