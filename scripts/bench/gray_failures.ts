@@ -10,7 +10,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { fill, mustMount, unmount } from "../../node/store/testing/mount.ts";
+import { fill, mustMount } from "../../node/store/testing/mount.ts";
 import type { Member } from "../../tests/e2e/cluster/member.ts";
 import { type ClusterSite, onCluster } from "../../tests/e2e/cluster/site.ts";
 import { WrongClock } from "../../tests/e2e/lab/wrong_clock.ts";
@@ -154,26 +154,20 @@ function passes(seconds: number): Promise<void> {
 async function measure(fault: Fault, seconds: number): Promise<LoadReport> {
   const { promise, resolve } = Promise.withResolvers<LoadReport>();
   await onCluster({ pool: POOL }, async (site) => {
-    try {
-      fault.prepare?.(site);
-      await site.start();
-      const { leader } = site;
-      const victim = fault.victim === "leader" ? leader : site.others(leader.id)[0];
-      if (victim === undefined) throw new Error("There is no follower");
-      await site.relayTo([victim.id, ...site.others(victim.id).map(({ id }) => id)]);
-      const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
-      await load.completes(WARM_UP_EXCHANGES, 20_000);
-      await fault.run({ site, victim, seconds });
-      await passes(SETTLE_MS / 1_000);
-      const report = await load.stop();
-      await site.serves(30_000);
-      await site.agrees(60_000);
-      resolve(report);
-    } finally {
-      for (const { config: { node } } of fault.name.startsWith("full disk") ? site.members : []) {
-        unmount(node.stateDir);
-      }
-    }
+    fault.prepare?.(site);
+    await site.start();
+    const { leader } = site;
+    const victim = fault.victim === "leader" ? leader : site.others(leader.id)[0];
+    if (victim === undefined) throw new Error("There is no follower");
+    await site.relayTo([victim.id, ...site.others(victim.id).map(({ id }) => id)]);
+    const load = await site.clients.start({ first: 1, clients: CLIENTS, perSecond: PER_SECOND });
+    await load.completes(WARM_UP_EXCHANGES, 20_000);
+    await fault.run({ site, victim, seconds });
+    await passes(SETTLE_MS / 1_000);
+    const report = await load.stop();
+    await site.serves(30_000);
+    await site.agrees(60_000);
+    resolve(report);
   });
   return await promise;
 }

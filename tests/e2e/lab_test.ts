@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { mustMount } from "../../node/store/testing/mount.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { labName, removeLeftovers, TEMPORARY } from "./lab/janitor.ts";
 import { Lab } from "./lab/lab.ts";
@@ -6,6 +7,8 @@ import { Process, run } from "./lab/process.ts";
 import { until } from "./lab/wait.ts";
 import { reference } from "./programs/reference.ts";
 import { e2e } from "./register.ts";
+
+const MOUNT = new URL("../../node/store/testing/mount.ts", import.meta.url).href;
 
 // Server and relay from other projects: a failure is one of the laboratory, not of our programs.
 e2e(
@@ -19,7 +22,9 @@ e2e("the laboratory leaves nothing behind after a failed test", async () => {
   await rejects(async () => {
     await using lab = await Lab.open();
     name = lab.name;
-    const process = (await lab.namespace("host")).spawn(["sleep", "1000"], { label: "sleep" });
+    const host = await lab.namespace("host");
+    mustMount(["-t", "tmpfs", "-o", "size=64k", "dhcpcluster-lab", host.folder("disk")]);
+    const process = host.spawn(["sleep", "1000"], { label: "sleep" });
     pid = process.pid;
     throw new Error("as intended");
   }, /as intended/);
@@ -31,8 +36,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGKILL"] as const) {
   e2e(`the laboratory leaves nothing behind after ${signal} to its process`, async () => {
     const code = `
       import { Lab } from ${JSON.stringify(new URL("lab/lab.ts", import.meta.url).href)};
+      import { mustMount } from ${JSON.stringify(MOUNT)};
       const lab = await Lab.open();
-      (await lab.namespace("host")).spawn(["sleep", "1000"], { label: "sleep" });
+      const host = await lab.namespace("host");
+      mustMount(["-t", "tmpfs", "-o", "size=64k", "dhcpcluster-lab", host.folder("disk")]);
+      host.spawn(["sleep", "1000"], { label: "sleep" });
       console.log(lab.name);
       setInterval(() => {}, 1000);`;
     const process = new Process([Deno.execPath(), "eval", code], { label: "laboratory" });
@@ -63,7 +71,8 @@ async function traces(name: string): Promise<string[]> {
   const files = [TEMPORARY, "/etc/netns"].flatMap((folder) =>
     [...Deno.readDirSync(folder)].map((entry) => `${folder}/${entry.name}`).filter((path) => path.includes(name))
   );
-  return [...namespaces, ...files];
+  const mounts = (await Deno.readTextFile("/proc/mounts")).split("\n").filter((line) => line.includes(`/${name}/`));
+  return [...namespaces, ...files, ...mounts];
 }
 
 function alive(pid: number): boolean {
