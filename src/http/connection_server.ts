@@ -26,6 +26,28 @@ interface ConnectionOptions {
   readonly handle: (request: Request, completed: Promise<unknown>) => Promise<Response>;
 }
 
+/** Tells Deno's server to end. */
+export class Ending {
+  #end: (() => void) | undefined;
+
+  /** What Deno's server takes: it listens for `abort` only. */
+  readonly signal = {
+    aborted: false,
+    addEventListener: (_type: string, end: () => void) => this.#end = end,
+    removeEventListener: () => {},
+  } as unknown as AbortSignal;
+
+  /** Ends it at once. Not an `AbortController`: when the connection has just ended by itself, Deno's listener throws,
+   * and an error in a listener ends the process. */
+  end(): void {
+    try {
+      this.#end?.();
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
 /** Serves a connection until it is closed. The returned promise never rejects: how a connection ends is no error. */
 export function serveConnection(connection: Deno.Conn, { signal, handle }: ConnectionOptions): Promise<unknown> {
   const serve = internals?.serveHttpOnConnection;

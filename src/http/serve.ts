@@ -8,7 +8,7 @@ import { logger } from "../log/configure.ts";
 import { descriptorLimit } from "../net/descriptors.ts";
 import { formatIpv4, type Ipv4, parseIpv4, type Prefix, prefixContains } from "../net/ipv4.ts";
 import { Connection, Connections } from "./connections.ts";
-import { serveConnection } from "./connection_server.ts";
+import { Ending, serveConnection } from "./connection_server.ts";
 import { HTTP } from "./limits.ts";
 import type { TlsIdentity } from "./tls.ts";
 import { HttpTraffic } from "./traffic.ts";
@@ -228,12 +228,12 @@ class Server {
       this.#traffic.closed("notAllowed", address, nowMs);
       return accepted.close();
     }
-    const ending = new AbortController();
+    const ending = new Ending();
     const connection = new Connection(
       address,
       () => {
         this.#forget(connection);
-        ending.abort();
+        ending.end();
       },
       nowMs,
     );
