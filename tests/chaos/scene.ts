@@ -2,6 +2,7 @@
 
 import type { Member } from "../e2e/cluster/member.ts";
 import type { ClusterSite } from "../e2e/cluster/site.ts";
+import type { Process } from "../e2e/lab/process.ts";
 import { DelayLink } from "../e2e/lab/delay_link.ts";
 import type { Prng } from "../sim/prng.ts";
 import { Clocks } from "./clocks.ts";
@@ -32,11 +33,17 @@ interface SceneParts {
   readonly print: (line: string) => void;
 }
 
+const SERVES = /serves DHCP on/;
 /** What a node says that ends because of its database. */
 const DAMAGED = /Cannot use the lease database|damaged|corrupt|not a database/;
 const LAST_LINES = 12;
 /** Runs are numbered by seconds. Between two of them a clock may have been read late, or drifted. */
 const RUN_MS = 10_000;
+
+/** Whether a node's process has started, and takes signals. */
+export function hasStarted({ output }: Process): boolean {
+  return SERVES.test(output.text);
+}
 
 export class Scene {
   readonly site: ClusterSite;

@@ -4,12 +4,10 @@ import { stringify } from "yaml";
 import type { Member } from "../../e2e/cluster/member.ts";
 import { until } from "../../e2e/lab/wait.ts";
 import { LEASE_SECONDS, LEASE_SECONDS_MAX } from "../limits.ts";
-import type { Begin, Scene } from "../scene.ts";
+import { type Begin, hasStarted, type Scene } from "../scene.ts";
 import { serviceOf } from "../service.ts";
 
 const KEY_OCTETS = 32;
-/** A process that has said this takes signals. */
-const SERVES = /serves DHCP on/;
 const OBEY_MS = 15_000;
 const STEP_MS = 1_500;
 const DRAIN_MS = { min: 2_000, max: 10_000 };
@@ -48,7 +46,7 @@ async function giveKeys(scene: Scene, member: Member): Promise<void> {
   await member.writeKeys(...scene.keys);
   if (!member.started) return;
   const { process } = member;
-  await until(`node ${member.id} to take signals`, OBEY_MS, () => !process.running || SERVES.test(process.output.text));
+  await until(`node ${member.id} to take signals`, OBEY_MS, () => !process.running || hasStarted(process));
   if (member.started && member.process === process && process.running) await member.reload();
 }
 

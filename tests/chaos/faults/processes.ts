@@ -1,7 +1,7 @@
 /** Processes that end, stop or stand still. */
 
 import { PAUSE_MS_MAX } from "../limits.ts";
-import type { Begin } from "../scene.ts";
+import { type Begin, hasStarted } from "../scene.ts";
 
 /** The relay's place among the nodes in the limits. */
 const RELAY = 0;
@@ -27,7 +27,7 @@ export const kill: Begin = async (scene) => {
 /** SIGTERM, and a start later. */
 export const restart: Begin = async (scene) => {
   const member = scene.pick();
-  if (member === undefined || !scene.limits.mayCrash(scene.nowMs)) return;
+  if (member === undefined || !scene.limits.mayCrash(scene.nowMs) || !hasStarted(member.process)) return;
   if (!scene.limits.take(member.id, "process", "disk")) return;
   const { process } = member;
   await member.stop().catch(async (error) => {
