@@ -196,7 +196,7 @@ export class SimNode implements RunNode {
     };
     this.#process = process;
     this.#setPeers(core.member.membership.members);
-    this.#watchPeering(process);
+    if (this.#run.isSealed) this.#watchPeering(process);
     this.#checked = undefined;
     this.#run.log?.(`node ${this.id} starts${core.member.synced ? "" : " blank"}`);
     core.beginLoad();
@@ -519,7 +519,7 @@ export class SimNode implements RunNode {
 
   /** Encodes once; the receivers share what is decoded, which they do not change. */
   #send(receivers: Iterable<NodeId>, envelope: Envelope, message: ClusterMessage, datagram: Path): void {
-    const { links, nodes, mutation, events } = this.#run;
+    const { links, nodes, mutation, events, isSealed } = this.#run;
     const process = this.#process;
     if (process === undefined) return;
     const from = this.id;
@@ -531,12 +531,12 @@ export class SimNode implements RunNode {
     const progress = says ? this.disk.progress : undefined;
     const content = new Content(bytes, progress);
     const ms = this.now().monotonicMs;
-    const toAll = path === "multicast" ? process.peering.sealToAll(bytes, SEAL_VERSION, ms) : undefined;
+    const toAll = isSealed && path === "multicast" ? process.peering.sealToAll(bytes, SEAL_VERSION, ms) : undefined;
     for (const to of receivers) {
       if (to === from || !this.#peers.has(to)) continue;
       mutation.sending?.(this, message);
       const packet = { from, to, path, message } as const;
-      if (path === "stream") {
+      if (path === "stream" || !isSealed) {
         links.carry(packet, () => {
           const node = nodes.get(to);
           const { envelope, message } = content.decoded;

@@ -24,6 +24,8 @@ export interface SimRun {
   readonly time: CommonTime;
   readonly links: Links;
   readonly recorder: Recorder;
+  /** Whether datagrams between nodes pass the seal; else they arrive as they were said. */
+  readonly isSealed: boolean;
   /** All machines, members or not. */
   readonly nodes: ReadonlyMap<NodeId, RunNode>;
   readonly checkers: Checkers;

@@ -155,7 +155,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     name: "recorded datagrams are believed after a restart",
     checks: ["(o)"],
     mutation: () => ({ believesAll: true }),
-    faults: "replay",
+    faults: "replay,sealed",
   },
   {
     name: "a node keeps the old key",

@@ -75,6 +75,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
   const members = Array.from({ length: count }, (_, index) => index + 1);
   const has = (trait: Parameters<typeof hasTrait>[0]) => hasTrait(trait, names, prng);
   const [hasLongLeases, isLong, hasRelayCore] = [has("longLeases"), has("longRun"), has("relayCore")];
+  const isSealed = has("sealed");
   const nodes = new Map<NodeId, SimNode>();
   const cluster: SimCluster = {
     events,
@@ -82,6 +83,7 @@ export function runScenario(options: ScenarioOptions): ScenarioResult {
     time: new CommonTime(events),
     links: network,
     recorder: new Recorder(),
+    isSealed,
     nodes,
     checkers: new Checkers(events, members, nodes),
     mutation: options.mutation ?? {},

@@ -197,12 +197,11 @@ export class ScriptedCluster {
       time,
       links: this.#links,
       recorder: new Recorder(),
+      isSealed: false,
       nodes,
       checkers: new Checkers(events, this.ids, nodes),
-      // What a script holds back and delivers to a later process must reach the core, which is what scripts are about.
-      mutation: { believesAll: true, ...mutation },
-      // See `believesAll` above.
-      isChecked: (check) => check !== "(o)",
+      mutation,
+      isChecked: () => true,
       faultsOver: false,
       log: log && ((line) => log(`${String(events.nowMs).padStart(7)}  ${line}`)),
     };
