@@ -1,10 +1,12 @@
 /** How commands reach a node: over its Unix socket on this machine, or with `--url` over the network. */
 
 import type { CommandCall, CommandOption } from "../../src/cli/commands.ts";
+import { readConfigFile } from "../../src/config/file.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
 import { checkNode, type NodeConfig, nodeSchema } from "../config.ts";
 import { readCertificates } from "../../src/http/tls.ts";
 import { readTokenFile } from "../../src/http/access/tokens.ts";
+import { stateDirOf } from "./state_dir.ts";
 import { type AdminClient, type AdminResponse, httpAdminClient, localAdminClient } from "../admin/local_socket.ts";
 
 const CONFIG_DEFAULT = "/etc/dhcpcluster/node.yaml";
@@ -39,8 +41,9 @@ export async function adminClient(call: CommandCall): Promise<AdminClient> {
       typeof ca === "string" ? await readCertificates(ca, "certificates (--ca)") : undefined,
     );
   }
-  const { config } = await configOf(call);
-  return localAdminClient(config.node.stateDir);
+  const read = await readConfigFile(String(call.options.config));
+  const stateDir = read.ok ? stateDirOf(read.text) : undefined;
+  return localAdminClient(stateDir ?? (await configOf(call)).config.node.stateDir);
 }
 
 /** Body of a successful response. Throws with every reason of a refusal. */
