@@ -200,7 +200,10 @@ export function readServiceText(
     checkService(asMapping(root).service, report, { path: ["service"], taken: addresses });
   });
   if (result.ok) return { ok: true, service: result.value.service, root: result.root };
-  return { ok: false, problem: result.issues.map(({ path, message }) => `${path}: ${message}`).join("; ") };
+  return {
+    ok: false,
+    problem: result.issues.map(({ path, message }) => path === "" ? message : `${path}: ${message}`).join("; "),
+  };
 }
 
 /**

@@ -126,7 +126,9 @@ function changeOf(
   { status, body: answer }: { readonly status: number; readonly body: object },
 ): Change {
   const { method, path } = context.req;
-  const isGiven = (value: unknown) => value !== undefined && Object.keys(value as object).length > 0;
+  // A text has a key for each of its characters: no one of millions is to be listed.
+  const isGiven = (value: unknown) =>
+    typeof value === "object" && value !== null ? Object.keys(value).length > 0 : value !== undefined;
   return {
     caller: callerOf(context),
     origin: originOf(context),
