@@ -11,8 +11,8 @@ import { filePath, hostAddress, httpUrl, interfaceName, port, textOrHexBytes } f
 import type { Path, Report } from "../src/config/issue.ts";
 import { Unique } from "../src/config/places.ts";
 import { asList, asMapping, type Mapping } from "../src/config/plain.ts";
-import { httpShape, logSection } from "../src/config/sections.ts";
-import { type ForwardLimits, OPTION_82_POLICIES, type Rate } from "./forward/config.ts";
+import { httpShape, logSection, rate } from "../src/config/sections.ts";
+import { type ForwardLimits, OPTION_82_POLICIES } from "./forward/config.ts";
 
 /** RFC 1542 §4.1.1: at most 16, default 4. */
 const HOPS_MAX_DEFAULT = 4;
@@ -48,7 +48,6 @@ const OPTION_82 = oneOf(OPTION_82_POLICIES);
 const TRUSTED = flag();
 const WEIGHT_MAX = 100;
 const SECONDARY_MAX = 16;
-const RATE_MAX = 1_000_000;
 const OPEN_MAX = 60_000;
 const SITE = text({ octetsMax: 64, noun: "the name of a site", example: "berlin" });
 const PROBE_INTERVAL = milliseconds({ min: 100, max: 60_000 });
@@ -79,15 +78,6 @@ const interfaceSchema = mapping({
   knownServers: list(hostAddress())
     .describe("legitimate DHCP servers on the link, such as a second relay's address").prefault([]),
 });
-
-/** So many per second, and so many at once. */
-function rate(fallback: Rate) {
-  return mapping({
-    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).describe("average rate")
-      .prefault(fallback.perSecond),
-    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).describe("burst").prefault(fallback.burst),
-  }).prefault(fallback);
-}
 
 const nodeSchema = mapping({
   id: NODE_ID.describe("1 to 255; identifies the node in logs and metrics"),

@@ -2,10 +2,10 @@
 
 import { toHex } from "../../src/bytes/hex.ts";
 import { type OptionScan, readRelayAgentInformation } from "../../src/dhcp/relay_agent.ts";
+import { RateLimit } from "../../src/rate/rate_limit.ts";
+import { TokenBucket } from "../../src/rate/token_bucket.ts";
 import type { ForwardInterface, ForwardLimits } from "./config.ts";
 import { FORWARD } from "./limits.ts";
-import { RateLimit } from "./rate_limit.ts";
-import { TokenBucket } from "./token_bucket.ts";
 
 /** Enforces {@link ForwardLimits}. */
 export class Admission {

@@ -4,6 +4,7 @@
  */
 
 import type { Ipv4, Prefix } from "../../src/net/ipv4.ts";
+import type { Rate } from "../../src/rate/rate.ts";
 
 /** One of the relay's addresses on a client interface, and the subnet of clients behind it. */
 export interface Gateway {
@@ -41,12 +42,6 @@ export interface ForwardNode {
   readonly id: number;
   readonly address: Ipv4;
   readonly port: number;
-}
-
-/** A token bucket's parameters. */
-export interface Rate {
-  readonly perSecond: number;
-  readonly burst: number;
 }
 
 /** Admission limits. */

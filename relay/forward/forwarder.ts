@@ -9,12 +9,13 @@ import { AT } from "../../src/dhcp/layout.ts";
 import { BOOTREPLY, MESSAGE_TYPE } from "../../src/dhcp/message.ts";
 import { type OptionScan, scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
+import { ExpiringMap } from "../../src/rate/expiring_map.ts";
+import { TokenBucket } from "../../src/rate/token_bucket.ts";
 import { GRADES } from "../select/evidence.ts";
 import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
 import { Admission, circuitOf } from "./admission.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
 import { Deadlines } from "./deadlines.ts";
-import { ExpiringMap } from "./expiring_map.ts";
 import { readUint32 } from "./header.ts";
 import { type Offer, selectsOffer } from "./offers.ts";
 import { clientKey, seekerKey, transactionKey } from "./transaction_key.ts";
@@ -24,7 +25,6 @@ import type { DropReason, Outcome } from "./outcomes.ts";
 import { gatewayFor, type Relayed, relayRequest, requestFault } from "./request.ts";
 import { type Rogue, type RogueEvidence, Rogues } from "./rogues.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { TokenBucket } from "./token_bucket.ts";
 import { type Attempt, type Delivery, expectsAnswer, isAnswer, type Send, type Transaction } from "./transaction.ts";
 
 /** What the driver must do. */

@@ -10,6 +10,7 @@ const PURE = [
   "/src/bytes/",
   "/src/dhcp/",
   "/src/lease/",
+  "/src/rate/",
   "/src/cluster/",
   "/src/core/",
   "/src/convert/",

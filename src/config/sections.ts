@@ -1,6 +1,7 @@
-/** Sections that node.yaml and relay.yaml have in common. */
+/** Parts that node.yaml and relay.yaml have in common. */
 
-import { list, mapping, oneOf } from "./field.ts";
+import type { Rate } from "../rate/rate.ts";
+import { integer, list, mapping, oneOf } from "./field.ts";
 import { filePath, hostName, listenAddress, port, prefix } from "./fields.ts";
 
 /** Both as the file may write them; `info` and more by default. */
@@ -31,3 +32,14 @@ export const logSection = mapping({
   level: oneOf(LOG_LEVELS).describe("`trace`, `debug`, `info`, `warning`, `error` or `fatal`").prefault("info"),
   format: oneOf(LOG_FORMATS).describe("`text`, or `json` for one JSON object per line").prefault("text"),
 }).prefault({});
+
+const RATE_MAX = 1_000_000;
+
+/** So many per second, and so many at once. */
+export function rate(fallback: Rate) {
+  return mapping({
+    perSecond: integer({ min: 1, max: RATE_MAX, example: fallback.perSecond }).describe("average rate")
+      .prefault(fallback.perSecond),
+    burst: integer({ min: 1, max: RATE_MAX, example: fallback.burst }).describe("burst").prefault(fallback.burst),
+  }).prefault(fallback);
+}

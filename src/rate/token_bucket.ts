@@ -1,6 +1,6 @@
 /** A rate limit that allows bursts. */
 
-import type { Rate } from "./config.ts";
+import type { Rate } from "./rate.ts";
 
 /**
  * A token bucket, full at first.

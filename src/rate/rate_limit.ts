@@ -3,7 +3,7 @@
  * I.371).
  */
 
-import type { Rate } from "./config.ts";
+import type { Rate } from "./rate.ts";
 import { ExpiringMap } from "./expiring_map.ts";
 
 /**

@@ -4,7 +4,7 @@
  * evicted at a time.
  */
 
-import { assert } from "../../src/assert.ts";
+import { assert } from "../assert.ts";
 
 /** Lifetime and capacity. */
 interface ExpiringMapOptions<Value> {
