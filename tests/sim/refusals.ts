@@ -4,7 +4,7 @@
  */
 
 import { isLocked } from "../../src/lease/agreement/rule.ts";
-import { OFFER_MS } from "../../src/lease/table/offers.ts";
+import { OFFER_LIMITS } from "../../src/lease/table/limits.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import type { SimClient } from "./clients.ts";
 import { poolOf, type Variant } from "./configurations.ts";
@@ -13,7 +13,7 @@ import type { SimNode } from "./node.ts";
 import { Violation } from "./violation.ts";
 
 /** An address may be offered to another client; a client asks every few seconds, and a range may have to move first. */
-const BOUND_MS = OFFER_MS + 30_000;
+const BOUND_MS = OFFER_LIMITS.lastsMs + 30_000;
 
 export class Refusals {
   /** Since when a client without a lease could have had one. */

@@ -1,7 +1,8 @@
 /**
  * Which address a client is offered, and whether it may lease the one it asks for. Order (RFC 2131 §4.3.1): its
  * reservation, its current address, its open offer, its last address, the one it asks for, a never used one, the
- * longest expired, and of a pool in which too many rest, the declined one that has rested longest.
+ * longest expired; when none is free, the one whose offer to a stranger has waited longest for its DHCPREQUEST, and of
+ * a pool in which too many rest, the declined one that has rested longest.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
@@ -11,6 +12,7 @@ import { poolAt } from "./compiled_service.ts";
 import { restingMax } from "./rests.ts";
 import type { Query } from "./query.ts";
 import { hasLease, type ServerState } from "./state.ts";
+import { isStranger } from "./strangers.ts";
 
 /** Refused addresses that a choice passes over at most. */
 const PASSED_MAX = 16;
@@ -28,8 +30,8 @@ export function chooseAddress(state: ServerState, query: Query, now: Instant, ti
   offers.expire(now.monotonicMs);
   table.expire(time);
   const address = knownAddress(state, query, now, time) ?? freeAddress(state, query, now, time) ??
-    restingAddress(state, query, now, time);
-  if (address !== undefined) offers.add(query.client, address, now.monotonicMs);
+    yieldedAddress(state, query, now, time) ?? restingAddress(state, query, now, time);
+  if (address !== undefined) offers.add(query.client, address, now.monotonicMs, isStranger(state, query));
   return address;
 }
 
@@ -42,7 +44,7 @@ function knownAddress(state: ServerState, query: Query, now: Instant, time: Boun
     // Another member may have granted it since this one made its offer.
     known !== undefined && holds(state, query, known, time) ? known : undefined,
     offers.of(query.client),
-    known,
+    endStrangersOffer(state, known, now),
     // Another member may be offering what lies in its ranges.
     requestedAddress !== undefined && table.owns(requestedAddress) ? requestedAddress : undefined,
   ];
@@ -53,6 +55,13 @@ function knownAddress(state: ServerState, query: Query, now: Instant, time: Boun
     return address;
   }
   return undefined;
+}
+
+/** A client's own address, free of an offer to a stranger that has waited for its DHCPREQUEST. */
+function endStrangersOffer({ offers }: ServerState, address: Ipv4 | undefined, now: Instant): Ipv4 | undefined {
+  const holder = address === undefined ? undefined : offers.holder(address);
+  if (address !== undefined && holder !== undefined && offers.yields(address, now.monotonicMs)) offers.end(holder);
+  return address;
 }
 
 function freeAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
@@ -75,6 +84,21 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
   );
   for (const refused of passed) if (refused !== address) table.endOffer(refused);
   return address;
+}
+
+/** The address of the oldest offer that gives way. */
+function yieldedAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
+  const { offers, table } = state;
+  for (const { number } of query.subnet.pools) {
+    for (const { client, address } of offers.yielding(number, now.monotonicMs)) {
+      // Its lease is being proposed: the DHCPREQUEST has come.
+      if (isLocked(table.get(address), time) || isRefused(state, query, address, now)) continue;
+      offers.end(client);
+      table.take(address, time);
+      return address;
+    }
+  }
+  return undefined;
 }
 
 /**

@@ -8,7 +8,8 @@ import type { Decided, Decision, EndRequest, Proposal } from "../../lease/agreem
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
-import { OFFER_MS, Offers } from "../../lease/table/offers.ts";
+import { OFFER_LIMITS } from "../../lease/table/limits.ts";
+import { Offers } from "../../lease/table/offers.ts";
 import { compareVersions, type Version } from "../../lease/agreement/version.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
@@ -206,10 +207,10 @@ export class DhcpServer {
     this.#table.reconfigure(places);
     this.#pools = places.pools;
     this.#offers = new Offers(this.#table);
-    for (const { client, address, until } of offers) {
+    for (const { client, address, until, isStranger } of offers) {
       if (time === undefined || until <= now.monotonicMs || !this.#table.isAvailable(address, time)) continue;
       this.#table.take(address, time);
-      this.#offers.add(client, address, until - OFFER_MS);
+      this.#offers.add(client, address, until - OFFER_LIMITS.lastsMs, isStranger);
     }
   }
 

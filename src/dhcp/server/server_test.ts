@@ -420,8 +420,9 @@ Deno.test("server: an old offer's end leaves a later one of the same address alo
   s.say(clientMessage("DISCOVER", 1, relayed));
   s.wait(10);
   s.say(clientMessage("RELEASE", 1, { ...relayed, ciaddr: "10.77.1.0", server: SERVER }));
+  s.wait(4.5);
   strictEqual(s.say(clientMessage("DISCOVER", 2, relayed)), "OFFER 10.77.1.0");
-  s.wait(6);
+  s.wait(1.5);
   strictEqual(s.say(clientMessage("DISCOVER", 3, relayed)), "exhausted");
   const request = clientMessage("REQUEST", 2, { ...relayed, server: SERVER, requested: "10.77.1.0" });
   strictEqual(s.say(request), "ACK 10.77.1.0");

@@ -76,7 +76,7 @@ export interface MessageParts {
   options?: [number, Uint8Array][];
 }
 
-/** A client's message; `mac` is the last octet of its hardware address. */
+/** A client's message; `mac` are the last octets of its hardware address. */
 export function clientMessage(type: keyof typeof MESSAGE_TYPE, mac: number, parts: MessageParts = {}): Message {
   const options = new Map<number, Uint8Array>();
   writeOption(options, OPTIONS.messageType, MESSAGE_TYPE[type]);
@@ -103,7 +103,7 @@ export function clientMessage(type: keyof typeof MESSAGE_TYPE, mac: number, part
     yiaddr: 0,
     siaddr: 0,
     giaddr: ip(parts.giaddr ?? "0.0.0.0"),
-    chaddr: Uint8Array.of(2, 0, 0, 0, 0, mac),
+    chaddr: Uint8Array.of(2, 0, 0, mac >>> 16, mac >>> 8, mac),
     sname: new Uint8Array(),
     file: new Uint8Array(),
     options,
