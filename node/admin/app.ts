@@ -99,9 +99,18 @@ function describeNodeApi(routes: readonly Route[]): object {
 }
 
 /** What this node leaves unanswered on purpose: relays read it. */
-function unansweredOnPurpose({ counters: { dropped, fullSubnets } }: Node): object {
+function unansweredOnPurpose({ counters: { dropped, fullSubnets, shedSubnets } }: Node): object {
   const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
-  return { unanswered: Object.fromEntries(reasons), full: fullSubnets.list(readClocks().monotonicMs) };
+  const { monotonicMs } = readClocks();
+  return {
+    unanswered: Object.fromEntries(reasons),
+    full: fullSubnets.list(monotonicMs),
+    shed: shedSubnets.list(monotonicMs),
+  };
+}
+
+function subnets(unanswered: string) {
+  return z.array(z.object({ subnet: z.string(), unanswered: z.number().describe(unanswered) }));
 }
 
 const READINESS = z.object({
@@ -109,10 +118,10 @@ const READINESS = z.object({
   reason: z.string().optional(),
   unanswered: z.record(z.string(), z.number())
     .describe("Requests that got no answer on purpose since the start, by reason."),
-  full: z.array(z.object({
-    subnet: z.string(),
-    unanswered: z.number().describe("DHCPDISCOVERs without an answer since the start."),
-  })).describe("Subnets without a free address for a client in the last minute, the latest first."),
+  full: subnets("DHCPDISCOVERs without an answer since the start.")
+    .describe("Subnets without a free address for a client in the last minute, the latest first."),
+  shed: subnets("Requests dropped since the start.")
+    .describe("Subnets in which strangers exceeded a limit in the last minute, the latest first."),
 });
 
 /** What `healthApp` has. */

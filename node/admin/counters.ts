@@ -47,6 +47,8 @@ export class NodeCounters {
   readonly dropped: Record<DropReason, number> = zeros(DROP_REASONS);
   /** Of these, DHCPDISCOVERs for which no address was free, by subnet. */
   readonly fullSubnets = new FullSubnets();
+  /** Requests that were dropped because their link exceeds a limit, by subnet. */
+  readonly shedSubnets = new FullSubnets();
   /** Leases that did not come about, by reason. */
   readonly failedGrants: Record<GrantFailure, number> = zeros(GRANT_FAILURES);
   /** Leases granted or extended. */

@@ -2,6 +2,7 @@
 
 import type { DropReason } from "../../src/dhcp/server/action.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import type { LinkLimit } from "../../src/dhcp/server/link_budgets.ts";
 
 /** One line per reason that needs no address; completes "No answer to … : ". */
 const DROP_ADVICE: Readonly<Record<Exclude<DropReason, "unknownRelay">, string>> = {
@@ -23,6 +24,9 @@ const DROP_ADVICE: Readonly<Record<Exclude<DropReason, "unknownRelay">, string>>
   renewalsOnly: "after `members reset` only renewals are served for a while: leases that were lost may still run",
   exhausted: "no address is free in its subnet (or in this node's share of it, for a moment): enlarge its pools, or " +
     "shorten lease times",
+  strangerRate: "clients without a lease or a record send more on its link than service.strangers.messages",
+  strangerLeases: "its subnet is nearly full, and clients without a record have what service.strangers leaves them",
+  circuitFull: "its circuit has service.maxLeasesPerCircuit leases",
   notOwner: "the address is not this client's, or the request came another way than its lease; possibly a forgery",
 };
 
@@ -36,6 +40,15 @@ export function adviceOf(reason: DropReason, from: Ipv4, giaddr: Ipv4): string {
   return `${claim}; if it is a relay of yours, add ${source} to dhcp.relays in the file of every node and reload ` +
     "them (SIGHUP); otherwise it is a forgery";
 }
+
+/** What a link does that exceeds a limit, and what to do; completes "Strangers on …". */
+export const LIMIT_ADVICE: Readonly<Record<LinkLimit, string>> = {
+  messages: "send more than service.strangers.messages allows, and the excess is dropped",
+  leases: "want leases faster than service.strangers.leases allows, and their subnet is nearly full",
+  share: "have the share of a nearly full subnet that service.strangers.share leaves to first leases",
+  waiting: "want leases faster than this cluster can store them",
+  circuit: "have all leases that service.maxLeasesPerCircuit allows for one circuit",
+};
 
 /** Reasons that need an operator's attention. */
 export const DROP_WARNINGS: ReadonlySet<DropReason> = new Set(["exhausted", "noSubnet", "unknownRelay"]);

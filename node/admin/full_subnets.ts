@@ -1,17 +1,18 @@
 /**
- * Subnets that left DHCPDISCOVERs unanswered because no address was free. `/readyz` lists the ones that did so lately:
- * a relay does not hold that silence against this node, and tells its own operator which subnet is full.
+ * Subnets that left requests unanswered on purpose: DHCPDISCOVERs because no address was free, or whatever strangers
+ * sent beyond a limit. `/readyz` lists the ones that did so lately: a relay does not hold that silence against this
+ * node, and tells its own operator which subnet is full.
  */
 
 import { formatPrefix, type Prefix } from "../../src/net/ipv4.ts";
 
-/** A subnet counts as full for this long after the last such DHCPDISCOVER: longer than clients wait between two. */
+/** A subnet is listed for this long after the last such request: longer than clients wait between two. */
 const FULL_MS = 60_000;
 
 /** Most subnets in one answer: a relay reads no more than 16 KiB of it. */
 const LISTED_MAX = 64;
 
-/** A subnet, and how many DHCPDISCOVERs it left unanswered since the node started. */
+/** A subnet, and how many requests it left unanswered since the node started. */
 interface FullSubnet {
   readonly subnet: string;
   readonly unanswered: number;
@@ -22,7 +23,7 @@ export class FullSubnets {
   /** The latest last; the keys are configured subnets, so their number is bounded. */
   readonly #subnets = new Map<string, FullSubnet & { readonly lastMs: number }>();
 
-  /** A DHCPDISCOVER got no answer because no address of its subnet was free. */
+  /** A request of a subnet got no answer. */
   add(prefix: Prefix, nowMs: number): void {
     const subnet = formatPrefix(prefix);
     const unanswered = this.unanswered(prefix) + 1;
@@ -30,12 +31,12 @@ export class FullSubnets {
     this.#subnets.set(subnet, { subnet, unanswered, lastMs: nowMs });
   }
 
-  /** DHCPDISCOVERs of a subnet that got no answer since the start. */
+  /** Requests of a subnet that got no answer since the start. */
   unanswered(prefix: Prefix): number {
     return this.#subnets.get(formatPrefix(prefix))?.unanswered ?? 0;
   }
 
-  /** The subnets that are full now, the latest first. */
+  /** The subnets that left one unanswered lately, the latest first. */
   list(nowMs: number): FullSubnet[] {
     return [...this.#subnets.values()].filter(({ lastMs }) => nowMs - lastMs < FULL_MS).reverse().slice(0, LISTED_MAX)
       .map(({ subnet, unanswered }) => ({ subnet, unanswered }));

@@ -1,6 +1,7 @@
 /** What Prometheus is told of a node. */
 
 import { VERSION } from "../../src/cli/version.ts";
+import { LINK_LIMITS } from "../../src/dhcp/server/link_budgets.ts";
 import { type Metric, processMetrics } from "../../src/http/metrics.ts";
 import { formatPrefix, formatRange } from "../../src/net/ipv4.ts";
 import { readClocks } from "../clocks.ts";
@@ -30,6 +31,7 @@ function counter(name: string, help: string, label: string, read: () => Readonly
 /** All metrics of a node. */
 export function nodeMetrics(node: Node): Metric[] {
   const { counters } = node;
+  const links = () => node.parts.service.linkReports();
   return [
     ...processMetrics({ version: VERSION, startedMs: node.startedMs }),
     gauge("ready", "1 while this node can grant leases.", () => node.readiness().ready ? 1 : 0),
@@ -119,6 +121,23 @@ export function nodeMetrics(node: Node): Metric[] {
           yield { labels: { subnet: formatPrefix(prefix) }, value: counters.fullSubnets.unanswered(prefix) };
         }
       },
+    },
+    {
+      kind: "counter",
+      name: "dhcpcluster_link_dropped_total",
+      help: "Requests dropped because their link exceeds a limit.",
+      labels: ["link", "limit"],
+      read: () =>
+        links().flatMap(({ link, dropped }) =>
+          LINK_LIMITS.map((limit) => ({ labels: { link, limit }, value: dropped[limit] }))
+        ),
+    },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_link_strangers_per_second",
+      help: "Messages of clients without a lease or a record, on links that exceeded a limit.",
+      labels: ["link"],
+      read: () => links().map(({ link, perSecond }) => ({ labels: { link }, value: perSecond })),
     },
     counter("grants_failed", "Leases that were proposed and not committed.", "reason", () => counters.failedGrants),
     plain("leases_granted", "Leases granted or extended.", () => counters.granted),

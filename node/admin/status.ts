@@ -93,7 +93,9 @@ function latencyStatus(histogram: LatencyHistogram) {
   return { count, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null };
 }
 
-function countersStatus({ counters: { commits: _commits, answers: _answers, fullSubnets: _, ...counters } }: Node) {
+function countersStatus(
+  { counters: { commits: _commits, answers: _answers, fullSubnets: _full, shedSubnets: _shed, ...counters } }: Node,
+) {
   return counters;
 }
 

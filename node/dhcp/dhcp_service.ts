@@ -13,6 +13,7 @@ import type { NodeEffect, NodeEvent } from "../../src/core/effects.ts";
 import type { NodeCore } from "../../src/core/node_core.ts";
 import type { DropReason } from "../../src/dhcp/server/action.ts";
 import type { CompiledService, Pool } from "../../src/dhcp/server/compiled_service.ts";
+import type { LinkReport, Shed } from "../../src/dhcp/server/link_budgets.ts";
 import type { Arrival } from "../../src/dhcp/server/query.ts";
 import type { DhcpServer } from "../../src/dhcp/server/dhcp_server.ts";
 import { formatClient } from "../../src/lease/agreement/client_key.ts";
@@ -22,7 +23,7 @@ import { type LeaseTable, noUse, type PoolUse } from "../../src/lease/table/leas
 import type { LogLimiter } from "../../src/log/limiter.ts";
 import { Slices } from "../../src/http/slices.ts";
 import { formatIpv4, type Ipv4, rangeSize } from "../../src/net/ipv4.ts";
-import { adviceOf, DROP_WARNINGS } from "../admin/drop_advice.ts";
+import { adviceOf, DROP_WARNINGS, LIMIT_ADVICE } from "../admin/drop_advice.ts";
 import { type NodeCounters, TYPE_NAME } from "../admin/counters.ts";
 
 /** Sends one encoded reply to where the request came from; false when the system would not take it. */
@@ -99,6 +100,12 @@ export class DhcpService {
   /** See `Service.pools`. */
   get pools(): DhcpServer["pools"] {
     return this.#options.core.server.pools;
+  }
+
+  /** See `DhcpServer.linkReports`. */
+  linkReports(): LinkReport[] {
+    const { core, now } = this.#options;
+    return core.server.linkReports(now());
   }
 
   /** The longest lease that the configuration gives. */
@@ -183,7 +190,9 @@ export class DhcpService {
         const { message, arrival } = effect.source;
         counters.dropped[effect.reason] += 1;
         if (effect.full !== undefined) counters.fullSubnets.add(effect.full, now().monotonicMs);
-        return this.#complainOfDrop(effect.reason, message, arrival);
+        if (effect.shed === undefined) return this.#complainOfDrop(effect.reason, message, arrival);
+        counters.shedSubnets.add(effect.shed.subnet, now().monotonicMs);
+        return this.#warnOfLink(effect.shed);
       }
       case "granted": {
         const { address, client, leaseSeconds, detail } = effect.lease;
@@ -296,6 +305,15 @@ export class DhcpService {
     const text = "No answer to {client} from {from} (giaddr {giaddr}): {reason}: {advice}";
     if (DROP_WARNINGS.has(reason)) log.warn(text, properties);
     else log.info(text, properties);
+  }
+
+  #warnOfLink({ link, limit, perSecond, isNews }: Shed): void {
+    if (!isNews) return;
+    this.#options.log.warn(
+      "Strangers on {link} {advice}: {perSecond} messages a second of clients without a record. Known clients and " +
+        "renewals are served; find the port that they come from, or raise the limit if they are real",
+      { link, advice: LIMIT_ADVICE[limit], perSecond, limit },
+    );
   }
 
   /** Says something that outsiders can cause at will: a few times per kind and interval. */

@@ -19,6 +19,7 @@ import {
   readHostAddress,
 } from "./fields.ts";
 import { optionsField } from "./options.ts";
+import { rate } from "./sections.ts";
 
 /** The lease time of a file that gives none: an hour. */
 export const LEASE_SECONDS_DEFAULT = 3600;
@@ -123,11 +124,17 @@ function readPlainReservation(input: unknown) {
 const PLAIN_KEYS: ReadonlySet<string> = new Set(["address", "hardware", "clientId", "hostname"]);
 const NO_OPTIONS: Options = new Map();
 
+const CIRCUIT_LEASES_MAX = 1_000_000;
+const CIRCUIT_LEASES = integer({ min: 1, max: CIRCUIT_LEASES_MAX, example: 4 })
+  .describe("the most leases of one circuit (option 82: circuit and remote id) in a subnet, such as of a switch port")
+  .exactOptional();
+
 const subnetSchema = mapping({
   subnet: SUBNET_PREFIX.describe("the network, such as `10.77.0.0/16`"),
   pools: list(poolSchema)
     .describe("addresses to give away: `first-last`, or a mapping with `range` and what is set for it").prefault([]),
   reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
+  maxLeasesPerCircuit: CIRCUIT_LEASES,
   ...LEASE_SETTINGS,
 }).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
 
@@ -150,6 +157,34 @@ const classSchema = mapping({
   ...LEASE_SETTINGS,
 }).transform(inSeconds);
 
+const PERCENT_MAX = 100;
+
+/**
+ * Defaults of `strangers`. Far above what a network of real clients does: a boot storm of ten thousand new devices
+ * passes while half of the addresses are free.
+ */
+export const STRANGERS_DEFAULT = {
+  messages: { perSecond: 4_000, burst: 20_000 },
+  nearlyFull: 50,
+  leases: { perSecond: 10, burst: 200 },
+  firstLeaseTime: "5m",
+  share: 25,
+} as const;
+
+/** What clients without a lease, a record of an ended one or a reservation may take. A link: see `node/README.md`. */
+const strangersSchema = mapping({
+  messages: rate(STRANGERS_DEFAULT.messages).describe("messages of strangers per link; more are dropped"),
+  nearlyFull: integer({ min: 0, max: PERCENT_MAX, example: STRANGERS_DEFAULT.nearlyFull })
+    .describe("a subnet is nearly full when this much of its pools is in use, in percent; the next three apply then")
+    .prefault(STRANGERS_DEFAULT.nearlyFull),
+  leases: rate(STRANGERS_DEFAULT.leases).describe("new leases for strangers per link"),
+  firstLeaseTime: seconds().describe("their first lease lasts no longer; renewed, it gets the full time")
+    .prefault(STRANGERS_DEFAULT.firstLeaseTime),
+  share: integer({ min: 1, max: PERCENT_MAX, example: STRANGERS_DEFAULT.share })
+    .describe("the most of a subnet's addresses that unrenewed first leases have while strangers flood it, in percent")
+    .prefault(STRANGERS_DEFAULT.share),
+}).transform(inSeconds).prefault({});
+
 /** Far below the largest exact integer, so that a next revision always exists. */
 const REVISION_MAX = 10 ** 15;
 
@@ -165,6 +200,8 @@ export const serviceSchema = mapping({
       "`false`: stay silent",
   ).prefault(true),
   rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
+  strangers: strangersSchema,
+  maxLeasesPerCircuit: CIRCUIT_LEASES,
   classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
   subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
 }).transform(inSeconds);
@@ -173,6 +210,7 @@ export const serviceSchema = mapping({
 export type ServiceConfig = Config<typeof serviceSchema>;
 export type SubnetConfig = ServiceConfig["subnets"][number];
 export type ReservationConfig = SubnetConfig["reservations"][number];
+export type StrangersConfig = ServiceConfig["strangers"];
 /** Clients that match all that is given get the class's settings, over those of subnet and pool. */
 export type ClassConfig = ServiceConfig["classes"][number];
 /** What every level has. */

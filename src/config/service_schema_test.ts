@@ -36,6 +36,13 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     authoritative: true,
     rapidCommit: false,
     options: none,
+    strangers: {
+      messages: { perSecond: 4_000, burst: 20_000 },
+      nearlyFull: 50,
+      leases: { perSecond: 10, burst: 200 },
+      firstLeaseSeconds: 300,
+      share: 25,
+    },
     classes: [],
     subnets: [{ prefix: { address: 0x0a000000, prefixLength: 24 }, pools: [], reservations: [], options: none }],
   });
@@ -53,6 +60,8 @@ service:
   declineTime: 1d
   authoritative: false
   rapidCommit: true
+  strangers: { messages: { perSecond: 5 }, nearlyFull: 0, leases: { burst: 6 }, firstLeaseTime: 1m, share: 100 }
+  maxLeasesPerCircuit: 8
   nextServer: 10.0.0.2
   serverName: boot
   bootFile: pxelinux.0
@@ -64,6 +73,7 @@ service:
     - { name: many, match: { architecture: [7, 9] }, options: { domain-name: x } }
   subnets:
     - subnet: 10.0.0.0/24
+      maxLeasesPerCircuit: 4
       options: { routers: 10.0.0.1 }
       pools:
         - 10.0.0.10-10.0.0.20
@@ -82,6 +92,14 @@ service:
     declineSeconds: 86_400,
     authoritative: false,
     rapidCommit: true,
+    strangers: {
+      messages: { perSecond: 5, burst: 20_000 },
+      nearlyFull: 0,
+      leases: { perSecond: 10, burst: 6 },
+      firstLeaseSeconds: 60,
+      share: 100,
+    },
+    maxLeasesPerCircuit: 8,
     nextServer: 0x0a000002,
     serverName: "boot",
     bootFile: "pxelinux.0",
@@ -97,6 +115,7 @@ service:
     ],
     subnets: [{
       prefix: { address: 0x0a000000, prefixLength: 24 },
+      maxLeasesPerCircuit: 4,
       options: new Map([[3, Uint8Array.of(10, 0, 0, 1)]]),
       pools: [
         { range: { first: 0x0a00000a, last: 0x0a000014 }, options: none },

@@ -10,6 +10,7 @@ import type { MemberNotice } from "../cluster/member.ts";
 import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../cluster/wire/messages.ts";
 import type { Message } from "../dhcp/message.ts";
 import type { Action, DropReason } from "../dhcp/server/action.ts";
+import type { Shed } from "../dhcp/server/link_budgets.ts";
 import type { Arrival } from "../dhcp/server/query.ts";
 import type { Instant } from "../lease/agreement/clock.ts";
 import type { Decision, EndRequest, Proposal } from "../lease/agreement/proposer.ts";
@@ -77,12 +78,16 @@ export type NodeEffect<Source> =
   | { readonly kind: "members"; readonly members: readonly MemberAddress[] }
   /** `bytesMax`: octets that the client takes. */
   | { readonly kind: "reply"; readonly source: Source; readonly reply: Message; readonly bytesMax: number }
-  /** A request that gets no answer on purpose; `full`: the subnet that has no free address for it. */
+  /**
+   * A request that gets no answer on purpose; `full`: the subnet that has no free address for it; `shed`: the limit of
+   * its link that was exceeded.
+   */
   | {
     readonly kind: "unanswered";
     readonly source: Source;
     readonly reason: DropReason;
     readonly full: Prefix | undefined;
+    readonly shed: Shed | undefined;
   }
   /** A request that came while this node does not serve. */
   | { readonly kind: "unserved"; readonly reason: NotReady }

@@ -327,7 +327,7 @@ export class NodeCore<Source> {
       (reply, bytesMax) => this.#effects.push({ kind: "reply", source, reply, bytesMax }),
     );
     if (action.kind !== "drop") return;
-    this.#effects.push({ kind: "unanswered", source, reason: action.reason, full: action.full });
+    this.#effects.push({ kind: "unanswered", source, reason: action.reason, full: action.full, shed: action.shed });
   }
 
   #command(token: number, command: Command, now: Instant): void {

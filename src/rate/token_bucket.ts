@@ -33,6 +33,13 @@ export class TokenBucket {
     return true;
   }
 
+  /** Whether {@link take} would take one. */
+  has(nowMs: number): boolean {
+    this.refill(Math.max(0, nowMs - this.#filledAtMs) * this.#rate.perSecond / 1000);
+    this.#filledAtMs = nowMs;
+    return this.#tokens >= 1;
+  }
+
   /** Adds tokens, or a fraction of one, up to the burst. */
   refill(tokens: number): void {
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);

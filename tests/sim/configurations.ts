@@ -32,6 +32,8 @@ export const LONG_VARIANT: Variant = { ...FIRST_VARIANT, leaseSeconds: 600, maxL
 export const LEASE_SECONDS: readonly number[] = [10, 15, 20];
 export const MIN_LEASE_SECONDS = 5;
 const DECLINE_SECONDS = 10;
+/** In each LAN a stranger's first lease is short once half of the addresses are in use, and not all can be such. */
+const STRANGERS = { ...service([]).strangers, nearlyFull: 50, share: 75, firstLeaseSeconds: 8 };
 
 /** The hardware address of a client. */
 export function chaddrOf(client: number): Uint8Array {
@@ -97,10 +99,16 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation }: Vari
       : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
     return subnet(`${formatIpv4(network)}/16`, [pool], { reservations });
   });
-  return new CompiledService(service(subnets, {
+  return new SmallService(service(subnets, {
     leaseSeconds,
     minLeaseSeconds: MIN_LEASE_SECONDS,
     maxLeaseSeconds,
     declineSeconds: DECLINE_SECONDS,
+    strangers: STRANGERS,
   }));
+}
+
+/** Subnets of a few addresses can be nearly full. */
+class SmallService extends CompiledService {
+  override readonly smallSubnet = 0;
 }

@@ -4,7 +4,9 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import type { LeaseSettings } from "./compiled_service.ts";
+import type { LeaseSettings, Subnet } from "./compiled_service.ts";
+import type { LinkLimit, Shed } from "./link_budgets.ts";
+import type { Via } from "./links.ts";
 
 /** Why a request gets no answer. */
 export const DROP_REASONS = [
@@ -40,6 +42,12 @@ export const DROP_REASONS = [
   "renewalsOnly",
   /** No address is free for this client. */
   "exhausted",
+  /** Strangers on its link send more messages than `strangers.messages`. */
+  "strangerRate",
+  /** Its subnet is nearly full, and strangers have what `strangers` leaves them. */
+  "strangerLeases",
+  /** Its circuit has `maxLeasesPerCircuit` leases. */
+  "circuitFull",
   /** A DECLINE or RELEASE of an address that is not this client's, or through another relay than its lease. */
   "notOwner",
 ] as const;
@@ -48,10 +56,14 @@ export type DropReason = (typeof DROP_REASONS)[number];
 
 /** One decision. */
 export type Action =
-  /** `wanted`: pools that lack an address in this node's ranges; `full`: the subnet without a free address. */
+  /**
+   * `wanted`: pools that lack an address in this node's ranges; `full`: the subnet without a free address; `shed`: the
+   * limit of a link that was exceeded.
+   */
   | {
     readonly kind: "drop";
     readonly reason: DropReason;
+    readonly shed?: Shed;
     readonly wanted?: readonly number[];
     readonly full?: Prefix;
   }
@@ -75,6 +87,8 @@ export type Action =
     readonly kind: "grant";
     readonly address: Ipv4;
     readonly client: ClientKey;
+    /** A first lease, which known clients pass; how its request came. */
+    readonly first: FirstLease | undefined;
     readonly xid: number;
     readonly leaseSeconds: number;
     readonly settings: LeaseSettings;
@@ -93,7 +107,27 @@ export type Action =
     readonly detail: LeaseDetail;
   };
 
+/** A first lease of a stranger. */
+export interface FirstLease {
+  readonly via: Via & { readonly subnet: Subnet };
+  /** It is agreed later, unless strangers turn out to be a flood. */
+  readonly waits: boolean;
+}
+
 /** No answer. */
 export function drop(reason: DropReason): Action {
   return { kind: "drop", reason };
 }
+
+/** No answer, because its link exceeds a limit. */
+export function dropShed(shed: Shed): Action {
+  return { kind: "drop", reason: SHED_REASONS[shed.limit], shed };
+}
+
+const SHED_REASONS: Readonly<Record<LinkLimit, DropReason>> = {
+  messages: "strangerRate",
+  leases: "strangerLeases",
+  share: "strangerLeases",
+  waiting: "strangerLeases",
+  circuit: "circuitFull",
+};

@@ -14,6 +14,7 @@ import type {
   ServiceConfig,
   SubnetConfig,
 } from "../../config/service_schema.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
 
 /** The settings of one lease after inheritance. Times in seconds. */
@@ -85,6 +86,9 @@ export class CompiledService {
   readonly pools: readonly Pool[];
   /** The longest lease that any level allows, in seconds. */
   readonly maxLeaseSeconds: number;
+
+  /** See `SERVER_LIMITS`. */
+  readonly smallSubnet: number = SERVER_LIMITS.smallSubnet;
 
   constructor(config: ServiceConfig);
   constructor(config: ServiceSettings, parts: CompiledParts);

@@ -14,8 +14,11 @@ import { compareVersions, type Version } from "../../lease/agreement/version.ts"
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import type { Action } from "./action.ts";
+import { type Action, dropShed, type FirstLease } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
+import { SERVER_LIMITS } from "./limits.ts";
+import { LinkBudgets, type LinkReport } from "./link_budgets.ts";
+import { FloodSigns } from "./flood_signs.ts";
 import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
 import { RelayTrust } from "./relay_trust.ts";
@@ -23,6 +26,8 @@ import { completeAck } from "./reply.ts";
 import { NO_REST, type Rest, Rests } from "./rests.ts";
 import { decide } from "./server.ts";
 import { hasLease, type Refusal, type ServerState } from "./state.ts";
+import { StrangerQueue } from "./stranger_queue.ts";
+import { isRefusedAfterAll, limitsCircuits, probationMsOf } from "./strangers.ts";
 
 /** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
@@ -73,7 +78,7 @@ type Answer = (reply: Message, bytesMax: number) => void;
 
 /** The lease table for a configuration; for the options see `TableOptions`. */
 export function tableFor(compiled: CompiledService, options: { hashSeed: number; start?: number }): LeaseTable {
-  return new LeaseTable({ ...placesOf(compiled), ...options });
+  return new LeaseTable({ ...placesOf(compiled), probationMs: probationMsOf(compiled), ...options });
 }
 
 /** The pools and the reserved addresses of a configuration. */
@@ -96,6 +101,9 @@ export class DhcpServer {
   readonly #relays: RelayTrust;
   #compiled: CompiledService;
   #offers: Offers;
+  readonly #links: LinkBudgets;
+  readonly #floods = new FloodSigns();
+  readonly #strangers = new StrangerQueue();
   readonly #refused = new Recent<Refusal>(RECENT_MS);
   readonly #named = new Recent<true>(RECENT_MS);
   readonly #rests = new Rests();
@@ -126,11 +134,17 @@ export class DhcpServer {
     this.#compiled = options.compiled;
     this.#pools = placesOf(options.compiled).pools;
     this.#offers = new Offers(options.table);
+    this.#links = new LinkBudgets(options.compiled.config.strangers);
     this.#state = this.#adopt(options.compiled);
   }
 
   get compiled(): CompiledService {
     return this.#compiled;
+  }
+
+  /** The links that exceeded a limit since the start, and what was dropped. */
+  linkReports(now: Instant): LinkReport[] {
+    return this.#links.reports(now.monotonicMs);
   }
 
   /** Ranges of the pools by number; another array after every change of them. */
@@ -157,7 +171,10 @@ export class DhcpServer {
         });
         break;
       case "grant":
-        this.#grant(action, now, answer);
+        if (action.first === undefined) this.#grant(action, now, answer);
+        else if (!this.#admit(action, action.first, now, answer)) {
+          return dropShed(this.#links.shed(action.first.via, "waiting", now.monotonicMs));
+        }
         break;
       case "end":
         if (action.named) this.#await(action, arrival, now);
@@ -170,6 +187,7 @@ export class DhcpServer {
   /** Expires leases and offers; called about ten times a second. */
   tick(now: Instant, time: Bounds | undefined): void {
     if (time !== undefined) this.#table.expire(time);
+    this.#strangers.tick(now);
     this.#offers.expire(now.monotonicMs);
     if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter(({ dueMs }) => dueMs <= now.monotonicMs);
@@ -184,6 +202,7 @@ export class DhcpServer {
   reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
     const places = placesOf(compiled);
     const { reserved } = this.#compiled;
+    this.#table.setProbation(probationMsOf(compiled));
     if (!isSamePools(this.#pools, places.pools)) this.#rearrange(places, now, time);
     else if (!isSameOrder(reserved, places.reserved)) this.#reserve(places.reserved, time);
     this.#state = this.#adopt(compiled);
@@ -216,12 +235,16 @@ export class DhcpServer {
 
   #adopt(compiled: CompiledService): ServerState {
     this.#compiled = compiled;
+    this.#links.configure(compiled.config.strangers);
+    this.#table.countCircuits(limitsCircuits(compiled));
     this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
     return {
       compiled,
       table: this.#table,
       offers: this.#offers,
       relays: this.#relays,
+      links: this.#links,
+      floods: this.#floods,
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
       refused: this.#refused,
       named: this.#named,
@@ -230,7 +253,25 @@ export class DhcpServer {
     };
   }
 
-  #grant(action: Grant, now: Instant, answer: Answer): void {
+  /** Proposes a stranger's lease when it is its turn; false when too many wait. */
+  #admit(action: Grant, { via, waits }: FirstLease, now: Instant, answer: Answer): boolean {
+    this.#offers.requested(action.client);
+    return this.#strangers.add({
+      client: action.client,
+      atMs: now.monotonicMs + (waits ? SERVER_LIMITS.beyondShareMs : 0),
+      mayStart: (at) => !waits || !isRefusedAfterAll(this.#state, via, at),
+      drop: (at) => this.#links.shed(via, "waiting", at.monotonicMs),
+      start: (at, decided) => {
+        const { detail, leaseSeconds } = action;
+        const waited = at === now
+          ? action
+          : { ...action, detail: { ...detail, lastSeen: at.wallMs, expires: at.wallMs + leaseSeconds * 1_000 } };
+        this.#grant(waited, at, answer, decided);
+      },
+    }, now);
+  }
+
+  #grant(action: Grant, now: Instant, answer: Answer, decided?: (now: Instant) => void): void {
     const { address, client, xid, leaseSeconds, reply, settings, bytesMax } = action;
     // A reservation is the only address of its client.
     const isReserved = this.#compiled.reservationAt(address) !== undefined;
@@ -240,6 +281,7 @@ export class DhcpServer {
     // The lock is longer than the client's lease by the time a commit may take, so that the client gets the full time.
     const leaseMs = leaseSeconds * 1_000 + PROPOSAL_MS;
     this.#agreement.propose({ ...action, leaseMs }, now, (outcome, at) => {
+      decided?.(at);
       if (!outcome.committed) {
         // The others have another client's lease there, whatever this node's slot says.
         const isTaken = outcome.reason === "conflict" && !isReserved;

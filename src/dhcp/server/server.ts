@@ -13,13 +13,23 @@ import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { withoutUnseen } from "../../unseen.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
-import { type Action, drop } from "./action.ts";
+import { type Action, drop, dropShed, type FirstLease } from "./action.ts";
 import { chooseAddress, mayLease } from "./choose.ts";
 import { type LeaseSettings, poolAt } from "./compiled_service.ts";
 import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
 import { buildReply, replyBytesMax } from "./reply.ts";
 import type { ServerState } from "./state.ts";
+import {
+  isFirstLease,
+  mustWait,
+  onProbation,
+  shedCircuit,
+  shedLease,
+  shedMessage,
+  shedOffer,
+  type Wanted,
+} from "./strangers.ts";
 import { leaseSecondsFor } from "./times.ts";
 
 const NO_BYTES = new Uint8Array();
@@ -29,6 +39,8 @@ const HOSTNAME_OCTETS_MAX = 255;
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
   const query = readQuery(state, message, arrival);
   if (typeof query === "string") return drop(query);
+  const shed = shedMessage(state, query, now);
+  if (shed !== undefined) return dropShed(shed);
   switch (query.type) {
     case MESSAGE_TYPE.DISCOVER:
       // An offer would be refused as a REQUEST; a client that asks on may reach a server that serves it.
@@ -48,17 +60,20 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
 
 /** RFC 2131 §4.3.1. */
 function discover(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
+  // An offer that its REQUEST would not get misleads the client.
+  const shed = shedOffer(state, query, now, time);
+  if (shed !== undefined) return dropShed(shed);
   const address = chooseAddress(state, query, now, time);
   const wanted = query.subnet.pools.map((pool) => pool.number);
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted, full: query.subnet.prefix };
   const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
   if (state.compiled.config.rapidCommit && query.message.options.has(OPTIONS.rapidCommit.code)) {
-    const granted = grant(state, query, address, now);
+    const granted = grant(state, query, { address, now, time });
     if (granted.kind === "grant") writeRapidCommit(granted.reply);
     return granted;
   }
-  const leaseSeconds = leaseSecondsOf(query, settings);
+  const leaseSeconds = leaseSecondsOf(state, query, settings, { address, now, time });
   const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, settings, leaseSeconds });
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
   // The address lies in another member's range: this node's own ranges have none left.
@@ -91,7 +106,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
       if (isSilent) return drop(serves === undefined ? "otherServer" : "otherMember");
     }
     if (address === UNSPECIFIED) return drop("noAddress");
-    if (mayLease(state, query, address, time)) return grant(state, query, address, now);
+    if (mayLease(state, query, address, time)) return grant(state, query, { address, now, time });
     return nakByMajority(state, query, address, time, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
@@ -119,7 +134,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   const locked = isLocked(slot, time);
   const own = slot.client === query.client && (slot.state === "bound" || slot.state === "released");
   const reserved = query.reservation?.address === address;
-  if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, address, now);
+  if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, { address, now, time });
   if (!state.compiled.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
     return drop("notAuthoritative");
   }
@@ -135,7 +150,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
     isRenewal && comesFrom(query, address) && state.compiled.config.authoritative &&
     mayLease(state, query, address, time)
   ) {
-    return grant(state, query, address, now);
+    return grant(state, query, { address, now, time });
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
@@ -154,8 +169,9 @@ function comesFrom({ message, arrival }: Query, address: Ipv4): boolean {
 function renewOnly(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
   const { message, requestedAddress } = query;
   const renews = message.ciaddr !== UNSPECIFIED && requestedAddress === undefined;
+  // Every client may be a stranger to what is left of the disks.
   const mayRenew = renews && comesFrom(query, address) && mayLease(state, query, address, time);
-  return mayRenew ? grant(state, query, address, now) : drop("renewalsOnly");
+  return mayRenew ? propose(state, query, { address, now, time }) : drop("renewalsOnly");
 }
 
 /** RFC 2131 §4.3.3. Easily forged, and it takes an address out of use: it must come through the relay of the lease. */
@@ -221,14 +237,24 @@ function inform(state: ServerState, query: Query): Action {
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
 }
 
-function grant(state: ServerState, query: Query, address: Ipv4, now: Instant): Action {
+/** Grants or extends a lease, unless the client is a stranger that gets none now. */
+function grant(state: ServerState, query: Query, wanted: Wanted): Action {
+  const shed = shedCircuit(state, query, wanted) ?? shedLease(state, query, wanted);
+  if (shed !== undefined) return dropShed(shed);
+  const isFirst = isFirstLease(state, query, wanted);
+  return propose(state, query, wanted, isFirst ? { via: query, waits: mustWait(state, query) } : undefined);
+}
+
+function propose(state: ServerState, query: Query, wanted: Wanted, first?: FirstLease): Action {
+  const { address, now } = wanted;
   const settings = settingsAt(state, query, address);
-  const leaseSeconds = leaseSecondsOf(query, settings);
+  const leaseSeconds = leaseSecondsOf(state, query, settings, wanted);
   const detail = { ...detailOf(state, query, address, now), expires: now.wallMs + leaseSeconds * 1_000 };
   return {
     kind: "grant",
     address,
     client: query.client,
+    first,
     xid: query.message.xid,
     leaseSeconds,
     settings,
@@ -243,9 +269,10 @@ function settingsAt(state: ServerState, query: Query, address: Ipv4): LeaseSetti
   return state.compiled.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
 }
 
-function leaseSecondsOf(query: Query, settings: LeaseSettings): number {
+function leaseSecondsOf(state: ServerState, query: Query, settings: LeaseSettings, wanted: Wanted): number {
   const read = readOption(query.message.options, OPTIONS.addressLeaseTime);
-  return leaseSecondsFor(settings, read.kind === "present" ? read.value : undefined);
+  const leaseSeconds = leaseSecondsFor(settings, read.kind === "present" ? read.value : undefined);
+  return onProbation(state, query, wanted, leaseSeconds);
 }
 
 function detailOf(state: ServerState, query: Query, address: Ipv4, now: Instant): LeaseDetail {

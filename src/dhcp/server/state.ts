@@ -6,6 +6,8 @@ import type { Slot } from "../../lease/agreement/slot.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
+import type { FloodSigns } from "./flood_signs.ts";
+import type { LinkBudgets } from "./link_budgets.ts";
 import type { Recent } from "./recent.ts";
 import type { RelayTrust } from "./relay_trust.ts";
 
@@ -22,6 +24,9 @@ export interface ServerState {
   readonly table: LeaseTable;
   readonly offers: Offers;
   readonly relays: RelayTrust;
+  /** What strangers may take. */
+  readonly links: LinkBudgets;
+  readonly floods: FloodSigns;
   /** Whether only renewals may be granted now: leases that no node knows may still run. */
   isRenewalsOnly(): boolean;
   /** Addresses by client. */

@@ -10,8 +10,9 @@ import { BOOTREQUEST, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import { encodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { Action } from "./action.ts";
-import type { ServiceConfig, SubnetConfig } from "../../config/service_schema.ts";
+import { type ServiceConfig, STRANGERS_DEFAULT, type SubnetConfig } from "../../config/service_schema.ts";
 import { CompiledService } from "./compiled_service.ts";
+import type { LinkReport } from "./link_budgets.ts";
 import type { Arrival } from "./query.ts";
 import type { RelayTrust } from "./relay_trust.ts";
 import { DhcpServer, tableFor } from "./dhcp_server.ts";
@@ -54,6 +55,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: true,
+    strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
     options: new Map(),
     classes: [],
     subnets,
@@ -176,6 +178,23 @@ export class TestServer {
 
   get compiled(): CompiledService {
     return this.#service.compiled;
+  }
+
+  /** What exceeded a limit. */
+  reports(): LinkReport[] {
+    return this.#service.linkReports(this.now);
+  }
+
+  /** Serves another configuration. */
+  reconfigure(config: ServiceConfig): void {
+    this.#service.reconfigure(new CompiledService(config), this.now, this.#clock.bounds(this.now));
+  }
+
+  /** The lease table of a node that starts with this one's disk. */
+  restarted(): LeaseTable {
+    const table = tableFor(this.compiled, { hashSeed: 4711 });
+    table.load(this.table.rows());
+    return table;
   }
 
   /** Advances the clock; the anchor is renewed as in a running node. */

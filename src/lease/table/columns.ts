@@ -141,6 +141,10 @@ export class SlotColumns {
     return this.#lastSeen[index] as number;
   }
 
+  expires(index: number): number {
+    return this.#expires[index] as number;
+  }
+
   /** Sets the certificate of a slot at exactly `version`. An ended slot has no certificate. */
   certify(index: number, version: Version): void {
     if (isEnded(this.state(index))) return;

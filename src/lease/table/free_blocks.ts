@@ -47,6 +47,8 @@ export class FreeBlocks {
   readonly #firstBlock: number;
   /** Free addresses in the owned blocks. Kept as a count, as every heartbeat carries it. */
   #freeOwned: number;
+  /** Free addresses in all blocks. */
+  #freeAll: number;
 
   /** All blocks are owned at first. */
   constructor(options: FreeBlocksOptions) {
@@ -64,6 +66,7 @@ export class FreeBlocks {
     this.#blocks = blocks;
     this.#firstBlock = Math.floor(options.start * blocks.length);
     this.#freeOwned = lastIndex - firstIndex + 1;
+    this.#freeAll = this.#freeOwned;
     this.#order = new MinTree(blocks.length);
     for (let number = 0; number < blocks.length; number++) this.#rank(number);
   }
@@ -165,7 +168,13 @@ export class FreeBlocks {
     return this.#freeOwned;
   }
 
+  /** Free addresses in all blocks. */
+  get free(): number {
+    return this.#freeAll;
+  }
+
   #count(block: Block, change: number): void {
+    this.#freeAll += change;
     if (block.owned) this.#freeOwned += change;
   }
 

@@ -7,11 +7,13 @@
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import { isLocked, isLocking } from "../agreement/rule.ts";
 import type { ClientKey } from "../agreement/client_key.ts";
+import { CircuitCounts, circuitOf } from "./circuit_counts.ts";
 import { ClientIndex } from "./client_index.ts";
 import type { Bounds } from "../agreement/clock.ts";
 import { SlotColumns } from "./columns.ts";
 import { PLACE, Placement } from "./placement.ts";
 import { Layout } from "./layout.ts";
+import { PROBATION, Probation } from "./probation.ts";
 import { MARGIN_MS } from "../agreement/limits.ts";
 import { Resting } from "./resting.ts";
 import type { RecordTest } from "./record.ts";
@@ -68,6 +70,8 @@ interface SearchResult {
 
 /** The addresses of a table, and how it chooses among them. */
 interface TableOptions extends TableAddresses {
+  /** See {@link LeaseTable.setProbation}. */
+  readonly probationMs?: readonly number[];
   /** Random, so that clients cannot choose identifiers that collide in the index. */
   readonly hashSeed?: number;
   /**
@@ -86,6 +90,9 @@ export class LeaseTable {
   #clients: ClientIndex;
   #placement: Placement;
   #resting: Resting;
+  #probation: Probation;
+  /** Undefined while no configuration limits the leases of circuits. */
+  #circuits: CircuitCounts | undefined;
   #pools: readonly Range[];
   #reserved: ReservedAddresses;
   #ranges: readonly (readonly Range[])[] | undefined;
@@ -108,6 +115,7 @@ export class LeaseTable {
     this.#reserved = options.reserved;
     this.#resting = new Resting(options.pools.length);
     this.#placement = new Placement(this.#layout, options.pools, { capacity: this.#capacity, start: this.#start });
+    this.#probation = new Probation(this.#capacity, options.pools.length, options.probationMs);
     for (const address of options.reserved) this.#placement.reserve(this.#ensure(address));
   }
 
@@ -124,17 +132,24 @@ export class LeaseTable {
       // One without a lease is chosen last, as after a lease: its device may still use it.
       if (this.#columns.isFree(index)) this.#placement.placeEnded(index);
       else this.#placeSlot(index, this.#columns.slot(index));
+      this.#count(index);
     }
-    for (const address of addresses) this.#placement.reserve(this.#ensure(address));
+    for (const address of addresses) {
+      const index = this.#ensure(address);
+      this.#uncount(index);
+      this.#probation.cleared(index, this.#layout.poolAt(index));
+      this.#placement.reserve(index);
+    }
     this.#reserved = addresses;
   }
 
   /**
-   * Takes other pools and reserved addresses; every used slot stays. Offers end: the caller takes again those that it
-   * keeps. Ranges stay until {@link setRanges}. O(n log n).
+   * Takes other pools and reserved addresses, after {@link setProbation} for these pools; every used slot stays. Offers
+   * end: the caller takes again those that it keeps. Ranges stay until {@link setRanges}. O(n log n).
    */
   reconfigure(places: TableAddresses): void {
-    const next = new LeaseTable({ ...places, hashSeed: this.#hashSeed, start: this.#start });
+    const { lengthsMs: probationMs } = this.#probation;
+    const next = new LeaseTable({ ...places, probationMs, hashSeed: this.#hashSeed, start: this.#start });
     next.load(this.rows());
     this.#layout = next.#layout;
     this.#columns = next.#columns;
@@ -142,6 +157,10 @@ export class LeaseTable {
     this.#placement = next.#placement;
     this.#resting = next.#resting;
     this.#placement.setRanges(this.#ranges);
+    this.#probation = next.#probation;
+    const counts = this.#circuits !== undefined;
+    this.#circuits = undefined;
+    this.countCircuits(counts);
     this.#pools = next.#pools;
     this.#reserved = next.#reserved;
     this.#capacity = next.#capacity;
@@ -185,6 +204,46 @@ export class LeaseTable {
     return best === -1 ? undefined : this.#layout.addressOf(best);
   }
 
+  /**
+   * Whether a client has a lease, or a record of an ended one. A first lease that ended without a renewal makes no
+   * client known: then a flood of invented clients would be known the second time.
+   */
+  knows(client: ClientKey): boolean {
+    let known = false;
+    this.#clients.candidates(client, (index) => {
+      if (known || !this.#columns.hasClient(index, client)) return;
+      const state = this.#columns.state(index);
+      known = (state === "bound" || state === "released") && this.#probation.stateOf(index) !== PROBATION.over;
+    });
+    return known;
+  }
+
+  /** Sets how long a first lease on probation is at most, by pool; 0, or not given: none is. See `probation.ts`. */
+  setProbation(lengthsMs: readonly number[]): void {
+    this.#probation.lengthsMs = lengthsMs;
+  }
+
+  /** A hash of a client, below 2^32, that clients cannot foresee. */
+  hashOf(client: ClientKey): number {
+    return this.#clients.hashOf(client);
+  }
+
+  /** Whether the lease of an address is on probation; see `probation.ts`. */
+  isOnProbation(address: Ipv4): boolean {
+    const index = this.#layout.indexOf(address);
+    return index !== undefined && this.#probation.stateOf(index) === PROBATION.running;
+  }
+
+  /** How many leases of a pool are on probation now, whichever node granted them. */
+  onProbation(pool: number): number {
+    return this.#probation.running(pool);
+  }
+
+  /** How many leases of a pool were on probation and ended without a renewal, since the pools were set. */
+  unrenewed(pool: number): number {
+    return this.#probation.unrenewed(pool);
+  }
+
   /** Every address whose slot is bound by a client. */
   addressesBoundBy(client: ClientKey): Ipv4[] {
     const addresses: Ipv4[] = [];
@@ -208,12 +267,37 @@ export class LeaseTable {
     const index = this.#ensure(address);
     const wasFree = this.#columns.isFree(index);
     if (wasFree) this.#rows += 1;
-    if (wasFree || !this.#columns.hasClient(index, client)) {
+    const isSame = !wasFree && this.#columns.hasClient(index, client);
+    // A reserved address is its client's: nothing expires there, and no limit is about it.
+    const isReserved = this.#placement.placeOf(index) === PLACE.reserved;
+    if (!isReserved) this.#judge(index, slot, detail, isSame);
+    this.#uncount(index);
+    if (!isSame) {
       if (!wasFree) this.#clients.remove(this.#columns.client(index), index);
       this.#columns.set(index, slot, client, detail);
       this.#clients.add(client, index);
     } else this.#columns.set(index, slot, client, detail);
+    if (slot.state === "bound" && !isReserved) this.#circuits?.add(index, circuitOf(client, detail));
     if (!this.#loading) this.#placeSlot(index, slot);
+  }
+
+  #uncount(index: number): void {
+    if (this.#circuits?.isCounted(index) !== true) return;
+    this.#circuits.remove(index, circuitOf(this.#columns.client(index), this.#columns.detail(index)));
+  }
+
+  /** Notes whether a lease is on probation, before its record replaces the last one. */
+  #judge(index: number, { state }: Slot, detail: LeaseDetail, isSame: boolean): void {
+    const pool = this.#layout.poolAt(index);
+    if (state === "bound") {
+      const last = this.#columns.state(index);
+      const columns = this.#columns;
+      const before = isSame && (last === "bound" || last === "released")
+        ? { lastSeen: columns.lastSeen(index), expires: columns.expires(index) }
+        : undefined;
+      this.#probation.bound(index, pool, detail, before);
+    } else if (state === "released" && isSame) this.#probation.ended(index, pool);
+    else this.#probation.cleared(index, pool);
   }
 
   /** Notes that a quorum has `version` on disk, if the slot still has that version (case 11). */
@@ -262,6 +346,8 @@ export class LeaseTable {
       if (isLocked(slot, time)) return this.#placeSlot(index, slot);
       this.#placement.placeEnded(index);
       this.#noteRest(index, false);
+      this.#uncount(index);
+      this.#probation.ended(index, this.#layout.poolAt(index));
     });
   }
 
@@ -296,6 +382,36 @@ export class LeaseTable {
   /** How many addresses are free in the blocks that lie wholly within a range of one pool, owned or not. */
   freeIn(range: Range): number {
     return this.#placement.freeIn(range);
+  }
+
+  /** Counts the leases of circuits from now on, or no longer. O(n) when it begins. */
+  countCircuits(on: boolean): void {
+    if (on === (this.#circuits !== undefined)) return;
+    this.#circuits = on ? new CircuitCounts(this.#capacity) : undefined;
+    for (let index = 0; index < this.#layout.size && on; index++) this.#count(index);
+  }
+
+  /** Counts the lease of a slot among those of its circuit, if it runs and its address is not reserved. */
+  #count(index: number): void {
+    if (this.#circuits === undefined || this.#columns.state(index) !== "bound") return;
+    if (this.#placement.placeOf(index) !== PLACE.expiry) return;
+    this.#circuits.add(index, circuitOf(this.#columns.client(index), this.#columns.detail(index)));
+  }
+
+  /** Running leases of a circuit; see `circuit_counts.ts`. 0 unless they are counted. */
+  leasesOfCircuit(circuit: string): number {
+    return this.#circuits?.of(circuit) ?? 0;
+  }
+
+  /** How many addresses of a pool are free, whichever node's. */
+  free(pool: number): number {
+    return this.#placement.free(pool);
+  }
+
+  /** How many addresses of a pool there are. */
+  sizeOf(pool: number): number {
+    const range = this.#pools[pool];
+    return range === undefined ? 0 : rangeSize(range);
   }
 
   /** How many addresses of a pool are free in this node's ranges. */
@@ -481,6 +597,8 @@ export class LeaseTable {
     if (index < this.#capacity) return index;
     this.#capacity = Math.ceil(this.#capacity * 1.5) + 64;
     this.#columns.grow(this.#capacity);
+    this.#probation.grow(this.#capacity);
+    this.#circuits?.grow(this.#capacity);
     this.#placement.grow(this.#capacity);
     return index;
   }

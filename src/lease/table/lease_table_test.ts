@@ -543,6 +543,7 @@ Deno.test("table: chooses and counts like a simple model with any ranges", () =>
         model.ended.sort((a, b) => seenMs(a) - seenMs(b));
       }
       strictEqual(table.freeOwned(0), model.free.length);
+      strictEqual(table.free(0), model.unused.length + model.returned.length + model.ended.length);
       for (const block of blocks) {
         const free = [...model.unused, ...model.returned, ...model.ended].filter((other) => isIn(other, block));
         strictEqual(table.freeIn(block), free.length);

@@ -59,6 +59,14 @@ export class Offers {
     if (this.#byClient.size > OFFER_LIMITS.offersMax) this.#endOldest();
   }
 
+  /** A client's DHCPREQUEST has come: its offer gives way no more. */
+  requested(client: ClientKey): void {
+    const offer = this.#byClient.get(client);
+    if (offer === undefined || !offer.isStranger) return;
+    this.#strangersOf(offer.address)?.delete(client);
+    this.#byClient.set(client, { ...offer, isStranger: false });
+  }
+
   /** Ends a client's offer: the client requested it, or chose another server. */
   end(client: ClientKey): void {
     const offer = this.#byClient.get(client);
@@ -81,6 +89,11 @@ export class Offers {
       if (!hasWaited(until, nowMs)) return;
       yield { client, address };
     }
+  }
+
+  /** How many addresses of a pool are offered to strangers that have not requested them. */
+  toStrangers(pool: number): number {
+    return this.#strangers.get(pool)?.size ?? 0;
   }
 
   /** Whether the offer of an address may give way to another client. */

@@ -123,6 +123,10 @@ export class Placement {
     return pool === undefined ? 0 : this.#pools[pool]?.freeIn(range) ?? 0;
   }
 
+  free(pool: number): number {
+    return this.#pools[pool]?.free ?? 0;
+  }
+
   freeOwned(pool: number): number {
     return this.#pools[pool]?.freeOwned ?? 0;
   }

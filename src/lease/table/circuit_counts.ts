@@ -1,0 +1,64 @@
+/**
+ * How many running leases each circuit has (RFC 3046 §3.1), for a limit. Counted only while a configuration limits
+ * them: it costs a look at the last record whenever one changes.
+ */
+
+import type { ClientKey } from "../agreement/client_key.ts";
+import type { LeaseDetail } from "../agreement/slot.ts";
+
+/** The subnet stands first in a client's key. */
+const SUBNET_OCTETS = 4;
+
+/**
+ * A circuit of a subnet, as the agent that named it is told apart by its remote id; undefined without a circuit id.
+ * Whether relays are redundant does not matter: it does not depend on giaddr.
+ */
+export function circuitOf(
+  client: ClientKey,
+  { circuitId, remoteId }: Pick<LeaseDetail, "circuitId" | "remoteId">,
+): string | undefined {
+  if (circuitId.length === 0) return undefined;
+  const ids = String.fromCharCode(circuitId.length, ...circuitId, ...remoteId);
+  return client.slice(0, SUBNET_OCTETS) + ids;
+}
+
+/** Leases by circuit, and which slots are counted. */
+export class CircuitCounts {
+  readonly #leases = new Map<string, number>();
+  #counted: Uint8Array;
+
+  constructor(slots: number) {
+    this.#counted = new Uint8Array(slots);
+  }
+
+  /** Running leases of a circuit. */
+  of(circuit: string): number {
+    return this.#leases.get(circuit) ?? 0;
+  }
+
+  isCounted(index: number): boolean {
+    return this.#counted[index] === 1;
+  }
+
+  /** Counts the lease of a slot that is not counted. */
+  add(index: number, circuit: string | undefined): void {
+    if (circuit === undefined) return;
+    this.#counted[index] = 1;
+    this.#leases.set(circuit, this.of(circuit) + 1);
+  }
+
+  /** Counts the lease of a slot no longer, if it was; `circuit`: as it was added. */
+  remove(index: number, circuit: string | undefined): void {
+    if (circuit === undefined || !this.isCounted(index)) return;
+    this.#counted[index] = 0;
+    const left = this.of(circuit) - 1;
+    if (left > 0) this.#leases.set(circuit, left);
+    else this.#leases.delete(circuit);
+  }
+
+  grow(slots: number): void {
+    const counted = new Uint8Array(slots);
+    counted.set(this.#counted);
+    this.#counted = counted;
+  }
+}
