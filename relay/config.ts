@@ -29,6 +29,7 @@ const AGENT_ID_OCTETS_MAX = 56;
 export const LIMITS_DEFAULT: ForwardLimits = {
   client: { perSecond: 10, burst: 30 },
   interface: { perSecond: 50_000, burst: 50_000 },
+  strangers: { perSecond: 200, burst: 2_000 },
   openPerCircuit: 10_000,
 };
 
@@ -37,6 +38,10 @@ assert(
   "RFC 3046 §2.0: the length of option 82 is one octet",
 );
 assert(LIMITS_DEFAULT.openPerCircuit >= 2 * 1000, "A boot storm of a thousand clients must pass");
+assert(
+  LIMITS_DEFAULT.strangers.burst < LIMITS_DEFAULT.interface.burst / 2,
+  "An interface's rate must leave room for known clients beside strangers",
+);
 
 const NODE_ID = integer({ min: 1, max: NODES_MAX });
 const NODE_ADDRESS = hostAddress();
@@ -111,6 +116,8 @@ export const relaySchema = mapping({
     limits: mapping({
       client: rate(LIMITS_DEFAULT.client).describe("messages per hardware address"),
       interface: rate(LIMITS_DEFAULT.interface).describe("messages per interface"),
+      strangers: rate(LIMITS_DEFAULT.strangers)
+        .describe("messages per interface that nodes leave unanswered, of clients without a lease through this relay"),
       openPerCircuit: integer({ min: 1, max: OPEN_MAX, example: LIMITS_DEFAULT.openPerCircuit })
         .describe("unanswered transactions per interface, or per port of a trusted switch")
         .prefault(LIMITS_DEFAULT.openPerCircuit),

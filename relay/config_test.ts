@@ -24,6 +24,7 @@ Deno.test("relaySchema fills in the defaults", () => {
       limits: {
         client: { perSecond: 10, burst: 30 },
         interface: { perSecond: 50_000, burst: 50_000 },
+        strangers: { perSecond: 200, burst: 2_000 },
         openPerCircuit: 10_000,
       },
       linkSelection: true,
@@ -48,7 +49,8 @@ Deno.test("relaySchema reads every key", () => {
     "  hopsMax: 16",
     "  remoteId: site-7",
     "  relayId: edge-1",
-    "  limits: { client: { perSecond: 1 }, interface: { burst: 2 }, openPerCircuit: 3 }",
+    "  limits: { client: { perSecond: 1 }, interface: { burst: 2 }, strangers: { burst: 4 },",
+    "    openPerCircuit: 3 }",
     "  linkSelection: false",
     "  serverIdentifierOverride: false",
     "  port: 6700",
@@ -73,6 +75,7 @@ Deno.test("relaySchema reads every key", () => {
     limits: {
       client: { perSecond: 1, burst: 30 },
       interface: { perSecond: 50_000, burst: 2 },
+      strangers: { perSecond: 200, burst: 4 },
       openPerCircuit: 3,
     },
     hopsMax: 16,

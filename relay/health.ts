@@ -181,6 +181,11 @@ function relayMetrics(parts: HealthParts): Metric[] {
       (index) => Number((service.resolved.links[index]?.interface.gateways.length ?? 0) > 0),
     ),
     link(
+      "strangers_per_second",
+      "Messages of clients without a lease through this relay.",
+      (index) => service.relay.forwarder.strangersPerSecond(index, now()),
+    ),
+    link(
       "rogue_sightings_total",
       "Sightings of rogue DHCP servers on the clients' link.",
       (index) => service.relay.forwarder.rogues.count(index),

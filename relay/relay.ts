@@ -32,6 +32,8 @@ interface RelayParts {
   readonly dropped: (link: number, reason: DropReason, datagram: Datagram) => void;
   /** Called once for every new rogue DHCP server. */
   readonly rogue: (rogue: Rogue) => void;
+  /** The relay before a reload. */
+  readonly previous?: Relay | undefined;
   /** Counters continued from an earlier relay, one set per interface. */
   readonly counts?: readonly OutcomeCounts[];
 }
@@ -55,7 +57,7 @@ export class Relay {
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
-    this.forwarder = new Forwarder(parts.config, parts.tracker, parts.now());
+    this.forwarder = new Forwarder(parts.config, parts.tracker, parts.now(), parts.previous?.forwarder);
     this.counts = parts.counts ?? parts.config.interfaces.map(zeroCounts);
   }
 

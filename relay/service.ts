@@ -187,8 +187,13 @@ export class RelayService implements SocketHandlers {
       outlet: this.sockets,
       tracker,
       now,
+      previous: before?.relay,
       counts: names.map((name) => this.#countsOf(name)),
-      dropped: (link, reason, { bytes, from }) => this.#drops.add(names[link] ?? "", reason, bytes, from),
+      dropped: (link, reason, { bytes, from }) => {
+        const name = names[link] ?? "";
+        if (reason !== "requestStrangerRate") return this.#drops.add(name, reason, bytes, from);
+        this.#drops.addStranger(name, relay.forwarder.strangersPerSecond(link, now()));
+      },
       rogue: (rogue) => this.#report(names[rogue.link] ?? "", rogue),
     });
     const prober = new Prober({

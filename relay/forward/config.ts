@@ -50,6 +50,11 @@ export interface ForwardLimits {
   readonly client: Rate;
   /** Messages per interface. */
   readonly interface: Rate;
+  /**
+   * Messages per interface that nodes leave unanswered, of clients without a lease through this relay; apart from them,
+   * as many of such clients that have an address.
+   */
+  readonly strangers: Rate;
   /** Unanswered transactions per circuit: an interface, or a switch port behind a trusted interface. */
   readonly openPerCircuit: number;
 }

@@ -11,7 +11,7 @@ import { type OptionScan, scanOptions } from "../../src/dhcp/relay_agent.ts";
 import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { ExpiringMap } from "../../src/rate/expiring_map.ts";
 import { TokenBucket } from "../../src/rate/token_bucket.ts";
-import { GRADES } from "../select/evidence.ts";
+import { type ClientNetwork, GRADES } from "../select/evidence.ts";
 import type { NodeTracker, NodeTraffic } from "../select/tracker.ts";
 import { Admission, circuitOf } from "./admission.ts";
 import { DATAGRAM_BYTES_MAX, type ForwardConfig, type ForwardInterface } from "./config.ts";
@@ -79,10 +79,11 @@ export class Forwarder {
   /** The relay itself was stalled: the next tick still has to process its deadlines. */
   #stalled = false;
 
-  constructor(config: ForwardConfig, tracker: NodeTracker, nowMs: number) {
+  /** `previous`: the core that this one replaces at a reload. */
+  constructor(config: ForwardConfig, tracker: NodeTracker, nowMs: number, previous?: Forwarder) {
     this.#config = config;
     this.#tracker = tracker;
-    this.#admission = new Admission(config.limits);
+    this.#admission = new Admission(config.limits, previous === undefined ? undefined : previous.#admission.known);
     const { ttlMs, transactionsMax, clientsMax } = FORWARD;
     this.#transactions = new ExpiringMap({
       ttlMs,
@@ -110,6 +111,11 @@ export class Forwarder {
     return replyFault(reply) === undefined && typeof this.#transactionOf(reply, nowMs) !== "string";
   }
 
+  /** Messages of clients without a lease through this relay, a second. */
+  strangersPerSecond(link: number, nowMs: number): number {
+    return this.#admission.strangersPerSecond(link, nowMs);
+  }
+
   /** Number of transactions in memory. */
   get transactions(): number {
     return this.#transactions.size;
@@ -123,14 +129,18 @@ export class Forwarder {
   /** A datagram from a client interface. */
   request(bytes: Uint8Array, { link, from, unicast }: Arrival, nowMs: number): Effect[] {
     const entrance = this.#config.interfaces[link] as ForwardInterface;
-    if (!this.#admission.admitsMessage(link, nowMs)) return [drop(link, "requestInterfaceRate")];
+    const admission = this.#admission;
     const fault = requestFault(this.#config, entrance, bytes);
     if (fault !== undefined) {
+      if (!admission.admitsMessage(link, "stranger", nowMs)) return [drop(link, "requestInterfaceRate")];
       const rogue = fault === "replyFromClientSide" ? this.#sightRogue(link, from, "reply", nowMs) : [];
       return [...rogue, drop(link, fault)];
     }
     const client = clientKey(bytes, link);
-    if (!this.#admission.admitsClient(client, nowMs)) return [drop(link, "requestClientRate")];
+    const standing = admission.standingOf(entrance, client, bytes, nowMs);
+    if (!admission.admitsStanding(link, standing, nowMs)) return [drop(link, "requestStrangerRate")];
+    if (!admission.admitsMessage(link, standing, nowMs)) return [drop(link, "requestInterfaceRate")];
+    if (!admission.admitsClient(client, nowMs)) return [drop(link, "requestClientRate")];
 
     const options = scanOptions(bytes);
     const key = transactionKey(bytes, link);
@@ -165,7 +175,15 @@ export class Forwarder {
     }
 
     const transaction = known ??
-      newTransaction({ key, link, client, gateway, circuit: circuitOf(entrance, bytes, options), relayed });
+      newTransaction({
+        key,
+        link,
+        client,
+        standing,
+        gateway,
+        circuit: circuitOf(entrance, standing, { bytes, options }),
+        relayed,
+      });
     if (!this.#open(transaction)) {
       this.#buffers.release(buffer);
       return [drop(link, "requestCircuitFull")];
@@ -188,7 +206,9 @@ export class Forwarder {
 
   /** A reply to one of the relay's addresses; `link` is the interface of the socket. */
   reply(bytes: Uint8Array, link: number, from: Ipv4, port: number, nowMs: number, clientSide = false): Effect[] {
-    if (clientSide && !this.#admission.admitsMessage(link, nowMs)) return [drop(link, "requestInterfaceRate")];
+    if (clientSide && !this.#admission.admitsMessage(link, "stranger", nowMs)) {
+      return [drop(link, "requestInterfaceRate")];
+    }
     const fault = replyFault(bytes);
     if (fault !== undefined) return [drop(link, fault)];
     const node = nodeAt(this.#config, from, port);
@@ -286,13 +306,15 @@ export class Forwarder {
     if (attempt.round !== transaction.round) return;
     this.#noteSelection(transaction, nowMs);
     if (transaction.waiting && transaction.selected === attempt.node) {
-      this.#tracker.ignored(attempt.node, attempt.atMs, nowMs);
+      this.#tracker.ignored(attempt.node, attempt.atMs, nowMs, onlyStrangers(transaction));
     }
   }
 
   /** Another node answered what an attempt left unanswered. */
-  #blame({ messageType, gateway }: Transaction, { node, atMs }: Attempt, nowMs: number): void {
-    this.#tracker.beaten(node, atMs, nowMs, messageType === MESSAGE_TYPE.DISCOVER ? gateway : undefined);
+  #blame(transaction: Transaction, { node, atMs }: Attempt, nowMs: number): void {
+    const { messageType, gateway } = transaction;
+    const network = messageType === MESSAGE_TYPE.DISCOVER ? gateway : onlyStrangers(transaction);
+    this.#tracker.beaten(node, atMs, nowMs, network);
   }
 
   /** Notes which node must answer a DHCPREQUEST because it selects that node's offer; once per round, when in doubt. */
@@ -324,7 +346,7 @@ export class Forwarder {
     const next = this.#tracker.order.find((node) => !nodes.includes(node) && !before.includes(node)) ??
       this.#tracker.order.find((node) => !nodes.includes(node));
     const effects = nodes.map((node) => this.#attempt(transaction, node, "requests", nowMs));
-    if (next !== undefined && this.#takeHedge(this.#isFull(transaction, transaction.node), nowMs)) {
+    if (next !== undefined && this.#takeHedge(transaction, this.#isFull(transaction, transaction.node), nowMs)) {
       effects.push(this.#attempt(transaction, next, "hedges", nowMs));
     }
     this.#schedule(transaction, nowMs);
@@ -349,7 +371,7 @@ export class Forwarder {
     const next = this.#tracker.order.find((node) =>
       this.#tracker.gradeOf(node) !== "unreachable" && !attempts.some((attempt) => attempt.node === node)
     );
-    if (next === undefined || !this.#takeHedge(full, nowMs)) {
+    if (next === undefined || !this.#takeHedge(transaction, full, nowMs)) {
       // No node or no budget is left.
       this.#noteSelection(transaction, nowMs);
       this.#releaseBuffer(transaction);
@@ -361,9 +383,13 @@ export class Forwarder {
     return [effect];
   }
 
-  /** When a subnet is full other nodes will hardly have an address either: half of the budget is not for that. */
-  #takeHedge(full: boolean, nowMs: number): boolean {
-    return this.#hedgeBudget.take(nowMs, full ? FORWARD.hedges.burst / 2 : 0);
+  /**
+   * When a subnet is full other nodes will hardly have an address either, and strangers may be a flood: half of the
+   * budget is not for them.
+   */
+  #takeHedge({ link, standing }: Transaction, full: boolean, nowMs: number): boolean {
+    const reserve = full || standing !== "known" ? FORWARD.hedges.burst / 2 : 0;
+    return this.#admission.admitsHedge(link, standing, nowMs) && this.#hedgeBudget.take(nowMs, reserve);
   }
 
   /** Whether a node says that no address is free for this DHCPDISCOVER. */
@@ -461,6 +487,10 @@ export class Forwarder {
       const address = readUint32(delivery.bytes, AT.yiaddr);
       this.#offers.set(transaction.client, { node: delivery.node, address, serverIdentifier }, nowMs);
     }
+    // A lease; a DHCPACK to a DHCPINFORM has no address (RFC 2131 §4.3.5).
+    const isLease = options.messageType === MESSAGE_TYPE.ACK && readUint32(delivery.bytes, AT.yiaddr) !== UNSPECIFIED;
+    const entrance = this.#config.interfaces[transaction.link];
+    if (isLease && entrance !== undefined) this.#admission.known.add(entrance.name, transaction.client, nowMs);
     return [...overruled, this.#deliver(transaction, delivery, nowMs)];
   }
 
@@ -480,6 +510,7 @@ export class Forwarder {
     if (transaction.seeker !== undefined) this.#unanswered.delete(transaction.seeker);
     this.#close(transaction);
     this.#tracker.traffic(delivery.node).delivered++;
+    this.#admission.answered(transaction.link, transaction.standing, nowMs);
     if (isPlain) this.#hedgeBudget.refill(FORWARD.hedgeBudgetPerAnswer);
     // All attempts are answered: delete the transaction. A DHCPREQUEST finds its node by the stored offer.
     if (transaction.attempts.every(({ answered }) => answered)) {
@@ -554,14 +585,15 @@ export class Forwarder {
 }
 
 function newTransaction(
-  { key, link, client, circuit, gateway, relayed }:
-    & Pick<Transaction, "key" | "link" | "client" | "circuit" | "gateway">
+  { key, link, client, standing, circuit, gateway, relayed }:
+    & Pick<Transaction, "key" | "link" | "client" | "standing" | "circuit" | "gateway">
     & { readonly relayed: Relayed },
 ): Transaction {
   return {
     key,
     link,
     client,
+    standing,
     circuit,
     chained: relayed.chained,
     gateway,
@@ -579,6 +611,11 @@ function newTransaction(
     hedgeAtMs: Infinity,
     nak: undefined,
   };
+}
+
+/** The network of a stranger's transaction: a node may leave it unanswered on purpose. */
+function onlyStrangers({ standing, gateway }: Transaction): ClientNetwork | undefined {
+  return standing === "known" ? undefined : gateway;
 }
 
 function drop(link: number, outcome: DropReason): Effect {

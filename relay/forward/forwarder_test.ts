@@ -54,6 +54,14 @@ class Scene {
     return this.#describe(this.forwarder.reply(bytes, link, ip(`10.99.0.1${id}`), port, this.nowMs, clientSide));
   }
 
+  /** Gives leases to clients 1 … `clients`. */
+  makeKnown(clients: number, fields: DatagramFields = {}): void {
+    for (let client = 1; client <= clients; client++) {
+      this.client("REQUEST", { ...fields, client });
+      this.node(1, "ACK", { ...fields, client });
+    }
+  }
+
   /** The result of a probe of a node; by default it is ready and says which subnets are full. */
   probe(id: number, { full = [], health }: { full?: readonly string[]; health?: HealthResult } = {}): void {
     const index = this.config.nodes.findIndex((node) => node.id === id);
@@ -143,6 +151,7 @@ Deno.test("hedging: the delay follows the node's own answer times: a fast one is
 
 Deno.test("hedging: the budget limits copies where all nodes are slow; answers in time refill it", () => {
   const scene = new Scene();
+  scene.makeKnown(256);
   const copies = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
   let client = 0;
   /** Many clients at once; the first node asked by each answers after `answerMs`. */
@@ -314,6 +323,7 @@ Deno.test("a full subnet for a minute: no suspicion, and other requests go as th
 
 Deno.test("hedging: DISCOVERs of a full subnet leave half of the budget to the others", () => {
   const scene = new Scene();
+  scene.makeKnown(100);
   const hedges = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
   for (const id of [1, 2, 3]) scene.probe(id, { full: ["10.77.0.0/16"] });
   for (let client = 1; client <= 2 * FORWARD.hedges.burst; client++) {
@@ -604,7 +614,12 @@ Deno.test("an interface with two subnets: unanswered messages are counted per cl
 });
 
 Deno.test("limits: a client, an interface, and the open transactions of a circuit", () => {
-  const limits = { client: { perSecond: 1, burst: 3 }, interface: { perSecond: 10, burst: 8 }, openPerCircuit: 4 };
+  const limits = {
+    client: { perSecond: 1, burst: 3 },
+    interface: { perSecond: 10, burst: 10 },
+    strangers: { perSecond: 100, burst: 100 },
+    openPerCircuit: 4,
+  };
   const scene = new Scene({ limits });
   const outcomes = [1, 1, 1, 1, 2, 3, 4, 5, 6].map((client) =>
     scene.client("DISCOVER", { client, xid: client }).at(-1)
@@ -638,9 +653,131 @@ Deno.test("limits: the defaults let a boot storm of a thousand unanswered client
   }
 });
 
+const FEW_STRANGERS = { ...CONFIG.limits, strangers: { perSecond: 10, burst: 20 } };
+
+/** A flood of invented clients on an interface: what became of each message. */
+function flood(scene: Scene, messages: number, { link = 0, word = "DISCOVER", ciaddr = "0.0.0.0" } = {}): string[] {
+  return Array.from({ length: messages }, (_, index) => {
+    const fields = { client: 5 + index % 190, xid: 0x5000_0000 + index, ciaddr };
+    return scene.client(word, fields, { link }).at(-1) ?? "";
+  });
+}
+
+function count(said: readonly string[], word: string): number {
+  return said.filter((line) => line === word).length;
+}
+
+Deno.test("strangers: what nodes leave unanswered is bounded per interface; known clients and others pass", () => {
+  const scene = new Scene({ limits: FEW_STRANGERS });
+  const known = { client: 200, xid: 1 };
+  scene.client("REQUEST", known);
+  scene.node(1, "ACK", known);
+  const first = flood(scene, 100);
+  strictEqual(count(first, "requestStrangerRate"), 80);
+  strictEqual(scene.client("DISCOVER", { client: 200, xid: 2 })[0], "DISCOVER → 1", "it had a lease");
+  const renewing = { client: 250, ciaddr: "10.77.1.7" };
+  strictEqual(scene.client("REQUEST", { ...renewing, xid: 3 })[0], "REQUEST → 1", "it says that it has one");
+  strictEqual(scene.client("DISCOVER", { client: 250 }, { link: 1 })[0], "DISCOVER → 1", "another interface");
+  strictEqual(scene.client("DISCOVER", { client: 251, xid: 4 })[0], "requestStrangerRate");
+  scene.nowMs += 1_000;
+  strictEqual(count(flood(scene, 100), "requestStrangerRate"), 90);
+  strictEqual(Math.round(scene.forwarder.strangersPerSecond(0, scene.nowMs)), 202);
+  strictEqual(scene.forwarder.strangersPerSecond(1, scene.nowMs) < 2, true);
+});
+
+Deno.test("strangers: invented renewals leave new clients alone, and known ones", () => {
+  const scene = new Scene({ limits: FEW_STRANGERS });
+  scene.makeKnown(1);
+  strictEqual(count(flood(scene, 100, { word: "REQUEST", ciaddr: "10.77.1.7" }), "requestStrangerRate") >= 79, true);
+  strictEqual(scene.client("DISCOVER", { client: 250 })[0], "DISCOVER → 1");
+  strictEqual(scene.client("REQUEST", { client: 1, xid: 9, ciaddr: "10.77.1.9" })[0], "REQUEST → 1");
+});
+
+Deno.test("strangers: what nodes answer is not bounded", () => {
+  const scene = new Scene({ limits: FEW_STRANGERS });
+  for (let client = 0; client < 250; client++) {
+    strictEqual(scene.client("DISCOVER", { client, xid: client })[0], "DISCOVER → 1");
+    scene.node(1, "OFFER", { client, xid: client });
+  }
+});
+
+Deno.test("strangers: an interface's rate, and a circuit's open transactions, leave room for known clients", () => {
+  const limits = { ...CONFIG.limits, interface: { perSecond: 1, burst: 100 }, openPerCircuit: 50 };
+  const scene = new Scene({ limits });
+  scene.makeKnown(2);
+  const said = flood(scene, 200);
+  deepStrictEqual([count(said, "requestCircuitFull") > 0, count(said, "requestInterfaceRate") > 0], [true, true]);
+  for (const client of [1, 2]) strictEqual(scene.client("DISCOVER", { client, xid: 9 })[0], "DISCOVER → 1");
+});
+
+Deno.test("strangers: a flood on one interface leaves hedges for known clients, and for the others' strangers", () => {
+  const scene = new Scene();
+  scene.makeKnown(1);
+  const hedges = () => [1, 2, 3].reduce((sum, id) => sum + scene.traffic(id).hedges, 0);
+  for (let second = 0; second < 20; second++) {
+    flood(scene, 256);
+    scene.wait(1_000);
+  }
+  const spent = hedges();
+  ok(spent <= FORWARD.strangerHedges.burst + 20 * FORWARD.strangerHedges.perSecond, `${spent} hedges`);
+  scene.client("REQUEST", { client: 1, xid: 9, ciaddr: "10.77.1.9" });
+  deepStrictEqual(scene.wait(SELECT.hedgeMsMax + 5), ["REQUEST → 2"]);
+});
+
+Deno.test("strangers: a node that says it drops what they send is not suspect for it", () => {
+  const scene = new Scene();
+  const says = () => {
+    const subnet = parsePrefix("10.77.0.0/16") as Prefix;
+    scene.probe(1, {
+      health: { kind: "answered", ready: true, rttMs: 3, full: [], shed: [{ subnet, unanswered: 1 }] },
+    });
+  };
+  says();
+  scene.client("DISCOVER");
+  scene.wait(SELECT.hedgeMsMax + 5);
+  scene.node(2, "OFFER");
+  scene.wait(2_000);
+  for (let client = 10; client < 20; client++) {
+    says();
+    scene.client("DISCOVER", { client, xid: client });
+    const offer = { client, xid: client, options: [54, 4, 10, 99, 0, 11] };
+    scene.node(1, "OFFER", offer);
+    scene.client("REQUEST", { client, xid: client, options: [54, 4, 10, 99, 0, 11, 50, 4, 10, 77, 1, 9] });
+    scene.wait(2_000);
+  }
+  deepStrictEqual(scene.suspects, []);
+  const network = scene.config.interfaces[0]?.gateways[0];
+  const ignore = (times: number) => {
+    for (let count = 0; count < times; count++) scene.tracker.ignored(0, scene.nowMs, scene.nowMs + 250, network);
+  };
+  ignore(10);
+  deepStrictEqual(scene.suspects, []);
+  scene.probe(1);
+  ignore(10);
+  deepStrictEqual(scene.suspects, [1], "without that word it is");
+});
+
+Deno.test("strangers: known clients stay known after a reload, also where interfaces change places", () => {
+  const scene = new Scene({ limits: FEW_STRANGERS });
+  scene.makeKnown(1);
+  const interfaces = [...scene.config.interfaces].reverse();
+  const config = { ...scene.config, interfaces };
+  const next = new Forwarder(config, scene.tracker, scene.nowMs, scene.forwarder);
+  const ask = (client: number, xid: number) =>
+    next.request(datagram({ client, xid }), { link: 1, from: 0, unicast: false }, scene.nowMs).at(-1);
+  for (let xid = 0; xid < 100; xid++) ask(100 + xid, xid);
+  strictEqual(ask(99, 1_000)?.kind, "dropped");
+  strictEqual(ask(1, 1_000)?.kind, "relayed");
+});
+
 Deno.test("memory: a flood of new clients does not grow it without bounds", () => {
   const scene = new Scene({
-    limits: { ...CONFIG.limits, interface: { perSecond: 1e6, burst: 1e6 }, openPerCircuit: 1e6 },
+    limits: {
+      ...CONFIG.limits,
+      interface: { perSecond: 1e6, burst: 1e6 },
+      strangers: { perSecond: 1e6, burst: 1e6 },
+      openPerCircuit: 1e6,
+    },
   });
   for (let xid = 0; xid < 2 * FORWARD.transactionsMax; xid++) scene.client("DISCOVER", { xid });
   ok(scene.forwarder.transactions <= FORWARD.transactionsMax);

@@ -46,6 +46,11 @@ export const OUTCOMES = {
     result: "dropped",
     help: "the interface's limit of messages per second is exceeded",
   },
+  requestStrangerRate: {
+    path: "request",
+    result: "dropped",
+    help: "clients without a lease here ask more than nodes answer, beyond `limits.strangers`",
+  },
   requestClientRate: {
     path: "request",
     result: "dropped",

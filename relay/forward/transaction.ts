@@ -5,6 +5,7 @@
 
 import type { ClientDestination } from "../../src/dhcp/delivery.ts";
 import { MESSAGE_TYPE } from "../../src/dhcp/message.ts";
+import type { Standing } from "./admission.ts";
 import type { Gateway } from "./config.ts";
 import type { Outcome } from "./outcomes.ts";
 import type { Removal } from "./request.ts";
@@ -52,6 +53,8 @@ export interface Transaction {
   readonly key: string;
   readonly link: number;
   readonly client: string;
+  /** As it was when the transaction began. */
+  readonly standing: Standing;
   readonly circuit: string;
   /** Another relay is closer to the client (RFC 3046 §2.1.1); answers do not pass through this relay. */
   readonly chained: boolean;

@@ -47,13 +47,14 @@ async function bodyOf(response: Response): Promise<string> {
   return text;
 }
 
-/** `reason` and `full` in the body of `/readyz`; other servers may send anything. Never throws. */
-export function readBody(body: string): { reason?: string; full?: readonly FullSubnet[] } {
+/** `reason`, `full` and `shed` in the body of `/readyz`; other servers may send anything. Never throws. */
+export function readBody(body: string): Pick<HealthAnswer, "reason" | "full" | "shed"> {
   try {
-    const { reason, full } = JSON.parse(body) as { reason?: unknown; full?: unknown };
+    const { reason, full, shed } = JSON.parse(body) as { reason?: unknown; full?: unknown; shed?: unknown };
     return {
       ...(typeof reason === "string" ? { reason: reason.slice(0, REASON_CHARACTERS_MAX) } : {}),
       ...(Array.isArray(full) ? { full: full.slice(0, FULL_MAX).flatMap(readFullSubnet) } : {}),
+      ...(Array.isArray(shed) ? { shed: shed.slice(0, FULL_MAX).flatMap(readFullSubnet) } : {}),
     };
   } catch {
     return {};
@@ -65,6 +66,8 @@ function readFullSubnet(entry: unknown): FullSubnet[] {
   const prefix = typeof subnet === "string" ? parsePrefix(subnet) : undefined;
   return prefix === undefined || typeof unanswered !== "number" ? [] : [{ subnet: prefix, unanswered }];
 }
+
+type HealthAnswer = Extract<HealthResult, { kind: "answered" | "late" }>;
 
 /** Deno gives the cause as text only; an unknown cause counts as silence. */
 function classify(error: unknown): HealthResult {

@@ -39,6 +39,8 @@ export type HealthResult =
     readonly rttMs: number;
     readonly reason?: string;
     readonly full?: readonly FullSubnet[];
+    /** Where it drops what strangers send beyond its limits. */
+    readonly shed?: readonly FullSubnet[];
   }
   /** No answer within the timeout. */
   | { readonly kind: "silent" }
@@ -88,6 +90,7 @@ export class NodeEvidence {
   #saidReason: string | undefined;
   #saidAtMs = Number.NEGATIVE_INFINITY;
   #full: readonly FullSubnet[] | undefined;
+  #shed: readonly FullSubnet[] = [];
   #answeredAtMs = Number.NEGATIVE_INFINITY;
   #ignoredInARow = 0;
   /** Answers in a row that took longer than was usual before them, and what that was. */
@@ -123,6 +126,7 @@ export class NodeEvidence {
     this.#saidReason = result.reason;
     this.#saidAtMs = nowMs;
     this.#full = result.full;
+    this.#shed = result.shed ?? [];
   }
 
   /** Ping and health URL have both been reported; together they count as one probe. */
@@ -148,8 +152,12 @@ export class NodeEvidence {
     return (this.#slower?.inARow ?? 0) >= SELECT.slowerAnswers;
   }
 
-  /** It left a DHCPREQUEST for its own offer, sent at `askedAtMs`, unanswered. */
-  ignored(askedAtMs: number, nowMs: number): Judgement {
+  /**
+   * It left a DHCPREQUEST for its own offer, sent at `askedAtMs`, unanswered. `network` is that of a stranger, which a
+   * node leaves unanswered on purpose when strangers have what they may have there.
+   */
+  ignored(askedAtMs: number, nowMs: number, network?: ClientNetwork): Judgement {
+    if (network !== undefined && isIn(this.#shed, network)) return "nothing";
     if (this.#suspicion !== undefined || this.#answeredSince(askedAtMs)) return "nothing";
     this.#ignoredInARow++;
     return this.#ignoredInARow >= SELECT.ignoredMax ? this.#suspect(nowMs) : "nothing";
@@ -173,7 +181,10 @@ export class NodeEvidence {
   verified(result: HealthResult, nowMs: number): Judgement {
     const doubt = this.#doubt;
     this.#doubt = undefined;
-    if (result.kind === "answered") this.#full = result.full;
+    if (result.kind === "answered") {
+      this.#full = result.full;
+      this.#shed = result.shed ?? [];
+    }
     if (doubt === undefined || this.#suspicion !== undefined || this.#answeredSince(doubt.askedAtMs)) return "nothing";
     return result.kind === "answered" && this.isFull(doubt.network) ? "nothing" : this.#suspect(nowMs);
   }
@@ -185,9 +196,9 @@ export class NodeEvidence {
     return Math.round(Math.min(SELECT.verifyMsMax, Math.max(SELECT.verifyMsMin, wanted)));
   }
 
-  /** Whether it says that a client's subnet has no free address. */
-  isFull({ giaddr, local }: ClientNetwork): boolean {
-    return this.full.some(({ subnet }) => prefixContains(subnet, local) || prefixContains(subnet, giaddr));
+  /** Whether it says that a client's subnet has no free address, or none for strangers. */
+  isFull(network: ClientNetwork): boolean {
+    return isIn(this.full, network) || isIn(this.#shed, network);
   }
 
   /** The subnets that it says are full. */
@@ -372,4 +383,8 @@ export class NodeEvidence {
     if (this.#icmpImpossible !== undefined) return true;
     return this.icmpLoss.lostInARow >= SELECT.filteredPings && this.#heardByHttp();
   }
+}
+
+function isIn(subnets: readonly FullSubnet[], { giaddr, local }: ClientNetwork): boolean {
+  return subnets.some(({ subnet }) => prefixContains(subnet, local) || prefixContains(subnet, giaddr));
 }

@@ -239,9 +239,9 @@ export class NodeTracker {
     this.#at(index).traffic.unanswered++;
   }
 
-  /** A DHCPREQUEST for a node's own offer, sent to it at `askedAtMs`, expired without an answer. */
-  ignored(index: number, askedAtMs: number, nowMs: number): void {
-    this.#judge(index, this.#at(index).evidence.ignored(askedAtMs, nowMs), nowMs);
+  /** A DHCPREQUEST for a node's own offer expired without an answer; see {@link NodeEvidence.ignored}. */
+  ignored(index: number, askedAtMs: number, nowMs: number, network?: ClientNetwork): void {
+    this.#judge(index, this.#at(index).evidence.ignored(askedAtMs, nowMs, network), nowMs);
   }
 
   /** Another node answered a request that this one let expire; `network`: see {@link NodeEvidence.beaten}. */
@@ -249,7 +249,7 @@ export class NodeTracker {
     this.#judge(index, this.#at(index).evidence.beaten(askedAtMs, nowMs, network), nowMs);
   }
 
-  /** Whether a node says that a client's subnet has no free address: its silence to a DHCPDISCOVER is on purpose. */
+  /** Whether a node's silence to a DHCPDISCOVER is on purpose; see {@link NodeEvidence.isFull}. */
   isFull(index: number, network: ClientNetwork): boolean {
     return this.#at(index).evidence.isFull(network);
   }

@@ -42,6 +42,7 @@ const INTERFACES = LANS.map(({ subnet, giaddr }, lan): ForwardInterface => {
 const LIMITS: ForwardLimits = {
   client: { perSecond: 10, burst: 30 },
   interface: { perSecond: 1_000, burst: 1_000 },
+  strangers: { perSecond: 1_000, burst: 1_000 },
   openPerCircuit: 1_000,
 };
 
