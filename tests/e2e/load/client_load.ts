@@ -91,6 +91,15 @@ export class LoadHost {
     return new LoadHost(host);
   }
 
+  /** Adds a machine to the second client network alone, beside the one of the first. */
+  static async joinSecond(topology: Topology): Promise<LoadHost> {
+    const { lan, address, network } = LOAD_LANS[1];
+    const host = await topology.squatter("load-second", address, lan);
+    await host.namespace.ip(`route add local ${network} dev lo table main`, "route add 255.255.255.255/32 dev eth0");
+    await topology.gateway.ip(`route add ${network} via ${address} dev ${lan.name}`);
+    return new LoadHost(host);
+  }
+
   /** Starts an order; returns once the first exchange is completed. */
   async start(order: LoadOrder): Promise<ClientLoad> {
     const load = new ClientLoad(this.host, order);
