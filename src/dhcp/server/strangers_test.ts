@@ -311,3 +311,18 @@ Deno.test("strangers: slow ones that never renew are recognized by that", () => 
   }
   strictEqual(server.table.onProbation(0), 50);
 });
+
+Deno.test("circuits: a lease whose address becomes reserved counts no more, and counts again afterwards", () => {
+  const config = service([{ ...NETWORK, maxLeasesPerCircuit: 2 }]);
+  const server = new TestServer(config);
+  const via = { ...relayed, agent: { circuitId: Uint8Array.of(7) } };
+  for (const mac of [1, 2]) strictEqual(server.lease(mac, via).slice(0, 3), "ACK");
+  strictEqual(server.lease(3, via), "circuitFull");
+  const reservation = { hardware: Uint8Array.of(2, 0, 0, 0, 0, 1), address: 0x0a4d0101, options: new Map() };
+  server.reconfigure(service([{ ...NETWORK, maxLeasesPerCircuit: 2, reservations: [reservation] }]));
+  strictEqual(server.lease(3, via).slice(0, 3), "ACK");
+  server.reconfigure(config);
+  strictEqual(server.lease(4, via), "circuitFull");
+  server.wait(3_700);
+  strictEqual(server.lease(4, via).slice(0, 3), "ACK");
+});
