@@ -42,10 +42,13 @@ function section(reservations: number) {
   }];
 }
 
-/** Processor time of a process's first thread, which serves, in ms; see proc_pid_stat(5). */
-function servingMs(pid: number): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+/** Processor time of a process, and of its first thread, which serves, in ms; see proc_pid_stat(5). */
+function usedMs(pid: number): { readonly serving: number; readonly all: number } {
+  const [serving = 0, all = 0] = [`/proc/${pid}/task/${pid}/stat`, `/proc/${pid}/stat`].map((path) => {
+    const fields = Deno.readTextFileSync(path).split(") ").at(-1)?.split(" ") ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  });
+  return { serving, all };
 }
 
 /** Of the kernel's accounting. */
@@ -70,10 +73,13 @@ try {
   };
   const during = async (what: string, run: () => Promise<string>) => {
     const fromMs = performance.now();
-    const before = cluster.nodes.map(({ program }) => servingMs(program.pid));
+    const before = cluster.nodes.map(({ program }) => usedMs(program.pid));
     const came = await run();
     const endMs = performance.now();
-    const used = cluster.nodes.map(({ program }, at) => servingMs(program.pid) - (before[at] ?? 0));
+    const used = cluster.nodes.map(({ program }, at) => {
+      const [then, now] = [before[at] ?? { serving: 0, all: 0 }, usedMs(program.pid)];
+      return `${now.serving - then.serving} of ${now.all - then.all}`;
+    });
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const exchanges = steady.between(fromMs, Math.max(endMs, fromMs + 500));
     const answered = exchanges.filter((ms) => ms !== Infinity);
@@ -81,7 +87,7 @@ try {
     console.log(
       `${what}: ${Math.round(endMs - fromMs)} ms (${came}); ${exchanges.length} exchanges meanwhile, ` +
         `${exchanges.length - answered.length} without an answer; p50, p99, slowest: ${told.join(", ")} ms; ` +
-        `processor time of the serving threads: ${used.join(", ")} ms`,
+        `processor time of the serving thread, of each node's: ${used.join(", ")} ms`,
     );
   };
   const memory = async () => {
