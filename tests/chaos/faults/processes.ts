@@ -6,6 +6,8 @@ import { type Begin, hasStarted } from "../scene.ts";
 /** The relay's place among the nodes in the limits. */
 const RELAY = 0;
 const DOWN_MS = { min: 100, max: 10_000 };
+/** A node that takes five seconds ends with code 1 by itself; on a busy machine it may notice late. */
+const STOP_MS = 15_000;
 const RELAY_MS_MAX = 6_000;
 const POWER_MS = { min: 200, max: 4_000 };
 
@@ -30,7 +32,7 @@ export const restart: Begin = async (scene) => {
   if (member === undefined || !scene.limits.mayCrash(scene.nowMs) || !hasStarted(member.process)) return;
   if (!scene.limits.take(member.id, "process", "disk")) return;
   const { process } = member;
-  await member.stop().catch(async (error) => {
+  await member.stop(STOP_MS).catch(async (error) => {
     scene.judge.found("ended", scene.nowMs, `node ${member.id} did not end in order: ${error.message}`);
     await process.kill();
   });

@@ -61,10 +61,10 @@ export class Member {
   }
 
   /** SIGTERM. */
-  async stop(): Promise<string> {
+  async stop(deadlineMs: number = STOP_MS): Promise<string> {
     const { process } = this;
     this.#process = undefined;
-    strictEqual((await process.terminate(STOP_MS)).code, 0, `Node ${this.id} ends with exit code 0 after SIGTERM`);
+    strictEqual((await process.terminate(deadlineMs)).code, 0, `Node ${this.id} ends with exit code 0 after SIGTERM`);
     return process.output.text;
   }
 
