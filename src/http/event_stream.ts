@@ -1,7 +1,8 @@
 /**
  * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): the same events to all
  * listeners. A listener that reads slowly misses states, and is disconnected when it leaves too much unread; it may
- * reconnect. A new listener takes the place of the oldest one of the address that has the most.
+ * reconnect. A new listener takes the place of the oldest one of its address when that has many, or of the address that
+ * has the most when all are many.
  */
 
 import type { Ipv4 } from "../net/ipv4.ts";
@@ -33,7 +34,7 @@ export class EventStreams {
   /** Responds with a stream that begins with `first`. */
   open(first: readonly Uint8Array[], peer: HttpPeer | undefined): Response {
     if (this.#closed) return Response.json({ error: "closing" }, { status: 503 });
-    if (this.#listeners.size >= HTTP.streamsMax) this.#largestGroup()?.close();
+    this.#makeRoom(peer?.remoteAddress);
     const listener = new Listener(peer, () => this.#listeners.delete(listener));
     listener.add(encoder.encode(`retry: ${RETRY_MS}\n\n`));
     for (const bytes of first) listener.add(bytes);
@@ -68,12 +69,15 @@ export class EventStreams {
     for (const listener of this.#listeners) listener.close();
   }
 
-  /** The oldest listener of the address that has the most. */
-  #largestGroup(): Listener | undefined {
-    const groups = Map.groupBy(this.#listeners, ({ address }) => address);
+  /** Ends an address's oldest listener when it has its share; of too many, the oldest of the one that has most. */
+  #makeRoom(address: Ipv4 | undefined): void {
+    const groups = Map.groupBy(this.#listeners, (listener) => listener.address);
+    const own = groups.get(address) ?? [];
+    if (own.length >= HTTP.streamsPerAddressMax) return own[0]?.close();
+    if (this.#listeners.size < HTTP.streamsMax) return;
     let largest: readonly Listener[] = [];
     for (const group of groups.values()) if (group.length > largest.length) largest = group;
-    return largest[0];
+    largest[0]?.close();
   }
 }
 

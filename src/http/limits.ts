@@ -33,6 +33,8 @@ export const HTTP = {
   backlog: 512,
   /** Event streams; a further one ends the oldest of the address that has the most. */
   streamsMax: 64,
+  /** Event streams of one address; a further one ends its oldest. */
+  streamsPerAddressMax: 32,
   /** Events that a stream may leave unread; states are left out meanwhile. More than the last lines of the log. */
   streamEventsMax: 512,
   /** A response of more octets leaves in parts of this size, as the client takes them. */
@@ -42,6 +44,10 @@ export const HTTP = {
 assert(HTTP.connectionsMin < HTTP.connectionsPerAddressMax, "The smallest server has room for one address");
 assert(HTTP.connectionsPerAddressMax * 16 <= HTTP.connectionsMax, "One address can't take the room of all others");
 assert(HTTP.requestsMax > HTTP.connectionsPerAddressMax, "One address can't keep the server busy for all others");
+assert(
+  HTTP.streamsPerAddressMax < HTTP.connectionsPerAddressMax,
+  "Streams leave room for requests, also where all clients share the address of a proxy",
+);
 assert(HTTP.stalledMs < HTTP.progressMs, "Room is made by what would be closed anyway");
 assert(HTTP.sweepMs <= HTTP.stalledMs, "Times are checked often enough to hold");
 assert(HTTP.idleMs > 8 * 1_000, "A relay's connection outlives its longest probe interval by default");
