@@ -3,6 +3,7 @@
  * wrong, what to do. What goes on being wrong is kept for the status until it is over.
  */
 
+import { unreachable } from "../../src/assert.ts";
 import { formatSeconds } from "../../src/config/duration.ts";
 import { logger } from "../../src/log/configure.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
@@ -233,8 +234,4 @@ export class OperatorLog {
   #end(isOver: (kind: string) => boolean): void {
     for (const [key, { kind }] of this.#current) if (isOver(kind)) this.#current.delete(key);
   }
-}
-
-function unreachable(value: never): never {
-  throw new Error(`Unknown notice ${JSON.stringify(value)}`);
 }

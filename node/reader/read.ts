@@ -1,10 +1,11 @@
 /** Reads configurations: what `reader_worker.ts` does with each request. */
 
+import { unreachable } from "../../src/assert.ts";
 import { isTooDeep } from "../../src/config/bounds.ts";
 import { formatIssues } from "../../src/config/issue.ts";
 import { CONFIG_LIMITS } from "../../src/config/limits.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { asList, asMapping, type Mapping } from "../../src/config/plain.ts";
+import { asList, asMapping, isMapping, type Mapping } from "../../src/config/plain.ts";
 import { parseSource } from "../../src/config/source.ts";
 import { type PackedService, packService } from "../../src/dhcp/server/compiled_service.ts";
 import type { ServiceConfig } from "../../src/config/service_schema.ts";
@@ -36,10 +37,6 @@ export function read(request: ReaderRequest): Readings[ReadingKind]["gives"] {
     default:
       return unreachable(request);
   }
-}
-
-function unreachable(request: never): never {
-  throw new Error(`Unknown request ${JSON.stringify(request)}`);
 }
 
 type Asked<Kind extends ReadingKind> = Readings[Kind]["asks"];
@@ -97,10 +94,6 @@ function fromYaml(text: string): { readonly value: unknown } | string {
 function fromJson(text: string): { readonly value: unknown } | string {
   const value: unknown = JSON.parse(text);
   return isTooDeep(value) ? `it is nested too deeply: more than ${CONFIG_LIMITS.depthMax} levels` : { value };
-}
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function contentOf(section: Mapping): { readonly reserved: Set<string>; readonly subnets: Set<string> } {

@@ -7,6 +7,7 @@
  * not, rows keep gathering here, so the node must stop answering.
  */
 
+import { unreachable } from "../../src/assert.ts";
 import type { LeaseRow, Writes } from "../../src/lease/agreement/slot.ts";
 import { classify, StoreError } from "./errors.ts";
 import type { Behind, Meta, WorkerReply, WorkerRequest } from "./protocol.ts";
@@ -463,8 +464,4 @@ function runAll(callbacks: readonly (() => void)[]): void {
     }
   }
   if (failure !== undefined) throw failure.error;
-}
-
-function unreachable(answer: never): never {
-  throw new Error(`Unknown answer ${JSON.stringify(answer)}`);
 }

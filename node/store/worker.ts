@@ -3,6 +3,7 @@
  * to `database.ts`.
  */
 
+import { unreachable } from "../../src/assert.ts";
 import { LeaseDatabase } from "./database.ts";
 import { classify, storeError } from "./errors.ts";
 import type { WorkerReply, WorkerRequest } from "./protocol.ts";
@@ -119,8 +120,4 @@ function nextChunk(database: LeaseDatabase): void {
 function opened(): LeaseDatabase {
   if (database === undefined) throw new Error("The store's worker got a message before it had opened the database");
   return database;
-}
-
-function unreachable(request: never): never {
-  throw new Error(`Unknown request ${JSON.stringify(request)}`);
 }

@@ -5,9 +5,14 @@ import type { Path } from "./issue.ts";
 /** A mapping as YAML gave it. */
 export type Mapping = Readonly<Record<string, unknown>>;
 
+/** Whether YAML made a mapping of it. */
+export function isMapping(value: unknown): value is Mapping {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The value if it is a mapping, else an empty one. */
 export function asMapping(value: unknown): Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Mapping : {};
+  return isMapping(value) ? value : {};
 }
 
 /** The value if it is a list, else an empty one. */

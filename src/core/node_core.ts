@@ -13,6 +13,7 @@
  * belongs to a part: the member (`src/cluster`) or the server (`src/dhcp/server`).
  */
 
+import { unreachable } from "../assert.ts";
 import { quorumOf } from "../lease/agreement/quorum.ts";
 import { startIdentity } from "../cluster/sync/disk_identity.ts";
 import { CONFIG_FACTS, type Configuration } from "../cluster/leadership/config_replication.ts";
@@ -358,8 +359,4 @@ export class NodeCore<Source> {
     const ready = member.peers(now).filter(({ live, said }) => live && said?.ready === true).length;
     if (ready + 1 >= quorumOf(member.membership.members.length)) member.stepDown(now);
   }
-}
-
-function unreachable(value: never): never {
-  throw new Error(`Unknown event or command ${JSON.stringify(value)}`);
 }

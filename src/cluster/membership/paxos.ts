@@ -11,6 +11,7 @@
  * - a phase 1 that counted the lost disk is refused by one of these voters in every quorum (`JoinedDisk`).
  */
 
+import { unreachable } from "../../assert.ts";
 import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -361,8 +362,4 @@ export class Paxos {
     this.#recovery = undefined;
     this.#recovered = true;
   }
-}
-
-function unreachable(message: never): never {
-  throw new Error(`Unknown message ${JSON.stringify(message)}`);
 }
