@@ -4,6 +4,7 @@ import { toHex } from "../../src/bytes/hex.ts";
 import { type Route, route } from "../../src/http/routes.ts";
 import { StatusFeed } from "../../src/http/status_feed.ts";
 import { formatIpv4 } from "../../src/net/ipv4.ts";
+import { WindowCount } from "../../src/rate/window_count.ts";
 import type { LeaseEvent } from "../dhcp/dhcp_service.ts";
 
 /** Further ones are counted as skipped; `/leases` has all. */
@@ -11,19 +12,13 @@ const LEASES_PER_SECOND_MAX = 20;
 
 /** Feeds the listeners of one node. */
 export class EventFeed extends StatusFeed {
-  #secondMs = 0;
-  #leases = 0;
+  readonly #inSecond = new WindowCount(1_000);
   #skipped = 0;
 
   /** Tells of a lease; costs nothing without listeners. */
   lease({ kind, address, detail: { chaddr, hostname } }: LeaseEvent): void {
     if (!this.listening) return;
-    const nowMs = performance.now();
-    if (nowMs - this.#secondMs >= 1_000) {
-      this.#secondMs = nowMs;
-      this.#leases = 0;
-    }
-    if (++this.#leases > LEASES_PER_SECOND_MAX) {
+    if (this.#inSecond.add(performance.now()) > LEASES_PER_SECOND_MAX) {
       this.#skipped++;
       return;
     }

@@ -12,6 +12,7 @@
 
 import { assert } from "../../src/assert.ts";
 import type { Ipv4 } from "../../src/net/ipv4.ts";
+import { WindowCount } from "../../src/rate/window_count.ts";
 
 export const NEWCOMER_LIMITS = {
   /** From one member's address. */
@@ -34,8 +35,8 @@ const SECOND_MS = 1_000;
 interface Room<Connection> {
   /** Oldest first. */
   readonly waiting: Set<Connection>;
-  secondMs: number;
-  inSecond: number;
+  /** Connections of an address of no member. */
+  readonly inSecond: WindowCount;
 }
 
 /** The connections of one node that have not authenticated. */
@@ -51,7 +52,8 @@ export class Newcomers<Connection> {
     ms: number,
   ): { readonly admitted: boolean; readonly evicted?: Connection } {
     const room = this.#roomFor(from, isMember, ms);
-    if (room === undefined || (!isMember && isTooFast(room, ms))) return { admitted: false };
+    if (room === undefined) return { admitted: false };
+    if (!isMember && room.inSecond.add(ms) > NEWCOMER_LIMITS.foreignPerSecond) return { admitted: false };
     this.#roomOf.set(connection, room);
     room.waiting.add(connection);
     const max = isMember ? NEWCOMER_LIMITS.perMemberMax : NEWCOMER_LIMITS.perForeignMax;
@@ -71,21 +73,13 @@ export class Newcomers<Connection> {
     const known = this.#rooms.get(from);
     if (known !== undefined) return known;
     if (!isMember && this.#rooms.size >= NEWCOMER_LIMITS.foreignMax) {
-      for (const [address, { waiting, secondMs }] of this.#rooms) {
-        if (waiting.size === 0 && ms - secondMs >= SECOND_MS) this.#rooms.delete(address);
+      for (const [address, { waiting, inSecond }] of this.#rooms) {
+        if (waiting.size === 0 && inSecond.at(ms) === 0) this.#rooms.delete(address);
       }
       if (this.#rooms.size >= NEWCOMER_LIMITS.foreignMax) return undefined;
     }
-    const room = { waiting: new Set<Connection>(), secondMs: -Infinity, inSecond: 0 };
+    const room = { waiting: new Set<Connection>(), inSecond: new WindowCount(SECOND_MS) };
     this.#rooms.set(from, room);
     return room;
   }
-}
-
-function isTooFast(room: Room<unknown>, ms: number): boolean {
-  if (ms - room.secondMs >= SECOND_MS) {
-    room.secondMs = ms;
-    room.inSecond = 0;
-  }
-  return ++room.inSecond > NEWCOMER_LIMITS.foreignPerSecond;
 }

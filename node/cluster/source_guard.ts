@@ -8,6 +8,7 @@
 
 import { assert } from "../../src/assert.ts";
 import type { Ipv4 } from "../../src/net/ipv4.ts";
+import { WindowCount } from "../../src/rate/window_count.ts";
 
 export const GUARD_LIMITS = {
   /** Foreign datagrams per second that this program itself drops: more are a flood. */
@@ -33,9 +34,8 @@ export class SourceGuard {
   #sources: ReadonlySet<Ipv4> = new Set();
   readonly #filter: (sources: readonly Ipv4[] | undefined) => void;
   #isFiltering = false;
-  #secondMs = -Infinity;
-  #inSecond = 0;
-  #explained = 0;
+  readonly #foreign = new WindowCount(SECOND_MS);
+  readonly #explained = new WindowCount(SECOND_MS);
   #floodMs = -Infinity;
 
   /** `filter`: the kernel drops what is from elsewhere, except a sample; undefined: it passes all. */
@@ -61,17 +61,12 @@ export class SourceGuard {
 
   /** Notes a foreign datagram; whether to look at what it is. */
   foreign(ms: number): boolean {
-    if (ms - this.#secondMs >= SECOND_MS) {
-      this.#secondMs = ms;
-      this.#inSecond = 0;
-      this.#explained = 0;
-    }
-    this.#inSecond += this.#isFiltering ? GUARD_LIMITS.sampleOneIn : 1;
-    if (this.#inSecond > GUARD_LIMITS.floodPerSecond) {
+    const inSecond = this.#foreign.add(ms, this.#isFiltering ? GUARD_LIMITS.sampleOneIn : 1);
+    if (inSecond > GUARD_LIMITS.floodPerSecond) {
       this.#floodMs = ms;
       if (!this.#isFiltering) this.#set(true);
     }
-    return this.#explained++ < GUARD_LIMITS.explainedPerSecond;
+    return this.#explained.add(ms) <= GUARD_LIMITS.explainedPerSecond;
   }
 
   /** Ends the kernel's filter when a flood is over. To be called now and then. */

@@ -7,6 +7,7 @@ import { WIRE_ERRORS, type WireError } from "../../src/cluster/wire/codec.ts";
 import { SEAL_ERRORS, type SealError } from "../../src/cluster/wire/seal.ts";
 import type { NodeId } from "../../src/cluster/wire/messages.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import { WindowCount } from "../../src/rate/window_count.ts";
 
 /** Why something received was dropped, beside what sealing and decoding find. */
 const TRANSPORT_ERRORS = [
@@ -75,9 +76,8 @@ export class TransportProblems {
   readonly #current = new Map<number, Seen>();
   readonly #monotonicMs: () => number;
   readonly #say: (problem: TransportProblem) => void;
+  readonly #said = new WindowCount(OVER_MS);
 
-  /** How many were told since then. */
-  #said = { sinceMs: -Infinity, count: 0 };
   /** `say` gets each problem once, when it begins. */
   constructor(options: { monotonicMs: () => number; say: (problem: TransportProblem) => void }) {
     this.#monotonicMs = options.monotonicMs;
@@ -104,7 +104,7 @@ export class TransportProblems {
     if (before === undefined && this.#current.size >= PROBLEMS_MAX) this.#forgetOldest();
     const seen = { kind, node, address, count: 1, lastMs: now };
     this.#current.set(key, seen);
-    if (this.#maySay(now)) this.#say(explained(seen));
+    if (this.#said.add(now) <= SAID_MAX) this.#say(explained(seen));
   }
 
   /** Those of the last minute, the latest last. */
@@ -121,11 +121,6 @@ export class TransportProblems {
     let known = 0;
     for (const { kind } of this.#current.values()) if (kind === "foreign") known++;
     return known < FOREIGN_MAX ? key : KIND_KEYS.foreign;
-  }
-
-  #maySay(now: number): boolean {
-    if (now - this.#said.sinceMs >= OVER_MS) this.#said = { sinceMs: now, count: 0 };
-    return this.#said.count++ < SAID_MAX;
   }
 
   #forgetOldest(): void {
