@@ -24,8 +24,9 @@
 
 import { parseArgs } from "node:util";
 import denoJson from "../../deno.json" with { type: "json" };
+import { toHex } from "../../src/bytes/hex.ts";
 import { notices, type Runtime } from "./notices.ts";
-import { type Package, packagesIn, readPackage, registryCache, withoutCachePaths } from "./packages.ts";
+import { type Package, packagesIn, readLock, readPackage, registryCache, withoutCachePaths } from "./packages.ts";
 import { sbom } from "./sbom.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -50,6 +51,9 @@ function commandOf(program: Program): { permissions: string[]; entry: string } {
   const words = denoJson.tasks[program].command.split(/\s+/).slice(2);
   return { permissions: words.slice(0, -1), entry: words.at(-1) ?? "" };
 }
+
+/** All that the executables are made of: what each program and each worker begins with. */
+export const ENTRIES: readonly string[] = PROGRAMS.flatMap((each) => [commandOf(each).entry, ...WORKERS[each]]);
 
 async function copy(path: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
@@ -115,13 +119,13 @@ async function bundle(entry: string, staged: string): Promise<string> {
 
 /** All packages that the programs carry. */
 async function packagesOf(staged: string): Promise<Package[]> {
-  const entries = PROGRAMS.flatMap((program) => [commandOf(program).entry, ...WORKERS[program]]);
   const bundles: string[] = [];
-  for (const entry of entries) bundles.push(await bundle(entry, staged));
+  for (const entry of ENTRIES) bundles.push(await bundle(entry, staged));
   const cache = await registryCache();
   const found = packagesIn(bundles.join("\n"));
   try {
-    const packages = await Promise.all(found.map(({ name, version }) => readPackage(cache, name, version)));
+    const sources = { cache, lock: await readLock() };
+    const packages = await Promise.all(found.map(({ name, version }) => readPackage(sources, name, version)));
     const silent = packages.find(({ licenceText }) => licenceText === "");
     if (silent === undefined) return packages;
     throw new Error(`${silent.name}@${silent.version} has no licence file, whose text an executable must carry`);
@@ -188,8 +192,7 @@ function explain(program: Program, architecture: Architecture, stderr: string): 
 }
 
 async function sha256(path: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
-  return Array.from(new Uint8Array(digest), (octet) => octet.toString(16).padStart(2, "0")).join("");
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path))));
 }
 
 /** Makes everything in `made`; returns the names of the files to keep, and the lines to print. */
@@ -223,11 +226,11 @@ async function make(
   await Deno.writeTextFile(`${made}/${NOTICES}`, text);
   const { version } = denoJson;
   await Deno.writeTextFile(`${made}/${SBOM}`, sbom({ version, commit, runtime, packages, executables }));
-  const listed = [...executables.map(({ name }) => name), NOTICES, SBOM];
-  const sums = await Promise.all(listed.map(async (name) => `${await sha256(`${made}/${name}`)}  ${name}\n`));
-  await Deno.writeTextFile(`${made}/${SUMS}`, sums.join(""));
+  const listed = [...executables];
+  for (const name of [NOTICES, SBOM]) listed.push({ name, sha256: await sha256(`${made}/${name}`) });
+  await Deno.writeTextFile(`${made}/${SUMS}`, listed.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(""));
   if (sign !== undefined) await signSums(sign, made);
-  return { files: [...listed, SUMS, ...(sign === undefined ? [] : [SIGNATURE])], lines };
+  return { files: [...listed.map(({ name }) => name), SUMS, ...(sign === undefined ? [] : [SIGNATURE])], lines };
 }
 
 /** Signs the sums by an SSH key: `ssh-keygen` is on every machine, and knows keys in hardware. */

@@ -8,11 +8,10 @@
  */
 
 import { table } from "../../src/cli/table.ts";
+import { ENTRIES } from "./compile.ts";
 import { packagesIn, readLock, readPackage, registryCache } from "./packages.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-/** All that an executable is made of. */
-const ENTRIES = ["node/main.ts", "node/store/worker.ts", "node/reader/reader_worker.ts", "relay/main.ts"];
 const DAY_MS = 86_400_000;
 
 async function run(args: readonly string[]): Promise<string> {
@@ -45,12 +44,12 @@ function age(time: string, nowMs: number): string {
 async function rows(): Promise<string[][]> {
   const cache = await registryCache();
   const inside = await compiledIn();
-  const { packages } = await readLock();
-  const all = await Promise.all(packages.map(async ({ name, version }) => {
+  const lock = await readLock();
+  const all = await Promise.all(lock.map(async ({ name, version }) => {
     const isInside = inside.has(`${name}@${version}`);
     const [registry, own] = await Promise.all([
       published(name, version),
-      readPackage(cache, name, version).catch(() => undefined),
+      readPackage({ cache, lock }, name, version).catch(() => undefined),
     ]);
     return [
       isInside ? "yes" : "",

@@ -20,6 +20,15 @@ export interface Package {
   readonly bytes: number;
 }
 
+/** A package as `deno.lock` has it. */
+type LockedPackage = Pick<Package, "name" | "version" | "integrity">;
+
+/** Where packages are looked up: {@link registryCache}, {@link readLock}. */
+interface Sources {
+  readonly cache: string;
+  readonly lock: readonly LockedPackage[];
+}
+
 const CACHE_PATH = /[^\s"'`(]*\/npm\/registry\.npmjs\.org\/((?:@[\w.-]+\/)?[\w.-]+)\/(\d[\w.+-]*)\//g;
 const LICENCE_FILE = /^(?:licen[cs]e|copying)[\w.-]*$/i;
 
@@ -45,26 +54,24 @@ export async function registryCache(): Promise<string> {
 }
 
 /** All packages of `deno.lock`, each with the hash that the registry has of its archive. */
-export async function readLock(): Promise<{ packages: Pick<Package, "name" | "version" | "integrity">[] }> {
+export async function readLock(): Promise<LockedPackage[]> {
   const { npm } = JSON.parse(await Deno.readTextFile(LOCK));
-  const packages = Object.entries<{ integrity: string }>(npm).map(([key, { integrity }]) => {
+  return Object.entries<{ integrity: string }>(npm).map(([key, { integrity }]) => {
     // A package with peers has them after its version.
     const [, name = "", version = ""] = /^(.[^@]*)@([^_]+)/.exec(key) ?? [];
     return { name, version, integrity };
   });
-  return { packages };
 }
 
-/** Reads what a package says of itself. Rejects when it names no licence. */
-export async function readPackage(cache: string, name: string, version: string): Promise<Package> {
+/** Reads what a package says of itself. Rejects when it names no licence, or is not in the lock. */
+export async function readPackage({ cache, lock }: Sources, name: string, version: string): Promise<Package> {
   const folder = `${cache}/${name}/${version}`;
   const { license } = JSON.parse(await Deno.readTextFile(`${folder}/package.json`));
   if (typeof license !== "string") throw new Error(`${name}@${version} names no licence in its package.json`);
   const names = (await Array.fromAsync(Deno.readDir(folder))).map((entry) => entry.name);
   const file = names.find((each) => LICENCE_FILE.test(each));
   const licenceText = file === undefined ? "" : await Deno.readTextFile(`${folder}/${file}`);
-  const { packages } = await readLock();
-  const integrity = packages.find((each) => each.name === name && each.version === version)?.integrity;
+  const integrity = lock.find((each) => each.name === name && each.version === version)?.integrity;
   if (integrity === undefined) throw new Error(`${name}@${version} is not in deno.lock: run deno install`);
   return {
     name,

@@ -6,6 +6,7 @@
  * build for what is one JSON object here.
  */
 
+import { toHex } from "../../src/bytes/hex.ts";
 import type { Runtime } from "./notices.ts";
 import type { Package } from "./packages.ts";
 
@@ -102,5 +103,5 @@ function archiveOf(name: string, version: string): string {
 
 function hexOf(integrity: string): string {
   const octets = Uint8Array.from(atob(integrity.replace("sha512-", "")), (character) => character.charCodeAt(0));
-  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("");
+  return toHex(octets);
 }
