@@ -22,7 +22,6 @@ export class RunningNode {
   readonly httpPort: number;
   readonly #access: ReloadableAccess;
   readonly #audit: AuditLog;
-
   readonly #server: ReturnType<typeof serveHttp>;
 
   private constructor(
@@ -37,21 +36,25 @@ export class RunningNode {
     const feed = new EventFeed(status);
     const traffic = new HttpTraffic(logger("node", "http"));
     const app = nodeApps(node, { status, feed, audit, access: access.guards, traffic });
-    const server = serveHttp(app(access.guards), http, { traffic, identity });
-    this.#server = server;
-    this.httpPort = server.port;
+    try {
+      this.#server = serveHttp(app(access.guards), http, { traffic, identity });
+    } catch (error) {
+      feed.close();
+      throw error;
+    }
+    this.httpPort = this.#server.port;
     const local = this.#listenLocally(app(OPEN_GUARDS));
     node.onLease = (event) => feed.lease(event);
     node.onClose = async () => {
       feed.close();
-      await Promise.all([server.close(), local?.close()]);
+      await Promise.all([this.#server.close(), local?.close()]);
       access.close();
       await audit.close();
     };
     logger("node").info("{protocol} on {address}:{port}", {
       protocol: identity === undefined ? "HTTP" : "HTTPS",
       address: formatIpv4(http.address),
-      port: server.port,
+      port: this.httpPort,
     });
   }
 
@@ -60,14 +63,17 @@ export class RunningNode {
     const { http } = start.file.config;
     const identity = http.tls === undefined ? undefined : await readTls(http.tls);
     const access = await loadAccess(http, logger("node", "http"));
-    const node = await Node.start(start);
+    let node: Node | undefined;
+    let audit: AuditLog | undefined;
     try {
+      node = await Node.start(start);
       // The node has made and locked its state directory.
-      const audit = await AuditLog.open(start.file.config.node.stateDir, Date.now);
+      audit = await AuditLog.open(start.file.config.node.stateDir, Date.now);
       return new RunningNode(node, { access, audit, identity });
     } catch (error) {
       access.close();
-      await node.stop();
+      await node?.stop();
+      await audit?.close();
       throw error;
     }
   }

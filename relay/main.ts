@@ -41,7 +41,11 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
   waitForDatagramsFirst();
   const identity = config.http.tls === undefined ? undefined : await readTls(config.http.tls);
   const access = await loadAccess(config.http, logger("relay", "http"));
-  const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now });
+  const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now })
+    .catch((error: unknown) => {
+      access.close();
+      throw error;
+    });
   const traffic = new HttpTraffic(logger("relay", "http"));
   const health = relayHealth({ service, now, startedMs: Date.now(), traffic, access: access.guards });
   const encoder = new TextEncoder();
@@ -93,6 +97,7 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
       serveDashboard(app, { "/": PAGE, "/assets/page.js": SCRIPT });
       return serveHttp(app, config.http, { traffic, identity });
     } catch (error) {
+      events.close();
       access.close();
       await service.close();
       throw error;
