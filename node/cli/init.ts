@@ -266,7 +266,7 @@ const SERVICE_USER = /^dhcpcluster:[^:]*:(\d+):(\d+):/m;
 async function giveToService(path: string): Promise<void> {
   if (!exists("/etc/passwd")) return;
   const [, user, group] = SERVICE_USER.exec(await Deno.readTextFile("/etc/passwd")) ?? [];
-  if (user !== undefined) await giveTo(path, { uid: Number(user), gid: Number(group) });
+  if (user !== undefined) giveTo(path, { uid: Number(user), gid: Number(group) });
 }
 
 function camelCase(flag: string): string {

@@ -1,5 +1,7 @@
 /** File helpers of the store. */
 
+import { giveTo } from "../../src/cli/files.ts";
+
 /** Makes what was created or renamed in a directory durable. */
 export function syncDirectory(directory: string): void {
   const handle = Deno.openSync(directory);
@@ -14,11 +16,7 @@ export function syncDirectory(directory: string): void {
 export function giveToOwner(path: string, directory: string): void {
   const { uid, gid } = Deno.statSync(directory);
   if (uid === null || gid === null || Deno.statSync(path).uid === uid) return;
-  try {
-    Deno.chownSync(path, uid, gid);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-  }
+  giveTo(path, { uid, gid });
 }
 
 /** What is at a path, if anything is. */

@@ -1,5 +1,6 @@
 /** One request to a node's health URL. `../select/` decides what the result means for the node. */
 
+import { certificateFault } from "../../src/http/tls.ts";
 import { parsePrefix } from "../../src/net/ipv4.ts";
 import type { FullSubnet, HealthResult } from "../select/evidence.ts";
 
@@ -77,7 +78,7 @@ function classify(error: unknown): HealthResult {
   if (/dns error|lookup address|name or service not known|no record/i.test(text)) {
     return { kind: "impossible", reason: "its name does not resolve" };
   }
-  const [, certificate] = /invalid peer certificate: (.*)$/.exec(text) ?? [];
+  const certificate = certificateFault(text);
   if (certificate !== undefined) {
     return { kind: "impossible", reason: `its certificate is not trusted (${certificate}): see nodes[].ca` };
   }

@@ -1,9 +1,9 @@
 /** File helpers of the commands. */
 
 /** Gives a file to another user, as root can; without the permission the file keeps its owner. */
-export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+export function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): void {
   try {
-    await Deno.chown(path, owner.uid, owner.gid);
+    Deno.chownSync(path, owner.uid, owner.gid);
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }

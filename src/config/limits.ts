@@ -19,8 +19,10 @@ export const CONFIG_LIMITS = {
   depthMax: 64,
   /** Columns in front of a line; each level of YAML without brackets takes at least one. */
   indentMax: 256,
-  /** Aliases; how often they may repeat values is `ALIASES_MAX` in `source.ts`. */
+  /** Aliases. */
   aliasesMax: 1_000,
+  /** How often aliases may repeat values: enough to share a few options, too few for a "billion laughs" attack. */
+  aliasRepeatsMax: 100,
   /** Problems of one configuration that are told. */
   issuesMax: 100,
 } as const;

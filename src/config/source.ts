@@ -24,9 +24,6 @@ interface ParsedSource {
   readonly issues: readonly ConfigIssue[];
 }
 
-/** How often aliases may repeat values: enough to share a few options, too few for a "billion laughs" attack. */
-const ALIASES_MAX = 100;
-
 /** Reads YAML text. Never throws. */
 export function parseSource(text: string): ParsedSource {
   const lines = new LineCounter();
@@ -74,11 +71,11 @@ function parse(text: string, lines: LineCounter): ParsedSource {
   }
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: ALIASES_MAX });
+    value = document.toJS({ maxAliasCount: CONFIG_LIMITS.aliasRepeatsMax });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
     const message = /excessive/i.test(error.message)
-      ? `aliases repeat values more than ${ALIASES_MAX} times; write the values out`
+      ? `aliases repeat values more than ${CONFIG_LIMITS.aliasRepeatsMax} times; write the values out`
       : `${error.message}; define the anchor (&name) before its alias (*name)`;
     return { source: undefined, issues: [...issues, at(firstAlias(document.contents), [], message)] };
   }

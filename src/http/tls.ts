@@ -95,6 +95,11 @@ export function tlsFilesOf({ tls }: { readonly tls?: TlsFiles | undefined }): st
 export function failureOf(error: unknown): string {
   const { cause } = error as { readonly cause?: unknown };
   const text = firstLine(cause ?? error);
-  const [, certificate] = /invalid peer certificate: (.*)$/.exec(text) ?? [];
+  const certificate = certificateFault(text);
   return certificate === undefined ? text : `its certificate is not trusted (${certificate}); give --ca`;
+}
+
+/** What is wrong with the server's certificate, in the text of a failed `fetch`; undefined: it failed otherwise. */
+export function certificateFault(text: string): string | undefined {
+  return /invalid peer certificate: (.*)$/.exec(text)?.[1];
 }

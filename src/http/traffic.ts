@@ -39,7 +39,7 @@ export class HttpTraffic {
     this.refusals[reason]++;
     if (!this.#limiter.admit(`HTTP connections: ${CLOSE_REASONS[reason]}`, nowMs)) return;
     this.#log.warn("HTTP: a connection of {from} was closed: {reason}", {
-      from: address === undefined ? "this machine" : formatIpv4(address),
+      from: peer(address),
       reason: CLOSE_REASONS[reason],
     });
   }
@@ -49,7 +49,7 @@ export class HttpTraffic {
     this.refusals.busy++;
     if (!this.#limiter.admit("HTTP: too many requests at once", nowMs)) return;
     this.#log.warn("HTTP: a request of {from} got 503: {max} others are being answered", {
-      from: address === undefined ? "this machine" : formatIpv4(address),
+      from: peer(address),
       max: HTTP.requestsMax,
     });
   }
@@ -70,6 +70,11 @@ export class HttpTraffic {
     this.#toldMs = nowMs;
     for (const summary of this.#limiter.takeSummaries(nowMs)) this.#log.warn(formatSummary(summary));
   }
+}
+
+/** Who has a connection, for people. */
+function peer(address: Ipv4 | undefined): string {
+  return address === undefined ? "this machine" : formatIpv4(address);
 }
 
 /** The metrics of a server. `prefix`: such as `dhcpcluster`. */

@@ -21,7 +21,7 @@ export function linkKey({ subnet, agent }: Via): string {
 }
 
 /** Key of a circuit among those of a subnet; empty without one (RFC 3046 §3.1: it is unique within its agent). */
-export function circuitKey({ circuitId, remoteId }: Via["agent"]): string {
+function circuitKey({ circuitId, remoteId }: Via["agent"]): string {
   if (circuitId === undefined || circuitId.length === 0) return "";
   return `${toHex(circuitId)}/${remoteId === undefined ? "" : toHex(remoteId)}`;
 }

@@ -1,7 +1,7 @@
 /**
  * How long a declined address rests. A DHCPDECLINE is easily forged, so whole rests are few: per client, per circuit,
- * and by the share of the pool that rests already. Further ones are short. What rests beyond
- * the share of the pool is used again, the oldest first, when nothing else is free (`choose.ts`).
+ * and by the share of the pool that rests already. Further ones are short. What rests beyond the share of the pool is
+ * used again, the oldest first, when nothing else is free (`choose.ts`).
  */
 
 import { assert } from "../../assert.ts";

@@ -61,7 +61,11 @@ export function callerOf(context: Context): Caller {
 
 /** Where a request comes from, for people. */
 export function originOf(context: Context): string {
-  const address = addressOf(context);
+  return formatOrigin(addressOf(context));
+}
+
+/** An address that requests come from, for people; undefined: they come over the Unix socket. */
+export function formatOrigin(address: Ipv4 | undefined): string {
   return address === undefined ? "the local socket" : formatIpv4(address);
 }
 

@@ -1,9 +1,8 @@
 /** What the guards of a program are made of: its token files, and the names that it answers to. */
 
-import { formatIpv4, type Ipv4 } from "../../net/ipv4.ts";
 import { LimitedLog } from "../../log/limited.ts";
 import type { Logger } from "@logtape/logtape";
-import { HttpAccess } from "./access.ts";
+import { formatOrigin, HttpAccess } from "./access.ts";
 import { makeToken, readTokenFile, readTokensFile, type Token } from "./tokens.ts";
 
 /** Names of files, as the `http` section has them. */
@@ -80,8 +79,4 @@ export async function loadAccess(
     },
     close: () => limited.close(),
   };
-}
-
-function formatOrigin(from: Ipv4 | undefined): string {
-  return from === undefined ? "the local socket" : formatIpv4(from);
 }
