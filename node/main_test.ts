@@ -53,6 +53,14 @@ async function outcome(site: Site, yaml: string, ...flags: string[]): Promise<{ 
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
+/** What a stream has said so far. `ended` resolves with its end. */
+function collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): { text: string; ended: Promise<void> } {
+  const collected = { text: "", ended: Promise.resolve() };
+  const writable = new WritableStream<string>({ write: (text) => void (collected.text += text) });
+  collected.ended = stream.pipeThrough(new TextDecoderStream()).pipeTo(writable);
+  return collected;
+}
+
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
   const giveUpMs = performance.now() + DEADLINE_MS;
   while (!await condition()) {
@@ -176,16 +184,13 @@ Deno.test("node program: a taken port, a taken database and a bad key file are o
 Deno.test("node program: the log says which relay to add, and SIGHUP adds it", () =>
   atSite(41, async (site) => {
     const node = await run(site, site.yaml);
-    let log = "";
-    const logged = node.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
-      new WritableStream({ write: (text) => void (log += text) }),
-    );
+    const log = collect(node.stderr);
     await ready(site);
     const relay = await openRelay(site);
     const giaddr = `${NET}.49`;
     await rejects(relay.ask("DISCOVER", 1, { giaddr }, 1_000), /No answer/);
     const advice = [`from ${site.relay} (giaddr ${giaddr}): unknownRelay: `, `add ${site.relay} to dhcp.relays`];
-    await until("the advice", () => log.split("\n").some((line) => advice.every((part) => line.includes(part))));
+    await until("the advice", () => log.text.split("\n").some((line) => advice.every((part) => line.includes(part))));
     const added = site.yaml.replace(/^dhcp: \{/m, `dhcp: { relays: [${site.relay}],`);
     await Deno.writeTextFile(`${site.folder}/node.yaml`, added);
     const answers = await openRelay({ ...site, relay: giaddr });
@@ -195,36 +200,33 @@ Deno.test("node program: the log says which relay to add, and SIGHUP adds it", (
       relay.send("DISCOVER", 1, { giaddr });
       return await asked.then((answer) => answer === "2 127.1.0.0", () => false);
     });
-    ok(!/take effect at the next start/.test(log), log);
+    ok(!/take effect at the next start/.test(log.text), log.text);
     answers.close();
     relay.close();
     node.kill("SIGTERM");
-    const [{ code }] = await Promise.all([node.status, node.stdout.cancel(), logged]);
+    const [{ code }] = await Promise.all([node.status, node.stdout.cancel(), log.ended]);
     strictEqual(code, 0);
   }));
 
 Deno.test("node program: SIGHUP serves the new configuration, and keeps the old one when the new one is wrong", () =>
   atSite(31, async (site) => {
     const node = await run(site, site.yaml);
-    let log = "";
-    const logged = node.stderr.pipeThrough(new TextDecoderStream()).pipeTo(
-      new WritableStream({ write: (text) => void (log += text) }),
-    );
+    const log = collect(node.stderr);
     await ready(site);
     const relay = await openRelay(site);
     await Deno.writeTextFile(`${site.folder}/node.yaml`, site.yaml.replace("127.1.0.0-127.1.0.99", "nonsense"));
     node.kill("SIGHUP");
-    await until("the refusal", () => /Kept the running configuration.*\n.*ERROR.*nonsense/.test(log));
+    await until("the refusal", () => /Kept the running configuration.*\n.*ERROR.*nonsense/.test(log.text));
     strictEqual(await relay.ask("DISCOVER", 1), "2 127.1.0.0");
     await Deno.writeTextFile(
       `${site.folder}/node.yaml`,
       site.yaml.replace("127.1.0.0-127.1.0.99", "127.2.0.0-127.2.0.9"),
     );
     node.kill("SIGHUP");
-    await until("the new configuration", () => log.split("Serving revision 1").length === 3);
+    await until("the new configuration", () => log.text.split("Serving revision 1").length === 3);
     strictEqual(await relay.ask("DISCOVER", 2), "2 127.2.0.0");
     node.kill("SIGTERM");
-    const [{ code }] = await Promise.all([node.status, node.stdout.cancel(), logged]);
+    const [{ code }] = await Promise.all([node.status, node.stdout.cancel(), log.ended]);
     strictEqual(code, 0);
     relay.close();
   }));

@@ -29,6 +29,20 @@ function overlap(a: readonly (readonly Range[])[], b: readonly (readonly Range[]
   return a.flat().some((x) => b.flat().some((y) => x.first <= y.last && y.first <= x.last));
 }
 
+/** The allocator of a leader, on node 1, that has just taken office. */
+function leaderOf(pools: readonly Range[]): RangeAllocator {
+  const context = testContext({
+    self: 1,
+    leadership: { role: "leader", term: 1, leader: 1 },
+    effects: { persist: (_writes, durable) => durable(at(0)) },
+  });
+  return new RangeAllocator(context, {
+    pools: () => pools,
+    allotment: new RangeAllotment(context, { stored: undefined }),
+    freeIn: rangeSize,
+  });
+}
+
 /** Members of a cluster whose leader the test appoints. */
 class Cluster {
   ms = 0;
@@ -191,16 +205,7 @@ Deno.test("range allocator: a first leader divides everything, then is silent", 
 
 Deno.test("range allocator: asks once per revision for the free counts of a node, whatever the number of pools", () => {
   const pools = Array.from({ length: 50 }, (_, pool) => ({ first: pool * 256, last: pool * 256 + 99 }));
-  const context = testContext({
-    self: 1,
-    leadership: { role: "leader", term: 1, leader: 1 },
-    effects: { persist: (_writes, durable) => durable(at(0)) },
-  });
-  const allocator = new RangeAllocator(context, {
-    pools: () => pools,
-    allotment: new RangeAllotment(context, { stored: undefined }),
-    freeIn: rangeSize,
-  });
+  const allocator = leaderOf(pools);
   const asked: NodeId[] = [];
   const free = (node: NodeId) => (asked.push(node), pools.map(() => 50));
   for (let ms = 0; ms <= 4_000; ms += 1_000) {
@@ -368,16 +373,7 @@ Deno.test("range allotment: a disk that went back to an older allocation reports
 
 Deno.test("range allocator: a new leader recalls the division of thousands of pools in a moment", () => {
   const pools = Array.from({ length: 8_000 }, (_, pool) => ({ first: pool * 256, last: pool * 256 + 240 }));
-  const context = testContext({
-    self: 1,
-    leadership: { role: "leader", term: 1, leader: 1 },
-    effects: { persist: (_writes, durable) => durable(at(0)) },
-  });
-  const allocator = new RangeAllocator(context, {
-    pools: () => pools,
-    allotment: new RangeAllotment(context, { stored: undefined }),
-    freeIn: rangeSize,
-  });
+  const allocator = leaderOf(pools);
   const view = { present: [1, 2, 3], serving: [1, 2, 3], free: () => undefined };
   allocator.tick(at(0), view);
   // Node 3 has all that is left of the odd pools, node 2 half of each even one.

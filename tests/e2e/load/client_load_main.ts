@@ -8,8 +8,8 @@
 import { createInterface } from "node:readline";
 import process from "node:process";
 import { parseIpv4, UNSPECIFIED } from "../../../src/net/ipv4.ts";
-import { openUdp } from "../../../src/net/open.ts";
 import { readDhcp } from "../lab/dhcp_frame.ts";
+import { openClientPort } from "./client_port.ts";
 import type { LoadOrder, LoadProgress, LoadReport } from "./client_load.ts";
 import { type Air, EmulatedClient } from "./emulated_client.ts";
 import { Holdings } from "./holdings.ts";
@@ -18,7 +18,6 @@ import { type Exchange, summarize } from "./summary.ts";
 const TICK_MS = 5;
 const PROGRESS_MS = 100;
 const ROUGH_MAX = 50;
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /**
  * Pause between two exchanges of a client. A client does not release a lease right after getting it, or ask again right
  * after a release: on their way through several nodes such messages overtake each other.
@@ -28,14 +27,7 @@ const REST_MS = 1_000;
 const order = await readOrder();
 const { perSecond, exchanges: exchangesMax = Infinity, releaseShare = 0, giveUpMs = 40_000 } = order;
 
-// On as many machines as clients, no answer would be lost while this one is busy.
-const socket = await openUdp({
-  address: UNSPECIFIED,
-  port: 68,
-  reuseAddress: true,
-  broadcast: true,
-  receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-});
+const socket = await openClientPort();
 const air: Air = {
   send: (bytes, to) => void socket.send(bytes, parseIpv4(to) ?? UNSPECIFIED, 67),
   waiting: new Map(),

@@ -3,26 +3,18 @@
  * is offered. `flood.ts` starts it in a namespace; prints {@link FloodReport}.
  */
 
-import { UNSPECIFIED } from "../../../src/net/ipv4.ts";
-import { openUdp } from "../../../src/net/open.ts";
 import { encodeClientMessage, octets } from "../clients/raw/wire.ts";
 import { readDhcp } from "../lab/dhcp_frame.ts";
+import { openClientPort } from "./client_port.ts";
 import { FLOOD_PREFIX, type FloodOrder, type FloodReport } from "./flood.ts";
 
 const ALL = 0xffffffff;
 const TICK_MS = 5;
 /** So many are sent at once at the most: a flood that stood still does not make up for it. */
 const BURST_MAX = 200;
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 const order = JSON.parse(Deno.args[0] ?? "") as FloodOrder;
-const socket = await openUdp({
-  address: UNSPECIFIED,
-  port: 68,
-  reuseAddress: true,
-  broadcast: true,
-  receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-});
+const socket = await openClientPort();
 const report = { discovers: 0, offers: 0, acks: 0, seconds: 0 };
 
 socket.receive((bytes) => {
