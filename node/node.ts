@@ -114,7 +114,8 @@ export class Node {
   readonly #limiter = new LogLimiter();
   readonly #store: Store;
   readonly #incarnation: number;
-  readonly #runs: number;
+  /** The `starts` of this run, or of the one that it is about to go on as. */
+  #runs: number;
   readonly #core: NodeCore<RequestSource>;
   readonly #service: DhcpService;
   readonly #relays: RelayTrust;
@@ -241,9 +242,23 @@ export class Node {
       keys: await readKeyFile(cluster.keyFile),
       envelope: () => this.#core.member.envelope(),
       receive: (envelope, message) => this.receive({ kind: "message", envelope, message }),
+      outranked: (starts) => this.#outbid(starts),
       problem: (problem) => this.notices.problem(problem),
       recovered: (line) => this.notices.recovered(line),
     });
+  }
+
+  /** Goes on as a run above one that another member knows of this node. */
+  #outbid(known: number): void {
+    if (known < this.#runs) return;
+    const starts = nextStarts(known, Date.now());
+    this.#log.warn(
+      "Other members know a later start of node {id} than this disk does: the disk was replaced or put back, while " +
+        "the clock is behind, or was ahead before. The node goes on as start {starts} instead of {runs}",
+      { id: this.config.node.id, starts, runs: this.#runs },
+    );
+    this.#runs = starts;
+    this.#store.write({ facts: [[RUN_FACT, String(starts)]] }, () => this.#transport?.renew(starts));
   }
 
   /** This node can always be reached at its own address, even when it was removed. */

@@ -193,11 +193,37 @@ Deno.test("seal: another run never uses the same key and nonce, even with the sa
   }
 });
 
+Deno.test("seal: a process that goes on as a later run is heard as one, and takes answers to both", () => {
+  const one = sealer({}, [KEY], false);
+  const two = sealer({ node: 2, starts: 7 }, [KEY], false);
+  const challenged = (own: Sealer) => {
+    const opened = two.openDatagram(own.challenge());
+    ok(opened.ok);
+    return opened.run;
+  };
+  const answers = [two.proof(challenged(one))];
+  const before = one.seal(DOMAIN.datagram, TEXT);
+  one.renew(200);
+  strictEqual(one.isOwn(before), true);
+  const renewed = challenged(one);
+  deepStrictEqual(renewed, { node: 1, starts: 200, incarnation: 0xfeedf00d });
+  answers.push(two.proof(renewed));
+  for (const answer of answers) strictEqual(said(one.openDatagram(answer)), "");
+  strictEqual(said(two.openDatagram(one.proof({ node: 2, starts: 7, incarnation: 0xfeedf00d }))), "");
+  strictEqual(said(two.openDatagram(one.seal(DOMAIN.datagram, TEXT))), "a datagram");
+  strictEqual(said(two.openDatagram(before)), "stale");
+  one.setKeys([OTHER_KEY, KEY]);
+  two.setKeys([KEY, OTHER_KEY]);
+  strictEqual(said(two.openDatagram(one.seal(DOMAIN.datagram, TEXT))), "a datagram");
+});
+
 Deno.test("seal: starts rise whatever the clock or the disk forgot", () => {
   strictEqual(nextStarts(0, 0), 1);
   strictEqual(nextStarts(5, 0), 6);
   strictEqual(nextStarts(5, 1_790_000_000_000), 1_790_000_000);
   strictEqual(nextStarts(1_800_000_000, 1_790_000_000_000), 1_800_000_001);
+  const farAhead = nextStarts(0, 9_000_000_000_000);
+  strictEqual(nextStarts(farAhead, 9_000_000_000_000), farAhead + 1, "a clock that is far ahead leaves later ones");
 });
 
 /** Anywhere, close together, and where the window's words are used again. */

@@ -44,6 +44,8 @@ export interface TransportOptions {
   envelope(): Envelope;
   /** A message from a member. Byte strings in it are views: copy what is kept for long. May not throw. */
   receive(envelope: Envelope, message: ClusterMessage, from: Ipv4): void;
+  /** See `PeeringPorts.outranked`: {@link Transport.renew} follows. */
+  outranked(starts: number): void;
   /** Called once per problem, when it begins. */
   problem(problem: TransportProblem): void;
   /** A problem is over: a line for the log. */
@@ -115,6 +117,7 @@ export class Transport {
       isMember: (node) => this.#members.has(node),
       cipher: nodeCipher,
       ports: {
+        outranked: (starts) => options.outranked(starts),
         put: (to, sealed) => this.#putTo(to, sealed),
         // Whether it worked is seen by what follows.
         connect: (to) => void this.#streams.reach(to).catch(() => {}),
@@ -213,6 +216,11 @@ export class Transport {
   /** Keys from now on: see `Sealer.setKeys`. */
   setKeys(keys: readonly Uint8Array[]): void {
     this.#peering.sealer.setKeys(keys);
+  }
+
+  /** Goes on as a later run, whose `starts` are durable. */
+  renew(starts: number): void {
+    if (!this.#closed) this.#peering.renew(starts, performance.now());
   }
 
   /** Members from now on, this one too. */

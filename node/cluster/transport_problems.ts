@@ -150,8 +150,8 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
       return `${who} sends messages of a process that does not answer: look for an attacker who replays them; if ` +
         "that node runs, let UDP and TCP to cluster.port pass in both directions";
     case "stale":
-      return `${who} sends messages of an earlier start of that node: ` +
-        "look for a second machine with this id, an old copy of its disk, or a clock that was set back";
+      return `${who} sends messages of an earlier start of that node: if it has just got another disk, it goes on by ` +
+        "itself; else look for a second machine with this id, or for an attacker who replays them";
     case "copied":
       return `${who} runs with the identity of another process: stop one of them, and give each node its own id and ` +
         "state directory";

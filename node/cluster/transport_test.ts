@@ -60,6 +60,7 @@ async function openMember(self: Run, port: number, options: Partial<TransportOpt
       if (message.type !== "config") strictEqual(from, addressOf(envelope.from));
       heard.push({ from: envelope.from, message });
     },
+    outranked: () => {},
     problem: (problem) => said.push(problem),
     recovered: () => {},
     ...options,
@@ -138,6 +139,7 @@ Deno.test("transport: what is not a member's fresh message is counted, said once
     const two = runOf(2, { starts: STARTS + 1 });
     const plain = encodeMessage(envelopeOf(two), ELECTION);
     const sealer = stranger(two);
+    const proof = sealer.proof(runOf(1));
     const good = sealer.seal(DOMAIN.datagram, plain);
     const tampered = sealer.seal(DOMAIN.datagram, plain);
     tampered[tampered.length - 20] = (tampered[tampered.length - 20] as number) ^ 1;
@@ -164,7 +166,7 @@ Deno.test("transport: what is not a member's fresh message is counted, said once
       ["badValue", 2, sealer.seal(DOMAIN.datagram, Uint8Array.of(1, 0x80))],
       ["wireVersion", 2, sealer.seal(DOMAIN.datagram, futureVersion)],
     ];
-    await inject(2, 1, port, good);
+    await inject(2, 1, port, proof, good);
     await until(() => one.heard.length === 1, "the good one");
     for (const [kind, from, bytes] of cases) {
       const before = refused[kind];
@@ -193,10 +195,11 @@ Deno.test("transport: recorded datagrams of a dead member are not believed after
   await withCluster({}, async ([one], port) => {
     const two = runOf(2, { starts: STARTS + 1 });
     const sealer = stranger(two);
+    const proof = sealer.proof(runOf(1));
     for (let count = 0; count < 87; count++) {
       recorded.push(sealer.seal(DOMAIN.datagram, encodeMessage(envelopeOf(two), ELECTION)));
     }
-    await inject(2, 1, port, ...recorded);
+    await inject(2, 1, port, proof, ...recorded);
     await until(() => one.heard.length === recorded.length, "all are heard while they are new");
     taken = one.heard.length;
   });

@@ -9,7 +9,7 @@ import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../../src/
 import { CLUSTER_LIMITS } from "../../src/cluster/limits.ts";
 import { encodeMessage } from "../../src/cluster/wire/codec.ts";
 import { Peering } from "../../src/cluster/wire/peering.ts";
-import { DOMAIN, KEY_BYTES, type Run } from "../../src/cluster/wire/seal.ts";
+import { DOMAIN, KEY_BYTES, nextStarts, type Run } from "../../src/cluster/wire/seal.ts";
 import { toyCipher } from "../../src/cluster/wire/testing/toy_cipher.ts";
 import type { AllottedRanges } from "../../src/cluster/leadership/range_allotment.ts";
 import type { Message } from "../../src/dhcp/message.ts";
@@ -33,8 +33,8 @@ import { Violation } from "./violation.ts";
 
 /** Interval at which members that have not proved their run are challenged. */
 const PEERING_TICK_MS = 250;
-/** More than begin within a millisecond. */
-const STARTS_PER_MS = 100;
+/** Key of the fact that keeps runs apart, as in the product. */
+const RUN_FACT = "run";
 /** All nodes are of one release. */
 const SEAL_VERSION = 2;
 /** Rows that may wait for a disk. */
@@ -54,6 +54,8 @@ interface Process {
   readonly core: NodeCore<Request>;
   /** Its datagrams. */
   readonly peering: Peering;
+  /** Of its run, or of the one that it is about to go on as. */
+  starts: number;
   /** True time of its start. */
   readonly startedMs: number;
   storeFailure: string | undefined;
@@ -80,8 +82,6 @@ export class SimNode implements RunNode {
   readonly #run: SimRun;
   #process: Process | undefined;
   #keys: readonly number[];
-  /** Of the last process. */
-  #starts = 0;
   #pausedUntilMs = 0;
   /** Input that arrived while the process was paused. */
   #waiting: (() => void)[] = [];
@@ -163,11 +163,13 @@ export class SimNode implements RunNode {
     const incarnation = prng.int(1, 0xffffffff);
     const { rows, facts } = this.disk.image();
     const { agedMs = 0 } = mutation;
+    const starts = nextStarts(Number(facts.get(RUN_FACT) ?? 0), this.clock.wallMs);
     const core = new NodeCore<Request>({
       self: this.id,
       incarnation,
       hashSeed: 0,
       facts,
+      startFacts: [[RUN_FACT, String(starts)]],
       diskIsBehind: this.disk.behind && mutation.believesCutDisks !== true,
       nodes: this.fileMembers.map(addressOf),
       bootstrap: false,
@@ -189,7 +191,8 @@ export class SimNode implements RunNode {
       incarnation,
       bootMs: this.clock.monotonicMs,
       core,
-      peering: this.#peering({ node: this.id, starts: this.#nextStarts(), incarnation }),
+      peering: this.#peering({ node: this.id, starts, incarnation }),
+      starts,
       startedMs: this.#run.events.nowMs,
       storeFailure: undefined,
       wakeMs: Infinity,
@@ -205,10 +208,17 @@ export class SimNode implements RunNode {
     this.#receive({ kind: "listening" });
   }
 
-  /** Higher than those of all earlier processes, also of a machine that had this id before. */
-  #nextStarts(): number {
-    this.#starts = Math.max(this.#starts + 1, STARTS_PER_MS * this.#run.events.nowMs);
-    return this.#starts;
+  /** Goes on as a run above one of this node that another member knows. */
+  #outbid(known: number): void {
+    const process = this.#process;
+    if (process === undefined || known < process.starts || this.#run.mutation.keepsRun === true) return;
+    const starts = nextStarts(known, this.clock.wallMs);
+    process.starts = starts;
+    this.#run.log?.(`node ${this.id} goes on as run ${starts}`);
+    this.disk.write({ facts: [[RUN_FACT, String(starts)]] }, () =>
+      this.#whenRunning(() => {
+        if (this.#process === process) process.peering.renew(starts, this.now().monotonicMs);
+      }));
   }
 
   #peering(self: Run): Peering {
@@ -221,13 +231,14 @@ export class SimNode implements RunNode {
       isMember: (node) => this.#peers.has(node),
       cipher: toyCipher,
       ports: {
+        outranked: (starts) => this.#outbid(starts),
         put: (to, bytes) =>
           this.#carry({ from: id, to, bytes, sentMs: events.nowMs }, { from: id, to, path: "unicast" }),
         connect: (to) =>
           links.carry(
             { from: id, to, path: "stream" },
             () =>
-              nodes.get(to)?.greet(id, (frame) =>
+              nodes.get(to)?.greet(this.#hello(), (frame) =>
                 links.carry({ from: to, to: id, path: "stream" }, () =>
                   this.#whenRunning(() =>
                     this.#greeted(self, frame)
@@ -248,16 +259,19 @@ export class SimNode implements RunNode {
   }
 
   /** Answers a connection of a member with its first frame. */
-  greet(from: NodeId, answer: (frame: Uint8Array) => void): void {
+  greet(hello: Uint8Array, answer: (frame: Uint8Array) => void): void {
     this.#whenRunning(() => {
-      const sealer = this.#process?.peering.sealer;
-      if (sealer !== undefined && this.#peers.has(from)) answer(sealer.seal(DOMAIN.stream, new Uint8Array()));
+      if (this.#process?.peering.sealer.open(DOMAIN.stream, hello).ok === true) answer(this.#hello());
     });
   }
 
+  #hello(): Uint8Array {
+    return this.#process?.peering.sealer.seal(DOMAIN.stream, new Uint8Array()) ?? new Uint8Array();
+  }
+
   /** The frame is bound to its connection, so only the process that connected has it. */
-  #greeted({ starts }: Run, frame: Uint8Array): void {
-    if (starts !== this.#starts) return;
+  #greeted({ incarnation }: Run, frame: Uint8Array): void {
+    if (incarnation !== this.incarnation) return;
     const peering = this.#process?.peering;
     const opened = peering?.sealer.open(DOMAIN.stream, frame);
     if (opened?.ok) peering?.connected(opened.run, opened.counter, this.now().monotonicMs);

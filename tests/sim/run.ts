@@ -54,8 +54,8 @@ export interface RunNode {
   receive(envelope: Envelope, message: ClusterMessage, key?: number): void;
   /** A datagram arrives. */
   take(datagram: Datagram): void;
-  /** A member connects; `answer` gets the first frame. */
-  greet(from: NodeId, answer: (frame: Uint8Array) => void): void;
+  /** A member connects, with this first frame; `answer` gets the one in reply. */
+  greet(hello: Uint8Array, answer: (frame: Uint8Array) => void): void;
   /** `awaits`: whether the client still waits. `answer` gets the reply when it may leave. */
   serve(message: Message, awaits: () => boolean, answer: AnswerClient): void;
   /** Asks whether it is ready; nothing answers while no process runs. */
@@ -78,6 +78,8 @@ export interface Mutation {
   readonly incarnation?: (random: number) => number;
   /** A process believes datagrams of others without a proof that they run. */
   readonly believesAll?: boolean;
+  /** A node keeps the number of its run, whatever the others know of earlier ones. */
+  readonly keepsRun?: boolean;
   /** How long a process pretends to have run when it starts. */
   readonly agedMs?: number;
   /** A node serves while it is not ready. */

@@ -11,7 +11,7 @@
 import { assert } from "../../assert.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { NodeId } from "./messages.ts";
-import { type Cipher, DOMAIN, type Run, Sealer, type SealError, type SealVersion } from "./seal.ts";
+import { type Cipher, DOMAIN, type Opened, type Run, Sealer, type SealError, type SealVersion } from "./seal.ts";
 
 export const PEERING_LIMITS = {
   /** A member that was heard and has not proved its run is challenged again after this. */
@@ -37,6 +37,11 @@ assert(PEERING_LIMITS.connectMs > 2 * PEERING_LIMITS.repeatMs, "One lost challen
 const SECOND_MS = 1_000;
 
 export interface PeeringPorts {
+  /**
+   * A member that has taken nothing of this process yet knows a run of this node with these `starts`. The process must
+   * take higher ones, make them durable, and call {@link Peering.renew}.
+   */
+  outranked(starts: number): void;
   /** A sealed datagram to a member. */
   put(to: NodeId, sealed: Uint8Array<ArrayBuffer>): void;
   /** Connects to a member; its first frame proves its run: see {@link Peering.connected}. */
@@ -80,11 +85,18 @@ interface Peer {
   connectedMs: number;
   /** Of the last run that was challenged at once, as it began to be heard. */
   incarnation: number | undefined;
+  /** When a challenge of an outranked run was last answered. */
+  answeredMs: number;
   /** Said lately, while it had not proved its run. */
   said: { readonly plain: Uint8Array; readonly version: SealVersion; readonly ms: number }[];
   secondMs: number;
   forged: number;
 }
+
+type Refusal = Extract<Opened, { ok: false }>;
+
+/** Why a challenge is not opened whose run is not its member's newest one. */
+const OUTRANKED: readonly SealError[] = ["stale", "copied", "unproven"];
 
 const HANDLED = { kind: "handled" } as const;
 
@@ -110,6 +122,12 @@ export class Peering {
   /** Whether a member has proved that it runs. */
   isProven(node: NodeId): boolean {
     return this.#believesAll || this.sealer.isProven(node);
+  }
+
+  /** Goes on as a later run, whose `starts` are durable. */
+  renew(starts: number, ms: number): void {
+    this.sealer.renew(starts);
+    for (const id of this.#others()) this.#challenge(id, this.#peer(id), ms);
   }
 
   /** Seals a message to one member. */
@@ -143,14 +161,7 @@ export class Peering {
     const peer = isExpected ? this.#peer(claimed) : undefined;
     if (peer !== undefined && isVersion1(bytes) && isExhausted(peer, ms)) return refused("forged", claimed);
     const opened = this.sealer.openDatagram(bytes, isExpected);
-    if (!opened.ok) {
-      if (peer === undefined || claimed === undefined) return refused(opened.error, opened.node);
-      if (opened.error === "forged") peer.forged++;
-      if (opened.error !== "unproven") return refused(opened.error, opened.node);
-      // Of a member that has proved another run: a start of an earlier release, or forged.
-      if (this.isProven(claimed)) peer.forged++;
-      return { kind: "unproven", node: claimed, lasts: this.#unproven(claimed, peer, ms) };
-    }
+    if (!opened.ok) return this.#refuse(opened, peer, bytes, ms);
     const { node } = opened.run;
     if (node === this.#self) return refused("ownId", node);
     if (peer === undefined) {
@@ -160,20 +171,60 @@ export class Peering {
     }
     if (opened.domain === DOMAIN.challenge) {
       // The own challenge first: when the proof arrives, the other side has answered, and says its messages again.
-      if (!this.isProven(node) && peer.incarnation !== opened.run.incarnation) {
+      if (!this.#believes(opened.run)) {
+        if (peer.incarnation !== opened.run.incarnation) peer.challengedMs = -Infinity;
         peer.incarnation = opened.run.incarnation;
-        peer.challengedMs = -Infinity;
+        this.#unproven(node, peer, ms);
       }
-      if (!this.isProven(node)) this.#unproven(node, peer, ms);
       this.#ports.put(node, this.sealer.proof(opened.run));
       return HANDLED;
     }
     if (opened.domain === DOMAIN.proof) {
-      this.#proven(node, ms);
+      if (opened.outrankedBy === undefined) this.#proven(node, ms);
+      // A member that took this run before has heard another process of this node since: a copy must not outbid it.
+      else if (!this.isProven(node)) this.#ports.outranked(opened.outrankedBy);
       return HANDLED;
     }
     peer.unprovenMs = undefined;
     return { kind: "message", node, plain: opened.plain };
+  }
+
+  #refuse({ error, node }: Refusal, peer: Peer | undefined, bytes: Uint8Array, ms: number): Received {
+    if (node === undefined || peer === undefined && this.#isMember(node)) return refused(error, node);
+    if (peer === undefined) {
+      const proof = this.#answerOutranked(error, node, bytes, ms);
+      return proof === undefined ? refused(error, node) : { kind: "newcomer", node, proof };
+    }
+    if (error === "forged") peer.forged++;
+    let received = refused(error, node);
+    if (error === "unproven") {
+      // Of a member that has proved another run: a start of an earlier release, or forged.
+      if (isVersion1(bytes) && this.isProven(node)) peer.forged++;
+      received = { kind: "unproven", node, lasts: this.#unproven(node, peer, ms) };
+    }
+    const proof = this.#answerOutranked(error, node, bytes, ms);
+    if (proof === undefined) return received;
+    this.#ports.put(node, proof);
+    return HANDLED;
+  }
+
+  /** The proof for a challenge of a run that is not its member's newest one; for few, as they may be recorded ones. */
+  #answerOutranked(
+    error: SealError,
+    node: NodeId,
+    bytes: Uint8Array,
+    ms: number,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    const peer = this.#peer(node);
+    if (!OUTRANKED.includes(error) || ms - peer.answeredMs < PEERING_LIMITS.repeatMs) return undefined;
+    const challenger = this.sealer.challengerOf(bytes);
+    if (challenger === undefined) return undefined;
+    peer.answeredMs = ms;
+    return this.sealer.proof(challenger);
+  }
+
+  #believes(run: Run): boolean {
+    return this.#believesAll || this.sealer.believes(run);
   }
 
   /** A member that this process connected to has authenticated, by this message of its run. */
@@ -228,6 +279,7 @@ export class Peering {
         heardMs: -Infinity,
         connectedMs: -Infinity,
         incarnation: undefined,
+        answeredMs: -Infinity,
         said: [],
         secondMs: -Infinity,
         forged: 0,

@@ -1,7 +1,7 @@
 import { deepStrictEqual, notStrictEqual, strictEqual } from "node:assert/strict";
 import type { NodeId } from "./messages.ts";
 import { Peering, PEERING_LIMITS, type Received } from "./peering.ts";
-import { DOMAIN, HEADER_BYTES, type Run, Sealer } from "./seal.ts";
+import { DOMAIN, HEADER_BYTES, type Run, SEAL_BYTES, Sealer } from "./seal.ts";
 import { toyCipher } from "./testing/toy_cipher.ts";
 
 const KEY = new Uint8Array(32).fill(1);
@@ -18,34 +18,65 @@ class Net {
   readonly heard: string[] = [];
   readonly refused: string[] = [];
   readonly connected: string[] = [];
+  /** What members say of earlier runs, as `node: starts`. */
+  readonly outranked: string[] = [];
   /** All datagrams ever. */
   readonly recorded: { from: NodeId; to: NodeId; bytes: Uint8Array }[] = [];
   readonly deaf = new Set<NodeId>();
+  /** For the others; each is one for itself. */
+  readonly members = new Set<NodeId>([1, 2, 3]);
+  /** On their way. */
+  readonly #sent: { from: NodeId; to: NodeId; bytes: Uint8Array }[] = [];
   #starts = 0;
+  #incarnation = 1_000;
 
-  start(id: NodeId, keys: readonly Uint8Array[] = [KEY]): Run {
-    const self = { node: id, starts: ++this.#starts, incarnation: 1_000 + this.#starts };
+  /** `starts`: of a run that is not the newest one of all. */
+  start(id: NodeId, { keys = [KEY], starts = 0 }: { keys?: readonly Uint8Array[]; starts?: number } = {}): Run {
+    const self = { node: id, starts: starts || ++this.#starts, incarnation: ++this.#incarnation };
     const peering = new Peering({
       self,
       keys,
       others: () => [1, 2, 3].filter((other) => other !== id),
-      isMember: (node) => node <= 3,
+      isMember: (node) => id === node || this.members.has(node),
       cipher: toyCipher,
       ports: {
-        put: (to, bytes) => this.arrive(id, to, bytes),
+        outranked: (starts) => {
+          this.outranked.push(`${id}: ${starts}`);
+          peering.renew(starts + 1, this.ms);
+        },
+        put: (to, bytes) => this.#sent.push({ from: id, to, bytes }),
         connect: (to) => this.connected.push(`${id}>${to}`),
       },
     });
     this.processes.set(id, peering);
-    peering.tick(this.ms);
+    this.tick(id);
     return self;
   }
 
+  tick(id: NodeId): void {
+    this.processes.get(id)?.tick(this.ms);
+    this.#deliver();
+  }
+
+  /** A datagram arrives, and all that follows from it. */
   arrive(from: NodeId, to: NodeId, bytes: Uint8Array, recorded = false): Received | undefined {
+    const received = this.#arrive(from, to, bytes, recorded);
+    this.#deliver();
+    return received;
+  }
+
+  #deliver(): void {
+    for (let next = this.#sent.shift(); next !== undefined; next = this.#sent.shift()) {
+      this.#arrive(next.from, next.to, next.bytes, false);
+    }
+  }
+
+  #arrive(from: NodeId, to: NodeId, bytes: Uint8Array, recorded: boolean): Received | undefined {
     if (!recorded) this.recorded.push({ from, to, bytes });
     const process = this.processes.get(to);
     if (process === undefined || this.deaf.has(to)) return undefined;
-    const received = process.receive(bytes, from, this.ms);
+    const received = process.receive(bytes, this.members.has(from) ? from : undefined, this.ms);
+    if (received.kind === "newcomer") this.#sent.push({ from: to, to: from, bytes: received.proof });
     if (received.kind === "message") this.heard.push(`${to} hears ${new TextDecoder().decode(received.plain)}`);
     if (received.kind === "refused") this.refused.push(received.error);
     return received;
@@ -106,16 +137,131 @@ Deno.test("peering: nothing that a live member said before a restart is believed
   notStrictEqual(proofs.length, 0);
 });
 
-Deno.test("peering: a member that restarts is believed at once by those that knew it", () => {
+Deno.test("peering: a member that restarts is believed after a round trip, and only then", () => {
   const net = new Net();
   net.start(1);
   net.start(2);
-  net.processes.delete(2);
-  net.start(2);
   net.deaf.add(2);
+  net.start(2);
+  net.say(2, 1, "deaf");
+  net.say(1, 2, "not heard");
+  deepStrictEqual(net.news, []);
+  net.deaf.delete(2);
+  net.ms += PEERING_LIMITS.silentMs;
+  net.tick(2);
   net.say(2, 1, "again");
-  deepStrictEqual(net.news, ["1 hears again"]);
+  deepStrictEqual(net.news, ["1 hears deaf", "1 hears again"]);
   strictEqual(net.processes.get(2)?.isProven(1), true);
+});
+
+Deno.test("peering: a run that is not above an earlier one is told so, and is heard once it is", () => {
+  for (const starts of [3, 7, 8]) {
+    const net = new Net();
+    net.start(1);
+    net.start(2, { starts: 8 });
+    net.say(2, 1, "of the former disk");
+    net.start(2, { starts });
+    net.say(2, 1, "of the empty disk");
+    deepStrictEqual(net.outranked, ["2: 8"], `${starts}`);
+    net.say(1, 2, "hello");
+    deepStrictEqual(net.news, ["1 hears of the former disk", "1 hears of the empty disk", "2 hears hello"]);
+    const again = net.recorded.slice();
+    for (const { from, to, bytes } of again) net.arrive(from, to, bytes, true);
+    deepStrictEqual([net.news, net.outranked], [[], ["2: 8"]], "recorded answers and challenges do nothing");
+  }
+});
+
+Deno.test("peering: a member that was away knows of an earlier run what the others have forgotten", () => {
+  const net = new Net();
+  net.start(1);
+  net.start(3);
+  net.start(2, { starts: 50 });
+  net.processes.delete(2);
+  net.start(1);
+  net.deaf.add(3);
+  net.start(2, { starts: 4 });
+  net.say(2, 1, "joined");
+  deepStrictEqual([net.news, net.outranked], [["1 hears joined"], []]);
+  net.deaf.delete(3);
+  net.ms += PEERING_LIMITS.silentMs;
+  net.tick(2);
+  deepStrictEqual(net.outranked, ["2: 50"]);
+  for (const to of [1, 3]) net.say(2, to, "all");
+  deepStrictEqual(net.news, ["1 hears all", "3 hears all"]);
+});
+
+Deno.test("peering: recorded datagrams of an earlier run are not believed beside one with lower starts", () => {
+  const net = new Net();
+  net.start(1);
+  net.start(2, { starts: 50 });
+  for (let count = 0; count < 20; count++) net.say(2, 1, "before");
+  const before = net.recorded.filter(({ from, to }) => from === 2 && to === 1);
+  net.processes.delete(2);
+  net.start(1);
+  net.start(2, { starts: 4 });
+  strictEqual(net.news.length, 20);
+  for (const { from, to, bytes } of before) net.arrive(from, to, bytes, true);
+  net.say(2, 1, "now");
+  deepStrictEqual(net.news, ["1 hears now"]);
+  // Nor do they keep a new process from hearing what runs.
+  net.processes.delete(1);
+  net.say(2, 1, "lost");
+  net.start(1);
+  for (const { from, to, bytes } of before) net.arrive(from, to, bytes, true);
+  net.ms += PEERING_LIMITS.repeatMs;
+  net.say(2, 1, "again");
+  net.say(2, 1, "and again");
+  deepStrictEqual(net.news.at(-1), "1 hears and again");
+  deepStrictEqual(net.outranked, []);
+});
+
+Deno.test("peering: of two processes with one id the one that started last is heard, and not outbid", () => {
+  const net = new Net();
+  net.start(1);
+  net.start(2, { starts: 50 });
+  const former = net.processes.get(2) as Peering;
+  net.start(2, { starts: 50 });
+  deepStrictEqual(net.outranked, ["2: 50"]);
+  for (let round = 0; round < 20; round++) {
+    net.ms += PEERING_LIMITS.silentMs;
+    net.arrive(2, 1, former.sealTo(1, text("former"), 2, net.ms));
+    net.arrive(2, 1, former.sealer.challenge());
+    // Both have the address.
+    const answer = net.recorded.findLast(({ from, bytes }) => from === 1 && bytes[3] === DOMAIN.proof);
+    strictEqual(answer?.bytes.length, SEAL_BYTES + 4, "outranked");
+    former.receive(answer.bytes, 1, net.ms);
+    net.say(2, 1, "later");
+  }
+  deepStrictEqual(net.outranked, ["2: 50"]);
+  deepStrictEqual(net.news, new Array(20).fill("1 hears later"));
+});
+
+Deno.test("peering: few recorded challenges of earlier runs are opened", () => {
+  const net = new Net();
+  net.start(1);
+  net.start(2);
+  const old = new Sealer({
+    self: { node: 2, starts: 1, incarnation: 9 },
+    keys: [KEY],
+    isMember: () => true,
+    cipher: toyCipher,
+  });
+  const answers = () => net.recorded.filter(({ from, bytes }) => from === 1 && bytes[3] === DOMAIN.proof).length;
+  const before = answers();
+  for (; net.ms < 1_000; net.ms += 1) net.arrive(2, 1, old.challenge());
+  strictEqual(answers() - before, 1_000 / PEERING_LIMITS.repeatMs);
+});
+
+Deno.test("peering: a newcomer that was a member before is told of its earlier run, while a key is replaced", () => {
+  const net = new Net();
+  net.start(1);
+  net.start(2, { starts: 50 });
+  net.processes.get(1)?.sealer.setKeys([OTHER_KEY, KEY]);
+  net.members.delete(2);
+  net.start(2, { starts: 4, keys: [KEY, OTHER_KEY] });
+  deepStrictEqual(net.outranked, ["2: 50"]);
+  net.say(1, 2, "welcome");
+  deepStrictEqual(net.news, ["2 hears welcome"]);
 });
 
 Deno.test("peering: a lost challenge is repeated, and a member that answers none is connected to", () => {
@@ -151,7 +297,12 @@ Deno.test("peering: what is sealed without the key is dropped by its mark, and c
     mac: (key: Uint8Array, data: Uint8Array) => (derived++, toyCipher.mac(key, data)),
     decrypt: (...args: Parameters<typeof toyCipher.decrypt>) => (opened++, toyCipher.decrypt(...args)),
   };
-  const options = { keys: [KEY], others: () => [2], isMember: () => true, ports: { put: () => {}, connect: () => {} } };
+  const options = {
+    keys: [KEY],
+    others: () => [2],
+    isMember: () => true,
+    ports: { outranked: () => {}, put: () => {}, connect: () => {} },
+  };
   const one = new Peering({ ...options, self: { node: 1, starts: 1, incarnation: 1 }, cipher });
   const two = new Sealer({
     self: { node: 2, starts: 1, incarnation: 1 },

@@ -9,10 +9,15 @@
  * counter. So a nonce cannot repeat under a key: the counter never repeats within a run, and `starts` is higher in the
  * next one. If a restored disk brings an old `starts` back, the random incarnation makes another key.
  *
- * Proof of a run: a process that has started knows no datagram from a recorded one. It sends a challenge; the proof
+ * Proof of a run: a process knows no datagram of another process from a recorded one. It sends a challenge; the proof
  * that answers it is bound to the challenging run, so it was made after that began. From the proof's counter on, the
- * other run's datagrams are believed. A later run of a member that has proved one needs no proof: it began after that.
- * A run that writes version 1 is proved by a connection (`frames.ts`), whose frames are bound to both sides.
+ * other run's datagrams are believed, until a run of that member with higher `starts` has proved itself. A run that
+ * writes version 1 is proved by a connection (`frames.ts`), whose frames are bound to both sides.
+ *
+ * On a disk that is empty, or was put back, and by a clock that is behind, `starts` are not above those of an earlier
+ * run. The proof for such a challenger says which `starts` outrank it, and nothing else. The challenger takes higher
+ * ones, once they are durable ({@link Sealer.renew}). The answer is bound to the challenger's run: a recorded one opens
+ * for no other.
  *
  * The transport checks the membership and a datagram's source, and reports to the operator; the cipher is injected.
  * `peering.ts` decides when to challenge.
@@ -71,9 +76,9 @@ export const SEAL_ERRORS = [
   "unknownSender",
   /** The sender's run has not proved that it runs. */
   "unproven",
-  /** The sender had a newer run already. */
+  /** A newer run of the sender has proved that it runs. */
   "stale",
-  /** Of the same `starts` as the sender's run, but another one: a copy of it runs. */
+  /** Of the same `starts` as the sender's run, but another one: a copy of it, or on an empty disk. */
   "copied",
   /** Seen before, or too old to know. */
   "replayed",
@@ -102,12 +107,14 @@ const KEY_ID_BYTES = 4;
 /** Of an encoded run: sender, starts, incarnation. */
 const RUN_BYTES = 9;
 const TWO_32 = 2 ** 32;
+/** A clock that is further ahead (in the year 2105) does not use up the numbers that later runs need. */
+const CLOCK_STARTS_MAX = 0xff000000;
 const COUNTER_MAX = 2 ** 48 - 1;
 const NOTHING = new Uint8Array();
 
 /**
  * The `starts` of a new run, to be made durable before its first message: above the last one, and not below the seconds
- * since 1970, so that a node whose disk was replaced is not taken for a replay of its former self.
+ * since 1970, so that a node whose disk was replaced need not be told what the others know of its former self.
  *
  * @example
  * ```ts
@@ -117,7 +124,8 @@ const NOTHING = new Uint8Array();
  * ```
  */
 export function nextStarts(last: number, wallMs: number): number {
-  return Math.min(Math.max(last + 1, Math.floor(wallMs / 1000), 1), TWO_32 - 1);
+  const clock = Math.min(Math.floor(wallMs / 1000), CLOCK_STARTS_MAX);
+  return Math.min(Math.max(last + 1, clock, 1), TWO_32 - 1);
 }
 
 interface Key {
@@ -127,13 +135,14 @@ interface Key {
   readonly mark: readonly [number, number];
 }
 
-/** The newest run of a member whose messages are authentic. */
-interface KnownRun {
+/** A run of a member, and which of its datagrams came. */
+interface HeardRun {
   readonly run: Run;
-  /** Undefined: it has not proved that it runs. */
-  window: ReplayWindow | undefined;
-  /** Of challenges, which are answered before the run is proved. */
-  readonly challenges: ReplayWindow;
+  readonly window: ReplayWindow;
+}
+
+/** A run that has proved that it runs. */
+interface ProvenRun extends HeardRun {
   /** Derived keys. */
   readonly keys: Map<Key, Uint8Array>;
 }
@@ -141,13 +150,18 @@ interface KnownRun {
 /** Seals for one run of this node and opens what the others sealed. */
 export class Sealer {
   readonly #cipher: Cipher;
-  readonly #self: Run;
+  #self: Run;
+  /** What this process ran as before {@link renew}: answers to it may still come. */
+  #former: Run | undefined;
   #keys: readonly Key[] = [];
   #ownKey: Uint8Array = NOTHING;
   #counter = 0;
   readonly #isMember: (node: NodeId) => boolean;
   readonly #believesAll: boolean;
-  readonly #known = new Map<NodeId, KnownRun>();
+  /** The newest run of each member that has proved one. */
+  readonly #proven = new Map<NodeId, ProvenRun>();
+  /** The newest run of each member that sent a challenge. Challenges are authentic, and may be recorded ones. */
+  readonly #challengers = new Map<NodeId, HeardRun>();
 
   /**
    * `keys`: see {@link setKeys}. `isMember` is asked at every message. `believesAll`: runs need no proof, as in a test
@@ -182,7 +196,14 @@ export class Sealer {
       };
     });
     this.#ownKey = this.#derive(this.#keys[0] as Key, this.#self);
-    for (const { keys } of this.#known.values()) keys.clear();
+    for (const { keys } of this.#proven.values()) keys.clear();
+  }
+
+  /** Goes on as a later run, whose `starts` are durable: the others take it for another process of this node. */
+  renew(starts: number): void {
+    this.#former = this.#self;
+    this.#self = { ...this.#self, starts };
+    this.#ownKey = this.#derive(this.#keys[0] as Key, this.#self);
   }
 
   /** The keys' ids, for the log and the status: they tell keys apart and nothing about them. */
@@ -192,21 +213,18 @@ export class Sealer {
 
   /** Whether a run of a member has proved that it runs. */
   isProven(node: NodeId): boolean {
-    return this.#known.get(node)?.window !== undefined;
+    return this.#proven.has(node);
+  }
+
+  /** Whether datagrams of this very run are believed. */
+  believes(run: Run): boolean {
+    const proven = this.#proven.get(run.node);
+    return proven !== undefined && isSame(proven.run, run);
   }
 
   /** A run has proved that it runs, by this message of it: later ones are believed. */
   prove(run: Run, counter: number): void {
-    const known = this.#known.get(run.node);
-    if (
-      known !== undefined && (run.starts < known.run.starts || known.window !== undefined && isSame(run, known.run))
-    ) {
-      return;
-    }
-    const window = new ReplayWindow(counter);
-    window.mark(counter);
-    if (known !== undefined && isSame(run, known.run)) known.window = window;
-    else this.#known.set(run.node, { run, window, challenges: new ReplayWindow(), keys: new Map() });
+    if (run.starts > (this.#proven.get(run.node)?.run.starts ?? 0)) this.#believe(run, counter, counter);
   }
 
   /** Asks a member for a proof of its run. */
@@ -214,9 +232,18 @@ export class Sealer {
     return this.seal(DOMAIN.challenge, NOTHING);
   }
 
-  /** Answers the challenge of a run. */
+  /** Answers the challenge of a run; with the `starts` of a run of that member that outranks it, if there is one. */
   proof(challenger: Run): Uint8Array<ArrayBuffer> {
-    return this.seal(DOMAIN.proof, NOTHING, encodedRun(challenger));
+    const proven = this.#proven.get(challenger.node)?.run;
+    const plain = proven === undefined || rankError(challenger, proven) === undefined ? NOTHING : new Uint8Array(4);
+    if (proven !== undefined && plain.length > 0) writeUint32(plain, 0, proven.starts);
+    return this.seal(DOMAIN.proof, plain, encodedRun(challenger));
+  }
+
+  /** The run of an authentic challenge, even of one that is outranked or may be a recorded one. */
+  challengerOf(bytes: Uint8Array): Run | undefined {
+    const read = this.#read(DOMAIN.challenge, bytes, NOTHING);
+    return read.ok && this.#decrypt(read, bytes, NOTHING) !== undefined ? read.run : undefined;
   }
 
   /** Seals for a purpose. `context` must be known to both sides: it is authenticated, but does not travel. */
@@ -249,11 +276,13 @@ export class Sealer {
     return bytes;
   }
 
-  /** Whether these octets claim to be of this very run: own multicast that came back. Not authentic, only quick. */
+  /** Whether these octets claim to be of this process: own multicast that came back. Not authentic, only quick. */
   isOwn(bytes: Uint8Array): boolean {
-    const { node, starts, incarnation } = this.#self;
+    const { node, incarnation } = this.#self;
+    const starts = readUint32(bytes, AT.starts);
     return bytes.length >= SEAL_BYTES && bytes[0] === MAGIC[0] && bytes[1] === MAGIC[1] && bytes[AT.node] === node &&
-      readUint32(bytes, AT.starts) === starts && readUint32(bytes, AT.incarnation) === incarnation;
+      (starts === this.#self.starts || starts === this.#former?.starts) &&
+      readUint32(bytes, AT.incarnation) === incarnation;
   }
 
   /** The sender that octets claim, if they have a header at all. Not authentic. */
@@ -263,85 +292,91 @@ export class Sealer {
   }
 
   /**
-   * Opens a datagram of any purpose, once. A proof is taken note of.
+   * Opens a datagram of any purpose, once. A proof is taken note of; with `outrankedBy` it says instead that the member
+   * takes nothing of this run, as it knows one with these `starts`.
    *
    * @param mayBegin Whether the member's own address sent it: only then a run becomes the sender's current one, which
    * ends earlier ones. Otherwise it is opened and not remembered: what it is can be told to the operator.
    */
-  openDatagram(bytes: Uint8Array, mayBegin = true): Opened & { readonly domain?: Domain } {
+  openDatagram(
+    bytes: Uint8Array,
+    mayBegin = true,
+  ): Opened & { readonly domain?: Domain; readonly outrankedBy?: number } {
     const domain = bytes[AT.domain];
-    if (domain === DOMAIN.challenge || domain === DOMAIN.proof) {
-      const context = domain === DOMAIN.proof ? encodedRun(this.#self) : NOTHING;
-      const opened = this.open(domain, bytes, context, mayBegin);
-      if (opened.ok && mayBegin && domain === DOMAIN.proof) this.prove(opened.run, opened.counter);
-      return { ...opened, domain };
+    if (domain === DOMAIN.challenge) return { ...this.open(domain, bytes, NOTHING, mayBegin), domain };
+    if (domain !== DOMAIN.proof) return this.open(DOMAIN.datagram, bytes, NOTHING, mayBegin);
+    let opened = this.open(domain, bytes, encodedRun(this.#self), mayBegin);
+    if (!opened.ok && opened.error === "wrongKey" && this.#former !== undefined) {
+      opened = this.open(domain, bytes, encodedRun(this.#former), mayBegin);
     }
-    return this.open(DOMAIN.datagram, bytes, NOTHING, mayBegin);
+    if (opened.ok && opened.plain.length > 0) return { ...opened, domain, outrankedBy: readUint32(opened.plain, 0) };
+    if (opened.ok && mayBegin) this.prove(opened.run, opened.counter);
+    return { ...opened, domain };
   }
 
   /** Opens what was sealed for this purpose and context: a datagram once, a frame only in its context. */
   open(domain: Domain, bytes: Uint8Array, context: Uint8Array = NOTHING, mayBegin = true): Opened {
-    if (bytes.length < SEAL_BYTES) return { ok: false, error: "tooShort" };
-    if (bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1]) return { ok: false, error: "badMagic" };
-    const node = bytes[AT.node] as number;
+    const read = this.#read(domain, bytes, context);
+    if (!read.ok) return read;
+    const { run, counter, version } = read;
+    const { node } = run;
     const fail = (error: SealError): Opened => ({ ok: false, error, node });
-    const version = bytes[AT.version];
-    if (version !== 1 && version !== 2) return fail("sealVersion");
-    if (bytes[AT.domain] !== domain) return fail("wrongDomain");
-    const mark = readUint32(bytes, AT.mark);
-    const key = this.#keys.find((key) => mark === (version === 1 ? key.id : markOf(key, bytes, context)));
-    if (key === undefined) return fail("wrongKey");
-    // Who has the key may ask for a proof: a newcomer must hear the members before it is one.
-    if (!this.#isMember(node) && domain !== DOMAIN.challenge) return fail("unknownSender");
-    const run: Run = { node, starts: readUint32(bytes, AT.starts), incarnation: readUint32(bytes, AT.incarnation) };
-    const counter = readUint48(bytes, AT.counter);
-    const known = this.#known.get(node);
-    const current = known !== undefined && isSame(known.run, run) ? known : undefined;
+    const proven = this.#proven.get(node);
+    const rank = proven === undefined ? undefined : rankError(run, proven.run);
     // On a connection, where octets may wait long, the context says that each frame is new.
     const once = DATAGRAMS.includes(domain);
     // The mark is authentic enough to drop a datagram, and a key id is not.
-    if (once && version === 2 && current === undefined && known !== undefined && run.starts <= known.run.starts) {
-      return fail(run.starts < known.run.starts ? "stale" : "copied");
+    if (once && version === 2 && rank !== undefined) return fail(rank);
+    const mustProve = once && mayBegin && !this.#believesAll && !this.believes(run);
+    if (mustProve && (domain === DOMAIN.datagram || version === 1)) return fail("unproven");
+    const isChallenge = domain === DOMAIN.challenge;
+    const heard = isChallenge ? this.#challengers.get(node) : proven;
+    const window = heard !== undefined && isSame(heard.run, run) ? heard.window : undefined;
+    if (isChallenge && mayBegin && window === undefined && heard !== undefined && run.starts <= heard.run.starts) {
+      return fail("unproven");
     }
-    if (once && mayBegin && current === undefined && version === 1 && !this.#believesAll) return fail("unproven");
-    const window = domain === DOMAIN.challenge ? current?.challenges : current?.window;
-    if (once && current !== undefined) {
-      if (window === undefined && domain === DOMAIN.datagram && !this.#believesAll) return fail("unproven");
-      if (window?.mayCome(counter) === false) return fail("replayed");
-    }
-    const runKey = current?.keys.get(key) ?? this.#derive(key, run);
-    const plain = this.#cipher.decrypt(
-      runKey,
-      nonceOf(bytes),
-      authenticated(bytes, context),
-      bytes.subarray(HEADER_BYTES),
-    );
+    if (once && window?.mayCome(counter) === false) return fail("replayed");
+    const plain = this.#decrypt(read, bytes, context);
     if (plain === undefined) return fail("forged");
-    if (current !== undefined) {
-      current.keys.set(key, runKey);
-      if (once && mayBegin) window?.mark(counter);
-      return { ok: true, run: current.run, counter, plain };
-    }
     // Judged only now: what is not authentic must not be called an old run.
-    if (known !== undefined && run.starts < known.run.starts) return fail("stale");
-    if (known !== undefined && run.starts === known.run.starts) return fail("copied");
-    if (once && mayBegin && !this.#begin(run, { domain, counter, key, runKey })) return fail("unproven");
+    if (rank !== undefined) return fail(rank);
+    if (once && mayBegin) {
+      window?.mark(counter);
+      if (isChallenge && window === undefined) this.#challengers.set(node, { run, window: heardFrom(0, counter) });
+      if (this.#believesAll && !this.believes(run)) this.#believe(run, 0, counter);
+    }
     return { ok: true, run, counter, plain };
   }
 
-  /** Takes a run for its member's newest one; whether this datagram of it counts. */
-  #begin(run: Run, { domain, counter, key, runKey }: Message): boolean {
-    // The run before has proved that it ran while this process did.
-    const isProven = this.#believesAll || this.isProven(run.node);
-    const known: KnownRun = {
-      run,
-      window: isProven ? new ReplayWindow() : undefined,
-      challenges: new ReplayWindow(),
-      keys: new Map([[key, runKey]]),
-    };
-    this.#known.set(run.node, known);
-    (domain === DOMAIN.challenge ? known.challenges : known.window)?.mark(counter);
-    return isProven || domain !== DOMAIN.datagram;
+  /** Reads a header that a holder of a key may have made. */
+  #read(domain: Domain, bytes: Uint8Array, context: Uint8Array): Header | Extract<Opened, { ok: false }> {
+    if (bytes.length < SEAL_BYTES) return { ok: false, error: "tooShort" };
+    if (bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1]) return { ok: false, error: "badMagic" };
+    const node = bytes[AT.node] as number;
+    const version = bytes[AT.version];
+    if (version !== 1 && version !== 2) return { ok: false, error: "sealVersion", node };
+    if (bytes[AT.domain] !== domain) return { ok: false, error: "wrongDomain", node };
+    const mark = readUint32(bytes, AT.mark);
+    const key = this.#keys.find((key) => mark === (version === 1 ? key.id : markOf(key, bytes, context)));
+    if (key === undefined) return { ok: false, error: "wrongKey", node };
+    // Who has the key may ask for a proof: a newcomer must hear the members before it is one.
+    if (!this.#isMember(node) && domain !== DOMAIN.challenge) return { ok: false, error: "unknownSender", node };
+    const run: Run = { node, starts: readUint32(bytes, AT.starts), incarnation: readUint32(bytes, AT.incarnation) };
+    return { ok: true, version, key, run, counter: readUint48(bytes, AT.counter) };
+  }
+
+  #decrypt({ run, key }: Header, bytes: Uint8Array, context: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    const keys = this.believes(run) ? this.#proven.get(run.node)?.keys : undefined;
+    const runKey = keys?.get(key) ?? this.#derive(key, run);
+    const header = authenticated(bytes, context);
+    const plain = this.#cipher.decrypt(runKey, nonceOf(bytes), header, bytes.subarray(HEADER_BYTES));
+    if (plain !== undefined) keys?.set(key, runKey);
+    return plain;
+  }
+
+  /** Takes a run for its member's current one: its datagrams from this counter on are believed. */
+  #believe(run: Run, from: number, counter: number): void {
+    this.#proven.set(run.node, { run, window: heardFrom(from, counter), keys: new Map() });
   }
 
   #derive(key: Key, run: Run): Uint8Array {
@@ -349,12 +384,27 @@ export class Sealer {
   }
 }
 
-/** What is known of an authentic message when its run is not. */
-interface Message {
-  readonly domain: Domain;
-  readonly counter: number;
+/** What a header says. */
+interface Header {
+  readonly ok: true;
+  readonly version: SealVersion;
+  /** That the mark was made with. */
   readonly key: Key;
-  readonly runKey: Uint8Array;
+  readonly run: Run;
+  readonly counter: number;
+}
+
+/** A window of what comes from a counter on, of which one message has come. */
+function heardFrom(from: number, counter: number): ReplayWindow {
+  const window = new ReplayWindow(from);
+  window.mark(counter);
+  return window;
+}
+
+/** Why a run does not count beside the proven one of the same member, which outranks it; undefined: it does. */
+function rankError(run: Run, proven: Run): "stale" | "copied" | undefined {
+  if (run.starts < proven.starts) return "stale";
+  return run.starts > proven.starts || run.incarnation === proven.incarnation ? undefined : "copied";
 }
 
 function isSame(a: Run, b: Run): boolean {
