@@ -24,6 +24,7 @@ const FAULTS = {
   suspension: [2, clocks.suspension],
   slowMachine: [1, clocks.slowMachine],
   commonStep: [1, clocks.commonStep],
+  newMachine: [1, clocks.newMachine],
   newDisk: [2, disks.newDisk],
   rollback: [2, disks.rollback],
   firstImage: [1, disks.firstImage],

@@ -158,6 +158,12 @@ export const SABOTAGES: readonly Sabotage[] = [
     faults: "replay,sealed",
   },
   {
+    name: "an empty disk and a clock that is behind: the node keeps the number of its run",
+    checks: ["(g)"],
+    mutation: () => ({ keepsRun: true }),
+    faults: "newMachine,sealed",
+  },
+  {
     name: "a node keeps the old key",
     checks: ["(g)"],
     mutation: () => ({ keepsKeys: (node) => node.id === 1 }),

@@ -1,7 +1,10 @@
 /** Clocks that are wrong: those of some machines, or those of all together. */
 
 import type { SimNode } from "../node.ts";
+import { newDisk } from "./disks.ts";
 import type { Begin, FaultScene } from "./scene.ts";
+
+const DECADE_MS = 3_650 * 86_400_000;
 
 /** The wall clock of a machine jumps. */
 export const clockJumps: Begin = (scene, node) => {
@@ -32,6 +35,14 @@ export const slowMachine: Begin = (scene, node) => {
     node.clock.run(0.5);
     scene.after(ms, () => node.clock.run(1));
   }, ms);
+};
+
+/** A machine without a battery clock gets a blank disk: until NTP sets it, its clock is behind its earlier starts. */
+export const newMachine: Begin = (scene, node) => {
+  wrong(scene, node, () => {
+    node.clock.set(-scene.cluster.prng.pick([3_600_000, DECADE_MS]));
+    newDisk(scene, node);
+  });
 };
 
 /** The clocks of all machines are stepped together by the same amount, whether their processes run or not. */
