@@ -16,6 +16,10 @@ const NEWCOMERS = 50;
 const SET_MS = 3_000;
 /** A round of time probes after that, and a leader's status. */
 const AGREED_MS = 6_000;
+const YEAR_SECONDS = 365 * 86_400;
+const STEP_MS = 10_000;
+/** A time probe, twice the proposal time, and a pull of the leases. */
+const JOINED_MS = 20_000;
 /** The others are 5 s ahead of clocks at half speed after 10 s; the rest is the program's start. */
 const SUSPENDED_MS = 30_000;
 /** A busy machine included; clients that find no free address wait so long. */
@@ -95,6 +99,40 @@ e2e(
       await clients.newcomers(NEWCOMERS);
       await clients.confirm();
       for (const member of rest) strictEqual((await member.readyz())?.status, 200);
+    }),
+);
+
+e2e(
+  "a machine without a battery clock gets an empty disk: its node joins once NTP has set the clock, without a restart",
+  () =>
+    onCluster({ pool: POOL }, async (site) => {
+      const [, two] = site.members as [Member, Member, Member];
+      const clock = new WrongClock(two.host.namespace.folder("clock"));
+      await site.start();
+      await site.relayTo([1, 2, 3]);
+      const clients = await Clients.join(site);
+      await clients.newcomers(HOLDERS);
+
+      await two.kill();
+      two.replaceDisk();
+      clock.set(-YEAR_SECONDS);
+      two.env = clock.env;
+      await two.start();
+      await until("it to hear that it ran before", STEP_MS, () =>
+        two.said(/know a later start of node 2 .* goes on as start/) === 1);
+      await until("it to know that its clock is wrong", STEP_MS, async () => {
+        const { status, body } = (await two.readyz()) ?? {};
+        return status === 503 && /clock/.test(body ?? "");
+      });
+      clock.set(0);
+      const beganMs = performance.now();
+      await site.serves(JOINED_MS);
+      took("a node with an empty disk serves once its clock is set", performance.now() - beganMs, JOINED_MS);
+      strictEqual(two.said(/serves DHCP on/), 1, "it was not started again");
+      strictEqual(two.said(/goes on as start/), 1);
+      await site.agrees();
+      await clients.newcomers(NEWCOMERS);
+      await clients.confirm();
     }),
 );
 
