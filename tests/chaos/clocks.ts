@@ -5,19 +5,12 @@ import { WrongClock } from "../e2e/lab/wrong_clock.ts";
 
 export class Clocks {
   readonly #clocks = new Map<number, WrongClock>();
-  /** Seconds from the others. */
-  readonly #offsets = new Map<number, number>();
   /** Seconds that all right clocks are ahead of the machine's. */
   #common = 0;
 
   /** What right clocks show now: milliseconds since the epoch. */
   get commonMs(): number {
     return Date.now() + this.#common * 1_000;
-  }
-
-  /** What the clock of a node shows, at the least what right clocks do. A drift is not looked at. */
-  shownMs(member: Member): number {
-    return this.commonMs + 1_000 * Math.max(0, this.#offsets.get(member.id) ?? 0);
   }
 
   /** Gives a node a clock before its first start. */
@@ -29,7 +22,6 @@ export class Clocks {
 
   /** Sets one clock to this many seconds from the others. */
   set(member: Member, seconds: number): void {
-    this.#offsets.set(member.id, seconds);
     this.#of(member).set(this.#common + seconds);
   }
 

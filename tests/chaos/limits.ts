@@ -106,12 +106,10 @@ export class FaultLimits {
 
   /**
    * Takes a node's disk and process to lose the disk, if the rule permits that: a damaged database and one that was put
-   * back count too. It counts as lost until {@link joined}. Until then the node's clock must be right: the others take
-   * a run on an empty disk for a replay when its clock is behind that of an earlier run's start (`nextStarts`).
+   * back count too. It counts as lost until {@link joined}.
    */
   loseDisk(id: number, nowMs: number): boolean {
     if (this.#operation || this.#lost.has(id) || !this.#members.includes(id) || !this.mayCrash(nowMs)) return false;
-    if ((this.#wrongClocks.get(id) ?? 0) > nowMs) return false;
     if (this.#lost.size >= Math.floor(this.#members.length / 2)) return false;
     const missed = new Set([...this.#stillMissed(nowMs), id]);
     const isAfterStep = nowMs - this.#stepMs <= STEP_COUNTS_MS;
@@ -135,7 +133,7 @@ export class FaultLimits {
   takeClock(id: number, nowMs: number): boolean {
     const wrong = [...this.#wrongClocks].filter(([other, untilMs]) => other !== id && untilMs > nowMs).length;
     const fewerThanHalf = Math.floor((this.#members.length - 1) / 2);
-    if (wrong >= fewerThanHalf || this.#lost.has(id) || !this.#members.includes(id)) return false;
+    if (wrong >= fewerThanHalf || !this.#members.includes(id)) return false;
     if (!this.take(id, "clock")) return false;
     this.#wrongClocks.set(id, Infinity);
     return true;

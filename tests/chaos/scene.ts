@@ -37,8 +37,6 @@ const SERVES = /serves DHCP on/;
 /** What a node says that ends because of its database. */
 const DAMAGED = /Cannot use the lease database|damaged|corrupt|not a database/;
 const LAST_LINES = 12;
-/** Runs are numbered by seconds. Between two of them a clock may have been read late, or drifted. */
-const RUN_MS = 10_000;
 
 /** Whether a node's process has started, and takes signals. */
 export function hasStarted({ output }: Process): boolean {
@@ -66,8 +64,6 @@ export class Scene {
   /** What happened to the nodes, a line each. */
   readonly faultLog: string[] = [];
   readonly #print: (line: string) => void;
-  /** By node: what its clock showed at the start of its newest run. */
-  readonly #runsMs = new Map<number, number>();
   readonly #delays = new Map<number, DelayLink>();
 
   constructor({ site, prng, judge, founders, addresses, print }: SceneParts) {
@@ -127,21 +123,12 @@ export class Scene {
   /** Starts a node that is not running. Its file names the members, which a node with an empty disk reads there. */
   async start(member: Member): Promise<void> {
     if (member.started) return;
-    this.#runsMs.set(member.id, Math.max(this.#runsMs.get(member.id) ?? 0, this.clocks.shownMs(member)));
     const ids = new Set([...this.limits.members, member.id]);
     const nodes = this.site.members.filter(({ id }) => ids.has(id)).map(({ id, host: { address } }) => {
       return { id, address };
     });
     member.config = { ...member.config, cluster: { ...member.config.cluster, nodes } };
     await member.start();
-  }
-
-  /**
-   * Whether a run of a node on an empty disk would be newer than its earlier ones, by its clock: else the others take
-   * it for a replay (`nextStarts`), until the time of the newest one has come.
-   */
-  mayStartAfresh({ id }: Member): boolean {
-    return this.clocks.commonMs > (this.#runsMs.get(id) ?? 0) + RUN_MS;
   }
 
   /** Notices processes that have ended by themselves, and starts them again as systemd does. */

@@ -136,7 +136,7 @@ async function loses(
   what: string,
   how: (member: Member) => Promise<string | void> | string | void,
 ) {
-  if (member === undefined || !member.started || !scene.mayStartAfresh(member)) return;
+  if (member === undefined || !member.started) return;
   if (!scene.limits.loseDisk(member.id, scene.nowMs)) return;
   await member.kill();
   const note = await how(member);
