@@ -25,8 +25,8 @@ export const HTTP = {
   stalledMs: 2_000,
   /** How often the times above are checked. */
   sweepMs: 1_000,
-  /** Connections that are taken: each costs a tenth of a millisecond, which DHCP waits. Further ones wait, not it. */
-  accepts: { perSecond: 1_000, burst: 64 },
+  /** Connections that are taken. Each costs a tenth of a millisecond, and as much at its end, which DHCP waits for. */
+  accepts: { perSecond: 250, burst: 8 },
   /** Pauses after connections could not be accepted, such as without a free descriptor; doubled up to the maximum. */
   acceptPauseMs: { min: 50, max: 1_000 },
   /** Connections that wait in the kernel to be accepted. */
