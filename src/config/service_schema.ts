@@ -177,11 +177,11 @@ const strangersSchema = mapping({
   nearlyFull: integer({ min: 0, max: PERCENT_MAX, example: STRANGERS_DEFAULT.nearlyFull })
     .describe("a subnet is nearly full when this much of its pools is in use, in percent; the next three apply then")
     .prefault(STRANGERS_DEFAULT.nearlyFull),
-  leases: rate(STRANGERS_DEFAULT.leases).describe("new leases for strangers per link"),
+  leases: rate(STRANGERS_DEFAULT.leases).describe("new leases for strangers per link, on each node"),
   firstLeaseTime: seconds().describe("their first lease lasts no longer; renewed, it gets the full time")
     .prefault(STRANGERS_DEFAULT.firstLeaseTime),
   share: integer({ min: 1, max: PERCENT_MAX, example: STRANGERS_DEFAULT.share })
-    .describe("the most of a subnet's addresses that unrenewed first leases have while strangers flood it, in percent")
+    .describe("the most of a subnet's addresses that first leases have before they are renewed, in percent")
     .prefault(STRANGERS_DEFAULT.share),
 }).transform(inSeconds).prefault({});
 

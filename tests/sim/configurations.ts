@@ -23,6 +23,8 @@ export interface Variant {
   readonly maxLeaseSeconds: number;
   /** An address on the first LAN, for the client of this number only. */
   readonly reservation?: { readonly client: number; readonly address: Ipv4 };
+  /** Left out: what strangers get of the few addresses is limited. */
+  readonly limits?: false;
 }
 
 export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 15, maxLeaseSeconds: 25 };
@@ -91,7 +93,7 @@ export function compiledOf(text: string): CompiledService {
   return compiled;
 }
 
-function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation }: Variant): CompiledService {
+function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, limits }: Variant): CompiledService {
   const subnets = LANS.map(({ subnet: network, first }, lan) => {
     const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
     const reservations = lan !== 0 || reservation === undefined
@@ -99,7 +101,8 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation }: Vari
       : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
     return subnet(`${formatIpv4(network)}/16`, [pool], { reservations });
   });
-  return new SmallService(service(subnets, {
+  const Service = limits === false ? CompiledService : SmallService;
+  return new Service(service(subnets, {
     leaseSeconds,
     minLeaseSeconds: MIN_LEASE_SECONDS,
     maxLeaseSeconds,

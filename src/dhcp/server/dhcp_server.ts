@@ -14,11 +14,10 @@ import { compareVersions, type Version } from "../../lease/agreement/version.ts"
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import { type Action, dropShed, type FirstLease } from "./action.ts";
+import { type Action, dropShed } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
-import { SERVER_LIMITS } from "./limits.ts";
 import { LinkBudgets, type LinkReport } from "./link_budgets.ts";
-import { FloodSigns } from "./flood_signs.ts";
+import type { Via } from "./links.ts";
 import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
 import { RelayTrust } from "./relay_trust.ts";
@@ -27,7 +26,7 @@ import { NO_REST, type Rest, Rests } from "./rests.ts";
 import { decide } from "./server.ts";
 import { hasLease, type Refusal, type ServerState } from "./state.ts";
 import { StrangerQueue } from "./stranger_queue.ts";
-import { isRefusedAfterAll, limitsCircuits, probationMsOf } from "./strangers.ts";
+import { limitsCircuits, probationMsOf } from "./strangers.ts";
 
 /** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
@@ -45,6 +44,8 @@ export interface LeaseAgreement {
   want(pools: Iterable<number>): void;
   /** Whether the other member with this address serves; undefined: no member has it. */
   serves(address: Ipv4, now: Instant): boolean | undefined;
+  /** How many members of the cluster, this one included, may grant leases. */
+  members(): number;
   /** After a forced recovery: leases that were lost with the disks may still run, so only renewals may be granted. */
   isRenewalsOnly(now: Instant): boolean;
 }
@@ -102,7 +103,6 @@ export class DhcpServer {
   #compiled: CompiledService;
   #offers: Offers;
   readonly #links: LinkBudgets;
-  readonly #floods = new FloodSigns();
   readonly #strangers = new StrangerQueue();
   readonly #refused = new Recent<Refusal>(RECENT_MS);
   readonly #named = new Recent<true>(RECENT_MS);
@@ -173,7 +173,7 @@ export class DhcpServer {
       case "grant":
         if (action.first === undefined) this.#grant(action, now, answer);
         else if (!this.#admit(action, action.first, now, answer)) {
-          return dropShed(this.#links.shed(action.first.via, "waiting", now.monotonicMs));
+          return dropShed(this.#links.shed(action.first, "waiting", now.monotonicMs));
         }
         break;
       case "end":
@@ -187,7 +187,6 @@ export class DhcpServer {
   /** Expires leases and offers; called about ten times a second. */
   tick(now: Instant, time: Bounds | undefined): void {
     if (time !== undefined) this.#table.expire(time);
-    this.#strangers.tick(now);
     this.#offers.expire(now.monotonicMs);
     if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter(({ dueMs }) => dueMs <= now.monotonicMs);
@@ -244,7 +243,8 @@ export class DhcpServer {
       offers: this.#offers,
       relays: this.#relays,
       links: this.#links,
-      floods: this.#floods,
+      inFlight: (subnet) => this.#strangers.inFlight(subnet, this.#nowMs),
+      members: () => this.#agreement.members(),
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
       refused: this.#refused,
       named: this.#named,
@@ -254,12 +254,10 @@ export class DhcpServer {
   }
 
   /** Proposes a stranger's lease when it is its turn; false when too many wait. */
-  #admit(action: Grant, { via, waits }: FirstLease, now: Instant, answer: Answer): boolean {
+  #admit(action: Grant, via: Via, now: Instant, answer: Answer): boolean {
     this.#offers.requested(action.client);
     return this.#strangers.add({
-      client: action.client,
-      atMs: now.monotonicMs + (waits ? SERVER_LIMITS.beyondShareMs : 0),
-      mayStart: (at) => !waits || !isRefusedAfterAll(this.#state, via, at),
+      subnet: via.subnet.prefix.address,
       drop: (at) => this.#links.shed(via, "waiting", at.monotonicMs),
       start: (at, decided) => {
         const { detail, leaseSeconds } = action;

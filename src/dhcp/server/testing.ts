@@ -164,6 +164,7 @@ export class TestServer {
           if (time !== undefined && deniesLease(this.table.get(address), client, time)) denied(now);
         },
         want: (pools) => this.wanted.push(...pools),
+        members: () => 1,
         isRenewalsOnly: () => this.renewalsOnly,
         serves: (address) => this.members.get(address),
       },
