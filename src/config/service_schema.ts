@@ -166,8 +166,8 @@ const PERCENT_MAX = 100;
 export const STRANGERS_DEFAULT = {
   messages: { perSecond: 4_000, burst: 20_000 },
   nearlyFull: 50,
-  leases: { perSecond: 10, burst: 200 },
-  firstLeaseTime: "5m",
+  leases: { perSecond: 100, burst: 1_000 },
+  firstLeaseTime: "2m",
   share: 25,
 } as const;
 

@@ -323,3 +323,15 @@ Deno.test("strangers: leases that wait for their turn count, too", () => {
   strictEqual(said.filter((line) => line === "undecided").length, addresses / 4);
   strictEqual(said.at(-1), "strangerLeases");
 });
+
+Deno.test("strangers: a thousand new devices in ten seconds get leases at once in a half full /20", () => {
+  const server = new TestServer(service([subnet("10.64.0.0/16", ["10.64.16.0-10.64.31.255"])]));
+  const via = { giaddr: "10.64.0.1" };
+  for (let mac = 1; mac <= 2_048; mac++) server.lease(mac, via);
+  let leases = 0;
+  for (let count = 0; count < 1_000; count++) {
+    server.wait(0.01);
+    if (server.lease(invented++, via).startsWith("ACK")) leases += 1;
+  }
+  strictEqual(leases, 1_000);
+});

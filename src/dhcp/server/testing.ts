@@ -55,7 +55,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: true,
-    strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
+    strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 120 },
     options: new Map(),
     classes: [],
     subnets,
