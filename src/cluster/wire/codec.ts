@@ -472,7 +472,10 @@ const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {
 
 /** `tagUint8Array`: byte strings go untagged. Nothing that keeps state between messages is on. */
 const ENCODING: Options = { useRecords: false, tagUint8Array: false };
-const encoder = new Encoder(ENCODING);
+/** The mode is missing in cbor-x's types. */
+const encoder = new Encoder(ENCODING) as { encode(value: unknown, mode: number): Uint8Array };
+/** cbor-x's name for it: the next message is encoded over this one, which must be copied before. */
+const RESET_BUFFER_MODE = 1024;
 /** `int64AsNumber` is missing in cbor-x's types: 64-bit integers as numbers, which the range checks then judge. */
 const DECODING: Options & { int64AsNumber: boolean } = { useRecords: false, mapsAsObjects: true, int64AsNumber: true };
 const decoder = new Decoder(DECODING);
@@ -494,7 +497,7 @@ export function encodeMessage(envelope: Envelope, message: ClusterMessage): Uint
   const layout = LAYOUTS[message.type] as Layout<ClusterMessage>;
   const fields = layout.write(message, envelope);
   fields.unshift(layout.code, envelope.from, envelope.incarnation, envelope.epoch, envelope.membershipHash);
-  const cbor = encoder.encode(fields);
+  const cbor = encoder.encode(fields, RESET_BUFFER_MODE);
   const bytes = new Uint8Array(1 + cbor.length);
   bytes[0] = envelope.wireVersion;
   bytes.set(cbor, 1);
