@@ -3,6 +3,7 @@
  * general CBOR encoder spends more time on forty small byte strings than on the rest of a batch.
  */
 
+import { textOf } from "../../bytes/text.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { clientKeyOf } from "../../lease/agreement/client_key.ts";
 import type { Fields } from "./fields.ts";
@@ -10,7 +11,6 @@ import type { Fields } from "./fields.ts";
 const EMPTY = new Uint8Array();
 const FIRST_OCTETS = 64 * 1024;
 const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder();
 
 /** Collects strings; every `add` returns how many octets the string takes. */
 export class StringWriter {
@@ -108,11 +108,7 @@ export class StringReader {
     const length = this.#fields.uint(field, max);
     if (length === 0) return "";
     const start = this.#at;
-    const bytes = this.#bytes.subarray(start, this.#skip(field, length));
-    for (let index = 0; index < bytes.length; index++) {
-      if ((bytes[index] as number) >= 0x80) return utf8Decoder.decode(bytes);
-    }
-    return String.fromCharCode.apply(null, bytes as unknown as number[]);
+    return textOf(this.#bytes.subarray(start, this.#skip(field, length)));
   }
 
   /** Nothing may be left. */

@@ -4,6 +4,7 @@
  * strings; the remote id is what remains.
  */
 
+import { textOf } from "../../bytes/text.ts";
 import { type ClientKey, clientKeyOf } from "../agreement/client_key.ts";
 import type { LeaseDetail } from "../agreement/slot.ts";
 
@@ -14,7 +15,6 @@ const STRING_OCTETS_MAX = 255;
 type RecordDetail = Omit<LeaseDetail, "lastSeen" | "expires">;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Encodes; strings longer than 255 octets are cut, except the client. */
 export function encodeRecord(client: ClientKey, detail: RecordDetail): Uint8Array {
@@ -93,18 +93,18 @@ function copy(record: Uint8Array, start: number, end: number): Uint8Array {
 
 /** The detail of a record, as a copy. */
 export function recordDetail(record: Uint8Array): RecordDetail {
-  const [, , chaddr = 0, hostname = 0, circuitId = 0, htype = 0, a = 0, b = 0, c = 0, d = 0] = record;
+  const at = (index: number) => record[index] as number;
   const chaddrAt = HEADER_OCTETS + clientLength(record);
-  const hostnameAt = chaddrAt + chaddr;
-  const circuitIdAt = hostnameAt + hostname;
-  const remoteIdAt = circuitIdAt + circuitId;
+  const hostnameAt = chaddrAt + at(2);
+  const circuitIdAt = hostnameAt + at(3);
+  const remoteIdAt = circuitIdAt + at(4);
   return {
-    htype,
+    htype: at(5),
     chaddr: copy(record, chaddrAt, hostnameAt),
-    hostname: hostname === 0 ? "" : decoder.decode(record.subarray(hostnameAt, circuitIdAt)),
+    hostname: hostnameAt === circuitIdAt ? "" : textOf(record.subarray(hostnameAt, circuitIdAt)),
     circuitId: copy(record, circuitIdAt, remoteIdAt),
     remoteId: copy(record, remoteIdAt, record.length),
-    giaddr: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0,
+    giaddr: ((at(6) << 24) | (at(7) << 16) | (at(8) << 8) | at(9)) >>> 0,
   };
 }
 
