@@ -30,6 +30,11 @@ export function persistingBy<Notice>(effects: Effects<Notice>, persist: Effects<
   };
 }
 
+/** Whether two lists name the same nodes in the same order. */
+export function isSameNodes(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  return a === b || (a.length === b.length && a.every((id, index) => id === b[index]));
+}
+
 export type Role = "leader" | "follower" | "candidate";
 
 /** The state of the election; read at every use. */

@@ -7,7 +7,7 @@
  */
 
 import type { Effects, Leadership, MemberContext } from "../context.ts";
-import { quorumOf } from "../../lease/agreement/quorum.ts";
+import { isQuorum } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
 import type { Config, NodeId } from "../wire/messages.ts";
@@ -112,8 +112,7 @@ export class ConfigReplication {
     const active = this.#active;
     if (active === undefined || !this.#confirmed) return false;
     const known = Math.max(active.revision, this.#coming);
-    const newer = this.#members().filter((id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > known);
-    return newer.length < this.#quorum;
+    return !isQuorum(this.#members(), (id) => id !== this.#self && (this.#revisions.get(id) ?? 0) > known);
   }
 
   /** The local file, at the start and after each change. It must be valid. */
@@ -228,9 +227,8 @@ export class ConfigReplication {
   #decide(): void {
     const durable = this.#durable;
     if (durable === undefined || durable === this.#active || this.#activating !== undefined) return;
-    const members = this.#members();
-    const having = members.filter((id) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision);
-    if (having.length < this.#quorum) return;
+    const has = (id: NodeId) => id === this.#self || (this.#revisions.get(id) ?? 0) >= durable.revision;
+    if (!isQuorum(this.#members(), has)) return;
     const before = this.#active;
     if (before?.revision === durable.revision && before.text === durable.text) {
       this.#active = durable;
@@ -254,10 +252,6 @@ export class ConfigReplication {
     const leads = leader === this.#self || this.#members().length === 1;
     const leaders = leads || leader === undefined ? undefined : this.#revisions.get(leader);
     this.#confirmed = leads || (leaders !== undefined && leaders <= active.revision);
-  }
-
-  get #quorum(): number {
-    return quorumOf(this.#members().length);
   }
 
   /** Says what is wrong with the file once something is served, and that it is right again. */

@@ -20,9 +20,9 @@
  *   quorum contains one of them.
  */
 
-import { quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
+import { isQuorum, quorumOf, unionSources } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import type { Effects, MemberContext, Role } from "../context.ts";
+import type { Effects, MemberContext, MembershipView, Role } from "../context.ts";
 import { Audience } from "./audience.ts";
 import { PreVote } from "./pre_vote.ts";
 import { Vote } from "./vote.ts";
@@ -88,7 +88,7 @@ const BACKOFF_MAX = 3;
 /** Election state machine of one node. */
 export class Election {
   readonly #self: NodeId;
-  readonly #members: () => readonly NodeId[];
+  readonly #membership: MembershipView;
   readonly #effects: Effects<ElectionNotice>;
   readonly #random: () => number;
   readonly #vote: Vote;
@@ -128,7 +128,7 @@ export class Election {
   ) {
     this.#mayLead = mayLead;
     this.#self = context.self;
-    this.#members = () => context.membership.ids;
+    this.#membership = context.membership;
     this.#effects = context.effects;
     this.#random = context.random;
     this.#vote = new Vote(stored, context.effects);
@@ -167,7 +167,7 @@ export class Election {
 
   /** Processes a message; messages of other types are ignored. */
   receive(from: NodeId, message: ClusterMessage, now: Instant): void {
-    if (from === this.#self || !this.#members().includes(from)) return;
+    if (from === this.#self || !this.#membership.ids.includes(from)) return;
     switch (message.type) {
       case "election":
         return this.#receiveElection(from, message.term, now);
@@ -289,33 +289,34 @@ export class Election {
   }
 
   get #quorum(): number {
-    return quorumOf(this.#members().length);
+    return quorumOf(this.#membership.ids.length);
   }
 
   get #alone(): boolean {
-    return this.#members().length === 1;
+    return this.#membership.ids.length === 1;
   }
 
-  #seesQuorum(): boolean {
-    return this.#members().filter((id) => this.#present.has(id)).length >= this.#quorum;
+  /** Whether the members among these nodes are a quorum. */
+  #isQuorum(nodes: ReadonlySet<NodeId>): boolean {
+    return isQuorum(this.#membership.ids, (id) => nodes.has(id));
   }
 
   #canLead(ms: number): boolean {
-    if (!this.#members().includes(this.#self)) return false;
+    if (!this.#membership.ids.includes(this.#self)) return false;
     if (this.#alone) return true;
-    if (!this.#mayLead || !this.#synced || this.#vote.blank || !this.#seesQuorum()) return false;
+    if (!this.#mayLead || !this.#synced || this.#vote.blank || !this.#isQuorum(this.#present)) return false;
     return ms >= this.#abstainUntilMs && !this.#audience.yields(ms);
   }
 
   #stepDownReason(): StepDownReason {
-    if (!this.#members().includes(this.#self)) return "notMember";
-    return this.#seesQuorum() ? "notSynced" : "noQuorum";
+    if (!this.#membership.ids.includes(this.#self)) return "notMember";
+    return this.#isQuorum(this.#present) ? "notSynced" : "noQuorum";
   }
 
   /** Monotonic time at which this leader is to step down, unless members answer its status before. */
   get #unheardAtMs(): number {
     if (!this.#canvasses || this.#alone) return Infinity;
-    return this.#audience.unheardAtMs(this.#members().filter((id) => id !== this.#self), this.#quorum);
+    return this.#audience.unheardAtMs(this.#membership.others, this.#quorum);
   }
 
   #trackStability(ms: number): void {
@@ -369,7 +370,8 @@ export class Election {
   }
 
   #startElection(now: Instant): void {
-    const higher = this.#members().filter((id) => id > this.#self && this.#present.has(id) && !this.#skipped.has(id));
+    const { ids } = this.#membership;
+    const higher = ids.filter((id) => id > this.#self && this.#present.has(id) && !this.#skipped.has(id));
     this.#skipped = new Set();
     if (higher.length === 0) return this.#becomeCandidate(now.monotonicMs);
     this.#phase = { kind: "asking", untilMs: now.monotonicMs + CLUSTER_LIMITS.electionMs };
@@ -409,7 +411,7 @@ export class Election {
     if (!ok) this.#vote.observe(term);
     if (phase.kind !== "canvassing" || !ok || term !== phase.term || now.monotonicMs > phase.untilMs) return;
     phase.granted.add(from);
-    if (this.#members().filter((id) => phase.granted.has(id)).length >= this.#quorum) this.#stand();
+    if (this.#isQuorum(phase.granted)) this.#stand();
   }
 
   #stand(): void {
@@ -509,7 +511,7 @@ export class Election {
     const phase = this.#phase;
     if (phase.kind !== "gathering" || phase.term !== term || now.monotonicMs > phase.untilMs) return;
     phase.accepted.add(from);
-    if (this.#members().filter((id) => phase.accepted.has(id)).length < this.#quorum) return;
+    if (!this.#isQuorum(phase.accepted)) return;
     this.#phase = { kind: "leading", term };
     this.#audience.lead(now.monotonicMs);
     this.#becomeFollower(this.#self, term, true, Infinity);
@@ -559,7 +561,7 @@ export class Election {
   #learn(ms: number): void {
     if (this.#alone) return this.#phase.kind === "idle" ? this.#stand() : undefined;
     if (!this.#mayLearn || this.#learnAtMs === Infinity) return;
-    const members = this.#members();
+    const members = this.#membership.ids;
     const answers = members.filter((id) => id !== this.#self && this.#learned.has(id));
     if (answers.length >= unionSources(members.length)) {
       const term = Math.max(...answers.map((id) => this.#learned.get(id) ?? 0), this.#vote.highest);

@@ -27,6 +27,7 @@ interface PeerLiveness {
 }
 
 interface Peer {
+  readonly id: NodeId;
   incarnation: number;
   /** Monotonic time at which `incarnation` was first heard. */
   sinceMs: number;
@@ -52,14 +53,7 @@ export class FailureDetector {
     this.#self = context.self;
     this.#members = () => context.membership.ids;
     this.#notice = (notice) => context.effects.notice(notice);
-    this.#peers.set(context.self, {
-      incarnation: context.incarnation,
-      sinceMs: now.monotonicMs,
-      lastSeenMs: now.monotonicMs,
-      live: true,
-      past: [],
-      duplicateReported: false,
-    });
+    this.#peers.set(context.self, firstHeard(context.self, context.incarnation, now.monotonicMs));
   }
 
   /**
@@ -70,14 +64,7 @@ export class FailureDetector {
     const ms = now.monotonicMs;
     const peer = this.#peers.get(from);
     if (peer === undefined) {
-      this.#peers.set(from, {
-        incarnation,
-        sinceMs: ms,
-        lastSeenMs: ms,
-        live: true,
-        past: [],
-        duplicateReported: false,
-      });
+      this.#peers.set(from, firstHeard(from, incarnation, ms));
       this.#notice({ kind: "memberFound", id: from });
       return true;
     }
@@ -93,7 +80,7 @@ export class FailureDetector {
   /** Monotonic time at which the next member becomes lost if no message arrives. */
   get nextDeadline(): number {
     let deadlineMs = Infinity;
-    for (const [id, { live, lastSeenMs }] of this.#peers) {
+    for (const { id, live, lastSeenMs } of this.#peers.values()) {
       if (live && id !== this.#self) deadlineMs = Math.min(deadlineMs, lastSeenMs + CLUSTER_LIMITS.suspectMs + 1);
     }
     return deadlineMs;
@@ -102,7 +89,8 @@ export class FailureDetector {
   /** Declares silent members lost. */
   tick(now: Instant): void {
     const members = this.#members();
-    for (const [id, peer] of this.#peers) {
+    for (const peer of this.#peers.values()) {
+      const { id } = peer;
       if (id === this.#self || !peer.live || this.#isFresh(peer, now.monotonicMs)) continue;
       peer.live = false;
       // The silence of a removed member is expected.
@@ -166,4 +154,9 @@ export class FailureDetector {
     this.#notice({ kind: "memberRestarted", id });
     return true;
   }
+}
+
+/** A process that is heard for the first time. */
+function firstHeard(id: NodeId, incarnation: number, ms: number): Peer {
+  return { id, incarnation, sinceMs: ms, lastSeenMs: ms, live: true, past: [], duplicateReported: false };
 }

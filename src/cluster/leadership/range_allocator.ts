@@ -7,7 +7,7 @@
  * A node that served within the last `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
  */
 
-import type { Effects, Leadership, MemberContext } from "../context.ts";
+import { type Effects, isSameNodes, type Leadership, type MemberContext } from "../context.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -54,12 +54,8 @@ interface Viewed {
 }
 
 function isSameView(a: Viewed, b: Viewed | undefined): boolean {
-  return b !== undefined && a.version === b.version && isSameList(a.present, b.present) &&
-    isSameList(a.serving, b.serving);
-}
-
-function isSameList(a: readonly NodeId[], b: readonly NodeId[]): boolean {
-  return a === b || (a.length === b.length && a.every((id, index) => id === b[index]));
+  return b !== undefined && a.version === b.version && isSameNodes(a.present, b.present) &&
+    isSameNodes(a.serving, b.serving);
 }
 
 /** Tells whether an address is in one of the ranges, in the logarithm of their number. */
@@ -99,7 +95,7 @@ export class RangeAllocator {
   /** The version in which blocks were last taken from a node. */
   readonly #taken = new Map<NodeId, number>();
   readonly #copies = new Map<NodeId, Copy>();
-  #serving: ReadonlySet<NodeId> = new Set();
+  #serving: readonly NodeId[] = [];
   readonly #servedMs = new Map<NodeId, number>();
   readonly #wants = new Map<NodeId, Set<number>>();
   #moveAtMs = 0;
@@ -157,10 +153,10 @@ export class RangeAllocator {
     for (const pool of this.#allotment.takeWanted()) this.#want(this.#self, pool);
     for (const node of view.serving) {
       const copy = this.#copies.get(node);
-      if (copy !== undefined && !this.#serving.has(node)) copy.staleUntilMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
+      if (copy !== undefined && !this.#serving.includes(node)) copy.staleUntilMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
       this.#servedMs.set(node, ms);
     }
-    this.#serving = new Set(view.serving);
+    this.#serving = view.serving;
     if (this.#divided === undefined) {
       // A node that will be synced soon gets its share with the first division.
       const heard = view.present.every((node) => this.#copies.has(node) && view.serving.includes(node));

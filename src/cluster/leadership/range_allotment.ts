@@ -25,6 +25,7 @@ export interface AllottedRanges {
   readonly ranges: readonly (readonly Range[])[];
 }
 
+const NO_POOLS: readonly number[] = [];
 const NOTHING: AllottedRanges = { term: 0, version: 0, ranges: [] };
 
 /** One node's ranges. */
@@ -63,7 +64,8 @@ export class RangeAllotment {
   }
 
   /** Pools that this node wanted an address of since the last call; for a leader that asks itself. */
-  takeWanted(): number[] {
+  takeWanted(): readonly number[] {
+    if (this.#wanted.size === 0) return NO_POOLS;
     const wanted = [...this.#wanted];
     this.#wanted.clear();
     return wanted;

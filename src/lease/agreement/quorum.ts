@@ -19,6 +19,13 @@ export function quorumOf(voters: number): number {
   return Math.floor(voters / 2) + 1;
 }
 
+/** Whether those voters for which something holds are a quorum. Asked at every tick, so it makes no list. */
+export function isQuorum(voters: readonly number[], holds: (voter: number) => boolean): boolean {
+  let count = 0;
+  for (const voter of voters) if (holds(voter)) count += 1;
+  return count >= quorumOf(voters.length);
+}
+
 /**
  * How many *other* voters' slots make up what a node has to know before it votes: their union contains every committed
  * lease.

@@ -1,5 +1,5 @@
 import { ok, strictEqual } from "node:assert/strict";
-import { quorumOf, unionSources } from "./quorum.ts";
+import { isQuorum, quorumOf, unionSources } from "./quorum.ts";
 
 const SIZES = Array.from({ length: 32 }, (_, index) => index + 1);
 
@@ -18,4 +18,10 @@ Deno.test("unionSources() overlaps every quorum that counted the lost disk, and 
     ok(unionSources(voters) + left > others, `${voters} voters`);
     strictEqual(unionSources(voters) - 1 + left, others, `${voters} voters`);
   }
+});
+
+Deno.test("isQuorum() counts the voters for which something holds", () => {
+  const voters = [1, 2, 3, 4];
+  ok(isQuorum(voters, (voter) => voter > 1));
+  ok(!isQuorum(voters, (voter) => voter > 2));
 });
