@@ -694,9 +694,9 @@ export class Member {
   }
 
   /** Live members whose slots are complete and that serve clients. */
-  #serving(present: readonly NodeId[]): NodeId[] {
+  #serving(present: readonly NodeId[]): readonly NodeId[] {
     const { self } = this.#options;
-    return this.#voters(present).filter((id) => id === self ? !this.#isWitness : !this.#peers.of(id).said?.witness);
+    return filtered(this.#voters(present), (id) => id === self ? !this.#isWitness : !this.#peers.of(id).said?.witness);
   }
 
   get #isWitness(): boolean {
@@ -713,9 +713,9 @@ export class Member {
   }
 
   /** Live members that can vote: their slots are complete. */
-  #voters(present: readonly NodeId[]): NodeId[] {
+  #voters(present: readonly NodeId[]): readonly NodeId[] {
     const { self } = this.#options;
-    return present.filter((id) => id === self ? this.synced : this.#peers.of(id).said?.synced === true);
+    return filtered(present, (id) => id === self ? this.synced : this.#peers.of(id).said?.synced === true);
   }
 
   #free(): number[] {
@@ -750,4 +750,9 @@ export class Member {
       this.#context.effects.notice(apart ? { kind: "clockApart", id, offsetMs } : { kind: "clockAgrees", id });
     }
   }
+}
+
+/** The nodes for which something holds: nearly always all, and then the same list, as every tick asks. */
+function filtered(nodes: readonly NodeId[], holds: (id: NodeId) => boolean): readonly NodeId[] {
+  return nodes.every(holds) ? nodes : nodes.filter(holds);
 }

@@ -281,19 +281,18 @@ export class NodeCore<Source> {
 
   /** Why this node does not serve now, and undefined when it does. */
   notReady(now: Instant): NotReady | undefined {
-    return whyNotReady(this.#facts(now));
+    return whyNotReady(this.member.facts(now), this.#facts);
   }
 
   /** The same in an operator's words. */
   explainNotReady(now: Instant): string | undefined {
-    const facts = this.#facts(now);
-    const reason = whyNotReady(facts);
-    return reason === undefined ? undefined : explainNotReady(reason, facts);
+    const facts = this.member.facts(now);
+    const reason = whyNotReady(facts, this.#facts);
+    return reason === undefined ? undefined : explainNotReady(reason, facts, this.#facts);
   }
 
-  #facts(now: Instant): NodeFacts {
+  get #facts(): NodeFacts {
     return {
-      ...this.member.facts(now),
       isStopping: this.#stopping,
       isDrained: this.#drained,
       isStarted: this.#started && this.#listening,

@@ -7,8 +7,8 @@
 import type { MemberFacts } from "../cluster/member.ts";
 import type { NodeId } from "../cluster/wire/messages.ts";
 
-/** What readiness depends on. */
-export interface NodeFacts extends MemberFacts {
+/** What readiness depends on besides the facts of the member. */
+export interface NodeFacts {
   readonly isStopping: boolean;
   readonly isDrained: boolean;
   /** The start is durable, and the DHCP sockets are open. */
@@ -25,7 +25,7 @@ interface Reason {
   /** What to do; empty: wait. */
   readonly advice: string;
   /** Whether it holds now; a text: it does, and this says more than `meaning`. */
-  readonly holds: (node: NodeFacts) => boolean | string;
+  readonly holds: (member: MemberFacts, node: NodeFacts) => boolean | string;
 }
 
 const CLOCK_FAULTS = {
@@ -42,31 +42,31 @@ export const REASONS = {
     title: "stopping",
     meaning: "the program ends",
     advice: "",
-    holds: (node) => node.isStopping,
+    holds: (_member, node) => node.isStopping,
   },
   drained: {
     title: "drained",
     meaning: "an operator took this node out",
     advice: "dhcpcluster-node drain --undo brings it back",
-    holds: (node) => node.isDrained,
+    holds: (_member, node) => node.isDrained,
   },
   starting: {
     title: "starting",
     meaning: "the start is not on disk yet, or the DHCP sockets are not open",
     advice: "",
-    holds: (node) => !node.isStarted,
+    holds: (_member, node) => !node.isStarted,
   },
   store: {
     title: "store",
     meaning: "the disk is full, fails or hangs, or the database's files were touched: nothing is acknowledged",
     advice: "the node serves again when writing works",
-    holds: (node) => node.storeFailure ?? (node.isBehindDisk && "it is slower than the cluster's records"),
+    holds: (member, node) => node.storeFailure ?? (member.isBehindDisk && "it is slower than the cluster's records"),
   },
   removed: {
     title: "membership",
     meaning: "this node was removed from the cluster",
     advice: "stop it",
-    holds: (node) => !node.isMember,
+    holds: (member) => !member.isMember,
   },
   clock: {
     title: "clock",
@@ -115,31 +115,31 @@ export const REASONS = {
     title: "configuration",
     meaning: "it waits for the newest one that a majority has",
     advice: "",
-    holds: (node) => !node.hasConfiguration,
+    holds: (member) => !member.hasConfiguration,
   },
   catchingUp: {
     title: "catching up",
     meaning: "the leases that were granted while it was away are on their way from the others",
     advice: "",
-    holds: (node) => !node.isCaughtUp,
+    holds: (member) => !member.isCaughtUp,
   },
   proposalsTimeOut: {
     title: "proposals time out",
     meaning: "the last leases that it proposed had no answer from a majority; it tries again after some seconds",
     advice: "check the disks of all nodes, and the network between them",
-    holds: (node) => node.proposalsTimeOut,
+    holds: (member) => member.proposalsTimeOut,
   },
   witness: {
     title: "witness",
     meaning: "it stores leases and votes, as it should, and serves no clients",
     advice: "",
-    holds: (node) => node.isWitness,
+    holds: (member) => member.isWitness,
   },
   noRanges: {
     title: "ranges",
     meaning: "the leader has not given this node any addresses yet",
     advice: "",
-    holds: (node) => !node.hasRanges,
+    holds: (member) => !member.hasRanges,
   },
 } as const satisfies Readonly<Record<string, Reason>>;
 
@@ -152,16 +152,16 @@ export const NOT_READY = Object.keys(REASONS) as readonly NotReady[];
 const CHECKS = NOT_READY.map((kind) => ({ kind, holds: REASONS[kind].holds as Reason["holds"] }));
 
 /** Why a node is not ready now; undefined when it is. */
-export function whyNotReady(node: NodeFacts): NotReady | undefined {
+export function whyNotReady(member: MemberFacts, node: NodeFacts): NotReady | undefined {
   // Every request and every tick asks this.
-  for (const { kind, holds } of CHECKS) if (holds(node) !== false) return kind;
+  for (const { kind, holds } of CHECKS) if (holds(member, node) !== false) return kind;
   return undefined;
 }
 
 /** A reason that holds, in an operator's words: what it is, and what to do. */
-export function explainNotReady(kind: NotReady, node: NodeFacts): string {
+export function explainNotReady(kind: NotReady, member: MemberFacts, node: NodeFacts): string {
   const { title, meaning, advice, holds }: Reason = REASONS[kind];
-  const held = holds(node);
+  const held = holds(member, node);
   return `${title}: ${typeof held === "string" ? held : meaning}${advice === "" ? "" : `; ${advice}`}`;
 }
 

@@ -1,7 +1,11 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import type { MemberFacts } from "../cluster/member.ts";
 import { explainNotReady, type NodeFacts, NOT_READY, type NotReady, whyNotReady } from "./readiness.ts";
 
-const READY: NodeFacts = {
+/** Of the member, and of the node around it. */
+type Facts = MemberFacts & NodeFacts;
+
+const READY: Facts = {
   isStopping: false,
   isDrained: false,
   isStarted: true,
@@ -25,7 +29,7 @@ const READY: NodeFacts = {
 };
 
 /** What makes each reason hold, in the order of the table. */
-const WRONG: Readonly<Record<NotReady, Partial<NodeFacts>>> = {
+const WRONG: Readonly<Record<NotReady, Partial<Facts>>> = {
   stopping: { isStopping: true },
   drained: { isDrained: true },
   starting: { isStarted: false },
@@ -45,17 +49,21 @@ const WRONG: Readonly<Record<NotReady, Partial<NodeFacts>>> = {
   noRanges: { hasRanges: false },
 };
 
+const why = (facts: Facts) => whyNotReady(facts, facts);
+
 Deno.test("readiness: of all that is wrong, the first reason of the table is told, with what to do", () => {
   deepStrictEqual(Object.keys(WRONG), NOT_READY);
-  let facts: NodeFacts = READY;
+  let facts: Facts = READY;
   for (const kind of [...NOT_READY].reverse()) {
     facts = { ...facts, ...WRONG[kind] };
-    strictEqual(whyNotReady(facts), kind);
-    strictEqual(whyNotReady({ ...READY, ...WRONG[kind] }), kind, "alone");
+    strictEqual(why(facts), kind);
+    strictEqual(why({ ...READY, ...WRONG[kind] }), kind, "alone");
   }
-  strictEqual(whyNotReady(READY), undefined);
-  const explain = (kind: NotReady, more: Partial<NodeFacts> = {}) =>
-    explainNotReady(kind, { ...READY, ...WRONG[kind], ...more });
+  strictEqual(why(READY), undefined);
+  const explain = (kind: NotReady, more: Partial<Facts> = {}) => {
+    const wrong = { ...READY, ...WRONG[kind], ...more };
+    return explainNotReady(kind, wrong, wrong);
+  };
   strictEqual(
     explain("drained"),
     "drained: an operator took this node out; dhcpcluster-node drain --undo brings it back",
@@ -69,13 +77,13 @@ Deno.test("readiness: of all that is wrong, the first reason of the table is tol
 });
 
 Deno.test("readiness: a quorum is counted among those that can vote", () => {
-  strictEqual(whyNotReady({ ...READY, voters: [1, 3] }), undefined);
-  strictEqual(whyNotReady({ ...READY, voters: [3] }), "noQuorum");
+  strictEqual(why({ ...READY, voters: [1, 3] }), undefined);
+  strictEqual(why({ ...READY, voters: [3] }), "noQuorum");
 });
 
 Deno.test("readiness: a node in a minority cannot confirm its clock, and reports the missing quorum", () => {
   const minority = { ...READY, present: [1], voters: [1], clockFault: "noAnchor" } as const;
-  strictEqual(whyNotReady(minority), "noQuorum");
-  strictEqual(whyNotReady({ ...minority, present: [1, 2] }), "clock");
-  strictEqual(whyNotReady({ ...minority, clockFault: "wallJumped" }), "clock");
+  strictEqual(why(minority), "noQuorum");
+  strictEqual(why({ ...minority, present: [1, 2] }), "clock");
+  strictEqual(why({ ...minority, clockFault: "wallJumped" }), "clock");
 });
