@@ -8,7 +8,7 @@ import type { LeaseBatch, NodeId } from "./wire/messages.ts";
 /** A process on a disk, and the highest lsn heard of it. What it found there is in each of its claims. */
 interface DiskProcess {
   readonly incarnation: number;
-  readonly lsn: number;
+  lsn: number;
 }
 
 /** A member's disk. */

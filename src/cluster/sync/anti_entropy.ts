@@ -71,13 +71,13 @@ export class AntiEntropy {
 
   /** The page to ask for now, if any. */
   tick(now: Instant, voters: readonly NodeId[]): PageRequest | undefined {
-    const wanted = this.#wanted(voters);
-    const pace = wanted.hurried ? EXPEDITED : NORMAL;
-    const rests = this.#after === -1 && !wanted.hurried && this.#equal >= voters.length;
+    const isHurried = voters.some((id) => this.#isLeft(id));
+    const pace = isHurried ? EXPEDITED : NORMAL;
+    const rests = this.#after === -1 && !isHurried && this.#equal >= voters.length;
     const patience = this.#waiting ? pace.answerMs : rests ? REST_MS : pace.pageMs;
     this.#nextMs = this.#askedMs + patience;
     if (now.monotonicMs < this.#nextMs) return undefined;
-    const gone = this.#source === undefined || !wanted.from.includes(this.#source);
+    const gone = this.#source === undefined || !this.#wanted(voters).includes(this.#source);
     if (gone || this.#waiting) this.#next(voters);
     if (this.#source === undefined) {
       this.#nextMs = now.monotonicMs + NORMAL.pageMs;
@@ -106,16 +106,20 @@ export class AntiEntropy {
   }
 
   #next(voters: readonly NodeId[]): void {
-    const { from } = this.#wanted(voters);
+    const from = this.#wanted(voters);
     this.#after = -1;
     this.#source = from[this.#turn++ % Math.max(1, from.length)];
   }
 
-  /** The voters not merged since the last loss, expedited; otherwise all, at the normal rate. */
-  #wanted(voters: readonly NodeId[]): { readonly from: readonly NodeId[]; readonly hurried: boolean } {
-    const walked = this.#merged;
-    const left = walked === undefined ? [] : voters.filter((id) => !walked.has(id));
-    return left.length > 0 ? { from: left, hurried: true } : { from: voters, hurried: false };
+  /** Whether a voter was not merged since the last loss: that is expedited. */
+  #isLeft(voter: NodeId): boolean {
+    return this.#merged?.has(voter) === false;
+  }
+
+  /** The voters that are left, or all at the normal rate. */
+  #wanted(voters: readonly NodeId[]): readonly NodeId[] {
+    const left = voters.filter((id) => this.#isLeft(id));
+    return left.length > 0 ? left : voters;
   }
 }
 

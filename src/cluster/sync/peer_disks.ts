@@ -97,16 +97,15 @@ export class PeerDisks {
 
   /** Notes the lsn of a process, trusted or not; returns the highest one of the other processes on the disk. */
   #note(id: NodeId, known: KnownDisk, claim: DiskClaim, incarnation: number): number {
-    const { processes } = known;
-    const index = processes.findIndex((process) => process.incarnation === incarnation);
-    const [process] = index === -1 ? [] : processes.splice(index, 1);
-    const othersLsn = highestLsn(known);
-    if (incarnation === 0) return othersLsn;
-    const lsn = Math.max(process?.lsn ?? 0, claim.lsn);
-    if (lsn > (process?.lsn ?? 0)) this.#risen.add(id);
-    processes.push({ incarnation, lsn });
-    const dropped = processes.length > PROCESSES_MAX ? processes.shift() : undefined;
-    if (dropped !== undefined) known.formerLsn = Math.max(known.formerLsn, dropped.lsn);
+    if (incarnation !== 0) moveLast(known, incarnation);
+    let othersLsn = known.formerLsn;
+    for (const process of known.processes) {
+      if (process.incarnation !== incarnation) othersLsn = Math.max(othersLsn, process.lsn);
+      else if (claim.lsn > process.lsn) {
+        process.lsn = claim.lsn;
+        this.#risen.add(id);
+      }
+    }
     return othersLsn;
   }
 
@@ -119,6 +118,17 @@ export class PeerDisks {
     const { disk } = this.#peers.of(id);
     return [FACT.peer(id), disk === undefined ? "" : written(disk)];
   }
+}
+
+/** Makes a process the last one on its disk, where it nearly always is already. */
+function moveLast(known: KnownDisk, incarnation: number): void {
+  const { processes } = known;
+  if (processes.at(-1)?.incarnation === incarnation) return;
+  const index = processes.findIndex((process) => process.incarnation === incarnation);
+  const [process = { incarnation, lsn: 0 }] = index === -1 ? [] : processes.splice(index, 1);
+  processes.push(process);
+  const dropped = processes.length > PROCESSES_MAX ? processes.shift() : undefined;
+  if (dropped !== undefined) known.formerLsn = Math.max(known.formerLsn, dropped.lsn);
 }
 
 /** The highest lsn that was heard of any process on a disk. */

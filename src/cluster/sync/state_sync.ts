@@ -91,6 +91,8 @@ export class StateSync {
   /** The last page that each member was asked for. */
   readonly #asked = new Map<NodeId, { readonly phase: Phase; readonly after: number; readonly request: number }>();
   #nextRequest: number;
+  /** Other voters, by their last heartbeat in this epoch. */
+  #voters: readonly NodeId[] = [];
   /** Members for whom a page waits for this disk: one each. */
   readonly #serving = new Set<NodeId>();
 
@@ -144,9 +146,14 @@ export class StateSync {
 
   /** Notes what a member's heartbeat says of its disk. False: the process is not trusted, and is told so. */
   heard(from: NodeId, incarnation: number, disk: DiskClaim & { readonly synced: boolean }): boolean {
+    const { membership, peers } = this.#context;
     const isTrusted = this.judge(from, incarnation, disk);
+    const peer = peers.of(from);
+    const isKnown = peer.trusted?.incarnation === incarnation && peer.trusted.isVoter === disk.synced;
+    if (isTrusted && isKnown) return true;
     // Of two processes on copies of a disk, the one heard before may have gone back by now.
-    this.#context.peers.of(from).trusted = isTrusted ? { incarnation, isVoter: disk.synced } : undefined;
+    peer.trusted = isTrusted ? { incarnation, isVoter: disk.synced } : undefined;
+    this.#voters = membership.others.filter((id) => peers.of(id).trusted?.isVoter === true);
     return isTrusted;
   }
 
@@ -181,6 +188,7 @@ export class StateSync {
   /** Another membership holds. */
   epochChanged(): void {
     for (const [, peer] of this.#context.peers) peer.trusted = undefined;
+    this.#voters = [];
     this.#finishing = false;
     this.#phase = "join" in this.#phase ? this.#joining(this.#phase.stage) : this.#settling();
   }
@@ -269,12 +277,6 @@ export class StateSync {
     peer.blankDisk = diskId;
     const fact = [FACT.blankPeer(id), `${this.#identity.diskId} ${diskId}`] as const;
     this.#context.effects.persist({ facts: [fact] }, () => {});
-  }
-
-  /** Other voters, by their last heartbeat in this epoch. */
-  get #voters(): NodeId[] {
-    const { membership, peers } = this.#context;
-    return membership.others.filter((id) => peers.of(id).trusted?.isVoter === true);
   }
 
   #joining(stage: "learner" | "fenced"): Phase {
