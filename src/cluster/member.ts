@@ -735,14 +735,16 @@ export class Member {
 
   #watchRenewals(now: Instant): void {
     // Without an anchor the time can't be told, and nothing is granted anyway.
-    if (this.#options.clock.bounds(now) === undefined || this.isRenewalsOnly(now) === this.#renewalsOnly) return;
+    if (this.isRenewalsOnly(now) === this.#renewalsOnly || this.#options.clock.bounds(now) === undefined) return;
     this.#renewalsOnly = !this.#renewalsOnly;
     const until = this.#membership.renewalsOnlyUntil;
     this.#context.effects.notice(this.#renewalsOnly ? { kind: "renewalsOnly", until } : { kind: "renewalsOnlyOver" });
   }
 
   #watchClocks(): void {
-    for (const [id, { offsetMs }] of this.#replica.clockSync.peers) {
+    for (const id of this.#membership.others) {
+      const offsetMs = this.#replica.clockSync.peers.get(id)?.offsetMs;
+      if (offsetMs === undefined) continue;
       const apart = Math.abs(offsetMs) > MAX_CLOCK_SKEW_MS;
       if (apart === this.#clocksApart.has(id)) continue;
       if (apart) this.#clocksApart.add(id);

@@ -40,6 +40,11 @@ export class ExpiryWheel {
     if (bucket.length === 0) this.#buckets.delete(second);
   }
 
+  /** Whether {@link advance} has anything to do: it is not the second of the last time. */
+  isDue(nowMs: number): boolean {
+    return Math.floor(nowMs / MS_PER_SECOND) !== this.#done;
+  }
+
   /**
    * Removes every slot that is due at `nowMs` and passes it to `due`, earliest second first. When the time was set
    * back, also those that were added since, as if they were due already: `due` adds them again.

@@ -331,6 +331,10 @@ export class LeaseTable {
 
   /** Moves slots whose lock ended to the free addresses of their pool. Call it before choosing an address. */
   expire(time: Bounds): void {
+    if (this.#placement.mayExpire(time.earliest)) this.#expireDue(time);
+  }
+
+  #expireDue(time: Bounds): void {
     this.#placement.expire(time.earliest, (index) => {
       const slot = this.#columns.slot(index);
       if (isLocked(slot, time)) return this.#placeSlot(index, slot);

@@ -90,6 +90,11 @@ export class Placement {
     if (this.#leave(index)) this.#place[index] = PLACE.offered;
   }
 
+  /** Whether {@link expire} has anything to look at. */
+  mayExpire(nowMs: number): boolean {
+    return this.#wheel.isDue(nowMs);
+  }
+
   /** Passes every slot whose lock ended by `nowMs` to `expired`, which places the slot again. */
   expire(nowMs: number, expired: (index: number) => void): void {
     this.#wheel.advance(nowMs, (index) => {
