@@ -268,8 +268,8 @@ export class Member {
     });
     this.#replica = new Replica(context, {
       ...options,
-      heartbeat: () => ({
-        free: () => this.#free(),
+      heartbeat: (tells) => ({
+        free: tells ? this.#free() : [],
         ready: this.#ready,
         revision: this.#configs.revision,
         complete: this.#membership.complete,

@@ -52,16 +52,6 @@ const ALL_SAFEGUARDS: Safeguards = {
   waitingRowsMax: CLUSTER_LIMITS.waitingRowsMax,
 };
 
-/** What heartbeats say that others decide. */
-interface HeartbeatFacts {
-  /** Free addresses per pool in this node's ranges. */
-  readonly free: () => readonly number[];
-  readonly ready: boolean;
-  readonly revision: number;
-  readonly complete: boolean;
-  readonly witness: boolean;
-}
-
 /** Commit notes wait this long for a batch of records that carries them. */
 const NEWS_MS = 20;
 
@@ -96,7 +86,8 @@ interface ReplicaOptions {
   /** Durable facts as they were at the start. */
   readonly facts: ReadonlyMap<string, string>;
   readonly bootstrap: boolean;
-  readonly heartbeat: () => HeartbeatFacts;
+  /** What others decide; `tells`: it is time to say what changes slowly, too. */
+  readonly heartbeat: (tells: boolean) => Pick<LeaseBatch, "free" | "ready" | "revision" | "complete" | "witness">;
   readonly clockNotice: (notice: ClockNotice) => void;
   /** See `StateSyncOptions`. */
   readonly learned: (now: Instant) => boolean;
@@ -434,16 +425,28 @@ export class Replica {
 
   /** `tells`: it is time to say what changes slowly, too. */
   #batchOf(batch: Pick<LeaseBatch, "first" | "records" | "committed">, tells: boolean, now: Instant): LeaseBatch {
-    const { free, ...facts } = this.#options.heartbeat();
+    const { first, records, committed } = batch;
+    const { free, ready, revision, complete, witness } = this.#options.heartbeat(tells);
+    const { diskId, bootCount, diskGeneration, lsnFound, lsn } = this.#stateSync.claim;
+    // Field by field: spreading three objects takes nine times as long.
     return {
       type: "leaseBatch",
-      ...batch,
+      first,
+      records,
+      committed,
       seen: tells ? this.#incoming.positions() : [],
-      free: tells ? free() : [],
-      ...facts,
+      free,
+      ready,
       synced: this.synced,
       settled: this.settled,
-      ...this.#stateSync.claim,
+      complete,
+      witness,
+      revision,
+      diskId,
+      bootCount,
+      diskGeneration,
+      lsnFound,
+      lsn,
       wallMs: now.wallMs,
     };
   }

@@ -557,13 +557,17 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
   const base = baseAt(envelope, batch.records[0]?.record.version);
   const strings = stringWriter.clear();
   const records = batch.records.map((record) => writeStreamRecord(record, base, strings));
-  return [
+  const committed: number[] = [];
+  for (const { first, last } of batch.committed) committed.push(first, last);
+  const seen: number[] = [];
+  for (const { origin, incarnation, sequence } of batch.seen) seen.push(origin, incarnation, sequence);
+  const fields = [
     batch.first,
     base.ms,
     strings.bytes,
     records,
-    batch.committed.flatMap(({ first, last }) => [first, last]),
-    batch.seen.flatMap(({ origin, incarnation, sequence }) => [origin, incarnation, sequence]),
+    committed,
+    seen,
     batch.free,
     (batch.ready ? FLAG.ready : 0) | (batch.synced ? FLAG.synced : 0) | (batch.settled ? FLAG.settled : 0) |
     (batch.complete ? FLAG.complete : 0) | (batch.witness && envelope.wireVersion !== 1 ? FLAG.witness : 0),
@@ -571,8 +575,9 @@ function writeBatch(batch: LeaseBatch, envelope: Envelope): unknown[] {
     batch.bootCount,
     batch.diskGeneration,
     batch.revision,
-    ...(envelope.wireVersion === 1 ? [] : [batch.wallMs, batch.lsnFound, batch.lsn]),
   ];
+  if (envelope.wireVersion !== 1) fields.push(batch.wallMs, batch.lsnFound, batch.lsn);
+  return fields;
 }
 
 function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
@@ -603,12 +608,9 @@ function readBatch(fields: Fields, envelope: Envelope): LeaseBatch {
     diskGeneration: fields.uint("diskGeneration", UINT32),
     revision: fields.uint("revision", UINT53),
     wallMs: envelope.wireVersion === 1 ? 0 : fields.uint("wallMs", UINT53),
-    ...(envelope.wireVersion === 1 ? LSN_UNKNOWN : readLsn(fields)),
+    lsnFound: envelope.wireVersion === 1 ? LSN_UNKNOWN.lsnFound : fields.uint("lsnFound", UINT53),
+    lsn: envelope.wireVersion === 1 ? LSN_UNKNOWN.lsn : fields.uint("lsn", UINT53),
   };
-}
-
-function readLsn(fields: Fields): Pick<DiskClaim, "lsnFound" | "lsn"> {
-  return { lsnFound: fields.uint("lsnFound", UINT53), lsn: fields.uint("lsn", UINT53) };
 }
 
 function writeDisk({ diskId, bootCount, diskGeneration, lsnFound, lsn }: DiskClaim): unknown[] {
@@ -620,7 +622,8 @@ function readDisk(fields: Fields): DiskClaim {
     diskId: readDiskId(fields),
     bootCount: fields.uint("bootCount", UINT53),
     diskGeneration: fields.uint("diskGeneration", UINT32),
-    ...readLsn(fields),
+    lsnFound: fields.uint("lsnFound", UINT53),
+    lsn: fields.uint("lsn", UINT53),
   };
 }
 
