@@ -87,6 +87,8 @@ export class SimNode implements RunNode {
   #waiting: (() => void)[] = [];
   /** Members that it sends to and takes messages from. */
   #peers: ReadonlySet<NodeId> = new Set();
+  /** Those of them that are not this node. */
+  #others: readonly NodeId[] = [];
   #checked: AllottedRanges | undefined;
   readonly #results = new Map<number, (result: unknown) => void>();
   #token = 0;
@@ -227,7 +229,7 @@ export class SimNode implements RunNode {
     return new Peering({
       self,
       keys: this.#keys.map(secretOf),
-      others: () => [...this.#peers].filter((other) => other !== id),
+      others: () => this.#others,
       isMember: (node) => this.#peers.has(node),
       cipher: toyCipher,
       ports: {
@@ -328,7 +330,7 @@ export class SimNode implements RunNode {
   }
 
   /** Takes a datagram: what it opens is a member's message, once. */
-  take(datagram: Datagram): void {
+  take(datagram: Datagram, content?: Content): void {
     this.#whenRunning(() => {
       const process = this.#process;
       if (process === undefined) return;
@@ -339,7 +341,7 @@ export class SimNode implements RunNode {
       if (sentMs < process.startedMs && this.#run.isChecked("(o)")) {
         throw new Violation("(o)", `node ${this.id} believes a datagram of node ${from} from before it started`);
       }
-      const { decoded, progress } = datagram.content ?? new Content(received.plain, undefined);
+      const { decoded, progress } = content ?? new Content(received.plain, undefined);
       if (progress !== undefined) this.disk.memory.hear(from, progress);
       this.receive(decoded.envelope, decoded.message);
     });
@@ -426,7 +428,7 @@ export class SimNode implements RunNode {
       case "send":
         return this.#send([effect.to], member.envelope(), effect.message, "unicast");
       case "broadcast":
-        return this.#send(this.#peers, member.envelope(), effect.message, "multicast");
+        return this.#send(this.#others, member.envelope(), effect.message, "multicast");
       case "persist": {
         const { token } = effect;
         return this.disk.write(
@@ -491,7 +493,9 @@ export class SimNode implements RunNode {
   }
 
   #setPeers(members: readonly MemberAddress[]): void {
-    this.#peers = new Set(members.map(({ id }) => id));
+    const ids = members.map(({ id }) => id);
+    this.#peers = new Set(ids);
+    this.#others = ids.filter((id) => id !== this.id);
   }
 
   /** Checks the promise of an acknowledgement before it leaves. */
@@ -532,7 +536,7 @@ export class SimNode implements RunNode {
   }
 
   /** Encodes once; the receivers share what is decoded, which they do not change. */
-  #send(receivers: Iterable<NodeId>, envelope: Envelope, message: ClusterMessage, datagram: Path): void {
+  #send(receivers: readonly NodeId[], envelope: Envelope, message: ClusterMessage, datagram: Path): void {
     const { links, nodes, mutation, events, isSealed } = this.#run;
     const process = this.#process;
     if (process === undefined) return;
@@ -560,9 +564,9 @@ export class SimNode implements RunNode {
       } else {
         const sealed = toAll ?? process.peering.sealTo(to, bytes, SEAL_VERSION, ms);
         this.#carry(
-          { from, to, bytes: sealed, sentMs: events.nowMs, content },
+          { from, to, bytes: sealed, sentMs: events.nowMs },
           packet,
-          () => process.peering.sealer.seal(DOMAIN.datagram, bytes),
+          { content, seal: () => process.peering.sealer.seal(DOMAIN.datagram, bytes) },
         );
       }
     }
@@ -572,17 +576,23 @@ export class SimNode implements RunNode {
    * Sends a datagram. A second copy of it is sealed again, as the product does for a member that multicast may not
    * reach: the core must bear what it hears twice.
    */
-  #carry(datagram: Datagram, packet: Packet, again?: () => Uint8Array<ArrayBuffer>): void {
-    const { links, nodes, recorder } = this.#run;
+  #carry(
+    datagram: Datagram,
+    packet: Packet,
+    message?: { readonly content: Content; readonly seal: () => Uint8Array<ArrayBuffer> },
+  ): void {
+    const { links, nodes, recorder, faultsOver } = this.#run;
     const { to } = packet;
     const process = this.#process;
     const receiver = nodes.get(to)?.incarnation;
-    recorder.add(datagram);
+    // No replay begins after the faults.
+    if (!faultsOver) recorder.add(datagram);
     let copies = 0;
     links.carry(packet, () => {
       const node = nodes.get(to);
       const isSame = this.#process === process && node?.incarnation === receiver;
-      node?.take(copies++ > 0 && isSame && again !== undefined ? { ...datagram, bytes: again() } : datagram);
+      const isAgain = copies++ > 0 && isSame && message !== undefined;
+      node?.take(isAgain ? { ...datagram, bytes: message.seal() } : datagram, message?.content);
     });
   }
 }

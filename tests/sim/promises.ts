@@ -105,13 +105,11 @@ export class Promises {
   check(addresses: Iterable<Ipv4> = this.#open.keys()): void {
     if (this.#isSuspended) return;
     for (const address of addresses) {
-      for (const promised of this.#running(address)) {
-        if (
-          this.#epochs.counting.some((epoch) => this.#keeping(epoch.members, promised) >= quorumOf(epoch.members))
-        ) continue;
-        const counts = this.#epochs.counting.map((epoch) =>
-          `${this.#keeping(epoch.members, promised)} of ${epoch.members}`
-        );
+      for (const promised of this.#open.get(address) ?? []) {
+        if (promised.endsAtMs <= this.#events.nowMs) continue;
+        const { counting } = this.#epochs;
+        if (counting.some(({ members }) => this.#keeping(members, promised) >= quorumOf(members))) continue;
+        const counts = counting.map(({ members }) => `${this.#keeping(members, promised)} of ${members}`);
         throw new Violation("(b)", `${describe(promised)} is only on ${counts.join(", ")}`);
       }
     }

@@ -11,8 +11,6 @@ export interface Datagram {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** True time. */
   readonly sentMs: number;
-  /** What its receivers share; undefined: each decodes it. */
-  readonly content?: Content | undefined;
 }
 
 /** A message on its way. Its receivers don't change what is decoded. */

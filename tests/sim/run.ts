@@ -14,7 +14,7 @@ import type { EventQueue } from "./event_queue.ts";
 import type { Links } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { Promised } from "./promises.ts";
-import type { Datagram, Recorder } from "./recorder.ts";
+import type { Content, Datagram, Recorder } from "./recorder.ts";
 import type { Check } from "./violation.ts";
 
 export interface SimRun {
@@ -52,8 +52,8 @@ export interface RunNode {
   readonly table: LeaseTable | undefined;
   now(): Instant;
   receive(envelope: Envelope, message: ClusterMessage, key?: number): void;
-  /** A datagram arrives. */
-  take(datagram: Datagram): void;
+  /** A datagram arrives. `content`: what its receivers share; undefined: it is decoded. */
+  take(datagram: Datagram, content?: Content): void;
   /** A member connects, with this first frame; `answer` gets the one in reply. */
   greet(hello: Uint8Array, answer: (frame: Uint8Array) => void): void;
   /** `awaits`: whether the client still waits. `answer` gets the reply when it may leave. */

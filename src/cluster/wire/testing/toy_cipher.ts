@@ -9,17 +9,20 @@ import { TAG_BYTES } from "../seal.ts";
 const OFFSET_BASIS = 0x811c9dc5;
 const PRIME = 0x01000193;
 const LOOKED_AT = 8;
+/** Of the tag; the others are zero. */
+const TAG_OCTETS = 4;
 
-/** FNV-1a. */
-function hash(seed: number, bytes: Uint8Array): number {
+/** FNV-1a over the first octets. */
+function hash(seed: number, bytes: Uint8Array, octetsMax = Infinity): number {
+  const end = Math.min(bytes.length, octetsMax);
   let value = seed;
-  for (let at = 0; at < bytes.length; at++) value = Math.imul(value ^ (bytes[at] as number), PRIME);
+  for (let at = 0; at < end; at++) value = Math.imul(value ^ (bytes[at] as number), PRIME);
   return value >>> 0;
 }
 
 function tag(key: Uint8Array, nonce: Uint8Array, authenticated: Uint8Array, plain: Uint8Array): number {
-  const seed = hash(OFFSET_BASIS ^ plain.length, key.subarray(0, LOOKED_AT));
-  return hash(hash(hash(seed, nonce), authenticated), plain.subarray(0, LOOKED_AT));
+  const seed = hash(OFFSET_BASIS ^ plain.length, key, LOOKED_AT);
+  return hash(hash(hash(seed, nonce), authenticated), plain, LOOKED_AT);
 }
 
 export const toyCipher: Cipher = {
@@ -32,13 +35,17 @@ export const toyCipher: Cipher = {
 
   encrypt(key, nonce, authenticated, plain, into) {
     into.set(plain);
-    new DataView(into.buffer, into.byteOffset).setUint32(plain.length, tag(key, nonce, authenticated, plain));
+    const value = tag(key, nonce, authenticated, plain);
+    for (let octet = 0; octet < TAG_OCTETS; octet++) into[plain.length + octet] = value >>> (8 * octet);
   },
 
   decrypt(key, nonce, authenticated, sealed) {
     const length = sealed.length - TAG_BYTES;
     const plain = sealed.slice(0, length);
-    const said = new DataView(sealed.buffer, sealed.byteOffset).getUint32(length);
-    return said === tag(key, nonce, authenticated, plain) ? plain : undefined;
+    const value = tag(key, nonce, authenticated, plain);
+    for (let octet = 0; octet < TAG_OCTETS; octet++) {
+      if (sealed[length + octet] !== ((value >>> (8 * octet)) & 0xff)) return undefined;
+    }
+    return plain;
   },
 };
