@@ -175,16 +175,19 @@ export function reviseServiceText(text: string, revision: number): string | unde
   }
 }
 
-/** Reads such a text. The node's own addresses come from its file. */
-export function readServiceText(
-  text: string,
-  own: {
-    readonly dhcp: Pick<NodeConfig["dhcp"], "address">;
-    readonly cluster: Pick<NodeConfig["cluster"], "nodes">;
-  },
-):
+/** The addresses of a node's own file, which no pool may contain. */
+export interface OwnAddresses {
+  readonly dhcp: Pick<NodeConfig["dhcp"], "address">;
+  readonly cluster: Pick<NodeConfig["cluster"], "nodes">;
+}
+
+/** A section, and its plain values under `service`; or what is wrong with it. */
+type ServiceReading =
   | { readonly ok: true; readonly service: ServiceConfig; readonly root: unknown }
-  | { readonly ok: false; readonly problem: string } {
+  | { readonly ok: false; readonly problem: string };
+
+/** Reads such a text. */
+export function readServiceText(text: string, own: OwnAddresses): ServiceReading {
   const tooLarge = sizeProblem(text);
   if (tooLarge !== undefined) return { ok: false, problem: `the service section ${tooLarge}` };
   let service: unknown;
@@ -194,6 +197,11 @@ export function readServiceText(
     return { ok: false, problem: "it is no JSON" };
   }
   if (isTooDeep(service)) return { ok: false, problem: "it is nested too deeply" };
+  return readServiceValues(service, own);
+}
+
+/** Reads the plain values of a section. */
+export function readServiceValues(service: unknown, own: OwnAddresses): ServiceReading {
   const taken = own.cluster.nodes.map(({ id, address }) => ({ address, name: `cluster node ${id}` }));
   const addresses = [...taken, { address: own.dhcp.address, name: "this node (dhcp.address)" }];
   const result = checkConfig({ service }, SERVICE_ONLY, (root, report) => {

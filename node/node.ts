@@ -11,7 +11,6 @@ import type { Command, CommandResult, NodeEffect, NodeEvent } from "../src/core/
 import type { Compiled, CompileRequest } from "../src/core/compilations.ts";
 import { NodeCore, storedConfiguration } from "../src/core/node_core.ts";
 import type { Configuration } from "../src/cluster/leadership/config_replication.ts";
-import type { MemberAddress } from "../src/cluster/wire/messages.ts";
 import { reservationSchema } from "../src/config/service_schema.ts";
 import { CompiledService, type PackedService } from "../src/dhcp/server/compiled_service.ts";
 import { RelayTrust } from "../src/dhcp/server/relay_trust.ts";
@@ -69,7 +68,7 @@ async function firstConfiguration(
 ): Promise<Pick<NodeParts, "file" | "served">> {
   const file = { revision, text };
   const stored = storedConfiguration(facts, file);
-  const newer = stored === undefined ? undefined : await compile(reader, stored, config, []);
+  const newer = stored === undefined ? undefined : await compile(reader, config, { text: stored, members: [] });
   const served = newer?.ok ? { text: stored ?? "", service: newer.service } : undefined;
   return { file, served: served ?? { text, service: unpack(packed) } };
 }
@@ -77,13 +76,15 @@ async function firstConfiguration(
 /** Has a section read, checked and compiled. */
 async function compile(
   reader: ConfigReader,
-  text: string,
   { dhcp: { address }, cluster }: NodeSettings,
-  members: readonly MemberAddress[],
+  { text, members, base }: Pick<CompileRequest, "text" | "members"> & Partial<Pick<CompileRequest, "base">>,
 ): Promise<Compiled> {
   const own = { dhcp: { address }, cluster: { nodes: [...cluster.nodes, ...members] } };
+  const known = base === undefined
+    ? {}
+    : { base: { text: base.text, columns: base.service.columns, maxLeaseSeconds: base.service.maxLeaseSeconds } };
   try {
-    const reading = await reader.read("section", { text, own });
+    const reading = await reader.read("section", { text, own, ...known });
     return reading.ok
       ? { ok: true, service: unpack(reading.packed) }
       : { ok: false, problem: reading.problems.join("; ") };
@@ -481,8 +482,8 @@ export class Node {
     }
   }
 
-  async #compile({ token, text, members }: CompileRequest): Promise<void> {
-    const compiled = await compile(this.reader, text, this.config, members);
+  async #compile({ token, ...request }: CompileRequest): Promise<void> {
+    const compiled = await compile(this.reader, this.config, request);
     if (!this.#closed) this.receive({ kind: "compiled", token, compiled });
   }
 

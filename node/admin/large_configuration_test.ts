@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { formatIpv4, parseIpv4 } from "../../src/net/ipv4.ts";
-import type { OwnAddresses } from "../reader/protocol.ts";
+import type { OwnAddresses } from "../config.ts";
 import { read } from "../reader/read.ts";
 import { withNode } from "../testing/running.ts";
 

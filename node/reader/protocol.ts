@@ -1,13 +1,11 @@
 /** What the serving thread asks the worker that reads configurations, and the results. */
 
-import type { MemberAddress } from "../../src/cluster/wire/messages.ts";
 import type { PackedService } from "../../src/dhcp/server/compiled_service.ts";
-import type { NodeConfig, NodeSettings } from "../config.ts";
+import type { NodeSettings, OwnAddresses } from "../config.ts";
 
-/** The addresses of the node's own file, which no pool may contain. */
-export interface OwnAddresses {
-  readonly dhcp: Pick<NodeConfig["dhcp"], "address">;
-  readonly cluster: { readonly nodes: readonly MemberAddress[] };
+/** A section that is compiled: one that differs little from it is not read as a whole. */
+export interface BaseSection extends Pick<PackedService, "columns" | "maxLeaseSeconds"> {
+  readonly text: string;
 }
 
 /** A reservation as written in the configuration file. */
@@ -30,7 +28,7 @@ export interface Readings {
   readonly file: { readonly asks: { readonly text: string; readonly file: string }; readonly gives: FileReading };
   /** A section that this node may serve. */
   readonly section: {
-    readonly asks: { readonly text: string; readonly own: OwnAddresses };
+    readonly asks: { readonly text: string; readonly own: OwnAddresses; readonly base?: BaseSection };
     readonly gives: SectionReading;
   };
   /** A section that an operator gives, beside the one that is served. */

@@ -11,6 +11,7 @@ import { type PackedService, packService } from "../../src/dhcp/server/compiled_
 import type { ServiceConfig } from "../../src/config/service_schema.ts";
 import { type Ipv4, parseIpv4, parsePrefix, prefixContains } from "../../src/net/ipv4.ts";
 import { checkNode, nodeSchema, readServiceText, serviceText, sizeProblem } from "../config.ts";
+import { amendSection } from "./amend.ts";
 import type {
   EditReading,
   FileReading,
@@ -51,7 +52,9 @@ function readFile({ text, file }: Asked<"file">): FileReading {
   return { ok: true, config, revision: service.revision, text: section, packed: pack(service, result.root) };
 }
 
-function readSection({ text, own }: Asked<"section">): SectionReading {
+function readSection({ text, own, base }: Asked<"section">): SectionReading {
+  const amended = base && amendSection(base, text, own);
+  if (amended !== undefined) return { ok: true, packed: amended };
   const result = readServiceText(text, own);
   return result.ok ? { ok: true, packed: pack(result.service, result.root) } : refuse(result.problem);
 }

@@ -19,6 +19,8 @@ export interface CompileRequest {
   readonly text: string;
   /** Members whose addresses no pool may contain, beside those of the node's own file. */
   readonly members: readonly MemberAddress[];
+  /** What is served: a text that differs little from it takes little to compile. */
+  readonly base: { readonly text: string; readonly service: CompiledService };
 }
 
 type Done = (compiled: Compiled) => void;
@@ -98,6 +100,6 @@ export class Compilations {
     }
     const token = ++this.#token;
     this.#pending.set(token, { text, members: key, done: [done] });
-    this.#ask({ token, text, members });
+    this.#ask({ token, text, members, base: this.#served });
   }
 }

@@ -125,6 +125,11 @@ export class CompiledService {
     return this.#reservations.addresses;
   }
 
+  /** All reservations, sorted. */
+  get columns(): ReservationColumns {
+    return this.#reservations.columns;
+  }
+
   /** The subnet an address lies in. */
   subnetOf(address: Ipv4): Subnet | undefined {
     let low = 0;
@@ -187,18 +192,27 @@ function compileParts(config: ServiceConfig): CompiledParts {
  * `entries` are the reservations of each subnet as they stand in the section.
  */
 export function packService(config: ServiceConfig, entries: readonly (readonly unknown[])[]): PackedService {
-  const texts = entries.flat().map((entry) => JSON.stringify(entry));
-  let end = 0;
   return {
     settings: {
       ...config,
       subnets: config.subnets.map(({ reservations: _, ...subnet }) => subnet),
     },
-    counts: config.subnets.map(({ reservations }) => reservations.length),
     maxLeaseSeconds: maxLeaseSeconds(config),
     columns: reservationColumns(config.subnets),
-    entries: texts.join(""),
-    entryEnds: Uint32Array.from(texts, (text) => end += text.length),
+    ...packEntries(entries.map((each) => each.map((entry) => JSON.stringify(entry)))),
+  };
+}
+
+/** The reservations of each subnet as JSON, together. */
+export function packEntries(
+  texts: readonly (readonly string[])[],
+): Pick<PackedService, "counts" | "entries" | "entryEnds"> {
+  const all = texts.flat();
+  let end = 0;
+  return {
+    counts: texts.map(({ length }) => length),
+    entries: all.join(""),
+    entryEnds: Uint32Array.from(all, (text) => end += text.length),
   };
 }
 

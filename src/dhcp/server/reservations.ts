@@ -57,10 +57,7 @@ export class Reservations {
   of(prefix: Prefix, kind: IdentityKind, identity: Uint8Array): Reservation | undefined {
     const { keys, keyEnds, byKey } = this.columns;
     const key = keyOf(prefix, kind, identity);
-    const place = search(keyEnds.length, (index) => {
-      const start = index === 0 ? 0 : keyEnds[index - 1] as number;
-      return compare(key, keys.subarray(start, keyEnds[index]));
-    });
+    const place = search(keyEnds.length, (index) => compare(key, keyAt(keys, keyEnds, index)));
     return place === undefined ? undefined : this.#reservation(byKey[place] as number);
   }
 
@@ -90,18 +87,89 @@ export function reservationColumns(subnets: readonly SubnetConfig[]): Reservatio
   }
   const byAddress = [...addresses].sort(([a], [b]) => a - b);
   keys.sort((a, b) => compare(a.key, b.key));
-  const keyEnds = new Uint32Array(keys.length);
-  let octets = 0;
-  for (const [index, { key }] of keys.entries()) keyEnds[index] = octets += key.length;
-  const keyOctets = new Uint8Array(octets);
-  for (const [index, { key }] of keys.entries()) keyOctets.set(key, (keyEnds[index] as number) - key.length);
   return {
     addresses: Uint32Array.from(byAddress, ([address]) => address),
     byAddress: Uint32Array.from(byAddress, ([, number]) => number),
-    keys: keyOctets,
-    keyEnds,
+    ...joinKeys(keys.map(({ key }) => key)),
     byKey: Uint32Array.from(keys, ({ number }) => number),
   };
+}
+
+function joinKeys(keys: readonly Uint8Array[]): Pick<ReservationColumns, "keys" | "keyEnds"> {
+  let octets = 0;
+  const keyEnds = Uint32Array.from(keys, (key) => octets += key.length);
+  const joined = new Uint8Array(octets);
+  for (const [index, key] of keys.entries()) joined.set(key, (keyEnds[index] as number) - key.length);
+  return { keys: joined, keyEnds };
+}
+
+function keyAt(keys: Uint8Array, ends: Uint32Array, place: number): Uint8Array {
+  return keys.subarray(place === 0 ? 0 : ends[place - 1], ends[place]);
+}
+
+/** Reservations that are replaced by others, by their number. */
+interface Replaced {
+  readonly at: number;
+  readonly removed: number;
+  /** Columns of those that come in their place, numbered from 0. */
+  readonly added: ReservationColumns;
+  readonly count: number;
+}
+
+/** Columns with some reservations replaced; undefined when two would have one address or one client. */
+export function replaceReservations(
+  { addresses, byAddress, keys, keyEnds, byKey }: ReservationColumns,
+  { at, removed, added, count }: Replaced,
+): ReservationColumns | undefined {
+  const isKept = (number: number) => number < at || number >= at + removed;
+  const numberOf = (number: number) => number < at ? number : number + count - removed;
+  const addressPlaces = merge(byAddress, added.byAddress, isKept, (one, other) => {
+    return (addresses[one] as number) - (added.addresses[other] as number);
+  });
+  const keyPlaces = merge(byKey, added.byKey, isKept, (one, other) => {
+    return compare(keyAt(keys, keyEnds, one), keyAt(added.keys, added.keyEnds, other));
+  });
+  if (addressPlaces === undefined || keyPlaces === undefined) return undefined;
+  return {
+    addresses: Uint32Array.from(
+      addressPlaces,
+      (place) => (place < 0 ? added.addresses[~place] : addresses[place]) ?? 0,
+    ),
+    byAddress: Uint32Array.from(
+      addressPlaces,
+      (place) => place < 0 ? at + (added.byAddress[~place] ?? 0) : numberOf(byAddress[place] ?? 0),
+    ),
+    ...joinKeys(
+      keyPlaces.map((place) => place < 0 ? keyAt(added.keys, added.keyEnds, ~place) : keyAt(keys, keyEnds, place)),
+    ),
+    byKey: Uint32Array.from(
+      keyPlaces,
+      (place) => place < 0 ? at + (added.byKey[~place] ?? 0) : numberOf(byKey[place] ?? 0),
+    ),
+  };
+}
+
+/** Two sorted columns as one: places of the first that are kept, and `~place` of the second. Undefined: two agree. */
+function merge(
+  numbers: Uint32Array,
+  added: Uint32Array,
+  isKept: (number: number) => boolean,
+  order: (place: number, added: number) => number,
+): number[] | undefined {
+  const places: number[] = [];
+  let next = 0;
+  for (const [place, number] of numbers.entries()) {
+    if (!isKept(number)) continue;
+    for (; next < added.length; next++) {
+      const ordered = order(place, next);
+      if (ordered === 0) return undefined;
+      if (ordered < 0) break;
+      places.push(~next);
+    }
+    places.push(place);
+  }
+  for (; next < added.length; next++) places.push(~next);
+  return places;
 }
 
 /** RFC 1700, hardware type 1. */
