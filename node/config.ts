@@ -166,6 +166,8 @@ const encoder = new TextEncoder();
 
 /** Such a text with another revision; undefined when it is none. */
 export function reviseServiceText(text: string, revision: number): string | undefined {
+  const place = revisionIn(text);
+  if (place !== undefined) return `${text.slice(0, place.start)}${revision}${text.slice(place.end)}`;
   try {
     const service: unknown = JSON.parse(text);
     if (typeof service !== "object" || service === null || Array.isArray(service)) return undefined;
@@ -173,6 +175,22 @@ export function reviseServiceText(text: string, revision: number): string | unde
   } catch {
     return undefined;
   }
+}
+
+/** Where the revision stands in such a text: in front of the subnets, so that little of it is looked at. */
+function revisionIn(text: string): { readonly start: number; readonly end: number } | undefined {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*":?|[{}[\]]/g)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && token === '"revision":') {
+      const start = index + token.length;
+      const digits = /\d+(?=[,}])/y;
+      digits.lastIndex = start;
+      return digits.test(text) ? { start, end: digits.lastIndex } : undefined;
+    }
+  }
+  return undefined;
 }
 
 /** The addresses of a node's own file, which no pool may contain. */

@@ -143,6 +143,9 @@ Deno.test({ name: "node/example.yaml is valid", permissions: { read: true } }, a
 });
 
 Deno.test("reviseServiceText() changes the revision alone, and takes nothing but a service section", () => {
-  strictEqual(reviseServiceText('{"subnets":[],"revision":1}', 7), '{"revision":7,"subnets":[]}');
-  for (const text of ["{", "[]", "null", "7"]) strictEqual(reviseServiceText(text, 7), undefined);
+  const text = '{"classes":[{"revision":5,"name":"\\"revision\\":5"}],"domain":"revision","revision":31,"subnets":[]}';
+  strictEqual(reviseServiceText(text, 7), text.replace("31", "7"));
+  strictEqual(reviseServiceText('{"subnets":[]}', 7), '{"revision":7,"subnets":[]}');
+  strictEqual(reviseServiceText('{"revision":"1","subnets":[]}', 7), '{"revision":7,"subnets":[]}');
+  for (const none of ["{", "[]", "null", "7"]) strictEqual(reviseServiceText(none, 7), undefined);
 });

@@ -293,6 +293,8 @@ export class Member {
 
   /** Readiness at the last tick, for the heartbeats. */
   #ready = false;
+  /** The newest configuration on this disk at the last tick. */
+  #saidRevision = 0;
   /** An event happened that a part decides on at the next tick. */
   #due = true;
   #renewalsOnly = false;
@@ -535,9 +537,11 @@ export class Member {
     this.#allotment.tick(now);
     if (this.#replica.settled) membership.settled(this.#options.self);
     const ready = this.#options.isReady(now);
-    // The others leave the requests that select this node to it.
-    if (ready !== this.#ready) this.#replica.announce();
+    const { revision } = this.#configs;
+    // The others leave the requests that select this node to it; and a quorum with a configuration serves it.
+    if (ready !== this.#ready || revision !== this.#saidRevision) this.#replica.announce();
     this.#ready = ready;
+    this.#saidRevision = revision;
     this.#replica.tick(now);
     this.#nakQuorum.tick(now);
     this.#watchClocks();

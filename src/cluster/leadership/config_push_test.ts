@@ -31,6 +31,15 @@ Deno.test("push: any member accepts it, and every member serves it within two se
   deepStrictEqual(served(cluster, ALL), Array(3).fill("on a follower 9"));
 });
 
+Deno.test("push: a member says at once that it is on its disk, whenever its next heartbeat is due", () => {
+  const cluster = formed(3);
+  for (const [id, before] of [[3, "pools 2"], [1, "pools 3"], [3, "pools 4"], [1, "pools 5"]] as const) {
+    strictEqual(push(cluster, id, {}, CLUSTER_LIMITS.heartbeatMs / 5)?.ok, true, before);
+    cluster.run(CLUSTER_LIMITS.heartbeatMs / 5);
+    deepStrictEqual(served(cluster, ALL), Array(3).fill(before));
+  }
+});
+
 Deno.test("push: one member that can't serve it is enough, and nothing changes anywhere; every reason is told", () => {
   const cluster = formed(3);
   for (const id of ALL) {
