@@ -73,6 +73,11 @@ function explainNotice(notice: MemberNotice): { readonly level: Level; readonly 
       return error(
         `Refused revision ${notice.revision} of the service section from node ${notice.from}: ${notice.problem}`,
       );
+    case "configUnfit":
+      return warn(
+        `The change that node ${notice.from} sent does not make revision ${notice.revision} of the configuration of ` +
+          "what this node has: it is refused, and the whole is asked for; if this is said again, report it",
+      );
     case "configUnusable":
       return error(`Kept the running configuration, as that of the cluster cannot be used: ${notice.problem}`);
     case "configActivated":

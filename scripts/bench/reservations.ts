@@ -90,12 +90,15 @@ try {
         `processor time of the serving thread, of each node's: ${used.join(", ")} ms`,
     );
   };
-  const memory = async () => {
-    const sizes = await Promise.all(cluster.nodes.map(async ({ address }) => {
-      const text = await (await fetch(`http://${address}:${cluster.port + 2}/metrics`)).text();
-      return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1] ?? NaN) / 2 ** 20;
-    }));
-    console.log(`memory: ${sizes.map((size) => `${Math.round(size)} MiB`).join(", ")}`);
+  const memory = () => {
+    const sizes = cluster.nodes.map(({ program }) => {
+      const status = Deno.readTextFileSync(`/proc/${program.pid}/status`);
+      const [now, most] = ["VmRSS", "VmHWM"].map((name) =>
+        Math.round(Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1]) / 1_024)
+      );
+      return `${now} (at most ${most}) MiB`;
+    });
+    console.log(`memory: ${sizes.join(", ")}`);
   };
 
   let revision = 1;
@@ -107,7 +110,7 @@ try {
   };
   await served(1);
   await new Promise((resolve) => setTimeout(resolve, 5_000));
-  await memory();
+  memory();
   await during("nothing", async () => {
     await new Promise((resolve) => setTimeout(resolve, 10_000));
     return "for comparison";
@@ -134,7 +137,7 @@ try {
       await served(service.revision);
       return `revision ${service.revision}`;
     });
-    await memory();
+    memory();
   }
 } finally {
   load?.stop();

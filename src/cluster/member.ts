@@ -16,12 +16,14 @@ import type { LeaseTable } from "../lease/table/lease_table.ts";
 import type { Ipv4, Range } from "../net/ipv4.ts";
 import type { ClockNotice, PeerClock, SteppedClock } from "./replication/clock_sync.ts";
 import type { SlotState } from "./sync/state_sync.ts";
+import { ConfigPatches } from "./leadership/config_patches.ts";
 import { ConfigPusher, type PushRequest, type PushResult } from "./leadership/config_push.ts";
 import {
   CONFIG_FACTS,
   type ConfigNotice,
   ConfigReplication,
   type Configuration,
+  type TextFor,
   type Validate,
 } from "./leadership/config_replication.ts";
 import { Election, type ElectionNotice } from "./leadership/election.ts";
@@ -39,6 +41,7 @@ import {
 } from "./membership/membership.ts";
 import type {
   ClusterMessage,
+  ConfigText,
   Envelope,
   LeaseBatch,
   MemberAddress,
@@ -183,6 +186,7 @@ export class Member {
   readonly #status: QuorumStatus;
   readonly #configs: ConfigReplication;
   readonly #pushes: ConfigPusher;
+  readonly #patches: ConfigPatches;
   readonly #allotment: RangeAllotment;
   readonly #allocator: RangeAllocator;
   readonly #replica: Replica;
@@ -237,6 +241,13 @@ export class Member {
     this.#failures = new FailureDetector(context, now);
     this.#election = this.#elect(identity.startStage === "voter" ? facts.get(VOTE_FACT) : undefined);
     this.#status = new QuorumStatus(context);
+    const patches = this.#patches = new ConfigPatches({
+      known: () => this.#configs.known,
+      revisionOf: (id) => this.#configs.revisionOf(id),
+      areRead: () => this.#wireVersion >= 4,
+      revise: options.revise,
+    });
+    const textFor: TextFor = (to, text, revision) => patches.textFor(to, text, revision);
     const text = facts.get(CONFIG_FACTS.text);
     this.#configs = new ConfigReplication(context, {
       stored: text === undefined ? undefined : { revision: Number(facts.get(CONFIG_FACTS.revision)), text },
@@ -246,6 +257,7 @@ export class Member {
           done();
         }),
       validate: options.validate,
+      textFor,
     });
     this.#pushes = new ConfigPusher(context, {
       present: (at) => this.#failures.live(at),
@@ -255,6 +267,7 @@ export class Member {
       validate: options.validate,
       revise: options.revise,
       take: (revision, text) => this.#configs.adopt({ revision, text }),
+      textFor,
     });
     this.#allotment = new RangeAllotment(context, {
       stored: facts.get(RANGES_FACT),
@@ -590,12 +603,20 @@ export class Member {
         this.#election.receive(from, message, now);
         return this.#status.receive(from, message, now);
       case "config":
-        return this.#configs.receive(from, message, now);
       case "configPush":
+      case "configCheck": {
+        const text = this.#textOf(from, message.text);
+        if (text === undefined) return;
+        if (message.type === "config") return this.#configs.receive(from, { revision: message.revision, text }, now);
+        return this.#pushes.receive(from, { ...message, text }, now);
+      }
       case "configPushed":
-      case "configCheck":
       case "configChecked":
         return this.#pushes.receive(from, message, now);
+      case "configWanted":
+        this.#patches.wants(from);
+        this.#pushes.resend(from);
+        return this.#configs.resend(from, now);
       case "rangeAllocation":
         if (message.report) this.#allocator.receive(from, message, now);
         else this.#allotment.receive(from, message, now);
@@ -622,6 +643,16 @@ export class Member {
       default:
         return this.#replica.receive(from, incarnation, message, now);
     }
+  }
+
+  /** The whole text; undefined when it can't be made here, and is asked for. */
+  #textOf(from: NodeId, text: ConfigText): string | undefined {
+    if (typeof text === "string") return text;
+    const patched = this.#patches.apply(text);
+    if (patched.kind === "text") return patched.text;
+    if (patched.kind === "unfit") this.#context.effects.notice({ kind: "configUnfit", from, revision: text.revision });
+    this.#context.effects.send(from, { type: "configWanted" });
+    return undefined;
   }
 
   #chooseWireVersion(now: Instant): void {

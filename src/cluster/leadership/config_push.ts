@@ -10,7 +10,7 @@ import type { Effects, MemberContext } from "../context.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
 import type { ConfigCheck, ConfigChecked, ConfigPush, ConfigPushed, NodeId } from "../wire/messages.ts";
-import type { Validate } from "./config_replication.ts";
+import type { TextFor, Validate } from "./config_replication.ts";
 
 /** What came of a push. */
 export type PushResult =
@@ -28,7 +28,10 @@ export interface PushRequest {
   readonly checkOnly: boolean;
 }
 
-type Message = ConfigPush | ConfigPushed | ConfigCheck | ConfigChecked;
+/** A message whose text is there as a whole. */
+type Whole<Message> = Omit<Message, "text"> & { readonly text: string };
+
+type Message = Whole<ConfigPush> | ConfigPushed | Whole<ConfigCheck> | ConfigChecked;
 
 /** What a push needs of the rest of the node. */
 interface PushSurroundings {
@@ -43,6 +46,7 @@ interface PushSurroundings {
   readonly revise: (text: string, revision: number) => string | undefined;
   /** Adopts a text that all live members have validated. */
   readonly take: (revision: number, text: string) => void;
+  readonly textFor: TextFor;
 }
 
 /** A push that is being decided here. */
@@ -123,7 +127,14 @@ export class ConfigPusher {
     }
   }
 
-  #check(from: NodeId, { check, text }: ConfigCheck): void {
+  /** A member could not make the text of what it was sent. */
+  resend(to: NodeId): void {
+    if (this.#round?.taken === false) this.#sendChecks(this.#round, [to]);
+    if (to !== this.#context.leadership.leader) return;
+    for (const forwarded of this.#forwarded.values()) this.#forward(forwarded);
+  }
+
+  #check(from: NodeId, { check, text }: Whole<ConfigCheck>): void {
     // Repeated while it goes on.
     if (this.#checking.has(check)) return;
     this.#checking.add(check);
@@ -163,11 +174,12 @@ export class ConfigPusher {
   #forward({ push, request }: ForwardedPush): void {
     const { leader } = this.#context.leadership;
     if (leader === undefined) return;
-    const { text, revision, checkOnly } = request;
+    const { revision, checkOnly } = request;
+    const text = this.#surroundings.textFor(leader, request.text, undefined);
     this.#effects.send(leader, { type: "configPush", push, revision, text, checkOnly });
   }
 
-  #pushed(from: NodeId, { push, revision, text, checkOnly }: ConfigPush, now: Instant): void {
+  #pushed(from: NodeId, { push, revision, text, checkOnly }: Whole<ConfigPush>, now: Instant): void {
     if (this.#forwarder?.from === from && this.#forwarder.push === push) return;
     const answered = this.#answered.find((known) => known.from === from && known.answer.push === push);
     if (answered !== undefined) return this.#effects.send(from, answered.answer);
@@ -229,9 +241,12 @@ export class ConfigPusher {
     });
   }
 
-  #sendChecks({ waiting, check, text }: Round): void {
-    const { self } = this.#context;
-    for (const id of waiting) if (id !== self) this.#effects.send(id, { type: "configCheck", check, text });
+  #sendChecks({ waiting, check, text, revision }: Round, to: Iterable<NodeId> = waiting): void {
+    const { textFor } = this.#surroundings;
+    for (const id of to) {
+      if (id === this.#context.self || !waiting.has(id)) continue;
+      this.#effects.send(id, { type: "configCheck", check, text: textFor(id, text, revision) });
+    }
   }
 
   #checked(from: NodeId, { check, problem }: ConfigChecked): void {

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert/strict";
 import { ConfigPusher, type PushRequest, type PushResult } from "./config_push.ts";
-import type { NodeId } from "../wire/messages.ts";
+import type { ClusterMessage, ConfigPatch, NodeId } from "../wire/messages.ts";
 import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
 import { testContext } from "../testing/context.ts";
 import { formed, TestCluster } from "../testing/test_cluster.ts";
@@ -40,10 +40,64 @@ Deno.test("push: a member says at once that it is on its disk, whenever its next
   }
 });
 
+/** A long text, and the same one with a small difference. */
+const [LONG, CHANGED] = ["old", "new"].map((word) => `${"pools, ".repeat(300)}${word}${", pools".repeat(300)}`);
+
+/** Pushes a small change of a large text on a follower; `sees` may change each message with a patch on its way. */
+function pushChange(sees: (patch: ConfigPatch, message: ClusterMessage, to: NodeId) => ConfigPatch) {
+  const cluster = formed(3);
+  deepStrictEqual(push(cluster, 3, { text: LONG ?? "" }, 2_000)?.ok, true);
+  const whole: string[] = [];
+  cluster.deaf = (to, message) => {
+    if (!("text" in message)) return false;
+    if (typeof message.text === "string") whole.push(`${message.type} to ${to}`);
+    else Object.assign(message, { text: sees(message.text, message, to) });
+    return false;
+  };
+  deepStrictEqual(push(cluster, 1, { text: CHANGED ?? "" }, 2_000), { ok: true, revision: 3, absent: [] });
+  deepStrictEqual(served(cluster, ALL), Array(3).fill(`${CHANGED} 3`));
+  return { cluster, whole };
+}
+
+Deno.test("push: a small change of a large text is sent as a change, and makes the same text everywhere", () => {
+  const sent = new Set<string>();
+  const { whole } = pushChange((patch, { type }, to) => {
+    sent.add(`${type} to ${to}: ${patch.inserted}`);
+    return patch;
+  });
+  deepStrictEqual(whole, []);
+  deepStrictEqual([...sent].sort(), [
+    "config to 1: new",
+    "config to 2: new",
+    "configCheck to 1: new",
+    "configCheck to 2: new",
+    "configPush to 3: new",
+  ]);
+});
+
+Deno.test("push: a member that lacks what a change is made for asks for the whole", () => {
+  const { cluster, whole } = pushChange((patch) => ({ ...patch, baseDigest: 1 }));
+  for (const sent of ["configPush to 3", "configCheck to 1", "configCheck to 2"]) {
+    strictEqual(whole.includes(sent), true);
+  }
+  strictEqual(cluster.said(1).includes("configUnfit"), false);
+});
+
+Deno.test("push: a change that makes another text than the sender's is refused, and the whole asked for", () => {
+  const { cluster, whole } = pushChange((patch, { type }) =>
+    type === "configCheck" ? { ...patch, inserted: "odd" } : patch
+  );
+  deepStrictEqual(whole.filter((sent) => sent.startsWith("configCheck")).sort(), [
+    "configCheck to 1",
+    "configCheck to 2",
+  ]);
+  for (const id of [1, 2]) strictEqual(cluster.said(id).includes("configUnfit"), true);
+});
+
 Deno.test("push: one member that can't serve it is enough, and nothing changes anywhere; every reason is told", () => {
   const cluster = formed(3);
   for (const id of ALL) {
-    deepStrictEqual(push(cluster, id, { text: "bad for 1, bad for 3" }), {
+    deepStrictEqual(push(cluster, id, { text: "bad for 1, bad for 3." }), {
       ok: false,
       kind: "refused",
       problems: ["node 3: it is bad", "node 1: it is bad"],
@@ -105,7 +159,7 @@ Deno.test("push: of two at once one is decided, the other told to wait; a lost a
 Deno.test("push: a node alone decides by itself", () => {
   const cluster = new TestCluster().form(1).run(3_000);
   deepStrictEqual(push(cluster, 1, {}), { ok: true, revision: 2, absent: [] });
-  strictEqual(push(cluster, 1, { text: "bad for 1" })?.ok, false);
+  strictEqual(push(cluster, 1, { text: "bad for 1." })?.ok, false);
   deepStrictEqual(served(cluster, [1]), ["pools 2"]);
 });
 
@@ -127,6 +181,7 @@ for (const role of ["leader", "follower"] as const) {
       validate: (_text, done) => done(undefined, { wallMs: 0, monotonicMs: ms }),
       revise: (text) => text,
       take: () => {},
+      textFor: (_to, text) => text,
     });
     strictEqual(pusher.nextDeadline, Infinity);
     let result: PushResult | undefined;

@@ -10,13 +10,16 @@ import type { Effects, Leadership, MemberContext } from "../context.ts";
 import { isQuorum } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS, configPatienceMs } from "../limits.ts";
-import type { Config, NodeId } from "../wire/messages.ts";
+import type { ConfigText, NodeId } from "../wire/messages.ts";
 
 /** Keys of the persisted facts; always written together. */
 export const CONFIG_FACTS = { revision: "config:revision", text: "config:text" } as const;
 
 /** Checks a text; `done` gets its problem (undefined: none) and the time, perhaps at once. It runs once. */
 export type Validate = (text: string, done: (problem: string | undefined, now: Instant) => void) => void;
+
+/** A text, or what of it differs from what a member has: see `config_patches.ts`. */
+export type TextFor = (to: NodeId, text: string, revision: number | undefined) => ConfigText;
 
 /** A configuration. The text must be made the same way everywhere, for it is compared. */
 export interface Configuration {
@@ -31,6 +34,8 @@ export type ConfigNotice =
   | { readonly kind: "configConflict"; readonly revision: number; readonly from: NodeId }
   /** A member sent a configuration that can't be used here. */
   | { readonly kind: "configRefused"; readonly revision: number; readonly from: NodeId; readonly problem: string }
+  /** What a member sent in place of a text makes another one here: the whole is asked for. */
+  | { readonly kind: "configUnfit"; readonly revision: number; readonly from: NodeId }
   /** The cluster's configuration cannot be used here: the one before is still served. */
   | { readonly kind: "configUnusable"; readonly problem: string }
   | { readonly kind: "configActivated"; readonly revision: number }
@@ -45,9 +50,12 @@ export class ConfigReplication {
   readonly #effects: Effects<ConfigNotice>;
   readonly #activate: (text: string, done: () => void) => void;
   readonly #validate: Validate;
+  readonly #textFor: TextFor;
   /** Newest one taken, perhaps not on disk yet. */
   #taken: Configuration | undefined;
   #durable: Configuration | undefined;
+  /** The one that was durable before: members that have it are sent what differs. */
+  #before: Configuration | undefined;
   #active: Configuration | undefined;
   /** Durable on a quorum, and about to be served. */
   #activating: Configuration | undefined;
@@ -72,6 +80,7 @@ export class ConfigReplication {
     /** Makes a configuration the one that is served; `done` runs then, perhaps at once. */
     activate: (text: string, done: () => void) => void;
     validate: Validate;
+    textFor: TextFor;
   }) {
     this.#self = context.self;
     this.#members = () => context.membership.ids;
@@ -79,6 +88,7 @@ export class ConfigReplication {
     this.#effects = context.effects;
     this.#activate = options.activate;
     this.#validate = options.validate;
+    this.#textFor = options.textFor;
     this.#taken = options.stored;
     this.#durable = options.stored;
   }
@@ -91,6 +101,16 @@ export class ConfigReplication {
   /** Newest revision that this node has taken, though perhaps not on disk yet; 0: none. */
   get newest(): number {
     return this.#taken?.revision ?? 0;
+  }
+
+  /** What a change may be told against: the newest first. */
+  get known(): readonly Configuration[] {
+    return [this.#durable, this.#taken, this.#active, this.#before].filter((one) => one !== undefined);
+  }
+
+  /** The revision on a member's disk, as it last said. */
+  revisionOf(id: NodeId): number | undefined {
+    return this.#revisions.get(id);
   }
 
   /** On the leader: adopts a configuration that every live member has validated. It must be newer. */
@@ -137,13 +157,13 @@ export class ConfigReplication {
   }
 
   /** Processes a configuration: a follower accepts it from the leader only, a leader from any member. */
-  receive(from: NodeId, message: Config, now: Instant): void {
-    if (!this.#wants(from, message, now)) return;
-    const { revision, text } = message;
+  receive(from: NodeId, configuration: Configuration, now: Instant): void {
+    if (!this.#wants(from, configuration, now)) return;
+    const { revision, text } = configuration;
     this.#coming = Math.max(this.#coming, revision);
     this.#validate(text, (problem, at) => {
       // The leader may be another one now, and a newer revision may have come.
-      if (problem === undefined && this.#wants(from, message, at)) return this.#take({ revision, text });
+      if (problem === undefined && this.#wants(from, configuration, at)) return this.#take(configuration);
       this.#came(revision);
       if (problem !== undefined) this.#sayOnce({ kind: "configRefused", revision, from, problem });
     });
@@ -154,14 +174,14 @@ export class ConfigReplication {
   }
 
   /** Whether a configuration is to be taken if it is valid. */
-  #wants(from: NodeId, message: Config, now: Instant): boolean {
+  #wants(from: NodeId, configuration: Configuration, now: Instant): boolean {
     const { role, leader } = this.#leadership;
     const leads = role === "leader";
     if (from === this.#self || !this.#members().includes(from) || (!leads && from !== leader)) return false;
     const known = this.#taken;
     const revision = known?.revision ?? 0;
-    if (message.revision !== revision) return message.revision > revision;
-    if (message.text === known?.text) return false;
+    if (configuration.revision !== revision) return configuration.revision > revision;
+    if (configuration.text === known?.text) return false;
     if (!leads) return true;
     this.#sayOnce({ kind: "configConflict", revision, from });
     this.#send(from, now);
@@ -201,6 +221,11 @@ export class ConfigReplication {
     return id !== this.#self && (this.#revisions.get(id) ?? Infinity) < this.revision;
   }
 
+  /** A member could not make the text of what it was sent. */
+  resend(to: NodeId, now: Instant): void {
+    if (this.#sentMs.has(to)) this.#send(to, now);
+  }
+
   #sendAgain(to: NodeId, now: Instant): void {
     const repeatMs = 2 * CLUSTER_LIMITS.repeatMs + configPatienceMs(this.#durable?.text ?? "");
     if (now.monotonicMs - (this.#sentMs.get(to) ?? -Infinity) >= repeatMs) this.#send(to, now);
@@ -208,14 +233,16 @@ export class ConfigReplication {
 
   #send(to: NodeId, now: Instant): void {
     if (this.#durable === undefined) return;
+    const { revision, text } = this.#durable;
     this.#sentMs.set(to, now.monotonicMs);
-    this.#effects.send(to, { type: "config", ...this.#durable });
+    this.#effects.send(to, { type: "config", revision, text: this.#textFor(to, text, revision) });
   }
 
   #take(configuration: Configuration): void {
     this.#taken = configuration;
     const { revision, text } = configuration;
     this.#effects.persist({ facts: [[CONFIG_FACTS.revision, String(revision)], [CONFIG_FACTS.text, text]] }, () => {
+      this.#before = this.#durable;
       this.#durable = configuration;
       this.#came(revision);
       this.#sentMs.clear();

@@ -129,7 +129,7 @@ export class TestCluster {
       witness,
       file: { revision, text },
       served: this.#startsWith(text, storedConfiguration(machine.facts, { revision, text })),
-      revise: (text, revision) => text === "garbage" ? undefined : `${text} ${revision}`,
+      revise: (text, revision) => text === "garbage" ? undefined : `${text.replace(/ \d+$/, "")} ${revision}`,
       mutations: waitingRowsMax === undefined ? {} : { safeguards: { waitingRowsMax } },
       random: () => this.random(),
       now: this.#now(machine),

@@ -15,6 +15,8 @@ import type { Range } from "../../net/ipv4.ts";
 import {
   type Ballot,
   type ClusterMessage,
+  type ConfigPatch,
+  type ConfigText,
   type DiskClaim,
   type Envelope,
   type JoinedDisk,
@@ -51,9 +53,9 @@ import { StringReader, StringWriter } from "./strings.ts";
  *
  * What version 2 adds is written and read only if `wireVersion` of the envelope says so; see `wire_version.ts` for when
  * a node writes which. Messages of version 3 are those of version 2; its writer reads and writes datagrams that are
- * sealed in version 2 (`seal.ts`).
+ * sealed in version 2 (`seal.ts`). Version 4 adds patches of configurations (`config_patches.ts`).
  */
-export const WIRE_VERSION = 3 as const satisfies WireVersion;
+export const WIRE_VERSION = 4 as const satisfies WireVersion;
 
 /** Why octets are no message. */
 export type WireError =
@@ -189,11 +191,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   config: {
     code: 12,
-    write: ({ revision, text }) => [revision, text],
+    write: ({ revision, text }) => [revision, writeText(text)],
     read: (fields) => ({
       type: "config",
       revision: fields.uint("revision", UINT53),
-      text: fields.text("text", WIRE_LIMITS.configTextMax),
+      text: readText(fields),
     }),
   },
   syncRequest: {
@@ -307,12 +309,12 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   configPush: {
     code: 21,
-    write: ({ push, revision, text, checkOnly }) => [push, revision, text, checkOnly],
+    write: ({ push, revision, text, checkOnly }) => [push, revision, writeText(text), checkOnly],
     read: (fields) => ({
       type: "configPush",
       push: fields.uint("push", UINT53),
       revision: fields.uint("revision", UINT53),
-      text: fields.text("text", WIRE_LIMITS.configTextMax),
+      text: readText(fields),
       checkOnly: fields.boolean("checkOnly"),
     }),
   },
@@ -338,11 +340,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
   },
   configCheck: {
     code: 23,
-    write: ({ check, text }) => [check, text],
+    write: ({ check, text }) => [check, writeText(text)],
     read: (fields) => ({
       type: "configCheck",
       check: fields.uint("check", UINT53),
-      text: fields.text("text", WIRE_LIMITS.configTextMax),
+      text: readText(fields),
     }),
   },
   configChecked: {
@@ -461,6 +463,11 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     write: ({ term }) => [term],
     read: (fields) => ({ type: "statusHeard", term: readTerm(fields) }),
   },
+  configWanted: {
+    code: 39,
+    write: () => [],
+    read: () => ({ type: "configWanted" }),
+  },
 };
 
 const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {
@@ -509,7 +516,7 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (bytes.length > WIRE_LIMITS.messageBytesMax) return failure({ kind: "tooLong", octets: bytes.length });
   const version = bytes[0];
   if (version === undefined) return failure({ kind: "malformed" });
-  if (version !== 1 && version !== 2 && version !== WIRE_VERSION) return failure({ kind: "wireVersion", version });
+  if (version === 0 || version > WIRE_VERSION) return failure({ kind: "wireVersion", version });
   const values = parse(bytes);
   if (values === undefined) return failure({ kind: "malformed" });
   const fields = new Fields(values);
@@ -522,7 +529,7 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
     incarnation: fields.uint("incarnation", UINT32),
     epoch: fields.positive("epoch", UINT53),
     membershipHash: fields.uint("membershipHash", UINT53),
-    wireVersion: version,
+    wireVersion: version as WireVersion,
   };
   const message = layout.read(fields, envelope);
   fields.end("end");
@@ -655,6 +662,32 @@ function readAnswers(fields: Fields, envelope: Envelope): readonly Answer[] {
     const version: Version = readVersion(fields, "version", base);
     return { ok: false, reason, version };
   });
+}
+
+/** A patch is written only in version 4. */
+function writeText(text: ConfigText): unknown {
+  if (typeof text === "string") return text;
+  const { revision, baseRevision, baseDigest, at, removed, inserted, digest } = text;
+  return [[revision, baseRevision, baseDigest, at, removed, inserted, digest]];
+}
+
+function readText(fields: Fields): ConfigText {
+  if (!fields.isList()) return fields.text("text", WIRE_LIMITS.configTextMax);
+  const [patch] = fields.each("text", 1, readPatch);
+  if (patch === undefined) fields.fail("text");
+  return patch ?? "";
+}
+
+function readPatch(fields: Fields): ConfigPatch {
+  return {
+    revision: fields.uint("revision", UINT53),
+    baseRevision: fields.uint("baseRevision", UINT53),
+    baseDigest: fields.uint("baseDigest", UINT53),
+    at: fields.uint("at", WIRE_LIMITS.configTextMax),
+    removed: fields.uint("removed", WIRE_LIMITS.configTextMax),
+    inserted: fields.text("inserted", WIRE_LIMITS.configTextMax),
+    digest: fields.uint("digest", UINT53),
+  };
 }
 
 function readTerm(fields: Fields): number {

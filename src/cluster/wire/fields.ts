@@ -42,6 +42,11 @@ export class Fields {
     return typeof this.#values[this.#at] === "number";
   }
 
+  /** Whether the next value is a list. */
+  isList(): boolean {
+    return Array.isArray(this.#values[this.#at]);
+  }
+
   /** A whole number from 0 to `max`. */
   uint(field: string, max: number): number {
     const value = this.#values[this.#at++];

@@ -9,7 +9,7 @@ import type { LeaseDetail, LeaseRow, Slot } from "../../lease/agreement/slot.ts"
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 
 /** Versions of the encoding, see `codec.ts`. */
-export type WireVersion = 1 | 2 | 3;
+export type WireVersion = 1 | 2 | 3 | 4;
 
 /** A member's id, 1..255: identity and bully priority. */
 export type NodeId = number;
@@ -195,12 +195,32 @@ export interface RangeAllocation {
   readonly ranges: readonly (readonly Range[])[];
 }
 
-/** A part of the distributed configuration. To all, or over TCP when it is large. */
+/** The distributed configuration. To all, or over TCP when it is large. */
 export interface Config {
   readonly type: "config";
   readonly revision: number;
-  /** The `service` section as JSON text. */
-  readonly text: string;
+  readonly text: ConfigText;
+}
+
+/** A `service` section as JSON text, or how it is made of one that the receiver has; see `config_patches.ts`. */
+export type ConfigText = string | ConfigPatch;
+
+/** The base is given this revision, then a stretch of it is replaced. */
+export interface ConfigPatch {
+  readonly revision: number;
+  readonly baseRevision: number;
+  readonly baseDigest: number;
+  /** In UTF-16 units, as `removed`. */
+  readonly at: number;
+  readonly removed: number;
+  readonly inserted: string;
+  /** Of the result. */
+  readonly digest: number;
+}
+
+/** A patch fits nothing that the sender has: asks for the whole text. */
+export interface ConfigWanted {
+  readonly type: "configWanted";
 }
 
 /** Asks for slots after an address. `purpose` says what for: see `state_sync.ts`. */
@@ -382,7 +402,7 @@ export interface ConfigPush {
   readonly push: number;
   /** 0: the next one. */
   readonly revision: number;
-  readonly text: string;
+  readonly text: ConfigText;
   /** Only validate on all live members. */
   readonly checkOnly: boolean;
 }
@@ -405,7 +425,7 @@ export interface ConfigPushed {
 export interface ConfigCheck {
   readonly type: "configCheck";
   readonly check: number;
-  readonly text: string;
+  readonly text: ConfigText;
 }
 
 export interface ConfigChecked {
@@ -462,6 +482,7 @@ export type ClusterMessage =
   | ConfigPushed
   | ConfigCheck
   | ConfigChecked
+  | ConfigWanted
   | MulticastHeard
   | WireSupport
   | SlotRead

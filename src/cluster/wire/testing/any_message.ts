@@ -6,7 +6,7 @@ import type { ClientKey } from "../../../lease/agreement/client_key.ts";
 import { clientKeyOf } from "../../../lease/agreement/client_key.ts";
 import { isEnded, type LeaseDetail, type LeaseRow, type Slot, SLOT_STATES } from "../../../lease/agreement/slot.ts";
 import { NO_VERSION, type Version } from "../../../lease/agreement/version.ts";
-import type { ClusterMessage, Envelope, StreamRecord } from "../messages.ts";
+import type { ClusterMessage, ConfigText, Envelope, StreamRecord } from "../messages.ts";
 import { WIRE_LIMITS } from "../limits.ts";
 
 /** As literals make them: with a prototype. */
@@ -38,12 +38,27 @@ function text(max: number): fc.Arbitrary<string> {
   });
 }
 
+const characters = fc.integer({ min: 0, max: WIRE_LIMITS.configTextMax });
+
+const configText: fc.Arbitrary<ConfigText> = fc.oneof(
+  text(2_000),
+  record({
+    revision: uint53,
+    baseRevision: uint53,
+    baseDigest: uint53,
+    at: characters,
+    removed: characters,
+    inserted: text(200),
+    digest: uint53,
+  }),
+);
+
 const anyEnvelope: fc.Arbitrary<Envelope> = record({
   from: nodeId,
   incarnation: uint32,
   epoch: positive,
   membershipHash: uint32,
-  wireVersion: fc.constantFrom(2 as const, 3 as const),
+  wireVersion: fc.constantFrom(2 as const, 3 as const, 4 as const),
 });
 
 const client: fc.Arbitrary<ClientKey> = octets(5, 300).map(clientKeyOf);
@@ -201,7 +216,7 @@ function arbitraries(sender: Envelope): Arbitraries {
       version: uint53,
       ranges: some(some(range)),
     }),
-    config: record({ type: fc.constant("config"), revision: uint53, text: text(2_000) }),
+    config: record({ type: fc.constant("config"), revision: uint53, text: configText }),
     syncRequest: record({
       type: fc.constant("syncRequest"),
       purpose: fc.constantFrom("join" as const, "repair" as const, "settle" as const),
@@ -266,7 +281,7 @@ function arbitraries(sender: Envelope): Arbitraries {
       type: fc.constant("configPush"),
       push: uint53,
       revision: uint53,
-      text: text(2_000),
+      text: configText,
       checkOnly: fc.boolean(),
     }),
     configPushed: record({
@@ -278,7 +293,8 @@ function arbitraries(sender: Envelope): Arbitraries {
       absent: some(nodeId),
       problems: some(text(200)),
     }),
-    configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: text(2_000) }),
+    configCheck: record({ type: fc.constant("configCheck"), check: uint53, text: configText }),
+    configWanted: record({ type: fc.constant("configWanted") }),
     configChecked: record({ type: fc.constant("configChecked"), check: uint53, problem: text(200) }),
     preVote: record({ type: fc.constant("preVote"), term: uint53, hearsLeader: fc.boolean() }),
     preVoted: record({ type: fc.constant("preVoted"), ok: fc.boolean(), term: uint53 }),
