@@ -32,6 +32,15 @@ function load(yaml: string): string[] {
 
 const GOOD = "name: a\nhttp: { address: 10.0.0.1 }\n";
 
+Deno.test("loadConfig() reads a large file in pieces, and tells the places in it all the same", () => {
+  const ids = (last: string) => `${GOOD}ids:\n${"- 7 # of many\n".repeat(40_000)}- ${last}\n`;
+  const result = loadConfig(ids("8"), schema);
+  ok(result.ok);
+  deepStrictEqual([result.value.ids.length, result.value.ids.at(-1)], [40_001, 8]);
+  match(load(ids("10")).join(), /^f\.yaml:40004:3: ids\[40000\]: 10 /);
+  match(load(ids("[")).join(), /^f\.yaml:\d+:\d+: /);
+});
+
 Deno.test("loadConfig() returns the values with defaults filled in", () => {
   deepStrictEqual(loadConfig(GOOD, schema), {
     ok: true,

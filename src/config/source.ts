@@ -4,11 +4,23 @@
  */
 
 import process from "node:process";
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from "yaml";
 import type { YAMLMap } from "yaml";
 import { findExcess } from "./bounds.ts";
 import { type ConfigIssue, describe, formatPath, type Path, type Problem, quote } from "./issue.ts";
 import { CONFIG_LIMITS } from "./limits.ts";
+import { valueInPieces } from "./pieces.ts";
 
 /** A file that could be read as YAML. */
 interface ConfigSource {
@@ -26,11 +38,10 @@ interface ParsedSource {
 
 /** Reads YAML text. Never throws. */
 export function parseSource(text: string): ParsedSource {
-  const lines = new LineCounter();
   try {
     const excess = findExcess(text);
     if (excess !== undefined) return { source: undefined, issues: [issueAt(text, excess.offset, excess.message)] };
-    return parse(text, lines);
+    return parse(text);
   } catch (error) {
     // The parser recurses: what the limits let through still could be nested too deeply for it.
     const reason = error instanceof RangeError ? "it is nested too deeply" : String(error);
@@ -44,8 +55,9 @@ function issueAt(text: string, offset: number, message: string): ConfigIssue {
   return { path: "", line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message };
 }
 
-function parse(text: string, lines: LineCounter): ParsedSource {
-  const document = withoutEnvironment(() =>
+/** The parser's document, whatever is wrong with it. */
+function documentOf(text: string, lines = new LineCounter()): Document.Parsed {
+  return withoutEnvironment(() =>
     parseDocument(text, {
       lineCounter: lines,
       prettyErrors: false,
@@ -56,6 +68,32 @@ function parse(text: string, lines: LineCounter): ParsedSource {
       logLevel: "error",
     })
   );
+}
+
+function parse(text: string): ParsedSource {
+  const inPieces = text.length < LARGE_CHARACTERS ? undefined : valueInPieces(text, rightDocument);
+  if (inPieces === undefined) return parseWhole(text);
+  let whole: ParsedSource | undefined;
+  const locate = (problem: Problem): ConfigIssue => {
+    whole ??= parseWhole(text);
+    return whole.source?.locate(problem) ??
+      { path: formatPath(problem.path), line: 0, column: 0, message: problem.message };
+  };
+  return { source: { value: inPieces.value, locate }, issues: [] };
+}
+
+/** From here on a text is parsed in pieces, and as a whole only if places in it are to be told. */
+const LARGE_CHARACTERS = 256 * 1024;
+
+function rightDocument(text: string): Document.Parsed | undefined {
+  const document = documentOf(text);
+  const isRight = document.errors.length + document.warnings.length === 0 && document.contents !== null;
+  return isRight && repeatedKeys(document.contents).length === 0 ? document : undefined;
+}
+
+function parseWhole(text: string): ParsedSource {
+  const lines = new LineCounter();
+  const document = documentOf(text, lines);
   const at = (offset: number, path: Path, message: string): ConfigIssue => {
     const { line, col } = lines.linePos(offset);
     return { path: formatPath(path), line, column: col, message };
