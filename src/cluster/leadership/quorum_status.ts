@@ -6,7 +6,7 @@
 
 import { quorumOf } from "../../lease/agreement/quorum.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import { type Effects, isSameNodes, type Leadership, type MemberContext } from "../context.ts";
+import { type Effects, isSameList, type Leadership, type MemberContext } from "../context.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
 import type { ClusterStatus, NodeId } from "../wire/messages.ts";
 
@@ -86,7 +86,7 @@ export class QuorumStatus {
     const majority = live.length >= quorumOf(members.length);
     const before = this.#newest;
     const isDue = before === undefined || before.from !== this.#self || before.term !== term ||
-      before.majority !== majority || !isSameNodes(before.present, live) ||
+      before.majority !== majority || !isSameList(before.present, live) ||
       now.monotonicMs - before.atMs >= CLUSTER_LIMITS.statusIntervalMs;
     if (!isDue) return;
     this.#newest = { from: this.#self, term, present: live, majority, atMs: now.monotonicMs };

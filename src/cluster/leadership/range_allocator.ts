@@ -7,7 +7,7 @@
  * A node that served within the last `rangeGraceMs` keeps its ranges, so that a restart moves nothing.
  */
 
-import { type Effects, isSameNodes, type Leadership, type MemberContext } from "../context.ts";
+import { type Effects, isSameList, type Leadership, type MemberContext } from "../context.ts";
 import type { Ipv4, Range } from "../../net/ipv4.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { CLUSTER_LIMITS } from "../limits.ts";
@@ -45,6 +45,20 @@ const NO_COPY: Copy = { ranges: [], version: 0, sentVersion: 0, sentMs: -Infinit
 /** Free addresses are looked at this often; members and acknowledgements at once. */
 const REVISE_MS = 250;
 
+/** A division that stayed as it was is looked at again this much later if nothing else has changed. */
+const SETTLED_MS = 5_000;
+
+/** What a division was made of, and stayed as it was. */
+interface Settled {
+  readonly division: readonly SplitPool[];
+  readonly serving: readonly NodeId[];
+  readonly resting: readonly NodeId[];
+  readonly present: readonly NodeId[];
+  /** By serving node. */
+  readonly free: readonly (readonly number[] | undefined)[];
+  readonly ms: number;
+}
+
 /** What makes a leader look again at once when it changes. */
 interface Viewed {
   readonly present: readonly NodeId[];
@@ -54,8 +68,14 @@ interface Viewed {
 }
 
 function isSameView(a: Viewed, b: Viewed | undefined): boolean {
-  return b !== undefined && a.version === b.version && isSameNodes(a.present, b.present) &&
-    isSameNodes(a.serving, b.serving);
+  return b !== undefined && a.version === b.version && isSameList(a.present, b.present) &&
+    isSameList(a.serving, b.serving);
+}
+
+function isSettled(now: Settled, before: Settled | undefined): boolean {
+  return before !== undefined && now.division === before.division && now.ms - before.ms < SETTLED_MS &&
+    (["serving", "resting", "present"] as const).every((nodes) => isSameList(now[nodes], before[nodes])) &&
+    now.free.every((counts, index) => isSameList(counts ?? [], before.free[index] ?? []));
 }
 
 /** Tells whether an address is in one of the ranges, in the logarithm of their number. */
@@ -102,6 +122,7 @@ export class RangeAllocator {
   /** Members at the last revision; undefined forces another one. */
   #viewed: Viewed | undefined;
   #reviseAtMs = 0;
+  #settled: Settled | undefined;
 
   constructor(context: MemberContext<RangesNotice>, options: {
     /** The pools of the active configuration; another array means other pools. */
@@ -217,7 +238,12 @@ export class RangeAllocator {
       const isStale = isNew || ms < (this.#copies.get(node)?.staleUntilMs ?? 0);
       return [node, isStale ? undefined : view.free(node)];
     }));
-    const next = divide(this.#acknowledged(before, view.present), {
+    const division = this.#acknowledged(before, view.present);
+    const counts = serving.map((node) => free.get(node));
+    const settled = { division, serving, resting, present: view.present, free: counts, ms };
+    const mayDiffer = !mayMove || this.#wants.size > 0;
+    if (!mayDiffer && isSettled(settled, this.#settled)) return;
+    const next = divide(division, {
       serving,
       resting,
       present: view.present,
@@ -226,6 +252,7 @@ export class RangeAllocator {
       freeIn: this.#freeIn,
     }, mayMove);
     if (mayMove) this.#wants.clear();
+    this.#settled = !mayDiffer && next === this.#divided ? settled : undefined;
     if (next === this.#divided) return;
     this.#version += 1;
     this.#note(before, next, ms);

@@ -30,7 +30,7 @@ function overlap(a: readonly (readonly Range[])[], b: readonly (readonly Range[]
 }
 
 /** The allocator of a leader, on node 1, that has just taken office. */
-function leaderOf(pools: readonly Range[]): RangeAllocator {
+function leaderOf(pools: readonly Range[], freeIn = rangeSize): RangeAllocator {
   const context = testContext({
     self: 1,
     leadership: { role: "leader", term: 1, leader: 1 },
@@ -39,7 +39,7 @@ function leaderOf(pools: readonly Range[]): RangeAllocator {
   return new RangeAllocator(context, {
     pools: () => pools,
     allotment: new RangeAllotment(context, { stored: undefined }),
-    freeIn: rangeSize,
+    freeIn,
   });
 }
 
@@ -213,6 +213,31 @@ Deno.test("range allocator: asks once per revision for the free counts of a node
     allocator.tick(at(ms), { present: [1, 2], serving: [1, 2], free });
   }
   deepStrictEqual(asked.sort(), [1, 2]);
+});
+
+Deno.test("range allocator: a division that nothing changes is looked at again only after some seconds", () => {
+  const pools = [{ first: 0, last: 255 }];
+  let freeInBlocks = 0;
+  const looks: number[] = [];
+  let ms = 0;
+  const allocator = leaderOf(pools, () => (looks.push(ms), freeInBlocks));
+  // Node 2 is low, and node 1 has no block to give.
+  const view = { present: [1, 2], serving: [1, 2], free: (node: NodeId) => node === 2 ? [0] : [100] };
+  const report = { type: "rangeAllocation", report: true, term: 1 } as const;
+  const run = (untilMs: number) => {
+    looks.length = 0;
+    for (; ms <= untilMs; ms += 50) {
+      allocator.tick(at(ms), view);
+      const { version } = allocator;
+      if (version > 0) allocator.receive(2, { ...report, version, ranges: [] }, at(ms));
+    }
+    return new Set(looks.filter((at) => at > untilMs - 4_000)).size;
+  };
+  ok(run(20_000) <= 1, `${looks.length} looks in four seconds`);
+  const { version } = allocator;
+  freeInBlocks = 8;
+  run(26_000);
+  ok(allocator.version > version, "what became free is given away");
 });
 
 Deno.test("range allocator: the next leader learns the division and changes nothing", () => {
