@@ -120,8 +120,8 @@ class PoolSplit {
   }
 
   /**
-   * Blocks that are still on their way count as free: heartbeats don't show them yet. A leader asks this of every block
-   * of every pool several times a second, hence one pass without lists.
+   * Blocks that are still on their way count as free: heartbeats don't show them yet. While counts change, a leader
+   * asks this of every block of every pool several times a second, hence one pass without lists.
    */
   #freeOf(node: NodeId): number {
     let total = 0;

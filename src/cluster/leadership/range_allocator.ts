@@ -207,6 +207,7 @@ export class RangeAllocator {
     const copy = this.#copies.get(from);
     if (copy === undefined) this.#copies.set(from, { ...NO_COPY, ranges: held.ranges, version });
     else {
+      if (version !== copy.version) this.#settled = undefined;
       if (version < copy.version || version === 0) copy.staleUntilMs = ms + CLUSTER_LIMITS.rangeIntervalMs;
       copy.version = version;
       if (this.#divided === undefined) copy.ranges = held.ranges;
@@ -238,12 +239,11 @@ export class RangeAllocator {
       const isStale = isNew || ms < (this.#copies.get(node)?.staleUntilMs ?? 0);
       return [node, isStale ? undefined : view.free(node)];
     }));
-    const division = this.#acknowledged(before, view.present);
     const counts = serving.map((node) => free.get(node));
-    const settled = { division, serving, resting, present: view.present, free: counts, ms };
+    const settled = { division: before, serving, resting, present: view.present, free: counts, ms };
     const mayDiffer = !mayMove || this.#wants.size > 0;
     if (!mayDiffer && isSettled(settled, this.#settled)) return;
-    const next = divide(division, {
+    const next = divide(this.#acknowledged(before, view.present), {
       serving,
       resting,
       present: view.present,
