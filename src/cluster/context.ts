@@ -30,7 +30,7 @@ export function persistingBy<Notice>(effects: Effects<Notice>, persist: Effects<
   };
 }
 
-/** Whether two lists name the same nodes in the same order. */
+/** Whether two lists, of nodes or counts, are the same. */
 export function isSameList(a: readonly number[], b: readonly number[]): boolean {
   return a === b || (a.length === b.length && a.every((id, index) => id === b[index]));
 }
