@@ -5,7 +5,7 @@
 
 import type { ChangeResult } from "../../src/cluster/membership/membership.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
-import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
+import { type ClientKey, isSameSender } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail, SlotState } from "../../src/lease/agreement/slot.ts";
 import { MARGIN_MS } from "../../src/lease/agreement/limits.ts";
 import { logger } from "../../src/log/configure.ts";
@@ -345,12 +345,13 @@ export class Operations {
     const { address, client, leaseMs, detail } = judged;
     const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
     const slot = service.table.get(address);
+    const holder = slot.client !== undefined && isSameSender(slot.client, client) ? slot.client : client;
     if (slot.state !== "free" && slot.lockedUntil > now.wallMs) {
-      if (slot.state !== "bound" || slot.client !== client) return refuse("another client holds it here");
+      if (slot.state !== "bound" || holder !== slot.client) return refuse("another client holds it here");
       if (slot.lockedUntil >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
     }
     for (let attempt = 1;; attempt++) {
-      const outcome = await this.#propose(address, client, leaseMs, detail);
+      const outcome = await this.#propose(address, holder, leaseMs, detail);
       if (outcome === undefined) return { outcome: "imported" };
       if (attempt === IMPORT_ATTEMPTS || outcome === "conflict") return refuse(IMPORT_FAILURES[outcome] ?? outcome);
     }

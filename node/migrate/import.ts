@@ -8,7 +8,7 @@ import { fromHex } from "../../src/bytes/hex.ts";
 import { serviceSchema } from "../../src/config/service_schema.ts";
 import type { ForeignLease, Unusable } from "../../src/convert/leases/lease.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
+import { CLIENT_TAG, type ClientKey, clientKey, isSameSender } from "../../src/lease/agreement/client_key.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/net/ipv4.ts";
 import { printable } from "../../src/unseen.ts";
 import { judgeImport } from "./import_rule.ts";
@@ -204,7 +204,9 @@ async function foresee(
       if ("outcome" in judged) return judged;
       const other = held.get(judged.address);
       if (other === undefined) return { outcome: "imported" };
-      if (other.client !== judged.client) return { outcome: "refused", problem: "another client holds it here" };
+      if (!isSameSender(other.client, judged.client)) {
+        return { outcome: "refused", problem: "another client holds it here" };
+      }
       return { outcome: other.endMs >= nowMs + judged.leaseMs - 1_000 ? "known" : "imported" };
     }));
 }
@@ -214,7 +216,7 @@ function keyOf(
   address: Ipv4,
   { identifier, htype, chaddr }: Known["client"],
 ): ClientKey | undefined {
-  const subnet = compiled.subnetOf(address)?.prefix.address;
+  const subnet = compiled.subnetOf(address)?.id;
   if (subnet === undefined) return undefined;
   const octets = fromHex(identifier ?? chaddr) ?? new Uint8Array();
   return identifier === null

@@ -4,9 +4,10 @@
  */
 
 import type { CompiledService, Subnet } from "../../src/dhcp/server/compiled_service.ts";
+import { newKeyOf } from "../../src/dhcp/server/identity.ts";
 import type { Reservation } from "../../src/dhcp/server/reservations.ts";
 import { INFINITE_SECONDS } from "../../src/config/duration.ts";
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
+import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
 import { type Ipv4, parseIpv4, rangeContains } from "../../src/net/ipv4.ts";
 import { readOctets } from "../admin/leases.ts";
@@ -86,14 +87,9 @@ function clientOf(lease: ImportedLease, compiled: CompiledService, subnet: Subne
   }
   if (octets === undefined && chaddr.length === 0) return "it names neither a client identifier nor a hardware address";
   const hardware = Uint8Array.of(htype, ...chaddr);
-  const reservation = compiled.reservationFor(subnet, { clientId: octets, hardware });
-  // As for its requests: reserved by hardware, a client is known by it whatever identifier it sends.
-  const clientId = reservation?.config.hardware === undefined ? octets : undefined;
-  const key = clientKey({
-    subnet: subnet.prefix.address,
-    tag: clientId === undefined ? CLIENT_TAG.hardware : CLIENT_TAG.clientIdentifier,
-    bytes: clientId ?? hardware,
-  });
+  const identity = { clientId: octets, hardware };
+  const reservation = compiled.reservationFor(subnet, identity);
+  const key = newKeyOf({ identity, subnet, reservation });
   // Printable and at most 255 octets, like what clients send.
   const hostname = (lease.hostname ?? "").replaceAll(/[^\x21-\x7e]/g, "").slice(0, 255);
   const empty = new Uint8Array();

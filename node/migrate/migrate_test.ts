@@ -83,7 +83,7 @@ Deno.test("import: a file is judged by --check, imported, and known the second t
       HEAD +
         `10.77.1.5,02:00:00:00:00:05,01:02:00:00:00:00:05,3600,${end},1,0,0,printer,0,\n` +
         `10.77.1.6,02:00:00:00:00:06,,3600,${end},1,0,0,,0,\n` +
-        // Reserved by hardware: known by it, though it sends an identifier.
+        // Reserved by hardware, and known by what it sends.
         `10.77.0.50,02:00:00:00:00:50,ff:00:00:00:50,3600,${end},1,0,0,,0,\n` +
         `10.77.1.7,02:00:00:00:00:07,,60,${now - 10},1,0,0,,0,\n` +
         `10.77.1.8,,,86400,${end},1,0,0,,1,\n` +
@@ -109,7 +109,7 @@ Deno.test("import: a file is judged by --check, imported, and known the second t
 
     const csv = await run(["export", "--config", `${directory}/node.yaml`]);
     match(csv.out, /^10\.77\.1\.5,10\.77\.0\.0\/16,bound,01:02:00:00:00:00:05,1,02:00:00:00:00:05,printer,/m);
-    match(csv.out, /^10\.77\.0\.50,10\.77\.0\.0\/16,bound,,1,02:00:00:00:00:50,/m);
+    match(csv.out, /^10\.77\.0\.50,10\.77\.0\.0\/16,bound,ff:00:00:00:50,1,02:00:00:00:00:50,/m);
     const kea = await run([
       "export",
       "--config",

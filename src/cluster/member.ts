@@ -336,6 +336,11 @@ export class Member {
     return this.#membership;
   }
 
+  /** Whether a member is live whose release makes a reservation and the subnet's address part of a client's key. */
+  get hasEarlierRelease(): boolean {
+    return this.#wireVersion < 4;
+  }
+
   /** Forced recovery: whether this member may grant renewals only, for leases that it doesn't know may still run. */
   isRenewalsOnly(now: Instant): boolean {
     const { renewalsOnlyUntil } = this.#membership;

@@ -19,7 +19,7 @@ import {
 } from "./ranges_check.ts";
 import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
 import { checkReservations } from "./reservations_check.ts";
-import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_PREFIX } from "./service_schema.ts";
+import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_ID, SUBNET_PREFIX } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** All pools together. The lease table keeps every pool address in memory and on every node's disk. */
@@ -50,6 +50,8 @@ class ServiceCheck {
   /** Every level that a class may override. */
   readonly #levels: OverriddenLevel[] = [];
   readonly #subnets: PlacedRange[] = [];
+  /** Where each number of a subnet stands. */
+  readonly #ids = new Map<number, Path>();
   #pools = 0;
   #poolAddresses = 0;
 
@@ -76,6 +78,7 @@ class ServiceCheck {
       checkSubnetPrefix(prefix, prefixPath, this.#report);
       this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
     }
+    this.#checkId(readOnly(SUBNET_ID, subnet.id), [...path, "id"]);
     const times = checkTimes(readTimes(subnet), inherited, path, this.#report);
     this.#levels.push({ times, where: ` in ${formatPath(path)}` });
     const pools = readPools(subnet.pools, path);
@@ -93,6 +96,13 @@ class ServiceCheck {
     });
     checkOverlaps(placed, this.#report);
     checkReservations(subnet.reservations, { prefix, times, pools: checkedPools, path }, this.#report);
+  }
+
+  #checkId(id: number | undefined, path: Path): void {
+    if (id === undefined) return;
+    const other = this.#ids.get(id);
+    if (other === undefined) this.#ids.set(id, path);
+    else this.#report(path, `is also ${formatPath(other)}; give each subnet a number of its own`);
   }
 
   #checkContents(range: Range, path: Path): void {

@@ -44,6 +44,13 @@ Deno.test("a class is checked against every level its clients may be in; the fir
   ]);
 });
 
+Deno.test("two subnets with one number are told, at the later one", () => {
+  const subnets = [{ subnet: "10.0.0.0/24", id: 7 }, { subnet: "10.0.1.0/24" }, { subnet: "10.0.2.0/24", id: 7 }];
+  deepStrictEqual(findings({ subnets }), [
+    "service.subnets[2].id is also service.subnets[0].id; give each subnet a number of its own",
+  ]);
+});
+
 Deno.test("too many pool addresses are told once, where they pass the limit", () => {
   const pools = ["10.0.0.1-10.63.0.0", "10.64.0.0-10.65.0.0", "10.66.0.0-10.67.0.0"];
   deepStrictEqual(

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { formatSeconds, seconds } from "./duration.ts";
 import type { Options } from "../dhcp/message.ts";
 import { asMapping } from "./plain.ts";
-import { type Config, flag, integer, isPlainText, list, mapping, text, withShortcut } from "./field.ts";
+import { type Config, flag, integer, isPlainText, list, mapping, oneOf, text, withShortcut } from "./field.ts";
 import {
   hardwareAddress,
   hexBytes,
@@ -20,6 +20,7 @@ import {
 } from "./fields.ts";
 import { optionsField } from "./options.ts";
 import { rate } from "./sections.ts";
+import { SUBNET_ID_MAX } from "../lease/agreement/client_key.ts";
 
 /** The lease time of a file that gives none: an hour. */
 export const LEASE_SECONDS_DEFAULT = 3600;
@@ -33,6 +34,7 @@ const HOSTNAME_OCTETS_MAX = 255;
 /** Fields that are checked against each other. */
 export const SUBNET_PREFIX = prefix();
 export const POOL_RANGE = range();
+export const SUBNET_ID = integer({ min: 1, max: SUBNET_ID_MAX, example: 7 });
 const RESERVED_ADDRESS = hostAddress();
 const HARDWARE = hardwareAddress();
 const CLIENT_ID = hexBytes(CLIENT_ID_OCTETS);
@@ -129,12 +131,18 @@ const CIRCUIT_LEASES = integer({ min: 1, max: CIRCUIT_LEASES_MAX, example: 4 })
   .describe("the most leases of one circuit (option 82: circuit and remote id) in a subnet, such as of a switch port")
   .exactOptional();
 
+/** What clients are told apart by. */
+const CLIENT_IDENTITY = oneOf(["clientId", "hardware"]);
+
 const subnetSchema = mapping({
   subnet: SUBNET_PREFIX.describe("the network, such as `10.77.0.0/16`"),
+  id: SUBNET_ID.describe("a number that stays the same when the network changes; without it, the network's address")
+    .exactOptional(),
   pools: list(poolSchema)
     .describe("addresses to give away: `first-last`, or a mapping with `range` and what is set for it").prefault([]),
   reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
   maxLeasesPerCircuit: CIRCUIT_LEASES,
+  clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
   ...LEASE_SETTINGS,
 }).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
 
@@ -197,9 +205,12 @@ export const serviceSchema = mapping({
   declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
   authoritative: flag().describe(
     "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases without a record; " +
-      "`false`: stay silent",
+      "`false`: stay silent towards clients without a record",
   ).prefault(true),
   rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
+  clientIdentity: CLIENT_IDENTITY.describe(
+    "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
+  ).prefault("clientId"),
   strangers: strangersSchema,
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),

@@ -35,6 +35,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: false,
+    clientIdentity: "clientId",
     options: none,
     strangers: {
       messages: { perSecond: 4_000, burst: 20_000 },
@@ -60,6 +61,7 @@ service:
   declineTime: 1d
   authoritative: false
   rapidCommit: true
+  clientIdentity: hardware
   strangers: { messages: { perSecond: 5 }, nearlyFull: 0, leases: { burst: 6 }, firstLeaseTime: 1m, share: 100 }
   maxLeasesPerCircuit: 8
   nextServer: 10.0.0.2
@@ -73,6 +75,8 @@ service:
     - { name: many, match: { architecture: [7, 9] }, options: { domain-name: x } }
   subnets:
     - subnet: 10.0.0.0/24
+      id: 7
+      clientIdentity: clientId
       maxLeasesPerCircuit: 4
       options: { routers: 10.0.0.1 }
       pools:
@@ -92,6 +96,7 @@ service:
     declineSeconds: 86_400,
     authoritative: false,
     rapidCommit: true,
+    clientIdentity: "hardware",
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },
       nearlyFull: 0,
@@ -115,6 +120,8 @@ service:
     ],
     subnets: [{
       prefix: { address: 0x0a000000, prefixLength: 24 },
+      id: 7,
+      clientIdentity: "clientId",
       maxLeasesPerCircuit: 4,
       options: new Map([[3, Uint8Array.of(10, 0, 0, 1)]]),
       pools: [

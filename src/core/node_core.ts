@@ -138,6 +138,7 @@ export class NodeCore<Source> {
       serves: (address, now) => this.member.serves(address, now),
       members: () => this.member.membership.members.length,
       isRenewalsOnly: (now) => this.member.isRenewalsOnly(now),
+      hasEarlierRelease: () => this.member.hasEarlierRelease,
     };
     this.server = new DhcpServer({
       compiled: service,

@@ -150,6 +150,7 @@ Deno.test("sabotage: a node that grants without looking gives two clients one ad
       serves: (address, now) => agreement.serves(address, now),
       members: () => agreement.members(),
       isRenewalsOnly: (now) => agreement.isRenewalsOnly(now),
+      hasEarlierRelease: () => agreement.hasEarlierRelease(),
       end: (request, now, durable) => agreement.end(request, now, durable),
       denyLease: (address, client, now, denied) => agreement.denyLease(address, client, now, denied),
     }),

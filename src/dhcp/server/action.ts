@@ -87,6 +87,8 @@ export type Action =
     readonly kind: "grant";
     readonly address: Ipv4;
     readonly client: ClientKey;
+    /** The same machine as another client: its lease of the address ends first. */
+    readonly former: ClientKey | undefined;
     /** A first lease, which known clients pass: how its request came. */
     readonly first: Via | undefined;
     readonly xid: number;

@@ -10,6 +10,7 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { type Ipv4, rangeSize } from "../../net/ipv4.ts";
 import { poolAt } from "./compiled_service.ts";
 import { restingMax } from "./rests.ts";
+import { formerKey } from "./identity.ts";
 import type { Query } from "./query.ts";
 import { hasLease, type ServerState } from "./state.ts";
 import { isStranger } from "./strangers.ts";
@@ -50,7 +51,7 @@ function knownAddress(state: ServerState, query: Query, now: Instant, time: Boun
   ];
   for (const address of candidates) {
     if (address === undefined || isRefused(state, query, address, now)) continue;
-    if (!mayLease(state, query, address, time)) continue;
+    if (!mayTake(state, query, address, time)) continue;
     state.table.take(address, time);
     return address;
   }
@@ -145,6 +146,14 @@ function refusalOf(state: ServerState, query: Query, address: Ipv4, now: Instant
 }
 
 /**
+ * Whether a client that has no address may get one: one that it may lease, or its reservation, although another client
+ * on the same machine has that, such as its firmware.
+ */
+export function mayTake(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
+  return mayLease(state, query, address, time) || formerKey(state, query, address) !== undefined;
+}
+
+/**
  * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it
  * lies in a pool, is not reserved, not offered to another client, and the client has no reservation that is available.
  */
@@ -155,11 +164,24 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
   if (locked && !holds(state, query, address, time)) return false;
   if (reservation?.address === address) return true;
   if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
-  if (reservation !== undefined && mayLease(state, query, reservation.address, time)) return false;
+  if (reservation !== undefined && mayTake(state, query, reservation.address, time)) return false;
   // An offer to another client, made before this node heard of the lease, does not count.
   if (locked) return true;
   const holder = offers.holder(address);
   return holder === undefined || holder === client;
+}
+
+/**
+ * Whether a client may keep the address that it has. The pools say what is given to clients that ask for an address:
+ * one outside them stays its client's as long as the client renews it, unless another address is reserved for it.
+ */
+export function mayKeep(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
+  const { compiled } = state;
+  const { subnet, reservation } = query;
+  if (mayLease(state, query, address, time)) return true;
+  if (poolAt(subnet, address) !== undefined || compiled.reservationAt(address) !== undefined) return false;
+  return holds(state, query, address, time) &&
+    (reservation === undefined || !mayTake(state, query, reservation.address, time));
 }
 
 /** Whether the client's own lock runs on an address. */

@@ -40,6 +40,10 @@ export interface Pool {
 
 /** A network. */
 export interface Subnet {
+  /** What its clients' keys have of it: its number, or its address. */
+  readonly id: number;
+  /** What its clients are told apart by. */
+  readonly clientIdentity: ServiceConfig["clientIdentity"];
   readonly prefix: Prefix;
   readonly range: Range;
   /** For clients without a lease (DHCPINFORM) and for reserved addresses outside the pools. */
@@ -68,7 +72,7 @@ export interface PackedService {
   readonly entryEnds: Uint32Array<ArrayBuffer>;
 }
 
-/** How a client may be reserved for: its identifier, and its hardware type and address. */
+/** What a client says of itself: its identifier, and its hardware type and address. */
 export interface Identity {
   readonly clientId: Uint8Array | undefined;
   readonly hardware: Uint8Array;
@@ -81,6 +85,7 @@ export class CompiledService {
   readonly config: ServiceSettings;
   /** By address. */
   readonly #subnets: readonly Subnet[];
+  readonly #byId: ReadonlyMap<number, Subnet>;
   readonly #reservations: Reservations;
   /** All pools in the order of their numbers. */
   readonly pools: readonly Pool[];
@@ -102,6 +107,7 @@ export class CompiledService {
       pools.push(...compiled.pools);
       return compiled;
     }).sort((a, b) => a.range.first - b.range.first);
+    this.#byId = new Map(this.#subnets.map((subnet) => [subnet.id, subnet]));
     this.pools = pools;
   }
 
@@ -142,6 +148,11 @@ export class CompiledService {
       else return subnet;
     }
     return undefined;
+  }
+
+  /** The subnet with this number, or, without one, this address. */
+  subnetWithId(id: number): Subnet | undefined {
+    return this.#byId.get(id);
   }
 
   /** What is reserved for a client in a subnet: by client identifier first, then by hardware address. */
@@ -239,6 +250,8 @@ function compileSubnet(
   { firstNumber, count }: { readonly firstNumber: number; readonly count: number },
 ): Subnet {
   return {
+    id: config.id ?? config.prefix.address,
+    clientIdentity: config.clientIdentity ?? service.clientIdentity,
     prefix: config.prefix,
     range: prefixRange(config.prefix),
     settings: resolve([service, config], config.prefix),

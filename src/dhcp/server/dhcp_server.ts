@@ -48,6 +48,8 @@ export interface LeaseAgreement {
   members(): number;
   /** After a forced recovery: leases that were lost with the disks may still run, so only renewals may be granted. */
   isRenewalsOnly(now: Instant): boolean;
+  /** Whether a member of a release that computes clients' keys otherwise is live. */
+  hasEarlierRelease(): boolean;
 }
 
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
@@ -106,6 +108,7 @@ export class DhcpServer {
   readonly #strangers = new StrangerQueue();
   readonly #refused = new Recent<Refusal>(RECENT_MS);
   readonly #named = new Recent<true>(RECENT_MS);
+  readonly #began = new Recent<readonly Version[]>(LATE_MS);
   readonly #rests = new Rests();
   /** Ends that another member is to record, and the version that they end. */
   #waiting: {
@@ -246,8 +249,10 @@ export class DhcpServer {
       inFlight: (subnet) => this.#strangers.inFlight(subnet, this.#nowMs),
       members: () => this.#agreement.members(),
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
+      hasEarlierRelease: () => this.#agreement.hasEarlierRelease(),
       refused: this.#refused,
       named: this.#named,
+      began: this.#began,
       endRest: (address) => this.#endRest(address),
       serves: (address) => this.#agreement.serves(address, this.#nowMs),
     };
@@ -270,7 +275,8 @@ export class DhcpServer {
   }
 
   #grant(action: Grant, now: Instant, answer: Answer, decided?: (now: Instant) => void): void {
-    const { address, client, xid, leaseSeconds, reply, settings, bytesMax } = action;
+    const { address, client, former, xid, leaseSeconds, reply, settings, bytesMax } = action;
+    if (former !== undefined) this.#release(address, former, now);
     // A reservation is the only address of its client.
     const isReserved = this.#compiled.reservationAt(address) !== undefined;
     // A lease that the client has is worth another attempt.
@@ -289,7 +295,7 @@ export class DhcpServer {
       }
       this.#refused.delete(client, address);
       this.#offers.end(client);
-      this.#endFormer(client, address, at);
+      this.#endFormer(action, at);
       completeAck(reply, settings, Math.floor(outcome.leaseMs / 1_000));
       answer(reply, bytesMax);
       this.#events.granted(action);
@@ -297,16 +303,23 @@ export class DhcpServer {
   }
 
   /**
-   * A client has one address of a subnet: with another one granted, the former is free. Unless it was heard of lately:
-   * then the request may be a late one, from before the client got the address that it has.
+   * A client has one address of a subnet: with another one granted, the former is free. Unless the request may be late,
+   * from before the client got the address that it has: its exchange did not begin here after that, and the address was
+   * heard of lately.
    */
-  #endFormer(client: ClientKey, granted: Ipv4, now: Instant): void {
+  #endFormer({ client, address: granted, xid }: Grant, now: Instant): void {
+    const began = this.#began.get(client, xid, now.monotonicMs)?.note ?? [];
     for (const address of this.#table.addressesBoundBy(client)) {
-      const known = this.#table.detail(address);
-      if (address === granted || now.wallMs - known.lastSeen <= LATE_MS) continue;
-      const detail = { ...known, lastSeen: now.wallMs, expires: now.wallMs };
-      this.#agreement.end({ kind: "released", address, client, restMs: 0, detail }, now, () => {});
+      const { version } = this.#table.get(address);
+      const isGivenUp = now.wallMs - this.#table.detail(address).lastSeen > LATE_MS ||
+        began.some((known) => compareVersions(known, version) === 0);
+      if (address !== granted && isGivenUp) this.#release(address, client, now);
     }
+  }
+
+  #release(address: Ipv4, client: ClientKey, now: Instant): void {
+    const detail = { ...this.#table.detail(address), lastSeen: now.wallMs, expires: now.wallMs };
+    this.#agreement.end({ kind: "released", address, client, restMs: 0, detail }, now, () => {});
   }
 
   /**

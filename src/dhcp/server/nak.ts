@@ -9,16 +9,17 @@ import { isLocked } from "../../lease/agreement/rule.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { type Action, drop } from "./action.ts";
+import { hasRecord } from "./identity.ts";
 import type { Query } from "./query.ts";
 import { buildNak, replyBytesMax } from "./reply.ts";
 import type { ServerState } from "./state.ts";
 
 /**
  * RFC 2131 §4.3.2, INIT-REBOOT: "Server SHOULD send a DHCPNAK message to the client if the requested address is
- * incorrect, or is on the wrong network". A server that is not authoritative stays silent.
+ * incorrect, or is on the wrong network". A server that is not authoritative stays silent towards strangers.
  */
-export function nakWrongSubnet(state: ServerState, query: Query): Action {
-  if (!state.compiled.config.authoritative) return drop("notAuthoritative");
+export function nakWrongSubnet(state: ServerState, query: Query, address: Ipv4): Action {
+  if (!state.compiled.config.authoritative && !hasRecord(state, query, address)) return drop("notAuthoritative");
   return nak(state, query, "this address is of another network");
 }
 

@@ -3,7 +3,7 @@
  * about leases is taken here.
  */
 
-import { CLIENT_TAG, type ClientKey, clientKey } from "../../lease/agreement/client_key.ts";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { isNoStation } from "../hardware_address.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
@@ -12,8 +12,9 @@ import { decodeRelayAgentInformation, type RelayAgentInformation } from "../rela
 import type { ClassConfig } from "../../config/service_schema.ts";
 import type { DropReason } from "./action.ts";
 import type { CompiledService, Identity, Subnet } from "./compiled_service.ts";
-import type { RelayTrust } from "./relay_trust.ts";
+import { clientOf } from "./identity.ts";
 import type { Reservation } from "./reservations.ts";
+import type { ServerState } from "./state.ts";
 
 /** How a datagram came in. */
 export interface Arrival {
@@ -53,11 +54,8 @@ const NO_AGENT: RelayAgentInformation = {};
 const NO_BYTES = new Uint8Array();
 
 /** Reads a decoded message, or returns why it gets no answer. */
-export function readQuery(
-  { compiled, relays }: { readonly compiled: CompiledService; readonly relays: RelayTrust },
-  message: Message,
-  arrival: Arrival,
-): Query | DropReason {
+export function readQuery(state: ServerState, message: Message, arrival: Arrival): Query | DropReason {
+  const { compiled, relays } = state;
   if (message.op !== BOOTREQUEST) return "notRequest";
   const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
@@ -75,8 +73,9 @@ export function readQuery(
   const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
   if (subnet === undefined) return "noSubnet";
   const reservation = compiled.reservationFor(subnet, identity);
-  // Reserved by hardware: firmware, installer and system of one machine are one client, whatever identifiers they send.
-  const clientId = reservation?.config.hardware === undefined ? identity.clientId : undefined;
+  const requestedAddress = requested.kind === "present" ? requested.value : undefined;
+  const selectedServer = selected.kind === "present" ? selected.value : undefined;
+  const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
   return {
     message,
     type,
@@ -84,17 +83,25 @@ export function readQuery(
     agent,
     identity,
     subnet,
-    client: clientKey({
-      subnet: subnet.prefix.address,
-      tag: clientId === undefined ? CLIENT_TAG.hardware : CLIENT_TAG.clientIdentifier,
-      bytes: clientId ?? identity.hardware,
-    }),
+    client: clientOf(state, { identity, subnet, reservation }, asserted),
     reservation,
     classes: compiled.config.classes.length === 0 ? NO_CLASSES : classesOf(compiled, message),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
-    requestedAddress: requested.kind === "present" ? requested.value : undefined,
-    selectedServer: selected.kind === "present" ? selected.value : undefined,
+    requestedAddress,
+    selectedServer,
   };
+}
+
+/** The address that a client says it has: in RENEWING, REBINDING and INIT-REBOOT, and when it gives it up. */
+function assertedAddress(
+  type: number,
+  { ciaddr }: Message,
+  { requestedAddress, selectedServer }: Pick<Query, "requestedAddress" | "selectedServer">,
+): Ipv4 | undefined {
+  if (type === MESSAGE_TYPE.RELEASE) return ciaddr;
+  if (type === MESSAGE_TYPE.DECLINE) return requestedAddress;
+  if (type !== MESSAGE_TYPE.REQUEST || selectedServer !== undefined) return undefined;
+  return ciaddr !== UNSPECIFIED ? ciaddr : requestedAddress;
 }
 
 const CLIENT_TYPES: ReadonlySet<number> = new Set([

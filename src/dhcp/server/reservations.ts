@@ -175,7 +175,8 @@ function merge(
 /** RFC 1700, hardware type 1. */
 const ETHERNET = 1;
 
-function ethernet(hardware: Uint8Array): Uint8Array {
+/** A hardware address of the configuration with its type, as clients send it. */
+export function ethernet(hardware: Uint8Array): Uint8Array {
   return Uint8Array.of(ETHERNET, ...hardware);
 }
 

@@ -14,8 +14,9 @@ import { withoutUnseen } from "../../unseen.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import { type Action, drop, dropShed } from "./action.ts";
-import { chooseAddress, mayLease } from "./choose.ts";
+import { chooseAddress, mayKeep, mayLease, mayTake } from "./choose.ts";
 import { type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { formerKey, hasRecord } from "./identity.ts";
 import type { Via } from "./links.ts";
 import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
@@ -65,12 +66,23 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
     if (granted.kind === "grant") writeRapidCommit(granted.reply);
     return granted;
   }
+  noteBeginning(state, query, now);
   const leaseSeconds = leaseSecondsOf(state, query, settings, { address, now, time });
   const reply = buildReply(query, { type: MESSAGE_TYPE.OFFER, yiaddr: address, settings, leaseSeconds });
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
   // The address lies in another member's range: this node's own ranges have none left.
   const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
   return isForeign && query.reservation === undefined ? { ...offer, wanted } : offer;
+}
+
+/**
+ * Notes what the client has when its exchange begins: its DHCPREQUEST in the same exchange shows that it has given that
+ * up. The first copy of a DHCPDISCOVER counts, a later one may have been sent before.
+ */
+function noteBeginning({ began, table }: ServerState, { client, message }: Query, now: Instant): void {
+  if (began.get(client, message.xid, now.monotonicMs) !== undefined) return;
+  const versions = table.addressesBoundBy(client).map((address) => table.get(address).version);
+  began.set(client, message.xid, versions, now.monotonicMs);
 }
 
 /** Option 82 stays last (RFC 3046 §2.1). */
@@ -98,7 +110,7 @@ function request(state: ServerState, query: Query, now: Instant, time: Bounds): 
       if (isSilent) return drop(serves === undefined ? "otherServer" : "otherMember");
     }
     if (address === UNSPECIFIED) return drop("noAddress");
-    if (mayLease(state, query, address, time)) return grant(state, query, { address, now, time });
+    if (mayTake(state, query, address, time)) return grant(state, query, { address, now, time });
     return nakByMajority(state, query, address, time, "this address is not available: ask for a new one");
   }
   // INIT-REBOOT carries the address in option 50, RENEWING and REBINDING in ciaddr.
@@ -120,14 +132,14 @@ function asksAgain(state: ServerState, { client, message }: Query, now: Instant)
 
 /** A client confirms an address that it holds or held (INIT-REBOOT, RENEWING, REBINDING). */
 function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, time: Bounds): Action {
-  if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query);
+  if (!rangeContains(query.subnet.range, address)) return nakWrongSubnet(state, query, address);
   if (state.isRenewalsOnly()) return renewOnly(state, query, address, now, time);
   const slot = state.table.get(address);
   const locked = isLocked(slot, time);
   const own = slot.client === query.client && (slot.state === "bound" || slot.state === "released");
   const reserved = query.reservation?.address === address;
-  if ((own || reserved) && mayLease(state, query, address, time)) return grant(state, query, { address, now, time });
-  if (!state.compiled.config.authoritative && (locked || own || state.table.find(query.client) !== undefined)) {
+  if ((own || reserved) && mayKeep(state, query, address, time)) return grant(state, query, { address, now, time });
+  if (locked && !state.compiled.config.authoritative && !hasRecord(state, query, address)) {
     return drop("notAuthoritative");
   }
   if (locked && !own) return nakByMajority(state, query, address, time, "this address is in use by another client");
@@ -181,22 +193,23 @@ function decline(state: ServerState, query: Query, now: Instant): Action {
   return { kind: "end", how: "declined", named: !isForUs(query), address: requestedAddress, client, detail };
 }
 
-/** RFC 2131 §4.3.4. Easily forged: it must come through the relay of the lease. */
+/** RFC 2131 §4.3.4. Easily forged: it must come from the subnet, or the address itself. */
 function release(state: ServerState, query: Query, now: Instant): Action {
   const { message, client } = query;
   if (!isForCluster(state, query)) return drop("otherServer");
   if (message.ciaddr === UNSPECIFIED) return drop("noAddress");
   const slot = state.table.get(message.ciaddr);
-  if (slot.state !== "bound" || slot.client !== client || !sameRelayPath(state, query)) return drop("notOwner");
+  if (slot.state !== "bound" || slot.client !== client || !comesFromHolder(state, query)) return drop("notOwner");
   const detail = { ...state.table.detail(message.ciaddr), lastSeen: now.wallMs, expires: now.wallMs };
   return { kind: "end", how: "released", named: !isForUs(query), address: message.ciaddr, client, detail };
 }
 
-/** Through the relay and circuit of the lease, or directly from the address itself. */
-function sameRelayPath(state: ServerState, query: Query): boolean {
-  const { message, arrival } = query;
-  if (message.giaddr === UNSPECIFIED) return arrival.from === message.ciaddr;
-  return sameRelay(state, query, message.ciaddr);
+/** Directly from the address, through another relay of its subnet, or through the relay and circuit of the lease. */
+function comesFromHolder(state: ServerState, query: Query): boolean {
+  const { message: { giaddr, ciaddr }, arrival, subnet } = query;
+  if (giaddr === UNSPECIFIED) return arrival.from === ciaddr;
+  if (giaddr === state.table.detail(ciaddr).giaddr) return sameRelay(state, query, ciaddr);
+  return rangeContains(subnet.range, ciaddr);
 }
 
 /** Through the relay and circuit of the lease; or both without a relay. */
@@ -246,6 +259,7 @@ function propose(state: ServerState, query: Query, wanted: Wanted, first?: Via):
     kind: "grant",
     address,
     client: query.client,
+    former: formerKey(state, query, address),
     first,
     xid: query.message.xid,
     leaseSeconds,

@@ -126,12 +126,6 @@ Deno.test("server: INIT-REBOOT (RFC 2131 §4.3.2): right, wrong network, another
   strictEqual(s.say(clientMessage("REQUEST", 2, { ...relayed, requested: "10.77.1.1" })), "noRecord");
 });
 
-Deno.test("server: without authority nothing is refused aloud", () => {
-  const s = server({ authoritative: false });
-  s.lease(1, relayed);
-  strictEqual(s.say(clientMessage("REQUEST", 1, { giaddr: "10.78.0.1", requested: "10.77.1.0" })), "notAuthoritative");
-});
-
 Deno.test("server: RENEWING and REBINDING extend the lease; ciaddr is echoed", () => {
   const s = server();
   s.lease(1, relayed);
@@ -278,13 +272,12 @@ Deno.test("server: without a relay a routed host renews, releases and informs fo
   strictEqual(s.say(clientMessage("REQUEST", 1, { ciaddr: "10.77.1.0" }), forger), "ACK 10.77.1.0");
 });
 
-Deno.test("server: a release counts only the way the lease came: same relay and circuit, or from the address", () => {
+Deno.test("server: a release counts through the relay and circuit of the lease, or from the address", () => {
   const s = server();
   const agent = { circuitId: Uint8Array.of(7) };
   s.lease(1, { ...relayed, agent });
   const release = { ciaddr: "10.77.1.0", server: SERVER };
   strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, ...relayed })), "notOwner");
-  strictEqual(s.say(clientMessage("RELEASE", 1, { ...release, giaddr: "10.77.0.2", agent })), "notOwner");
   strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.9") }), "notOwner");
   strictEqual(s.say(clientMessage("RELEASE", 2, { ...release, ...relayed, agent })), "notOwner");
   strictEqual(s.say(clientMessage("RELEASE", 1, release), { from: ip("10.77.1.0") }), "released");

@@ -3,6 +3,7 @@
 import type { Offers } from "../../lease/table/offers.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Slot } from "../../lease/agreement/slot.ts";
+import type { Version } from "../../lease/agreement/version.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
@@ -32,10 +33,17 @@ export interface ServerState {
   members(): number;
   /** Whether only renewals may be granted now: leases that no node knows may still run. */
   isRenewalsOnly(): boolean;
+  /**
+   * Whether a member of an earlier release is live, which makes the subnet's address and a reservation part of the key:
+   * this node does the same, or each would refuse the other's clients.
+   */
+  hasEarlierRelease(): boolean;
   /** Addresses by client. */
   readonly refused: Recent<Refusal>;
   /** The first REQUEST that named another member, by client and xid. */
   readonly named: Recent<true>;
+  /** The versions of a client's leases when its exchange began here with a DHCPDISCOVER, by client and xid. */
+  readonly began: Recent<readonly Version[]>;
   /** Ends the rest of a declined address before its time; false when that is not possible now. */
   endRest(address: Ipv4): boolean;
   /** Whether the other cluster member with this address serves; undefined: no member has it. */

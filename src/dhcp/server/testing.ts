@@ -55,6 +55,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: true,
+    clientIdentity: "clientId",
     strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 120 },
     options: new Map(),
     classes: [],
@@ -127,6 +128,8 @@ export class TestServer {
   readonly members = new Map<Ipv4, boolean>();
   /** As after a forced recovery. */
   renewalsOnly = false;
+  /** A member of an earlier release is live. */
+  hasEarlierRelease = false;
   readonly #clock = new AnchoredClock();
   readonly #proposer: Proposer;
   readonly #service: DhcpServer;
@@ -166,6 +169,7 @@ export class TestServer {
         want: (pools) => this.wanted.push(...pools),
         members: () => 1,
         isRenewalsOnly: () => this.renewalsOnly,
+        hasEarlierRelease: () => this.hasEarlierRelease,
         serves: (address) => this.members.get(address),
       },
       events: {

@@ -1,15 +1,15 @@
 /**
  * The client of a lease (README.md, SLOT): the subnet, a tag and bytes. A client identifier never equals a hardware
- * address, and one machine in two subnets is two clients.
+ * address, and one machine in two subnets is two clients. Which key a request has is decided by the DHCP server.
  */
 
 import { toHex } from "../../bytes/hex.ts";
-import { formatIpv4, type Ipv4 } from "../../net/ipv4.ts";
+import { formatIpv4 } from "../../net/ipv4.ts";
 
 /**
- * A client within its subnet as a binary string, one character per octet: subnet address (4), tag (1), then the bytes.
- * Compares with `===`, works as a Map key, and is stored as that many octets. The prefix length is not in it: a subnet
- * can grow or shrink, and its clients keep their leases.
+ * A client within its subnet as a binary string, one character per octet: number of the subnet (4), tag (1), then the
+ * bytes, which are what the client sent. Compares with `===`, works as a Map key, and is stored as that many octets. A
+ * key stays what it was when its lease was made: no change of a configuration changes it.
  */
 export type ClientKey = string & { readonly __brand: "ClientKey" };
 
@@ -21,15 +21,21 @@ export const CLIENT_TAG = {
   hardware: 1,
 } as const;
 
+/** The largest number that a configuration gives: below 1.0.0.0, so that it is the address of no subnet. */
+export const SUBNET_ID_MAX = 0x00ff_ffff;
+
 /** The parts of a {@link ClientKey}. */
 interface Client {
-  /** Network address of the subnet. */
-  readonly subnet: Ipv4;
+  /** Number of the subnet: its network address at that time, if the configuration gave it none. */
+  readonly subnet: number;
   readonly tag: number;
   readonly bytes: Uint8Array;
 }
 
-const HEADER_OCTETS = 5;
+/** The subnet stands first. */
+export const SUBNET_OCTETS = 4;
+/** Then the tag. */
+export const CLIENT_HEADER_OCTETS = SUBNET_OCTETS + 1;
 
 /**
  * Builds the key.
@@ -42,14 +48,14 @@ const HEADER_OCTETS = 5;
  * ```
  */
 export function clientKey(client: Client): ClientKey {
-  const address = client.subnet;
-  const octets = new Uint8Array(HEADER_OCTETS + client.bytes.length);
-  octets[0] = address >>> 24;
-  octets[1] = address >>> 16;
-  octets[2] = address >>> 8;
-  octets[3] = address;
+  const { subnet } = client;
+  const octets = new Uint8Array(CLIENT_HEADER_OCTETS + client.bytes.length);
+  octets[0] = subnet >>> 24;
+  octets[1] = subnet >>> 16;
+  octets[2] = subnet >>> 8;
+  octets[3] = subnet;
   octets[4] = client.tag;
-  octets.set(client.bytes, HEADER_OCTETS);
+  octets.set(client.bytes, CLIENT_HEADER_OCTETS);
   return clientKeyOf(octets);
 }
 
@@ -69,18 +75,25 @@ export function clientKeyOf(bytes: Uint8Array): ClientKey {
 /** The parts of a key; the inverse of {@link clientKey}. */
 export function parseClientKey(key: ClientKey): Client {
   const bytes = clientKeyBytes(key);
-  let address: Ipv4 = 0;
-  for (const octet of bytes.subarray(0, 4)) address = address * 256 + octet;
-  return {
-    subnet: address,
-    tag: bytes[4] ?? 0,
-    bytes: bytes.subarray(HEADER_OCTETS),
-  };
+  return { subnet: subnetNumberOf(key), tag: bytes[4] ?? 0, bytes: bytes.subarray(CLIENT_HEADER_OCTETS) };
+}
+
+/** The number of a key's subnet. */
+export function subnetNumberOf(key: ClientKey): number {
+  let number = 0;
+  for (let index = 0; index < SUBNET_OCTETS; index++) number = number * 256 + key.charCodeAt(index);
+  return number;
+}
+
+/** Whether the client of both keys sent the same, in whichever subnets. */
+export function isSameSender(a: ClientKey, b: ClientKey): boolean {
+  return a === b || (a.length === b.length && a.slice(SUBNET_OCTETS) === b.slice(SUBNET_OCTETS));
 }
 
 /** A key as readable text, for the log, errors and HTTP. */
 export function formatClient(key: ClientKey): string {
   const client = parseClientKey(key);
   const kind = client.tag === CLIENT_TAG.hardware ? "hardware" : "client id";
-  return `${kind} ${toHex(client.bytes)} in ${formatIpv4(client.subnet)}`;
+  const subnet = client.subnet > SUBNET_ID_MAX ? formatIpv4(client.subnet) : `subnet ${client.subnet}`;
+  return `${kind} ${toHex(client.bytes)} in ${subnet}`;
 }

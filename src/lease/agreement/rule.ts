@@ -4,7 +4,7 @@
  * `proposer.ts`. Change nothing here without the simulator's proof.
  */
 
-import type { ClientKey } from "./client_key.ts";
+import { type ClientKey, isSameSender } from "./client_key.ts";
 import type { Bounds } from "./clock.ts";
 import { MARGIN_MS, MAX_CLOCK_SKEW_MS, PROPOSAL_MS } from "./limits.ts";
 import type { EndedState, Slot, SlotState } from "./slot.ts";
@@ -165,10 +165,11 @@ function isCovered(slot: Slot, record: EndRecord, mine: boolean): boolean {
  * Whether a slot denies that a client holds a running lease of the address: a quorum of denying slots permits a
  * DHCPNAK.
  * An undecided proposal of another client denies nothing, and neither does a blocked slot: whose lease it was made of
- * cannot be told.
+ * cannot be told. The client of a lease may have had another subnet in its key.
  */
 export function deniesLease(slot: Slot, client: ClientKey, time: Bounds): boolean {
-  if (slot.state === "blocked" || (slot.state === "bound" && slot.client === client)) return !isLive(slot, time);
+  const isOwn = slot.state === "bound" && slot.client !== undefined && isSameSender(slot.client, client);
+  if (slot.state === "blocked" || isOwn) return !isLive(slot, time);
   return !isLocked(slot, time) || slot.state !== "bound" || compareVersions(slot.committedVersion, slot.version) === 0;
 }
 

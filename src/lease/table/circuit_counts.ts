@@ -3,11 +3,8 @@
  * them: it costs a look at the last record whenever one changes.
  */
 
-import type { ClientKey } from "../agreement/client_key.ts";
+import { type ClientKey, SUBNET_OCTETS } from "../agreement/client_key.ts";
 import type { LeaseDetail } from "../agreement/slot.ts";
-
-/** The subnet stands first in a client's key. */
-const SUBNET_OCTETS = 4;
 
 /**
  * A circuit of a subnet, as the agent that named it is told apart by its remote id; undefined without a circuit id.

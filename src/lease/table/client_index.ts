@@ -1,7 +1,10 @@
 /**
  * Finds the slots of a client: a hash table with open addressing over slot indices, four octets per entry. It stores no
- * keys: the caller compares each candidate with the key. A client may have several slots.
+ * keys: the caller compares each candidate with the key. A client may have several slots. The hash leaves out the
+ * subnet: the numbers of subnets change, and what a client sends does not.
  */
+
+import { SUBNET_OCTETS } from "../agreement/client_key.ts";
 
 const EMPTY = -1;
 const REMOVED = -2;
@@ -9,7 +12,7 @@ const REMOVED = -2;
 /** A multiplicative hash over the key's octets. The multiplier is secret, so that clients cannot prepare collisions. */
 function hash(key: string, multiplier: number): number {
   let value = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) {
+  for (let index = SUBNET_OCTETS; index < key.length; index++) {
     value = Math.imul(value ^ key.charCodeAt(index), multiplier);
     value ^= value >>> 15;
   }
@@ -36,7 +39,10 @@ export class ClientIndex {
     this.#multiplier = (0x9e3779b1 ^ (options.seed << 1)) | 1;
   }
 
-  /** Calls `each` with every slot that may have the key. Collisions are included: the callee compares. */
+  /**
+   * Calls `each` with every slot that may have the key, or one with another subnet. Collisions are included: the callee
+   * compares.
+   */
   candidates(key: string, each: (slot: number) => void): void {
     const mask = this.#entries.length - 1;
     for (let at = hash(key, this.#multiplier) & mask;; at = (at + 1) & mask) {

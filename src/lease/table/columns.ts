@@ -5,7 +5,14 @@
 
 import { Arena } from "./arena.ts";
 import type { ClientKey } from "../agreement/client_key.ts";
-import { encodeRecord, recordClient, recordDetail, recordHasClient, type RecordTest } from "./record.ts";
+import {
+  encodeRecord,
+  recordClient,
+  recordDetail,
+  recordHasClient,
+  recordHasSender,
+  type RecordTest,
+} from "./record.ts";
 import {
   FREE_SLOT,
   isEnded,
@@ -122,6 +129,11 @@ export class SlotColumns {
 
   hasClient(index: number, client: ClientKey): boolean {
     return recordHasClient(this.#records.read(index), client);
+  }
+
+  /** Whether a slot's client sent the same as this one, in whichever subnet. */
+  hasSender(index: number, client: ClientKey): boolean {
+    return recordHasSender(this.#records.read(index), client);
   }
 
   client(index: number): ClientKey {

@@ -205,6 +205,29 @@ export class LeaseTable {
   }
 
   /**
+   * The key under which a client has a lease or had its last one: its own, or one with another subnet in front if
+   * `counts` is true of that and the address. Undefined when there is none.
+   */
+  recordedKey(client: ClientKey, counts: (recorded: ClientKey, address: Ipv4) => boolean): ClientKey | undefined {
+    let best = -1;
+    let recorded = client;
+    this.#clients.candidates(client, (index) => {
+      const columns = this.#columns;
+      if (!columns.hasSender(index, client)) return;
+      const state = columns.state(index);
+      if (state !== "bound" && state !== "released") return;
+      const own = columns.hasClient(index, client);
+      // Of two equal ones its own.
+      if (best !== -1 && (own ? this.#isBetter(best, index) : !this.#isBetter(index, best))) return;
+      const key = own ? client : columns.client(index);
+      if (!own && !counts(key, this.#layout.addressOf(index))) return;
+      best = index;
+      recorded = key;
+    });
+    return best === -1 ? undefined : recorded;
+  }
+
+  /**
    * Whether a client has a lease, or a record of an ended one. A first lease that ended without a renewal makes no
    * client known: then a flood of invented clients would be known the second time.
    */

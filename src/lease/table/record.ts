@@ -5,7 +5,7 @@
  */
 
 import { textOf } from "../../bytes/text.ts";
-import { type ClientKey, clientKeyOf } from "../agreement/client_key.ts";
+import { CLIENT_HEADER_OCTETS, type ClientKey, clientKeyOf, SUBNET_OCTETS } from "../agreement/client_key.ts";
 import type { LeaseDetail } from "../agreement/slot.ts";
 
 const HEADER_OCTETS = 10;
@@ -77,8 +77,17 @@ export function recordClient(record: Uint8Array): ClientKey {
 
 /** Whether a record has this client, without making a key of it. */
 export function recordHasClient(record: Uint8Array, client: ClientKey): boolean {
+  return hasOctets(record, client, 0);
+}
+
+/** Whether a record's client sent the same as this one, in whichever subnet. */
+export function recordHasSender(record: Uint8Array, client: ClientKey): boolean {
+  return hasOctets(record, client, SUBNET_OCTETS);
+}
+
+function hasOctets(record: Uint8Array, client: ClientKey, from: number): boolean {
   if (record.length === 0 || clientLength(record) !== client.length) return false;
-  for (let index = 0; index < client.length; index++) {
+  for (let index = from; index < client.length; index++) {
     if (record[HEADER_OCTETS + index] !== client.charCodeAt(index)) return false;
   }
   return true;
@@ -118,9 +127,6 @@ interface RecordSearch {
   /** A part of the host name; upper and lower case are the same (RFC 1035 §2.3.3). */
   readonly hostname?: string;
 }
-
-/** The subnet and tag of a client key stand before its octets. */
-const CLIENT_HEADER_OCTETS = 5;
 
 /** The test of a search; undefined when every record passes. */
 export function recordTest({ client, hostname }: RecordSearch): RecordTest | undefined {
