@@ -5,6 +5,7 @@ import type { Message } from "../../src/dhcp/message.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
 import {
   chaddrOf,
+  clientIdOf,
   identityOf,
   LANS,
   longestLeaseMs,
@@ -131,8 +132,10 @@ export class SimClient {
 
   #newCore(): DhcpClient {
     const { prng } = this.#run;
+    const clientId = clientIdOf(this.number);
     const core: DhcpClient = new DhcpClient({
       chaddr: chaddrOf(this.number),
+      ...(clientId === undefined ? {} : { clientId }),
       random: () => prng.next(),
       wantedSeconds: () => prng.chance(0.5) ? prng.int(MIN_LEASE_SECONDS, this.#maxLeaseSeconds) : undefined,
       notify: (event) => {

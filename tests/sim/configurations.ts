@@ -1,9 +1,10 @@
 /**
  * The configurations of a run: two LANs with small pools, so that a free address is leased again soon. A text stands
- * for a `service` section; a push changes pools, times or a reservation.
+ * for a `service` section; a push changes pools, times, a reservation, or the numbers of the subnets.
  */
 
 import type { Message } from "../../src/dhcp/message.ts";
+import { OPTIONS } from "../../src/dhcp/options/mod.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { service, subnet } from "../../src/dhcp/server/testing.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
@@ -25,6 +26,8 @@ export interface Variant {
   readonly reservation?: { readonly client: number; readonly address: Ipv4 };
   /** Left out: what strangers get of the few addresses is limited. */
   readonly limits?: false;
+  /** The number of each LAN's subnet, which the keys of new leases begin with; none: its address. */
+  readonly ids?: readonly (number | null)[];
 }
 
 export const FIRST_VARIANT: Variant = { addresses: [4, 3], leaseSeconds: 15, maxLeaseSeconds: 25 };
@@ -42,13 +45,29 @@ export function chaddrOf(client: number): Uint8Array {
   return Uint8Array.of(2, 0, 0, 0, 0, client);
 }
 
-/** The key that the lease agreement has for the client of a relayed message, and the client's name. */
-export function identityOf({ giaddr, htype, chaddr }: Message): { client: ClientKey; name: string } {
+/** The client identifier that every second client sends. */
+export function clientIdOf(client: number): Uint8Array | undefined {
+  return client % 2 === 1 ? Uint8Array.of(0, client) : undefined;
+}
+
+/**
+ * The key that the lease agreement has for the client of a relayed message while subnets have no numbers, and the
+ * client's name.
+ */
+export function identityOf({ giaddr, htype, chaddr, options }: Message): { client: ClientKey; name: string } {
   const subnet = LANS.find((lan) => lan.giaddr === giaddr)?.subnet ?? 0;
+  const clientId = options.get(OPTIONS.clientIdentifier.code);
   return {
-    client: clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) }),
+    client: clientId === undefined
+      ? clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(htype, ...chaddr) })
+      : clientKey({ subnet, tag: CLIENT_TAG.clientIdentifier, bytes: clientId }),
     name: `client ${chaddr.at(-1)}`,
   };
+}
+
+/** Whether two keys that lock one address are of one client: the number of its subnet may differ. */
+export function isSameClient(a: ClientKey | undefined, b: ClientKey | undefined): boolean {
+  return a?.slice(4) === b?.slice(4);
 }
 
 /** The longest lease time that any of these configurations allows. */
@@ -93,13 +112,16 @@ export function compiledOf(text: string): CompiledService {
   return compiled;
 }
 
-function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, limits }: Variant): CompiledService {
+function compile(
+  { addresses, leaseSeconds, maxLeaseSeconds, reservation, ids, limits }: Variant,
+): CompiledService {
   const subnets = LANS.map(({ subnet: network, first }, lan) => {
     const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
     const reservations = lan !== 0 || reservation === undefined
       ? []
       : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
-    return subnet(`${formatIpv4(network)}/16`, [pool], { reservations });
+    const id = ids?.[lan] ?? undefined;
+    return subnet(`${formatIpv4(network)}/16`, [pool], { reservations, ...(id === undefined ? {} : { id }) });
   });
   const Service = limits === false ? CompiledService : SmallService;
   return new Service(service(subnets, {

@@ -76,7 +76,8 @@ export class Operator {
     const times = changesMaxLease
       ? { leaseSeconds: Math.min(leaseSeconds, 10), maxLeaseSeconds: prng.pick([10, 25, 60]) }
       : { leaseSeconds: Math.min(maxLeaseSeconds, prng.pick(LEASE_SECONDS)), maxLeaseSeconds };
-    const variant: Variant = { addresses: pools, ...times, ...reserved };
+    const ids = LANS.map((_, index) => prng.pick([null, 1 + index, 1 + LANS.length + index]));
+    const variant: Variant = { addresses: pools, ...times, ...reserved, ids };
     this.variants.push(variant);
     this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
     log?.(`configuration ${this.#file.revision}: ${this.#file.text}`);

@@ -12,6 +12,7 @@ import type { ClientKey } from "../../src/lease/agreement/client_key.ts";
 import type { LeaseRow } from "../../src/lease/agreement/slot.ts";
 import { compareVersions } from "../../src/lease/agreement/version.ts";
 import { formatIpv4, type Ipv4 } from "../../src/net/ipv4.ts";
+import { isSameClient } from "./configurations.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Epochs } from "./epochs.ts";
 import { Violation } from "./violation.ts";
@@ -137,7 +138,7 @@ function quorumOf(members: readonly NodeId[]): number {
 }
 
 function locks(row: LeaseRow | undefined, { client, lockedUntilMs }: Promised): boolean {
-  return row !== undefined && row.slot.state === "bound" && row.slot.client === client &&
+  return row !== undefined && row.slot.state === "bound" && isSameClient(row.slot.client, client) &&
     row.slot.lockedUntil >= lockedUntilMs;
 }
 

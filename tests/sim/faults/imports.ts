@@ -3,7 +3,7 @@
 import { CLIENT_TAG, clientKey } from "../../../src/lease/agreement/client_key.ts";
 import { NO_DETAIL } from "../../../src/lease/agreement/slot.ts";
 import { formatIpv4 } from "../../../src/net/ipv4.ts";
-import { chaddrOf, LANS, mayKeep, MIN_LEASE_SECONDS, poolOf, variantOf } from "../configurations.ts";
+import { chaddrOf, clientIdOf, LANS, mayKeep, MIN_LEASE_SECONDS, poolOf, variantOf } from "../configurations.ts";
 import type { Begin } from "./scene.ts";
 
 const CLIENTS = 8;
@@ -18,7 +18,10 @@ export const leaseImport: Begin = ({ cluster, operator }, node) => {
   // Only a client that has no lease here: that of the other server is not known before the import.
   if (checkers.ledger.held(name) !== undefined || !mayKeep(variant, client, address)) return;
   const subnet = LANS[lan]?.subnet ?? 0;
-  const key = clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, ...chaddrOf(client)) });
+  const clientId = clientIdOf(client);
+  const key = clientId === undefined
+    ? clientKey({ subnet, tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, ...chaddrOf(client)) })
+    : clientKey({ subnet, tag: CLIENT_TAG.clientIdentifier, bytes: clientId });
   const leaseMs = 1_000 * prng.int(MIN_LEASE_SECONDS, variant.maxLeaseSeconds);
   const proposal = { address, client: key, xid: prng.int(0, 0xffffffff), leaseMs, detail: NO_DETAIL };
   log?.(`operator: import of ${formatIpv4(address)} for ${name} through node ${node.id}`);
