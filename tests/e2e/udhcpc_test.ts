@@ -1,4 +1,5 @@
 import { declined } from "./cases/declined.ts";
+import { identity } from "./cases/identity.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { moved } from "./cases/moved.ts";
 import { ours } from "./programs/ours.ts";
@@ -14,3 +15,7 @@ e2e(
   () => moved(ours, "udhcpc", UNNOTICED),
 );
 e2e("udhcpc declines an address in use, which is not offered again", () => declined(ours, "udhcpc"));
+e2e(
+  "udhcpc keeps its address when it is made static and back, and when subnet and pool change",
+  () => identity(ours, "udhcpc"),
+);

@@ -4,6 +4,8 @@ import { strictEqual } from "node:assert/strict";
 import type { Capture } from "../lab/capture.ts";
 import type { Process } from "../lab/process.ts";
 import { LANS, type NodeHost, Topology } from "../lab/topology.ts";
+import { until } from "../lab/wait.ts";
+import { httpGet, writeConfig } from "../programs/ours.ts";
 import type { NodeConfig, Programs, RelayConfig, ServiceConfig } from "../programs/programs.ts";
 
 /** Options of a case. */
@@ -29,7 +31,11 @@ export interface Site {
   readonly relay: Process | undefined;
   /** Starts a node with the same state directory; the former one must have ended. */
   restartNode(): Promise<void>;
+  /** Changes the `service` section, and waits until the running node serves it (SIGHUP). */
+  reconfigure(service: Partial<ServiceConfig>): Promise<void>;
 }
+
+const FOLLOWED_MS = 10_000;
 
 /** T2 comes within a test, the end of a lease does not. */
 const SERVICE = { leaseTime: 120, renewTime: 4, rebindTime: 8 };
@@ -45,7 +51,7 @@ export async function onSite(
     const wires = [await topology.capture(LANS[0], options.unrecorded), await topology.capture(LANS[1])] as const;
     const gateway = { namespace: topology.gateway, mac: "", address: "10.99.0.1" };
     const nodeHost = options.onLink ? gateway : await topology.node(1);
-    const config = nodeConfig(nodeHost, options);
+    let config = nodeConfig(nodeHost, options);
     const node = await programs.startNode(nodeHost.namespace, config);
     const relay = options.onLink ? undefined : await programs.startRelay(topology.gateway, relayConfig([nodeHost]));
     const site: Site = {
@@ -57,6 +63,17 @@ export async function onSite(
       async restartNode() {
         strictEqual(site.node.running, false, "The last node has to end before the next one starts");
         site.node = await programs.startNode(nodeHost.namespace, config);
+      },
+      async reconfigure(service) {
+        const revision = config.service.revision + 1;
+        config = { ...config, service: { ...config.service, ...service, revision } };
+        await writeConfig("node", nodeHost.namespace, config);
+        site.node.signal("SIGHUP");
+        const url = `http://${config.http.address}:${config.http.port}/status`;
+        await until(`revision ${revision} to be served`, FOLLOWED_MS, async () => {
+          const answer = await httpGet(nodeHost.namespace, url);
+          return answer?.status === 200 && JSON.parse(answer.body).revision === revision;
+        });
       },
     };
     await testCase(site);

@@ -37,6 +37,7 @@ export interface ServiceConfig {
   readonly subnets: readonly {
     readonly subnet: string;
     readonly pools: readonly string[];
+    readonly reservations?: readonly { readonly hardware: string; readonly address: string }[];
     readonly options?: Readonly<Record<string, string | readonly string[]>>;
   }[];
 }
