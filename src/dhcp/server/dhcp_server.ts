@@ -11,6 +11,7 @@ import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { OFFER_LIMITS } from "../../lease/table/limits.ts";
 import { Offers } from "../../lease/table/offers.ts";
 import { compareVersions, type Version } from "../../lease/agreement/version.ts";
+import type { SubnetOf } from "../../lease/table/circuit_counts.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
@@ -119,6 +120,7 @@ export class DhcpServer {
   }[] = [];
   #pools: readonly Range[];
   #state: ServerState;
+  #subnetOf = this.#makeSubnetOf();
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
 
   constructor(
@@ -205,7 +207,7 @@ export class DhcpServer {
     const places = placesOf(compiled);
     const { reserved } = this.#compiled;
     this.#table.setProbation(probationMsOf(compiled));
-    if (!isSamePools(this.#pools, places.pools)) this.#rearrange(places, now, time);
+    if (!isSameRanges(this.#pools, places.pools)) this.#rearrange(places, now, time);
     else if (!isSameOrder(reserved, places.reserved)) this.#reserve(places.reserved, time);
     this.#state = this.#adopt(compiled);
   }
@@ -235,10 +237,17 @@ export class DhcpServer {
     }
   }
 
+  #makeSubnetOf(): SubnetOf {
+    return (address) => this.#compiled.subnetOf(address)?.prefix.address;
+  }
+
   #adopt(compiled: CompiledService): ServerState {
+    const isSameSubnets = isSameRanges(this.#compiled.subnets.map(rangeOf), compiled.subnets.map(rangeOf));
     this.#compiled = compiled;
     this.#links.configure(compiled.config.strangers);
-    this.#table.countCircuits(limitsCircuits(compiled));
+    // Another function when the subnets change: all are counted anew.
+    if (!isSameSubnets) this.#subnetOf = this.#makeSubnetOf();
+    this.#table.countCircuits(limitsCircuits(compiled) ? this.#subnetOf : undefined);
     this.limits.maxLeaseMs = compiled.maxLeaseSeconds * 1_000 + PROPOSAL_MS;
     return {
       compiled,
@@ -363,9 +372,13 @@ export class DhcpServer {
   }
 }
 
-function isSamePools(a: readonly Range[], b: readonly Range[]): boolean {
+function rangeOf({ range }: { readonly range: Range }): Range {
+  return range;
+}
+
+function isSameRanges(a: readonly Range[], b: readonly Range[]): boolean {
   return a.length === b.length &&
-    a.every(({ first, last }, pool) => b[pool]?.first === first && b[pool]?.last === last);
+    a.every(({ first, last }, index) => b[index]?.first === first && b[index]?.last === last);
 }
 
 function isSameOrder(a: Uint32Array, b: Uint32Array): boolean {

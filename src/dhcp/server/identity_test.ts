@@ -269,6 +269,19 @@ Deno.test("identity: a release counts through any relay of the subnet, and by th
   }
 });
 
+Deno.test("identity: leases of a circuit count as they did when its subnet is widened and numbered", () => {
+  const via = { giaddr: RELAY, agent: { circuitId: Uint8Array.of(7) } };
+  const s = new TestServer(lan([], { maxLeasesPerCircuit: 2 }));
+  deepStrictEqual([s.lease(1, via), s.lease(2, via)], [`ACK ${HELD}`, "ACK 10.79.1.101"]);
+  for (const extra of [{}, { id: 7 }]) {
+    s.reconfigure(service([subnet("10.79.0.0/23", [POOL], { maxLeasesPerCircuit: 2, ...extra })]));
+    strictEqual(s.lease(3, via), "circuitFull");
+    strictEqual(s.say(clientMessage("REQUEST", 1, { ...via, ciaddr: HELD })), `ACK ${HELD}`);
+  }
+  s.say(clientMessage("RELEASE", 1, { ...via, ciaddr: HELD, server: SERVER }));
+  strictEqual(s.lease(3, { ...via, xid: 9 }), "ACK 10.79.1.102");
+});
+
 Deno.test("identity: without authority strangers hear nothing, a client with a record hears DHCPNAK", () => {
   const s = new TestServer({
     ...service([subnet("10.79.1.0/24", [POOL]), subnet("10.80.0.0/16", ["10.80.1.0-10.80.1.3"])]),

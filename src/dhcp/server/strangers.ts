@@ -53,7 +53,8 @@ export function shedCircuit(
   const { client, subnet, agent, reservation } = query;
   const leasesMax = subnet.config.maxLeasesPerCircuit ?? compiled.config.maxLeasesPerCircuit;
   if (leasesMax === undefined || reservation !== undefined) return undefined;
-  const circuit = circuitOf(client, { circuitId: agent.circuitId ?? NO_BYTES, remoteId: agent.remoteId ?? NO_BYTES });
+  const { circuitId = NO_BYTES, remoteId = NO_BYTES } = agent;
+  const circuit = circuitOf(subnet.prefix.address, { circuitId, remoteId });
   if (circuit === undefined || table.leasesOfCircuit(circuit) < leasesMax) return undefined;
   const bound = table.addressesBoundBy(client).filter((own) => isLocked(table.get(own), time));
   const isHeld = address === undefined ? bound.length > 0 : bound.includes(address);

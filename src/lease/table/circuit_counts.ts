@@ -3,28 +3,32 @@
  * them: it costs a look at the last record whenever one changes.
  */
 
-import { type ClientKey, SUBNET_OCTETS } from "../agreement/client_key.ts";
+import type { Ipv4 } from "../../net/ipv4.ts";
 import type { LeaseDetail } from "../agreement/slot.ts";
+
+/** Tells a subnet by an address in it; undefined outside all subnets. */
+export type SubnetOf = (address: Ipv4) => number | undefined;
 
 /**
  * A circuit of a subnet, as the agent that named it is told apart by its remote id; undefined without a circuit id.
  * Whether relays are redundant does not matter: it does not depend on giaddr.
  */
 export function circuitOf(
-  client: ClientKey,
+  subnet: number | undefined,
   { circuitId, remoteId }: Pick<LeaseDetail, "circuitId" | "remoteId">,
 ): string | undefined {
   if (circuitId.length === 0) return undefined;
-  const ids = String.fromCharCode(circuitId.length, ...circuitId, ...remoteId);
-  return client.slice(0, SUBNET_OCTETS) + ids;
+  return `${subnet} ${String.fromCharCode(circuitId.length, ...circuitId, ...remoteId)}`;
 }
 
 /** Leases by circuit, and which slots are counted. */
 export class CircuitCounts {
+  readonly subnetOf: SubnetOf;
   readonly #leases = new Map<string, number>();
   #counted: Uint8Array;
 
-  constructor(slots: number) {
+  constructor(slots: number, subnetOf: SubnetOf) {
+    this.subnetOf = subnetOf;
     this.#counted = new Uint8Array(slots);
   }
 

@@ -7,7 +7,7 @@
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import { isLocked, isLocking } from "../agreement/rule.ts";
 import type { ClientKey } from "../agreement/client_key.ts";
-import { CircuitCounts, circuitOf } from "./circuit_counts.ts";
+import { CircuitCounts, circuitOf, type SubnetOf } from "./circuit_counts.ts";
 import { ClientIndex } from "./client_index.ts";
 import type { Bounds } from "../agreement/clock.ts";
 import { SlotColumns } from "./columns.ts";
@@ -158,9 +158,9 @@ export class LeaseTable {
     this.#resting = next.#resting;
     this.#placement.setRanges(this.#ranges);
     this.#probation = next.#probation;
-    const counts = this.#circuits !== undefined;
+    const subnetOf = this.#circuits?.subnetOf;
     this.#circuits = undefined;
-    this.countCircuits(counts);
+    this.countCircuits(subnetOf);
     this.#pools = next.#pools;
     this.#reserved = next.#reserved;
     this.#capacity = next.#capacity;
@@ -290,13 +290,17 @@ export class LeaseTable {
       this.#columns.set(index, slot, client, detail);
       this.#clients.add(client, index);
     } else this.#columns.set(index, slot, client, detail);
-    if (slot.state === "bound" && !isReserved) this.#circuits?.add(index, circuitOf(client, detail));
+    if (slot.state === "bound" && !isReserved) this.#circuits?.add(index, this.#circuitOf(index, detail));
     if (!this.#loading) this.#placeSlot(index, slot);
   }
 
   #uncount(index: number): void {
     if (this.#circuits?.isCounted(index) !== true) return;
-    this.#circuits.remove(index, circuitOf(this.#columns.client(index), this.#columns.detail(index)));
+    this.#circuits.remove(index, this.#circuitOf(index));
+  }
+
+  #circuitOf(index: number, detail = this.#columns.detail(index)): string | undefined {
+    return circuitOf(this.#circuits?.subnetOf(this.#layout.addressOf(index)), detail);
   }
 
   /** Notes whether a lease is on probation, before its record replaces the last one. */
@@ -401,18 +405,18 @@ export class LeaseTable {
     return this.#placement.freeIn(range);
   }
 
-  /** Counts the leases of circuits from now on, or no longer. O(n) when it begins. */
-  countCircuits(on: boolean): void {
-    if (on === (this.#circuits !== undefined)) return;
-    this.#circuits = on ? new CircuitCounts(this.#capacity) : undefined;
-    for (let index = 0; index < this.#layout.size && on; index++) this.#count(index);
+  /** Counts the leases of circuits from now on, in these subnets, or no longer. O(n) with other subnets. */
+  countCircuits(subnetOf: SubnetOf | undefined): void {
+    if (subnetOf === this.#circuits?.subnetOf) return;
+    this.#circuits = subnetOf && new CircuitCounts(this.#capacity, subnetOf);
+    for (let index = 0; index < this.#layout.size && subnetOf !== undefined; index++) this.#count(index);
   }
 
   /** Counts the lease of a slot among those of its circuit, if it runs and its address is not reserved. */
   #count(index: number): void {
     if (this.#circuits === undefined || this.#columns.state(index) !== "bound") return;
     if (this.#placement.placeOf(index) !== PLACE.expiry) return;
-    this.#circuits.add(index, circuitOf(this.#columns.client(index), this.#columns.detail(index)));
+    this.#circuits.add(index, this.#circuitOf(index));
   }
 
   /** Running leases of a circuit; see `circuit_counts.ts`. 0 unless they are counted. */
