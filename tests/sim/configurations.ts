@@ -65,9 +65,12 @@ export function identityOf({ giaddr, htype, chaddr, options }: Message): { clien
   };
 }
 
-/** Whether two keys that lock one address are of one client: the number of its subnet may differ. */
+/**
+ * Whether two keys that lock one address are of one client: the number of its subnet may differ, and whether its
+ * identifier or its hardware address stands in it. Both end with the client's number.
+ */
 export function isSameClient(a: ClientKey | undefined, b: ClientKey | undefined): boolean {
-  return a?.slice(4) === b?.slice(4);
+  return a?.at(-1) === b?.at(-1);
 }
 
 /** The longest lease time that any of these configurations allows. */

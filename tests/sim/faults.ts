@@ -53,6 +53,7 @@ const FAULTS = {
   leaseImport: [1, leaseImport],
   replay: [1, replay],
   endRests: [1, operations.endRests],
+  earlierRelease: [1, operations.earlierRelease],
 } as const satisfies Record<string, Fault>;
 
 /** Properties of a whole run, and the share of the runs that have them. */

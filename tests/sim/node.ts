@@ -79,6 +79,8 @@ export class SimNode implements RunNode {
   file: Configuration;
   /** `cluster.nodes` of its file. */
   fileMembers: readonly NodeId[];
+  /** It computes the keys of clients as the release before did, as if a member of that were live. */
+  hearsEarlierRelease = false;
   readonly #run: SimRun;
   #process: Process | undefined;
   #keys: readonly number[];
@@ -185,7 +187,10 @@ export class SimNode implements RunNode {
         // Few, so that slow and full disks reach the limit.
         safeguards: { waitingRowsMax: WAITING_ROWS_MAX, ...mutation.safeguards },
         servesUnready: mutation.servesUnready,
-        agreement: (agreement) => mutation.agreement?.(this, agreement) ?? agreement,
+        agreement: (agreement) => {
+          const inRun = { ...agreement, hasEarlierRelease: () => this.hearsEarlierRelease };
+          return mutation.agreement?.(this, inRun) ?? inRun;
+        },
       },
       now: { wallMs: this.clock.wallMs, monotonicMs: -agedMs },
     });

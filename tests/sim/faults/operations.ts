@@ -23,6 +23,16 @@ export const lostMajority: Begin = ({ operator, limits }, node) => {
   if (limits.maySurviveAlone(node)) operator.loseMajority(node);
 };
 
+/** How long a member of an earlier release runs, as far as one node hears it. */
+const EARLIER_MS = { min: 2_000, max: 30_000 };
+
+/** The cluster is upgraded, or one node goes back: for a time, nodes compute different keys for a client. */
+export const earlierRelease: Begin = ({ cluster }, node) => {
+  node.hearsEarlierRelease = true;
+  cluster.log?.(`node ${node.id} hears a member of an earlier release`);
+  cluster.events.after(cluster.prng.int(EARLIER_MS.min, EARLIER_MS.max), () => node.hearsEarlierRelease = false);
+};
+
 /** How long an operator ends rests, and how often it looks for them. */
 const RESTS_MS = { min: 5_000, max: 30_000 };
 const LOOK_MS = 250;
