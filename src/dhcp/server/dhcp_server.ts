@@ -319,10 +319,12 @@ export class DhcpServer {
   #endFormer({ client, address: granted, xid }: Grant, now: Instant): void {
     const began = this.#began.get(client, xid, now.monotonicMs)?.note ?? [];
     for (const address of this.#table.addressesBoundBy(client)) {
-      const { version } = this.#table.get(address);
-      const isGivenUp = now.wallMs - this.#table.detail(address).lastSeen > LATE_MS ||
+      const { version, committedVersion } = this.#table.get(address);
+      // An attempt that is undecided is its proposer's to end.
+      const isGivenUp = compareVersions(committedVersion, version) === 0 &&
         began.some((known) => compareVersions(known, version) === 0);
-      if (address !== granted && isGivenUp) this.#release(address, client, now);
+      const isOld = now.wallMs - this.#table.detail(address).lastSeen > LATE_MS;
+      if (address !== granted && (isGivenUp || isOld)) this.#release(address, client, now);
     }
   }
 
