@@ -147,6 +147,19 @@ Deno.test("membership: a change is refused while a node of an earlier release is
   match(change(cluster, 3, removing(2), 0), /install the same release on every node first/);
 });
 
+Deno.test("upgrade: while a member of the release before is live, the others compute clients' keys as it does", () => {
+  const cluster = new TestCluster().form(1, 2, 3).run(15_000);
+  const knows = () => [2, 3].map((id) => cluster.member(id).hasEarlierRelease);
+  deepStrictEqual(knows(), [false, false]);
+  const envelope = { ...cluster.member(1).envelope(), wireVersion: 3 as const, incarnation: 99 };
+  cluster.kill(1);
+  cluster.run(3_000);
+  for (const id of [2, 3]) cluster.member(id).receive(envelope, { type: "timeProbe", probe: 1 }, cluster.now(id));
+  deepStrictEqual(knows(), [true, true]);
+  cluster.run(5_000);
+  deepStrictEqual(knows(), [false, false], "it is gone");
+});
+
 Deno.test("witness: it votes, has no ranges and never leads, whatever its id; one of two servers may fail", () => {
   const cluster = new TestCluster();
   for (const id of [1, 2]) cluster.start(id, { members: [1, 2, 9] });

@@ -59,7 +59,7 @@ export const STATEMENT_ADVICE: Readonly<Record<string, Advice>> = {
   "delayed-ack": needless("nodes commit leases in groups by themselves"),
   "max-ack-delay": needless("nodes commit leases in groups by themselves"),
   "ignore-client-uids": lost(
-    "clients are known by their client identifier when they send one; reserve by hardware address",
+    "set clientIdentity to hardware, for the service or the subnet",
   ),
   "use-eui-64": lost("it is about DHCPv6"),
   "limit-addrs-per-ia": needless("it is about DHCPv6"),

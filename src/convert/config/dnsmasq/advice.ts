@@ -53,7 +53,7 @@ const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
   "tag-if": TAGS,
   "dhcp-ignore": lost("clients can't be refused here; leave the pools out to serve reservations only"),
   "dhcp-ignore-clid": lost(
-    "clients are known by their client identifier when they send one; reserve by hardware address",
+    "set clientIdentity to hardware, for the service or the subnet",
   ),
   "dhcp-ignore-names": NAMES,
   "dhcp-generate-names": NAMES,

@@ -60,7 +60,7 @@ const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
   "reservations-in-subnet": needless("reservations of a subnet count"),
   "reservations-out-of-pool": needless("reservations inside and outside of pools count"),
   "match-client-id": lost(
-    "clients are known by their client identifier when they send one; reserve by hardware address",
+    "set clientIdentity to hardware, for the service or the subnet",
   ),
   "echo-client-id": needless("the client identifier is echoed (RFC 6842)"),
   "client-class": CLIENT_CLASS,
