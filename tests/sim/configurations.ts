@@ -99,11 +99,10 @@ export function poolOf(variant: Variant, lan: number): Ipv4[] {
   return Array.from({ length: variant.addresses[lan] ?? 0 }, (_, index) => first + index);
 }
 
-/** Whether a configuration allows a client to keep an address. */
-export function mayKeep({ addresses, reservation }: Variant, client: number, address: Ipv4): boolean {
+/** Whether a configuration allows a client to keep an address; the pools do not matter for that. */
+export function mayKeep({ reservation }: Variant, client: number, address: Ipv4): boolean {
   if (reservation?.address === address) return reservation.client === client;
-  if (reservation?.client === client && LANS[0] !== undefined && address >>> 16 === LANS[0].subnet >>> 16) return false;
-  return LANS.some(({ first }, lan) => address >= first && address < first + (addresses[lan] ?? 0));
+  return reservation?.client !== client || LANS[0] === undefined || address >>> 16 !== LANS[0].subnet >>> 16;
 }
 
 /** By text; each is compiled once for all runs. */
