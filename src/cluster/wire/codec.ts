@@ -53,8 +53,8 @@ import { StringReader, StringWriter } from "./strings.ts";
  *
  * What version 2 adds is written and read only if `wireVersion` of the envelope says so; see `wire_version.ts` for when
  * a node writes which. Messages of version 3 are those of version 2; its writer reads and writes datagrams that are
- * sealed in version 2 (`seal.ts`). Version 4 adds patches of configurations (`config_patches.ts`), and its writer's keys of
- * clients do not depend on reservations (`src/dhcp/server/identity.ts`).
+ * sealed in version 2 (`seal.ts`). Version 4 adds patches of configurations (`config_patches.ts`); the keys of its
+ * writer's clients do not depend on reservations (`src/dhcp/server/identity.ts`).
  */
 export const WIRE_VERSION = 4 as const satisfies WireVersion;
 
