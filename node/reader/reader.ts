@@ -51,8 +51,9 @@ export class ConfigReader {
     this.#queue = reading.catch(() => {});
     clearTimeout(this.#idle);
     this.#isLarge ||= request.text.length >= LARGE_CHARACTERS;
-    // A large file takes the most, and seldom comes again at once.
-    const idleMs = request.kind === "file" ? 0 : this.#idleMs;
+    // YAML takes the most, and seldom comes again at once.
+    const isYaml = request.kind === "file" || (request.kind === "given" && request.format === "yaml");
+    const idleMs = isYaml ? 0 : this.#idleMs;
     if (this.#isLarge) this.#idle = setTimeout(() => this.#queue = this.#queue.then(() => this.#renew()), idleMs);
     return reading as Promise<Readings[Kind]["gives"]>;
   }

@@ -52,7 +52,7 @@ Deno.test("reader: a worker that does not start is told by each request, and end
 });
 
 Deno.test("reader: some time after a large text the worker is another one, if another one starts", async () => {
-  const large = { text: "x".repeat(300_000), format: "yaml", current: undefined } as const;
+  const large = { text: "x".repeat(300_000), format: "json", current: undefined } as const;
   const soon = () => new Promise((resolve) => setTimeout(resolve, 50));
   const fresh = workers(ANSWERS);
   const reader = new ConfigReader({ startWorker: fresh.startWorker, idleMs: 10 });
@@ -73,6 +73,16 @@ Deno.test("reader: some time after a large text the worker is another one, if an
   deepStrictEqual(await kept.read("given", large), { ok: false, problems: ["read"] });
   strictEqual(once.started(), 2);
   kept.close();
+});
+
+Deno.test("reader: after a large YAML text the worker is another one at once", async () => {
+  const { startWorker, started } = workers(ANSWERS);
+  const reader = new ConfigReader({ startWorker, idleMs: 60_000 });
+  await reader.read("given", { text: "x".repeat(300_000), format: "yaml", current: undefined });
+  const deadlineMs = performance.now() + 10_000;
+  while (started() < 2 && performance.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 5));
+  strictEqual(started(), 2);
+  reader.close();
 });
 
 Deno.test("reader: closing rejects what is being read", async () => {
