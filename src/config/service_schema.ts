@@ -174,8 +174,8 @@ const PERCENT_MAX = 100;
 export const STRANGERS_DEFAULT = {
   messages: { perSecond: 4_000, burst: 20_000 },
   nearlyFull: 50,
-  leases: { perSecond: 100, burst: 1_000 },
-  firstLeaseTime: "2m",
+  leases: { perSecond: 10, burst: 200 },
+  firstLeaseTime: "5m",
   share: 25,
 } as const;
 
@@ -185,11 +185,11 @@ const strangersSchema = mapping({
   nearlyFull: integer({ min: 0, max: PERCENT_MAX, example: STRANGERS_DEFAULT.nearlyFull })
     .describe("a subnet is nearly full when this much of its pools is in use, in percent; the next three apply then")
     .prefault(STRANGERS_DEFAULT.nearlyFull),
-  leases: rate(STRANGERS_DEFAULT.leases).describe("new leases for strangers per link, on each node"),
+  leases: rate(STRANGERS_DEFAULT.leases).describe("new leases for strangers per link"),
   firstLeaseTime: seconds().describe("their first lease lasts no longer; renewed, it gets the full time")
     .prefault(STRANGERS_DEFAULT.firstLeaseTime),
   share: integer({ min: 1, max: PERCENT_MAX, example: STRANGERS_DEFAULT.share })
-    .describe("the most of a subnet's addresses that first leases have before they are renewed, in percent")
+    .describe("the most of a subnet's addresses that unrenewed first leases have while strangers flood it, in percent")
     .prefault(STRANGERS_DEFAULT.share),
 }).transform(inSeconds).prefault({});
 

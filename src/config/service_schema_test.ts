@@ -40,8 +40,8 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     strangers: {
       messages: { perSecond: 4_000, burst: 20_000 },
       nearlyFull: 50,
-      leases: { perSecond: 100, burst: 1_000 },
-      firstLeaseSeconds: 120,
+      leases: { perSecond: 10, burst: 200 },
+      firstLeaseSeconds: 300,
       share: 25,
     },
     classes: [],
@@ -100,7 +100,7 @@ service:
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },
       nearlyFull: 0,
-      leases: { perSecond: 100, burst: 6 },
+      leases: { perSecond: 10, burst: 6 },
       firstLeaseSeconds: 60,
       share: 100,
     },

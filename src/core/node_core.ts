@@ -136,7 +136,6 @@ export class NodeCore<Source> {
       denyLease: (address, client, now, denied) => this.member.denyLease(address, client, now, denied),
       want: (pools) => this.member.want(pools),
       serves: (address, now) => this.member.serves(address, now),
-      members: () => this.member.membership.members.length,
       isRenewalsOnly: (now) => this.member.isRenewalsOnly(now),
       hasEarlierRelease: () => this.member.hasEarlierRelease,
     };

@@ -148,7 +148,6 @@ Deno.test("sabotage: a node that grants without looking gives two clients one ad
       propose: ({ leaseMs }, now, decided) => decided({ committed: true, leaseMs }, now),
       want: (pools) => agreement.want(pools),
       serves: (address, now) => agreement.serves(address, now),
-      members: () => agreement.members(),
       isRenewalsOnly: (now) => agreement.isRenewalsOnly(now),
       hasEarlierRelease: () => agreement.hasEarlierRelease(),
       end: (request, now, durable) => agreement.end(request, now, durable),

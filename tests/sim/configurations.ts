@@ -24,8 +24,6 @@ export interface Variant {
   readonly maxLeaseSeconds: number;
   /** An address on the first LAN, for the client of this number only. */
   readonly reservation?: { readonly client: number; readonly address: Ipv4 };
-  /** Left out: what strangers get of the few addresses is limited. */
-  readonly limits?: false;
   /** The number of each LAN's subnet, which the keys of new leases begin with; none: its address. */
   readonly ids?: readonly (number | null)[];
 }
@@ -114,9 +112,7 @@ export function compiledOf(text: string): CompiledService {
   return compiled;
 }
 
-function compile(
-  { addresses, leaseSeconds, maxLeaseSeconds, reservation, ids, limits }: Variant,
-): CompiledService {
+function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, ids }: Variant): CompiledService {
   const subnets = LANS.map(({ subnet: network, first }, lan) => {
     const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
     const reservations = lan !== 0 || reservation === undefined
@@ -125,8 +121,7 @@ function compile(
     const id = ids?.[lan] ?? undefined;
     return subnet(`${formatIpv4(network)}/16`, [pool], { reservations, ...(id === undefined ? {} : { id }) });
   });
-  const Service = limits === false ? CompiledService : SmallService;
-  return new Service(service(subnets, {
+  return new SmallService(service(subnets, {
     leaseSeconds,
     minLeaseSeconds: MIN_LEASE_SECONDS,
     maxLeaseSeconds,

@@ -27,8 +27,7 @@ import { EventQueue } from "./event_queue.ts";
 export const X: Ipv4 = LANS[0]?.first ?? 0;
 export const Y: Ipv4 = X + 1;
 
-/** A script's clients get the leases that they request. */
-const FILE = { revision: 1, text: textOf({ ...FIRST_VARIANT, limits: false }) };
+const FILE = { revision: 1, text: textOf(FIRST_VARIANT) };
 const SYNC_MS = { min: 1, max: 1 };
 /** A cluster without faults serves after this. */
 const FORMED_MS = 10_000;

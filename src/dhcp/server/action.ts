@@ -4,7 +4,7 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import type { LeaseSettings } from "./compiled_service.ts";
+import type { LeaseSettings, Subnet } from "./compiled_service.ts";
 import type { LinkLimit, Shed } from "./link_budgets.ts";
 import type { Via } from "./links.ts";
 
@@ -89,8 +89,8 @@ export type Action =
     readonly client: ClientKey;
     /** The same machine as another client: its lease of the address ends first. */
     readonly former: ClientKey | undefined;
-    /** A first lease, which known clients pass: how its request came. */
-    readonly first: Via | undefined;
+    /** A first lease, which known clients pass; how its request came. */
+    readonly first: FirstLease | undefined;
     readonly xid: number;
     readonly leaseSeconds: number;
     readonly settings: LeaseSettings;
@@ -108,6 +108,13 @@ export type Action =
     readonly client: ClientKey;
     readonly detail: LeaseDetail;
   };
+
+/** A first lease of a stranger. */
+export interface FirstLease {
+  readonly via: Via & { readonly subnet: Subnet };
+  /** It is agreed later, unless strangers turn out to be a flood. */
+  readonly waits: boolean;
+}
 
 /** No answer. */
 export function drop(reason: DropReason): Action {

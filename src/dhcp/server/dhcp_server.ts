@@ -15,10 +15,11 @@ import type { SubnetOf } from "../../lease/table/circuit_counts.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import { type Action, dropShed } from "./action.ts";
+import { type Action, dropShed, type FirstLease } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import { LinkBudgets, type LinkReport } from "./link_budgets.ts";
-import type { Via } from "./links.ts";
+import { FloodSigns } from "./flood_signs.ts";
 import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
 import { RelayTrust } from "./relay_trust.ts";
@@ -27,7 +28,7 @@ import { NO_REST, type Rest, Rests } from "./rests.ts";
 import { decide } from "./server.ts";
 import { hasLease, type Refusal, type ServerState } from "./state.ts";
 import { StrangerQueue } from "./stranger_queue.ts";
-import { limitsCircuits, probationMsOf } from "./strangers.ts";
+import { isRefusedAfterAll, limitsCircuits, probationMsOf } from "./strangers.ts";
 
 /** Lease agreement: the cluster member, or a stand-in for tests. */
 export interface LeaseAgreement {
@@ -45,8 +46,6 @@ export interface LeaseAgreement {
   want(pools: Iterable<number>): void;
   /** Whether the other member with this address serves; undefined: no member has it. */
   serves(address: Ipv4, now: Instant): boolean | undefined;
-  /** How many members of the cluster, this one included, may grant leases. */
-  members(): number;
   /** After a forced recovery: leases that were lost with the disks may still run, so only renewals may be granted. */
   isRenewalsOnly(now: Instant): boolean;
   /** Whether a member of a release that computes clients' keys otherwise is live. */
@@ -106,6 +105,7 @@ export class DhcpServer {
   #compiled: CompiledService;
   #offers: Offers;
   readonly #links: LinkBudgets;
+  readonly #floods = new FloodSigns();
   readonly #strangers = new StrangerQueue();
   readonly #refused = new Recent<Refusal>(RECENT_MS);
   readonly #named = new Recent<true>(RECENT_MS);
@@ -178,7 +178,7 @@ export class DhcpServer {
       case "grant":
         if (action.first === undefined) this.#grant(action, now, answer);
         else if (!this.#admit(action, action.first, now, answer)) {
-          return dropShed(this.#links.shed(action.first, "waiting", now.monotonicMs));
+          return dropShed(this.#links.shed(action.first.via, "waiting", now.monotonicMs));
         }
         break;
       case "end":
@@ -192,6 +192,7 @@ export class DhcpServer {
   /** Expires leases and offers; called about ten times a second. */
   tick(now: Instant, time: Bounds | undefined): void {
     if (time !== undefined) this.#table.expire(time);
+    this.#strangers.tick(now);
     this.#offers.expire(now.monotonicMs);
     if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter(({ dueMs }) => dueMs <= now.monotonicMs);
@@ -255,8 +256,7 @@ export class DhcpServer {
       offers: this.#offers,
       relays: this.#relays,
       links: this.#links,
-      inFlight: (subnet) => this.#strangers.inFlight(subnet, this.#nowMs),
-      members: () => this.#agreement.members(),
+      floods: this.#floods,
       isRenewalsOnly: () => this.#agreement.isRenewalsOnly(this.#nowMs),
       hasEarlierRelease: () => this.#agreement.hasEarlierRelease(),
       refused: this.#refused,
@@ -268,10 +268,12 @@ export class DhcpServer {
   }
 
   /** Proposes a stranger's lease when it is its turn; false when too many wait. */
-  #admit(action: Grant, via: Via, now: Instant, answer: Answer): boolean {
+  #admit(action: Grant, { via, waits }: FirstLease, now: Instant, answer: Answer): boolean {
     this.#offers.requested(action.client);
     return this.#strangers.add({
-      subnet: via.subnet.prefix.address,
+      client: action.client,
+      atMs: now.monotonicMs + (waits ? SERVER_LIMITS.beyondShareMs : 0),
+      mayStart: (at) => !waits || !isRefusedAfterAll(this.#state, via, at),
       drop: (at) => this.#links.shed(via, "waiting", at.monotonicMs),
       start: (at, decided) => {
         const { detail, leaseSeconds } = action;

@@ -7,6 +7,7 @@
 import { assert } from "../../assert.ts";
 import { STRANGERS_DEFAULT } from "../../config/service_schema.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
+import { OFFER_LIMITS } from "../../lease/table/limits.ts";
 
 export const SERVER_LIMITS = {
   /** Messages of strangers from all links together; more are dropped. Above it a node would serve nothing else. */
@@ -29,10 +30,15 @@ export const SERVER_LIMITS = {
   /** The log names a link that exceeds a limit at most this often. */
   linkNewsMs: 60_000,
   /**
-   * A first lease that is decided counts as on its way for this much longer: a member that missed its record has asked
-   * for it by then (`src/cluster/replication`).
+   * When the strangers of a subnet are a flood (`flood_signs.ts`): so many per address of its pools, or this share of
+   * its addresses leased to clients that did not renew, in one to two windows.
    */
-  settleMs: 100,
+  flood: { windowMs: 150_000, strangersPerAddress: 2, unrenewedShare: 1 / 16 },
+  /**
+   * A first lease beyond `strangers.share` is agreed this much later, so that a flood is recognized before it takes the
+   * rest of a subnet, and a network of new devices loses no more than this.
+   */
+  beyondShareMs: 1_000,
   /** A subnet with fewer addresses is never nearly full: every device counts there. */
   smallSubnet: 32,
 } as const;
@@ -44,6 +50,14 @@ assert(
 assert(
   SERVER_LIMITS.strangerWaitMs + PROPOSAL_MS <= 4_000,
   "RFC 2131 §4.1: a request that waited is decided before its client asks again",
+);
+assert(
+  SERVER_LIMITS.beyondShareMs < OFFER_LIMITS.keptMs,
+  "An address that waits for its turn is still offered to its client",
+);
+assert(
+  4 * SERVER_LIMITS.flood.unrenewedShare <= STRANGERS_DEFAULT.share / 100,
+  "A flood that leaves its share unrenewed is recognized by that",
 );
 assert(
   SERVER_LIMITS.linkQuietMs > 1_000 * STRANGERS_DEFAULT.leases.burst / STRANGERS_DEFAULT.leases.perSecond,

@@ -13,16 +13,24 @@ import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { withoutUnseen } from "../../unseen.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
-import { type Action, drop, dropShed } from "./action.ts";
+import { type Action, drop, dropShed, type FirstLease } from "./action.ts";
 import { chooseAddress, mayKeep, mayLease, mayTake } from "./choose.ts";
 import { type LeaseSettings, poolAt } from "./compiled_service.ts";
 import { formerKey, hasRecord } from "./identity.ts";
-import type { Via } from "./links.ts";
 import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
 import { buildReply, replyBytesMax } from "./reply.ts";
 import type { ServerState } from "./state.ts";
-import { isFirstLease, onProbation, shedCircuit, shedLease, shedMessage, shedOffer, type Wanted } from "./strangers.ts";
+import {
+  isFirstLease,
+  mustWait,
+  onProbation,
+  shedCircuit,
+  shedLease,
+  shedMessage,
+  shedOffer,
+  type Wanted,
+} from "./strangers.ts";
 import { leaseSecondsFor } from "./times.ts";
 
 const NO_BYTES = new Uint8Array();
@@ -247,10 +255,10 @@ function grant(state: ServerState, query: Query, wanted: Wanted): Action {
   const shed = shedCircuit(state, query, wanted) ?? shedLease(state, query, wanted);
   if (shed !== undefined) return dropShed(shed);
   const isFirst = isFirstLease(state, query, wanted);
-  return propose(state, query, wanted, isFirst ? query : undefined);
+  return propose(state, query, wanted, isFirst ? { via: query, waits: mustWait(state, query) } : undefined);
 }
 
-function propose(state: ServerState, query: Query, wanted: Wanted, first?: Via): Action {
+function propose(state: ServerState, query: Query, wanted: Wanted, first?: FirstLease): Action {
   const { address, now } = wanted;
   const settings = settingsAt(state, query, address);
   const leaseSeconds = leaseSecondsOf(state, query, settings, wanted);

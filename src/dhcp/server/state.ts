@@ -7,10 +7,10 @@ import type { Version } from "../../lease/agreement/version.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
+import type { FloodSigns } from "./flood_signs.ts";
 import type { LinkBudgets } from "./link_budgets.ts";
 import type { Recent } from "./recent.ts";
 import type { RelayTrust } from "./relay_trust.ts";
-import type { InFlight } from "./stranger_queue.ts";
 
 /** An address that a client is not offered for a while. */
 export interface Refusal {
@@ -27,10 +27,7 @@ export interface ServerState {
   readonly relays: RelayTrust;
   /** What strangers may take. */
   readonly links: LinkBudgets;
-  /** First leases that are on their way, of the subnet with this address. */
-  inFlight(subnet: Ipv4): InFlight;
-  /** How many members of the cluster may grant leases. */
-  members(): number;
+  readonly floods: FloodSigns;
   /** Whether only renewals may be granted now: leases that no node knows may still run. */
   isRenewalsOnly(): boolean;
   /**

@@ -1,113 +1,88 @@
 /**
  * New leases for strangers, a bounded number at a time: the others wait in order, so that what known clients want is
- * agreed at once. It decides when each is proposed, and tells how many are on their way; the server proposes.
+ * agreed at once. Some have to wait for a while first. It decides when each is proposed; the server proposes.
  */
 
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
-import type { Ipv4 } from "../../net/ipv4.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 
-/** A lease that a stranger requests. */
-interface FirstLease {
-  /** The address of its subnet. */
-  readonly subnet: Ipv4;
+/** One lease that waits. Times are monotonic. */
+interface Waiting {
+  readonly client: ClientKey;
+  /** When it may be proposed: the time of its request, or later. */
+  readonly atMs: number;
+  /** Whether it may still be proposed then. */
+  readonly mayStart: (now: Instant) => boolean;
   /** Proposes it; `decided` must run once, when the proposal is decided. */
   readonly start: (now: Instant, decided: (now: Instant) => void) => void;
-  /** It waited too long. */
+  /** It waited too long, or may not be proposed. */
   readonly drop: (now: Instant) => void;
 }
 
-/** One that waits; `atMs`: since when. */
-type Waiting = FirstLease & { readonly atMs: number };
-
-/** First leases of a subnet that are on their way. */
-export interface InFlight {
-  readonly waiting: number;
-  readonly proposed: number;
-  /** Decided less than `SERVER_LIMITS.settleMs` ago: a member that missed the record may not have it yet. */
-  readonly settling: number;
-}
-
-const NONE: InFlight = { waiting: 0, proposed: 0, settling: 0 };
-
-/** The queue. Times are monotonic. */
+/** The queue. */
 export class StrangerQueue {
   #proposed = 0;
-  /** Those that have not been started, in order, from `#first` on. */
-  #waiting: Waiting[] = [];
+  /** Those that are due, in order. */
+  #due: Waiting[] = [];
+  /** The first of `#due` that waits; those before it have been started. */
   #first = 0;
-  /** In the order of their decisions. */
-  readonly #settling = new Set<{ readonly subnet: Ipv4; readonly untilMs: number }>();
-  readonly #inFlight = new Map<Ipv4, InFlight>();
+  /** Those that are due later, in order, by client: a retransmission is the same request. */
+  readonly #later = new Map<ClientKey, Waiting>();
 
   /** Starts a proposal now or later; false when too many wait. */
-  add(lease: FirstLease, now: Instant): boolean {
-    this.#settle(now);
+  add(waiting: Waiting, now: Instant): boolean {
+    if (this.#later.has(waiting.client)) return true;
     if (this.#isFull()) this.#dropLate(now);
     if (this.#isFull()) return false;
-    this.#waiting.push({ ...lease, atMs: now.monotonicMs });
-    this.#count(lease.subnet, { waiting: 1 });
+    if (waiting.atMs > now.monotonicMs) this.#later.set(waiting.client, waiting);
+    else this.#due.push(waiting);
     this.#startNext(now);
     return true;
   }
 
-  /** First leases of the subnet with this address that are on their way. */
-  inFlight(subnet: Ipv4, now: Instant): InFlight {
-    this.#settle(now);
-    return this.#inFlight.get(subnet) ?? NONE;
-  }
-
-  #settle({ monotonicMs }: Instant): void {
-    for (const settling of this.#settling) {
-      if (settling.untilMs > monotonicMs) return;
-      this.#settling.delete(settling);
-      this.#count(settling.subnet, { settling: -1 });
+  /** Starts what has become due. */
+  tick(now: Instant): void {
+    for (const waiting of this.#later.values()) {
+      if (waiting.atMs > now.monotonicMs) break;
+      this.#later.delete(waiting.client);
+      this.#due.push(waiting);
     }
-  }
-
-  #count(subnet: Ipv4, { waiting = 0, proposed = 0, settling = 0 }: Partial<InFlight>): void {
-    const before = this.#inFlight.get(subnet) ?? NONE;
-    const after = {
-      waiting: before.waiting + waiting,
-      proposed: before.proposed + proposed,
-      settling: before.settling + settling,
-    };
-    if (after.waiting + after.proposed + after.settling > 0) this.#inFlight.set(subnet, after);
-    else this.#inFlight.delete(subnet);
+    if (this.#first < this.#due.length) this.#startNext(now);
   }
 
   #isFull(): boolean {
-    return this.#waiting.length - this.#first >= SERVER_LIMITS.strangersWaitingMax;
+    return this.#due.length - this.#first + this.#later.size >= SERVER_LIMITS.strangersWaitingMax;
   }
 
   #startNext(now: Instant): void {
     this.#dropLate(now);
-    while (this.#proposed < SERVER_LIMITS.strangerProposalsMax && this.#first < this.#waiting.length) {
-      const { subnet, start } = this.#waiting[this.#first++] as Waiting;
-      this.#count(subnet, { waiting: -1, proposed: 1 });
+    while (this.#proposed < SERVER_LIMITS.strangerProposalsMax && this.#first < this.#due.length) {
+      const next = this.#due[this.#first++] as Waiting;
+      if (!next.mayStart(now)) {
+        next.drop(now);
+        continue;
+      }
       this.#proposed += 1;
-      start(now, (at) => {
+      next.start(now, (at) => {
         this.#proposed -= 1;
-        this.#count(subnet, { proposed: -1, settling: 1 });
-        this.#settling.add({ subnet, untilMs: at.monotonicMs + SERVER_LIMITS.settleMs });
         this.#startNext(at);
       });
     }
-    if (this.#first < this.#waiting.length) return;
-    this.#waiting = [];
+    if (this.#first < this.#due.length) return;
+    this.#due = [];
     this.#first = 0;
   }
 
   /** Clients whose requests waited too long ask again. */
   #dropLate(now: Instant): void {
-    for (let next = this.#waiting[this.#first]; next !== undefined; next = this.#waiting[this.#first]) {
+    for (let next = this.#due[this.#first]; next !== undefined; next = this.#due[this.#first]) {
       if (now.monotonicMs - next.atMs <= SERVER_LIMITS.strangerWaitMs) break;
       this.#first += 1;
-      this.#count(next.subnet, { waiting: -1 });
       next.drop(now);
     }
     if (this.#first < SERVER_LIMITS.strangersWaitingMax) return;
-    this.#waiting.splice(0, this.#first);
+    this.#due.splice(0, this.#first);
     this.#first = 0;
   }
 }

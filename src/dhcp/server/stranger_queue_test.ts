@@ -1,4 +1,5 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
+import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { StrangerQueue } from "./stranger_queue.ts";
@@ -7,27 +8,32 @@ function at(monotonicMs: number): Instant {
   return { wallMs: 1_700_000_000_000 + monotonicMs, monotonicMs };
 }
 
-const SUBNET = 0x0a4d0000;
+function clientOf(number: number): ClientKey {
+  return String(number) as ClientKey;
+}
 
 /** A queue whose proposals are decided by the test. */
-function queue() {
+function queue(forbidden = -1) {
   const subject = new StrangerQueue();
   const started: number[] = [];
   const dropped: number[] = [];
   const decide: ((now: Instant) => void)[] = [];
-  const add = (number: number, nowMs: number) =>
+  const add = (number: number, nowMs: number, dueMs = nowMs) =>
     subject.add({
-      subnet: SUBNET,
+      client: clientOf(number),
+      atMs: dueMs,
+      mayStart: () => number !== forbidden,
       start: (_now, decided) => {
         started.push(number);
         decide.push(decided);
       },
       drop: () => dropped.push(number),
     }, at(nowMs));
-  return { subject, add, started, dropped, decide: (nowMs: number) => decide.shift()?.(at(nowMs)) };
+  const tick = (nowMs: number) => subject.tick(at(nowMs));
+  return { add, tick, started, dropped, decide: (nowMs: number) => decide.shift()?.(at(nowMs)) };
 }
 
-const { strangerProposalsMax, strangersWaitingMax, strangerWaitMs, settleMs } = SERVER_LIMITS;
+const { strangerProposalsMax, strangersWaitingMax, strangerWaitMs } = SERVER_LIMITS;
 
 Deno.test("stranger queue: a bounded number is proposed at a time, the others in order as these are decided", () => {
   const { add, started, decide } = queue();
@@ -57,23 +63,20 @@ Deno.test("stranger queue: a proposal that is decided at once leaves room for th
       decided += 1;
       done(now);
     };
-    subject.add({ subnet: SUBNET, start, drop: () => {} }, at(0));
+    subject.add({ client: clientOf(number), atMs: 0, mayStart: () => true, start, drop: () => {} }, at(0));
   }
   strictEqual(decided, 3 * strangerProposalsMax);
 });
 
-Deno.test("stranger queue: a lease is on its way until it has been decided for a moment, or is dropped", () => {
-  const { subject, add, decide } = queue();
-  const inFlight = (nowMs: number) => subject.inFlight(SUBNET, at(nowMs));
-  for (let number = 0; number < strangerProposalsMax + 2; number++) add(number, 0);
-  deepStrictEqual(inFlight(0), { waiting: 2, proposed: strangerProposalsMax, settling: 0 });
-  deepStrictEqual(subject.inFlight(SUBNET + 1, at(0)), { waiting: 0, proposed: 0, settling: 0 });
-  decide(10);
-  deepStrictEqual(inFlight(10), { waiting: 1, proposed: strangerProposalsMax, settling: 1 });
-  deepStrictEqual(inFlight(10 + settleMs), { waiting: 1, proposed: strangerProposalsMax, settling: 0 });
-  decide(strangerWaitMs + 1);
-  const last = { waiting: 0, proposed: strangerProposalsMax - 1, settling: 1 };
-  deepStrictEqual(inFlight(strangerWaitMs + 1), last, "the other one is dropped");
-  for (let count = 1; count < strangerProposalsMax; count++) decide(3_000);
-  deepStrictEqual(inFlight(3_000 + settleMs), { waiting: 0, proposed: 0, settling: 0 });
+Deno.test("stranger queue: one that is due later starts then, once, unless it may not any more", () => {
+  const { add, tick, started, dropped } = queue(2);
+  add(1, 0, 1_000);
+  add(1, 500, 1_500);
+  add(2, 0, 1_000);
+  tick(999);
+  deepStrictEqual(started, []);
+  tick(1_000);
+  deepStrictEqual([started, dropped], [[1], [2]]);
+  tick(2_000);
+  deepStrictEqual(started, [1]);
 });

@@ -25,6 +25,7 @@ export function isStranger({ table }: ServerState, { client, reservation }: Quer
  */
 export function shedMessage(state: ServerState, query: Query, now: Instant): Shed | undefined {
   if (state.offers.of(query.client) !== undefined || !isStranger(state, query)) return undefined;
+  state.floods.stranger(extentOf(state, query.subnet), state.table.hashOf(query.client), now.monotonicMs);
   return state.links.message(query, now.monotonicMs);
 }
 
@@ -70,7 +71,10 @@ export function shedLease(state: ServerState, query: Query, wanted: Wanted): She
 function shedNewLease(state: ServerState, query: Query, take: boolean, now: Instant): Shed | undefined {
   if (!isNearlyFull(state, query.subnet)) return undefined;
   const { monotonicMs } = now;
-  if (hasShare(state, query.subnet)) return state.links.shed(query, "share", monotonicMs);
+  if (isBeyondShare(state, query.subnet) && (!isStranger(state, query) || isFlooded(state, query.subnet, now))) {
+    // A client that wants several addresses is a flood by itself.
+    return state.links.shed(query, "share", monotonicMs);
+  }
   return state.links.lease(query, take, monotonicMs) ? undefined : state.links.shed(query, "leases", monotonicMs);
 }
 
@@ -106,36 +110,39 @@ function holdsOnProbation({ table }: ServerState, { client, reservation }: Query
 }
 
 /** Whether few of a subnet's addresses are free. Offers to strangers do not count: they give way. */
-function isNearlyFull(state: ServerState, subnet: Subnet): boolean {
-  const { table, offers, compiled } = state;
-  const size = sizeOf(state, subnet);
+function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Subnet): boolean {
+  const size = sum(pools, (pool) => table.sizeOf(pool));
   if (size < compiled.smallSubnet) return false;
-  const used = size - sum(subnet.pools, (pool) => table.free(pool) + offers.toStrangers(pool));
-  const lower = Math.ceil(compiled.config.strangers.nearlyFull * size / 100);
-  const { waiting, proposed } = state.inFlight(subnet.prefix.address);
-  return waiting + proposed >= partOf(state, lower - used + proposed, lower);
+  const used = size - sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool));
+  return 100 * used >= compiled.config.strangers.nearlyFull * size;
 }
 
-/** Whether unrenewed first leases have as many of a subnet's addresses as they may have. */
-function hasShare(state: ServerState, subnet: Subnet): boolean {
-  const share = Math.max(1, Math.floor(state.compiled.config.strangers.share * sizeOf(state, subnet) / 100));
-  const held = sum(subnet.pools, (pool) => state.table.onProbation(pool));
-  const { waiting, proposed, settling } = state.inFlight(subnet.prefix.address);
-  const known = proposed + settling;
-  return waiting + known >= partOf(state, share - held + known, share);
+/** Whether strangers have as many first leases of a subnet as they may have when they are a flood. */
+function isBeyondShare({ table, compiled }: ServerState, { pools }: Subnet): boolean {
+  const size = sum(pools, (pool) => table.sizeOf(pool));
+  return 100 * sum(pools, (pool) => table.onProbation(pool)) >= compiled.config.strangers.share * size;
 }
 
-/**
- * How many first leases this member may have on their way when `left` addresses of `all` are left for them: each other
- * member may have as many, of which this one need not know yet. The table has what is proposed, not what waits. A few
- * addresses have no part for each member of a large cluster: then one at a time, up to half of them.
- */
-function partOf({ members }: ServerState, left: number, all: number): number {
-  return Math.max(Math.floor(left / members()), left > 0 && 2 * left >= all ? 1 : 0);
+function isFlooded(state: ServerState, subnet: Subnet, { monotonicMs }: Instant): boolean {
+  return state.floods.isFlood(extentOf(state, subnet), monotonicMs);
 }
 
-function sizeOf({ table }: ServerState, { pools }: Subnet): number {
-  return sum(pools, (pool) => table.sizeOf(pool));
+/** Whether a first lease has to wait until it is known that strangers are no flood. */
+export function mustWait(state: ServerState, { subnet }: Pick<Query, "subnet">): boolean {
+  return isNearlyFull(state, subnet) && isBeyondShare(state, subnet);
+}
+
+/** The same once it has waited: whether strangers turned out to be a flood. */
+export function isRefusedAfterAll(state: ServerState, via: Pick<Query, "subnet">, now: Instant): boolean {
+  return mustWait(state, via) && isFlooded(state, via.subnet, now);
+}
+
+function extentOf({ table }: ServerState, { pools, prefix }: Subnet) {
+  return {
+    subnet: prefix.address,
+    size: sum(pools, (pool) => table.sizeOf(pool)),
+    unrenewed: sum(pools, (pool) => table.unrenewed(pool)),
+  };
 }
 
 /** Whether a configuration limits the leases of circuits. */

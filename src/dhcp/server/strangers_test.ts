@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { OPTIONS, readOption } from "../options/mod.ts";
+import { formatIpv4 } from "../../net/ipv4.ts";
 import { clientMessage, SERVER, service, subnet, TestServer } from "./testing.ts";
 
 const relayed = { giaddr: "10.77.0.1" };
@@ -97,16 +98,12 @@ Deno.test("strangers: in a nearly full subnet a first lease is short; renewed, i
   const server = network();
   populate(server, 100);
   const offer = server.handle(clientMessage("DISCOVER", 101, relayed));
-  strictEqual(secondsOf(offer), STRANGERS.firstLeaseSeconds);
+  strictEqual(secondsOf(offer), 300);
   const address = "10.77.1.101";
   const request = clientMessage("REQUEST", 101, { ...relayed, server: SERVER, requested: address });
-  strictEqual(secondsOf(server.handle(request)), STRANGERS.firstLeaseSeconds);
-  strictEqual(
-    renew(server, 101, address),
-    STRANGERS.firstLeaseSeconds,
-    "a renewal at once is what a flood can do as well",
-  );
-  server.wait(STRANGERS.firstLeaseSeconds / 2);
+  strictEqual(secondsOf(server.handle(request)), 300);
+  strictEqual(renew(server, 101, address), 300, "a renewal at once is what a flood can do as well");
+  server.wait(150);
   strictEqual(renew(server, 101, address), 3_600);
   strictEqual(renew(server, 101, address), 3_600);
   strictEqual(renew(server, 1, "10.77.1.1"), 3_600);
@@ -139,7 +136,7 @@ Deno.test("strangers: an invented client is no known one when it comes again", (
   strictEqual(server.lease(101, relayed), "strangerLeases", "its lease ended without a renewal");
   server.wait(1);
   const again = clientMessage("DISCOVER", 101, relayed);
-  strictEqual(secondsOf(server.handle(again)), STRANGERS.firstLeaseSeconds);
+  strictEqual(secondsOf(server.handle(again)), 300);
 });
 
 Deno.test("strangers: a released first lease makes no client known either", () => {
@@ -263,13 +260,56 @@ Deno.test("circuits: leases are counted when a limit comes with a reload, and st
   strictEqual(server.lease(3, via).slice(0, 3), "ACK");
 });
 
+Deno.test("strangers: a network of new devices fills up to the last address", () => {
+  const server = network();
+  const requests: ReturnType<typeof clientMessage>[] = [];
+  for (let mac = 1; mac <= 200; mac++) {
+    const offer = server.handle(clientMessage("DISCOVER", mac, relayed));
+    ok(typeof offer !== "string");
+    const requested = formatIpv4(offer.yiaddr);
+    requests.push(clientMessage("REQUEST", mac, { ...relayed, server: SERVER, requested }));
+  }
+  const said = requests.map((request) => server.say(request));
+  strictEqual(said.filter((line) => line.startsWith("ACK")).length, 150, "half of them, and a quarter");
+  server.wait(0.5);
+  for (const request of requests) server.say(request);
+  server.wait(0.6);
+  strictEqual(server.table.onProbation(0), 100, "the others a second later");
+});
+
 Deno.test("strangers: an address whose lease is being agreed is in use", () => {
   const server = network();
   populate(server, 60);
   server.stall();
   const said = Array.from({ length: 60 }, () => server.lease(invented++, relayed));
   strictEqual(said.filter((line) => line === "undecided").length, 60);
-  strictEqual(secondsOf(server.handle(clientMessage("DISCOVER", invented++, relayed))), STRANGERS.firstLeaseSeconds);
+  strictEqual(secondsOf(server.handle(clientMessage("DISCOVER", invented++, relayed))), 300);
+});
+
+Deno.test("strangers: a flood is recognized while those beyond the share wait", () => {
+  const server = network();
+  for (let count = 0; count < 1_000; count++) {
+    server.wait(0.0005);
+    server.lease(invented++, relayed);
+  }
+  server.wait(2);
+  strictEqual(server.table.onProbation(0), 50);
+});
+
+Deno.test("strangers: slow ones that never renew are recognized by that", () => {
+  const server = network();
+  populate(server, 99);
+  // Fewer than two per address in five minutes.
+  for (let count = 0; count < 300; count++) {
+    server.wait(1);
+    server.lease(invented++, relayed);
+  }
+  ok(server.table.onProbation(0) > 90);
+  for (let count = 0; count < 700; count++) {
+    server.wait(1);
+    server.lease(invented++, relayed);
+  }
+  strictEqual(server.table.onProbation(0), 50);
 });
 
 Deno.test("circuits: a lease whose address becomes reserved counts no more, and counts again afterwards", () => {
@@ -285,53 +325,4 @@ Deno.test("circuits: a lease whose address becomes reserved counts no more, and 
   strictEqual(server.lease(4, via), "circuitFull");
   server.wait(3_700);
   strictEqual(server.lease(4, via).slice(0, 3), "ACK");
-});
-
-Deno.test("strangers: a few of them get no more than the share either, and no later", () => {
-  const server = network();
-  populate(server, 100);
-  for (let count = 0; count < 100; count++) {
-    server.wait(1);
-    server.lease(invented++, relayed);
-  }
-  strictEqual(server.table.onProbation(0), 50);
-});
-
-Deno.test("strangers: a network of new devices fills up to the last address as they renew", () => {
-  const server = network();
-  const devices = Array.from({ length: 200 }, (_, index) => ({ mac: index + 1, address: "" }));
-  const ask = () => {
-    for (const device of devices.filter(({ address }) => address === "")) {
-      const line = server.lease(device.mac, relayed);
-      if (line.startsWith("ACK")) device.address = line.slice("ACK ".length);
-    }
-    return devices.filter(({ address }) => address !== "");
-  };
-  const first = ask();
-  strictEqual(first.length, 150, "half of them, and a quarter");
-  server.wait(STRANGERS.firstLeaseSeconds / 2);
-  for (const { mac, address } of first.slice(100)) strictEqual(renew(server, mac, address), 3_600);
-  strictEqual(ask().length, 200);
-});
-
-Deno.test("strangers: leases that wait for their turn count, too", () => {
-  const addresses = 2_000;
-  const pools = [{ range: { first: 0x0a4d0100, last: 0x0a4d0100 + addresses - 1 }, options: new Map() }];
-  const server = network({ nearlyFull: 0, leases: { perSecond: 1, burst: addresses } }, { pools });
-  server.stall();
-  const said = Array.from({ length: 1_000 }, () => server.lease(invented++, relayed));
-  strictEqual(said.filter((line) => line === "undecided").length, addresses / 4);
-  strictEqual(said.at(-1), "strangerLeases");
-});
-
-Deno.test("strangers: a thousand new devices in ten seconds get leases at once in a half full /20", () => {
-  const server = new TestServer(service([subnet("10.64.0.0/16", ["10.64.16.0-10.64.31.255"])]));
-  const via = { giaddr: "10.64.0.1" };
-  for (let mac = 1; mac <= 2_048; mac++) server.lease(mac, via);
-  let leases = 0;
-  for (let count = 0; count < 1_000; count++) {
-    server.wait(0.01);
-    if (server.lease(invented++, via).startsWith("ACK")) leases += 1;
-  }
-  strictEqual(leases, 1_000);
 });

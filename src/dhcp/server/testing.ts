@@ -56,7 +56,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     authoritative: true,
     rapidCommit: true,
     clientIdentity: "clientId",
-    strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 120 },
+    strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
     options: new Map(),
     classes: [],
     subnets,
@@ -167,7 +167,6 @@ export class TestServer {
           if (time !== undefined && deniesLease(this.table.get(address), client, time)) denied(now);
         },
         want: (pools) => this.wanted.push(...pools),
-        members: () => 1,
         isRenewalsOnly: () => this.renewalsOnly,
         hasEarlierRelease: () => this.hasEarlierRelease,
         serves: (address) => this.members.get(address),

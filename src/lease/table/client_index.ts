@@ -52,6 +52,11 @@ export class ClientIndex {
     }
   }
 
+  /** The hash of a key, below 2^32; clients cannot foresee it. */
+  hashOf(key: string): number {
+    return hash(key, this.#multiplier);
+  }
+
   /** Adds a slot that is not in the index. */
   add(key: string, slot: number): void {
     if (2 * (this.#used + 1) > this.#entries.length) this.#rebuild();

@@ -246,6 +246,11 @@ export class LeaseTable {
     this.#probation.lengthsMs = lengthsMs;
   }
 
+  /** A hash of a client, below 2^32, that clients cannot foresee. */
+  hashOf(client: ClientKey): number {
+    return this.#clients.hashOf(client);
+  }
+
   /** Whether the lease of an address is on probation; see `probation.ts`. */
   isOnProbation(address: Ipv4): boolean {
     const index = this.#layout.indexOf(address);
@@ -255,6 +260,11 @@ export class LeaseTable {
   /** How many leases of a pool are on probation now, whichever node granted them. */
   onProbation(pool: number): number {
     return this.#probation.running(pool);
+  }
+
+  /** How many leases of a pool were on probation and ended without a renewal, since the pools were set. */
+  unrenewed(pool: number): number {
+    return this.#probation.unrenewed(pool);
   }
 
   /** Every address whose slot is bound by a client. */

@@ -28,17 +28,24 @@ export class Probation {
   /** How long a first lease on probation is at most, by pool; 0: none is on probation. */
   lengthsMs: readonly number[];
   readonly #running: number[];
+  readonly #unrenewed: number[];
   #states: Uint8Array;
 
   constructor(slots: number, pools: number, lengthsMs: readonly number[] = []) {
     this.#states = new Uint8Array(slots);
     this.#running = new Array<number>(pools).fill(0);
+    this.#unrenewed = new Array<number>(pools).fill(0);
     this.lengthsMs = lengthsMs;
   }
 
   /** Leases of a pool that are on probation and run. */
   running(pool: number): number {
     return this.#running[pool] ?? 0;
+  }
+
+  /** Leases of a pool that were on probation and ended, since the start. */
+  unrenewed(pool: number): number {
+    return this.#unrenewed[pool] ?? 0;
   }
 
   stateOf(index: number): State {
@@ -52,7 +59,9 @@ export class Probation {
 
   /** The lease of a slot is over: it expired, or its client released it. */
   ended(index: number, pool: number | undefined): void {
-    if (this.stateOf(index) === PROBATION.running) this.#set(index, pool, PROBATION.over);
+    if (this.stateOf(index) !== PROBATION.running) return;
+    this.#set(index, pool, PROBATION.over);
+    if (pool !== undefined) this.#unrenewed[pool] = this.unrenewed(pool) + 1;
   }
 
   /** A slot holds no client's lease any more, or never did. */
