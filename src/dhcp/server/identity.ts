@@ -18,6 +18,7 @@ import {
   parseClientKey,
   subnetNumberOf,
 } from "../../lease/agreement/client_key.ts";
+import { isLeaseRecord } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains } from "../../net/ipv4.ts";
 import type { Identity, Subnet } from "./compiled_service.ts";
 import { ethernet, type Reservation } from "./reservations.ts";
@@ -36,9 +37,10 @@ export function clientOf(state: ClientState, sender: Sender, asserted: Ipv4 | un
   const { subnet } = sender;
   const keys = keysOf(sender, state.hasEarlierRelease());
   if (asserted !== undefined && rangeContains(subnet.range, asserted)) {
-    const { state: how, client } = table.get(asserted);
-    const isRecord = client !== undefined && (how === "bound" || how === "released");
-    if (isRecord && (isSentBy(client, keys) || isHardwareOf(state, sender, asserted, client))) return client;
+    const client = recordedClient(state, asserted);
+    if (client !== undefined && (isSentBy(client, keys) || isHardwareOf(state, sender, asserted, client))) {
+      return client;
+    }
   }
   const counts = (recorded: ClientKey, address: Ipv4) => {
     const other = compiled.subnetWithId(subnetNumberOf(recorded));
@@ -114,7 +116,12 @@ export function formerKey(
 
 /** Whether this node has a record of the client that tells something of an address, in any subnet. */
 export function hasRecord({ table }: ClientState, { client }: { readonly client: ClientKey }, address: Ipv4): boolean {
-  const slot = table.get(address);
-  const isRecord = slot.client !== undefined && (slot.state === "bound" || slot.state === "released");
-  return (isRecord && isSameSender(slot.client, client)) || table.find(client) !== undefined;
+  const recorded = recordedClient({ table }, address);
+  return (recorded !== undefined && isSameSender(recorded, client)) || table.find(client) !== undefined;
+}
+
+/** The client of the lease that runs on an address, or of the last one there. */
+function recordedClient({ table }: Pick<ServerState, "table">, address: Ipv4): ClientKey | undefined {
+  const { state, client } = table.get(address);
+  return isLeaseRecord(state) ? client : undefined;
 }

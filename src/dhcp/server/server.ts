@@ -8,7 +8,7 @@ import { equalBytes } from "../../bytes/equal.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { isLocked } from "../../lease/agreement/rule.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
-import type { LeaseDetail } from "../../lease/agreement/slot.ts";
+import { isLeaseRecord, type LeaseDetail } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { withoutUnseen } from "../../unseen.ts";
 import { type Message, MESSAGE_TYPE } from "../message.ts";
@@ -144,7 +144,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   if (state.isRenewalsOnly()) return renewOnly(state, query, address, now, time);
   const slot = state.table.get(address);
   const locked = isLocked(slot, time);
-  const own = slot.client === query.client && (slot.state === "bound" || slot.state === "released");
+  const own = slot.client === query.client && isLeaseRecord(slot.state);
   const reserved = query.reservation?.address === address;
   if ((own || reserved) && mayKeep(state, query, address, time)) return grant(state, query, { address, now, time });
   if (locked && !state.compiled.config.authoritative && !hasRecord(state, query, address)) {

@@ -21,6 +21,11 @@ export function isEnded(state: SlotState): state is EndedState {
   return state === "released" || state === "aborted" || state === "declined";
 }
 
+/** Whether a slot in this state is the record of a client's lease: one that runs, or the last one. */
+export function isLeaseRecord(state: SlotState): boolean {
+  return state === "bound" || state === "released";
+}
+
 /** The fields of an end record that its slot does not have, so that anti-entropy can repeat the record unchanged. */
 interface Ended {
   /** The version the slot had when the end was minted. */

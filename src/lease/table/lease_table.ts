@@ -17,7 +17,15 @@ import { PROBATION, Probation } from "./probation.ts";
 import { MARGIN_MS } from "../agreement/limits.ts";
 import { Resting } from "./resting.ts";
 import type { RecordTest } from "./record.ts";
-import { FREE_SLOT, type LeaseDetail, type LeaseRow, NO_DETAIL, type Slot, type SlotState } from "../agreement/slot.ts";
+import {
+  FREE_SLOT,
+  isLeaseRecord,
+  type LeaseDetail,
+  type LeaseRow,
+  NO_DETAIL,
+  type Slot,
+  type SlotState,
+} from "../agreement/slot.ts";
 import type { Version } from "../agreement/version.ts";
 
 /** How many addresses of a pool are in each use. */
@@ -198,7 +206,7 @@ export class LeaseTable {
     this.#clients.candidates(client, (index) => {
       if (!this.#columns.hasClient(index, client)) return;
       const state = this.#columns.state(index);
-      if (state !== "bound" && state !== "released") return;
+      if (!isLeaseRecord(state)) return;
       if (best === -1 || this.#isBetter(index, best)) best = index;
     });
     return best === -1 ? undefined : this.#layout.addressOf(best);
@@ -215,7 +223,7 @@ export class LeaseTable {
       const columns = this.#columns;
       if (!columns.hasSender(index, client)) return;
       const state = columns.state(index);
-      if (state !== "bound" && state !== "released") return;
+      if (!isLeaseRecord(state)) return;
       const own = columns.hasClient(index, client);
       // Of two equal ones its own.
       if (best !== -1 && (own ? this.#isBetter(best, index) : !this.#isBetter(index, best))) return;
@@ -236,7 +244,7 @@ export class LeaseTable {
     this.#clients.candidates(client, (index) => {
       if (known || !this.#columns.hasClient(index, client)) return;
       const state = this.#columns.state(index);
-      known = (state === "bound" || state === "released") && this.#probation.stateOf(index) !== PROBATION.over;
+      known = isLeaseRecord(state) && this.#probation.stateOf(index) !== PROBATION.over;
     });
     return known;
   }
