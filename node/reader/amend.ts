@@ -3,6 +3,7 @@
  * is read and checked, and the rest is taken over. Ten thousand others then cost a tenth of what reading them takes.
  */
 
+import { type Difference, differenceOf } from "../../src/bytes/difference.ts";
 import { isTooDeep } from "../../src/config/bounds.ts";
 import { asList, asMapping, isMapping, type Mapping } from "../../src/config/plain.ts";
 import { type PackedService, packEntries, packService } from "../../src/dhcp/server/compiled_service.ts";
@@ -19,21 +20,20 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   const [before, after] = [partsOf(base.text), partsOf(text)];
   if (before === undefined || after === undefined || before.settings !== after.settings) return undefined;
   if (isTooDeep(after.service)) return undefined;
-  const changed = after.entries.findIndex((entries, index) => !isSame(entries, before.entries[index] ?? []));
-  const difference = differenceOf(before.entries[changed] ?? [], after.entries[changed] ?? []);
-  const others = after.entries.slice(changed + 1);
-  if (changed >= 0 && others.some((entries, index) => !isSame(entries, before.entries[changed + 1 + index] ?? []))) {
-    return undefined;
-  }
-  if (difference.removed.some((entry) => SETS_LEASE_TIME.test(entry))) return undefined;
-  const added = difference.added.map((entry): unknown => JSON.parse(entry));
+  const differences = after.entries.map((entries, subnet) => differenceOf(before.entries[subnet] ?? [], entries));
+  const [changed = 0, ...others] = differences.flatMap((difference, subnet) => isEmpty(difference) ? [] : [subnet]);
+  if (others.length > 0) return undefined;
+  const { at, endBefore, endAfter } = differences[changed] ?? differenceOf([], []);
+  const removed = (before.entries[changed] ?? []).slice(at, endBefore);
+  if (removed.some((entry) => SETS_LEASE_TIME.test(entry))) return undefined;
+  const added = (after.entries[changed] ?? []).slice(at, endAfter).map((entry): unknown => JSON.parse(entry));
   const subnets = after.subnets.map((subnet, index) => ({ ...subnet, reservations: index === changed ? added : [] }));
   const read = readServiceValues({ ...after.service, subnets }, own);
   if (!read.ok) return undefined;
   const packed = packService(read.service, [added]);
   const columns = replaceReservations(base.columns, {
-    at: after.entries.slice(0, Math.max(0, changed)).flat().length + difference.at,
-    removed: difference.removed.length,
+    at: after.entries.slice(0, changed).flat().length + at,
+    removed: removed.length,
     added: packed.columns,
     count: added.length,
   });
@@ -74,16 +74,6 @@ function plainValue(text: string): unknown {
   }
 }
 
-function isSame(some: readonly string[], others: readonly string[]): boolean {
-  return some.length === others.length && some.every((entry, index) => entry === others[index]);
-}
-
-/** What lies between the same beginning and the same end. */
-function differenceOf(before: readonly string[], after: readonly string[]) {
-  const shorter = Math.min(before.length, after.length);
-  let at = 0;
-  while (at < shorter && before[at] === after[at]) at++;
-  let end = 0;
-  while (end < shorter - at && before.at(-1 - end) === after.at(-1 - end)) end++;
-  return { at, removed: before.slice(at, before.length - end), added: after.slice(at, after.length - end) };
+function isEmpty({ at, endBefore, endAfter }: Difference): boolean {
+  return at === endBefore && at === endAfter;
 }

@@ -6,12 +6,15 @@
  * base. Members of an earlier release are sent whole texts only.
  */
 
+import { differenceOf } from "../../bytes/difference.ts";
 import { textDigest } from "../../bytes/text_digest.ts";
 import type { ConfigPatch, ConfigText, NodeId } from "../wire/messages.ts";
 import type { Configuration } from "./config_replication.ts";
 
 /** What is sent in place of a text is at most this part of it. */
 const WORTHWHILE_PART = 0.5;
+/** About what a patch takes without what it inserts. */
+const PATCH_CHARACTERS = 64;
 
 interface PatchSurroundings {
   /** What this node has. */
@@ -46,14 +49,14 @@ export class ConfigPatches {
 
   /** A text as it is to be sent to a member. `revision` undefined: the receiver sets the revision. */
   textFor(to: NodeId, text: string, revision: number | undefined): ConfigText {
-    const { known, revisionOf, areRead, revise } = this.#around;
+    const { known, revisionOf, areRead } = this.#around;
     const theirs = revisionOf(to);
     if (!areRead() || (this.#wanted.has(to) && this.#wanted.get(to) === theirs)) return text;
     const base = known().find((one) => one.revision === theirs);
     if (base === undefined) return text;
     if (this.#made?.base !== base || this.#made.text !== text) {
       const patch = revision === undefined
-        ? this.#between(base, { revision: base.revision, text: revise(text, base.revision) ?? text })
+        ? this.#between(base, { revision: base.revision, text: this.#revised(text, base.revision) })
         : this.#between(base, { revision, text });
       this.#made = { base, text, patch };
     }
@@ -67,14 +70,14 @@ export class ConfigPatches {
 
   /** The text that a patch makes of what this node has. */
   apply(patch: ConfigPatch): Patched {
-    const { known, revise } = this.#around;
+    const { known } = this.#around;
     const last = this.#applied;
     if (last?.patch.digest === patch.digest && last.patch.revision === patch.revision) {
       return { kind: "text", text: last.text };
     }
     const base = known().find((one) => one.revision === patch.baseRevision && this.#digestOf(one) === patch.baseDigest);
     if (base === undefined) return { kind: "baseMissing" };
-    const revised = revise(base.text, patch.revision) ?? base.text;
+    const revised = this.#revised(base.text, patch.revision);
     const text = `${revised.slice(0, patch.at)}${patch.inserted}${revised.slice(patch.at + patch.removed)}`;
     if (textDigest(text) !== patch.digest) return { kind: "unfit" };
     this.#applied = { patch, text };
@@ -83,25 +86,23 @@ export class ConfigPatches {
 
   /** Undefined when there is little to save. */
   #between(base: Configuration, { revision, text }: Configuration): ConfigPatch | undefined {
-    const revised = this.#around.revise(base.text, revision) ?? base.text;
-    const shorter = Math.min(revised.length, text.length);
-    let at = 0;
-    while (at < shorter && revised.charCodeAt(at) === text.charCodeAt(at)) at++;
-    let end = 0;
-    while (
-      end < shorter - at && revised.charCodeAt(revised.length - 1 - end) === text.charCodeAt(text.length - 1 - end)
-    ) end++;
-    const inserted = text.slice(at, text.length - end);
+    const { at, endBefore, endAfter } = differenceOf(this.#revised(base.text, revision), text);
+    const inserted = text.slice(at, endAfter);
     if (PATCH_CHARACTERS + inserted.length > text.length * WORTHWHILE_PART) return undefined;
     return {
       revision,
       baseRevision: base.revision,
       baseDigest: this.#digestOf(base),
       at,
-      removed: revised.length - end - at,
+      removed: endBefore - at,
       inserted,
       digest: textDigest(text),
     };
+  }
+
+  /** A text that is no section has no revision. */
+  #revised(text: string, revision: number): string {
+    return this.#around.revise(text, revision) ?? text;
   }
 
   #digestOf(configuration: Configuration): number {
@@ -112,6 +113,3 @@ export class ConfigPatches {
     return digest;
   }
 }
-
-/** About what a patch takes without what it inserts. */
-const PATCH_CHARACTERS = 64;
