@@ -63,11 +63,11 @@ export function findExcess(text: string): Excess | undefined {
   return undefined;
 }
 
-/** Comes before a scalar that is not in quotes. */
-const SCALAR = "\x1f";
+/** What the lexer says before a scalar that is not in quotes. */
+export const SCALAR = "\x1f";
 
 /** What the lexer says of a document, a scalar and an error; no characters of the text. */
-const CONTROLS: ReadonlySet<string> = new Set(["\x02", "\x18", SCALAR]);
+export const CONTROLS: ReadonlySet<string> = new Set(["\x02", "\x18", SCALAR]);
 
 /** Whether plain values are nested more deeply than a configuration may be; takes no stack. */
 export function isTooDeep(value: unknown, depthMax: number = CONFIG_LIMITS.depthMax): boolean {

@@ -5,6 +5,7 @@
  */
 
 import { type Document, isMap, isPair, isScalar, isSeq, Lexer, type Node, visit } from "yaml";
+import { CONTROLS, SCALAR } from "./bounds.ts";
 
 const PIECE_CHARACTERS = 64 * 1024;
 /** What stands for the list that is cut out. */
@@ -75,9 +76,6 @@ interface BlockList {
   end: number;
 }
 
-/** Comes before a scalar that is not in quotes. */
-const SCALAR = "\x1f";
-
 /** The list that takes up the most of a text, unless there is none, or an item may stand for another one. */
 function longestList(text: string): BlockList | "none" | "aliases" {
   /** Each is within the one before. */
@@ -99,25 +97,24 @@ function longestList(text: string): BlockList | "none" | "aliases" {
   let isFirst = true;
   let isScalar = false;
   for (const lexeme of new Lexer().lex(text)) {
-    if (lexeme === SCALAR) {
-      isScalar = true;
+    if (CONTROLS.has(lexeme)) {
+      isScalar = lexeme === SCALAR;
       continue;
     }
-    if (lexeme === "\x02" || lexeme === "\x18") continue;
-    const head = lexeme.charAt(0);
-    if (!isScalar && (head === "&" || head === "*")) return "aliases";
+    const kind = isScalar ? "scalar" : lexeme.charAt(0);
+    isScalar = false;
+    if (kind === "&" || kind === "*") return "aliases";
     // Text below `|` begins with its line's spaces.
-    if (depth === 0 && isFirst && /[^\s#]/.test(head)) {
+    if (depth === 0 && isFirst && /^[^\s#]/.test(lexeme)) {
       const column = offset - lineStart;
-      const isItem = lexeme === "-" && !isScalar;
+      const isItem = kind === "-" && lexeme === "-";
       close(column, isItem, lineStart);
       if (isItem && open.at(-1)?.column === column) open.at(-1)?.starts.push(offset);
       else if (isItem) open.push({ column, starts: [offset], end: 0 });
       isFirst = false;
     }
-    if (!isScalar && (head === "[" || head === "{")) depth++;
-    else if (!isScalar && (head === "]" || head === "}")) depth--;
-    isScalar = false;
+    if (kind === "[" || kind === "{") depth++;
+    else if (kind === "]" || kind === "}") depth--;
     offset += lexeme.length;
     if (lexeme.endsWith("\n")) {
       isFirst = true;
