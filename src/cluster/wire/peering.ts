@@ -190,20 +190,17 @@ export class Peering {
   }
 
   #refuse({ error, node }: Refusal, peer: Peer | undefined, bytes: Uint8Array, ms: number): Received {
-    if (node === undefined || peer === undefined && this.#isMember(node)) return refused(error, node);
-    if (peer === undefined) {
-      const proof = this.#answerOutranked(error, node, bytes, ms);
-      return proof === undefined ? refused(error, node) : { kind: "newcomer", node, proof };
-    }
-    if (error === "forged") peer.forged++;
     let received = refused(error, node);
-    if (error === "unproven") {
+    if (node === undefined || peer === undefined && this.#isMember(node)) return received;
+    if (peer !== undefined && error === "forged") peer.forged++;
+    if (peer !== undefined && error === "unproven") {
       // Of a member that has proved another run: a start of an earlier release, or forged.
       if (isVersion1(bytes) && this.isProven(node)) peer.forged++;
       received = { kind: "unproven", node, lasts: this.#unproven(node, peer, ms) };
     }
     const proof = this.#answerOutranked(error, node, bytes, ms);
     if (proof === undefined) return received;
+    if (peer === undefined) return { kind: "newcomer", node, proof };
     this.#ports.put(node, proof);
     return HANDLED;
   }

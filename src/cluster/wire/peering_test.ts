@@ -11,6 +11,11 @@ function text(plain: string): Uint8Array {
   return new TextEncoder().encode(plain);
 }
 
+/** A run of node 2 that is no process here: what it seals is sent by hand. */
+function elsewhere(starts: number, incarnation: number, key = KEY): Sealer {
+  return new Sealer({ self: { node: 2, starts, incarnation }, keys: [key], isMember: () => true, cipher: toyCipher });
+}
+
 /** Processes of two or more members; each datagram arrives at once, unless a member is deaf. */
 class Net {
   ms = 0;
@@ -240,12 +245,7 @@ Deno.test("peering: few recorded challenges of earlier runs are opened", () => {
   const net = new Net();
   net.start(1);
   net.start(2);
-  const old = new Sealer({
-    self: { node: 2, starts: 1, incarnation: 9 },
-    keys: [KEY],
-    isMember: () => true,
-    cipher: toyCipher,
-  });
+  const old = elsewhere(1, 9);
   const answers = () => net.recorded.filter(({ from, bytes }) => from === 1 && bytes[3] === DOMAIN.proof).length;
   const before = answers();
   for (; net.ms < 1_000; net.ms += 1) net.arrive(2, 1, old.challenge());
@@ -267,12 +267,7 @@ Deno.test("peering: a newcomer that was a member before is told of its earlier r
 Deno.test("peering: a lost challenge is repeated, and a member that answers none is connected to", () => {
   const net = new Net();
   net.start(1);
-  const silent = new Sealer({
-    self: { node: 2, starts: 9, incarnation: 9 },
-    keys: [KEY],
-    isMember: () => true,
-    cipher: toyCipher,
-  });
+  const silent = elsewhere(9, 9);
   const says = () => net.arrive(2, 1, silent.seal(DOMAIN.datagram, text("x"), undefined, 1));
   const challenges = () =>
     net.recorded.filter(({ from, to, bytes }) => from === 1 && to === 2 && bytes[3] === DOMAIN.challenge);
@@ -304,12 +299,7 @@ Deno.test("peering: what is sealed without the key is dropped by its mark, and c
     ports: { outranked: () => {}, put: () => {}, connect: () => {} },
   };
   const one = new Peering({ ...options, self: { node: 1, starts: 1, incarnation: 1 }, cipher });
-  const two = new Sealer({
-    self: { node: 2, starts: 1, incarnation: 1 },
-    keys: [KEY],
-    isMember: () => true,
-    cipher: toyCipher,
-  });
+  const two = elsewhere(1, 1);
   one.receive(two.challenge(), 2, 0);
   one.connected({ node: 2, starts: 1, incarnation: 1 }, 0, 0);
   const good = two.seal(DOMAIN.datagram, text("good"));
@@ -320,21 +310,11 @@ Deno.test("peering: what is sealed without the key is dropped by its mark, and c
     new DataView(forged.buffer).setUint32(HEADER_BYTES - 4, 1_000 + counter);
     deepStrictEqual(one.receive(forged, 2, 0), { kind: "refused", error: "wrongKey", node: 2 });
   }
-  const stranger = new Sealer({
-    self: { node: 2, starts: 5, incarnation: 5 },
-    keys: [OTHER_KEY],
-    isMember: () => true,
-    cipher: toyCipher,
-  });
+  const stranger = elsewhere(5, 5, OTHER_KEY);
   for (let count = 0; count < 100; count++) one.receive(stranger.seal(DOMAIN.datagram, text("")), 2, 0);
   deepStrictEqual([derived, opened], before);
   // Of version 1, which has a key id instead, few are tried in a second.
-  const old = new Sealer({
-    self: { node: 2, starts: 1, incarnation: 1 },
-    keys: [KEY],
-    isMember: () => true,
-    cipher: toyCipher,
-  });
+  const old = elsewhere(1, 1);
   for (let count = 0; count < 1_000; count++) {
     const forged = old.seal(DOMAIN.datagram, text("x"), undefined, 1);
     forged[forged.length - TAG_AT] = (forged[forged.length - TAG_AT] as number) ^ 1;

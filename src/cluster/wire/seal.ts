@@ -235,8 +235,11 @@ export class Sealer {
   /** Answers the challenge of a run; with the `starts` of a run of that member that outranks it, if there is one. */
   proof(challenger: Run): Uint8Array<ArrayBuffer> {
     const proven = this.#proven.get(challenger.node)?.run;
-    const plain = proven === undefined || rankError(challenger, proven) === undefined ? NOTHING : new Uint8Array(4);
-    if (proven !== undefined && plain.length > 0) writeUint32(plain, 0, proven.starts);
+    let plain = NOTHING;
+    if (proven !== undefined && rankError(challenger, proven) !== undefined) {
+      plain = new Uint8Array(4);
+      writeUint32(plain, 0, proven.starts);
+    }
     return this.seal(DOMAIN.proof, plain, encodedRun(challenger));
   }
 
