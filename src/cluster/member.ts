@@ -244,7 +244,7 @@ export class Member {
     const patches = this.#patches = new ConfigPatches({
       known: () => this.#configs.known,
       revisionOf: (id) => this.#configs.revisionOf(id),
-      areRead: () => this.#wireVersion >= 4,
+      areRead: () => !this.hasEarlierRelease,
       revise: options.revise,
     });
     const textFor: TextFor = (to, text, revision) => patches.textFor(to, text, revision);
@@ -336,7 +336,10 @@ export class Member {
     return this.#membership;
   }
 
-  /** Whether a member is live whose release makes a reservation and the subnet's address part of a client's key. */
+  /**
+   * Whether a member of a release before wire version 4 is live: it makes a reservation and the subnet's address part
+   * of a client's key, and reads no patches of configurations.
+   */
   get hasEarlierRelease(): boolean {
     return this.#wireVersion < 4;
   }
