@@ -144,6 +144,9 @@ function explain(kind: RefusalKind, address: Ipv4, node: NodeId | undefined): st
         "first add the new one as the second line everywhere; if the files are the same, look for an attacker";
     case "forged":
       return `${who} sends messages that its key did not seal: look for a faulty link or an attacker who forges them`;
+    case "early":
+      return `${who} sends messages from before the start of this node or of that one: look for a loop in the ` +
+        "network, or for an attacker who replays them";
     case "replayed":
       return `${who} sends messages again: look for a loop in the network, or for an attacker who replays them`;
     case "unproven":

@@ -25,6 +25,8 @@ export const PEERING_LIMITS = {
   quietMs: CLUSTER_LIMITS.suspectMs,
   /** A heard one that proves nothing for so long is a problem. */
   problemMs: 5_000,
+  /** After a proof, what was sealed before it may still come: by multicast, or from another queue of this machine. */
+  earlyMs: 1_000,
   /** Messages to a member that are said again once it has proved its run, and how old they may be. */
   repeatedMax: 16,
   repeatedMs: 1_000,
@@ -82,6 +84,8 @@ interface Peer {
   unprovenMs: number | undefined;
   /** When it was last heard without one. */
   heardMs: number;
+  /** When it gave its last one. */
+  provenMs: number;
   connectedMs: number;
   /** Of the last run that was challenged at once, as it began to be heard. */
   incarnation: number | undefined;
@@ -198,6 +202,8 @@ export class Peering {
       if (isVersion1(bytes) && this.isProven(node)) peer.forged++;
       received = { kind: "unproven", node, lasts: this.#unproven(node, peer, ms) };
     }
+    const isLate = peer !== undefined && error === "early" && ms - peer.provenMs < PEERING_LIMITS.earlyMs;
+    if (isLate) return { kind: "unproven", node, lasts: false };
     const proof = this.#answerOutranked(error, node, bytes, ms);
     if (proof === undefined) return received;
     if (peer === undefined) return { kind: "newcomer", node, proof };
@@ -254,6 +260,7 @@ export class Peering {
   #proven(node: NodeId, ms: number): void {
     const peer = this.#peer(node);
     peer.unprovenMs = undefined;
+    peer.provenMs = ms;
     for (const { plain, version, ms: saidMs } of peer.said.splice(0)) {
       if (ms - saidMs > PEERING_LIMITS.repeatedMs) continue;
       this.#ports.put(node, this.sealer.seal(DOMAIN.datagram, plain, undefined, version));
@@ -274,6 +281,7 @@ export class Peering {
         challengedMs: -Infinity,
         unprovenMs: undefined,
         heardMs: -Infinity,
+        provenMs: -Infinity,
         connectedMs: -Infinity,
         incarnation: undefined,
         answeredMs: -Infinity,

@@ -109,6 +109,18 @@ Deno.test("peering: processes that start hear each other after a round trip, and
   deepStrictEqual(net.news, ["2 hears a", "1 hears b"]);
 });
 
+Deno.test("peering: what was on its way while a process proved itself is no replay", () => {
+  const net = new Net();
+  const early = elsewhere(5, 7);
+  const first = early.seal(DOMAIN.datagram, text("sent before the proof"));
+  const run = net.start(1);
+  net.arrive(2, 1, early.proof(run));
+  deepStrictEqual(net.arrive(2, 1, first), { kind: "unproven", node: 2, lasts: false });
+  net.ms += PEERING_LIMITS.earlyMs;
+  deepStrictEqual(net.arrive(2, 1, first, true), { kind: "refused", error: "early", node: 2 }, "recorded");
+  deepStrictEqual(net.news, []);
+});
+
 Deno.test("peering: of a dead member's recorded datagrams nothing is believed after a restart", () => {
   const net = new Net();
   net.start(1);

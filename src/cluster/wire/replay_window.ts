@@ -11,16 +11,16 @@ const WORDS = REPLAY_WINDOW / WORD_BITS + 1;
 export class ReplayWindow {
   readonly #seen = new Uint32Array(WORDS);
   #highest = -1;
-  readonly #first: number;
+  readonly first: number;
 
   /** Counters below `first` do not come. */
   constructor(first = 0) {
-    this.#first = first;
+    this.first = first;
   }
 
   /** Whether a counter may still come: neither seen nor too old to know. */
   mayCome(counter: number): boolean {
-    if (counter < this.#first) return false;
+    if (counter < this.first) return false;
     if (counter > this.#highest) return true;
     if (counter <= this.#highest - REPLAY_WINDOW) return false;
     return ((this.#seen[this.#word(counter)] as number) & this.#bit(counter)) === 0;

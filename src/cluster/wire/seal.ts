@@ -80,6 +80,8 @@ export const SEAL_ERRORS = [
   "stale",
   /** Of the same `starts` as the sender's run, but another one: a copy of it, or on an empty disk. */
   "copied",
+  /** Sealed before its run proved itself, and come after that: late by a moment, or recorded. */
+  "early",
   /** Seen before, or too old to know. */
   "replayed",
   /** Changed on the way, or sealed without the key. */
@@ -338,6 +340,7 @@ export class Sealer {
     if (isChallenge && mayBegin && window === undefined && heard !== undefined && run.starts <= heard.run.starts) {
       return fail("unproven");
     }
+    if (once && window !== undefined && counter < window.first) return fail("early");
     if (once && window?.mayCome(counter) === false) return fail("replayed");
     const plain = this.#decrypt(read, bytes, context);
     if (plain === undefined) return fail("forged");
