@@ -1,6 +1,6 @@
 /** What disks do to a node: it stops voting and serving, says why, and comes back by itself or by the step it names. */
 
-import { match, ok, rejects, strictEqual } from "node:assert/strict";
+import { match, rejects, strictEqual } from "node:assert/strict";
 import { type DiskFault, FaultyDisk } from "./lab/faulty_disk.ts";
 import { until } from "./lab/wait.ts";
 import { HOLDERS, LeaseHolders } from "./cluster/lease_holders.ts";
@@ -34,7 +34,8 @@ e2e("a node alone on a disk that fails or hangs acknowledges nothing, says why, 
       await site.serves();
       await clients.serve();
     }
-    ok(node.said(/lease database was opened and checked anew: nothing that was acknowledged is lost/) > 0);
+    const line = /lease database was opened and checked anew: nothing that was acknowledged is lost/;
+    await until("the database to be back", STEP_MS, () => node.said(line) > 0);
 
     disk.has({ call: "sync", what: "hangs" });
     await clients.getNothing();

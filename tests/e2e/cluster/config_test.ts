@@ -48,8 +48,12 @@ e2e(
       one.configure({ revision: 3, subnets: mistake });
       await one.reload();
       const kept = /Kept the running configuration, as \S+ has errors/;
-      await until("the mistake to be said", NOTICED_MS, () => one.said(kept) === 1);
-      ok(one.said(/subnets\[0\]\.pools\[1\].*10\.78\.3\.0/) >= 1, "it says which pool");
+      const pool = /subnets\[0\]\.pools\[1\].*10\.78\.3\.0/;
+      await until(
+        "the mistake and its pool to be said",
+        NOTICED_MS,
+        () => one.said(kept) === 1 && one.said(pool) === 1,
+      );
 
       // More leases than the first pool has addresses.
       await load.completes(10 * PER_SECOND, 30_000);
@@ -71,10 +75,11 @@ e2e(
       // The corrected file is applied.
       one.configure({ revision: 3, subnets });
       await one.reload();
-      await site.watch.until("revision 3", NOTICED_MS, (snapshot) =>
-        site.members.every(({ id }) =>
-          snapshot.get(id)?.revision === 3
-        ));
+      await site.watch.until(
+        "revision 3",
+        NOTICED_MS,
+        (snapshot) => site.members.every(({ id }) => snapshot.get(id)?.revision === 3),
+      );
     }),
 );
 

@@ -4,7 +4,7 @@ import { ok, strictEqual } from "node:assert/strict";
 import { Firewall } from "../lab/firewall.ts";
 import type { Process } from "../lab/process.ts";
 import type { NodeHost } from "../lab/topology.ts";
-import { within } from "../lab/wait.ts";
+import { until, within } from "../lab/wait.ts";
 import { type HttpAnswer, httpGet, runNode, spawnNode, writeConfig } from "../programs/ours.ts";
 import type { NodeConfig, ServiceConfig } from "../programs/programs.ts";
 import { storedLeases } from "./database.ts";
@@ -12,6 +12,8 @@ import type { NodeStatus } from "./status.ts";
 
 /** How long a node may take to end after SIGTERM. */
 const STOP_MS = 5_000;
+/** How long its output takes to come here at the most. */
+const SAID_MS = 5_000;
 
 export class Member {
   readonly id: number;
@@ -167,6 +169,12 @@ export class Member {
   /** The leases on its disk. */
   leases(): ReturnType<typeof storedLeases> {
     return storedLeases(this.config.node.stateDir);
+  }
+
+  /** Waits for a line of the running process's output, which must be the only one that matches. */
+  async says(pattern: RegExp): Promise<void> {
+    await until(`node ${this.id} to say ${pattern}`, SAID_MS, () => this.said(pattern) > 0);
+    strictEqual(this.said(pattern), 1, `node ${this.id} says it once`);
   }
 
   /** How many lines of the running process's output match. */

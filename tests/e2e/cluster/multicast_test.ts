@@ -36,7 +36,7 @@ e2e(
         await load.completes(12 * PER_SECOND, 40_000);
         for (const member of told) {
           ok((await problems(member)).length > 0, `node ${member.id} tells its operator`);
-          ok(member.said(/multicast/i) > 0);
+          await until("it to be said", STEP_MS, () => member.said(/multicast/i) > 0);
         }
         await Promise.all(site.members.map(({ firewall }) => firewall.open()));
         await until("multicast to be used again", STEP_MS, async () =>

@@ -5,6 +5,7 @@ import { type ClusterSite, onCluster } from "./site.ts";
 import { CLIENTS, PER_SECOND } from "./steps.ts";
 import { Swarm, type SwarmAnswer } from "../clients/raw/swarm.ts";
 import { type Host, LANS } from "../lab/topology.ts";
+import { until } from "../lab/wait.ts";
 import type { LoadReport } from "../load/client_load.ts";
 import { median } from "../../../scripts/demo/median.ts";
 import { e2e } from "../register.ts";
@@ -17,6 +18,8 @@ const DISCOVERS = 15;
 /** Of the subnet that gets full. */
 const ADDRESSES = 10;
 const FILLED_MS = 2_000;
+const SAID_MS = 5_000;
+const FULL_SAID = /10\.78\.0\.0\/24 is full: its clients get no address/;
 const [LAN, FULL] = LANS;
 
 e2e(
@@ -45,7 +48,8 @@ e2e(
       const { nodes, fullSubnets } = await site.relay.status();
       say(describeRelayed(nodes));
       deepStrictEqual(fullSubnets.map(({ subnet, interfaces }) => [subnet, interfaces]), [[FULL.subnet, [FULL.name]]]);
-      strictEqual(site.relay.said(/10\.78\.0\.0\/24 is full: its clients get no address/).length, 1);
+      await until("the full subnet to be said", SAID_MS, () => site.relay.said(FULL_SAID).length > 0);
+      strictEqual(site.relay.said(FULL_SAID).length, 1);
       const readyz = await Promise.all(site.members.map((member) => member.readyz()));
       ok(
         readyz.every((answer) => answer?.status === 200 && answer.body.includes(`"subnet":"${FULL.subnet}"`)),
