@@ -140,6 +140,8 @@ interface MemberOptions {
   readonly validate: Validate;
   /** The text of a configuration with another revision; undefined when the text is not a configuration. */
   readonly revise: (text: string, revision: number) => string | undefined;
+  /** Another member sees floods of strangers in these subnets. */
+  readonly floods?: (subnets: readonly Ipv4[], now: Instant) => void;
   /** Whether this node serves clients, for the heartbeats. */
   readonly isReady: (now: Instant) => boolean;
   /** Uniform in [0, 1). */
@@ -173,6 +175,7 @@ const TICKLESS: ReadonlySet<ClusterMessage["type"]> = new Set([
   "preVote",
   "statusHeard",
   "multicastHeard",
+  "floods",
   "slotQuery",
   "slotAnswer",
   "slotRead",
@@ -495,6 +498,11 @@ export class Member {
     for (const pool of pools) this.#due = this.#allotment.want(pool) || this.#due;
   }
 
+  /** Tells the other members of floods of strangers that this node sees. */
+  tellFloods(subnets: readonly Ipv4[]): void {
+    if (!this.hasEarlierRelease) this.#context.effects.broadcast({ type: "floods", subnets });
+  }
+
   /** Offers the `service` section of the local file, already valid, at the start and after each change. */
   offer(configuration: Configuration): void {
     this.#configs.offer(configuration);
@@ -634,6 +642,8 @@ export class Member {
       case "membershipAccept":
       case "membershipAccepted":
         return membership.choose(from, message, now, this.#replica.trusts(from, incarnation));
+      case "floods":
+        return this.#options.floods?.(message.subnets, now);
       case "slotQuery":
         if (this.synced) this.#nakQuorum.answer(from, message, now);
         return;

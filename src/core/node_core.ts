@@ -20,7 +20,9 @@ import { CONFIG_FACTS, type Configuration } from "../cluster/leadership/config_r
 import { Member } from "../cluster/member.ts";
 import type { MemberAddress, NodeId } from "../cluster/wire/messages.ts";
 import type { Safeguards } from "../cluster/replication/replica.ts";
+import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
 import type { CompiledService } from "../dhcp/server/compiled_service.ts";
+import { SERVER_LIMITS } from "../dhcp/server/limits.ts";
 import type { RelayTrust } from "../dhcp/server/relay_trust.ts";
 import { DhcpServer, type LeaseAgreement, tableFor } from "../dhcp/server/dhcp_server.ts";
 import { AnchoredClock, type Instant } from "../lease/agreement/clock.ts";
@@ -106,6 +108,8 @@ export class NodeCore<Source> {
   #storeFailure: string | undefined;
   #drained = false;
   #stopping = false;
+  /** When floods that this node sees were last told to the others. */
+  #floodsToldMs = -Infinity;
   /** A deadline that events brought forward to now. */
   #due = true;
   /** Time of the event or tick that is being handled. */
@@ -171,6 +175,7 @@ export class NodeCore<Source> {
           done(compiled.ok ? undefined : compiled.problem, this.#now);
         }),
       revise: options.revise,
+      floods: (subnets, now) => this.server.floodsElsewhere(subnets, now),
       isReady: (now) => this.notReady(now) === undefined,
       random: options.random,
       effects: this.#effects,
@@ -261,6 +266,7 @@ export class NodeCore<Source> {
     this.member.tick(now);
     if (this.#drained) this.#yieldLeadership(now);
     this.server.tick(now, this.clock.bounds(now));
+    this.#tellFloods(now);
   }
 
   /** Monotonic time at which {@link tick} has something to do; not after `now` when it has already. */
@@ -350,6 +356,15 @@ export class NodeCore<Source> {
       default:
         return unreachable(command);
     }
+  }
+
+  #tellFloods(now: Instant): void {
+    const sinceMs = this.#floodsToldMs;
+    if (now.monotonicMs - sinceMs < SERVER_LIMITS.flood.tellMs) return;
+    const subnets = this.server.floodsSince(sinceMs).slice(0, WIRE_LIMITS.floodsMax);
+    if (subnets.length === 0) return;
+    this.#floodsToldMs = now.monotonicMs;
+    this.member.tellFloods(subnets);
   }
 
   /** A drained leader steps down while the members that are ready, and itself as a voter, are a quorum. */

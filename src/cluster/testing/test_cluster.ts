@@ -8,6 +8,7 @@ import type { Command, CommandResult, NodeEffect, NodeEvent } from "../../core/e
 import type { Compiled, CompileRequest } from "../../core/compilations.ts";
 import { NodeCore, storedConfiguration } from "../../core/node_core.ts";
 import { CompiledService } from "../../dhcp/server/compiled_service.ts";
+import type { Message } from "../../dhcp/message.ts";
 import { service, subnet } from "../../dhcp/server/testing.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Instant } from "../../lease/agreement/clock.ts";
@@ -50,8 +51,13 @@ interface Disk {
   readonly rows: Map<Ipv4, LeaseRow>;
 }
 
+/** A client's message, and what came of it so far. */
+interface Asked {
+  reply: Message | undefined;
+}
+
 interface Process {
-  readonly core: NodeCore<unknown>;
+  readonly core: NodeCore<Asked>;
   readonly bootMs: number;
   /** Writes before their fsync. */
   readonly pending: { readonly writes: Writes; readonly token: number }[];
@@ -113,7 +119,7 @@ export class TestCluster {
     this.#machines.set(id, machine);
     this.kill(id);
     const { members, revision = 1, text = "{}", bootstrap = false, witness = false, waitingRowsMax } = file;
-    const core = new NodeCore<unknown>({
+    const core = new NodeCore<Asked>({
       self: id,
       incarnation: Math.floor(this.random() * 2 ** 32),
       hashSeed: 4711,
@@ -220,7 +226,7 @@ export class TestCluster {
     }
   }
 
-  core(id: NodeId): NodeCore<unknown> {
+  core(id: NodeId): NodeCore<Asked> {
     const { process } = this.#machine(id);
     if (process === undefined) throw new Error(`Node ${id} does not run`);
     return process.core;
@@ -306,6 +312,15 @@ export class TestCluster {
         return given.result?.committed ? given.result.leaseMs : undefined;
       },
     };
+  }
+
+  /** A client's message reaches a node through a relay; the reply is there when it has left. */
+  ask(id: NodeId, message: Message): { readonly reply: Message | undefined } {
+    const source: Asked = { reply: undefined };
+    const { address } = addressOf(id);
+    const arrival = { from: message.giaddr, serverIdentifier: address, receivedOn: address, onLink: false };
+    this.#receive(id, { kind: "request", message, arrival, source });
+    return source;
   }
 
   /** The same, and what came of it within `ms`. */
@@ -456,7 +471,7 @@ export class TestCluster {
   }
 
   /** The driver loop, without the ticks. */
-  #receive(id: NodeId, event: NodeEvent<unknown>): void {
+  #receive(id: NodeId, event: NodeEvent<Asked>): void {
     this.#machine(id).process?.core.receive(event, this.now(id));
     this.#perform(id);
   }
@@ -469,10 +484,11 @@ export class TestCluster {
     for (const effect of process.core.takeEffects()) this.#effect(id, machine, process, effect);
   }
 
-  #effect(id: NodeId, machine: Machine, process: Process, effect: NodeEffect<unknown>): void {
+  #effect(id: NodeId, machine: Machine, process: Process, effect: NodeEffect<Asked>): void {
     const { core, pending } = process;
     if (effect.kind === "persist") pending.push(effect);
     else if (effect.kind === "compile") this.#compiled(id, process, effect);
+    else if (effect.kind === "reply") effect.source.reply = effect.reply;
     else if (effect.kind === "members") machine.reach = effect.members.map((each) => each.id);
     else if (effect.kind === "notice") this.notices.push({ id, notice: effect.notice });
     else if (effect.kind === "result") {

@@ -469,6 +469,14 @@ const LAYOUTS: { readonly [Type in ClusterMessage["type"]]: Layout<Extract<Clust
     write: () => [],
     read: () => ({ type: "configWanted" }),
   },
+  floods: {
+    code: 40,
+    write: ({ subnets }) => [subnets],
+    read: (fields) => ({
+      type: "floods",
+      subnets: fields.flat("subnets", WIRE_LIMITS.floodsMax, 1, (fields) => fields.uint("subnet", UINT32)),
+    }),
+  },
 };
 
 const BY_CODE: readonly (Layout<ClusterMessage> | undefined)[] = (() => {

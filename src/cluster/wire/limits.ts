@@ -17,6 +17,8 @@ export const WIRE_LIMITS = {
   committedMax: 4_096,
   membersMax: 255,
   poolsMax: 8_192,
+  /** Subnets with a flood that a message names. */
+  floodsMax: 256,
   /** Rows of a sync chunk. */
   rowsMax: 16_384,
   /** Subnet, tag, and a client identifier as long as a DHCP message (RFC 3396 lets option 61 be that long). */

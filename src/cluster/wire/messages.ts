@@ -450,6 +450,13 @@ export interface WireSupport {
   readonly version: number;
 }
 
+/** Subnets whose strangers are a flood where the sender sees them. To all, from version 4 on. */
+export interface Floods {
+  readonly type: "floods";
+  /** Their addresses. */
+  readonly subnets: readonly Ipv4[];
+}
+
 export type ClusterMessage =
   | Election
   | Okay
@@ -485,5 +492,6 @@ export type ClusterMessage =
   | ConfigWanted
   | MulticastHeard
   | WireSupport
+  | Floods
   | SlotRead
   | SlotReadAnswer;

@@ -152,6 +152,18 @@ export class DhcpServer {
     return this.#links.reports(now.monotonicMs);
   }
 
+  /** Subnets whose strangers are a flood here, as seen since a monotonic time. */
+  floodsSince(ms: number): readonly Ipv4[] {
+    return this.#floods.seenSince(ms);
+  }
+
+  /** Another node sees floods in these subnets; those that are not configured here are ignored. */
+  floodsElsewhere(subnets: readonly Ipv4[], now: Instant): void {
+    for (const subnet of subnets) {
+      if (this.#compiled.subnetOf(subnet)?.prefix.address === subnet) this.#floods.told(subnet, now.monotonicMs);
+    }
+  }
+
   /** Ranges of the pools by number; another array after every change of them. */
   get pools(): readonly Range[] {
     return this.#pools;

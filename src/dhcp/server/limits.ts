@@ -30,10 +30,12 @@ export const SERVER_LIMITS = {
   /** The log names a link that exceeds a limit at most this often. */
   linkNewsMs: 60_000,
   /**
-   * When the strangers of a subnet are a flood (`flood_signs.ts`): so many per address of its pools, or this share of
-   * its addresses leased to clients that did not renew, in one to two windows.
+   * When the strangers of a subnet are a flood (`flood_signs.ts`): in a window more of them than addresses that they
+   * could have, or more new leases wanted than `strangers.leases`; or, in one to two windows, this share of its
+   * addresses leased to clients that did not renew. A node that sees a flood tells the others each `tellMs`, and is
+   * believed for `toldMs`. Of one address in `undecidedPart`, other nodes may be granting leases at the same moment.
    */
-  flood: { windowMs: 150_000, strangersPerAddress: 2, unrenewedShare: 1 / 16 },
+  flood: { windowMs: 150_000, unrenewedShare: 1 / 16, tellMs: 500, toldMs: 2_000, undecidedPart: 256 },
   /**
    * A first lease beyond `strangers.share` is agreed this much later, so that a flood is recognized before it takes the
    * rest of a subnet, and a network of new devices loses no more than this.
@@ -54,6 +56,14 @@ assert(
 assert(
   SERVER_LIMITS.beyondShareMs < OFFER_LIMITS.keptMs,
   "An address that waits for its turn is still offered to its client",
+);
+assert(
+  SERVER_LIMITS.flood.tellMs < SERVER_LIMITS.beyondShareMs,
+  "While a first lease beyond the share waits, the others' floods are heard of",
+);
+assert(
+  3 * SERVER_LIMITS.flood.tellMs < SERVER_LIMITS.flood.toldMs,
+  "A flood is known although two messages in a row are lost",
 );
 assert(
   4 * SERVER_LIMITS.flood.unrenewedShare <= STRANGERS_DEFAULT.share / 100,

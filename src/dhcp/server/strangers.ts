@@ -10,6 +10,7 @@ import { circuitOf } from "../../lease/table/circuit_counts.ts";
 import { isRenewal } from "../../lease/table/probation.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService, Subnet } from "./compiled_service.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import type { Shed } from "./link_budgets.ts";
 import type { Query } from "./query.ts";
 import type { ServerState } from "./state.ts";
@@ -75,7 +76,9 @@ function shedNewLease(state: ServerState, query: Query, take: boolean, now: Inst
     // A client that wants several addresses is a flood by itself.
     return state.links.shed(query, "share", monotonicMs);
   }
-  return state.links.lease(query, take, monotonicMs) ? undefined : state.links.shed(query, "leases", monotonicMs);
+  if (state.links.lease(query, take, monotonicMs)) return undefined;
+  state.floods.exceeded(query.subnet.prefix.address, monotonicMs);
+  return state.links.shed(query, "leases", monotonicMs);
 }
 
 /**
@@ -117,10 +120,14 @@ function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Subne
   return 100 * used >= compiled.config.strangers.nearlyFull * size;
 }
 
-/** Whether strangers have as many first leases of a subnet as they may have when they are a flood. */
+/**
+ * Whether strangers have as many first leases of a subnet as they may have when they are a flood, beside those that
+ * other nodes are granting at this moment.
+ */
 function isBeyondShare({ table, compiled }: ServerState, { pools }: Subnet): boolean {
   const size = sum(pools, (pool) => table.sizeOf(pool));
-  return 100 * sum(pools, (pool) => table.onProbation(pool)) >= compiled.config.strangers.share * size;
+  const granted = sum(pools, (pool) => table.onProbation(pool)) + Math.floor(size / SERVER_LIMITS.flood.undecidedPart);
+  return 100 * granted >= compiled.config.strangers.share * size;
 }
 
 function isFlooded(state: ServerState, subnet: Subnet, { monotonicMs }: Instant): boolean {
@@ -137,10 +144,11 @@ export function isRefusedAfterAll(state: ServerState, via: Pick<Query, "subnet">
   return mustWait(state, via) && isFlooded(state, via.subnet, now);
 }
 
-function extentOf({ table }: ServerState, { pools, prefix }: Subnet) {
+function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
   return {
     subnet: prefix.address,
     size: sum(pools, (pool) => table.sizeOf(pool)),
+    available: sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool) + table.onProbation(pool)),
     unrenewed: sum(pools, (pool) => table.unrenewed(pool)),
   };
 }

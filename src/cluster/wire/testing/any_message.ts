@@ -300,6 +300,7 @@ function arbitraries(sender: Envelope): Arbitraries {
     preVoted: record({ type: fc.constant("preVoted"), ok: fc.boolean(), term: uint53 }),
     statusHeard: record({ type: fc.constant("statusHeard"), term: uint53 }),
     multicastHeard: record({ type: fc.constant("multicastHeard"), heard: fc.boolean() }),
+    floods: record({ type: fc.constant("floods"), subnets: some(uint32) }),
     wireSupport: record({ type: fc.constant("wireSupport"), version: nodeId }),
     slotRead: record({ type: fc.constant("slotRead"), query: uint53, address: uint32 }),
     slotReadAnswer: fc.tuple(uint53, row(sender)).map(([query, { address, slot }]) => ({
