@@ -9,7 +9,7 @@ import { EXIT } from "../../src/cli/arguments.ts";
 import type { CommandSpec } from "../../src/cli/commands.ts";
 import { exists } from "../../src/cli/files.ts";
 import { MEMBERSHIP_FACTS } from "../../src/cluster/membership/membership.ts";
-import { BLANK, FACT, newDiskId } from "../../src/cluster/sync/disk_identity.ts";
+import { BLANK, FACT, newDiskId, nextGeneration } from "../../src/cluster/sync/disk_identity.ts";
 import { DATABASE_FILE } from "../store/database.ts";
 import { lockDirectory } from "../store/directory.ts";
 import { giveToOwner } from "../store/files.ts";
@@ -183,7 +183,7 @@ function makeAnotherDisk(
     write(FACT.diskId, newDiskId(Math.random));
     if (isAlone || majorityLost) {
       // Later than any disk of this node that others may remember.
-      const generation = Math.max(Number(read(FACT.diskGeneration) ?? 0) + 1, Math.floor(Date.now() / 1_000));
+      const generation = nextGeneration(Number(read(FACT.diskGeneration) ?? 0), Date.now());
       write(FACT.diskGeneration, String(generation));
       if (!isAlone) write(FACT.resetFirst, "yes");
     } else {

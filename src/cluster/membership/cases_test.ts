@@ -6,7 +6,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { MARGIN_MS } from "../../lease/agreement/limits.ts";
 import { A, LEASE_MS } from "../../lease/agreement/testing/records.ts";
-import { addressOf, TestCluster } from "../testing/test_cluster.ts";
+import { addressOf, formed, TestCluster } from "../testing/test_cluster.ts";
 import type { NodeId } from "../wire/messages.ts";
 import type { MembershipChange } from "./membership.ts";
 
@@ -188,4 +188,28 @@ Deno.test("witness: it votes, has no ranges and never leads, whatever its id; on
   strictEqual(change(cluster, 9, adding(1), 15_000), "epoch 3");
   deepStrictEqual(cluster.roles, ["1 leader serves", "9 follower witness"]);
   strictEqual(cluster.slot(1).client, A);
+});
+
+Deno.test("a node is added again after the others got new disks: an older disk of another does not fence it", () => {
+  const cluster = formed(3);
+  cluster.start(4, { members: [1, 2, 3, 4] });
+  match(change(cluster, 3, adding(4), 12_000), /^epoch 2$/);
+  const old = cluster.copyOf(3);
+  match(change(cluster, 3, removing(4), 12_000), /^epoch 3$/);
+  cluster.loseDisk(4);
+  for (const id of [1, 2, 3]) {
+    cluster.loseDisk(id);
+    cluster.start(id);
+    cluster.run(20_000);
+  }
+  cluster.start(4, { members: [1, 2, 3, 4] });
+  match(change(cluster, 3, adding(4), 12_000), /^epoch 4$/);
+  cluster.run(20_000);
+  for (const id of [1, 2, 3, 4]) cluster.said(id);
+  cluster.putBack(3, old);
+  cluster.start(3);
+  cluster.run(20_000);
+  deepStrictEqual([1, 2, 4].filter((id) => cluster.said(id).includes("fenced")), []);
+  ok(cluster.said(3).includes("fenced"));
+  ok(cluster.roles.every((role) => role.endsWith("serves")), cluster.roles.join());
 });

@@ -3,7 +3,8 @@
  * agreement, "disks").
  *
  * A member's disks have an order, so that a member that was away while another one got a new disk does not take the
- * new one for the old: a disk that joins takes the next generation after the highest one that its sources remember.
+ * new one for the old: a disk that joins takes a generation above the highest one that its sources remember, and not
+ * below the seconds since 1970, as an older disk of another member may remember one that its sources have forgotten.
  */
 
 import type { NodeId } from "../wire/messages.ts";
@@ -45,7 +46,7 @@ export interface DiskIdentity {
   readonly bootCount: number;
   /** At the start of this process. */
   readonly startStage: Exclude<Stage, "settled">;
-  /** Its place among this member's disks, from 1 up; 0 before it is a voter's. */
+  /** Its place among this member's disks, from 1 up, below 2^32; 0 before it is a voter's. */
   readonly diskGeneration: number;
   /** Transactions on slots that this process found on the disk. */
   readonly lsnFound: number;
@@ -80,6 +81,11 @@ export function startIdentity(
 /** What makes a disk a learner's, under another id, whatever it was before. */
 export function fencedFacts(diskId: string): [string, string][] {
   return [[FACT.diskId, diskId], [FACT.blank, BLANK.fenced], [FACT.diskGeneration, "0"]];
+}
+
+/** The generation of a disk that joins. `former`: the highest one of this member that is remembered. */
+export function nextGeneration(former: number, wallMs: number): number {
+  return Math.min(Math.max(former + 1, Math.floor(wallMs / 1_000)), 2 ** 32 - 1);
 }
 
 /** A new random disk id. */

@@ -12,7 +12,7 @@ import { FREE_SLOT, type LeaseRow } from "../../lease/agreement/slot.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { compareVersions } from "../../lease/agreement/version.ts";
-import { BLANK, type DiskIdentity, FACT, fencedFacts, newDiskId, type Stage } from "./disk_identity.ts";
+import { BLANK, type DiskIdentity, FACT, fencedFacts, newDiskId, nextGeneration, type Stage } from "./disk_identity.ts";
 import type { DiskLog } from "./disk_log.ts";
 import { PeerDisks } from "./peer_disks.ts";
 import { Join } from "./join.ts";
@@ -422,7 +422,7 @@ export class StateSync {
     if (rows === undefined || (!formed && !learned(now))) return;
     const { epoch } = this.#context.membership;
     this.#finishing = true;
-    const diskGeneration = this.#formerGeneration + 1;
+    const diskGeneration = nextGeneration(this.#formerGeneration, this.#options.clock.bounds(now)?.earliest ?? 0);
     const facts: [string, string][] = [
       [FACT.blank, BLANK.no],
       [FACT.diskGeneration, String(diskGeneration)],
