@@ -86,6 +86,8 @@ const VIOLATIONS_MAX = 10;
 /** Until all clients have begun, at the most. */
 const RAMP_MS_MAX = 30_000;
 const BROKEN = /Broken invariant|FATAL/i;
+/** Of each node's log, with a violation. */
+const LOG_LINES = 12;
 const HISTORY_LINES = 30;
 
 /** Runs with a laboratory of its own. */
@@ -369,10 +371,13 @@ export class ChaosRun {
     }
   }
 
-  /** What the nodes say. */
+  /** What the nodes say, and said lately. */
   #state(): string[] {
     return [
       ...this.#site.members.map(({ id }) => `node ${id}: ${describeFacts(this.#site.watch.snapshot.get(id))}`),
+      ...this.#site.members.filter(({ started }) => started).flatMap(({ id, process }) =>
+        process.output.last(LOG_LINES).split("\n").map((line) => `node ${id} logged: ${line}`)
+      ),
       ...this.#site.watch.transcript(HISTORY_LINES).split("\n"),
     ];
   }
