@@ -12,7 +12,7 @@ import { type Codec, present } from "./options/codec.ts";
 import { ipv4At, putIpv4 } from "./options/values/ipv4.ts";
 
 /** Sub-option codes. */
-const SUB_OPTION = {
+export const SUB_OPTION = {
   /** RFC 3046 §3.1. */
   circuitId: 1,
   /** RFC 3046 §3.2. */

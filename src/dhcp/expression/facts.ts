@@ -1,0 +1,123 @@
+/** What is known of one request while expressions about it are evaluated; each field is read once. */
+
+import { toHex } from "../../bytes/hex.ts";
+import { formatIpv4, type Ipv4 } from "../../net/ipv4.ts";
+import type { Options } from "../message.ts";
+import { OPTIONS, readOption } from "../options/mod.ts";
+import type { Field, Value } from "./expression.ts";
+
+/** A request, and what the server knows of its client. */
+export interface Request {
+  readonly message: {
+    readonly options: Options;
+    readonly htype: number;
+    readonly chaddr: Uint8Array;
+    readonly giaddr: Ipv4;
+    readonly ciaddr: Ipv4;
+  };
+  /** A sub-option of option 82. */
+  agent(code: number): Uint8Array | undefined;
+  /** Whether the client has a reservation. */
+  readonly known: boolean;
+}
+
+/** A field is a list if several values of it count. */
+type FieldValue = Value | readonly Value[];
+
+/** Fields by number, so that expressions that read the same one share what was read. */
+export class FieldNumbers {
+  readonly fields: Field[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  of(field: Field): number {
+    const key = JSON.stringify(field);
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = this.fields.push(field) - 1;
+      this.#numbers.set(key, number);
+    }
+    return number;
+  }
+}
+
+/** The fields of one request, and the classes that its client is in. */
+export class Facts {
+  /** By number of the class. */
+  readonly members: Uint8Array;
+  readonly #request: Request;
+  readonly #fields: readonly Field[];
+  readonly #values: FieldValue[];
+
+  constructor(request: Request, { fields }: FieldNumbers, classes: number) {
+    this.#request = request;
+    this.#fields = fields;
+    this.#values = new Array(fields.length);
+    this.members = new Uint8Array(classes);
+  }
+
+  /** The value of a field by its number. */
+  field(number: number): FieldValue {
+    return this.#values[number] ??= read(this.#fields[number] as Field, this.#request);
+  }
+}
+
+/** A number in the order of the network has six octets at most here: all are exact. */
+const NUMBER_OCTETS_MAX = 6;
+
+function read(field: Field, { message, agent, known }: Request): FieldValue {
+  switch (field.of) {
+    case "option":
+      return formOf(message.options.get(field.code), field.as);
+    case "agent":
+      return formOf(agent(field.code), field.as);
+    case "hardware":
+      return toHex(message.chaddr, ":");
+    case "htype":
+      return message.htype;
+    case "giaddr":
+    case "ciaddr":
+      return formatIpv4(message[field.of]);
+    case "known":
+      return known;
+    case "userClasses":
+      return userClasses(message.options.get(OPTIONS.userClass.code));
+    case "architectures": {
+      const value = readOption(message.options, OPTIONS.clientSystem);
+      return value.kind === "present" ? value.value : [];
+    }
+  }
+}
+
+function formOf(bytes: Uint8Array | undefined, as: "text" | "hex" | "number" | "exists"): Value {
+  switch (as) {
+    case "text":
+      return bytes === undefined ? "" : latin1(bytes);
+    case "hex":
+      return bytes === undefined ? "" : toHex(bytes);
+    case "number":
+      if (bytes === undefined || bytes.length === 0 || bytes.length > NUMBER_OCTETS_MAX) return NaN;
+      return bytes.reduce((number, octet) => number * 256 + octet, 0);
+    case "exists":
+      return bytes !== undefined;
+  }
+}
+
+/** RFC 3004 §4 wants lengths in front of each class; iPXE and others send bare text, so both readings count. */
+function userClasses(bytes: Uint8Array | undefined): readonly string[] {
+  if (bytes === undefined) return [];
+  const classes = [latin1(bytes)];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + (bytes[at] as number);
+    if (end > bytes.length) break;
+    classes.push(latin1(bytes.subarray(at + 1, end)));
+    at = end;
+  }
+  return classes;
+}
+
+/** Character by character: an option may be longer than the arguments that a call can have. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let index = 0; index < bytes.length; index++) text += String.fromCharCode(bytes[index] as number);
+  return text;
+}
