@@ -2,6 +2,7 @@
 
 import { toHex } from "../bytes/hex.ts";
 import { type Prefix, type Range, rangeContains } from "../net/ipv4.ts";
+import { checkNames } from "./classes_check.ts";
 import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -15,6 +16,8 @@ interface CheckedSubnet {
   readonly times: Times;
   /** A reserved address within a pool inherits from it. */
   readonly pools: readonly { readonly range: Range | undefined; readonly times: Times }[];
+  /** What `classes` may name. */
+  readonly classNames: ReadonlySet<string>;
   /** Where the subnet stands. */
   readonly path: Path;
 }
@@ -33,6 +36,7 @@ export function checkReservations(reservations: unknown, subnet: CheckedSubnet, 
     addresses.add(address, [...path, "address"]);
     clients.add(hardware && `hardware ${toHex(hardware)}`, [...path, "hardware"]);
     clients.add(clientId && `clientId ${toHex(clientId)}`, [...path, "clientId"]);
+    checkNames(reservation.classes, subnet.classNames, [...path, "classes"], report);
     if (entry === reservation) checkOneClient(reservation, path, report);
     const pool = subnet.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));
     checkTimes(readTimes(reservation), pool?.times ?? subnet.times, path, report);

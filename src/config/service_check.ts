@@ -6,7 +6,7 @@
 
 import { formatIpv4, formatPrefix, formatRange, prefixRange, type Range } from "../net/ipv4.ts";
 import { rangeContains, rangeSize } from "../net/ipv4.ts";
-import { checkClasses, type OverriddenLevel } from "./classes_check.ts";
+import { checkClasses, checkLists, classNames, type OverriddenLevel } from "./classes_check.ts";
 import { readOnly } from "./field.ts";
 import { formatPath, type Path, type Report } from "./issue.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -49,6 +49,7 @@ class ServiceCheck {
   readonly #context: ServiceContext;
   /** Every level that a class may override. */
   readonly #levels: OverriddenLevel[] = [];
+  #classNames: ReadonlySet<string> = new Set();
   readonly #subnets: PlacedRange[] = [];
   /** Where each number of a subnet stands. */
   readonly #ids = new Map<number, Path>();
@@ -62,6 +63,8 @@ class ServiceCheck {
 
   run(service: Mapping): void {
     const { path } = this.#context;
+    this.#classNames = classNames(service.classes);
+    checkLists({ deny: service.deny }, this.#classNames, path, this.#report);
     const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
     this.#levels.push({ times, where: "" });
     for (const [index, entry] of asList(service.subnets).entries()) {
@@ -79,12 +82,14 @@ class ServiceCheck {
       this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
     }
     this.#checkId(readOnly(SUBNET_ID, subnet.id), [...path, "id"]);
+    checkLists(subnet, this.#classNames, path, this.#report);
     const times = checkTimes(readTimes(subnet), inherited, path, this.#report);
     this.#levels.push({ times, where: ` in ${formatPath(path)}` });
     const pools = readPools(subnet.pools, path);
     const placed: PlacedRange[] = [];
     const checkedPools = pools.map((pool) => {
       const { range, rangePath } = pool;
+      checkLists(pool.settings, this.#classNames, pool.path, this.#report);
       if (range !== undefined) {
         if (prefix !== undefined) checkPoolRange(range, prefix, rangePath, this.#report);
         this.#checkContents(range, rangePath);
@@ -95,7 +100,11 @@ class ServiceCheck {
       return { range, times: poolTimes };
     });
     checkOverlaps(placed, this.#report);
-    checkReservations(subnet.reservations, { prefix, times, pools: checkedPools, path }, this.#report);
+    checkReservations(
+      subnet.reservations,
+      { prefix, times, pools: checkedPools, path, classNames: this.#classNames },
+      this.#report,
+    );
   }
 
   #checkId(id: number | undefined, path: Path): void {

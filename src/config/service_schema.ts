@@ -18,6 +18,7 @@ import {
   readHexBytes,
   readHostAddress,
 } from "./fields.ts";
+import { expression } from "./expression.ts";
 import { optionsField } from "./options.ts";
 import { rate } from "./sections.ts";
 import { SUBNET_ID_MAX } from "../lease/agreement/client_key.ts";
@@ -84,10 +85,28 @@ function inSeconds<T extends object>(input: T): InSeconds<T> {
   return Object.fromEntries(entries) as InSeconds<T>;
 }
 
+const CLASS_NAME_OCTETS_MAX = 64;
+const CLASS_NAME = text({ octetsMax: CLASS_NAME_OCTETS_MAX, noun: "a name", example: "uefi" });
+
+/** Names of classes, `known` or `unknown`. */
+const CLIENT_LIST = z.preprocess(
+  (input) => typeof input === "string" ? [input] : input,
+  list(text({ octetsMax: CLASS_NAME_OCTETS_MAX, noun: "the name of a class, known or unknown", example: "voice" }), {
+    min: 1,
+  }),
+).meta({ short: "string" });
+
+/** Who may have addresses of a subnet or pool. */
+const ACCESS = {
+  allow: CLIENT_LIST.describe("only clients of one of these classes get its addresses; `known`: with a reservation")
+    .exactOptional(),
+  deny: CLIENT_LIST.describe("clients of these classes get none of them, `allow` or not").exactOptional(),
+};
+
 /** A pool without settings of its own may be written as its range alone. */
 const poolSchema = z.preprocess(
   (input) => typeof input === "string" ? { range: input } : input,
-  mapping({ range: POOL_RANGE.describe("`first-last`"), ...LEASE_SETTINGS }).transform(inSeconds),
+  mapping({ range: POOL_RANGE.describe("`first-last`"), ...ACCESS, ...LEASE_SETTINGS }).transform(inSeconds),
 ).meta({ short: "string" });
 
 /** One of `reservations`. */
@@ -98,6 +117,7 @@ export const reservationSchema = withShortcut(
     address: RESERVED_ADDRESS.describe("its address, within the subnet"),
     hostname: text({ octetsMax: HOSTNAME_OCTETS_MAX, noun: "a host name", example: "printer" })
       .describe("the name it is given (option 12)").exactOptional(),
+    classes: list(CLASS_NAME).describe("classes that its client is in, whatever it sends").exactOptional(),
     ...LEASE_SETTINGS,
   }).transform(inSeconds),
   readPlainReservation,
@@ -143,25 +163,36 @@ const subnetSchema = mapping({
   reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
+  ...ACCESS,
   ...LEASE_SETTINGS,
 }).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
 
 /** RFC 4578 §2.1 and the IANA registry: 16 bits; 0 is BIOS, 7 and 9 are UEFI x64, 11 is UEFI ARM64, 16 is HTTP x64. */
 const ARCHITECTURE = integer({ min: 0, max: 65535, example: 7 });
 
+/** The condition of a class, which is checked against the others. */
+export const CLASS_CONDITION = expression("flag");
+
+/** A client is in a class if all that is given holds. */
+const matchSchema = mapping({
+  vendorClass: text({ octetsMax: 255, example: "PXEClient" })
+    .describe("beginning of the vendor class identifier (option 60)").exactOptional(),
+  userClass: text({ octetsMax: 255, example: "iPXE" })
+    .describe("a user class (option 77; RFC 3004, or the bare text that iPXE sends)").exactOptional(),
+  architecture: z.preprocess(
+    (input) => typeof input === "number" ? [input] : input,
+    list(ARCHITECTURE, { min: 1 }),
+  ).meta({ short: "integer" })
+    .describe("client system architecture (option 93), a number or a list of them").exactOptional(),
+  expression: CLASS_CONDITION.describe("a condition in CEL, see below; it may also stand for the whole of `match`")
+    .exactOptional(),
+});
+
 const classSchema = mapping({
-  name: text({ octetsMax: 64, noun: "a name", example: "uefi" }).describe("name of the class"),
-  match: mapping({
-    vendorClass: text({ octetsMax: 255, example: "PXEClient" })
-      .describe("beginning of the vendor class identifier (option 60)").exactOptional(),
-    userClass: text({ octetsMax: 255, example: "iPXE" })
-      .describe("a user class (option 77; RFC 3004, or the bare text that iPXE sends)").exactOptional(),
-    architecture: z.preprocess(
-      (input) => typeof input === "number" ? [input] : input,
-      list(ARCHITECTURE, { min: 1 }),
-    ).meta({ short: "integer" })
-      .describe("client system architecture (option 93), a number or a list of them").exactOptional(),
-  }),
+  name: CLASS_NAME.describe("name of the class"),
+  match: z.preprocess((input) => typeof input === "string" ? { expression: input } : input, matchSchema)
+    .meta({ short: "string" }).exactOptional(),
+  maxLeasesPerCircuit: CIRCUIT_LEASES,
   ...LEASE_SETTINGS,
 }).transform(inSeconds);
 
@@ -213,6 +244,7 @@ export const serviceSchema = mapping({
   ).prefault("clientId"),
   strangers: strangersSchema,
   maxLeasesPerCircuit: CIRCUIT_LEASES,
+  deny: CLIENT_LIST.describe("clients of these classes get no answer at all").exactOptional(),
   classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
   subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
 }).transform(inSeconds);
@@ -224,5 +256,7 @@ export type ReservationConfig = SubnetConfig["reservations"][number];
 export type StrangersConfig = ServiceConfig["strangers"];
 /** Clients that match all that is given get the class's settings, over those of subnet and pool. */
 export type ClassConfig = ServiceConfig["classes"][number];
+/** Who may use a subnet or pool. */
+export type AccessConfig = Pick<SubnetConfig, "allow" | "deny">;
 /** What every level has. */
-export type LeaseSettingsConfig = Omit<SubnetConfig["pools"][number], "range">;
+export type LeaseSettingsConfig = Omit<SubnetConfig["pools"][number], "range" | "allow" | "deny">;

@@ -247,9 +247,45 @@ Deno.test("pools have at most four million addresses together", () => {
 Deno.test("classes have names of their own and something to match", () => {
   const subnets = "subnets: [{ subnet: 10.0.0.0/24 }]";
   deepStrictEqual(issuesOf(subnets, "classes:", "- { name: a, match: {} }", "- { name: a, match: { userClass: x } }"), [
-    "f:5:23: classes[0].match: matches nothing; give vendorClass, userClass or architecture",
+    "f:5:23: classes[0].match: matches nothing; give vendorClass, userClass, architecture or expression",
     'f:6:13: classes[1].name: "a" stands at service.classes[0].name already; give each class its own name',
   ]);
+});
+
+Deno.test("conditions of classes are checked, and what refers to classes refers to ones that there are", () => {
+  deepStrictEqual(
+    issuesOf(
+      "deny: [drop]",
+      "classes:",
+      "- { name: known, match: 'option[60].txt == \"x\"' }",
+      '- { name: b, match: { expression: \'member("c") || member("known")\' } }',
+      "- { name: c, match: 'member(\"c\")' }",
+      "- { name: drops, match: 7 }",
+      "subnets:",
+      "- subnet: 10.0.0.0/24",
+      "  allow: unknow",
+      "  pools: [{ range: 10.0.0.1-10.0.0.9, deny: [known, b, voice], allow: [] }]",
+      '  reservations: [{ hardware: "02:00:00:00:00:01", address: 10.0.0.10, classes: [c, staff] }]',
+    ),
+    [
+      'f:3:10: deny[0]: "drop" is no class of this service; did you mean "drops"?',
+      'f:5:13: classes[0].name: "known" means clients with or without a reservation; take another name',
+      String.raw`f:5:27: classes[0].match: "option[60].txt == \"x\"" is wrong at character 12: No such key: txt; ` +
+      "put .text, .hex, .number or .exists behind the option",
+      String.raw`f:6:37: classes[1].match.expression: "member(\"c\") || member(\"known\")" asks for member("c"), ` +
+      "but no class above it has this name; define that one first",
+      String.raw`f:7:23: classes[2].match: "member(\"c\")" asks for member("c"), ` +
+      "but no class above it has this name; define that one first",
+      "f:8:27: classes[3].match: 7 is not a mapping (key: value); write its keys on lines of their own, " +
+      "indented below it",
+      'f:11:12: subnets[0].allow: "unknow" is no class of this service; did you mean "unknown"?',
+      'f:12:58: subnets[0].pools[0].deny[2]: "voice" is no class of this service; ' +
+      "known here: known, b, c, drops, unknown",
+      "f:12:73: subnets[0].pools[0].allow: has 0 entries; give at least 1",
+      'f:13:86: subnets[0].reservations[0].classes[1]: "staff" is no class of this service; ' +
+      "known here: known, b, c, drops",
+    ],
+  );
 });
 
 Deno.test("a mistake in one value hides no relation between others", () => {

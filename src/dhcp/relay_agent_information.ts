@@ -97,6 +97,16 @@ function assign(information: Writable, others: Map<number, Uint8Array>, code: nu
   }
 }
 
+/** The value of a sub-option in the value of option 82, which {@link decodeRelayAgentInformation} took. */
+export function subOption(bytes: Uint8Array, wanted: number): Uint8Array | undefined {
+  for (let offset = 0; offset + 2 <= bytes.length;) {
+    const end = offset + 2 + (bytes[offset + 1] as number);
+    if (bytes[offset] === wanted) return bytes.subarray(offset + 2, end);
+    offset = end;
+  }
+  return undefined;
+}
+
 /**
  * Decodes the value of option 82. Sub-options have neither pad nor end (RFC 3046 §2.0). Of a sub-option
  * that occurs twice the first one counts. Error offsets count from the start of the value.

@@ -28,9 +28,9 @@ export interface Names {
  * import { strictEqual } from "node:assert/strict";
  * const compiled = compileText('agent["circuit-id"].text + "/" + option[61].hex');
  * const options = new Map([[61, Uint8Array.of(1, 2)]]);
- * const message = { options, htype: 1, chaddr: Uint8Array.of(2), giaddr: 0, ciaddr: 0 };
+ * const message = { options, htype: 1, chaddr: Uint8Array.of(2), ciaddr: 0 };
  * const agent = () => Uint8Array.of(0x61);
- * strictEqual("textOf" in compiled && compiled.textOf({ message, agent, known: false }), "a/0102");
+ * strictEqual("textOf" in compiled && compiled.textOf({ message, giaddr: 0, agent, known: false }), "a/0102");
  * ```
  */
 export function compileText(

@@ -17,9 +17,9 @@ const PHONE: Request = {
     ]),
     htype: 1,
     chaddr: fromHex("02005e10aa01") as Uint8Array,
-    giaddr: parseIpv4("10.79.1.1") as number,
     ciaddr: 0,
   },
+  giaddr: parseIpv4("10.79.1.1") as number,
   agent: (code) => code === 1 ? encoder.encode("eth1/7") : undefined,
   known: false,
 };

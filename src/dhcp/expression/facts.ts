@@ -12,9 +12,10 @@ export interface Request {
     readonly options: Options;
     readonly htype: number;
     readonly chaddr: Uint8Array;
-    readonly giaddr: Ipv4;
     readonly ciaddr: Ipv4;
   };
+  /** Also of a renewal by unicast, which does not pass the relay. */
+  readonly giaddr: Ipv4;
   /** A sub-option of option 82. */
   agent(code: number): Uint8Array | undefined;
   /** Whether the client has a reservation. */
@@ -64,7 +65,7 @@ export class Facts {
 /** A number in the order of the network has six octets at most here: all are exact. */
 const NUMBER_OCTETS_MAX = 6;
 
-function read(field: Field, { message, agent, known }: Request): FieldValue {
+function read(field: Field, { message, giaddr, agent, known }: Request): FieldValue {
   switch (field.of) {
     case "option":
       return formOf(message.options.get(field.code), field.as);
@@ -75,8 +76,9 @@ function read(field: Field, { message, agent, known }: Request): FieldValue {
     case "htype":
       return message.htype;
     case "giaddr":
+      return formatIpv4(giaddr);
     case "ciaddr":
-      return formatIpv4(message[field.of]);
+      return formatIpv4(message.ciaddr);
     case "known":
       return known;
     case "userClasses":

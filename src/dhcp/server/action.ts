@@ -4,7 +4,7 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { LeaseDetail } from "../../lease/agreement/slot.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
-import type { LeaseSettings, Subnet } from "./compiled_service.ts";
+import type { LeaseSettings, Pool, Subnet } from "./compiled_service.ts";
 import type { LinkLimit, Shed } from "./link_budgets.ts";
 import type { Via } from "./links.ts";
 
@@ -26,6 +26,10 @@ export const DROP_REASONS = [
   "notRelayed",
   /** No configured subnet has the client's network. */
   "noSubnet",
+  /** Its classes are among those that get no answer. */
+  "denied",
+  /** Its subnet has pools, but none for clients of its classes. */
+  "noPool",
   /** The client selected another server. */
   "otherServer",
   /** The client selected another member of the cluster, which serves and will answer. */
@@ -111,7 +115,7 @@ export type Action =
 
 /** A first lease of a stranger. */
 export interface FirstLease {
-  readonly via: Via & { readonly subnet: Subnet };
+  readonly via: Via & { readonly subnet: Subnet; readonly pools: readonly Pool[] };
   /** It is agreed later, unless strangers turn out to be a flood. */
   readonly waits: boolean;
 }

@@ -76,9 +76,9 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
     }
   };
   let address: Ipv4 | undefined;
-  for (const { number } of query.subnet.pools) address ??= next(() => table.takeFree(number, time));
+  for (const { number } of query.pools) address ??= next(() => table.takeFree(number, time));
   // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
-  for (const { number } of query.subnet.pools) address ??= next(() => table.takeUnowned(number, time));
+  for (const { number } of query.pools) address ??= next(() => table.takeUnowned(number, time));
   // Better than no answer: what was in the way may be gone.
   address ??= passed.find((refused) =>
     now.monotonicMs - (refusalOf(state, query, refused, now)?.atMs ?? 0) >= RETRY_MS
@@ -90,7 +90,7 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
 /** The address of the oldest offer that gives way. */
 function yieldedAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
   const { offers, table } = state;
-  for (const { number } of query.subnet.pools) {
+  for (const { number } of query.pools) {
     for (const { client, address } of offers.yielding(number, now.monotonicMs)) {
       // Its lease is being proposed: the DHCPREQUEST has come.
       if (isLocked(table.get(address), time) || isRefused(state, query, address, now)) continue;
@@ -114,7 +114,7 @@ function restingAddress(state: ServerState, query: Query, now: Instant, time: Bo
   let best = reserved !== undefined && isUsable(reserved) ? reserved : undefined;
   if (best === undefined) {
     const rank = (address: Ipv4) => table.detail(address).lastSeen + (table.owns(address) ? 0 : FOREIGN_RANK);
-    for (const { number, range } of query.subnet.pools) {
+    for (const { number, range } of query.pools) {
       if (table.restingIn(number) <= restingMax(rangeSize(range))) continue;
       let seen = 0;
       for (const address of table.resting(number)) {
@@ -155,15 +155,16 @@ export function mayTake(state: ServerState, query: Query, address: Ipv4, time: B
 
 /**
  * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it
- * lies in a pool, is not reserved, not offered to another client, and the client has no reservation that is available.
+ * lies in a pool for this client, is not reserved, not offered to another client, and the client has no reservation
+ * that is available.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled, table, offers } = state;
-  const { client, subnet, reservation } = query;
+  const { client, reservation } = query;
   const locked = isLocked(table.get(address), time);
   if (locked && !holds(state, query, address, time)) return false;
   if (reservation?.address === address) return true;
-  if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
+  if (compiled.reservationAt(address) !== undefined || poolAt(query, address) === undefined) return false;
   if (reservation !== undefined && mayTake(state, query, reservation.address, time)) return false;
   // An offer to another client, made before this node heard of the lease, does not count.
   if (locked) return true;
@@ -173,7 +174,8 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
 
 /**
  * Whether a client may keep the address that it has. The pools say what is given to clients that ask for an address:
- * one outside them stays its client's as long as the client renews it, unless another address is reserved for it.
+ * one outside them stays its client's as long as the client renews it, unless another address is reserved for it. One
+ * in a pool that is not for its client any more does not.
  */
 export function mayKeep(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled } = state;

@@ -8,12 +8,12 @@ import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains
 import type { Options } from "../message.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import type {
-  ClassConfig,
   LeaseSettingsConfig,
   ReservationConfig,
   ServiceConfig,
   SubnetConfig,
 } from "../../config/service_schema.ts";
+import { type Access, type ClientClass, ClientClasses, type Membership } from "./client_classes.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
 
@@ -36,6 +36,8 @@ export interface Pool {
   readonly number: number;
   readonly range: Range;
   readonly settings: LeaseSettings;
+  /** Who may have its addresses; undefined: all clients of its subnet. */
+  readonly access: Access | undefined;
 }
 
 /** A network. */
@@ -49,6 +51,10 @@ export interface Subnet {
   /** For clients without a lease (DHCPINFORM) and for reserved addresses outside the pools. */
   readonly settings: LeaseSettings;
   readonly pools: readonly Pool[];
+  /** Who may have addresses of its pools; undefined: all clients. */
+  readonly access: Access | undefined;
+  /** Whether its pools are not for all clients. */
+  readonly isRestricted: boolean;
   /** How many addresses are kept for one client each. */
   readonly reservations: number;
   readonly config: SubnetSettings;
@@ -87,6 +93,9 @@ export class CompiledService {
   readonly #subnets: readonly Subnet[];
   readonly #byId: ReadonlyMap<number, Subnet>;
   readonly #reservations: Reservations;
+  readonly classes: ClientClasses;
+  /** Whose messages get no answer. */
+  readonly denied: Access | undefined;
   /** All pools in the order of their numbers. */
   readonly pools: readonly Pool[];
   /** The longest lease that any level allows, in seconds. */
@@ -101,9 +110,15 @@ export class CompiledService {
     this.config = config;
     this.maxLeaseSeconds = parts.maxLeaseSeconds;
     this.#reservations = parts.reservations;
+    this.classes = new ClientClasses(config.classes);
+    this.denied = config.deny && this.classes.accessOf({ allow: config.deny });
     const pools: Pool[] = [];
     this.#subnets = config.subnets.map((subnet, index) => {
-      const compiled = compileSubnet(config, subnet, { firstNumber: pools.length, count: parts.counts[index] ?? 0 });
+      const compiled = compileSubnet(config, subnet, {
+        firstNumber: pools.length,
+        count: parts.counts[index] ?? 0,
+        classes: this.classes,
+      });
       pools.push(...compiled.pools);
       return compiled;
     }).sort((a, b) => a.range.first - b.range.first);
@@ -170,13 +185,13 @@ export class CompiledService {
   /** What applies to a client at an address (undefined: no address, as for DHCPINFORM). */
   settingsFor(
     subnet: Subnet,
-    options: { pool: Pool | undefined; classes: readonly ClassConfig[]; reservation: Reservation | undefined },
+    options: { pool: Pool | undefined; classes: readonly ClientClass[]; reservation: Reservation | undefined },
   ): LeaseSettings {
     const { pool, classes, reservation } = options;
     if (classes.length === 0 && reservation === undefined) return pool?.settings ?? subnet.settings;
     const levels: Levels = [this.config, subnet.config];
     if (pool !== undefined) levels.push(poolConfig(subnet, pool));
-    levels.push(...classes);
+    for (const { config } of classes) levels.push(config);
     if (reservation !== undefined) levels.push(reservation.config);
     return resolve(levels, subnet.prefix);
   }
@@ -247,19 +262,28 @@ function poolConfig(subnet: Subnet, pool: Pool): LeaseSettingsConfig {
 function compileSubnet(
   service: ServiceSettings,
   config: SubnetSettings,
-  { firstNumber, count }: { readonly firstNumber: number; readonly count: number },
+  { firstNumber, count, classes }: {
+    readonly firstNumber: number;
+    readonly count: number;
+    readonly classes: ClientClasses;
+  },
 ): Subnet {
+  const pools = config.pools.map((pool, index) => ({
+    number: firstNumber + index,
+    range: pool.range,
+    settings: resolve([service, config, pool], config.prefix),
+    access: classes.accessOf(pool),
+  }));
+  const access = classes.accessOf(config);
   return {
     id: config.id ?? config.prefix.address,
     clientIdentity: config.clientIdentity ?? service.clientIdentity,
     prefix: config.prefix,
     range: prefixRange(config.prefix),
     settings: resolve([service, config], config.prefix),
-    pools: config.pools.map((pool, index) => ({
-      number: firstNumber + index,
-      range: pool.range,
-      settings: resolve([service, config, pool], config.prefix),
-    })),
+    pools,
+    access,
+    isRestricted: access !== undefined || pools.some((pool) => pool.access !== undefined),
     reservations: count,
     config,
   };
@@ -300,7 +324,14 @@ function last<Key extends keyof LeaseSettingsConfig>(
   return undefined;
 }
 
-/** Whether an address lies in one of a subnet's pools. */
-export function poolAt(subnet: Subnet, address: Ipv4): Pool | undefined {
-  return subnet.pools.find((pool) => rangeContains(pool.range, address));
+/** The pools of a subnet whose addresses a client may have. */
+export function poolsFor(subnet: Subnet, membership: Membership): readonly Pool[] {
+  if (!subnet.isRestricted) return subnet.pools;
+  if (subnet.access?.(membership) === false) return [];
+  return subnet.pools.filter(({ access }) => access?.(membership) !== false);
+}
+
+/** The pool among these that an address lies in. */
+export function poolAt({ pools }: Pick<Subnet, "pools">, address: Ipv4): Pool | undefined {
+  return pools.find((pool) => rangeContains(pool.range, address));
 }

@@ -7,11 +7,17 @@ import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { isNoStation } from "../hardware_address.ts";
 import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
-import { type OptionRead, OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
-import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
-import type { ClassConfig } from "../../config/service_schema.ts";
+import { type OptionRead, OPTIONS, readOption } from "../options/mod.ts";
+import {
+  decodeRelayAgentInformation,
+  type RelayAgentInformation,
+  SUB_OPTION,
+  subOption,
+} from "../relay_agent_information.ts";
+import type { Request } from "../expression/facts.ts";
 import type { DropReason } from "./action.ts";
-import type { CompiledService, Identity, Subnet } from "./compiled_service.ts";
+import type { ClientClass } from "./client_classes.ts";
+import { type Identity, type Pool, poolsFor, type Subnet } from "./compiled_service.ts";
 import { clientOf } from "./identity.ts";
 import type { Reservation } from "./reservations.ts";
 import type { ServerState } from "./state.ts";
@@ -38,7 +44,9 @@ export interface Query {
   readonly subnet: Subnet;
   readonly client: ClientKey;
   readonly reservation: Reservation | undefined;
-  readonly classes: readonly ClassConfig[];
+  readonly classes: readonly ClientClass[];
+  /** The pools of the subnet whose addresses the client may have. */
+  readonly pools: readonly Pool[];
   /** What goes into option 54 of the reply. */
   readonly serverIdentifier: Ipv4;
   /** Option 50. */
@@ -49,9 +57,7 @@ export interface Query {
 
 /** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, but no client sends that. */
 const CLIENT_ID_OCTETS = { min: 2, max: 255 };
-const NO_CLASSES: readonly ClassConfig[] = [];
 const NO_AGENT: RelayAgentInformation = {};
-const NO_BYTES = new Uint8Array();
 
 /** Reads a decoded message, or returns why it gets no answer. */
 export function readQuery(state: ServerState, message: Message, arrival: Arrival): Query | DropReason {
@@ -76,6 +82,10 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
   const requestedAddress = requested.kind === "present" ? requested.value : undefined;
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
+  const client = clientOf(state, { identity, subnet, reservation }, asserted);
+  const asked = requestOf(state, message, client, reservation !== undefined);
+  const membership = compiled.classes.of(asked, reservation?.config.classes);
+  if (compiled.denied?.(membership) === true) return "denied";
   return {
     message,
     type,
@@ -83,9 +93,10 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
     agent,
     identity,
     subnet,
-    client: clientOf(state, { identity, subnet, reservation }, asserted),
+    client,
     reservation,
-    classes: compiled.config.classes.length === 0 ? NO_CLASSES : classesOf(compiled, message),
+    classes: membership.classes,
+    pools: poolsFor(subnet, membership),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress,
     selectedServer,
@@ -152,36 +163,21 @@ function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arr
   return arrival.receivedOn;
 }
 
-function classesOf(compiled: CompiledService, message: Message): readonly ClassConfig[] {
-  return compiled.config.classes.filter(({ match }) =>
-    (match.vendorClass === undefined || startsWith(message, OPTIONS.vendorClassIdentifier, match.vendorClass)) &&
-    (match.userClass === undefined || userClasses(message).includes(match.userClass)) &&
-    (match.architecture === undefined || architectures(message).some((code) => match.architecture?.includes(code)))
-  );
-}
-
-function startsWith(message: Message, spec: OptionSpec, wanted: string): boolean {
-  return latin1(message.options.get(spec.code) ?? NO_BYTES).startsWith(wanted);
-}
-
-function architectures(message: Message): readonly number[] {
-  const read = readOption(message.options, OPTIONS.clientSystem);
-  return read.kind === "present" ? read.value : [];
-}
-
-/** RFC 3004 §4 wants lengths in front of each class; iPXE and others send bare text, so both readings count. */
-function userClasses(message: Message): string[] {
-  const bytes = message.options.get(OPTIONS.userClass.code) ?? NO_BYTES;
-  const classes = [latin1(bytes)];
-  for (let at = 0; at < bytes.length;) {
-    const end = at + 1 + (bytes[at] as number);
-    if (end > bytes.length) break;
-    classes.push(latin1(bytes.subarray(at + 1, end)));
-    at = end;
+/**
+ * What classes are asked of. A renewal by unicast does not pass the relay: giaddr, circuit and agent are those of the
+ * lease then, or its client would be in other classes than when it got the lease.
+ */
+function requestOf({ table }: ServerState, message: Message, client: ClientKey, known: boolean): Request {
+  const { giaddr, ciaddr, options } = message;
+  const bytes = options.get(OPTIONS.relayAgentInformation.code);
+  const isDirect = bytes === undefined && giaddr === UNSPECIFIED && ciaddr !== UNSPECIFIED;
+  if (!isDirect || table.get(ciaddr).client !== client) {
+    return { message, giaddr, agent: (code) => bytes && subOption(bytes, code), known };
   }
-  return classes;
-}
-
-function latin1(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  const detail = table.detail(ciaddr);
+  const agent = (code: number) => {
+    const value = code === SUB_OPTION.circuitId ? detail.circuitId : detail.remoteId;
+    return (code === SUB_OPTION.circuitId || code === SUB_OPTION.remoteId) && value.length > 0 ? value : undefined;
+  };
+  return { message, giaddr: detail.giaddr, agent, known };
 }

@@ -128,7 +128,7 @@ const BOOT_VENDOR_CLASSES = ["PXEClient", "HTTPClient"].map((name) => new TextEn
 /** The kind of boot a class answers, when the client asks for one of the two. */
 function bootVendorClass(query: Query): Uint8Array | undefined {
   const asked = query.message.options.get(OPTIONS.vendorClassIdentifier.code) ?? NO_BYTES;
-  if (!query.classes.some(({ match }) => match.vendorClass !== undefined)) return undefined;
+  if (!query.classes.some(({ asksVendorClass }) => asksVendorClass)) return undefined;
   return BOOT_VENDOR_CLASSES.find((name) => equalBytes(name, asked.subarray(0, name.length)));
 }
 

@@ -65,7 +65,8 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const shed = shedOffer(state, query, now, time);
   if (shed !== undefined) return dropShed(shed);
   const address = chooseAddress(state, query, now, time);
-  const wanted = query.subnet.pools.map((pool) => pool.number);
+  const wanted = query.pools.map((pool) => pool.number);
+  if (address === undefined && wanted.length < query.subnet.pools.length && wanted.length === 0) return drop("noPool");
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted, full: query.subnet.prefix };
   const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
@@ -151,6 +152,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
     return drop("notAuthoritative");
   }
   if (locked && !own) return nakByMajority(state, query, address, time, "this address is in use by another client");
+  if (own && isBlind(state, query, address)) return drop("noPool");
   if (own) return nakByMajority(state, query, address, time, "this address is kept for another use");
   // RFC 2131 §4.3.2: "if the server has a record of this client and the requested address is incorrect": DHCPNAK.
   if (state.table.find(query.client) !== undefined) {
@@ -166,6 +168,15 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
   }
   // RFC 2131 §4.3.2, INIT-REBOOT: "If the DHCP server has no record of this client, then it MUST remain silent".
   return drop("noRecord");
+}
+
+/**
+ * Whether a client's classes leave it no address of its pool, but it renews by unicast, which does not show all that
+ * they depend on. It will ask through its relay (RFC 2131 §4.4.5, REBINDING).
+ */
+function isBlind({ compiled }: ServerState, { message, arrival, subnet, ...query }: Query, address: Ipv4): boolean {
+  return compiled.classes.needRelay && message.giaddr === UNSPECIFIED && !arrival.onLink &&
+    poolAt(subnet, address) !== undefined && poolAt(query, address) === undefined;
 }
 
 /** Whether only the host with this address, or one on a client's link, can have sent the message. */

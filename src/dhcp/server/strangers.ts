@@ -15,6 +15,9 @@ import type { Shed } from "./link_budgets.ts";
 import type { Query } from "./query.ts";
 import type { ServerState } from "./state.ts";
 
+/** The pools that count for a client: those whose addresses it may have. */
+type Pools = Pick<Query, "pools">;
+
 /** Whether a client is a stranger to this node. */
 export function isStranger({ table }: ServerState, { client, reservation }: Query): boolean {
   return reservation === undefined && !table.knows(client);
@@ -53,7 +56,8 @@ export function shedCircuit(
 ): Shed | undefined {
   const { compiled, table, links } = state;
   const { client, subnet, agent, reservation } = query;
-  const leasesMax = subnet.config.maxLeasesPerCircuit ?? compiled.config.maxLeasesPerCircuit;
+  const byClass = query.classes.findLast(({ config }) => config.maxLeasesPerCircuit !== undefined)?.config;
+  const leasesMax = (byClass ?? subnet.config).maxLeasesPerCircuit ?? compiled.config.maxLeasesPerCircuit;
   if (leasesMax === undefined || reservation !== undefined) return undefined;
   const { circuitId = NO_BYTES, remoteId = NO_BYTES } = agent;
   const circuit = circuitOf(subnet.prefix.address, { circuitId, remoteId });
@@ -70,9 +74,9 @@ export function shedLease(state: ServerState, query: Query, wanted: Wanted): She
 
 /** `take`: it is granted, else one is offered. */
 function shedNewLease(state: ServerState, query: Query, take: boolean, now: Instant): Shed | undefined {
-  if (!isNearlyFull(state, query.subnet)) return undefined;
+  if (!isNearlyFull(state, query)) return undefined;
   const { monotonicMs } = now;
-  if (isBeyondShare(state, query.subnet) && (!isStranger(state, query) || isFlooded(state, query.subnet, now))) {
+  if (isBeyondShare(state, query) && (!isStranger(state, query) || isFlooded(state, query.subnet, now))) {
     // A client that wants several addresses is a flood by itself.
     return state.links.shed(query, "share", monotonicMs);
   }
@@ -92,7 +96,7 @@ export function onProbation(
   leaseSeconds: number,
 ): number {
   const { firstLeaseSeconds } = state.compiled.config.strangers;
-  if (leaseSeconds <= firstLeaseSeconds || !isNearlyFull(state, query.subnet)) return leaseSeconds;
+  if (leaseSeconds <= firstLeaseSeconds || !isNearlyFull(state, query)) return leaseSeconds;
   const { address, now } = wanted;
   const isFirst = isFirstLease(state, query, wanted) || (holdsOnProbation(state, query, address) &&
     !isRenewal(state.table.detail(address), now.wallMs));
@@ -112,8 +116,8 @@ function holdsOnProbation({ table }: ServerState, { client, reservation }: Query
   return reservation === undefined && table.isOnProbation(address) && table.get(address).client === client;
 }
 
-/** Whether few of a subnet's addresses are free. Offers to strangers do not count: they give way. */
-function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Subnet): boolean {
+/** Whether few addresses of the client's pools are free. Offers to strangers do not count: they give way. */
+function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Pools): boolean {
   const size = sum(pools, (pool) => table.sizeOf(pool));
   if (size < compiled.smallSubnet) return false;
   const used = size - sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool));
@@ -121,10 +125,10 @@ function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Subne
 }
 
 /**
- * Whether strangers have as many first leases of a subnet as they may have when they are a flood, beside those that
+ * Whether strangers have as many first leases of these pools as they may have when they are a flood, beside those that
  * other nodes are granting at this moment.
  */
-function isBeyondShare({ table, compiled }: ServerState, { pools }: Subnet): boolean {
+function isBeyondShare({ table, compiled }: ServerState, { pools }: Pools): boolean {
   const size = sum(pools, (pool) => table.sizeOf(pool));
   const granted = sum(pools, (pool) => table.onProbation(pool)) + Math.floor(size / SERVER_LIMITS.flood.undecidedPart);
   return 100 * granted >= compiled.config.strangers.share * size;
@@ -135,12 +139,12 @@ function isFlooded(state: ServerState, subnet: Subnet, { monotonicMs }: Instant)
 }
 
 /** Whether a first lease has to wait until it is known that strangers are no flood. */
-export function mustWait(state: ServerState, { subnet }: Pick<Query, "subnet">): boolean {
-  return isNearlyFull(state, subnet) && isBeyondShare(state, subnet);
+export function mustWait(state: ServerState, pools: Pools): boolean {
+  return isNearlyFull(state, pools) && isBeyondShare(state, pools);
 }
 
 /** The same once it has waited: whether strangers turned out to be a flood. */
-export function isRefusedAfterAll(state: ServerState, via: Pick<Query, "subnet">, now: Instant): boolean {
+export function isRefusedAfterAll(state: ServerState, via: Pools & Pick<Query, "subnet">, now: Instant): boolean {
   return mustWait(state, via) && isFlooded(state, via.subnet, now);
 }
 
@@ -155,8 +159,7 @@ function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
 
 /** Whether a configuration limits the leases of circuits. */
 export function limitsCircuits({ config }: CompiledService): boolean {
-  return config.maxLeasesPerCircuit !== undefined ||
-    config.subnets.some(({ maxLeasesPerCircuit }) => maxLeasesPerCircuit !== undefined);
+  return [config, ...config.subnets, ...config.classes].some((level) => level.maxLeasesPerCircuit !== undefined);
 }
 
 /** How long a first lease on probation is at most, by pool; 0 where leases are as short anyway. */

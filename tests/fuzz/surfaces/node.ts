@@ -35,6 +35,8 @@ service:
   options: { domain-name: example.net, domain-name-servers: [10.77.0.53] }
   classes:
     - { name: pxe, match: { vendorClass: PXEClient }, bootFile: boot.efi, nextServer: 10.77.0.9 }
+    - { name: odd, match: 'option[60].text.matches("^(a+)+$") || agent[1].hex.contains("00") || htype < 1' }
+    - { name: bad, match: 'member("odd") && hardware.endsWith("ff") && !known' }
   subnets:
     - subnet: 10.77.0.0/16
       pools: [10.77.1.0-10.77.1.9]
@@ -42,7 +44,8 @@ service:
       reservations:
         - { address: 10.77.0.50, hardware: "02:00:00:00:00:01", hostname: reserved }
         - { address: 10.77.1.5, clientId: "0x00616263" }
-    - { subnet: 10.78.0.0/16, pools: [10.78.1.0-10.78.1.3, 10.78.2.0-10.78.2.1] }
+    - subnet: 10.78.0.0/16
+      pools: [{ range: 10.78.1.0-10.78.1.3, deny: bad }, { range: 10.78.2.0-10.78.2.1, allow: odd }]
 `;
 
 const SERVER: Ipv4 = 0x0a4d0001;
