@@ -4,6 +4,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import { checkNode, nodeSchema } from "../../node/config.ts";
 import { checkRelay, relaySchema } from "../../relay/config.ts";
 import { loadConfigFile } from "../../src/config/load.ts";
+import { clientMessage, type MessageParts, TestServer } from "../../src/dhcp/server/testing.ts";
 
 const HERE = new URL("./", import.meta.url).pathname;
 
@@ -19,12 +20,39 @@ async function run(...command: string[]): Promise<{ ok: boolean; output: string 
 }
 
 Deno.test("install: the examples are valid", async () => {
-  for (const name of ["one-node", "three-nodes"]) {
+  for (const name of ["one-node", "three-nodes", "vlans"]) {
     const loaded = await loadConfigFile(`${HERE}examples/${name}.yaml`, nodeSchema, checkNode);
     ok(loaded.ok, loaded.ok ? "" : loaded.message);
   }
   const gateway = await loadConfigFile(`${HERE}examples/gateway.yaml`, relaySchema, checkRelay);
   ok(gateway.ok, gateway.ok ? "" : gateway.message);
+});
+
+Deno.test("install: in the example of VLANs guests and phones have their own, and the rest gets nothing", async () => {
+  const loaded = await loadConfigFile(`${HERE}examples/vlans.yaml`, nodeSchema, checkNode);
+  ok(loaded.ok);
+  const s = new TestServer(loaded.value.service);
+  const [guests, voice] = [{ giaddr: "10.20.0.1" }, { giaddr: "10.30.0.1" }];
+  const sends = (vendorClass: string, parts: MessageParts): MessageParts => ({
+    ...parts,
+    options: [[60, new TextEncoder().encode(vendorClass)]],
+    wanted: [66],
+  });
+  deepStrictEqual(
+    [
+      s.lease(0x10, guests),
+      s.lease(0x10, voice),
+      s.lease(0x11, sends("Cisco Systems, Inc. IP Phone CP-7962G", voice)),
+      s.lease(0x12, sends("yealink", voice)),
+      s.lease(0x13, sends("not a yealink", voice)),
+      s.lease(0x01, guests),
+      s.lease(0x0bad, sends("yealink", voice)),
+    ],
+    ["ACK 10.20.1.0", "noPool", "ACK 10.30.0.50", "ACK 10.30.0.51", "noPool", "ACK 10.20.0.10", "denied"],
+  );
+  const offer = s.handle(clientMessage("DISCOVER", 0x14, sends("snom", voice)));
+  const tftpServer = typeof offer === "string" ? undefined : offer.options.get(66);
+  strictEqual(new TextDecoder().decode(tftpServer), "tftp.example.net");
 });
 
 Deno.test("install: systemd finds nothing wrong with the units except the missing programs", async () => {

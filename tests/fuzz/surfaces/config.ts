@@ -34,6 +34,7 @@ const nodeTexts = new TextCorpus([
     "node/example.yaml",
     "scripts/install/examples/one-node.yaml",
     "scripts/install/examples/three-nodes.yaml",
+    "scripts/install/examples/vlans.yaml",
   ),
   ...corpusOf("node-config"),
 ]);
