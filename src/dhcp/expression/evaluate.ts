@@ -45,8 +45,10 @@ export function compileText(
 export function textOf(expression: Expression): (request: Request) => string | undefined {
   const fields = new FieldNumbers();
   const evaluate = compile(expression, { fields, classOf: () => undefined }) as Evaluate<string>;
-  return (request) => evaluate(new Facts(request, fields, 0)) || undefined;
+  return (request) => evaluate(new Facts(request, fields, NO_MEMBERS)) || undefined;
 }
+
+const NO_MEMBERS = new Uint8Array();
 
 /** Compiles an expression. */
 export function compile(expression: Expression, names: Names): Evaluate {

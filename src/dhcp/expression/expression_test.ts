@@ -29,8 +29,7 @@ function evaluate(text: string, request: Request = PHONE, members: readonly stri
   if (!parsed.ok) return parsed.problem;
   const fields = new FieldNumbers();
   const run = compile(parsed.expression, { fields, classOf: (name) => name === "voice" ? 0 : undefined });
-  const facts = new Facts(request, fields, 1);
-  facts.members[0] = members.includes("voice") ? 1 : 0;
+  const facts = new Facts(request, fields, Uint8Array.of(members.includes("voice") ? 1 : 0));
   return run(facts);
 }
 

@@ -43,17 +43,17 @@ export class FieldNumbers {
 
 /** The fields of one request, and the classes that its client is in. */
 export class Facts {
-  /** By number of the class. */
+  /** 1 by the number of the class. */
   readonly members: Uint8Array;
   readonly #request: Request;
   readonly #fields: readonly Field[];
   readonly #values: FieldValue[];
 
-  constructor(request: Request, { fields }: FieldNumbers, classes: number) {
+  constructor(request: Request, { fields }: FieldNumbers, members: Uint8Array) {
     this.#request = request;
     this.#fields = fields;
     this.#values = new Array(fields.length);
-    this.members = new Uint8Array(classes);
+    this.members = members;
   }
 
   /** The value of a field by its number. */
@@ -117,9 +117,12 @@ function userClasses(bytes: Uint8Array | undefined): readonly string[] {
   return classes;
 }
 
-/** Character by character: an option may be longer than the arguments that a call can have. */
+/** An option in several parts (RFC 3396) may have more octets than a call has arguments. */
+const PART_OCTETS = 4_096;
+
 function latin1(bytes: Uint8Array): string {
+  if (bytes.length <= PART_OCTETS) return String.fromCharCode.apply(null, bytes as unknown as number[]);
   let text = "";
-  for (let index = 0; index < bytes.length; index++) text += String.fromCharCode(bytes[index] as number);
+  for (let at = 0; at < bytes.length; at += PART_OCTETS) text += latin1(bytes.subarray(at, at + PART_OCTETS));
   return text;
 }

@@ -40,12 +40,15 @@ export class ClientClasses {
   readonly #numbers: ReadonlyMap<string, number>;
   readonly #fields = new FieldNumbers();
   readonly #index = new GuardIndex();
+  /** All 0 between two requests. */
+  readonly #members: Uint8Array;
   /** Whether a condition asks for what only a relay tells, and no lease remembers. */
   readonly needRelay: boolean;
 
   constructor(classes: readonly ClassConfig[]) {
     this.#numbers = new Map(classes.map(({ name }, number) => [name, number]));
     const names = { fields: this.#fields, classOf: (name: string) => this.#numbers.get(name) };
+    this.#members = new Uint8Array(classes.length);
     const conditions = classes.map(conditionOf);
     const parts = conditions.map((condition) => condition === undefined ? [] : [...allOf(condition)]);
     this.needRelay = parts.flat().some((part) => part.kind === "field" && isForgotten(part.field));
@@ -64,16 +67,19 @@ export class ClientClasses {
   of(request: Request, given: readonly string[] | undefined): Membership {
     const isKnown = request.known;
     if (this.#classes.length === 0) return { classes: NO_CLASSES, isKnown };
-    const facts = new Facts(request, this.#fields, this.#classes.length);
-    for (const name of given ?? []) {
-      const number = this.#numbers.get(name);
-      if (number !== undefined) facts.members[number] = 1;
-    }
+    const members = this.#members;
+    const facts = new Facts(request, this.#fields, members);
+    const numbers = (given ?? []).flatMap((name) => this.#numbers.get(name) ?? []);
+    for (const number of numbers) members[number] = 1;
     for (const number of this.#index.candidates(facts)) {
-      if (this.#classes[number]?.matches?.(facts) === true) facts.members[number] = 1;
+      if (members[number] === 1 || this.#classes[number]?.matches?.(facts) !== true) continue;
+      members[number] = 1;
+      numbers.push(number);
     }
-    const classes = this.#classes.filter(({ number }) => facts.members[number] === 1);
-    return { classes: classes.length === 0 ? NO_CLASSES : classes, isKnown };
+    for (const number of numbers) members[number] = 0;
+    if (numbers.length === 0) return { classes: NO_CLASSES, isKnown };
+    if (given !== undefined) numbers.sort((a, b) => a - b);
+    return { classes: numbers.map((number) => this.#classes[number] as ClientClass), isKnown };
   }
 
   /** What the lists of a level say; undefined: it has none, all clients may use it. */
