@@ -1,3 +1,4 @@
+import { classes } from "./cases/classes.ts";
 import { declined } from "./cases/declined.ts";
 import { identity } from "./cases/identity.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
@@ -11,4 +12,8 @@ e2e("dhclient declines an address in use, which is not offered again", () => dec
 e2e(
   "dhclient keeps its address when it is made static and back, and when subnet and pool change",
   () => identity(ours, "dhclient"),
+);
+e2e(
+  "dhclient gets an address of the pool for its vendor class, and of another when that is for others",
+  () => classes(ours, "dhclient"),
 );

@@ -1,3 +1,4 @@
+import { classes } from "./cases/classes.ts";
 import { declined } from "./cases/declined.ts";
 import { identity } from "./cases/identity.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
@@ -18,4 +19,8 @@ e2e("udhcpc declines an address in use, which is not offered again", () => decli
 e2e(
   "udhcpc keeps its address when it is made static and back, and when subnet and pool change",
   () => identity(ours, "udhcpc"),
+);
+e2e(
+  "udhcpc gets an address of the pool for its vendor class, and of another when that is for others",
+  () => classes(ours, "udhcpc"),
 );

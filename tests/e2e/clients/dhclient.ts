@@ -43,7 +43,9 @@ export class Dhclient extends RealClient {
     this.#folder = host.namespace.folder("client");
     // A copy, because AppArmor profiles for /sbin/dhclient (Ubuntu) allow no files but its usual ones.
     Deno.copyFileSync("/sbin/dhclient", `${this.#folder}/dhclient`);
-    Deno.writeTextFileSync(`${this.#folder}/dhclient.conf`, CONFIGURATION);
+    const { vendorClass } = options;
+    const sent = vendorClass === undefined ? "" : `send vendor-class-identifier "${vendorClass}";\n`;
+    Deno.writeTextFileSync(`${this.#folder}/dhclient.conf`, CONFIGURATION + sent);
     this.#command = [
       `${this.#folder}/dhclient`,
       ...["-4", "-cf", `${this.#folder}/dhclient.conf`, "-sf", this.script.scriptPath],

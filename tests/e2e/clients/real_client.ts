@@ -38,6 +38,8 @@ export interface ClientOptions {
   readonly probe?: boolean;
   /** Messages with one xid, of clients that then take another (udhcpc). */
   readonly attempts?: number;
+  /** Option 60, if not the program's own (udhcpc, dhclient). */
+  readonly vendorClass?: string;
 }
 
 /** Time limit for a step of a client: retransmissions back off to 4 s and 8 s (RFC 2131 §4.1). */

@@ -17,17 +17,19 @@ const KINDS: Readonly<Record<string, EventKind>> = {
 export class Udhcpc extends RealClient {
   readonly program = "udhcpc";
   readonly #attempts: number;
+  readonly #vendorClass: readonly string[];
   #process: Process | undefined;
 
   constructor(host: Host, options: ClientOptions = {}) {
     super(host, options, true);
     this.#attempts = options.attempts ?? 5;
+    this.#vendorClass = options.vendorClass === undefined ? [] : ["-V", options.vendorClass];
   }
 
   start(): Promise<void> {
     // -t -T -A: some attempts a second apart, then again after a second; -O adds to the default parameter list.
     const times = ["-t", String(this.#attempts), "-T", "1", "-A", "1"];
-    const command = ["udhcpc", "-f", "-i", "eth0", "-s", this.script.scriptPath, ...times];
+    const command = ["udhcpc", "-f", "-i", "eth0", "-s", this.script.scriptPath, ...times, ...this.#vendorClass];
     this.#process = this.host.namespace.spawn([...command, ...(this.probe ? ["-a"] : [])], {
       label: `udhcpc ${this.host.namespace.name}`,
     });

@@ -34,9 +34,10 @@ export interface ServiceConfig {
   readonly rebindTime?: number;
   readonly declineTime?: number;
   readonly authoritative: boolean;
+  readonly classes?: readonly { readonly name: string; readonly match: string }[];
   readonly subnets: readonly {
     readonly subnet: string;
-    readonly pools: readonly string[];
+    readonly pools: readonly (string | { readonly range: string; readonly allow?: string; readonly deny?: string })[];
     readonly reservations?: readonly { readonly hardware: string; readonly address: string }[];
     readonly options?: Readonly<Record<string, string | readonly string[]>>;
   }[];

@@ -25,7 +25,7 @@ class ReferencePrograms implements Programs {
       ...service.subnets.flatMap(({ subnet, pools, options }) => {
         const tag = subnet.replaceAll(/[./]/g, "-");
         return [
-          ...pools.map((pool) =>
+          ...pools.filter((pool) => typeof pool === "string").map((pool) =>
             `--dhcp-range=set:${tag},${pool.replace("-", ",")},${maskOf(subnet)},${service.leaseTime}`
           ),
           ...Object.entries(options ?? {}).map(([name, value]) =>
