@@ -24,7 +24,8 @@ const DROP_ADVICE: Readonly<Record<Exclude<DropReason, "unknownRelay">, string>>
   undecided: "another client's lease of the address waits for its majority",
   notAuthoritative: "it calls for a DHCPNAK, but service.authoritative is false",
   renewalsOnly: "after `members reset` only renewals are served for a while: leases that were lost may still run",
-  exhausted: "no address is free in its subnet (or in this node's share of it, for a moment): enlarge its pools, or " +
+  exhausted:
+    "no address is free in the pools for it (or in this node's share of them, for a moment): enlarge them, or " +
     "shorten lease times",
   strangerRate: "clients without a lease or a record send more on its link than service.strangers.messages",
   strangerLeases: "its subnet is nearly full, and clients without a record have what service.strangers leaves them",
