@@ -1,10 +1,12 @@
 /**
  * The configurations of a run: two LANs with small pools, so that a free address is leased again soon. A text stands
- * for a `service` section; a push changes pools, times, a reservation, or the numbers of the subnets.
+ * for a `service` section; a push changes pools and whom they are for, times, a reservation, or the numbers of the
+ * subnets.
  */
 
 import type { Message } from "../../src/dhcp/message.ts";
 import { OPTIONS } from "../../src/dhcp/options/mod.ts";
+import { parseExpression } from "../../src/dhcp/expression/parse.ts";
 import { CompiledService } from "../../src/dhcp/server/compiled_service.ts";
 import { service, subnet } from "../../src/dhcp/server/testing.ts";
 import { CLIENT_TAG, type ClientKey, clientKey } from "../../src/lease/agreement/client_key.ts";
@@ -24,6 +26,8 @@ export interface Variant {
   readonly maxLeaseSeconds: number;
   /** An address on the first LAN, for the client of this number only. */
   readonly reservation?: { readonly client: number; readonly address: Ipv4 };
+  /** How many addresses at the beginning of the first LAN's pool are only for clients with an identifier. */
+  readonly named?: number;
   /** The number of each LAN's subnet, which the keys of new leases begin with; none: its address. */
   readonly ids?: readonly (number | null)[];
 }
@@ -97,8 +101,11 @@ export function poolOf(variant: Variant, lan: number): Ipv4[] {
   return Array.from({ length: variant.addresses[lan] ?? 0 }, (_, index) => first + index);
 }
 
-/** Whether a configuration allows a client to keep an address; the pools do not matter for that. */
-export function mayKeep({ reservation }: Variant, client: number, address: Ipv4): boolean {
+/** Whether a configuration allows a client to keep an address; of the pools only one for others matters for that. */
+export function mayKeep({ reservation, named = 0 }: Variant, client: number, address: Ipv4): boolean {
+  const first = LANS[0]?.first ?? 0;
+  const isForNamed = address >= first && address < first + named;
+  if (isForNamed && clientIdOf(client) === undefined && reservation?.client !== client) return false;
   if (reservation?.address === address) return reservation.client === client;
   return reservation?.client !== client || LANS[0] === undefined || address >>> 16 !== LANS[0].subnet >>> 16;
 }
@@ -112,14 +119,20 @@ export function compiledOf(text: string): CompiledService {
   return compiled;
 }
 
-function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, ids }: Variant): CompiledService {
+const HAS_IDENTIFIER = parseExpression("option[61].exists", "flag");
+
+function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, named = 0, ids }: Variant): CompiledService {
+  if (!HAS_IDENTIFIER.ok) throw new Error(HAS_IDENTIFIER.problem);
   const subnets = LANS.map(({ subnet: network, first }, lan) => {
-    const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
+    const last = first + (addresses[lan] ?? 1) - 1;
+    const split = lan === 0 ? first + named : first;
+    const forNamed = { range: { first, last: split - 1 }, allow: ["named"], options: new Map() };
+    const pools = [...(split === first ? [] : [forNamed]), { range: { first: split, last }, options: new Map() }];
     const reservations = lan !== 0 || reservation === undefined
       ? []
       : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
     const id = ids?.[lan] ?? undefined;
-    return subnet(`${formatIpv4(network)}/16`, [pool], { reservations, ...(id === undefined ? {} : { id }) });
+    return subnet(`${formatIpv4(network)}/16`, [], { pools, reservations, ...(id === undefined ? {} : { id }) });
   });
   return new SmallService(service(subnets, {
     leaseSeconds,
@@ -127,6 +140,7 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, ids }:
     maxLeaseSeconds,
     declineSeconds: DECLINE_SECONDS,
     strangers: STRANGERS,
+    classes: [{ name: "named", match: { expression: HAS_IDENTIFIER.expression }, options: new Map() }],
   }));
 }
 

@@ -77,15 +77,19 @@ export class Operator {
       ? { leaseSeconds: Math.min(leaseSeconds, 10), maxLeaseSeconds: prng.pick([10, 25, 60]) }
       : { leaseSeconds: Math.min(maxLeaseSeconds, prng.pick(LEASE_SECONDS)), maxLeaseSeconds };
     const ids = LANS.map((_, index) => prng.pick([null, 1 + index, 1 + LANS.length + index]));
-    const variant: Variant = { addresses: pools, ...times, ...reserved, ids };
-    this.variants.push(variant);
-    this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
+    const named = prng.chance(0.3) ? { named: prng.int(1, (pools[0] ?? 2) - 1) } : {};
+    this.#note({ addresses: pools, ...times, ...reserved, ...named, ids });
     log?.(`configuration ${this.#file.revision}: ${this.#file.text}`);
     if (prng.chance(0.4)) return this.#pushByCommand();
     // At least one member gets it, or there would be no push.
     const reached = this.#nodes.filter((node) => this.members.has(node.id) && prng.chance(0.5));
     const nodes = reached.length === 0 ? [this.#nodes.find(({ id }) => this.members.has(id))] : reached;
     for (const node of nodes) node?.reload(this.#file);
+  }
+
+  #note(variant: Variant): void {
+    this.variants.push(variant);
+    this.#file = { revision: this.#file.revision + 1, text: textOf(variant) };
   }
 
   /** May fail: {@link stop} distributes the file. A text that no node can serve must be refused. */
@@ -103,9 +107,11 @@ export class Operator {
     });
   }
 
-  /** Begins no further changes, and distributes the newest file to all members. */
+  /** Begins no further changes, and distributes the newest file to all members: one whose pools are for all clients. */
   stop(): void {
     this.#stopped = true;
+    const { named, ...variant } = variantOf(this.#file.text);
+    if (named !== undefined) this.#note(variant);
     for (const id of this.members) this.#cluster.nodes.get(id)?.reload(this.#file);
   }
 
