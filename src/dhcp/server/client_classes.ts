@@ -32,7 +32,7 @@ type OnList = (membership: Membership) => boolean;
 /** Whether a client may use something. */
 export type Access = (membership: Membership) => boolean;
 
-const NO_CLASSES: readonly ClientClass[] = [];
+export const NO_CLASSES: readonly ClientClass[] = [];
 
 /** The classes of a service. */
 export class ClientClasses {
@@ -66,7 +66,6 @@ export class ClientClasses {
   /** The classes of a client. `given`: those that its reservation names. */
   of(request: Request, given: readonly string[] | undefined): Membership {
     const isKnown = request.known;
-    if (this.#classes.length === 0) return { classes: NO_CLASSES, isKnown };
     const members = this.#members;
     const facts = new Facts(request, this.#fields, members);
     const numbers = (given ?? []).flatMap((name) => this.#numbers.get(name) ?? []);

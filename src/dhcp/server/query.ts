@@ -16,7 +16,7 @@ import {
 } from "../relay_agent_information.ts";
 import type { Request } from "../expression/facts.ts";
 import type { DropReason } from "./action.ts";
-import type { ClientClass } from "./client_classes.ts";
+import { type ClientClass, NO_CLASSES } from "./client_classes.ts";
 import { type Identity, type Pool, poolsFor, type Subnet } from "./compiled_service.ts";
 import { clientOf } from "./identity.ts";
 import type { Reservation } from "./reservations.ts";
@@ -83,8 +83,10 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
   const client = clientOf(state, { identity, subnet, reservation }, asserted);
-  const asked = requestOf(state, message, client, reservation !== undefined);
-  const membership = compiled.classes.of(asked, reservation?.config.classes);
+  const isKnown = reservation !== undefined;
+  const membership = compiled.config.classes.length === 0
+    ? { classes: NO_CLASSES, isKnown }
+    : compiled.classes.of(requestOf(state, message, client, isKnown), reservation?.config.classes);
   if (compiled.denied?.(membership) === true) return "denied";
   return {
     message,

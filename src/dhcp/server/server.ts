@@ -66,7 +66,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   if (shed !== undefined) return dropShed(shed);
   const address = chooseAddress(state, query, now, time);
   const wanted = query.pools.map((pool) => pool.number);
-  if (address === undefined && wanted.length < query.subnet.pools.length && wanted.length === 0) return drop("noPool");
+  if (address === undefined && wanted.length === 0 && query.subnet.pools.length > 0) return drop("noPool");
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted, full: query.subnet.prefix };
   const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
