@@ -15,6 +15,8 @@ import type { AccessConfig, ClassConfig } from "../../config/service_schema.ts";
 export interface ClientClass {
   readonly number: number;
   readonly config: ClassConfig;
+  /** Whether it sets nothing. */
+  readonly isMark: boolean;
   /** Whether its condition looks at the vendor class (option 60), by which firmware says how it boots. */
   readonly asksVendorClass: boolean;
 }
@@ -54,12 +56,13 @@ export class ClientClasses {
     this.needRelay = parts.flat().some((part) => part.kind === "field" && isForgotten(part.field));
     this.#classes = classes.map((config, number) => {
       const condition = conditions[number];
-      if (condition === undefined) return { number, config, asksVendorClass: false, matches: undefined };
+      const isMark = isMarkOnly(config);
+      if (condition === undefined) return { number, config, isMark, asksVendorClass: false, matches: undefined };
       this.#index.add(number, guardOf(condition), this.#fields);
       const asksVendorClass = parts[number]?.some((part) =>
         part.kind === "field" && isVendorClass(part.field)
       ) === true;
-      return { number, config, asksVendorClass, matches: compile(condition, names) };
+      return { number, config, isMark, asksVendorClass, matches: compile(condition, names) };
     });
   }
 
@@ -94,6 +97,11 @@ export class ClientClasses {
     const [known, unknown] = [names.includes("known"), names.includes("unknown")];
     return ({ classes, isKnown }) => (isKnown ? known : unknown) || classes.some(({ number }) => numbers.has(number));
   }
+}
+
+/** Whether a class has no settings of leases. */
+function isMarkOnly({ name: _name, match: _match, maxLeasesPerCircuit: _limit, options, ...settings }: ClassConfig) {
+  return options.size === 0 && Object.keys(settings).length === 0;
 }
 
 /** What a class asks for; undefined: only reservations give it. */

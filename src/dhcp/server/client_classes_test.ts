@@ -110,6 +110,34 @@ Deno.test("classes: given by a reservation, or only marks that other classes ask
   deepStrictEqual([seconds(1, PHONE), seconds(1, PLAIN), seconds(2, PHONE)], [10_800, 3_600, 3_600]);
 });
 
+Deno.test("classes: each set of them makes settings of its own, of each pool", () => {
+  const s = server({
+    classes: [
+      { name: "long", match: 'option[60].text.contains("l")', leaseTime: "3h" },
+      { name: "mark", match: 'option[60].text.contains("m")' },
+      { name: "short", match: 'option[60].text.contains("s")', leaseTime: "10m" },
+    ],
+    subnets: [
+      { subnet: "10.79.0.0/16", pools: ["10.79.1.0-10.79.1.9"], options: { "domain-name": "a" } },
+      { subnet: "10.80.0.0/16", pools: ["10.80.1.0-10.80.1.9"], options: { "domain-name": "b" } },
+    ],
+  });
+  const ask = (vendorClass: string, giaddr: string) => {
+    const offer = s.handle(clientMessage("DISCOVER", 1, { ...of(vendorClass), giaddr, wanted: [15] }));
+    if (typeof offer === "string") return offer;
+    const [name, time] = [offer.options.get(15), offer.options.get(51)];
+    return `${new TextDecoder().decode(name)} ${new DataView(Uint8Array.from(time ?? []).buffer).getUint32(0)}`;
+  };
+  for (const _again of [1, 2]) {
+    deepStrictEqual(["l", "m", "s", "lms"].map((vendorClass) => ask(vendorClass, RELAY)), [
+      ...["a 10800", "a 3600", "a 600", "a 600"],
+    ]);
+    deepStrictEqual(["l", "m", "s", "lms"].map((vendorClass) => ask(vendorClass, "10.80.0.1")), [
+      ...["b 10800", "b 3600", "b 600", "b 600"],
+    ]);
+  }
+});
+
 const CIRCUIT = { circuitId: encoder.encode("guest"), subscriberId: encoder.encode("s1") };
 
 function byRelay(match: string): TestServer {

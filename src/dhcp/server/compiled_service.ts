@@ -94,6 +94,8 @@ export class CompiledService {
   readonly #byId: ReadonlyMap<number, Subnet>;
   readonly #reservations: Reservations;
   readonly classes: ClientClasses;
+  /** What classes make of the settings of a pool, or of a subnet. */
+  readonly #byClasses = new Map<string, LeaseSettings>();
   /** Whose messages get no answer. */
   readonly denied: Access | undefined;
   /** All pools in the order of their numbers. */
@@ -187,13 +189,21 @@ export class CompiledService {
     subnet: Subnet,
     options: { pool: Pool | undefined; classes: readonly ClientClass[]; reservation: Reservation | undefined },
   ): LeaseSettings {
-    const { pool, classes, reservation } = options;
+    const { pool, reservation } = options;
+    const classes = options.classes.filter(({ isMark }) => !isMark);
     if (classes.length === 0 && reservation === undefined) return pool?.settings ?? subnet.settings;
     const levels: Levels = [this.config, subnet.config];
     if (pool !== undefined) levels.push(poolConfig(subnet, pool));
     for (const { config } of classes) levels.push(config);
-    if (reservation !== undefined) levels.push(reservation.config);
-    return resolve(levels, subnet.prefix);
+    if (reservation !== undefined) return resolve([...levels, reservation.config], subnet.prefix);
+    const key = `${subnet.prefix.address} ${pool?.number} ${classes.map(({ number }) => number)}`;
+    let settings = this.#byClasses.get(key);
+    if (settings === undefined) {
+      // What clients send decides which classes meet.
+      if (this.#byClasses.size >= SERVER_LIMITS.settingsByClasses) this.#byClasses.clear();
+      this.#byClasses.set(key, settings = resolve(levels, subnet.prefix));
+    }
+    return settings;
   }
 }
 

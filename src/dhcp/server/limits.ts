@@ -43,6 +43,8 @@ export const SERVER_LIMITS = {
   beyondShareMs: 1_000,
   /** A subnet with fewer addresses is never nearly full: every device counts there. */
   smallSubnet: 32,
+  /** Settings that are remembered of a pool and the classes of a client; then all are forgotten. */
+  settingsByClasses: 4_096,
 } as const;
 
 assert(
