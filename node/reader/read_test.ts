@@ -41,7 +41,7 @@ function edited(edit: ReservationEdit, text = TEXT): unknown {
 Deno.test("read: a section is packed with its reservations, or refused with every reason", () => {
   const result = read({ kind: "section", text: TEXT, own: OWN });
   ok(result.ok && "packed" in result);
-  deepStrictEqual(result.packed.counts, [0, 1]);
+  deepStrictEqual(result.packed.counts, [0, 1, 0]);
   strictEqual(result.packed.entries, '{"address":"10.78.0.5","hardware":"02:00:00:00:00:05"}');
   strictEqual(result.packed.settings.revision, 3);
   const own = { ...OWN, cluster: { nodes: [{ id: 2, address: 0x0a4d0103 }] } };
@@ -123,7 +123,7 @@ Deno.test("read: a file is read with its section apart", () => {
   const result = read({ kind: "file", text, file: "node.yaml" });
   ok(result.ok && "config" in result);
   deepStrictEqual(Object.keys(result.config).sort(), ["cluster", "dhcp", "http", "log", "node"]);
-  deepStrictEqual([result.revision, result.text, result.packed.counts], [3, TEXT, [0, 1]]);
+  deepStrictEqual([result.revision, result.text, result.packed.counts], [3, TEXT, [0, 1, 0]]);
   strictEqual(
     reading({ kind: "file", text: `${text}\nx: 1`, file: "a.yaml" }),
     "a.yaml:5:1: x: unknown key; known here: node, dhcp, cluster, http, log, service",

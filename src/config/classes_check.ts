@@ -5,7 +5,7 @@ import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
-/** A level (service, subnet, pool) whose times a class overrides, and how messages call it. */
+/** A level (service, subnet, pool) whose times a class or reservation overrides, and how messages call it. */
 export interface OverriddenLevel {
   readonly times: Times;
   readonly where: string;
@@ -27,12 +27,12 @@ export function checkClasses(
     if (match === definition.match && Object.keys(match).length === 0) {
       report([...path, "match"], "matches nothing; give vendorClass, userClass or architecture", "place");
     }
-    checkClassTimes(readTimes(definition), levels, path, report);
+    checkOverriding(readTimes(definition), levels, path, report);
   }
 }
 
-/** Reports the first level that a class does not fit. */
-function checkClassTimes(times: Times, levels: readonly OverriddenLevel[], path: Path, report: Report): void {
+/** Reports the first level that the times of a class or reservation do not fit. */
+export function checkOverriding(times: Times, levels: readonly OverriddenLevel[], path: Path, report: Report): void {
   if (Object.keys(times).length === 0) return;
   for (const { times: inherited, where } of levels) {
     let conflicts = 0;

@@ -117,10 +117,14 @@ export function readHexBytes(text: string, { octetsMax }: { octetsMax: number })
 /** Bytes given as text, which stands for its UTF-8, or as hexadecimal after `0x`. */
 export function textOrHexBytes(limits: { octetsMax: number }): Field<Uint8Array> {
   const noun = `text, or hexadecimal after 0x, of 1 to ${limits.octetsMax} octets`;
-  return textField({ noun, example: '"site-7" or "0x0102ff"' }, (text) => {
-    const bytes = text.startsWith("0x") ? fromHex(text) : new TextEncoder().encode(text);
-    return bytes !== undefined && bytes.length > 0 && bytes.length <= limits.octetsMax ? bytes : undefined;
-  });
+  return textField({ noun, example: '"site-7" or "0x0102ff"' }, (text) => readTextOrHexBytes(text, limits));
+}
+
+/** What {@link textOrHexBytes} reads; undefined when the text is none. */
+export function readTextOrHexBytes(text: string, limits: { octetsMax: number }): Uint8Array | undefined {
+  if (text.startsWith("0x")) return readHexBytes(text, limits);
+  const bytes = new TextEncoder().encode(text);
+  return bytes.length > 0 && bytes.length <= limits.octetsMax ? bytes : undefined;
 }
 
 /** A UDP or TCP port. */

@@ -1,7 +1,8 @@
-/** Reservations of a subnet: one client each, one address each, and times that fit. */
+/** Reservations of a subnet, or of all: clients that differ, addresses that differ, and times that fit. */
 
 import { toHex } from "../bytes/hex.ts";
-import { type Prefix, type Range, rangeContains } from "../net/ipv4.ts";
+import { type Ipv4, type Prefix, prefixContains, type Range, rangeContains } from "../net/ipv4.ts";
+import { checkOverriding, type OverriddenLevel } from "./classes_check.ts";
 import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -19,32 +20,80 @@ interface CheckedSubnet {
   readonly path: Path;
 }
 
+/** Reserved addresses of all subnets. */
+export class ReservedAddresses extends Unique<Ipv4> {
+  constructor(report: Report) {
+    super(report, "reserve each address once, for several clients in one reservation");
+  }
+}
+
 /** Checks the `reservations` of a subnet. */
-export function checkReservations(reservations: unknown, subnet: CheckedSubnet, report: Report): void {
-  const addresses = new Unique(report, "reserve each address once");
-  const clients = new Unique(report, "reserve one address for each client");
-  for (const [index, entry] of asList(reservations).entries()) {
-    const reservation = asMapping(entry);
-    const path = [...subnet.path, "reservations", index];
-    const { address, hardware, clientId } = readReserved(reservation);
+export function checkReservations(
+  reservations: unknown,
+  subnet: CheckedSubnet,
+  addresses: ReservedAddresses,
+  report: Report,
+): void {
+  for (const { reservation, address, path } of readAll(reservations, subnet.path, addresses, report)) {
     if (address !== undefined && subnet.prefix !== undefined) {
       checkReservedAddress(address, subnet.prefix, [...path, "address"], report);
     }
-    addresses.add(address, [...path, "address"]);
-    clients.add(hardware && `hardware ${toHex(hardware)}`, [...path, "hardware"]);
-    clients.add(clientId && `clientId ${toHex(clientId)}`, [...path, "clientId"]);
-    if (entry === reservation) checkOneClient(reservation, path, report);
     const pool = subnet.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));
     checkTimes(readTimes(reservation), pool?.times ?? subnet.times, path, report);
   }
 }
 
-function checkOneClient(reservation: Mapping, path: Path, report: Report): void {
-  const byHardware = Object.hasOwn(reservation, "hardware");
-  const byClientId = Object.hasOwn(reservation, "clientId");
-  if (byHardware && byClientId) {
-    const message = "given together with hardware; remove one of the two, as a client is known by one";
-    report([...path, "clientId"], message, "key");
+/** Checks the `reservations` of the service: their clients may be in any subnet. */
+export function checkGlobalReservations(
+  reservations: unknown,
+  { prefixes, levels, path }: {
+    /** Of the subnets that are right by themselves. */
+    readonly prefixes: readonly Prefix[];
+    readonly levels: readonly OverriddenLevel[];
+    /** Where the service stands. */
+    readonly path: Path;
+  },
+  addresses: ReservedAddresses,
+  report: Report,
+): void {
+  for (const { reservation, address, path: place } of readAll(reservations, path, addresses, report)) {
+    const prefix = address === undefined ? undefined : prefixes.find((each) => prefixContains(each, address));
+    if (address !== undefined && prefix !== undefined) {
+      checkReservedAddress(address, prefix, [...place, "address"], report);
+    } else if (address !== undefined) {
+      report([...place, "address"], "lies in no subnet; add the subnet, or leave it out");
+    }
+    checkOverriding(readTimes(reservation), levels, place, report);
   }
-  if (!byHardware && !byClientId) report(path, "names no client; give hardware or clientId", "place");
+}
+
+/** The entries of a list, each checked for what does not depend on a subnet. */
+function* readAll(reservations: unknown, place: Path, addresses: ReservedAddresses, report: Report) {
+  const clients = new Unique(report, "give each client one reservation");
+  for (const [index, entry] of asList(reservations).entries()) {
+    const reservation = asMapping(entry);
+    const path = [...place, "reservations", index];
+    const { address, hardware, clientId, circuitId, remoteId } = readReserved(reservation);
+    addresses.add(address, [...path, "address"]);
+    for (const [key, values] of Object.entries({ hardware, clientId })) {
+      for (const [at, value] of values.entries()) {
+        const item = Array.isArray(reservation[key]) ? [at] : [];
+        clients.add(value && `${key} ${toHex(value)}`, [...path, key, ...item]);
+      }
+    }
+    const agent = [circuitId, remoteId].map((id) => id === undefined ? "" : toHex(id)).join("/");
+    clients.add(agent === "/" ? undefined : agent, [...path, circuitId === undefined ? "remoteId" : "circuitId"]);
+    if (entry === reservation) checkOneKind(reservation, path, report);
+    yield { reservation, address, path };
+  }
+}
+
+function checkOneKind(reservation: Mapping, path: Path, report: Report): void {
+  const given = ["hardware", "clientId", "circuitId", "remoteId"].filter((key) => Object.hasOwn(reservation, key));
+  const [first, second] = given;
+  if (first === undefined) report(path, "names no client; give hardware, clientId, circuitId or remoteId", "place");
+  if (second !== undefined && first !== "circuitId") {
+    const message = `given together with ${first}; remove one of the two, as a client is known by one`;
+    report([...path, second], message, "key");
+  }
 }

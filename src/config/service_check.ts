@@ -4,7 +4,7 @@
  * mistake does not hide another.
  */
 
-import { formatIpv4, formatPrefix, formatRange, prefixRange, type Range } from "../net/ipv4.ts";
+import { formatIpv4, formatPrefix, formatRange, type Prefix, prefixRange, type Range } from "../net/ipv4.ts";
 import { rangeContains, rangeSize } from "../net/ipv4.ts";
 import { checkClasses, type OverriddenLevel } from "./classes_check.ts";
 import { readOnly } from "./field.ts";
@@ -18,7 +18,7 @@ import {
   type TakenAddress,
 } from "./ranges_check.ts";
 import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
-import { checkReservations } from "./reservations_check.ts";
+import { checkGlobalReservations, checkReservations, ReservedAddresses } from "./reservations_check.ts";
 import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_ID, SUBNET_PREFIX } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
@@ -50,6 +50,8 @@ class ServiceCheck {
   /** Every level that a class may override. */
   readonly #levels: OverriddenLevel[] = [];
   readonly #subnets: PlacedRange[] = [];
+  readonly #prefixes: Prefix[] = [];
+  readonly #reserved: ReservedAddresses;
   /** Where each number of a subnet stands. */
   readonly #ids = new Map<number, Path>();
   #pools = 0;
@@ -58,6 +60,7 @@ class ServiceCheck {
   constructor(report: Report, context: ServiceContext) {
     this.#report = report;
     this.#context = context;
+    this.#reserved = new ReservedAddresses(report);
   }
 
   run(service: Mapping): void {
@@ -69,6 +72,8 @@ class ServiceCheck {
     }
     checkOverlaps(this.#subnets, this.#report);
     checkClasses(service.classes, this.#levels, path, this.#report);
+    const all = { prefixes: this.#prefixes, levels: this.#levels, path };
+    checkGlobalReservations(service.reservations, all, this.#reserved, this.#report);
   }
 
   #checkSubnet(subnet: Mapping, inherited: Times, path: Path): void {
@@ -76,6 +81,7 @@ class ServiceCheck {
     if (prefix !== undefined) {
       const prefixPath = [...path, "subnet"];
       checkSubnetPrefix(prefix, prefixPath, this.#report);
+      this.#prefixes.push(prefix);
       this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
     }
     this.#checkId(readOnly(SUBNET_ID, subnet.id), [...path, "id"]);
@@ -95,7 +101,8 @@ class ServiceCheck {
       return { range, times: poolTimes };
     });
     checkOverlaps(placed, this.#report);
-    checkReservations(subnet.reservations, { prefix, times, pools: checkedPools, path }, this.#report);
+    const checked = { prefix, times, pools: checkedPools, path };
+    checkReservations(subnet.reservations, checked, this.#reserved, this.#report);
   }
 
   #checkId(id: number | undefined, path: Path): void {

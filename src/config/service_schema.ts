@@ -7,7 +7,18 @@ import { z } from "zod";
 import { formatSeconds, seconds } from "./duration.ts";
 import type { Options } from "../dhcp/message.ts";
 import { asMapping } from "./plain.ts";
-import { type Config, flag, integer, isPlainText, list, mapping, oneOf, text, withShortcut } from "./field.ts";
+import {
+  type Config,
+  type Field,
+  flag,
+  integer,
+  isPlainText,
+  list,
+  mapping,
+  oneOf,
+  text,
+  withShortcut,
+} from "./field.ts";
 import {
   hardwareAddress,
   hexBytes,
@@ -17,6 +28,8 @@ import {
   readHardware,
   readHexBytes,
   readHostAddress,
+  readTextOrHexBytes,
+  textOrHexBytes,
 } from "./fields.ts";
 import { optionsField } from "./options.ts";
 import { rate } from "./sections.ts";
@@ -36,8 +49,18 @@ export const SUBNET_PREFIX = prefix();
 export const POOL_RANGE = range();
 export const SUBNET_ID = integer({ min: 1, max: SUBNET_ID_MAX, example: 7 });
 const RESERVED_ADDRESS = hostAddress();
-const HARDWARE = hardwareAddress();
-const CLIENT_ID = hexBytes(CLIENT_ID_OCTETS);
+const HARDWARE = oneOrMore(hardwareAddress());
+const CLIENT_ID = oneOrMore(hexBytes(CLIENT_ID_OCTETS));
+/** RFC 3046 §2.0: the length of a sub-option is one octet. */
+const AGENT_OCTETS = { octetsMax: 255 };
+const CIRCUIT_ID = textOrHexBytes(AGENT_OCTETS);
+const REMOTE_ID = textOrHexBytes(AGENT_OCTETS);
+
+/** A value or a list of them, each of which counts. */
+function oneOrMore<T>(entry: Field<T>): Field<T[]> {
+  return z.preprocess((input) => Array.isArray(input) ? input : [input], list(entry, { min: 1 }))
+    .meta({ short: "string" });
+}
 
 const LEASE_TIME = seconds({ infinite: true })
   .describe("how long a lease lasts: seconds, or `90s`, `1h30m`, `7d`, `infinite`");
@@ -66,14 +89,24 @@ export const LEASE_SETTINGS = {
     .describe("options by name ([OPTIONS.md](OPTIONS.md)), or by code with bytes in hexadecimal").prefault({}),
 };
 
-/** What the relations of a reservation need of it; a value that is wrong by itself is undefined. */
+/** What the relations of a reservation need of it; a value that is wrong by itself is left out. */
 export function readReserved(entry: Readonly<Record<string, unknown>>) {
-  const { address, hardware, clientId } = entry;
+  const { address, hardware, clientId, circuitId, remoteId } = entry;
   return {
-    address: typeof address === "string" ? readHostAddress(address) : undefined,
-    hardware: typeof hardware === "string" ? readHardware(hardware) : undefined,
-    clientId: typeof clientId === "string" ? readHexBytes(clientId, CLIENT_ID_OCTETS) : undefined,
+    address: readText(address, readHostAddress),
+    hardware: asItems(hardware).map((item) => readText(item, readHardware)),
+    clientId: asItems(clientId).map((item) => readText(item, (text) => readHexBytes(text, CLIENT_ID_OCTETS))),
+    circuitId: readText(circuitId, (text) => readTextOrHexBytes(text, AGENT_OCTETS)),
+    remoteId: readText(remoteId, (text) => readTextOrHexBytes(text, AGENT_OCTETS)),
   };
+}
+
+function readText<T>(input: unknown, read: (text: string) => T | undefined): T | undefined {
+  return typeof input === "string" ? read(input) : undefined;
+}
+
+function asItems(input: unknown): readonly unknown[] {
+  return input === undefined ? [] : Array.isArray(input) ? input : [input];
 }
 
 /** Durations are named by their unit in the program: the file's `leaseTime` is `leaseSeconds`. */
@@ -93,9 +126,16 @@ const poolSchema = z.preprocess(
 /** One of `reservations`. */
 export const reservationSchema = withShortcut(
   mapping({
-    hardware: HARDWARE.describe('the client\'s hardware address, such as `"02:00:00:00:00:01"`').exactOptional(),
-    clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`').exactOptional(),
-    address: RESERVED_ADDRESS.describe("its address, within the subnet"),
+    hardware: HARDWARE.describe(
+      'the client\'s hardware address, such as `"02:00:00:00:00:01"`; or several, one of which has the address',
+    ).exactOptional(),
+    clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`; or several')
+      .exactOptional(),
+    circuitId: CIRCUIT_ID.describe(
+      "or the circuit id of its place (option 82) as text, or in hexadecimal after `0x`; with a remote id, both count",
+    ).exactOptional(),
+    remoteId: REMOTE_ID.describe("or the remote id").exactOptional(),
+    address: RESERVED_ADDRESS.describe("its address, within the subnet; without it, one of the pools").exactOptional(),
     hostname: text({ octetsMax: HOSTNAME_OCTETS_MAX, noun: "a host name", example: "printer" })
       .describe("the name it is given (option 12)").exactOptional(),
     ...LEASE_SETTINGS,
@@ -112,15 +152,19 @@ function readPlainReservation(input: unknown) {
     return undefined;
   }
   const { address, hardware, clientId } = readReserved(entry);
-  if (address === undefined) return undefined;
-  if ("hardware" in entry && hardware === undefined || "clientId" in entry && clientId === undefined) return undefined;
+  if (address === undefined || !isComplete(hardware) || !isComplete(clientId)) return undefined;
+  if ("hardware" in entry && hardware.length === 0 || "clientId" in entry && clientId.length === 0) return undefined;
   return {
-    ...(hardware === undefined ? {} : { hardware }),
-    ...(clientId === undefined ? {} : { clientId }),
+    ...(hardware.length === 0 ? {} : { hardware }),
+    ...(clientId.length === 0 ? {} : { clientId }),
     ...(typeof hostname === "string" ? { hostname } : {}),
     address,
     options: NO_OPTIONS,
   };
+}
+
+function isComplete<T>(items: (T | undefined)[]): items is T[] {
+  return items.every((item) => item !== undefined);
 }
 
 const PLAIN_KEYS: ReadonlySet<string> = new Set(["address", "hardware", "clientId", "hostname"]);
@@ -140,7 +184,7 @@ const subnetSchema = mapping({
     .exactOptional(),
   pools: list(poolSchema)
     .describe("addresses to give away: `first-last`, or a mapping with `range` and what is set for it").prefault([]),
-  reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
+  reservations: list(reservationSchema).describe("what is kept for one client each, such as its address").prefault([]),
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
   ...LEASE_SETTINGS,
@@ -215,6 +259,9 @@ export const serviceSchema = mapping({
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
   subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
+  reservations: list(reservationSchema).describe(
+    "the same, valid in all subnets; in another subnet than that of its address, a client gets one of the pools",
+  ).prefault([]),
 }).transform(inSeconds);
 
 /** The whole section. After the check, subnets and pools don't overlap, and pools lie in their subnet. */

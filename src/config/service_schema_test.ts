@@ -45,6 +45,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
       share: 25,
     },
     classes: [],
+    reservations: [],
     subnets: [{ prefix: { address: 0x0a000000, prefixLength: 24 }, pools: [], reservations: [], options: none }],
   });
 });
@@ -118,6 +119,7 @@ service:
       },
       { name: "many", match: { architecture: [7, 9] }, options: new Map([[15, Uint8Array.of(120)]]) },
     ],
+    reservations: [],
     subnets: [{
       prefix: { address: 0x0a000000, prefixLength: 24 },
       id: 7,
@@ -130,13 +132,13 @@ service:
       ],
       reservations: [
         {
-          hardware: Uint8Array.of(2, 0, 0, 0, 0, 1),
+          hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1)],
           address: 0x0a000005,
           hostname: "printer",
           bootFile: "p",
           options: none,
         },
-        { clientId: Uint8Array.of(0, 99), address: 0x0a00000f, options: none },
+        { clientId: [Uint8Array.of(0, 99)], address: 0x0a00000f, options: none },
       ],
     }],
   });
@@ -213,16 +215,81 @@ Deno.test("reservations lie in their subnet and are unique by address and by cli
     ),
     [
       'f:7:19: subnets[0].reservations[1].hardware: "02-00-00-00-00-01" stands at service.subnets[0].reservations[0]' +
-      ".hardware already; reserve one address for each client",
+      ".hardware already; give each client one reservation",
       'f:7:49: subnets[0].reservations[1].address: "10.0.0.5" stands at service.subnets[0].reservations[0]' +
-      ".address already; reserve each address once",
+      ".address already; reserve each address once, for several clients in one reservation",
       "f:8:9: subnets[0].reservations[2].clientId: given together with hardware; remove one of the two, " +
       "as a client is known by one",
       'f:8:67: subnets[0].reservations[2].address: "10.0.1.5" lies outside the subnet 10.0.0.0/24; ' +
       "reserve an address within it",
-      "f:9:7: subnets[0].reservations[3]: names no client; give hardware or clientId",
+      "f:9:7: subnets[0].reservations[3]: names no client; give hardware, clientId, circuitId or remoteId",
       'f:9:18: subnets[0].reservations[3].address: "10.0.0.255" is the broadcast address ' +
       "of the subnet; reserve another",
+    ],
+  );
+});
+
+Deno.test("reservations: lists of clients, places, and those that are valid in all subnets", () => {
+  deepStrictEqual(
+    load(`
+service:
+  revision: 1
+  reservations:
+    - { circuitId: "port 1", remoteId: "0x0102", address: 10.0.0.5 }
+    - { remoteId: "0x0102", hostname: x }
+    - { clientId: ["0x0a01", "0x0b01"], hostname: y }
+  subnets:
+    - { subnet: 10.0.0.0/24, reservations: [{ hardware: ["02:00:00:00:00:01", "02:00:00:00:00:02"] }] }
+`),
+    {
+      ...load("service: { revision: 1, subnets: [{ subnet: 10.0.0.0/24 }] }"),
+      reservations: [
+        {
+          circuitId: new TextEncoder().encode("port 1"),
+          remoteId: Uint8Array.of(1, 2),
+          address: 0x0a000005,
+          options: none,
+        },
+        { remoteId: Uint8Array.of(1, 2), hostname: "x", options: none },
+        { clientId: [Uint8Array.of(10, 1), Uint8Array.of(11, 1)], hostname: "y", options: none },
+      ],
+      subnets: [{
+        prefix: { address: 0x0a000000, prefixLength: 24 },
+        pools: [],
+        reservations: [
+          { hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1), Uint8Array.of(2, 0, 0, 0, 0, 2)], options: none },
+        ],
+        options: none,
+      }],
+    },
+  );
+  deepStrictEqual(
+    issuesOf(
+      "reservations:",
+      '- { circuitId: "a", hostname: x, address: 10.0.0.5 }',
+      '- { circuitId: "0x61", address: 10.0.9.1, leaseTime: 2h }',
+      '- { circuitId: "a", remoteId: "b", clientId: "0x0102", address: 10.0.0.0 }',
+      "- { hardware: [], hostname: x }",
+      "subnets:",
+      "- subnet: 10.0.0.0/24",
+      "  maxLeaseTime: 90m",
+      "  reservations:",
+      '  - { hardware: ["02:00:00:00:00:01", "02-00-00-00-00-01"], address: 10.0.0.5 }',
+    ),
+    [
+      'f:4:45: reservations[0].address: "10.0.0.5" stands at service.subnets[0].reservations[0].address already; ' +
+      "reserve each address once, for several clients in one reservation",
+      'f:5:18: reservations[1].circuitId: "0x61" stands at service.reservations[0].circuitId already; ' +
+      "give each client one reservation",
+      'f:5:35: reservations[1].address: "10.0.9.1" lies in no subnet; add the subnet, or leave it out',
+      'f:5:56: reservations[1].leaseTime: "2h" is longer than maxLeaseTime (1h30m, inherited) in ' +
+      "service.subnets[0]; shorten it, or set maxLeaseTime with it",
+      "f:6:7: reservations[2].circuitId: given together with clientId; remove one of the two, " +
+      "as a client is known by one",
+      'f:6:67: reservations[2].address: "10.0.0.0" is the network address of the subnet; reserve another',
+      "f:7:17: reservations[3].hardware: has 0 entries; give at least 1",
+      'f:12:41: subnets[0].reservations[0].hardware[1]: "02-00-00-00-00-01" stands at ' +
+      "service.subnets[0].reservations[0].hardware[0] already; give each client one reservation",
     ],
   );
 });

@@ -117,7 +117,7 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, ids }:
     const pool = `${formatIpv4(first)}-${formatIpv4(first + (addresses[lan] ?? 1) - 1)}`;
     const reservations = lan !== 0 || reservation === undefined
       ? []
-      : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
+      : [{ hardware: [chaddrOf(reservation.client)], address: reservation.address, options: new Map() }];
     const id = ids?.[lan] ?? undefined;
     return subnet(`${formatIpv4(network)}/16`, [pool], { reservations, ...(id === undefined ? {} : { id }) });
   });

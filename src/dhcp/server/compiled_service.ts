@@ -6,6 +6,7 @@
 
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
+import type { RelayAgentInformation } from "../relay_agent_information.ts";
 import { OPTIONS, writeOption } from "../options/mod.ts";
 import type {
   ClassConfig,
@@ -15,7 +16,14 @@ import type {
   SubnetConfig,
 } from "../../config/service_schema.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
+import {
+  ALL_SUBNETS,
+  circuitIdentities,
+  type Reservation,
+  type ReservationColumns,
+  reservationColumns,
+  Reservations,
+} from "./reservations.ts";
 
 /** The settings of one lease after inheritance. Times in seconds. */
 export interface LeaseSettings {
@@ -49,7 +57,7 @@ export interface Subnet {
   /** For clients without a lease (DHCPINFORM) and for reserved addresses outside the pools. */
   readonly settings: LeaseSettings;
   readonly pools: readonly Pool[];
-  /** How many addresses are kept for one client each. */
+  /** How many reservations of its own it has. */
   readonly reservations: number;
   readonly config: SubnetSettings;
 }
@@ -58,12 +66,14 @@ export interface Subnet {
 type SubnetSettings = Omit<SubnetConfig, "reservations">;
 
 /** The section without its reservations. */
-export type ServiceSettings = Omit<ServiceConfig, "subnets"> & { readonly subnets: readonly SubnetSettings[] };
+export type ServiceSettings = Omit<ServiceConfig, "subnets" | "reservations"> & {
+  readonly subnets: readonly SubnetSettings[];
+};
 
 /** A compiled section as it crosses threads. The reservations are their entries of the section as JSON. */
 export interface PackedService {
   readonly settings: ServiceSettings;
-  /** How many reservations each subnet has, in the order of `settings.subnets`. */
+  /** How many reservations each subnet has, in the order of `settings.subnets`; then how many are valid in all. */
   readonly counts: readonly number[];
   readonly maxLeaseSeconds: number;
   readonly columns: ReservationColumns;
@@ -87,6 +97,8 @@ export class CompiledService {
   readonly #subnets: readonly Subnet[];
   readonly #byId: ReadonlyMap<number, Subnet>;
   readonly #reservations: Reservations;
+  /** Whether any reservation is valid in all subnets. */
+  readonly #isAnyGlobal: boolean;
   /** All pools in the order of their numbers. */
   readonly pools: readonly Pool[];
   /** The longest lease that any level allows, in seconds. */
@@ -101,6 +113,7 @@ export class CompiledService {
     this.config = config;
     this.maxLeaseSeconds = parts.maxLeaseSeconds;
     this.#reservations = parts.reservations;
+    this.#isAnyGlobal = (parts.counts[config.subnets.length] ?? 0) > 0;
     const pools: Pool[] = [];
     this.#subnets = config.subnets.map((subnet, index) => {
       const compiled = compileSubnet(config, subnet, { firstNumber: pools.length, count: parts.counts[index] ?? 0 });
@@ -126,7 +139,7 @@ export class CompiledService {
     return this.#subnets;
   }
 
-  /** Addresses kept for one client each, ascending. */
+  /** Reserved addresses, ascending. */
   get reserved(): Uint32Array {
     return this.#reservations.addresses;
   }
@@ -155,11 +168,22 @@ export class CompiledService {
     return this.#byId.get(id);
   }
 
-  /** What is reserved for a client in a subnet: by client identifier first, then by hardware address. */
-  reservationFor({ prefix, reservations }: Subnet, { clientId, hardware }: Identity): Reservation | undefined {
-    if (reservations === 0) return undefined;
-    const byId = clientId && this.#reservations.of(prefix, "id", clientId);
-    return byId ?? this.#reservations.of(prefix, "hw", hardware);
+  /**
+   * What is reserved for a client in a subnet: by client identifier first, then by hardware address, then by what its
+   * relay says of its place; one of the subnet before one that is valid in all.
+   */
+  reservationFor(
+    subnet: Subnet,
+    { clientId, hardware }: Identity,
+    { circuitId, remoteId }: Pick<RelayAgentInformation, "circuitId" | "remoteId"> = {},
+  ): Reservation | undefined {
+    if (subnet.reservations === 0 && !this.#isAnyGlobal) return undefined;
+    const identities = { clientId, hardware, ...circuitIdentities(circuitId, remoteId) };
+    const own = subnet.reservations === 0 ? undefined : this.#reservations.of(subnet.prefix, identities);
+    if (own !== undefined || !this.#isAnyGlobal) return own;
+    const general = this.#reservations.of(ALL_SUBNETS, identities);
+    const isHere = general?.address === undefined || rangeContains(subnet.range, general.address);
+    return general === undefined || isHere ? general : { ...general, address: undefined };
   }
 
   /** The reservation an address is kept for. */
@@ -190,31 +214,33 @@ interface CompiledParts {
 }
 
 function compileParts(config: ServiceConfig): CompiledParts {
-  const all = config.subnets.flatMap(({ reservations }) => reservations);
+  const lists = [...config.subnets, config].map(({ reservations }) => reservations);
+  const all = lists.flat();
   return {
-    reservations: new Reservations(reservationColumns(config.subnets), (number) => all[number] as ReservationConfig),
-    counts: config.subnets.map(({ reservations }) => reservations.length),
+    reservations: new Reservations(reservationColumns(config), (number) => all[number] as ReservationConfig),
+    counts: lists.map(({ length }) => length),
     maxLeaseSeconds: maxLeaseSeconds(config),
   };
 }
 
 /**
  * A checked section for another thread, which makes a {@link CompiledService} of it in the time that its subnets take.
- * `entries` are the reservations of each subnet as they stand in the section.
+ * `entries` are the reservations of each subnet, and then those valid in all, as they stand in the section.
  */
 export function packService(config: ServiceConfig, entries: readonly (readonly unknown[])[]): PackedService {
+  const { reservations: _, ...settings } = config;
   return {
     settings: {
-      ...config,
+      ...settings,
       subnets: config.subnets.map(({ reservations: _, ...subnet }) => subnet),
     },
     maxLeaseSeconds: maxLeaseSeconds(config),
-    columns: reservationColumns(config.subnets),
+    columns: reservationColumns(config),
     ...packEntries(entries.map((each) => each.map((entry) => JSON.stringify(entry)))),
   };
 }
 
-/** The reservations of each subnet as JSON, together. */
+/** Lists of reservations as JSON, together. */
 export function packEntries(
   texts: readonly (readonly string[])[],
 ): Pick<PackedService, "counts" | "entries" | "entryEnds"> {
@@ -232,6 +258,7 @@ function maxLeaseSeconds(config: ServiceConfig): number {
   const see = (level: LeaseSettingsConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
   see(config);
   config.classes.forEach(see);
+  config.reservations.forEach(see);
   for (const subnet of config.subnets) {
     see(subnet);
     subnet.pools.forEach(see);

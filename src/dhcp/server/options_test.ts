@@ -44,14 +44,14 @@ const NETWORK = subnet("10.77.0.0/16", [], {
   ],
   reservations: [
     {
-      hardware: Uint8Array.of(2, 0, 0, 0, 0, 7),
+      hardware: [Uint8Array.of(2, 0, 0, 0, 0, 7)],
       address: ip("10.77.0.50"),
       hostname: "printer",
       options: configured({ "domain-name": "reservation" }),
       leaseSeconds: 99_000,
       maxLeaseSeconds: 99_000,
     },
-    { clientId: Uint8Array.of(0, 99), address: ip("10.77.1.3"), options: new Map() },
+    { clientId: [Uint8Array.of(0, 99)], address: ip("10.77.1.3"), options: new Map() },
   ],
 });
 

@@ -72,10 +72,11 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
   if (identity === undefined) return "noIdentity";
   const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
   if (subnet === undefined) return "noSubnet";
-  const reservation = compiled.reservationFor(subnet, identity);
+  const reservation = compiled.reservationFor(subnet, identity, agent);
   const requestedAddress = requested.kind === "present" ? requested.value : undefined;
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
+  const client = clientOf(state, { identity, subnet, reservation }, asserted);
   return {
     message,
     type,
@@ -83,13 +84,31 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
     agent,
     identity,
     subnet,
-    client: clientOf(state, { identity, subnet, reservation }, asserted),
-    reservation,
+    client,
+    reservation: reservation ?? reservationOfPlace(state, { message, identity, subnet, client }, asserted),
     classes: compiled.config.classes.length === 0 ? NO_CLASSES : classesOf(compiled, message),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress,
     selectedServer,
   };
+}
+
+/**
+ * What is reserved for the place at which a client got its address. A renewal by unicast does not show that; a client
+ * that was moved asks through its relay.
+ */
+function reservationOfPlace(
+  { compiled, table }: ServerState,
+  { message, identity, subnet, client }: Pick<Query, "message" | "identity" | "subnet" | "client">,
+  asserted: Ipv4 | undefined,
+): Reservation | undefined {
+  if (asserted === undefined || message.giaddr !== UNSPECIFIED || table.get(asserted).client !== client) {
+    return undefined;
+  }
+  const { circuitId, remoteId } = table.detail(asserted);
+  return circuitId.length + remoteId.length === 0
+    ? undefined
+    : compiled.reservationFor(subnet, identity, { circuitId, remoteId });
 }
 
 /** The address that a client says it has: in RENEWING, REBINDING and INIT-REBOOT, and when it gives it up. */

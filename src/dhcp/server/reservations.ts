@@ -1,23 +1,37 @@
 /**
- * Reservations by client and by address. They are kept as sorted columns, which are made where the configuration is
- * checked and cross threads as they are: taking over ten thousand of them costs the serving thread nothing. A
- * reservation's settings are read when its client is first heard of.
+ * Reservations by client and by address. They are kept as sorted columns with a hash table of their places, which are
+ * made where the configuration is checked and cross threads as they are: taking over a hundred thousand of them costs
+ * the serving thread nothing. A reservation's settings are read when its client is first heard of.
  */
 
-import type { ReservationConfig, SubnetConfig } from "../../config/service_schema.ts";
+import type { ReservationConfig, ServiceConfig } from "../../config/service_schema.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
+import { putIpv4 } from "../options/values/ipv4.ts";
 
-/** One client's own address. */
+/** What is kept for a client: an address, or only what it is told. */
 export interface Reservation {
-  readonly address: Ipv4;
+  /** Undefined: it gets one of the pools. */
+  readonly address: Ipv4 | undefined;
   readonly hostname: string;
+  /** It names the client itself, not the place at which the client is connected. */
+  readonly namesClient: boolean;
+  /** Several clients may come for it: whichever comes first has the address until its lease ends. */
+  readonly isShared: boolean;
   readonly config: ReservationConfig;
 }
 
-/** What a client is known by: its identifier, or its hardware type and address. */
-export type IdentityKind = "id" | "hw";
+/** What a client is known by, in the order of precedence; a hardware address goes with its type. */
+const KINDS = ["clientId", "hardware", "circuitAndRemoteId", "circuitId", "remoteId"] as const;
 
-/** Sorted columns. A reservation's number is its place in the configuration, counted over all subnets. */
+type Kind = (typeof KINDS)[number];
+
+/** What a request has of each. */
+export type Identities = { readonly [Each in Kind]?: Uint8Array | undefined };
+
+/**
+ * Sorted columns. A reservation's number is its place in the configuration, counted over all subnets, and then those
+ * that are valid in all of them.
+ */
 export interface ReservationColumns {
   /** Ascending, and the number of the reservation of each. */
   readonly addresses: Uint32Array<ArrayBuffer>;
@@ -26,6 +40,10 @@ export interface ReservationColumns {
   readonly keys: Uint8Array<ArrayBuffer>;
   readonly keyEnds: Uint32Array<ArrayBuffer>;
   readonly byKey: Uint32Array<ArrayBuffer>;
+  /** Places of the keys by their hash, and one more: 0 is free (open addressing). */
+  readonly keyPlaces: Uint32Array<ArrayBuffer>;
+  /** The kinds that any of the keys has, a bit for each. */
+  readonly kinds: number;
 }
 
 /** The reservations of a service. */
@@ -41,7 +59,7 @@ export class Reservations {
     this.#configOf = configOf;
   }
 
-  /** Addresses kept for one client each, ascending. */
+  /** Reserved addresses, ascending. */
   get addresses(): Uint32Array {
     return this.columns.addresses;
   }
@@ -53,35 +71,63 @@ export class Reservations {
     return place === undefined ? undefined : this.#reservation(byAddress[place] as number);
   }
 
-  /** The reservation of a client in a subnet. */
-  of(prefix: Prefix, kind: IdentityKind, identity: Uint8Array): Reservation | undefined {
-    const { keys, keyEnds, byKey } = this.columns;
-    const key = keyOf(prefix, kind, identity);
-    const place = search(keyEnds.length, (index) => compare(key, keyAt(keys, keyEnds, index)));
-    return place === undefined ? undefined : this.#reservation(byKey[place] as number);
+  /** The reservation of a client in a subnet; `ALL_SUBNETS`: one that is valid in all of them. */
+  of(prefix: Prefix, identities: Identities): Reservation | undefined {
+    for (let index = 0; index < KINDS.length; index++) {
+      const identity = (this.columns.kinds & (1 << index)) === 0 ? undefined : identities[KINDS[index] as Kind];
+      if (identity === undefined) continue;
+      const place = this.#placeOf(keyOf(prefix, index, identity));
+      if (place !== undefined) return this.#reservation(this.columns.byKey[place] as number);
+    }
+    return undefined;
+  }
+
+  #placeOf(key: Uint8Array): number | undefined {
+    const { keys, keyEnds, keyPlaces } = this.columns;
+    const mask = keyPlaces.length - 1;
+    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
+      const place = (keyPlaces[at] as number) - 1;
+      if (place < 0) return undefined;
+      const start = place === 0 ? 0 : keyEnds[place - 1] as number;
+      let same = (keyEnds[place] as number) - start === key.length ? 0 : -1;
+      while (same >= 0 && same < key.length) same = key[same] === keys[start + same] ? same + 1 : -1;
+      if (same === key.length) return place;
+    }
   }
 
   #reservation(number: number): Reservation {
     let reservation = this.#read.get(number);
     if (reservation === undefined) {
-      const config = this.#configOf(number);
-      reservation = { address: config.address, hostname: config.hostname ?? "", config };
+      reservation = reservationOf(this.#configOf(number));
       this.#read.set(number, reservation);
     }
     return reservation;
   }
 }
 
+function reservationOf(config: ReservationConfig): Reservation {
+  const { address, hostname = "", clientId = [], hardware = [] } = config;
+  const named = clientId.length + hardware.length;
+  return { address, hostname, namesClient: named > 0, isShared: named !== 1, config };
+}
+
+/** Stands for the subnet of reservations that are valid in all; no subnet has this address. */
+export const ALL_SUBNETS: Prefix = { address: 0, prefixLength: 0 };
+
 /** The columns of what is configured. Of two with one address or client, which a check refuses, the later counts. */
-export function reservationColumns(subnets: readonly SubnetConfig[]): ReservationColumns {
+export function reservationColumns(
+  { subnets, reservations }: Pick<ServiceConfig, "subnets" | "reservations">,
+): ReservationColumns {
   const addresses = new Map<Ipv4, number>();
   const keys: { readonly key: Uint8Array; readonly number: number }[] = [];
   let number = 0;
-  for (const { prefix, reservations } of subnets) {
-    for (const { address, clientId, hardware } of reservations) {
-      addresses.set(address, number);
-      if (clientId !== undefined) keys.push({ key: keyOf(prefix, "id", clientId), number });
-      if (hardware !== undefined) keys.push({ key: keyOf(prefix, "hw", ethernet(hardware)), number });
+  for (const scope of [...subnets, { prefix: ALL_SUBNETS, reservations }]) {
+    for (const reservation of scope.reservations) {
+      if (reservation.address !== undefined) addresses.set(reservation.address, number);
+      const identities = identitiesOf(reservation);
+      for (const [index, kind] of KINDS.entries()) {
+        for (const identity of identities[kind]) keys.push({ key: keyOf(scope.prefix, index, identity), number });
+      }
       number++;
     }
   }
@@ -95,12 +141,58 @@ export function reservationColumns(subnets: readonly SubnetConfig[]): Reservatio
   };
 }
 
-function joinKeys(keys: readonly Uint8Array[]): Pick<ReservationColumns, "keys" | "keyEnds"> {
+/** What a reservation's clients are known by; a circuit id counts within its remote id when both are given. */
+function identitiesOf(
+  { clientId = NONE, hardware = NONE, circuitId, remoteId }: ReservationConfig,
+): { readonly [Each in Kind]: readonly Uint8Array[] } {
+  const { circuitAndRemoteId, ...single } = circuitIdentities(circuitId, remoteId);
+  const either = (identity: Uint8Array | undefined) => identity && !circuitAndRemoteId ? [identity] : NONE;
+  return {
+    clientId,
+    hardware: hardware.map(ethernet),
+    circuitAndRemoteId: circuitAndRemoteId === undefined ? NONE : [circuitAndRemoteId],
+    circuitId: either(single.circuitId),
+    remoteId: either(single.remoteId),
+  };
+}
+
+const NONE: readonly Uint8Array[] = [];
+
+/** What option 82 says of the place at which a client is connected. */
+export function circuitIdentities(
+  circuitId: Uint8Array | undefined,
+  remoteId: Uint8Array | undefined,
+): Omit<Identities, "clientId" | "hardware"> {
+  if (circuitId === undefined || remoteId === undefined) return { circuitId, remoteId };
+  return { circuitId, remoteId, circuitAndRemoteId: Uint8Array.of(circuitId.length, ...circuitId, ...remoteId) };
+}
+
+/** How many entries the hash table has for each key, at least: most are found at the first look. */
+const ENTRIES_PER_KEY = 2;
+
+function joinKeys(all: readonly Uint8Array[]): Omit<ReservationColumns, "addresses" | "byAddress" | "byKey"> {
   let octets = 0;
-  const keyEnds = Uint32Array.from(keys, (key) => octets += key.length);
-  const joined = new Uint8Array(octets);
-  for (const [index, key] of keys.entries()) joined.set(key, (keyEnds[index] as number) - key.length);
-  return { keys: joined, keyEnds };
+  const keyEnds = Uint32Array.from(all, (key) => octets += key.length);
+  const keys = new Uint8Array(octets);
+  let entries = ENTRIES_PER_KEY;
+  while (entries < ENTRIES_PER_KEY * all.length) entries *= 2;
+  const keyPlaces = new Uint32Array(entries);
+  let kinds = 0;
+  for (const [place, key] of all.entries()) {
+    kinds |= 1 << (key[KIND_AT] as number);
+    keys.set(key, (keyEnds[place] as number) - key.length);
+    let at = hash(key) & (entries - 1);
+    while (keyPlaces[at] !== 0) at = (at + 1) & (entries - 1);
+    keyPlaces[at] = place + 1;
+  }
+  return { keys, keyEnds, keyPlaces, kinds };
+}
+
+/** FNV-1a. All keys come from the configuration, so that no client makes the table slow. */
+function hash(key: Uint8Array): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < key.length; index++) value = Math.imul(value ^ (key[index] as number), 0x01000193);
+  return (value ^ (value >>> 15)) >>> 0;
 }
 
 function keyAt(keys: Uint8Array, ends: Uint32Array, place: number): Uint8Array {
@@ -181,12 +273,13 @@ export function ethernet(hardware: Uint8Array): Uint8Array {
 }
 
 /** The subnet's address (4 octets), the kind (1 octet), and what the client is known by. */
+const KIND_AT = 4;
 const KEY_HEADER_OCTETS = 5;
 
-function keyOf({ address }: Prefix, kind: IdentityKind, identity: Uint8Array): Uint8Array {
+function keyOf({ address }: Prefix, kind: number, identity: Uint8Array): Uint8Array {
   const key = new Uint8Array(KEY_HEADER_OCTETS + identity.length);
-  new DataView(key.buffer).setUint32(0, address);
-  key[4] = kind === "id" ? 0 : 1;
+  putIpv4(key, 0, address);
+  key[KIND_AT] = kind;
   key.set(identity, KEY_HEADER_OCTETS);
   return key;
 }

@@ -80,7 +80,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
   // The address lies in another member's range: this node's own ranges have none left.
   const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
-  return isForeign && query.reservation === undefined ? { ...offer, wanted } : offer;
+  return isForeign && query.reservation?.address !== address ? { ...offer, wanted } : offer;
 }
 
 /**

@@ -215,7 +215,7 @@ Deno.test("server: a flood of declines leaves addresses for others, and most of 
 });
 
 Deno.test("server: a client's own reservation is used before its rest is over, not another's", () => {
-  const reservations = [{ hardware: Uint8Array.of(2, 0, 0, 0, 0, 1), address: ip("10.77.1.0"), options: new Map() }];
+  const reservations = [{ hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1)], address: ip("10.77.1.0"), options: new Map() }];
   const s = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"], { reservations })]));
   strictEqual(leaseAndDecline(s, 1), "10.77.1.0");
   strictEqual(s.lease(2, relayed), "exhausted");
@@ -570,7 +570,7 @@ Deno.test("server: a client that has a lease, or a reservation, is offered it ag
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 9);
   const s = new TestServer(service([
     subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.3"], {
-      reservations: [{ address: ip("10.77.1.3"), hardware: mac, options: new Map() }],
+      reservations: [{ address: ip("10.77.1.3"), hardware: [mac], options: new Map() }],
     }),
   ]));
   s.lease(1, relayed);

@@ -59,6 +59,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
     options: new Map(),
     classes: [],
+    reservations: [],
     subnets,
     ...extra,
   };
