@@ -18,7 +18,6 @@ import type {
 import { SERVER_LIMITS } from "./limits.ts";
 import {
   ALL_SUBNETS,
-  circuitIdentities,
   type Reservation,
   type ReservationColumns,
   reservationColumns,
@@ -89,6 +88,7 @@ export interface Identity {
 }
 
 const encoder = new TextEncoder();
+const NO_AGENT: RelayAgentInformation = {};
 
 /** A compiled `service` section. */
 export class CompiledService {
@@ -175,10 +175,10 @@ export class CompiledService {
   reservationFor(
     subnet: Subnet,
     { clientId, hardware }: Identity,
-    { circuitId, remoteId }: Pick<RelayAgentInformation, "circuitId" | "remoteId"> = {},
+    { circuitId, remoteId }: Pick<RelayAgentInformation, "circuitId" | "remoteId"> = NO_AGENT,
   ): Reservation | undefined {
     if (subnet.reservations === 0 && !this.#isAnyGlobal) return undefined;
-    const identities = { clientId, hardware, ...circuitIdentities(circuitId, remoteId) };
+    const identities = { clientId, hardware, circuitId, remoteId };
     const own = subnet.reservations === 0 ? undefined : this.#reservations.of(subnet.prefix, identities);
     if (own !== undefined || !this.#isAnyGlobal) return own;
     const general = this.#reservations.of(ALL_SUBNETS, identities);

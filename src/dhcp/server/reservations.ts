@@ -6,7 +6,7 @@
 
 import type { ReservationConfig, ServiceConfig } from "../../config/service_schema.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
-import { putIpv4 } from "../options/values/ipv4.ts";
+import { ipv4At, putIpv4 } from "../options/values/ipv4.ts";
 
 /** What is kept for a client: an address, or only what it is told. */
 export interface Reservation {
@@ -20,27 +20,34 @@ export interface Reservation {
   readonly config: ReservationConfig;
 }
 
-/** What a client is known by, in the order of precedence; a hardware address goes with its type. */
-const KINDS = ["clientId", "hardware", "circuitAndRemoteId", "circuitId", "remoteId"] as const;
+/** What a request says of its client and of its place. */
+export interface Identities {
+  readonly clientId?: Uint8Array | undefined;
+  /** With its type in front. */
+  readonly hardware?: Uint8Array | undefined;
+  readonly circuitId?: Uint8Array | undefined;
+  readonly remoteId?: Uint8Array | undefined;
+}
 
-type Kind = (typeof KINDS)[number];
+/** What a client is known by, in the order of precedence. */
+const KIND = { clientId: 0, hardware: 1, circuitAndRemoteId: 2, circuitId: 3, remoteId: 4 } as const;
 
-/** What a request has of each. */
-export type Identities = { readonly [Each in Kind]?: Uint8Array | undefined };
+type Kind = (typeof KIND)[keyof typeof KIND];
 
 /**
  * Sorted columns. A reservation's number is its place in the configuration, counted over all subnets, and then those
  * that are valid in all of them.
  */
 export interface ReservationColumns {
-  /** Ascending, and the number of the reservation of each. */
+  /** Ascending, their places by their hash (`tableOf`), and the number of the reservation of each. */
   readonly addresses: Uint32Array<ArrayBuffer>;
+  readonly addressPlaces: Uint32Array<ArrayBuffer>;
   readonly byAddress: Uint32Array<ArrayBuffer>;
   /** Keys (`keyOf`) one after the other, ascending; the end of each; the number of the reservation of each. */
   readonly keys: Uint8Array<ArrayBuffer>;
   readonly keyEnds: Uint32Array<ArrayBuffer>;
   readonly byKey: Uint32Array<ArrayBuffer>;
-  /** Places of the keys by their hash, and one more: 0 is free (open addressing). */
+  /** Places of the keys by their hash. */
   readonly keyPlaces: Uint32Array<ArrayBuffer>;
   /** The kinds that any of the keys has, a bit for each. */
   readonly kinds: number;
@@ -66,32 +73,37 @@ export class Reservations {
 
   /** The reservation an address is kept for. */
   at(address: Ipv4): Reservation | undefined {
-    const { addresses, byAddress } = this.columns;
-    const place = search(addresses.length, (index) => address - (addresses[index] as number));
-    return place === undefined ? undefined : this.#reservation(byAddress[place] as number);
+    const { addresses, byAddress, addressPlaces } = this.columns;
+    const mask = addressPlaces.length - 1;
+    for (let at = hashOf(address) & mask;; at = (at + 1) & mask) {
+      const place = (addressPlaces[at] as number) - 1;
+      if (place < 0) return undefined;
+      if (addresses[place] === address) return this.#reservation(byAddress[place] as number);
+    }
   }
 
   /** The reservation of a client in a subnet; `ALL_SUBNETS`: one that is valid in all of them. */
-  of(prefix: Prefix, identities: Identities): Reservation | undefined {
-    for (let index = 0; index < KINDS.length; index++) {
-      const identity = (this.columns.kinds & (1 << index)) === 0 ? undefined : identities[KINDS[index] as Kind];
-      if (identity === undefined) continue;
-      const place = this.#placeOf(keyOf(prefix, index, identity));
-      if (place !== undefined) return this.#reservation(this.columns.byKey[place] as number);
-    }
-    return undefined;
+  of(prefix: Prefix, { clientId, hardware, circuitId, remoteId }: Identities): Reservation | undefined {
+    return this.#find(prefix, KIND.clientId, clientId) ?? this.#find(prefix, KIND.hardware, hardware) ??
+      (remoteId && this.#find(prefix, KIND.circuitAndRemoteId, circuitId, remoteId)) ??
+      this.#find(prefix, KIND.circuitId, circuitId) ?? this.#find(prefix, KIND.remoteId, remoteId);
   }
 
-  #placeOf(key: Uint8Array): number | undefined {
-    const { keys, keyEnds, keyPlaces } = this.columns;
+  /** Without making a key: this runs several times per request. */
+  #find({ address }: Prefix, kind: Kind, first: Uint8Array | undefined, second = NO_BYTES): Reservation | undefined {
+    const { keys, keyEnds, keyPlaces, byKey, kinds } = this.columns;
+    if (first === undefined || (kinds & (1 << kind)) === 0) return undefined;
+    const octets = KEY_HEADER_OCTETS + first.length + second.length;
     const mask = keyPlaces.length - 1;
-    for (let at = hash(key) & mask;; at = (at + 1) & mask) {
+    for (let at = hash(second, hash(first, seedOf(address, kind))) & mask;; at = (at + 1) & mask) {
       const place = (keyPlaces[at] as number) - 1;
       if (place < 0) return undefined;
       const start = place === 0 ? 0 : keyEnds[place - 1] as number;
-      let same = (keyEnds[place] as number) - start === key.length ? 0 : -1;
-      while (same >= 0 && same < key.length) same = key[same] === keys[start + same] ? same + 1 : -1;
-      if (same === key.length) return place;
+      const body = start + KEY_HEADER_OCTETS;
+      if (
+        keyEnds[place] === start + octets && ipv4At(keys, start) === address && keys[start + 4] === kind &&
+        keys[start + 5] === first.length && isAt(keys, body, first) && isAt(keys, body + first.length, second)
+      ) return this.#reservation(byKey[place] as number);
     }
   }
 
@@ -124,75 +136,86 @@ export function reservationColumns(
   for (const scope of [...subnets, { prefix: ALL_SUBNETS, reservations }]) {
     for (const reservation of scope.reservations) {
       if (reservation.address !== undefined) addresses.set(reservation.address, number);
-      const identities = identitiesOf(reservation);
-      for (const [index, kind] of KINDS.entries()) {
-        for (const identity of identities[kind]) keys.push({ key: keyOf(scope.prefix, index, identity), number });
-      }
+      for (const key of keysOf(scope.prefix, reservation)) keys.push({ key, number });
       number++;
     }
   }
   const byAddress = [...addresses].sort(([a], [b]) => a - b);
   keys.sort((a, b) => compare(a.key, b.key));
   return {
-    addresses: Uint32Array.from(byAddress, ([address]) => address),
+    ...placed(Uint32Array.from(byAddress, ([address]) => address)),
     byAddress: Uint32Array.from(byAddress, ([, number]) => number),
     ...joinKeys(keys.map(({ key }) => key)),
     byKey: Uint32Array.from(keys, ({ number }) => number),
   };
 }
 
-/** What a reservation's clients are known by; a circuit id counts within its remote id when both are given. */
-function identitiesOf(
-  { clientId = NONE, hardware = NONE, circuitId, remoteId }: ReservationConfig,
-): { readonly [Each in Kind]: readonly Uint8Array[] } {
-  const { circuitAndRemoteId, ...single } = circuitIdentities(circuitId, remoteId);
-  const either = (identity: Uint8Array | undefined) => identity && !circuitAndRemoteId ? [identity] : NONE;
-  return {
-    clientId,
-    hardware: hardware.map(ethernet),
-    circuitAndRemoteId: circuitAndRemoteId === undefined ? NONE : [circuitAndRemoteId],
-    circuitId: either(single.circuitId),
-    remoteId: either(single.remoteId),
-  };
+/** The keys of a reservation's clients; a circuit id counts within its remote id when both are given. */
+function keysOf(
+  prefix: Prefix,
+  { clientId = [], hardware = [], circuitId, remoteId }: ReservationConfig,
+): Uint8Array[] {
+  const keys = clientId.map((each) => keyOf(prefix, KIND.clientId, each));
+  for (const each of hardware) keys.push(keyOf(prefix, KIND.hardware, ethernet(each)));
+  if (circuitId !== undefined && remoteId !== undefined) {
+    keys.push(keyOf(prefix, KIND.circuitAndRemoteId, circuitId, remoteId));
+  } else if (circuitId !== undefined) keys.push(keyOf(prefix, KIND.circuitId, circuitId));
+  else if (remoteId !== undefined) keys.push(keyOf(prefix, KIND.remoteId, remoteId));
+  return keys;
 }
 
-const NONE: readonly Uint8Array[] = [];
+const NO_BYTES: Uint8Array = new Uint8Array();
 
-/** What option 82 says of the place at which a client is connected. */
-export function circuitIdentities(
-  circuitId: Uint8Array | undefined,
-  remoteId: Uint8Array | undefined,
-): Omit<Identities, "clientId" | "hardware"> {
-  if (circuitId === undefined || remoteId === undefined) return { circuitId, remoteId };
-  return { circuitId, remoteId, circuitAndRemoteId: Uint8Array.of(circuitId.length, ...circuitId, ...remoteId) };
+/** Places by a hash, and one more: 0 is free (open addressing). At least half of it is free: most are found at once. */
+function tableOf(count: number, hashAt: (place: number) => number): Uint32Array<ArrayBuffer> {
+  let size = 2;
+  while (size < 2 * count) size *= 2;
+  const table = new Uint32Array(size);
+  for (let place = 0; place < count; place++) {
+    let at = hashAt(place) & (size - 1);
+    while (table[at] !== 0) at = (at + 1) & (size - 1);
+    table[at] = place + 1;
+  }
+  return table;
 }
 
-/** How many entries the hash table has for each key, at least: most are found at the first look. */
-const ENTRIES_PER_KEY = 2;
+function placed(
+  addresses: Uint32Array<ArrayBuffer>,
+): Pick<ReservationColumns, "addresses" | "addressPlaces"> {
+  return { addresses, addressPlaces: tableOf(addresses.length, (place) => hashOf(addresses[place] as number)) };
+}
 
-function joinKeys(all: readonly Uint8Array[]): Omit<ReservationColumns, "addresses" | "byAddress" | "byKey"> {
+function joinKeys(all: readonly Uint8Array[]): Pick<ReservationColumns, "keys" | "keyEnds" | "keyPlaces" | "kinds"> {
   let octets = 0;
   const keyEnds = Uint32Array.from(all, (key) => octets += key.length);
   const keys = new Uint8Array(octets);
-  let entries = ENTRIES_PER_KEY;
-  while (entries < ENTRIES_PER_KEY * all.length) entries *= 2;
-  const keyPlaces = new Uint32Array(entries);
   let kinds = 0;
   for (const [place, key] of all.entries()) {
-    kinds |= 1 << (key[KIND_AT] as number);
     keys.set(key, (keyEnds[place] as number) - key.length);
-    let at = hash(key) & (entries - 1);
-    while (keyPlaces[at] !== 0) at = (at + 1) & (entries - 1);
-    keyPlaces[at] = place + 1;
+    kinds |= 1 << (key[4] as number);
   }
-  return { keys, keyEnds, keyPlaces, kinds };
+  return { keys, keyEnds, keyPlaces: tableOf(all.length, (place) => hashOfKey(all[place] ?? NO_BYTES)), kinds };
+}
+
+/** Neighbouring addresses stay neighbours, for the cache. */
+function hashOf(address: Ipv4): number {
+  return address ^ (address >>> 16);
 }
 
 /** FNV-1a. All keys come from the configuration, so that no client makes the table slow. */
-function hash(key: Uint8Array): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) value = Math.imul(value ^ (key[index] as number), 0x01000193);
-  return (value ^ (value >>> 15)) >>> 0;
+function hash(octets: Uint8Array, before: number): number {
+  let value = before;
+  for (let index = 0; index < octets.length; index++) value = Math.imul(value ^ (octets[index] as number), 0x01000193);
+  return value;
+}
+
+/** Where the hash of a key begins: what stands in front of the identities. */
+function seedOf(address: Ipv4, kind: number): number {
+  return Math.imul(address ^ 0x811c9dc5, 0x01000193) ^ kind;
+}
+
+function hashOfKey(key: Uint8Array): number {
+  return hash(key.subarray(KEY_HEADER_OCTETS), seedOf(ipv4At(key, 0), key[4] as number));
 }
 
 function keyAt(keys: Uint8Array, ends: Uint32Array, place: number): Uint8Array {
@@ -223,9 +246,8 @@ export function replaceReservations(
   });
   if (addressPlaces === undefined || keyPlaces === undefined) return undefined;
   return {
-    addresses: Uint32Array.from(
-      addressPlaces,
-      (place) => (place < 0 ? added.addresses[~place] : addresses[place]) ?? 0,
+    ...placed(
+      Uint32Array.from(addressPlaces, (place) => (place < 0 ? added.addresses[~place] : addresses[place]) ?? 0),
     ),
     byAddress: Uint32Array.from(
       addressPlaces,
@@ -272,16 +294,22 @@ export function ethernet(hardware: Uint8Array): Uint8Array {
   return Uint8Array.of(ETHERNET, ...hardware);
 }
 
-/** The subnet's address (4 octets), the kind (1 octet), and what the client is known by. */
-const KIND_AT = 4;
-const KEY_HEADER_OCTETS = 5;
+/** The subnet's address (4 octets), the kind (1 octet), the length of the first identity (1 octet), both identities. */
+const KEY_HEADER_OCTETS = 6;
 
-function keyOf({ address }: Prefix, kind: number, identity: Uint8Array): Uint8Array {
-  const key = new Uint8Array(KEY_HEADER_OCTETS + identity.length);
+function keyOf({ address }: Prefix, kind: Kind, first: Uint8Array, second = NO_BYTES): Uint8Array {
+  const key = new Uint8Array(KEY_HEADER_OCTETS + first.length + second.length);
   putIpv4(key, 0, address);
-  key[KIND_AT] = kind;
-  key.set(identity, KEY_HEADER_OCTETS);
+  key[4] = kind;
+  key[5] = first.length;
+  key.set(first, KEY_HEADER_OCTETS);
+  key.set(second, KEY_HEADER_OCTETS + first.length);
   return key;
+}
+
+function isAt(keys: Uint8Array, start: number, octets: Uint8Array): boolean {
+  for (let index = 0; index < octets.length; index++) if (keys[start + index] !== octets[index]) return false;
+  return true;
 }
 
 function compare(a: Uint8Array, b: Uint8Array): number {
@@ -291,18 +319,4 @@ function compare(a: Uint8Array, b: Uint8Array): number {
     if (difference !== 0) return difference;
   }
   return a.length - b.length;
-}
-
-/** The place at which `ordered` is 0: positive means a later one, negative an earlier one. */
-function search(length: number, ordered: (index: number) => number): number | undefined {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const order = ordered(middle);
-    if (order === 0) return middle;
-    if (order < 0) high = middle;
-    else low = middle + 1;
-  }
-  return undefined;
 }
