@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Options } from "../dhcp/message.ts";
 import { nearestOptionName, optionByKey, parseOptionValue } from "../dhcp/options/mod.ts";
-import { ABOUT, type Field } from "./field.ts";
+import { ABOUT, type Field, list, textField } from "./field.ts";
 import { type Problem, quote } from "./issue.ts";
 
 /** Reads an `options` mapping into encoded values by code. */
@@ -30,6 +30,14 @@ export function optionsField(): Field<Options> {
     }
     return options;
   });
+}
+
+/** Reads names and codes of options into codes. */
+export function optionNames(): Field<number[]> {
+  return list(textField({ noun: "the name or code of an option", example: "domain-search" }, (key) => {
+    const spec = optionByKey(key);
+    return spec === undefined || spec.reserved !== undefined ? undefined : spec.code;
+  }));
 }
 
 /** Codes go from 1 to 254: an entry more is unknown, or the same option as another. */

@@ -31,7 +31,7 @@ import {
   readTextOrHexBytes,
   textOrHexBytes,
 } from "./fields.ts";
-import { optionsField } from "./options.ts";
+import { optionNames, optionsField } from "./options.ts";
 import { rate } from "./sections.ts";
 import { SUBNET_ID_MAX } from "../lease/agreement/client_key.ts";
 
@@ -87,6 +87,9 @@ export const LEASE_SETTINGS = {
   }).describe("`file`, or option 67 for a client that asks for it").exactOptional(),
   options: optionsField()
     .describe("options by name ([OPTIONS.md](OPTIONS.md)), or by code with bytes in hexadecimal").prefault({}),
+  alwaysSend: optionNames()
+    .describe("options that also clients get that do not ask for them; what other levels say counts, too")
+    .exactOptional(),
 };
 
 /** What the relations of a reservation need of it; a value that is wrong by itself is left out. */

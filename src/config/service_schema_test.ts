@@ -69,6 +69,7 @@ service:
   serverName: boot
   bootFile: pxelinux.0
   options: { ntp-servers: [10.0.0.3, 10.0.0.4], "224": "0x0102ff" }
+  alwaysSend: [ntp-servers, "224"]
   classes:
     - name: uefi
       match: { vendorClass: PXEClient, userClass: iPXE, architecture: 7 }
@@ -110,6 +111,7 @@ service:
     serverName: "boot",
     bootFile: "pxelinux.0",
     options: new Map([[42, Uint8Array.of(10, 0, 0, 3, 10, 0, 0, 4)], [224, Uint8Array.of(1, 2, 255)]]),
+    alwaysSend: [42, 224],
     classes: [
       {
         name: "uefi",

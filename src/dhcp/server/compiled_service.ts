@@ -35,6 +35,8 @@ export interface LeaseSettings {
   readonly serverName: Uint8Array;
   readonly bootFile: Uint8Array;
   readonly options: Options;
+  /** Options for clients that do not ask for them, too. */
+  readonly alwaysSend: readonly number[];
 }
 
 /** A pool within its subnet. */
@@ -313,6 +315,7 @@ function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
     serverName: encoder.encode(last(levels, "serverName") ?? ""),
     bootFile: encoder.encode(last(levels, "bootFile") ?? ""),
     options,
+    alwaysSend: levels.flatMap(({ alwaysSend = [] }) => alwaysSend),
   };
 }
 

@@ -84,6 +84,17 @@ Deno.test("options: the parameter request list gives the order; the mask precede
   deepStrictEqual(new Set(all.options.keys()), new Set([53, 54, 51, 58, 59, 1, 28, 15, 42, 6, 3]));
 });
 
+Deno.test("options: the subnet mask, a reserved host name and what is always sent come without being asked for", () => {
+  const server = new TestServer({ ...BASE, alwaysSend: [42, 66, 200], classes: [{ ...BOOT, alwaysSend: [15] }] });
+  const offer = ask(server, 7, { wanted: [3, 6], options: [[60, bytes("PXEClient")]] });
+  deepStrictEqual([...offer.options.keys()], [53, 54, 51, 58, 59, 1, 3, 6, 42, 66, 15, 12, 60]);
+  strictEqual(text(offer.options.get(12)), "printer");
+  strictEqual(text(offer.options.get(66)), "boot.example.net");
+  deepStrictEqual([...ask(server, 1, { wanted: [3] }).options.keys()], [53, 54, 51, 58, 59, 1, 3, 42]);
+  const all = new Set(ask(server, 7, {}).options.keys());
+  deepStrictEqual(all, new Set([53, 54, 51, 58, 59, 1, 28, 15, 42, 6, 3, 12]));
+});
+
 Deno.test("times: per level, clamped to the bounds, T1 and T2 within the lease", () => {
   const server = new TestServer(BASE);
   const seconds = (message: Message, code: number) => {
@@ -128,6 +139,13 @@ Deno.test("reservations: a client that got one meanwhile moves to it at its next
   strictEqual(after.say(clientMessage("REQUEST", 7, { giaddr: RELAY, ciaddr: "10.77.1.0" })), "NAK");
   strictEqual(after.lease(7, { giaddr: RELAY }), "ACK 10.77.0.50");
 });
+
+const BOOT: ClassConfig = {
+  name: "boot",
+  match: { vendorClass: "PXEClient" },
+  options: new Map(),
+  serverName: "boot.example.net",
+};
 
 const PXE: ClassConfig[] = [
   {

@@ -109,13 +109,21 @@ function writeParameters(options: Options, query: Query, settings: LeaseSettings
   if (wanted === undefined) {
     for (const [code, value] of settings.options) addParameter(options, code, value);
   } else {
+    // Whether the client asks for it or not: without it, the client guesses by the class of its address.
+    if (!wanted.includes(OPTIONS.subnetMask.code)) {
+      addParameter(options, OPTIONS.subnetMask.code, settings.options.get(OPTIONS.subnetMask.code));
+    }
     for (const code of wanted) {
       // RFC 2132 §3.3: the subnet mask comes before the routers.
       if (code === OPTIONS.routers.code && wanted.includes(OPTIONS.subnetMask.code)) {
         addParameter(options, OPTIONS.subnetMask.code, settings.options.get(OPTIONS.subnetMask.code));
       }
-      addParameter(options, code, settings.options.get(code) ?? bootParameter(settings, query, code));
+      addParameter(options, code, parameter(settings, query, code));
     }
+  }
+  for (const code of settings.alwaysSend) addParameter(options, code, parameter(settings, query, code));
+  if (query.reservation?.hostname) {
+    addParameter(options, OPTIONS.hostName.code, parameter(settings, query, OPTIONS.hostName.code));
   }
   // UEFI and PXE firmware ignores an offer that does not name its kind (UEFI 2.10 §24.7; PXE 2.1 §2.2).
   if (query.classes.length === 0) return;
@@ -132,8 +140,10 @@ function bootVendorClass(query: Query): Uint8Array | undefined {
   return BOOT_VENDOR_CLASSES.find((name) => equalBytes(name, asked.subarray(0, name.length)));
 }
 
-/** Options that have a key of their own in the configuration. */
-function bootParameter(settings: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
+/** An option as configured, also by a key of its own. */
+function parameter(settings: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
+  const configured = settings.options.get(code);
+  if (configured !== undefined) return configured;
   if (code === OPTIONS.bootfileName.code) return settings.bootFile;
   if (code === OPTIONS.tftpServerName.code) return settings.serverName;
   if (code === OPTIONS.hostName.code) return encoder.encode(query.reservation?.hostname ?? "");

@@ -11,7 +11,7 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { isLeaseRecord, type LeaseDetail } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { withoutUnseen } from "../../unseen.ts";
-import { type Message, MESSAGE_TYPE } from "../message.ts";
+import { BROADCAST_FLAG, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import { type Action, drop, dropShed, type FirstLease } from "./action.ts";
 import { chooseAddress, mayKeep, mayLease, mayTake } from "./choose.ts";
@@ -242,11 +242,16 @@ function isForCluster(state: ServerState, query: Query): boolean {
   return isForUs(query) || (selectedServer !== undefined && state.serves(selectedServer) !== undefined);
 }
 
-/** RFC 2131 §4.3.5: parameters only, to the address the client has. */
+/**
+ * RFC 2131 §4.3.5: parameters only, to the address the client has. A client that says none is reached through its relay,
+ * which has to broadcast.
+ */
 function inform(state: ServerState, query: Query): Action {
-  if (query.message.ciaddr === UNSPECIFIED) return drop("noAddress");
-  const settings = settingsAt(state, query, query.message.ciaddr);
+  const { ciaddr, giaddr } = query.message;
+  if (ciaddr === UNSPECIFIED && giaddr === UNSPECIFIED) return drop("noAddress");
+  const settings = settingsAt(state, query, ciaddr);
   const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, settings, leaseSeconds: undefined });
+  if (ciaddr === UNSPECIFIED) reply.flags |= BROADCAST_FLAG;
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
 }
 

@@ -290,8 +290,16 @@ Deno.test("server: INFORM gets parameters, no address and no times (RFC 2131 §4
   const ack = reply(s.handle(clientMessage("INFORM", 1, { ciaddr: "10.77.5.5", wanted: [1] })));
   deepStrictEqual([...ack.options.keys()], [53, 54, 1]);
   strictEqual(ack.yiaddr, 0);
-  strictEqual(s.say(clientMessage("INFORM", 1, relayed)), "noAddress");
+  strictEqual(s.say(clientMessage("INFORM", 1)), "notRelayed");
+  strictEqual(s.say(clientMessage("INFORM", 1), { onLink: true, receivedOn: ip("10.77.0.1") }), "noAddress");
   strictEqual(s.table.size, 0);
+});
+
+Deno.test("server: INFORM through a relay without an address is answered through the relay, which broadcasts", () => {
+  const s = server();
+  const ack = reply(s.handle(clientMessage("INFORM", 1, { ...relayed, wanted: [1] })));
+  deepStrictEqual([...ack.options.keys()], [53, 54, 1]);
+  deepStrictEqual([ack.ciaddr, ack.yiaddr, ack.giaddr, ack.flags], [0, 0, ip("10.77.0.1"), 0x8000]);
 });
 
 Deno.test("server: rapid commit (RFC 4039), only where the client asks and the configuration allows", () => {
