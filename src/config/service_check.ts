@@ -7,6 +7,7 @@
 import { formatIpv4, formatPrefix, formatRange, type Prefix, prefixRange, type Range } from "../net/ipv4.ts";
 import { rangeContains, rangeSize } from "../net/ipv4.ts";
 import { checkClasses, type OverriddenLevel } from "./classes_check.ts";
+import { checkDefinitions } from "./definitions_check.ts";
 import { readOnly } from "./field.ts";
 import { formatPath, type Path, type Report } from "./issue.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -65,6 +66,7 @@ class ServiceCheck {
 
   run(service: Mapping): void {
     const { path } = this.#context;
+    checkDefinitions(service.optionDefinitions, path, this.#report);
     const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
     this.#levels.push({ times, where: "" });
     for (const [index, entry] of asList(service.subnets).entries()) {

@@ -31,7 +31,7 @@ import {
   readTextOrHexBytes,
   textOrHexBytes,
 } from "./fields.ts";
-import { optionNames, optionsField } from "./options.ts";
+import { type ConfiguredOptions, OPTION_DEFINITION, optionNames, optionsField, withDefinitions } from "./options.ts";
 import { rate } from "./sections.ts";
 import { SUBNET_ID_MAX } from "../lease/agreement/client_key.ts";
 
@@ -120,10 +120,17 @@ function inSeconds<T extends object>(input: T): InSeconds<T> {
   return Object.fromEntries(entries) as InSeconds<T>;
 }
 
+/** A level as the program has it: times by their unit, and sub-options beside the options. */
+function level<T extends { readonly options: ConfiguredOptions }>(
+  { options, ...settings }: T,
+): InSeconds<Omit<T, "options">> & ConfiguredOptions {
+  return { ...inSeconds(settings), ...options };
+}
+
 /** A pool without settings of its own may be written as its range alone. */
 const poolSchema = z.preprocess(
   (input) => typeof input === "string" ? { range: input } : input,
-  mapping({ range: POOL_RANGE.describe("`first-last`"), ...LEASE_SETTINGS }).transform(inSeconds),
+  mapping({ range: POOL_RANGE.describe("`first-last`"), ...LEASE_SETTINGS }).transform(level),
 ).meta({ short: "string" });
 
 /** One of `reservations`. */
@@ -142,7 +149,7 @@ export const reservationSchema = withShortcut(
     hostname: text({ octetsMax: HOSTNAME_OCTETS_MAX, noun: "a host name", example: "printer" })
       .describe("the name it is given (option 12)").exactOptional(),
     ...LEASE_SETTINGS,
-  }).transform(inSeconds),
+  }).transform(level),
   readPlainReservation,
 );
 
@@ -191,7 +198,7 @@ const subnetSchema = mapping({
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
   ...LEASE_SETTINGS,
-}).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
+}).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...level(settings) }));
 
 /** RFC 4578 §2.1 and the IANA registry: 16 bits; 0 is BIOS, 7 and 9 are UEFI x64, 11 is UEFI ARM64, 16 is HTTP x64. */
 const ARCHITECTURE = integer({ min: 0, max: 65535, example: 7 });
@@ -210,7 +217,7 @@ const classSchema = mapping({
       .describe("client system architecture (option 93), a number or a list of them").exactOptional(),
   }),
   ...LEASE_SETTINGS,
-}).transform(inSeconds);
+}).transform(level);
 
 const PERCENT_MAX = 100;
 
@@ -244,28 +251,47 @@ const strangersSchema = mapping({
 const REVISION_MAX = 10 ** 15;
 
 /** The schema of the whole section. */
-export const serviceSchema = mapping({
-  revision: integer({ min: 1, max: REVISION_MAX, example: 1 })
-    .describe("number of this configuration: the newest that a majority has is served"),
-  ...LEASE_SETTINGS,
-  leaseTime: LEASE_TIME.prefault(formatSeconds(LEASE_SECONDS_DEFAULT)),
-  declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
-  authoritative: flag().describe(
-    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases without a record; " +
-      "`false`: stay silent towards clients without a record",
-  ).prefault(true),
-  rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
-  clientIdentity: CLIENT_IDENTITY.describe(
-    "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
-  ).prefault("clientId"),
-  strangers: strangersSchema,
-  maxLeasesPerCircuit: CIRCUIT_LEASES,
-  classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
-  subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
-  reservations: list(reservationSchema).describe(
-    "the same, valid in all subnets; in another subnet than that of its address, a client gets one of the pools",
-  ).prefault([]),
-}).transform(inSeconds);
+export const serviceSchema = defining(
+  mapping({
+    revision: integer({ min: 1, max: REVISION_MAX, example: 1 })
+      .describe("number of this configuration: the newest that a majority has is served"),
+    ...LEASE_SETTINGS,
+    leaseTime: LEASE_TIME.prefault(formatSeconds(LEASE_SECONDS_DEFAULT)),
+    declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
+    authoritative: flag().describe(
+      "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases without a record; " +
+        "`false`: stay silent towards clients without a record",
+    ).prefault(true),
+    rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
+    clientIdentity: CLIENT_IDENTITY.describe(
+      "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
+    ).prefault("clientId"),
+    strangers: strangersSchema,
+    maxLeasesPerCircuit: CIRCUIT_LEASES,
+    classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
+    optionDefinitions: list(OPTION_DEFINITION).describe("options beside those that are known").prefault([]),
+    subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
+    reservations: list(reservationSchema).describe(
+      "the same, valid in all subnets; in another subnet than that of its address, a client gets one of the pools",
+    ).prefault([]),
+  }).transform(level),
+);
+
+/** The same schema, which reads options with the definitions of the section itself. */
+function defining<Schema extends z.ZodType>(schema: Schema): Schema {
+  const { run } = schema._zod;
+  schema._zod.run = (payload, context) =>
+    withDefinitions(asMapping(payload.value).optionDefinitions, () => run(payload, context));
+  return schema;
+}
+
+/** Reads a reservation of a section that is checked, from its JSON; `definitions` are those of the section. */
+export function readReservation(
+  entry: string,
+  definitions: ServiceConfig["optionDefinitions"],
+): z.output<typeof reservationSchema> {
+  return withDefinitions(definitions, () => reservationSchema.parse(JSON.parse(entry)));
+}
 
 /** The whole section. After the check, subnets and pools don't overlap, and pools lie in their subnet. */
 export type ServiceConfig = Config<typeof serviceSchema>;

@@ -46,6 +46,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     },
     classes: [],
     reservations: [],
+    optionDefinitions: [],
     subnets: [{ prefix: { address: 0x0a000000, prefixLength: 24 }, pools: [], reservations: [], options: none }],
   });
 });
@@ -122,6 +123,7 @@ service:
       { name: "many", match: { architecture: [7, 9] }, options: new Map([[15, Uint8Array.of(120)]]) },
     ],
     reservations: [],
+    optionDefinitions: [],
     subnets: [{
       prefix: { address: 0x0a000000, prefixLength: 24 },
       id: 7,
@@ -292,6 +294,77 @@ service:
       "f:7:17: reservations[3].hardware: has 0 entries; give at least 1",
       'f:12:41: subnets[0].reservations[0].hardware[1]: "02-00-00-00-00-01" stands at ' +
       "service.subnets[0].reservations[0].hardware[0] already; give each client one reservation",
+    ],
+  );
+});
+
+Deno.test("optionDefinitions give options of every level names, types and spaces", () => {
+  const service = load(`
+service:
+  revision: 1
+  optionDefinitions:
+    - { name: own, code: 224, type: uint16 }
+    - { name: controller, code: 1, space: unifi, type: ipv4-address }
+    - { name: pair, code: 225, type: record, recordTypes: [uint8, string] }
+  options: { own: 7, unifi.controller: 10.0.0.9, vendor-9.3: "0x01" }
+  alwaysSend: [own, unifi.controller]
+  subnets:
+    - subnet: 10.0.0.0/24
+      options: { vendor-encapsulated-options: { 6: "0x08", 7: "" } }
+      reservations: [{ hardware: "02:00:00:00:00:01", options: { pair: [1, x], "224": "0x0008" } }]
+`);
+  deepStrictEqual(service.options, new Map([[224, Uint8Array.of(0, 7)]]));
+  deepStrictEqual(service.subOptions, [
+    { option: 43, space: "unifi", code: 1, bytes: Uint8Array.of(10, 0, 0, 9) },
+    { option: 125, space: "vendor-9", code: 3, bytes: Uint8Array.of(1) },
+  ]);
+  deepStrictEqual(service.alwaysSend, [224, 43]);
+  const [{ subOptions = [], reservations } = { reservations: [] }] = service.subnets;
+  deepStrictEqual(subOptions.map(({ space, code, bytes }) => [space, code, [...bytes]]), [["", 6, [8]], ["", 7, []]]);
+  deepStrictEqual(reservations[0]?.options, new Map([[225, Uint8Array.of(1, 120)], [224, Uint8Array.of(0, 8)]]));
+});
+
+Deno.test("optionDefinitions: what is wrong with one, and with a value of one", () => {
+  deepStrictEqual(
+    issuesOf(
+      "optionDefinitions:",
+      "- { name: routers, code: 200, type: uint8 }",
+      "- { name: a, code: 53, type: uint8 }",
+      "- { name: a, code: 201, type: string, array: true }",
+      "- { name: b, code: 201, type: record }",
+      "- { name: c, code: 202, type: record, recordTypes: [string, uint8] }",
+      "- { name: d, code: 203, type: uint8, recordTypes: [uint8] }",
+      "- { name: e, code: 1, space: s, type: uint8 }",
+      "- { name: f, code: 204, type: text }",
+      "- { name: 9g, code: 0, type: uint8 }",
+      'options: { s.e: 256, s.1: 7, t.1: "0x01", dhcp-lease-time: 7, vendor-encapsulated-options: { 0: "0x01" } }',
+      "alwaysSend: [s.e, dhcp-lease-time]",
+      "subnets: [{ subnet: 10.0.0.0/24 }]",
+    ),
+    [
+      'f:4:13: optionDefinitions[0].name: "routers" is an option that is known without a definition; ' +
+      "take another name, or remove this",
+      "f:5:22: optionDefinitions[1].code: 53 can't be set here: every message has its own",
+      'f:6:13: optionDefinitions[2].name: "a" stands at service.optionDefinitions[1].name already; ' +
+      "give each option of a space its own name",
+      "f:6:41: optionDefinitions[2].array: is not for the type string, whose values have no fixed length; remove it",
+      "f:7:5: optionDefinitions[3]: is a record without fields; give recordTypes",
+      "f:7:22: optionDefinitions[3].code: 201 stands at service.optionDefinitions[2].code already; " +
+      "define each code of a space once",
+      'f:8:55: optionDefinitions[4].recordTypes[0]: "string" has no fixed length; let it be the last, without array',
+      "f:9:40: optionDefinitions[5].recordTypes: is for the type record; remove it",
+      'f:11:33: optionDefinitions[7].type: "text" is not one of binary, boolean, empty, fqdn, int8, int16, int32, ' +
+      "ipv4-address, string, uint8, uint16, uint32, record; write one of these",
+      'f:12:13: optionDefinitions[8].name: "9g" is not a name of letters, digits and hyphens; ' +
+      "write one such as tftp-servers",
+      "f:12:23: optionDefinitions[8].code: 0 is too small; write a whole number from 1 to 254",
+      'f:13:19: options["s.e"]: must be a whole number from 0 to 255: is 256',
+      'f:13:32: options["t.1"]: no option from 1 to 254 has this name or code; ' +
+      "write a name from the operator's guide, or a code",
+      "f:13:45: options.dhcp-lease-time: can't be set here: use the key leaseTime",
+      'f:13:94: options.vendor-encapsulated-options: has a sub-option "0"; write codes from 1 to 254',
+      'f:14:21: alwaysSend[1]: "dhcp-lease-time" is not the name or code of an option; ' +
+      "write one such as domain-search",
     ],
   );
 });

@@ -7,7 +7,7 @@
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
 import type { RelayAgentInformation } from "../relay_agent_information.ts";
-import { OPTIONS, writeOption } from "../options/mod.ts";
+import { encodeSubOptions, OPTIONS, type SubOption, writeOption } from "../options/mod.ts";
 import type {
   ClassConfig,
   LeaseSettingsConfig,
@@ -90,6 +90,7 @@ export interface Identity {
 }
 
 const encoder = new TextEncoder();
+const NONE: readonly never[] = [];
 const NO_AGENT: RelayAgentInformation = {};
 
 /** A compiled `service` section. */
@@ -301,9 +302,19 @@ function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
   const options: Options = new Map();
   writeOption(options, OPTIONS.subnetMask, netmask(prefix.prefixLength));
   if (prefix.prefixLength < 31) writeOption(options, OPTIONS.broadcastAddress, prefixRange(prefix).last);
-  for (const level of levels) {
-    for (const [code, value] of level.options) options.set(code, value);
+  const subOptions = new Map<number, SubOption[]>();
+  for (const { options: own, subOptions: parts } of levels) {
+    for (const [code, value] of own) {
+      options.set(code, value);
+      subOptions.delete(code);
+    }
+    for (const part of parts ?? NONE) {
+      const known = subOptions.get(part.option);
+      if (known === undefined) subOptions.set(part.option, [part]);
+      else known.push(part);
+    }
   }
+  for (const [code, parts] of subOptions) options.set(code, encodeSubOptions(code, parts));
   const leaseSeconds = last(levels, "leaseSeconds") ?? levels[0].leaseSeconds;
   return {
     leaseSeconds,
@@ -315,7 +326,7 @@ function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
     serverName: encoder.encode(last(levels, "serverName") ?? ""),
     bootFile: encoder.encode(last(levels, "bootFile") ?? ""),
     options,
-    alwaysSend: levels.flatMap(({ alwaysSend = [] }) => alwaysSend),
+    alwaysSend: levels.flatMap(({ alwaysSend }) => alwaysSend ?? NONE),
   };
 }
 

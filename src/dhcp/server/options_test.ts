@@ -95,6 +95,37 @@ Deno.test("options: the subnet mask, a reserved host name and what is always sen
   deepStrictEqual(all, new Set([53, 54, 51, 58, 59, 1, 28, 15, 42, 6, 3, 12]));
 });
 
+Deno.test("options: sub-options add up over levels, and bytes replace them", () => {
+  const sub = (option: number, space: string, code: number, value: number) => (
+    { option, space, code, bytes: Uint8Array.of(value) }
+  );
+  const phone: ClassConfig = {
+    ...BOOT,
+    name: "phone",
+    match: { vendorClass: "phone" },
+    subOptions: [sub(43, "phone", 2, 2), sub(125, "vendor-9", 1, 3)],
+  };
+  const raw: ClassConfig = {
+    ...BOOT,
+    name: "raw",
+    match: { vendorClass: "raw" },
+    options: new Map([[43, bytes("r")]]),
+  };
+  const server = new TestServer({
+    ...BASE,
+    classes: [phone, raw],
+    subOptions: [sub(43, "phone", 1, 1), sub(43, "phone", 2, 9)],
+    alwaysSend: [43, 125],
+  });
+  const given = (vendorClass: string) => {
+    const { options } = ask(server, 1, { wanted: [3], options: [[60, bytes(vendorClass)]] });
+    return [[...options.get(43) ?? []], [...options.get(125) ?? []]];
+  };
+  deepStrictEqual(given("other"), [[1, 1, 1, 2, 1, 9], []]);
+  deepStrictEqual(given("phone"), [[1, 1, 1, 2, 1, 2], [0, 0, 0, 9, 3, 1, 1, 3]]);
+  deepStrictEqual(given("raw"), [[...bytes("r")], []]);
+});
+
 Deno.test("times: per level, clamped to the bounds, T1 and T2 within the lease", () => {
   const server = new TestServer(BASE);
   const seconds = (message: Message, code: number) => {

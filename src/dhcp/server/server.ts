@@ -243,8 +243,8 @@ function isForCluster(state: ServerState, query: Query): boolean {
 }
 
 /**
- * RFC 2131 §4.3.5: parameters only, to the address the client has. A client that says none is reached through its relay,
- * which has to broadcast.
+ * RFC 2131 §4.3.5: parameters only, to the address the client has. A client that says none is reached through its
+ * relay, which has to broadcast.
  */
 function inform(state: ServerState, query: Query): Action {
   const { ciaddr, giaddr } = query.message;

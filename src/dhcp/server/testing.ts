@@ -60,6 +60,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     options: new Map(),
     classes: [],
     reservations: [],
+    optionDefinitions: [],
     subnets,
     ...extra,
   };
