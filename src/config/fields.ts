@@ -5,6 +5,7 @@ import {
   BROADCAST,
   formatPrefix,
   type Ipv4,
+  networkOf,
   parseIpv4,
   parsePrefix,
   parseRange,
@@ -59,7 +60,9 @@ export function prefix(): Field<Prefix> {
     const value = typeof input === "string" ? parsePrefix(input) : undefined;
     if (value !== undefined) return { value };
     const network = typeof input === "string" ? networkOf(input) : undefined;
-    if (network !== undefined) return { problem: `is an address within a network; write the network: ${network}` };
+    if (network !== undefined) {
+      return { problem: `is an address within a network; write the network: ${formatPrefix(network)}` };
+    }
     return { problem: `is not ${wanted.noun}; write one such as ${wanted.example}` };
   });
 }
@@ -73,15 +76,6 @@ export function source(): Field<Prefix> {
       return address === undefined ? parsePrefix(text) : prefixOf(address, 32);
     },
   );
-}
-
-/** The network of `address/length` with host bits: what was probably meant. */
-function networkOf(text: string): string | undefined {
-  const [head = "", tail = "", ...more] = text.split("/");
-  const address = parseIpv4(head);
-  const length = /^\d{1,2}$/.test(tail) ? Number(tail) : NaN;
-  if (address === undefined || more.length > 0 || !(length <= 32)) return undefined;
-  return formatPrefix(prefixOf(address, length));
 }
 
 /** A range `first-last`, both included. */
