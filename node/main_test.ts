@@ -165,7 +165,7 @@ Deno.test("node program: --check warns of routes that are trimmed, and where", (
     strictEqual(code, 0, stderr);
     match(
       stderr,
-      /: warning: service\.options\.classless-static-route: "10\.9\.0\.1\/12" has bits .*: clients get 10\.0\.0\.0\/12\n$/,
+      /: warning: service\.options\.classless-static-route: "10\.9\.0\.1\/12" has .*: clients get 10\.0\.0\.0\/12\n$/,
     );
     strictEqual((await outcome(site, yaml.replace("9.0.1/12", "0.0.0/12"), "--check")).stderr, "");
   }));

@@ -263,6 +263,8 @@ export const serviceSchema = defining(
         "`false`: stay silent towards clients without a record",
     ).prefault(true),
     rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
+    bootp: flag().describe("answer BOOTP clients for which an address is reserved (RFC 1534); they keep it for good")
+      .prefault(false),
     clientIdentity: CLIENT_IDENTITY.describe(
       "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
     ).prefault("clientId"),

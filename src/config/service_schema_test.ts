@@ -35,6 +35,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: false,
+    bootp: false,
     clientIdentity: "clientId",
     options: none,
     strangers: {
@@ -99,6 +100,7 @@ service:
     declineSeconds: 86_400,
     authoritative: false,
     rapidCommit: true,
+    bootp: false,
     clientIdentity: "hardware",
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },

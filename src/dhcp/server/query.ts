@@ -6,7 +6,7 @@
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { isNoStation } from "../hardware_address.ts";
-import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
+import { BOOTP_TYPE, BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { type OptionRead, OPTIONS, type OptionSpec, readOption } from "../options/mod.ts";
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { ClassConfig } from "../../config/service_schema.ts";
@@ -57,8 +57,9 @@ const NO_BYTES = new Uint8Array();
 export function readQuery(state: ServerState, message: Message, arrival: Arrival): Query | DropReason {
   const { compiled, relays } = state;
   if (message.op !== BOOTREQUEST) return "notRequest";
-  const type = messageTypeOf(message);
-  if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
+  const isBootp = compiled.config.bootp && !message.options.has(OPTIONS.messageType.code);
+  const type = isBootp ? BOOTP_TYPE : messageTypeOf(message);
+  if (type === undefined || (!isBootp && !CLIENT_TYPES.has(type))) return "unexpectedType";
   const isRelayed = message.giaddr !== UNSPECIFIED;
   if (isRelayed && !relays.believes(message.giaddr, arrival.from, compiled)) return "unknownRelay";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);

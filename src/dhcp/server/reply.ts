@@ -5,7 +5,7 @@
 
 import { equalBytes } from "../../bytes/equal.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
-import { BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
+import { BOOTP_TYPE, BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import type { LeaseSettings } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
@@ -40,13 +40,28 @@ export function buildReply(
   const reply = startReply(query, type);
   reply.ciaddr = type === MESSAGE_TYPE.ACK ? message.ciaddr : UNSPECIFIED;
   reply.yiaddr = yiaddr;
-  reply.siaddr = settings.nextServer;
-  reply.sname = settings.serverName.subarray(0, SNAME_OCTETS_MAX);
-  reply.file = settings.bootFile.length <= FILE_OCTETS_MAX ? settings.bootFile : NO_BYTES;
+  writeBootFields(reply, settings);
   if (leaseSeconds !== undefined) writeTimes(reply.options, settings, leaseSeconds);
   writeParameters(reply.options, query, settings);
   echo(reply.options, message, ECHOED);
   return reply;
+}
+
+/** The answer to a BOOTP client: without options of DHCP (RFC 1534 §2). The encoder leaves out what does not fit. */
+export function buildBootpReply(query: Query, yiaddr: Ipv4, settings: LeaseSettings): Message {
+  const { message } = query;
+  const reply = { ...startReply(query, BOOTP_TYPE), options: new Map<number, Uint8Array>(), yiaddr };
+  reply.ciaddr = message.ciaddr;
+  writeBootFields(reply, settings);
+  writeParameters(reply.options, query, settings);
+  echo(reply.options, message, [OPTIONS.relayAgentInformation.code]);
+  return reply;
+}
+
+function writeBootFields(reply: Message, { nextServer, serverName, bootFile }: LeaseSettings): void {
+  reply.siaddr = nextServer;
+  reply.sname = serverName.subarray(0, SNAME_OCTETS_MAX);
+  reply.file = bootFile.length <= FILE_OCTETS_MAX ? bootFile : NO_BYTES;
 }
 
 /** RFC 2131 §2: the fields hold a terminating zero. */

@@ -146,3 +146,30 @@ Deno.test("reservations: 100,000 are found by client and by place, and no other"
     }
   }
 });
+
+/** The same without option 53, as BOOTP clients send it. */
+function bootp(mac: number) {
+  const message = clientMessage("DISCOVER", mac, { giaddr: RELAY });
+  message.options.delete(OPTIONS.messageType.code);
+  return message;
+}
+
+Deno.test("reservations: a BOOTP client keeps its address, which its machine's DHCP client may take over", () => {
+  strictEqual(new TestServer(WITH_BOOTP).say(bootp(1)), "unexpectedType");
+  const b = new TestServer({ ...WITH_BOOTP, bootp: true });
+  strictEqual(b.say(bootp(3)), "notReserved");
+  strictEqual(b.say(bootp(1)), `? ${RESERVED}`);
+  b.wait(100 * 86_400);
+  strictEqual(b.say(bootp(2)), "notReserved", "the other of its clients may be there");
+  strictEqual(b.lease(2, { giaddr: RELAY }), "ACK 10.77.1.0");
+  strictEqual(b.lease(1, { giaddr: RELAY, clientId: Uint8Array.of(0, 1) }), `ACK ${RESERVED}`);
+  const typed = clientMessage("DISCOVER", 1, {
+    giaddr: RELAY,
+    options: [[OPTIONS.messageType.code, Uint8Array.of(0)]],
+  });
+  strictEqual(b.say(typed), "unexpectedType", "type 0 is no BOOTP");
+});
+
+const WITH_BOOTP = service([subnet("10.77.0.0/16", [POOL], {
+  reservations: [{ address: ip(RESERVED), hardware: hardware(1, 2), options: new Map() }],
+})]);
