@@ -2,6 +2,7 @@ import { declined } from "./cases/declined.ts";
 import { identity } from "./cases/identity.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { moved } from "./cases/moved.ts";
+import { reserved } from "./cases/reserved.ts";
 import { ours } from "./programs/ours.ts";
 import { e2e } from "./register.ts";
 
@@ -11,4 +12,8 @@ e2e("dhclient declines an address in use, which is not offered again", () => dec
 e2e(
   "dhclient keeps its address when it is made static and back, and when subnet and pool change",
   () => identity(ours, "dhclient"),
+);
+e2e(
+  "dhclient gets the address of two machines in turn, of its place, and options unasked",
+  () => reserved(ours, "dhclient"),
 );

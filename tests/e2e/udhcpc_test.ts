@@ -2,6 +2,7 @@ import { declined } from "./cases/declined.ts";
 import { identity } from "./cases/identity.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { moved } from "./cases/moved.ts";
+import { reserved } from "./cases/reserved.ts";
 import { ours } from "./programs/ours.ts";
 import { e2e } from "./register.ts";
 
@@ -18,4 +19,8 @@ e2e("udhcpc declines an address in use, which is not offered again", () => decli
 e2e(
   "udhcpc keeps its address when it is made static and back, and when subnet and pool change",
   () => identity(ours, "udhcpc"),
+);
+e2e(
+  "udhcpc gets the address of two machines in turn, of its place, and options unasked",
+  () => reserved(ours, "udhcpc"),
 );
