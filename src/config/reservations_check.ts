@@ -69,28 +69,41 @@ export function checkGlobalReservations(
 
 /** The entries of a list, each checked for what does not depend on a subnet. */
 function* readAll(reservations: unknown, place: Path, addresses: ReservedAddresses, report: Report) {
-  const clients = new Unique(report, "give each client one reservation");
+  const clients = new Unique<string>(report, "give each client one reservation");
   for (const [index, entry] of asList(reservations).entries()) {
     const reservation = asMapping(entry);
     const path = [...place, "reservations", index];
     const { address, hardware, clientId, circuitId, remoteId } = readReserved(reservation);
-    addresses.add(address, [...path, "address"]);
-    for (const [key, values] of Object.entries({ hardware, clientId })) {
-      for (const [at, value] of values.entries()) {
-        const item = Array.isArray(reservation[key]) ? [at] : [];
-        clients.add(value && `${key} ${toHex(value)}`, [...path, key, ...item]);
-      }
+    if (address !== undefined) addresses.add(address, [...path, "address"]);
+    addClients(clients, hardware, reservation, path, "hardware");
+    addClients(clients, clientId, reservation, path, "clientId");
+    if (circuitId !== undefined || remoteId !== undefined) {
+      const key = `${circuitId && toHex(circuitId)}/${remoteId && toHex(remoteId)}`;
+      clients.add(key, [...path, circuitId === undefined ? "remoteId" : "circuitId"]);
     }
-    const agent = [circuitId, remoteId].map((id) => id === undefined ? "" : toHex(id)).join("/");
-    clients.add(agent === "/" ? undefined : agent, [...path, circuitId === undefined ? "remoteId" : "circuitId"]);
     if (entry === reservation) checkOneKind(reservation, path, report);
     yield { reservation, address, path };
   }
 }
 
+function addClients(
+  clients: Unique<string>,
+  values: readonly (Uint8Array | undefined)[],
+  reservation: Mapping,
+  path: Path,
+  key: "hardware" | "clientId",
+): void {
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at];
+    const item = Array.isArray(reservation[key]) ? [at] : [];
+    if (value !== undefined) clients.add(`${key} ${toHex(value)}`, [...path, key, ...item]);
+  }
+}
+
+const KINDS = ["hardware", "clientId", "circuitId", "remoteId"] as const;
+
 function checkOneKind(reservation: Mapping, path: Path, report: Report): void {
-  const given = ["hardware", "clientId", "circuitId", "remoteId"].filter((key) => Object.hasOwn(reservation, key));
-  const [first, second] = given;
+  const [first, second] = KINDS.filter((key) => Object.hasOwn(reservation, key));
   if (first === undefined) report(path, "names no client; give hardware, clientId, circuitId or remoteId", "place");
   if (second !== undefined && first !== "circuitId") {
     const message = `given together with ${first}; remove one of the two, as a client is known by one`;

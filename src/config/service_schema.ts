@@ -92,24 +92,32 @@ export const LEASE_SETTINGS = {
     .exactOptional(),
 };
 
-/** What the relations of a reservation need of it; a value that is wrong by itself is left out. */
-export function readReserved(entry: Readonly<Record<string, unknown>>) {
-  const { address, hardware, clientId, circuitId, remoteId } = entry;
+/** What the relations of a reservation need of it; a value that is wrong by itself is undefined. */
+export function readReserved({ address, hardware, clientId, circuitId, remoteId }: Readonly<Record<string, unknown>>) {
   return {
     address: readText(address, readHostAddress),
-    hardware: asItems(hardware).map((item) => readText(item, readHardware)),
-    clientId: asItems(clientId).map((item) => readText(item, (text) => readHexBytes(text, CLIENT_ID_OCTETS))),
-    circuitId: readText(circuitId, (text) => readTextOrHexBytes(text, AGENT_OCTETS)),
-    remoteId: readText(remoteId, (text) => readTextOrHexBytes(text, AGENT_OCTETS)),
+    hardware: readItems(hardware, readHardware),
+    clientId: readItems(clientId, readClientId),
+    circuitId: readText(circuitId, readAgentId),
+    remoteId: readText(remoteId, readAgentId),
   };
+}
+
+function readClientId(text: string): Uint8Array | undefined {
+  return readHexBytes(text, CLIENT_ID_OCTETS);
+}
+
+function readAgentId(text: string): Uint8Array | undefined {
+  return readTextOrHexBytes(text, AGENT_OCTETS);
 }
 
 function readText<T>(input: unknown, read: (text: string) => T | undefined): T | undefined {
   return typeof input === "string" ? read(input) : undefined;
 }
 
-function asItems(input: unknown): readonly unknown[] {
-  return input === undefined ? [] : Array.isArray(input) ? input : [input];
+function readItems<T>(input: unknown, read: (text: string) => T | undefined): (T | undefined)[] {
+  if (Array.isArray(input)) return input.map((item) => readText(item, read));
+  return input === undefined ? [] : [readText(input, read)];
 }
 
 /** Durations are named by their unit in the program: the file's `leaseTime` is `leaseSeconds`. */
