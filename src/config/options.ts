@@ -74,7 +74,12 @@ export function optionsField(): Field<ConfiguredOptions> {
     const options: Options = new Map();
     const subOptions: SubOption[] = [];
     const keyOf = new Map<string, string>();
-    for (const [key, input] of Object.entries(given).slice(0, ENTRIES_MAX)) {
+    const entries = Object.entries(given);
+    if (entries.length > ENTRIES_MAX) {
+      const message = `has ${entries.length} entries; at most ${ENTRIES_MAX} are possible`;
+      context.addIssue({ code: "custom", message, params: { [ABOUT]: "place" } });
+    }
+    for (const [key, input] of entries.slice(0, ENTRIES_MAX)) {
       for (const reading of readEntry(key, input)) {
         if ("problem" in reading) {
           const { problem: message, about } = reading;
@@ -107,7 +112,7 @@ export function optionNames(): Field<number[]> {
   }));
 }
 
-/** More than there are codes; sub-options of many spaces are as many. */
+/** More than there are codes: sub-options of some spaces beside them. */
 const ENTRIES_MAX = 1_024;
 
 type OptionReading =

@@ -326,6 +326,15 @@ service:
   deepStrictEqual(reservations[0]?.options, new Map([[225, Uint8Array.of(1, 120)], [224, Uint8Array.of(0, 8)]]));
 });
 
+Deno.test("options: more entries than are possible are refused, not passed over", () => {
+  const entries = Array.from({ length: 1_025 }, (_, index) => `vendor-${index + 1}.1: "0x01"`);
+  const subnets = "subnets: [{ subnet: 10.0.0.0/24 }]";
+  deepStrictEqual(issuesOf(`options: { ${entries.slice(1).join(", ")} }`, subnets), []);
+  deepStrictEqual(issuesOf(`options: { ${entries.join(", ")} }`, subnets), [
+    "f:3:12: options: has 1025 entries; at most 1024 are possible",
+  ]);
+});
+
 Deno.test("optionDefinitions: what is wrong with one, and with a value of one", () => {
   deepStrictEqual(
     issuesOf(
