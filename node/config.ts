@@ -180,7 +180,7 @@ export function reviseServiceText(text: string, revision: number): string | unde
 /** Where the revision stands in such a text: in front of the subnets, so that little of it is looked at. */
 function revisionIn(text: string): { readonly start: number; readonly end: number } | undefined {
   let depth = 0;
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*":?|[{}[\]]/g)) {
+  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*":?|[{}[\]]/g)) {
     if (token === "{" || token === "[") depth++;
     else if (token === "}" || token === "]") depth--;
     else if (depth === 1 && token === '"revision":') {

@@ -7,6 +7,7 @@ import type { Logger } from "@logtape/logtape";
 import { isCommand, runCommand } from "../src/cli/commands.ts";
 import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
 import { readConfigFile } from "../src/config/file.ts";
+import { trimmedRoutes } from "../src/config/trimmed_routes.ts";
 import { readTokens, tokenFilesOf } from "../src/http/access/load.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, nodeSchema, type NodeSettings } from "./config.ts";
@@ -94,6 +95,7 @@ async function run(args: readonly string[]): Promise<number | undefined> {
       await readTokens(http);
       if (http.tls !== undefined) await readTls(http.tls);
     },
+    warnings: (_config, root) => trimmedRoutes(root),
     load,
     start,
   });

@@ -157,6 +157,19 @@ Deno.test("node program: three mistakes give three lines with line and column, a
     }
   }));
 
+Deno.test("node program: --check warns of routes that are trimmed, and where", () =>
+  atSite(12, async (site) => {
+    const route = "{ destination: 10.9.0.1/12, router: 127.1.0.254 }";
+    const yaml = site.yaml.replace("revision: 1,", `revision: 1, options: { classless-static-route: [${route}] },`);
+    const { code, stderr } = await outcome(site, yaml, "--check");
+    strictEqual(code, 0, stderr);
+    match(
+      stderr,
+      /: warning: service\.options\.classless-static-route: "10\.9\.0\.1\/12" has .*: clients get 10\.0\.0\.0\/12\n$/,
+    );
+    strictEqual((await outcome(site, yaml.replace("9.0.1/12", "0.0.0/12"), "--check")).stderr, "");
+  }));
+
 Deno.test("node program: a taken port, a taken database and a bad key file are one line each", () =>
   atSite(21, async (site) => {
     const other = await openUdp({ address: parseIpv4(site.node) as number, port: PORT });

@@ -11,7 +11,7 @@ import type { Command, CommandResult, NodeEffect, NodeEvent } from "../src/core/
 import type { Compiled, CompileRequest } from "../src/core/compilations.ts";
 import { NodeCore, storedConfiguration } from "../src/core/node_core.ts";
 import type { Configuration } from "../src/cluster/leadership/config_replication.ts";
-import { reservationSchema } from "../src/config/service_schema.ts";
+import { readReservation } from "../src/config/service_schema.ts";
 import { CompiledService, type PackedService } from "../src/dhcp/server/compiled_service.ts";
 import { RelayTrust } from "../src/dhcp/server/relay_trust.ts";
 import type { Readiness } from "../src/http/health.ts";
@@ -94,7 +94,7 @@ async function compile(
 }
 
 function unpack(packed: PackedService): CompiledService {
-  return CompiledService.unpack(packed, (entry) => reservationSchema.parse(JSON.parse(entry)));
+  return CompiledService.unpack(packed, (entry) => readReservation(entry, packed.settings.optionDefinitions));
 }
 
 /** One node of the cluster. */

@@ -20,6 +20,7 @@ const DROP_ADVICE: Readonly<Record<Exclude<DropReason, "unknownRelay">, string>>
   otherServer: "the client chose another DHCP server of its network",
   otherMember: "the client chose another node of this cluster, which answers it",
   noAddress: "it names no address",
+  notReserved: "it is a BOOTP client, which gets the address of its reservation, unless another client has it, or none",
   noRecord: "no lease of this client is known (RFC 2131 §4.3.2); it will ask for a new address",
   undecided: "another client's lease of the address waits for its majority",
   notAuthoritative: "it calls for a DHCPNAK, but service.authoritative is false",

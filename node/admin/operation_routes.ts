@@ -8,10 +8,14 @@ const ADDRESS = z.object({ address: z.ipv4() });
 const REVISION = z.object({ revision: z.number() });
 const DONE = z.object({ done: z.literal(true) });
 
+const ONE_OR_MORE = z.union([z.string(), z.array(z.string())]).optional();
+
 const RESERVATION = z.strictObject({
   address: z.ipv4(),
-  hardware: z.string().optional().describe('Such as "02:00:00:00:00:01".'),
-  clientId: z.string().optional().describe('Hexadecimal after 0x, such as "0x00636f6e66".'),
+  hardware: ONE_OR_MORE.describe('Such as "02:00:00:00:00:01"; a list: whichever of them asks first.'),
+  clientId: ONE_OR_MORE.describe('Hexadecimal after 0x, such as "0x00636f6e66"; or a list.'),
+  circuitId: z.string().optional().describe("Of option 82, as text, or hexadecimal after 0x."),
+  remoteId: z.string().optional().describe("The same."),
   hostname: z.string().optional(),
   subnet: z.string().optional().describe("As configured; only checked."),
 });

@@ -3,6 +3,7 @@
  * lines that tell what to do; what it needs of the other nodes is the cluster's business.
  */
 
+import { equalBytes } from "../../src/bytes/equal.ts";
 import type { ChangeResult } from "../../src/cluster/membership/membership.ts";
 import type { Decision } from "../../src/lease/agreement/proposer.ts";
 import { type ClientKey, isSameSender } from "../../src/lease/agreement/client_key.ts";
@@ -33,6 +34,8 @@ export type OperationResult<Done extends object = object> =
     readonly kind: "refused" | "unavailable" | "notFound";
     readonly problems: readonly string[];
   };
+
+const NO_BYTES = new Uint8Array();
 
 /** Result of one imported lease. */
 interface ImportResult {
@@ -132,8 +135,9 @@ export class Operations {
   ): Promise<OperationResult<{ revision: number; warnings: readonly string[] }>> {
     const address = parseIpv4(reservation.address);
     if (address === undefined) return refused(`"${reservation.address}" is not an IPv4 address`);
-    if (reservation.hardware === undefined && reservation.clientId === undefined) {
-      return refused("the client is missing: give hardware or clientId");
+    const { hardware, clientId, circuitId, remoteId } = reservation;
+    if ([hardware, clientId, circuitId, remoteId].every((each) => each === undefined)) {
+      return refused("the client is missing: give hardware, clientId, circuitId or remoteId");
     }
     const changed = await this.#change({ kind: "reserve", reservation });
     if (!changed.ok) return changed;
@@ -387,11 +391,8 @@ export class Operations {
     const { table } = this.#node.parts.service;
     const slot = table.get(address);
     if (slot.state !== "bound" || slot.lockedUntil <= Date.now()) return [];
-    const octets = hardware === undefined ? undefined : readOctets(hardware);
     const { chaddr, expires } = table.detail(address);
-    if (octets !== undefined && octets.length === chaddr.length && octets.every((octet, at) => octet === chaddr[at])) {
-      return [];
-    }
+    if ([hardware ?? []].flat().some((text) => equalBytes(readOctets(text) ?? NO_BYTES, chaddr))) return [];
     return [
       `${formatIpv4(address)} is leased to another client until ${
         new Date(expires).toISOString()

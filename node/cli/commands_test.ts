@@ -59,8 +59,14 @@ Deno.test("commands: a running node is looked at and operated", () =>
     const gone = await command("release", "10.77.1.2", ...config);
     deepStrictEqual([gone.code, gone.err], [1, "dhcpcluster-node: refused: no client holds a lease of 10.77.1.2"]);
     strictEqual((await command("reserve", "10.77.0.9", "--hardware", "02:00:00:00:00:09", ...config)).code, 0);
+    const machines = "02:00:00:00:00:0a,02:00:00:00:00:0b";
+    strictEqual((await command("reserve", "10.77.0.10", "--hardware", machines, ...config)).code, 0);
+    const place = ["--circuit-id", "port 1", "--remote-id", "switch 1"];
+    strictEqual((await command("reserve", "10.77.0.11", ...place, ...config)).code, 0);
+    strictEqual((await command("reserve", "10.77.0.12", "--hostname", "x", ...config)).code, 1, "it names no client");
     const shown = await command("config", "show", ...config);
     match(shown.out, /^service:\n[^]*address: 10\.77\.0\.9/);
+    match(shown.out, /- 02:00:00:00:00:0a\n +- 02:00:00:00:00:0b[^]*circuitId: port 1[^]*remoteId: switch 1/);
     const changed = `${directory}/service.yaml`;
     await Deno.writeTextFile(changed, shown.out.replace(/revision: \d+/, "leaseTime: 10m"));
     match((await command("config", "check", changed, "--everywhere", ...config)).out, /every running node accepts it/);
@@ -74,11 +80,11 @@ Deno.test("commands: a running node is looked at and operated", () =>
       (await command("config", "check", mistaken, ...config)).err,
       /mistaken\.yaml:3:\d+: service\.subnets\[0\]\.pools\[0\]/,
     );
-    strictEqual((await command("config", "push", changed, ...config)).out, "Revision 3 is served");
+    strictEqual((await command("config", "push", changed, ...config)).out, "Revision 5 is served");
     await Deno.writeTextFile(changed, shown.out.replace("10.77.0.9", "10.99.0.9"));
     const refused = await command("config", "push", changed, ...config);
     strictEqual(refused.code, 1);
-    match(refused.err, /refused: revision 2 is not above 3/);
+    match(refused.err, /refused: revision 4 is not above 5/);
 
     strictEqual((await command("drain", ...config)).code, 0);
     const drained = await command("status", ...config);

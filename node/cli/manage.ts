@@ -124,15 +124,18 @@ const reserve: CommandSpec = {
   words: ["<address>"],
   options: [
     ...ADMIN_OPTIONS,
-    { flags: "--hardware <address>", description: "the client's hardware address" },
+    { flags: "--hardware <address>", description: "the client's hardware address; several with commas between" },
     { flags: "--client-id <octets>", description: "or its client identifier, in hexadecimal after 0x" },
+    { flags: "--circuit-id <text>", description: "or the circuit id of its place (option 82)" },
+    { flags: "--remote-id <text>", description: "the remote id of its place" },
     { flags: "--hostname <name>", description: "host name to send to the client" },
   ],
   examples: ["reserve 10.77.0.50 --hardware 02:00:00:00:00:01 --hostname printer"],
   run: async (call) => {
     const send = patiently(call, await adminClient(call));
-    const { hardware, clientId, hostname } = call.options;
-    const body = { address: call.words[0], hardware, clientId, hostname };
+    const { hardware, clientId, circuitId, remoteId, hostname } = call.options;
+    const machines = typeof hardware === "string" && hardware.includes(",") ? hardware.split(",") : hardware;
+    const body = { address: call.words[0], hardware: machines, clientId, circuitId, remoteId, hostname };
     const { revision, warnings } = bodyOf<{ revision: number; warnings: string[] }>(
       await send({ method: "POST", path: "/reservations", body }),
     );

@@ -273,7 +273,7 @@ Deno.test("transport: a message too large for a datagram goes by TCP, to one or 
     await until(() => two.heard.length === 2 && three.heard.length === 1, "the configuration");
     deepStrictEqual(two.heard.map(({ message }) => message), [config(1), config(2)]);
     strictEqual(one.transport.streams.connected, 2);
-    one.transport.send(2, { type: "config", revision: 3, text: "é".repeat(4_000_000) });
+    one.transport.send(2, { type: "config", revision: 3, text: "é".repeat(8_400_000) });
     strictEqual(one.transport.counters.tooLarge, 1);
   });
 });

@@ -244,7 +244,8 @@ export class DhcpService {
 
   #handle(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {
     const { counters, request } = this.#options;
-    const decoded = decode(bytes);
+    const { bootp } = this.compiled.config;
+    const decoded = decode(bytes, { bootp });
     if (!decoded.ok) {
       const { kind, field, offset } = decoded.error;
       counters.undecodable[kind] += 1;
@@ -274,7 +275,7 @@ export class DhcpService {
 
   #send(reply: Message, bytesMax: number, arrival: Arrival, send: ReplySender): void {
     const { counters } = this.#options;
-    const { bytes, omitted } = encode(reply, { bytesMax });
+    const { bytes, omitted } = encode(reply, { bytesMax, bootp: messageTypeOf(reply) === undefined });
     if (omitted.length > 0) {
       counters.shortened += 1;
       this.#complain("shortened", "A reply lost options {omitted}: the client takes {bytesMax} octets", {

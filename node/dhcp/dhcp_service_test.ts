@@ -24,6 +24,7 @@ function started(config: ServiceConfig = NETWORK) {
   let now: Instant = { wallMs: 1_700_000_000_000, monotonicMs: 1 };
   const writes: { writes: Writes; token: number }[] = [];
   const sent: string[] = [];
+  const datagrams: Uint8Array[] = [];
   const counters = new NodeCounters();
   const compiled = new CompiledService(config);
   const core = new NodeCore<RequestSource>({
@@ -63,8 +64,9 @@ function started(config: ServiceConfig = NETWORK) {
     for (const { token } of writes.splice(0)) receive({ kind: "persisted", token });
   };
   const send = (bytes: Uint8Array, reply: Message) => {
-    const decoded = decode(bytes);
+    const decoded = decode(bytes, { bootp: true });
     strictEqual(decoded.ok, true, "what is sent decodes");
+    datagrams.push(bytes);
     sent.push(`${TYPE_NAME.get(reply.options.get(53)?.[0] ?? 0)} ${formatIpv4(reply.yiaddr)}`);
     return true;
   };
@@ -78,6 +80,7 @@ function started(config: ServiceConfig = NETWORK) {
     dhcp,
     counters,
     sent,
+    datagrams,
     /** Lease rows that wait for a sync. */
     rows: () => writes.flatMap(({ writes }) => writes.rows ?? []).length,
     receive: (bytes: Uint8Array) => dhcp.receive(bytes, ARRIVAL, send),
@@ -107,6 +110,52 @@ Deno.test("service: the DHCPACK leaves after the sync, the DHCPOFFER at once", (
   s.sync();
   deepStrictEqual(s.sent, ["OFFER 10.77.1.0", "ACK 10.77.1.0"]);
   deepStrictEqual([s.counters.received.REQUEST, s.counters.sent.ACK, s.counters.granted], [1, 1, 1]);
+});
+
+const PRINTER = { address: ip("10.77.0.50"), hardware: [Uint8Array.of(2, 0, 0, 0, 0, 9)], hostname: "printer" };
+
+/** What a BOOTP client sends (RFC 951 §3): no options, with the cookie of RFC 1533 or without. */
+function bootRequest(mac: number, hasCookie = true): Uint8Array {
+  const message = clientMessage("DISCOVER", mac, { giaddr: "10.77.0.1" });
+  message.options.clear();
+  const bytes = encode(message, { bootp: true }).bytes.slice();
+  if (!hasCookie) bytes.fill(0, 236);
+  return bytes;
+}
+
+Deno.test("service: a BOOTP client gets its reservation in 300 octets, without options of DHCP, for good", () => {
+  const options = new Map([[3, Uint8Array.of(10, 77, 0, 1)], [15, new Uint8Array(40).fill(120)], [
+    6,
+    new Uint8Array(4),
+  ]]);
+  const reservations = [{ ...PRINTER, options, bootFile: "printer.img" }];
+  const s = started({ ...service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"], { reservations })]), bootp: true });
+  for (const hasCookie of [true, false]) {
+    s.receive(bootRequest(9, hasCookie));
+    s.sync();
+    const bytes = s.datagrams.pop() ?? new Uint8Array();
+    strictEqual(bytes.length, 300, "RFC 951 §3");
+    const decoded = decode(bytes, { bootp: true });
+    if (!decoded.ok) throw new Error("it decodes");
+    const { yiaddr, options: given, file } = decoded.value;
+    deepStrictEqual([formatIpv4(yiaddr), new TextDecoder().decode(file)], ["10.77.0.50", "printer.img"]);
+    deepStrictEqual([...given.keys()], [1, 28, 3, 6, 12], "what fits into 64 octets");
+  }
+  const [lease] = s.core.table.rows();
+  strictEqual((lease?.detail.expires ?? 0) - 1_700_000_000_000 > 100 * 365 * 86_400_000, true);
+  s.receive(bootRequest(7));
+  s.sync();
+  deepStrictEqual([s.datagrams.length, s.counters.dropped.notReserved], [0, 1]);
+  s.say("DISCOVER", 7);
+  deepStrictEqual(s.sent.at(-1), "OFFER 10.77.1.0");
+});
+
+Deno.test("service: BOOTP is dropped as what it is unless it is wanted", () => {
+  const reservations = [{ ...PRINTER, options: new Map() }];
+  const s = started(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.9"], { reservations })]));
+  s.receive(bootRequest(9));
+  s.receive(bootRequest(9, false));
+  deepStrictEqual([s.datagrams.length, s.counters.undecodable.bootp], [0, 2]);
 });
 
 Deno.test("service: a disk that hangs costs the answer, and the address is free for another attempt", () => {

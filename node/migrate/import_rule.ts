@@ -54,7 +54,8 @@ export function judgeImport(
   if (pool === undefined && reserved === undefined) return refuse("it lies in no pool of its subnet");
   const client = clientOf(lease, compiled, subnet);
   if (typeof client === "string") return refuse(client);
-  if (reserved !== undefined && client.reservation !== reserved) return refuse("it is reserved for another client");
+  // Of the place of its client a lease says nothing.
+  if (reserved?.namesClient && client.reservation !== reserved) return refuse("it is reserved for another client");
   const endMs = lease.expires === null ? Infinity : Date.parse(lease.expires);
   if (Number.isNaN(endMs)) return refuse(`"${lease.expires}" is no time`);
   if (endMs <= nowMs) return { outcome: "expired" };

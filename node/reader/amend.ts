@@ -1,6 +1,7 @@
 /**
- * A section that differs from one that is compiled by reservations of one subnet, as after `reserve`: only what differs
- * is read and checked, and the rest is taken over. Ten thousand others then cost a tenth of what reading them takes.
+ * A section that differs from one that is compiled by reservations of one subnet, or of those valid in all, as after
+ * `reserve`: only what differs is read and checked, and the rest is taken over. Ten thousand others then cost a tenth
+ * of what reading them takes.
  */
 
 import { type Difference, differenceOf } from "../../src/bytes/difference.ts";
@@ -20,17 +21,18 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   const [before, after] = [partsOf(base.text), partsOf(text)];
   if (before === undefined || after === undefined || before.settings !== after.settings) return undefined;
   if (isTooDeep(after.service)) return undefined;
-  const differences = after.entries.map((entries, subnet) => differenceOf(before.entries[subnet] ?? [], entries));
-  const [changed = 0, ...others] = differences.flatMap((difference, subnet) => isEmpty(difference) ? [] : [subnet]);
+  const differences = after.entries.map((entries, list) => differenceOf(before.entries[list] ?? [], entries));
+  const [changed = 0, ...others] = differences.flatMap((difference, list) => isEmpty(difference) ? [] : [list]);
   if (others.length > 0) return undefined;
   const { at, endBefore, endAfter } = differences[changed] ?? differenceOf([], []);
   const removed = (before.entries[changed] ?? []).slice(at, endBefore);
   if (removed.some((entry) => SETS_LEASE_TIME.test(entry))) return undefined;
   const added = (after.entries[changed] ?? []).slice(at, endAfter).map((entry): unknown => JSON.parse(entry));
-  const subnets = after.subnets.map((subnet, index) => ({ ...subnet, reservations: index === changed ? added : [] }));
-  const read = readServiceValues({ ...after.service, subnets }, own);
+  const only = after.entries.map((_, list) => list === changed ? added : []);
+  const subnets = after.subnets.map((subnet, index) => ({ ...subnet, reservations: only[index] }));
+  const read = readServiceValues({ ...after.service, reservations: only[subnets.length], subnets }, own);
   if (!read.ok) return undefined;
-  const packed = packService(read.service, [added]);
+  const packed = packService(read.service, only);
   const columns = replaceReservations(base.columns, {
     at: after.entries.slice(0, changed).flat().length + at,
     removed: removed.length,
@@ -45,7 +47,7 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
 interface Parts {
   readonly service: Mapping;
   readonly subnets: readonly Mapping[];
-  /** Of each subnet. */
+  /** Of each subnet, and then those valid in all. */
   readonly entries: readonly (readonly string[])[];
   /** Everything but the revision and the reservations. */
   readonly settings: string;
@@ -56,13 +58,14 @@ function partsOf(text: string): Parts | undefined {
   const service = plainValue(text);
   if (!isMapping(service) || !Array.isArray(service.subnets)) return undefined;
   const subnets = service.subnets.map(asMapping);
-  if (subnets.some(({ reservations = [] }) => !Array.isArray(reservations))) return undefined;
+  const levels = [...subnets, service];
+  if (levels.some(({ reservations = [] }) => !Array.isArray(reservations))) return undefined;
   const settings = subnets.map(({ reservations: _, ...subnet }) => subnet);
   return {
     service,
     subnets,
-    entries: subnets.map(({ reservations }) => asList(reservations).map((entry) => JSON.stringify(entry))),
-    settings: JSON.stringify({ ...service, revision: 0, subnets: settings }),
+    entries: levels.map(({ reservations }) => asList(reservations).map((entry) => JSON.stringify(entry))),
+    settings: JSON.stringify({ ...service, revision: 0, reservations: [], subnets: settings }),
   };
 }
 

@@ -51,6 +51,8 @@ Deno.test("amend: another reservation, one less, or one changed is what reading 
       section(FIRST, []),
       section(FIRST, [...SECOND, { address: "10.78.0.200", clientId: "0x01" }]),
       section([NINE, entry(70, { hardware: SEVEN.hardware }), EIGHT], SECOND),
+      section([...FIRST, { remoteId: "switch 1", hostname: "x" }], SECOND),
+      section(FIRST, SECOND, { reservations: [entry(60, { hardware: ["02:00:00:00:00:09", "02:00:00:00:00:11"] })] }),
     ]
   ) {
     const packed = amended(BASE, text);
@@ -66,6 +68,9 @@ Deno.test("amend: what differs in more, or is wrong, is read as a whole", () => 
     const [text, base = BASE] of [
       [section([...FIRST, entry(10)], SECOND, { leaseTime: 60 })],
       [section([...FIRST, entry(10)], [])],
+      [section([...FIRST, entry(10)], SECOND, { reservations: [entry(11)] })],
+      [section(FIRST, SECOND, { reservations: [entry(9)] })],
+      [section(FIRST, SECOND, { reservations: "none" })],
       [section([...FIRST, entry(9, { hardware: "02:00:00:00:00:10" })], SECOND)],
       [section([...FIRST, entry(10, { hardware: "02:00:00:00:00:09" })], SECOND)],
       [section([...FIRST, entry(10, { hardware: "02-00-00-00-00-09" })], SECOND)],

@@ -11,8 +11,10 @@ export interface BaseSection extends Pick<PackedService, "columns" | "maxLeaseSe
 /** A reservation as written in the configuration file. */
 export interface ReservationInput {
   readonly address: string;
-  readonly hardware?: string | undefined;
-  readonly clientId?: string | undefined;
+  readonly hardware?: string | readonly string[] | undefined;
+  readonly clientId?: string | readonly string[] | undefined;
+  readonly circuitId?: string | undefined;
+  readonly remoteId?: string | undefined;
   readonly hostname?: string | undefined;
   readonly subnet?: string | undefined;
 }

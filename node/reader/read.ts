@@ -60,8 +60,12 @@ function readSection({ text, own, base }: Asked<"section">): SectionReading {
 }
 
 function pack(service: ServiceConfig, root: unknown): PackedService {
-  const subnets = asList(asMapping(asMapping(root).service).subnets);
-  return packService(service, subnets.map((subnet) => asList(asMapping(subnet).reservations)));
+  return packService(service, reservationsOf(asMapping(asMapping(root).service)));
+}
+
+/** Those of each subnet, and then those valid in all. */
+function reservationsOf(section: Mapping): (readonly unknown[])[] {
+  return [...asList(section.subnets), section].map((level) => asList(asMapping(level).reservations));
 }
 
 function readGiven({ text, format, current }: Asked<"given">): GivenReading {
@@ -100,29 +104,27 @@ function fromJson(text: string): { readonly value: unknown } | string {
 }
 
 function contentOf(section: Mapping): { readonly reserved: Set<string>; readonly subnets: Set<string> } {
-  const reserved = new Set<string>();
-  const subnets = new Set<string>();
-  for (const entry of asList(section.subnets).map(asMapping)) {
-    subnets.add(String(entry.subnet));
-    for (const reservation of asList(entry.reservations)) reserved.add(String(asMapping(reservation).address));
-  }
-  return { reserved, subnets };
+  const addresses = reservationsOf(section).flat().map((entry) => asMapping(entry).address);
+  return {
+    reserved: new Set(addresses.filter((address) => address !== undefined).map(String)),
+    subnets: new Set(asList(section.subnets).map((entry) => String(asMapping(entry).subnet))),
+  };
 }
 
 function editReservation(text: string, edit: ReservationEdit): EditReading {
   const service = asMapping(JSON.parse(text));
-  const subnets = asList(service.subnets).map(asMapping);
-  const changed = edit.kind === "reserve" ? reserve(subnets, edit.reservation) : unreserve(subnets, edit.address);
+  const changed = edit.kind === "reserve" ? reserve(service, edit.reservation) : unreserve(service, edit.address);
   if (typeof changed === "string") return { ok: false, problems: [changed], isMissing: edit.kind === "unreserve" };
-  const next = serviceText({ service: { ...service, subnets: changed } });
+  const next = serviceText({ service: changed });
   const tooLarge = sizeProblem(next);
   return tooLarge === undefined
     ? { ok: true, text: next }
     : { ok: false, problems: [`the service section would be too large: it ${tooLarge}`], isMissing: false };
 }
 
-function reserve(subnets: readonly Mapping[], { subnet: named, ...entry }: ReservationInput): Mapping[] | string {
+function reserve(service: Mapping, { subnet: named, ...entry }: ReservationInput): Mapping | string {
   const address = parseIpv4(entry.address);
+  const subnets = asList(service.subnets).map(asMapping);
   const index = subnets.findIndex(({ subnet }) => {
     const prefix = parsePrefix(String(subnet));
     return address !== undefined && prefix !== undefined && prefixContains(prefix, address);
@@ -132,20 +134,23 @@ function reserve(subnets: readonly Mapping[], { subnet: named, ...entry }: Reser
   if (named !== undefined && named !== subnet.subnet) {
     return `${entry.address} lies in ${String(subnet.subnet)}, not in ${named}`;
   }
-  const reservations = asList(subnet.reservations);
-  if (reservations.some((known) => isOf(known, address))) {
+  if ([service, subnet].some(({ reservations }) => asList(reservations).some((known) => isOf(known, address)))) {
     return `${entry.address} is reserved already: remove that reservation first`;
   }
-  return subnets.with(index, { ...subnet, reservations: [...reservations, entry] });
+  const reservations = [...asList(subnet.reservations), entry];
+  return { ...service, subnets: subnets.with(index, { ...subnet, reservations }) };
 }
 
-function unreserve(subnets: readonly Mapping[], text: string): Mapping[] | string {
+function unreserve(service: Mapping, text: string): Mapping | string {
   const address = parseIpv4(text);
-  const index = subnets.findIndex(({ reservations }) => asList(reservations).some((known) => isOf(known, address)));
-  const subnet = subnets[index];
-  if (subnet === undefined) return `${text} is not reserved`;
-  const kept = asList(subnet.reservations).filter((known) => !isOf(known, address));
-  return subnets.with(index, { ...subnet, reservations: kept });
+  const subnets = asList(service.subnets).map(asMapping);
+  const isReserving = ({ reservations }: Mapping) => asList(reservations).some((known) => isOf(known, address));
+  const without = (level: Mapping) => (
+    { ...level, reservations: asList(level.reservations).filter((known) => !isOf(known, address)) }
+  );
+  const index = subnets.findIndex(isReserving);
+  if (index >= 0) return { ...service, subnets: subnets.with(index, without(asMapping(subnets[index]))) };
+  return isReserving(service) ? without(service) : `${text} is not reserved`;
 }
 
 function isOf(reservation: unknown, address: Ipv4 | undefined): boolean {

@@ -29,7 +29,7 @@ const RECORDS = [
 
 const RELAY = "10.79.1.1";
 const POOL = "10.79.1.100-10.79.1.103";
-const RESERVED = { address: ip("10.79.1.50"), hardware: Uint8Array.of(2, 0, 0, 0, 0, 1), options: new Map() };
+const RESERVED = { address: ip("10.79.1.50"), hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1)], options: new Map() };
 
 Deno.test("database of the release before: its clients keep their leases, whatever is changed after the upgrade", () =>
   withDirectory((stateDir) => {

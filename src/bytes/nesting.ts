@@ -4,7 +4,7 @@
  */
 
 /** Strings and comments (which Kea's JSON has) are matched as a whole, so that nothing within them counts. */
-const PARTS = /"(?:[^"\\\n]|\\.)*"?|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|[[{\]}]/g;
+const PARTS = /"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$)|[[{\]}]/g;
 
 /**
  * Where more than `depthMax` brackets are open for the first time; undefined: nowhere.

@@ -7,14 +7,20 @@ import { Lexer } from "yaml";
 import { CONFIG_LIMITS } from "./limits.ts";
 
 /** Where a text is beyond a limit, and what to do. */
-interface Excess {
+export interface Excess {
   readonly offset: number;
   readonly message: string;
 }
 
-/** The first place at which YAML text is beyond a limit; undefined: it may be parsed. Never throws. */
-export function findExcess(text: string): Excess | undefined {
-  const { fileBytesMax, lexemesMax, scalarCharactersMax, depthMax, indentMax, aliasesMax } = CONFIG_LIMITS;
+/**
+ * The first place at which YAML text is beyond a limit; undefined: it may be parsed. Never throws. `lexemesMax`: of how
+ * many it may consist, by default to be parsed at once.
+ */
+export function findExcess(
+  text: string,
+  lexemesMax: number = CONFIG_LIMITS.lexemesAtOnceMax,
+): Excess | undefined {
+  const { fileBytesMax, scalarCharactersMax, depthMax, indentMax, aliasesMax } = CONFIG_LIMITS;
   if (text.length > fileBytesMax) {
     return { offset: 0, message: `the text is longer than ${fileBytesMax} characters; is it the right file?` };
   }
@@ -35,8 +41,8 @@ export function findExcess(text: string): Excess | undefined {
     isScalar = false;
     if (++lexemes > lexemesMax) {
       const message =
-        `the file has more than ${lexemesMax} words and marks, of which some 30,000 reservations consist; ` +
-        "remove what is not needed";
+        `the file has more than ${lexemesMax} words and marks, of which some 120,000 reservations consist if each ` +
+        "begins with a dash on a line of its own, else 30,000; remove what is not needed";
       return { offset, message };
     }
     if (lexeme.length > scalarCharactersMax && !/[\s#]/.test(kind)) {

@@ -25,10 +25,12 @@ function refusal(text: string): string {
   return formatIssues("f.yaml", issues);
 }
 
-const { lexemesMax, scalarCharactersMax, depthMax, indentMax, aliasesMax, fileBytesMax, issuesMax } = CONFIG_LIMITS;
+const { lexemesAtOnceMax, lexemesMax, scalarCharactersMax, depthMax, indentMax, aliasesMax, fileBytesMax, issuesMax } =
+  CONFIG_LIMITS;
 
 Deno.test("parseSource() refuses what is too large, with the place and what to do", () => {
-  match(refusal(`a: [${"1, ".repeat(lexemesMax)}]`), /^f\.yaml:1:\d+: the file has more than 1000000 words and marks/);
+  match(refusal(`a: [${"1, ".repeat(lexemesAtOnceMax)}]`), /^f\.yaml:1:\d+: the file has more than 1000000 words/);
+  match(refusal(`a:\n${"- 1\n".repeat(lexemesMax / 3)}`), /^f\.yaml:\d+:\d+: the file has more than 4000000 words/);
   match(refusal(`a: 1\nb: "${"x".repeat(scalarCharactersMax)}"`), /^f\.yaml:2:4: this value has 16386 characters; sho/);
   match(refusal(`a: &a 1\nb: [${"*a, ".repeat(aliasesMax + 1)}]`), /^f\.yaml:2:\d+: more than 1000 aliases/);
   match(refusal(`a: ${"[".repeat(depthMax + 1)}`), /^f\.yaml:1:\d+: brackets are nested too deeply: more than 64/);
@@ -36,7 +38,7 @@ Deno.test("parseSource() refuses what is too large, with the place and what to d
     refusal(`${"- ".repeat(indentMax)}1`),
     /^f\.yaml:1:\d+: it is nested too deeply: indent by 256 columns at most/,
   );
-  match(refusal("a".repeat(fileBytesMax + 1)), /^f\.yaml:1:1: the text is longer than 8388608 characters/);
+  match(refusal("a".repeat(fileBytesMax + 1)), /^f\.yaml:1:1: the text is longer than 16777216 characters/);
 });
 
 Deno.test("parseSource() takes what is within the limits", () => {
@@ -45,6 +47,15 @@ Deno.test("parseSource() takes what is within the limits", () => {
     strictEqual(findExcess(text), undefined);
     deepStrictEqual(parseSource(text).issues, []);
   }
+});
+
+Deno.test("parseSource() takes long lists that may not be parsed at once, and tells mistakes without lines", () => {
+  const text = `a: x\nb:\n${"- { c: 1, d: 2 }\n".repeat(lexemesAtOnceMax / 15)}`;
+  ok(findExcess(text) !== undefined);
+  const number = integer({ min: 1, max: 2 });
+  const schema = mapping({ a: number, b: list(mapping({ c: number, d: number })) });
+  const result = inTime(() => loadConfig(text, schema));
+  match(result.ok ? "" : formatIssues("f", result.issues), /^f: a: is not a whole number/);
 });
 
 Deno.test("parseSource() takes a mapping of 100,000 keys in linear time, and finds the one that is repeated", () => {

@@ -13,7 +13,7 @@ import { CLASS_CONDITION } from "./service_schema.ts";
 import { suggestion } from "./suggest.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
-/** A level (service, subnet, pool) whose times a class overrides, and how messages call it. */
+/** A level (service, subnet, pool) whose times a class or reservation overrides, and how messages call it. */
 export interface OverriddenLevel {
   readonly times: Times;
   readonly where: string;
@@ -39,7 +39,7 @@ export function checkClasses(
     if (name !== undefined && ANY_CLIENT.includes(name)) {
       report([...path, "name"], "means clients with or without a reservation; take another name");
     }
-    checkClassTimes(readTimes(definition), levels, path, report);
+    checkOverriding(readTimes(definition), levels, path, report);
   }
 }
 
@@ -88,8 +88,8 @@ export function checkNames(input: unknown, known: ReadonlySet<string>, path: Pat
   }
 }
 
-/** Reports the first level that a class does not fit. */
-function checkClassTimes(times: Times, levels: readonly OverriddenLevel[], path: Path, report: Report): void {
+/** Reports the first level that the times of a class or reservation do not fit. */
+export function checkOverriding(times: Times, levels: readonly OverriddenLevel[], path: Path, report: Report): void {
   if (Object.keys(times).length === 0) return;
   for (const { times: inherited, where } of levels) {
     let conflicts = 0;

@@ -5,6 +5,7 @@ import {
   BROADCAST,
   formatPrefix,
   type Ipv4,
+  networkOf,
   parseIpv4,
   parsePrefix,
   parseRange,
@@ -59,7 +60,9 @@ export function prefix(): Field<Prefix> {
     const value = typeof input === "string" ? parsePrefix(input) : undefined;
     if (value !== undefined) return { value };
     const network = typeof input === "string" ? networkOf(input) : undefined;
-    if (network !== undefined) return { problem: `is an address within a network; write the network: ${network}` };
+    if (network !== undefined) {
+      return { problem: `is an address within a network; write the network: ${formatPrefix(network)}` };
+    }
     return { problem: `is not ${wanted.noun}; write one such as ${wanted.example}` };
   });
 }
@@ -73,15 +76,6 @@ export function source(): Field<Prefix> {
       return address === undefined ? parsePrefix(text) : prefixOf(address, 32);
     },
   );
-}
-
-/** The network of `address/length` with host bits: what was probably meant. */
-function networkOf(text: string): string | undefined {
-  const [head = "", tail = "", ...more] = text.split("/");
-  const address = parseIpv4(head);
-  const length = /^\d{1,2}$/.test(tail) ? Number(tail) : NaN;
-  if (address === undefined || more.length > 0 || !(length <= 32)) return undefined;
-  return formatPrefix(prefixOf(address, length));
 }
 
 /** A range `first-last`, both included. */
@@ -117,10 +111,14 @@ export function readHexBytes(text: string, { octetsMax }: { octetsMax: number })
 /** Bytes given as text, which stands for its UTF-8, or as hexadecimal after `0x`. */
 export function textOrHexBytes(limits: { octetsMax: number }): Field<Uint8Array> {
   const noun = `text, or hexadecimal after 0x, of 1 to ${limits.octetsMax} octets`;
-  return textField({ noun, example: '"site-7" or "0x0102ff"' }, (text) => {
-    const bytes = text.startsWith("0x") ? fromHex(text) : new TextEncoder().encode(text);
-    return bytes !== undefined && bytes.length > 0 && bytes.length <= limits.octetsMax ? bytes : undefined;
-  });
+  return textField({ noun, example: '"site-7" or "0x0102ff"' }, (text) => readTextOrHexBytes(text, limits));
+}
+
+/** What {@link textOrHexBytes} reads; undefined when the text is none. */
+export function readTextOrHexBytes(text: string, limits: { octetsMax: number }): Uint8Array | undefined {
+  if (text.startsWith("0x")) return readHexBytes(text, limits);
+  const bytes = new TextEncoder().encode(text);
+  return bytes.length > 0 && bytes.length <= limits.octetsMax ? bytes : undefined;
 }
 
 /** A UDP or TCP port. */

@@ -8,11 +8,13 @@ import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
 
 export const CONFIG_LIMITS = {
   /** Octets of a file. */
-  fileBytesMax: 8 * 1024 * 1024,
+  fileBytesMax: 16 * 1024 * 1024,
   /** Octets of a `service` section as JSON: members send it to each other in one message. */
   sectionBytesMax: WIRE_LIMITS.configTextMax - 64 * 1024,
-  /** Words, marks and spaces of YAML: some 30,000 reservations. The parser takes 200 octets of memory for each. */
-  lexemesMax: 1_000_000,
+  /** Words, marks and spaces of YAML: some 120,000 reservations, in lists that are parsed in pieces (`pieces.ts`). */
+  lexemesMax: 4_000_000,
+  /** Of what is parsed at once: the parser takes 200 octets of memory for each. */
+  lexemesAtOnceMax: 1_000_000,
   /** Of one value as written: the longest useful one is an option's octets in hexadecimal. */
   scalarCharactersMax: 16_384,
   /** Brackets within brackets; also mappings and lists within each other in JSON. */

@@ -1,8 +1,8 @@
-/** Reservations of a subnet: one client each, one address each, and times that fit. */
+/** Reservations of a subnet, or of all: clients that differ, addresses that differ, and times that fit. */
 
 import { toHex } from "../bytes/hex.ts";
-import { type Prefix, type Range, rangeContains } from "../net/ipv4.ts";
-import { checkNames } from "./classes_check.ts";
+import { type Ipv4, type Prefix, prefixContains, type Range, rangeContains } from "../net/ipv4.ts";
+import { checkNames, checkOverriding, type OverriddenLevel } from "./classes_check.ts";
 import type { Path, Report } from "./issue.ts";
 import { Unique } from "./places.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -22,33 +22,97 @@ interface CheckedSubnet {
   readonly path: Path;
 }
 
+/** Reserved addresses of all subnets. */
+export class ReservedAddresses extends Unique<Ipv4> {
+  constructor(report: Report) {
+    super(report, "reserve each address once, for several clients in one reservation");
+  }
+}
+
 /** Checks the `reservations` of a subnet. */
-export function checkReservations(reservations: unknown, subnet: CheckedSubnet, report: Report): void {
-  const addresses = new Unique(report, "reserve each address once");
-  const clients = new Unique(report, "reserve one address for each client");
-  for (const [index, entry] of asList(reservations).entries()) {
-    const reservation = asMapping(entry);
-    const path = [...subnet.path, "reservations", index];
-    const { address, hardware, clientId } = readReserved(reservation);
+export function checkReservations(
+  reservations: unknown,
+  subnet: CheckedSubnet,
+  addresses: ReservedAddresses,
+  report: Report,
+): void {
+  for (const { reservation, address, path } of readAll(reservations, subnet.path, addresses, report)) {
     if (address !== undefined && subnet.prefix !== undefined) {
       checkReservedAddress(address, subnet.prefix, [...path, "address"], report);
     }
-    addresses.add(address, [...path, "address"]);
-    clients.add(hardware && `hardware ${toHex(hardware)}`, [...path, "hardware"]);
-    clients.add(clientId && `clientId ${toHex(clientId)}`, [...path, "clientId"]);
     checkNames(reservation.classes, subnet.classNames, [...path, "classes"], report);
-    if (entry === reservation) checkOneClient(reservation, path, report);
     const pool = subnet.pools.find(({ range }) => address !== undefined && range && rangeContains(range, address));
     checkTimes(readTimes(reservation), pool?.times ?? subnet.times, path, report);
   }
 }
 
-function checkOneClient(reservation: Mapping, path: Path, report: Report): void {
-  const byHardware = Object.hasOwn(reservation, "hardware");
-  const byClientId = Object.hasOwn(reservation, "clientId");
-  if (byHardware && byClientId) {
-    const message = "given together with hardware; remove one of the two, as a client is known by one";
-    report([...path, "clientId"], message, "key");
+/** Checks the `reservations` of the service: their clients may be in any subnet. */
+export function checkGlobalReservations(
+  reservations: unknown,
+  { prefixes, levels, classNames, path }: {
+    /** Of the subnets that are right by themselves. */
+    readonly prefixes: readonly Prefix[];
+    readonly levels: readonly OverriddenLevel[];
+    /** What `classes` may name. */
+    readonly classNames: ReadonlySet<string>;
+    /** Where the service stands. */
+    readonly path: Path;
+  },
+  addresses: ReservedAddresses,
+  report: Report,
+): void {
+  for (const { reservation, address, path: place } of readAll(reservations, path, addresses, report)) {
+    const prefix = address === undefined ? undefined : prefixes.find((each) => prefixContains(each, address));
+    if (address !== undefined && prefix !== undefined) {
+      checkReservedAddress(address, prefix, [...place, "address"], report);
+    } else if (address !== undefined) {
+      report([...place, "address"], "lies in no subnet; add the subnet, or leave it out");
+    }
+    checkNames(reservation.classes, classNames, [...place, "classes"], report);
+    checkOverriding(readTimes(reservation), levels, place, report);
   }
-  if (!byHardware && !byClientId) report(path, "names no client; give hardware or clientId", "place");
+}
+
+/** The entries of a list, each checked for what does not depend on a subnet. */
+function* readAll(reservations: unknown, place: Path, addresses: ReservedAddresses, report: Report) {
+  const clients = new Unique<string>(report, "give each client one reservation");
+  for (const [index, entry] of asList(reservations).entries()) {
+    const reservation = asMapping(entry);
+    const path = [...place, "reservations", index];
+    const { address, hardware, clientId, circuitId, remoteId } = readReserved(reservation);
+    if (address !== undefined) addresses.add(address, [...path, "address"]);
+    addClients(clients, hardware, reservation, path, "hardware");
+    addClients(clients, clientId, reservation, path, "clientId");
+    if (circuitId !== undefined || remoteId !== undefined) {
+      const key = `${circuitId && toHex(circuitId)}/${remoteId && toHex(remoteId)}`;
+      clients.add(key, [...path, circuitId === undefined ? "remoteId" : "circuitId"]);
+    }
+    if (entry === reservation) checkOneKind(reservation, path, report);
+    yield { reservation, address, path };
+  }
+}
+
+function addClients(
+  clients: Unique<string>,
+  values: readonly (Uint8Array | undefined)[],
+  reservation: Mapping,
+  path: Path,
+  key: "hardware" | "clientId",
+): void {
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at];
+    const item = Array.isArray(reservation[key]) ? [at] : [];
+    if (value !== undefined) clients.add(`${key} ${toHex(value)}`, [...path, key, ...item]);
+  }
+}
+
+const KINDS = ["hardware", "clientId", "circuitId", "remoteId"] as const;
+
+function checkOneKind(reservation: Mapping, path: Path, report: Report): void {
+  const [first, second] = KINDS.filter((key) => Object.hasOwn(reservation, key));
+  if (first === undefined) report(path, "names no client; give hardware, clientId, circuitId or remoteId", "place");
+  if (second !== undefined && first !== "circuitId") {
+    const message = `given together with ${first}; remove one of the two, as a client is known by one`;
+    report([...path, second], message, "key");
+  }
 }

@@ -4,9 +4,10 @@
  * mistake does not hide another.
  */
 
-import { formatIpv4, formatPrefix, formatRange, prefixRange, type Range } from "../net/ipv4.ts";
+import { formatIpv4, formatPrefix, formatRange, type Prefix, prefixRange, type Range } from "../net/ipv4.ts";
 import { rangeContains, rangeSize } from "../net/ipv4.ts";
 import { checkClasses, checkLists, classNames, type OverriddenLevel } from "./classes_check.ts";
+import { checkDefinitions } from "./definitions_check.ts";
 import { readOnly } from "./field.ts";
 import { formatPath, type Path, type Report } from "./issue.ts";
 import { asList, asMapping, type Mapping } from "./plain.ts";
@@ -18,7 +19,7 @@ import {
   type TakenAddress,
 } from "./ranges_check.ts";
 import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
-import { checkReservations } from "./reservations_check.ts";
+import { checkGlobalReservations, checkReservations, ReservedAddresses } from "./reservations_check.ts";
 import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_ID, SUBNET_PREFIX } from "./service_schema.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
@@ -51,6 +52,8 @@ class ServiceCheck {
   readonly #levels: OverriddenLevel[] = [];
   #classNames: ReadonlySet<string> = new Set();
   readonly #subnets: PlacedRange[] = [];
+  readonly #prefixes: Prefix[] = [];
+  readonly #reserved: ReservedAddresses;
   /** Where each number of a subnet stands. */
   readonly #ids = new Map<number, Path>();
   #pools = 0;
@@ -59,12 +62,14 @@ class ServiceCheck {
   constructor(report: Report, context: ServiceContext) {
     this.#report = report;
     this.#context = context;
+    this.#reserved = new ReservedAddresses(report);
   }
 
   run(service: Mapping): void {
     const { path } = this.#context;
     this.#classNames = classNames(service.classes);
     checkLists({ deny: service.deny }, this.#classNames, path, this.#report);
+    checkDefinitions(service.optionDefinitions, path, this.#report);
     const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
     this.#levels.push({ times, where: "" });
     for (const [index, entry] of asList(service.subnets).entries()) {
@@ -72,6 +77,8 @@ class ServiceCheck {
     }
     checkOverlaps(this.#subnets, this.#report);
     checkClasses(service.classes, this.#levels, path, this.#report);
+    const all = { prefixes: this.#prefixes, levels: this.#levels, classNames: this.#classNames, path };
+    checkGlobalReservations(service.reservations, all, this.#reserved, this.#report);
   }
 
   #checkSubnet(subnet: Mapping, inherited: Times, path: Path): void {
@@ -79,6 +86,7 @@ class ServiceCheck {
     if (prefix !== undefined) {
       const prefixPath = [...path, "subnet"];
       checkSubnetPrefix(prefix, prefixPath, this.#report);
+      this.#prefixes.push(prefix);
       this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
     }
     this.#checkId(readOnly(SUBNET_ID, subnet.id), [...path, "id"]);
@@ -100,11 +108,8 @@ class ServiceCheck {
       return { range, times: poolTimes };
     });
     checkOverlaps(placed, this.#report);
-    checkReservations(
-      subnet.reservations,
-      { prefix, times, pools: checkedPools, path, classNames: this.#classNames },
-      this.#report,
-    );
+    const checked = { prefix, times, pools: checkedPools, path, classNames: this.#classNames };
+    checkReservations(subnet.reservations, checked, this.#reserved, this.#report);
   }
 
   #checkId(id: number | undefined, path: Path): void {

@@ -7,7 +7,18 @@ import { z } from "zod";
 import { formatSeconds, seconds } from "./duration.ts";
 import type { Options } from "../dhcp/message.ts";
 import { asMapping } from "./plain.ts";
-import { type Config, flag, integer, isPlainText, list, mapping, oneOf, text, withShortcut } from "./field.ts";
+import {
+  type Config,
+  type Field,
+  flag,
+  integer,
+  isPlainText,
+  list,
+  mapping,
+  oneOf,
+  text,
+  withShortcut,
+} from "./field.ts";
 import {
   hardwareAddress,
   hexBytes,
@@ -17,9 +28,11 @@ import {
   readHardware,
   readHexBytes,
   readHostAddress,
+  readTextOrHexBytes,
+  textOrHexBytes,
 } from "./fields.ts";
 import { expression } from "./expression.ts";
-import { optionsField } from "./options.ts";
+import { type ConfiguredOptions, OPTION_DEFINITION, optionNames, optionsField, withDefinitions } from "./options.ts";
 import { rate } from "./sections.ts";
 import { SUBNET_ID_MAX } from "../lease/agreement/client_key.ts";
 
@@ -37,8 +50,18 @@ export const SUBNET_PREFIX = prefix();
 export const POOL_RANGE = range();
 export const SUBNET_ID = integer({ min: 1, max: SUBNET_ID_MAX, example: 7 });
 const RESERVED_ADDRESS = hostAddress();
-const HARDWARE = hardwareAddress();
-const CLIENT_ID = hexBytes(CLIENT_ID_OCTETS);
+const HARDWARE = oneOrMore(hardwareAddress());
+const CLIENT_ID = oneOrMore(hexBytes(CLIENT_ID_OCTETS));
+/** RFC 3046 §2.0: the length of a sub-option is one octet. */
+const AGENT_OCTETS = { octetsMax: 255 };
+const CIRCUIT_ID = textOrHexBytes(AGENT_OCTETS);
+const REMOTE_ID = textOrHexBytes(AGENT_OCTETS);
+
+/** A value or a list of them, each of which counts. */
+function oneOrMore<T>(entry: Field<T>): Field<T[]> {
+  return z.preprocess((input) => Array.isArray(input) ? input : [input], list(entry, { min: 1 }))
+    .meta({ short: "string" });
+}
 
 const LEASE_TIME = seconds({ infinite: true })
   .describe("how long a lease lasts: seconds, or `90s`, `1h30m`, `7d`, `infinite`");
@@ -65,16 +88,37 @@ export const LEASE_SETTINGS = {
   }).describe("`file`, or option 67 for a client that asks for it").exactOptional(),
   options: optionsField()
     .describe("options by name ([OPTIONS.md](OPTIONS.md)), or by code with bytes in hexadecimal").prefault({}),
+  alwaysSend: optionNames()
+    .describe("options that also clients get that do not ask for them; what other levels say counts, too")
+    .exactOptional(),
 };
 
 /** What the relations of a reservation need of it; a value that is wrong by itself is undefined. */
-export function readReserved(entry: Readonly<Record<string, unknown>>) {
-  const { address, hardware, clientId } = entry;
+export function readReserved({ address, hardware, clientId, circuitId, remoteId }: Readonly<Record<string, unknown>>) {
   return {
-    address: typeof address === "string" ? readHostAddress(address) : undefined,
-    hardware: typeof hardware === "string" ? readHardware(hardware) : undefined,
-    clientId: typeof clientId === "string" ? readHexBytes(clientId, CLIENT_ID_OCTETS) : undefined,
+    address: readText(address, readHostAddress),
+    hardware: readItems(hardware, readHardware),
+    clientId: readItems(clientId, readClientId),
+    circuitId: readText(circuitId, readAgentId),
+    remoteId: readText(remoteId, readAgentId),
   };
+}
+
+function readClientId(text: string): Uint8Array | undefined {
+  return readHexBytes(text, CLIENT_ID_OCTETS);
+}
+
+function readAgentId(text: string): Uint8Array | undefined {
+  return readTextOrHexBytes(text, AGENT_OCTETS);
+}
+
+function readText<T>(input: unknown, read: (text: string) => T | undefined): T | undefined {
+  return typeof input === "string" ? read(input) : undefined;
+}
+
+function readItems<T>(input: unknown, read: (text: string) => T | undefined): (T | undefined)[] {
+  if (Array.isArray(input)) return input.map((item) => readText(item, read));
+  return input === undefined ? [] : [readText(input, read)];
 }
 
 /** Durations are named by their unit in the program: the file's `leaseTime` is `leaseSeconds`. */
@@ -102,24 +146,37 @@ const ACCESS = {
     .exactOptional(),
   deny: CLIENT_LIST.describe("clients of these classes get none of them, `allow` or not").exactOptional(),
 };
+/** A level as the program has it: times by their unit, and sub-options beside the options. */
+function level<T extends { readonly options: ConfiguredOptions }>(
+  { options, ...settings }: T,
+): InSeconds<Omit<T, "options">> & ConfiguredOptions {
+  return { ...inSeconds(settings), ...options };
+}
 
 /** A pool without settings of its own may be written as its range alone. */
 const poolSchema = z.preprocess(
   (input) => typeof input === "string" ? { range: input } : input,
-  mapping({ range: POOL_RANGE.describe("`first-last`"), ...ACCESS, ...LEASE_SETTINGS }).transform(inSeconds),
+  mapping({ range: POOL_RANGE.describe("`first-last`"), ...ACCESS, ...LEASE_SETTINGS }).transform(level),
 ).meta({ short: "string" });
 
 /** One of `reservations`. */
 export const reservationSchema = withShortcut(
   mapping({
-    hardware: HARDWARE.describe('the client\'s hardware address, such as `"02:00:00:00:00:01"`').exactOptional(),
-    clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`').exactOptional(),
-    address: RESERVED_ADDRESS.describe("its address, within the subnet"),
+    hardware: HARDWARE.describe(
+      'the client\'s hardware address, such as `"02:00:00:00:00:01"`; or several, one of which has the address',
+    ).exactOptional(),
+    clientId: CLIENT_ID.describe('or its client identifier in hexadecimal, such as `"0x00636f6e66"`; or several')
+      .exactOptional(),
+    circuitId: CIRCUIT_ID.describe(
+      "or the circuit id of its place (option 82) as text, or in hexadecimal after `0x`; with a remote id, both count",
+    ).exactOptional(),
+    remoteId: REMOTE_ID.describe("or the remote id").exactOptional(),
+    address: RESERVED_ADDRESS.describe("its address, within the subnet; without it, one of the pools").exactOptional(),
     hostname: text({ octetsMax: HOSTNAME_OCTETS_MAX, noun: "a host name", example: "printer" })
       .describe("the name it is given (option 12)").exactOptional(),
     classes: list(CLASS_NAME).describe("classes that its client is in, whatever it sends").exactOptional(),
     ...LEASE_SETTINGS,
-  }).transform(inSeconds),
+  }).transform(level),
   readPlainReservation,
 );
 
@@ -132,15 +189,19 @@ function readPlainReservation(input: unknown) {
     return undefined;
   }
   const { address, hardware, clientId } = readReserved(entry);
-  if (address === undefined) return undefined;
-  if ("hardware" in entry && hardware === undefined || "clientId" in entry && clientId === undefined) return undefined;
+  if (address === undefined || !isComplete(hardware) || !isComplete(clientId)) return undefined;
+  if ("hardware" in entry && hardware.length === 0 || "clientId" in entry && clientId.length === 0) return undefined;
   return {
-    ...(hardware === undefined ? {} : { hardware }),
-    ...(clientId === undefined ? {} : { clientId }),
+    ...(hardware.length === 0 ? {} : { hardware }),
+    ...(clientId.length === 0 ? {} : { clientId }),
     ...(typeof hostname === "string" ? { hostname } : {}),
     address,
     options: NO_OPTIONS,
   };
+}
+
+function isComplete<T>(items: (T | undefined)[]): items is T[] {
+  return items.every((item) => item !== undefined);
 }
 
 const PLAIN_KEYS: ReadonlySet<string> = new Set(["address", "hardware", "clientId", "hostname"]);
@@ -160,12 +221,12 @@ const subnetSchema = mapping({
     .exactOptional(),
   pools: list(poolSchema)
     .describe("addresses to give away: `first-last`, or a mapping with `range` and what is set for it").prefault([]),
-  reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
+  reservations: list(reservationSchema).describe("what is kept for one client each, such as its address").prefault([]),
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
   ...ACCESS,
   ...LEASE_SETTINGS,
-}).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
+}).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...level(settings) }));
 
 /** RFC 4578 §2.1 and the IANA registry: 16 bits; 0 is BIOS, 7 and 9 are UEFI x64, 11 is UEFI ARM64, 16 is HTTP x64. */
 const ARCHITECTURE = integer({ min: 0, max: 65535, example: 7 });
@@ -194,7 +255,7 @@ const classSchema = mapping({
     .meta({ short: "string" }).exactOptional(),
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   ...LEASE_SETTINGS,
-}).transform(inSeconds);
+}).transform(level);
 
 const PERCENT_MAX = 100;
 
@@ -228,26 +289,50 @@ const strangersSchema = mapping({
 const REVISION_MAX = 10 ** 15;
 
 /** The schema of the whole section. */
-export const serviceSchema = mapping({
-  revision: integer({ min: 1, max: REVISION_MAX, example: 1 })
-    .describe("number of this configuration: the newest that a majority has is served"),
-  ...LEASE_SETTINGS,
-  leaseTime: LEASE_TIME.prefault(formatSeconds(LEASE_SECONDS_DEFAULT)),
-  declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
-  authoritative: flag().describe(
-    "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases without a record; " +
-      "`false`: stay silent towards clients without a record",
-  ).prefault(true),
-  rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
-  clientIdentity: CLIENT_IDENTITY.describe(
-    "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
-  ).prefault("clientId"),
-  strangers: strangersSchema,
-  maxLeasesPerCircuit: CIRCUIT_LEASES,
-  deny: CLIENT_LIST.describe("clients of these classes get no answer at all").exactOptional(),
-  classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
-  subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
-}).transform(inSeconds);
+export const serviceSchema = defining(
+  mapping({
+    revision: integer({ min: 1, max: REVISION_MAX, example: 1 })
+      .describe("number of this configuration: the newest that a majority has is served"),
+    ...LEASE_SETTINGS,
+    leaseTime: LEASE_TIME.prefault(formatSeconds(LEASE_SECONDS_DEFAULT)),
+    declineTime: seconds().describe("how long a declined address rests").prefault("24h"),
+    authoritative: flag().describe(
+      "answer DHCPNAK to what is wrong for its network (RFC 2131 §4.3.2), and renew leases without a record; " +
+        "`false`: stay silent towards clients without a record",
+    ).prefault(true),
+    rapidCommit: flag().describe("answer a DHCPDISCOVER that asks for it with a DHCPACK (RFC 4039)").prefault(false),
+    bootp: flag().describe("answer BOOTP clients for which an address is reserved (RFC 1534); they keep it for good")
+      .prefault(false),
+    clientIdentity: CLIENT_IDENTITY.describe(
+      "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
+    ).prefault("clientId"),
+    strangers: strangersSchema,
+    maxLeasesPerCircuit: CIRCUIT_LEASES,
+    deny: CLIENT_LIST.describe("clients of these classes get no answer at all").exactOptional(),
+    classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
+    optionDefinitions: list(OPTION_DEFINITION).describe("options beside those that are known").prefault([]),
+    subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
+    reservations: list(reservationSchema).describe(
+      "the same, valid in all subnets; in another subnet than that of its address, a client gets one of the pools",
+    ).prefault([]),
+  }).transform(level),
+);
+
+/** The same schema, which reads options with the definitions of the section itself. */
+function defining<Schema extends z.ZodType>(schema: Schema): Schema {
+  const { run } = schema._zod;
+  schema._zod.run = (payload, context) =>
+    withDefinitions(asMapping(payload.value).optionDefinitions, () => run(payload, context));
+  return schema;
+}
+
+/** Reads a reservation of a section that is checked, from its JSON; `definitions` are those of the section. */
+export function readReservation(
+  entry: string,
+  definitions: ServiceConfig["optionDefinitions"],
+): z.output<typeof reservationSchema> {
+  return withDefinitions(definitions, () => reservationSchema.parse(JSON.parse(entry)));
+}
 
 /** The whole section. After the check, subnets and pools don't overlap, and pools lie in their subnet. */
 export type ServiceConfig = Config<typeof serviceSchema>;

@@ -35,6 +35,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: false,
+    bootp: false,
     clientIdentity: "clientId",
     options: none,
     strangers: {
@@ -45,6 +46,8 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
       share: 25,
     },
     classes: [],
+    reservations: [],
+    optionDefinitions: [],
     subnets: [{ prefix: { address: 0x0a000000, prefixLength: 24 }, pools: [], reservations: [], options: none }],
   });
 });
@@ -68,6 +71,7 @@ service:
   serverName: boot
   bootFile: pxelinux.0
   options: { ntp-servers: [10.0.0.3, 10.0.0.4], "224": "0x0102ff" }
+  alwaysSend: [ntp-servers, "224"]
   classes:
     - name: uefi
       match: { vendorClass: PXEClient, userClass: iPXE, architecture: 7 }
@@ -96,6 +100,7 @@ service:
     declineSeconds: 86_400,
     authoritative: false,
     rapidCommit: true,
+    bootp: false,
     clientIdentity: "hardware",
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },
@@ -109,6 +114,7 @@ service:
     serverName: "boot",
     bootFile: "pxelinux.0",
     options: new Map([[42, Uint8Array.of(10, 0, 0, 3, 10, 0, 0, 4)], [224, Uint8Array.of(1, 2, 255)]]),
+    alwaysSend: [42, 224],
     classes: [
       {
         name: "uefi",
@@ -118,6 +124,8 @@ service:
       },
       { name: "many", match: { architecture: [7, 9] }, options: new Map([[15, Uint8Array.of(120)]]) },
     ],
+    reservations: [],
+    optionDefinitions: [],
     subnets: [{
       prefix: { address: 0x0a000000, prefixLength: 24 },
       id: 7,
@@ -130,13 +138,13 @@ service:
       ],
       reservations: [
         {
-          hardware: Uint8Array.of(2, 0, 0, 0, 0, 1),
+          hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1)],
           address: 0x0a000005,
           hostname: "printer",
           bootFile: "p",
           options: none,
         },
-        { clientId: Uint8Array.of(0, 99), address: 0x0a00000f, options: none },
+        { clientId: [Uint8Array.of(0, 99)], address: 0x0a00000f, options: none },
       ],
     }],
   });
@@ -213,16 +221,161 @@ Deno.test("reservations lie in their subnet and are unique by address and by cli
     ),
     [
       'f:7:19: subnets[0].reservations[1].hardware: "02-00-00-00-00-01" stands at service.subnets[0].reservations[0]' +
-      ".hardware already; reserve one address for each client",
+      ".hardware already; give each client one reservation",
       'f:7:49: subnets[0].reservations[1].address: "10.0.0.5" stands at service.subnets[0].reservations[0]' +
-      ".address already; reserve each address once",
+      ".address already; reserve each address once, for several clients in one reservation",
       "f:8:9: subnets[0].reservations[2].clientId: given together with hardware; remove one of the two, " +
       "as a client is known by one",
       'f:8:67: subnets[0].reservations[2].address: "10.0.1.5" lies outside the subnet 10.0.0.0/24; ' +
       "reserve an address within it",
-      "f:9:7: subnets[0].reservations[3]: names no client; give hardware or clientId",
+      "f:9:7: subnets[0].reservations[3]: names no client; give hardware, clientId, circuitId or remoteId",
       'f:9:18: subnets[0].reservations[3].address: "10.0.0.255" is the broadcast address ' +
       "of the subnet; reserve another",
+    ],
+  );
+});
+
+Deno.test("reservations: lists of clients, places, and those that are valid in all subnets", () => {
+  deepStrictEqual(
+    load(`
+service:
+  revision: 1
+  reservations:
+    - { circuitId: "port 1", remoteId: "0x0102", address: 10.0.0.5 }
+    - { remoteId: "0x0102", hostname: x }
+    - { clientId: ["0x0a01", "0x0b01"], hostname: y }
+  subnets:
+    - { subnet: 10.0.0.0/24, reservations: [{ hardware: ["02:00:00:00:00:01", "02:00:00:00:00:02"] }] }
+`),
+    {
+      ...load("service: { revision: 1, subnets: [{ subnet: 10.0.0.0/24 }] }"),
+      reservations: [
+        {
+          circuitId: new TextEncoder().encode("port 1"),
+          remoteId: Uint8Array.of(1, 2),
+          address: 0x0a000005,
+          options: none,
+        },
+        { remoteId: Uint8Array.of(1, 2), hostname: "x", options: none },
+        { clientId: [Uint8Array.of(10, 1), Uint8Array.of(11, 1)], hostname: "y", options: none },
+      ],
+      subnets: [{
+        prefix: { address: 0x0a000000, prefixLength: 24 },
+        pools: [],
+        reservations: [
+          { hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1), Uint8Array.of(2, 0, 0, 0, 0, 2)], options: none },
+        ],
+        options: none,
+      }],
+    },
+  );
+  deepStrictEqual(
+    issuesOf(
+      "reservations:",
+      '- { circuitId: "a", hostname: x, address: 10.0.0.5 }',
+      '- { circuitId: "0x61", address: 10.0.9.1, leaseTime: 2h }',
+      '- { circuitId: "a", remoteId: "b", clientId: "0x0102", address: 10.0.0.0 }',
+      "- { hardware: [], hostname: x }",
+      "subnets:",
+      "- subnet: 10.0.0.0/24",
+      "  maxLeaseTime: 90m",
+      "  reservations:",
+      '  - { hardware: ["02:00:00:00:00:01", "02-00-00-00-00-01"], address: 10.0.0.5 }',
+    ),
+    [
+      'f:4:45: reservations[0].address: "10.0.0.5" stands at service.subnets[0].reservations[0].address already; ' +
+      "reserve each address once, for several clients in one reservation",
+      'f:5:18: reservations[1].circuitId: "0x61" stands at service.reservations[0].circuitId already; ' +
+      "give each client one reservation",
+      'f:5:35: reservations[1].address: "10.0.9.1" lies in no subnet; add the subnet, or leave it out',
+      'f:5:56: reservations[1].leaseTime: "2h" is longer than maxLeaseTime (1h30m, inherited) in ' +
+      "service.subnets[0]; shorten it, or set maxLeaseTime with it",
+      "f:6:7: reservations[2].circuitId: given together with clientId; remove one of the two, " +
+      "as a client is known by one",
+      'f:6:67: reservations[2].address: "10.0.0.0" is the network address of the subnet; reserve another',
+      "f:7:17: reservations[3].hardware: has 0 entries; give at least 1",
+      'f:12:41: subnets[0].reservations[0].hardware[1]: "02-00-00-00-00-01" stands at ' +
+      "service.subnets[0].reservations[0].hardware[0] already; give each client one reservation",
+    ],
+  );
+});
+
+Deno.test("optionDefinitions give options of every level names, types and spaces", () => {
+  const service = load(`
+service:
+  revision: 1
+  optionDefinitions:
+    - { name: own, code: 224, type: uint16 }
+    - { name: controller, code: 1, space: unifi, type: ipv4-address }
+    - { name: pair, code: 225, type: record, recordTypes: [uint8, string] }
+  options: { own: 7, unifi.controller: 10.0.0.9, vendor-9.3: "0x01" }
+  alwaysSend: [own, unifi.controller]
+  subnets:
+    - subnet: 10.0.0.0/24
+      options: { vendor-encapsulated-options: { 6: "0x08", 7: "" } }
+      reservations: [{ hardware: "02:00:00:00:00:01", options: { pair: [1, x], "224": "0x0008" } }]
+`);
+  deepStrictEqual(service.options, new Map([[224, Uint8Array.of(0, 7)]]));
+  deepStrictEqual(service.subOptions, [
+    { option: 43, space: "unifi", code: 1, bytes: Uint8Array.of(10, 0, 0, 9) },
+    { option: 125, space: "vendor-9", code: 3, bytes: Uint8Array.of(1) },
+  ]);
+  deepStrictEqual(service.alwaysSend, [224, 43]);
+  const [{ subOptions = [], reservations } = { reservations: [] }] = service.subnets;
+  deepStrictEqual(subOptions.map(({ space, code, bytes }) => [space, code, [...bytes]]), [["", 6, [8]], ["", 7, []]]);
+  deepStrictEqual(reservations[0]?.options, new Map([[225, Uint8Array.of(1, 120)], [224, Uint8Array.of(0, 8)]]));
+});
+
+Deno.test("options: more entries than are possible are refused, not passed over", () => {
+  const entries = Array.from({ length: 1_025 }, (_, index) => `vendor-${index + 1}.1: "0x01"`);
+  const subnets = "subnets: [{ subnet: 10.0.0.0/24 }]";
+  deepStrictEqual(issuesOf(`options: { ${entries.slice(1).join(", ")} }`, subnets), []);
+  deepStrictEqual(issuesOf(`options: { ${entries.join(", ")} }`, subnets), [
+    "f:3:12: options: has 1025 entries; at most 1024 are possible",
+  ]);
+});
+
+Deno.test("optionDefinitions: what is wrong with one, and with a value of one", () => {
+  deepStrictEqual(
+    issuesOf(
+      "optionDefinitions:",
+      "- { name: routers, code: 200, type: uint8 }",
+      "- { name: a, code: 53, type: uint8 }",
+      "- { name: a, code: 201, type: string, array: true }",
+      "- { name: b, code: 201, type: record }",
+      "- { name: c, code: 202, type: record, recordTypes: [string, uint8] }",
+      "- { name: d, code: 203, type: uint8, recordTypes: [uint8] }",
+      "- { name: e, code: 1, space: s, type: uint8 }",
+      "- { name: f, code: 204, type: text }",
+      "- { name: 9g, code: 0, type: uint8 }",
+      'options: { s.e: 256, s.1: 7, t.1: "0x01", dhcp-lease-time: 7, vendor-encapsulated-options: { 0: "0x01" } }',
+      "alwaysSend: [s.e, dhcp-lease-time]",
+      "subnets: [{ subnet: 10.0.0.0/24 }]",
+    ),
+    [
+      'f:4:13: optionDefinitions[0].name: "routers" is an option that is known without a definition; ' +
+      "take another name, or remove this",
+      "f:5:22: optionDefinitions[1].code: 53 can't be set here: every message has its own",
+      'f:6:13: optionDefinitions[2].name: "a" stands at service.optionDefinitions[1].name already; ' +
+      "give each option of a space its own name",
+      "f:6:41: optionDefinitions[2].array: is not for the type string, whose values have no fixed length; remove it",
+      "f:7:5: optionDefinitions[3]: is a record without fields; give recordTypes",
+      "f:7:22: optionDefinitions[3].code: 201 stands at service.optionDefinitions[2].code already; " +
+      "define each code of a space once",
+      'f:8:55: optionDefinitions[4].recordTypes[0]: "string" has no fixed length; let it be the last, without array',
+      "f:9:40: optionDefinitions[5].recordTypes: is for the type record; remove it",
+      'f:11:33: optionDefinitions[7].type: "text" is not one of binary, boolean, empty, fqdn, int8, int16, int32, ' +
+      "ipv4-address, string, uint8, uint16, uint32, record; write one of these",
+      'f:12:13: optionDefinitions[8].name: "9g" is not a name of letters, digits and hyphens; ' +
+      "write one such as tftp-servers",
+      "f:12:23: optionDefinitions[8].code: 0 is too small; write a whole number from 1 to 254",
+      'f:13:19: options["s.e"]: must be a whole number from 0 to 255: is 256',
+      'f:13:32: options["t.1"]: no option from 1 to 254 has this name or code; ' +
+      "write a name from the operator's guide, or a code",
+      "f:13:45: options.dhcp-lease-time: can't be set here: use the key leaseTime",
+      'f:13:94: options.vendor-encapsulated-options: has a sub-option "0"; write codes from 1 to 254',
+      'f:14:21: alwaysSend[1]: "dhcp-lease-time" is not the name or code of an option; ' +
+      "write one such as domain-search",
     ],
   );
 });

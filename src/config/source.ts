@@ -17,7 +17,7 @@ import {
   type YAMLError,
 } from "yaml";
 import type { YAMLMap } from "yaml";
-import { findExcess } from "./bounds.ts";
+import { type Excess, findExcess } from "./bounds.ts";
 import { type ConfigIssue, describe, formatPath, type Path, type Problem, quote } from "./issue.ts";
 import { CONFIG_LIMITS } from "./limits.ts";
 import { valueInPieces } from "./pieces.ts";
@@ -39,9 +39,8 @@ interface ParsedSource {
 /** Reads YAML text. Never throws. */
 export function parseSource(text: string): ParsedSource {
   try {
-    const excess = findExcess(text);
-    if (excess !== undefined) return { source: undefined, issues: [issueAt(text, excess.offset, excess.message)] };
-    return parse(text);
+    const excess = findExcess(text, CONFIG_LIMITS.lexemesMax);
+    return excess === undefined ? parse(text) : refuse(text, excess);
   } catch (error) {
     // The parser recurses: what the limits let through still could be nested too deeply for it.
     const reason = error instanceof RangeError ? "it is nested too deeply" : String(error);
@@ -49,10 +48,11 @@ export function parseSource(text: string): ParsedSource {
   }
 }
 
-/** An issue at a place of a text that is not parsed. */
-function issueAt(text: string, offset: number, message: string): ConfigIssue {
+/** A text that is not parsed. */
+function refuse(text: string, { offset, message }: Excess): ParsedSource {
   const before = text.slice(0, offset).split("\n");
-  return { path: "", line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message };
+  const issue = { path: "", line: before.length, column: (before.at(-1)?.length ?? 0) + 1, message };
+  return { source: undefined, issues: [issue] };
 }
 
 /** The parser's document, whatever is wrong with it. */
@@ -72,11 +72,12 @@ function documentOf(text: string, lines = new LineCounter()): Document.Parsed {
 
 function parse(text: string): ParsedSource {
   const inPieces = text.length < LARGE_CHARACTERS ? undefined : valueInPieces(text, rightDocument);
-  if (inPieces === undefined) return parseWhole(text);
+  const excess = inPieces === undefined || text.length >= PLACES_CHARACTERS_MAX ? findExcess(text) : undefined;
+  if (inPieces === undefined) return excess === undefined ? parseWhole(text) : refuse(text, excess);
   let whole: ParsedSource | undefined;
   const locate = (problem: Problem): ConfigIssue => {
-    whole ??= parseWhole(text);
-    return whole.source?.locate(problem) ??
+    if (excess === undefined) whole ??= parseWhole(text);
+    return whole?.source?.locate(problem) ??
       { path: formatPath(problem.path), line: 0, column: 0, message: problem.message };
   };
   return { source: { value: inPieces.value, locate }, issues: [] };
@@ -85,7 +86,11 @@ function parse(text: string): ParsedSource {
 /** From here on a text is parsed in pieces, and as a whole only if places in it are to be told. */
 const LARGE_CHARACTERS = 256 * 1024;
 
+/** No shorter text has more than may be parsed at once; in a longer one that has, places are told without lines. */
+const PLACES_CHARACTERS_MAX = CONFIG_LIMITS.lexemesAtOnceMax;
+
 function rightDocument(text: string): Document.Parsed | undefined {
+  if (text.length >= PLACES_CHARACTERS_MAX && findExcess(text) !== undefined) return undefined;
   const document = documentOf(text);
   const isRight = document.errors.length + document.warnings.length === 0 && document.contents !== null;
   return isRight && repeatedKeys(document.contents).length === 0 ? document : undefined;

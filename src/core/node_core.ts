@@ -18,9 +18,9 @@ import { quorumOf } from "../lease/agreement/quorum.ts";
 import { startIdentity } from "../cluster/sync/disk_identity.ts";
 import { CONFIG_FACTS, type Configuration } from "../cluster/leadership/config_replication.ts";
 import { Member } from "../cluster/member.ts";
+import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
 import type { MemberAddress, NodeId } from "../cluster/wire/messages.ts";
 import type { Safeguards } from "../cluster/replication/replica.ts";
-import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
 import type { CompiledService } from "../dhcp/server/compiled_service.ts";
 import { SERVER_LIMITS } from "../dhcp/server/limits.ts";
 import type { RelayTrust } from "../dhcp/server/relay_trust.ts";
@@ -170,10 +170,13 @@ export class NodeCore<Source> {
       pools: () => this.server.pools,
       activate: (text, done) => this.#activate(text, done),
       // Members that were added by command are in no file.
-      validate: (text, done) =>
+      validate: (text, done) => {
+        const tooLarge = this.member.hasEarlierRelease ? tooLargeBefore(text) : undefined;
+        if (tooLarge !== undefined) return done(tooLarge, this.#now);
         this.#compilations.check(text, this.member.membership.members, (compiled) => {
           done(compiled.ok ? undefined : compiled.problem, this.#now);
-        }),
+        });
+      },
       revise: options.revise,
       floods: (subnets, now) => this.server.floodsElsewhere(subnets, now),
       isReady: (now) => this.notReady(now) === undefined,
@@ -374,4 +377,11 @@ export class NodeCore<Source> {
     const ready = member.peers(now).filter(({ live, said }) => live && said?.ready === true).length;
     if (ready + 1 >= quorumOf(member.membership.members.length)) member.stepDown(now);
   }
+}
+
+/** Why members of the release before can't be sent a configuration. */
+function tooLargeBefore({ length }: string): string | undefined {
+  const { configTextMaxBefore } = WIRE_LIMITS;
+  if (length <= configTextMaxBefore) return undefined;
+  return `it has ${length} octets, and members of the release before take ${configTextMaxBefore}: upgrade them first`;
 }

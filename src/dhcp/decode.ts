@@ -15,8 +15,8 @@ const MESSAGE_TYPE_CODE = 53;
 /**
  * Reads a datagram. Never throws, and reads nothing outside `bytes`.
  *
- * - A message without cookie or without option 53 is BOOTP (RFC 951) and gets an error kind of its own. A cookie of
- *   zeros is an unused vendor area, hence BOOTP as well.
+ * - A message without cookie or without option 53 is BOOTP (RFC 951) and gets an error kind of its own, unless `bootp`
+ *   says that it is wanted. A cookie of zeros is an unused vendor area, hence BOOTP as well.
  * - The options field, `file` and `sname` are read in this order, and the parts of an option joined (RFC 3396 §7);
  *   option 52 itself has then done its work and is not in the result.
  * - Options without an End are accepted: they are unambiguous, and some senders omit it.
@@ -30,22 +30,22 @@ const MESSAGE_TYPE_CODE = 53;
  * strictEqual(!decoded.ok && decoded.error.kind, "truncated");
  * ```
  */
-export function decode(bytes: Uint8Array): Decoded<Message> {
+export function decode(bytes: Uint8Array, { bootp = false }: { readonly bootp?: boolean } = {}): Decoded<Message> {
   if (bytes.length < AT.cookie) return fail("truncated", fieldAt(bytes.length), bytes.length);
   const op = bytes[AT.op] as number;
   if (op !== BOOTREQUEST && op !== BOOTREPLY) return fail("badValue", "op", AT.op);
   const hlen = bytes[AT.hlen] as number;
   if (hlen > FIELD_BYTES.chaddr) return fail("badValue", "hlen", AT.hlen);
-  if (bytes.length === AT.cookie) return fail("bootp", "options", AT.cookie);
-  if (bytes.length < AT.options) return fail("truncated", "options", bytes.length);
-  const cookie = ipv4At(bytes, AT.cookie);
-  if (cookie !== MAGIC_COOKIE) return fail(cookie === 0 ? "bootp" : "badCookie", "options", AT.cookie);
-
   const options: Options = new Map();
+  if (bytes.length > AT.cookie && bytes.length < AT.options) return fail("truncated", "options", bytes.length);
+  const cookie = bytes.length === AT.cookie ? 0 : ipv4At(bytes, AT.cookie);
+  if (cookie !== MAGIC_COOKIE && (cookie !== 0 || !bootp)) {
+    return fail(cookie === 0 ? "bootp" : "badCookie", "options", AT.cookie);
+  }
   const walk = new Walk(bytes, options);
-  const overload = walk.optionsField();
+  const overload = cookie === MAGIC_COOKIE ? walk.optionsField() : 0;
   if (walk.error !== undefined) return { ok: false, error: walk.error };
-  if (!options.has(MESSAGE_TYPE_CODE)) return fail("bootp", "option 53", AT.options);
+  if (!bootp && !options.has(MESSAGE_TYPE_CODE)) return fail("bootp", "option 53", AT.options);
   return {
     ok: true,
     value: {

@@ -30,6 +30,8 @@ interface EncodeOptions {
    * the client gets the message.
    */
   readonly bytesMax?: number;
+  /** For a client without options of DHCP: {@link BOOTP_BYTES_MIN} are enough, and option 52 means nothing to it. */
+  readonly bootp?: boolean;
 }
 
 /** An encoded message. */
@@ -69,11 +71,13 @@ const ESSENTIAL: readonly number[] = [53, 54, 51, 61];
  * ```
  */
 export function encode(message: Message, options: EncodeOptions = {}): Encoded {
-  const bytesMax = Math.max(options.bytesMax ?? CLIENT_BYTES_MIN, CLIENT_BYTES_MIN);
+  const { bootp = false } = options;
+  const bytesMin = bootp ? BOOTP_BYTES_MIN : CLIENT_BYTES_MIN;
+  const bytesMax = Math.max(options.bytesMax ?? bytesMin, bytesMin);
   const relayed = message.options.get(RELAY_AGENT_INFORMATION);
   const relayedBytes = relayed === undefined ? 0 : wireBytes(relayed.length);
   const clientBytes = optionsBytes(message.options);
-  if (AT.options + clientBytes + 1 > bytesMax) return encodeTight(message, bytesMax, relayed, relayedBytes);
+  if (AT.options + clientBytes + 1 > bytesMax) return encodeTight(message, bytesMax, relayed, bootp);
 
   const bytes = allocate(Math.max(AT.options + clientBytes + relayedBytes + 1, BOOTP_BYTES_MIN));
   putHeader(bytes, message);
@@ -199,17 +203,18 @@ function encodeTight(
   message: Message,
   bytesMax: number,
   relayed: Uint8Array | undefined,
-  relayedBytes: number,
+  bootp: boolean,
 ): Encoded {
+  const relayedBytes = relayed === undefined ? 0 : wireBytes(relayed.length);
   const bytes = allocate(bytesMax + relayedBytes);
   putHeader(bytes, message);
   const field: Space = { overload: 0, offset: AT.options, end: bytesMax };
   const spaces = [field];
   // RFC 3396 §5: the order in which a receiver joins the parts.
-  if (message.file.length === 0) {
+  if (message.file.length === 0 && !bootp) {
     spaces.push({ overload: OVERLOAD_FILE, offset: AT.file, end: AT.file + FIELD_BYTES.file });
   } else putBytes(bytes, AT.file, message.file, 0, message.file.length);
-  if (message.sname.length === 0) {
+  if (message.sname.length === 0 && !bootp) {
     spaces.push({ overload: OVERLOAD_SNAME, offset: AT.sname, end: AT.sname + FIELD_BYTES.sname });
   } else putBytes(bytes, AT.sname, message.sname, 0, message.sname.length);
 

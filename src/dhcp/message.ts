@@ -32,6 +32,9 @@ export const MESSAGE_TYPE = {
   LEASEACTIVE: 13,
 } as const;
 
+/** Stands for the type of a message without option 53, of a BOOTP client (RFC 951, RFC 1534). */
+export const BOOTP_TYPE = 0;
+
 /**
  * Options by code, each as its whole value: parts of a long option joined (RFC 3396), overloaded fields merged in
  * (RFC 2132 §9.3). Insertion order is wire order.

@@ -69,8 +69,8 @@ export const ERROR_BODY = z.object({
   problems: z.array(z.string()).optional().describe("Every single reason."),
 });
 
-/** Maximum body: a `service` section with some ten thousand reservations. */
-const BODY_BYTES_MAX = 8 * 1024 * 1024;
+/** Maximum body: a little more than the largest `service` section. */
+const BODY_BYTES_MAX = 17 * 1024 * 1024;
 /** A configuration needs ten; what checks and writes bodies recurses. */
 const BODY_DEPTH_MAX = 64;
 

@@ -87,13 +87,17 @@ export function prefixOf(address: Ipv4, prefixLength: number): Prefix {
  * ```
  */
 export function parsePrefix(text: string): Prefix | undefined {
+  const network = networkOf(text);
+  return network !== undefined && text.startsWith(`${formatIpv4(network.address)}/`) ? network : undefined;
+}
+
+/** The network of `address/length`, whichever address of it that is. */
+export function networkOf(text: string): Prefix | undefined {
   const match = /^([\d.]+)\/(\d{1,2})$/.exec(text);
   if (match === null) return undefined;
   const address = parseIpv4(match[1] as string);
   const prefixLength = Number(match[2]);
-  if (address === undefined || prefixLength > 32) return undefined;
-  const prefix = prefixOf(address, prefixLength);
-  return prefix.address === address ? prefix : undefined;
+  return address === undefined || prefixLength > 32 ? undefined : prefixOf(address, prefixLength);
 }
 
 /** Formats a prefix as `address/length`. */

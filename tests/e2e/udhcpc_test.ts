@@ -3,6 +3,7 @@ import { declined } from "./cases/declined.ts";
 import { identity } from "./cases/identity.ts";
 import { lifecycle } from "./cases/lifecycle.ts";
 import { moved } from "./cases/moved.ts";
+import { reserved } from "./cases/reserved.ts";
 import { ours } from "./programs/ours.ts";
 import { e2e } from "./register.ts";
 
@@ -23,4 +24,8 @@ e2e(
 e2e(
   "udhcpc gets an address of the pool for its vendor class, and of another when that is for others",
   () => classes(ours, "udhcpc"),
+);
+e2e(
+  "udhcpc gets the address of two machines in turn, of its place, and options unasked",
+  () => reserved(ours, "udhcpc"),
 );

@@ -130,7 +130,7 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, named 
     const pools = [...(split === first ? [] : [forNamed]), { range: { first: split, last }, options: new Map() }];
     const reservations = lan !== 0 || reservation === undefined
       ? []
-      : [{ hardware: chaddrOf(reservation.client), address: reservation.address, options: new Map() }];
+      : [{ hardware: [chaddrOf(reservation.client)], address: reservation.address, options: new Map() }];
     const id = ids?.[lan] ?? undefined;
     return subnet(`${formatIpv4(network)}/16`, [], { pools, reservations, ...(id === undefined ? {} : { id }) });
   });

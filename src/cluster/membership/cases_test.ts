@@ -160,6 +160,23 @@ Deno.test("upgrade: while a member of the release before is live, the others com
   deepStrictEqual(knows(), [false, false], "it is gone");
 });
 
+Deno.test("upgrade: a configuration that a member of the release before can't read is refused while it is live", () => {
+  const cluster = new TestCluster().form(1, 2, 3).run(15_000);
+  const leader = cluster.member(3);
+  const refusals = (octets: number) => {
+    let problems: readonly string[] | undefined;
+    const request = { text: "x".repeat(octets), revision: 0, checkOnly: true };
+    leader.push(request, cluster.now(3), (result) => problems = result.ok ? [] : result.problems);
+    cluster.run(60_000);
+    return problems?.filter((problem) => problem.includes("members of the release before")).length;
+  };
+  strictEqual(refusals(4_200_000), 0);
+  const envelope = { ...cluster.member(1).envelope(), wireVersion: 3 as const, incarnation: 99 };
+  cluster.kill(1);
+  leader.receive(envelope, { type: "timeProbe", probe: 1 }, cluster.now(3));
+  strictEqual(refusals(4_200_000), 1);
+});
+
 Deno.test("witness: it votes, has no ranges and never leads, whatever its id; one of two servers may fail", () => {
   const cluster = new TestCluster();
   for (const id of [1, 2]) cluster.start(id, { members: [1, 2, 9] });

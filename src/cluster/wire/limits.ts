@@ -8,7 +8,7 @@ const LATEST_WALL_MS = 7_258_118_400_000;
 
 export const WIRE_LIMITS = {
   /** Octets of an encoded message, over TCP. */
-  messageBytesMax: 4 * 1024 * 1024,
+  messageBytesMax: 16 * 1024 * 1024,
   /** Octets of an encoded message in a datagram, whatever the sender thought of the MTU. */
   datagramBytesMax: 65_535,
   /** Records of a batch, answers of an acknowledgement. */
@@ -25,7 +25,9 @@ export const WIRE_LIMITS = {
   clientOctetsMax: 2_048,
   chaddrOctetsMax: 16,
   stringOctetsMax: 255,
-  configTextMax: 4 * 1024 * 1024,
+  configTextMax: 16 * 1024 * 1024,
+  /** What members of the release before read (wire version 3). */
+  configTextMaxBefore: 4 * 1024 * 1024 - 64 * 1024,
   /** Reasons against a configuration, and how long each is told. */
   problemsMax: 256,
   problemTextMax: 4_096,

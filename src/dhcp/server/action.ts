@@ -36,6 +36,8 @@ export const DROP_REASONS = [
   "otherMember",
   /** A REQUEST, DECLINE or RELEASE lacks the address it is about. */
   "noAddress",
+  /** A BOOTP client for which no address is reserved, or whose address another client has. */
+  "notReserved",
   /** RFC 2131 §4.3.2: no record of this client, and none that contradicts it. */
   "noRecord",
   /** Another client's lease of that address is not committed yet: neither DHCPACK nor DHCPNAK is possible. */

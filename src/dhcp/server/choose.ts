@@ -154,18 +154,20 @@ export function mayTake(state: ServerState, query: Query, address: Ipv4, time: B
 }
 
 /**
- * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it
- * lies in a pool for this client, is not reserved, not offered to another client, and the client has no reservation
- * that is available.
+ * Whether a client may lease an address. No other client's lock runs on it, and it is reserved for the client alone; or
+ * it is not offered to another client, and either reserved for this one among others, or in a pool for this client and
+ * not reserved while no address that is reserved for the client is available.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled, table, offers } = state;
   const { client, reservation } = query;
   const locked = isLocked(table.get(address), time);
   if (locked && !holds(state, query, address, time)) return false;
-  if (reservation?.address === address) return true;
-  if (compiled.reservationAt(address) !== undefined || poolAt(query, address) === undefined) return false;
-  if (reservation !== undefined && mayTake(state, query, reservation.address, time)) return false;
+  if (reservation?.address === address && !reservation.isShared) return true;
+  if (reservation?.address !== address) {
+    if (compiled.reservationAt(address) !== undefined || poolAt(query, address) === undefined) return false;
+    if (reservation?.address !== undefined && mayTake(state, query, reservation.address, time)) return false;
+  }
   // An offer to another client, made before this node heard of the lease, does not count.
   if (locked) return true;
   const holder = offers.holder(address);
@@ -183,7 +185,7 @@ export function mayKeep(state: ServerState, query: Query, address: Ipv4, time: B
   if (mayLease(state, query, address, time)) return true;
   if (poolAt(subnet, address) !== undefined || compiled.reservationAt(address) !== undefined) return false;
   return holds(state, query, address, time) &&
-    (reservation === undefined || !mayTake(state, query, reservation.address, time));
+    (reservation?.address === undefined || !mayTake(state, query, reservation.address, time));
 }
 
 /** Whether the client's own lock runs on an address. */

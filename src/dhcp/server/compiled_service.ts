@@ -6,7 +6,8 @@
 
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
-import { OPTIONS, writeOption } from "../options/mod.ts";
+import type { RelayAgentInformation } from "../relay_agent_information.ts";
+import { encodeSubOptions, OPTIONS, type SubOption, writeOption } from "../options/mod.ts";
 import type {
   LeaseSettingsConfig,
   ReservationConfig,
@@ -15,7 +16,13 @@ import type {
 } from "../../config/service_schema.ts";
 import { type Access, type ClientClass, ClientClasses, type Membership } from "./client_classes.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
+import {
+  ALL_SUBNETS,
+  type Reservation,
+  type ReservationColumns,
+  reservationColumns,
+  Reservations,
+} from "./reservations.ts";
 
 /** The settings of one lease after inheritance. Times in seconds. */
 export interface LeaseSettings {
@@ -28,6 +35,8 @@ export interface LeaseSettings {
   readonly serverName: Uint8Array;
   readonly bootFile: Uint8Array;
   readonly options: Options;
+  /** Options for clients that do not ask for them, too. */
+  readonly alwaysSend: readonly number[];
 }
 
 /** A pool within its subnet. */
@@ -55,7 +64,7 @@ export interface Subnet {
   readonly access: Access | undefined;
   /** Whether its pools are not for all clients. */
   readonly isRestricted: boolean;
-  /** How many addresses are kept for one client each. */
+  /** How many reservations of its own it has. */
   readonly reservations: number;
   readonly config: SubnetSettings;
 }
@@ -64,12 +73,14 @@ export interface Subnet {
 type SubnetSettings = Omit<SubnetConfig, "reservations">;
 
 /** The section without its reservations. */
-export type ServiceSettings = Omit<ServiceConfig, "subnets"> & { readonly subnets: readonly SubnetSettings[] };
+export type ServiceSettings = Omit<ServiceConfig, "subnets" | "reservations"> & {
+  readonly subnets: readonly SubnetSettings[];
+};
 
 /** A compiled section as it crosses threads. The reservations are their entries of the section as JSON. */
 export interface PackedService {
   readonly settings: ServiceSettings;
-  /** How many reservations each subnet has, in the order of `settings.subnets`. */
+  /** How many reservations each subnet has, in the order of `settings.subnets`; then how many are valid in all. */
   readonly counts: readonly number[];
   readonly maxLeaseSeconds: number;
   readonly columns: ReservationColumns;
@@ -85,6 +96,8 @@ export interface Identity {
 }
 
 const encoder = new TextEncoder();
+const NONE: readonly never[] = [];
+const NO_AGENT: RelayAgentInformation = {};
 
 /** A compiled `service` section. */
 export class CompiledService {
@@ -98,6 +111,8 @@ export class CompiledService {
   readonly #byClasses = new Map<string, LeaseSettings>();
   /** Whose messages get no answer. */
   readonly denied: Access | undefined;
+  /** Whether any reservation is valid in all subnets. */
+  readonly #isAnyGlobal: boolean;
   /** All pools in the order of their numbers. */
   readonly pools: readonly Pool[];
   /** The longest lease that any level allows, in seconds. */
@@ -114,6 +129,7 @@ export class CompiledService {
     this.#reservations = parts.reservations;
     this.classes = new ClientClasses(config.classes);
     this.denied = config.deny && this.classes.accessOf({ allow: config.deny });
+    this.#isAnyGlobal = (parts.counts[config.subnets.length] ?? 0) > 0;
     const pools: Pool[] = [];
     this.#subnets = config.subnets.map((subnet, index) => {
       const compiled = compileSubnet(config, subnet, {
@@ -143,7 +159,7 @@ export class CompiledService {
     return this.#subnets;
   }
 
-  /** Addresses kept for one client each, ascending. */
+  /** Reserved addresses, ascending. */
   get reserved(): Uint32Array {
     return this.#reservations.addresses;
   }
@@ -172,11 +188,22 @@ export class CompiledService {
     return this.#byId.get(id);
   }
 
-  /** What is reserved for a client in a subnet: by client identifier first, then by hardware address. */
-  reservationFor({ prefix, reservations }: Subnet, { clientId, hardware }: Identity): Reservation | undefined {
-    if (reservations === 0) return undefined;
-    const byId = clientId && this.#reservations.of(prefix, "id", clientId);
-    return byId ?? this.#reservations.of(prefix, "hw", hardware);
+  /**
+   * What is reserved for a client in a subnet: by client identifier first, then by hardware address, then by what its
+   * relay says of its place; one of the subnet before one that is valid in all.
+   */
+  reservationFor(
+    subnet: Subnet,
+    { clientId, hardware }: Identity,
+    { circuitId, remoteId }: Pick<RelayAgentInformation, "circuitId" | "remoteId"> = NO_AGENT,
+  ): Reservation | undefined {
+    if (subnet.reservations === 0 && !this.#isAnyGlobal) return undefined;
+    const identities = { clientId, hardware, circuitId, remoteId };
+    const own = subnet.reservations === 0 ? undefined : this.#reservations.of(subnet.prefix, identities);
+    if (own !== undefined || !this.#isAnyGlobal) return own;
+    const general = this.#reservations.of(ALL_SUBNETS, identities);
+    const isHere = general?.address === undefined || rangeContains(subnet.range, general.address);
+    return general === undefined || isHere ? general : { ...general, address: undefined };
   }
 
   /** The reservation an address is kept for. */
@@ -215,31 +242,33 @@ interface CompiledParts {
 }
 
 function compileParts(config: ServiceConfig): CompiledParts {
-  const all = config.subnets.flatMap(({ reservations }) => reservations);
+  const lists = [...config.subnets, config].map(({ reservations }) => reservations);
+  const all = lists.flat();
   return {
-    reservations: new Reservations(reservationColumns(config.subnets), (number) => all[number] as ReservationConfig),
-    counts: config.subnets.map(({ reservations }) => reservations.length),
+    reservations: new Reservations(reservationColumns(config), (number) => all[number] as ReservationConfig),
+    counts: lists.map(({ length }) => length),
     maxLeaseSeconds: maxLeaseSeconds(config),
   };
 }
 
 /**
  * A checked section for another thread, which makes a {@link CompiledService} of it in the time that its subnets take.
- * `entries` are the reservations of each subnet as they stand in the section.
+ * `entries` are the reservations of each subnet, and then those valid in all, as they stand in the section.
  */
 export function packService(config: ServiceConfig, entries: readonly (readonly unknown[])[]): PackedService {
+  const { reservations: _, ...settings } = config;
   return {
     settings: {
-      ...config,
+      ...settings,
       subnets: config.subnets.map(({ reservations: _, ...subnet }) => subnet),
     },
     maxLeaseSeconds: maxLeaseSeconds(config),
-    columns: reservationColumns(config.subnets),
+    columns: reservationColumns(config),
     ...packEntries(entries.map((each) => each.map((entry) => JSON.stringify(entry)))),
   };
 }
 
-/** The reservations of each subnet as JSON, together. */
+/** Lists of reservations as JSON, together. */
 export function packEntries(
   texts: readonly (readonly string[])[],
 ): Pick<PackedService, "counts" | "entries" | "entryEnds"> {
@@ -257,6 +286,7 @@ function maxLeaseSeconds(config: ServiceConfig): number {
   const see = (level: LeaseSettingsConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
   see(config);
   config.classes.forEach(see);
+  config.reservations.forEach(see);
   for (const subnet of config.subnets) {
     see(subnet);
     subnet.pools.forEach(see);
@@ -306,9 +336,19 @@ function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
   const options: Options = new Map();
   writeOption(options, OPTIONS.subnetMask, netmask(prefix.prefixLength));
   if (prefix.prefixLength < 31) writeOption(options, OPTIONS.broadcastAddress, prefixRange(prefix).last);
-  for (const level of levels) {
-    for (const [code, value] of level.options) options.set(code, value);
+  const subOptions = new Map<number, SubOption[]>();
+  for (const { options: own, subOptions: parts } of levels) {
+    for (const [code, value] of own) {
+      options.set(code, value);
+      subOptions.delete(code);
+    }
+    for (const part of parts ?? NONE) {
+      const known = subOptions.get(part.option);
+      if (known === undefined) subOptions.set(part.option, [part]);
+      else known.push(part);
+    }
   }
+  for (const [code, parts] of subOptions) options.set(code, encodeSubOptions(code, parts));
   const leaseSeconds = last(levels, "leaseSeconds") ?? levels[0].leaseSeconds;
   return {
     leaseSeconds,
@@ -320,6 +360,7 @@ function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
     serverName: encoder.encode(last(levels, "serverName") ?? ""),
     bootFile: encoder.encode(last(levels, "bootFile") ?? ""),
     options,
+    alwaysSend: levels.flatMap(({ alwaysSend }) => alwaysSend ?? NONE),
   };
 }
 

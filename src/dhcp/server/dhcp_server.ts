@@ -300,8 +300,8 @@ export class DhcpServer {
   #grant(action: Grant, now: Instant, answer: Answer, decided?: (now: Instant) => void): void {
     const { address, client, former, xid, leaseSeconds, reply, settings, bytesMax } = action;
     if (former !== undefined) this.#release(address, former, now);
-    // A reservation is the only address of its client.
-    const isReserved = this.#compiled.reservationAt(address) !== undefined;
+    // An address that is reserved for one client is the only one that it gets.
+    const isReserved = this.#compiled.reservationAt(address)?.isShared === false;
     // A lease that the client has is worth another attempt.
     const isNew = !hasLease(this.#table.get(address), client) && !isReserved;
     if (isNew) this.#refused.set(client, address, { xid, isAttempt: true }, now.monotonicMs);

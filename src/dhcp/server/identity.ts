@@ -21,7 +21,7 @@ import {
 import { isLeaseRecord } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains } from "../../net/ipv4.ts";
 import type { Identity, Subnet } from "./compiled_service.ts";
-import { ethernet, type Reservation } from "./reservations.ts";
+import type { Reservation } from "./reservations.ts";
 import type { ServerState } from "./state.ts";
 
 /** Who sent a request, and where. */
@@ -98,20 +98,19 @@ function hasHardware({ table }: ClientState, address: Ipv4, client: ClientKey, h
 }
 
 /**
- * The other key under which a machine has the address that is reserved for its hardware address: its firmware, or its
- * system with another identifier. That lease ends when the machine asks for a new one.
+ * The other key under which a machine has the address that is reserved for its hardware address, or for its place: its
+ * firmware, or its system with another identifier. That lease ends when the machine asks for a new one.
  */
 export function formerKey(
   state: ClientState,
-  sender: Pick<Sender, "reservation"> & { readonly client: ClientKey },
+  sender: Pick<Sender, "reservation" | "identity"> & { readonly client: ClientKey },
   address: Ipv4,
 ): ClientKey | undefined {
-  const { client, reservation } = sender;
+  const { client, reservation, identity } = sender;
   const slot = state.table.get(address);
   if (slot.state !== "bound" || slot.client === undefined || slot.client === client) return undefined;
-  const hardware = reservation?.address === address ? reservation.config.hardware : undefined;
-  if (hardware === undefined || !hasHardware(state, address, slot.client, ethernet(hardware))) return undefined;
-  return slot.client;
+  if (reservation?.address !== address || reservation.config.clientId !== undefined) return undefined;
+  return hasHardware(state, address, slot.client, identity.hardware) ? slot.client : undefined;
 }
 
 /** Whether this node has a record of the client that tells something of an address, in any subnet. */

@@ -13,11 +13,11 @@ const HELD = "10.79.1.100";
 
 type Reservations = SubnetConfig["reservations"];
 
-function hardware(mac: number): Uint8Array {
-  return Uint8Array.of(2, 0, 0, 0, 0, mac);
+function hardware(mac: number): Uint8Array[] {
+  return [Uint8Array.of(2, 0, 0, 0, 0, mac)];
 }
 
-function reserved(address: string, client: { hardware?: Uint8Array; clientId?: Uint8Array }): Reservations {
+function reserved(address: string, client: { hardware?: Uint8Array[]; clientId?: Uint8Array[] }): Reservations {
   return [{ address: ip(address), ...client, options: new Map() }];
 }
 
@@ -50,7 +50,9 @@ for (const [name, identity] of IDENTITIES) {
   Deno.test(`identity: a client ${name} keeps its lease when it is made static, rewritten, and back`, () => {
     const s = new TestServer(lan());
     strictEqual(s.lease(1, { giaddr: RELAY, ...identity }), `ACK ${HELD}`);
-    const ways = [{ hardware: hardware(1) }, { hardware: hardware(1), clientId: CLIENT_ID }, { hardware: hardware(1) }];
+    const ways = [{ hardware: hardware(1) }, { hardware: hardware(1), clientId: [CLIENT_ID] }, {
+      hardware: hardware(1),
+    }];
     for (const way of ways) {
       s.wait(60);
       s.reconfigure(lan(reserved(HELD, way)));
@@ -209,7 +211,7 @@ Deno.test("identity: leases of the release before: its key had the reservation a
   const before = clientKey({
     subnet: ip("10.79.1.0"),
     tag: CLIENT_TAG.hardware,
-    bytes: Uint8Array.of(1, ...hardware(1)),
+    bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
   });
   const s = new TestServer(lan(reserved(HELD, { hardware: hardware(1) })));
   s.lease(1, { giaddr: RELAY });
@@ -229,7 +231,7 @@ Deno.test("identity: while a member of the release before runs, keys are as it c
   const { client } = s.table.get(ip(HELD));
   strictEqual(
     client,
-    clientKey({ subnet: ip("10.79.1.0"), tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, ...hardware(1)) }),
+    clientKey({ subnet: ip("10.79.1.0"), tag: CLIENT_TAG.hardware, bytes: Uint8Array.of(1, 2, 0, 0, 0, 0, 1) }),
   );
   s.lease(2, { giaddr: RELAY, clientId: OTHER_ID });
   s.hasEarlierRelease = false;

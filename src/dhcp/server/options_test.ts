@@ -44,14 +44,14 @@ const NETWORK = subnet("10.77.0.0/16", [], {
   ],
   reservations: [
     {
-      hardware: Uint8Array.of(2, 0, 0, 0, 0, 7),
+      hardware: [Uint8Array.of(2, 0, 0, 0, 0, 7)],
       address: ip("10.77.0.50"),
       hostname: "printer",
       options: configured({ "domain-name": "reservation" }),
       leaseSeconds: 99_000,
       maxLeaseSeconds: 99_000,
     },
-    { clientId: Uint8Array.of(0, 99), address: ip("10.77.1.3"), options: new Map() },
+    { clientId: [Uint8Array.of(0, 99)], address: ip("10.77.1.3"), options: new Map() },
   ],
 });
 
@@ -82,6 +82,48 @@ Deno.test("options: the parameter request list gives the order; the mask precede
   deepStrictEqual([...offer.options.keys()], [53, 54, 51, 58, 59, 15, 1, 3, 6, 42]);
   const all = ask(server, 2, {});
   deepStrictEqual(new Set(all.options.keys()), new Set([53, 54, 51, 58, 59, 1, 28, 15, 42, 6, 3]));
+});
+
+Deno.test("options: the subnet mask, a reserved host name and what is always sent come without being asked for", () => {
+  const server = new TestServer({ ...BASE, alwaysSend: [42, 66, 200], classes: [{ ...BOOT, alwaysSend: [15] }] });
+  const offer = ask(server, 7, { wanted: [3, 6], options: [[60, bytes("PXEClient")]] });
+  deepStrictEqual([...offer.options.keys()], [53, 54, 51, 58, 59, 1, 3, 6, 42, 66, 15, 12, 60]);
+  strictEqual(text(offer.options.get(12)), "printer");
+  strictEqual(text(offer.options.get(66)), "boot.example.net");
+  deepStrictEqual([...ask(server, 1, { wanted: [3] }).options.keys()], [53, 54, 51, 58, 59, 1, 3, 42]);
+  const all = new Set(ask(server, 7, {}).options.keys());
+  deepStrictEqual(all, new Set([53, 54, 51, 58, 59, 1, 28, 15, 42, 6, 3, 12]));
+});
+
+Deno.test("options: sub-options add up over levels, and bytes replace them", () => {
+  const sub = (option: number, space: string, code: number, value: number) => (
+    { option, space, code, bytes: Uint8Array.of(value) }
+  );
+  const phone: ClassConfig = {
+    ...BOOT,
+    name: "phone",
+    match: { vendorClass: "phone" },
+    subOptions: [sub(43, "phone", 2, 2), sub(125, "vendor-9", 1, 3)],
+  };
+  const raw: ClassConfig = {
+    ...BOOT,
+    name: "raw",
+    match: { vendorClass: "raw" },
+    options: new Map([[43, bytes("r")]]),
+  };
+  const server = new TestServer({
+    ...BASE,
+    classes: [phone, raw],
+    subOptions: [sub(43, "phone", 1, 1), sub(43, "phone", 2, 9)],
+    alwaysSend: [43, 125],
+  });
+  const given = (vendorClass: string) => {
+    const { options } = ask(server, 1, { wanted: [3], options: [[60, bytes(vendorClass)]] });
+    return [[...options.get(43) ?? []], [...options.get(125) ?? []]];
+  };
+  deepStrictEqual(given("other"), [[1, 1, 1, 2, 1, 9], []]);
+  deepStrictEqual(given("phone"), [[1, 1, 1, 2, 1, 2], [0, 0, 0, 9, 3, 1, 1, 3]]);
+  deepStrictEqual(given("raw"), [[...bytes("r")], []]);
 });
 
 Deno.test("times: per level, clamped to the bounds, T1 and T2 within the lease", () => {
@@ -128,6 +170,13 @@ Deno.test("reservations: a client that got one meanwhile moves to it at its next
   strictEqual(after.say(clientMessage("REQUEST", 7, { giaddr: RELAY, ciaddr: "10.77.1.0" })), "NAK");
   strictEqual(after.lease(7, { giaddr: RELAY }), "ACK 10.77.0.50");
 });
+
+const BOOT: ClassConfig = {
+  name: "boot",
+  match: { vendorClass: "PXEClient" },
+  options: new Map(),
+  serverName: "boot.example.net",
+};
 
 const PXE: ClassConfig[] = [
   {

@@ -6,7 +6,7 @@
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
 import { isNoStation } from "../hardware_address.ts";
-import { BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
+import { BOOTP_TYPE, BOOTREQUEST, type Message, MESSAGE_TYPE, messageTypeOf } from "../message.ts";
 import { type OptionRead, OPTIONS, readOption } from "../options/mod.ts";
 import {
   decodeRelayAgentInformation,
@@ -63,8 +63,9 @@ const NO_AGENT: RelayAgentInformation = {};
 export function readQuery(state: ServerState, message: Message, arrival: Arrival): Query | DropReason {
   const { compiled, relays } = state;
   if (message.op !== BOOTREQUEST) return "notRequest";
-  const type = messageTypeOf(message);
-  if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
+  const isBootp = compiled.config.bootp && !message.options.has(OPTIONS.messageType.code);
+  const type = isBootp ? BOOTP_TYPE : messageTypeOf(message);
+  if (type === undefined || (!isBootp && !CLIENT_TYPES.has(type))) return "unexpectedType";
   const isRelayed = message.giaddr !== UNSPECIFIED;
   if (isRelayed && !relays.believes(message.giaddr, arrival.from, compiled)) return "unknownRelay";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
@@ -78,11 +79,12 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
   if (identity === undefined) return "noIdentity";
   const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
   if (subnet === undefined) return "noSubnet";
-  const reservation = compiled.reservationFor(subnet, identity);
+  const own = compiled.reservationFor(subnet, identity, agent);
   const requestedAddress = requested.kind === "present" ? requested.value : undefined;
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
-  const client = clientOf(state, { identity, subnet, reservation }, asserted);
+  const client = clientOf(state, { identity, subnet, reservation: own }, asserted);
+  const reservation = own ?? reservationOfPlace(state, { message, identity, subnet, client }, asserted);
   const isKnown = reservation !== undefined;
   const membership = compiled.config.classes.length === 0
     ? { classes: NO_CLASSES, isKnown }
@@ -103,6 +105,24 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
     requestedAddress,
     selectedServer,
   };
+}
+
+/**
+ * What is reserved for the place at which a client got its address. A renewal by unicast does not show that; a client
+ * that was moved asks through its relay.
+ */
+function reservationOfPlace(
+  { compiled, table }: ServerState,
+  { message, identity, subnet, client }: Pick<Query, "message" | "identity" | "subnet" | "client">,
+  asserted: Ipv4 | undefined,
+): Reservation | undefined {
+  if (asserted === undefined || message.giaddr !== UNSPECIFIED || table.get(asserted).client !== client) {
+    return undefined;
+  }
+  const { circuitId, remoteId } = table.detail(asserted);
+  return circuitId.length + remoteId.length === 0
+    ? undefined
+    : compiled.reservationFor(subnet, identity, { circuitId, remoteId });
 }
 
 /** The address that a client says it has: in RENEWING, REBINDING and INIT-REBOOT, and when it gives it up. */

@@ -5,7 +5,7 @@
 
 import { equalBytes } from "../../bytes/equal.ts";
 import { type Ipv4, UNSPECIFIED } from "../../net/ipv4.ts";
-import { BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
+import { BOOTP_TYPE, BOOTREPLY, BROADCAST_FLAG, type Message, MESSAGE_TYPE, type Options } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import type { LeaseSettings } from "./compiled_service.ts";
 import type { Query } from "./query.ts";
@@ -40,13 +40,28 @@ export function buildReply(
   const reply = startReply(query, type);
   reply.ciaddr = type === MESSAGE_TYPE.ACK ? message.ciaddr : UNSPECIFIED;
   reply.yiaddr = yiaddr;
-  reply.siaddr = settings.nextServer;
-  reply.sname = settings.serverName.subarray(0, SNAME_OCTETS_MAX);
-  reply.file = settings.bootFile.length <= FILE_OCTETS_MAX ? settings.bootFile : NO_BYTES;
+  writeBootFields(reply, settings);
   if (leaseSeconds !== undefined) writeTimes(reply.options, settings, leaseSeconds);
   writeParameters(reply.options, query, settings);
   echo(reply.options, message, ECHOED);
   return reply;
+}
+
+/** The answer to a BOOTP client: without options of DHCP (RFC 1534 §2). The encoder leaves out what does not fit. */
+export function buildBootpReply(query: Query, yiaddr: Ipv4, settings: LeaseSettings): Message {
+  const { message } = query;
+  const reply = { ...startReply(query, BOOTP_TYPE), options: new Map<number, Uint8Array>(), yiaddr };
+  reply.ciaddr = message.ciaddr;
+  writeBootFields(reply, settings);
+  writeParameters(reply.options, query, settings);
+  echo(reply.options, message, [OPTIONS.relayAgentInformation.code]);
+  return reply;
+}
+
+function writeBootFields(reply: Message, { nextServer, serverName, bootFile }: LeaseSettings): void {
+  reply.siaddr = nextServer;
+  reply.sname = serverName.subarray(0, SNAME_OCTETS_MAX);
+  reply.file = bootFile.length <= FILE_OCTETS_MAX ? bootFile : NO_BYTES;
 }
 
 /** RFC 2131 §2: the fields hold a terminating zero. */
@@ -109,13 +124,21 @@ function writeParameters(options: Options, query: Query, settings: LeaseSettings
   if (wanted === undefined) {
     for (const [code, value] of settings.options) addParameter(options, code, value);
   } else {
+    // Whether the client asks for it or not: without it, the client guesses by the class of its address.
+    if (!wanted.includes(OPTIONS.subnetMask.code)) {
+      addParameter(options, OPTIONS.subnetMask.code, settings.options.get(OPTIONS.subnetMask.code));
+    }
     for (const code of wanted) {
       // RFC 2132 §3.3: the subnet mask comes before the routers.
       if (code === OPTIONS.routers.code && wanted.includes(OPTIONS.subnetMask.code)) {
         addParameter(options, OPTIONS.subnetMask.code, settings.options.get(OPTIONS.subnetMask.code));
       }
-      addParameter(options, code, settings.options.get(code) ?? bootParameter(settings, query, code));
+      addParameter(options, code, parameter(settings, query, code));
     }
+  }
+  for (const code of settings.alwaysSend) addParameter(options, code, parameter(settings, query, code));
+  if (query.reservation?.hostname) {
+    addParameter(options, OPTIONS.hostName.code, parameter(settings, query, OPTIONS.hostName.code));
   }
   // UEFI and PXE firmware ignores an offer that does not name its kind (UEFI 2.10 §24.7; PXE 2.1 §2.2).
   if (query.classes.length === 0) return;
@@ -132,8 +155,10 @@ function bootVendorClass(query: Query): Uint8Array | undefined {
   return BOOT_VENDOR_CLASSES.find((name) => equalBytes(name, asked.subarray(0, name.length)));
 }
 
-/** Options that have a key of their own in the configuration. */
-function bootParameter(settings: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
+/** An option as configured, also by a key of its own. */
+function parameter(settings: LeaseSettings, query: Query, code: number): Uint8Array | undefined {
+  const configured = settings.options.get(code);
+  if (configured !== undefined) return configured;
   if (code === OPTIONS.bootfileName.code) return settings.bootFile;
   if (code === OPTIONS.tftpServerName.code) return settings.serverName;
   if (code === OPTIONS.hostName.code) return encoder.encode(query.reservation?.hostname ?? "");

@@ -6,13 +6,13 @@ import { ip, service, subnet } from "./testing.ts";
 
 const FIRST = subnet("10.1.0.0/16", ["10.1.1.0-10.1.1.9"], {
   reservations: [
-    { address: ip("10.1.0.9"), hardware: Uint8Array.of(2, 0, 0, 0, 0, 9), hostname: "nine", options: new Map() },
-    { address: ip("10.1.0.7"), clientId: Uint8Array.of(1, 2), leaseSeconds: 9_000, options: new Map() },
-    { address: ip("10.1.0.8"), clientId: Uint8Array.of(1, 2, 3), options: new Map() },
+    { address: ip("10.1.0.9"), hardware: [Uint8Array.of(2, 0, 0, 0, 0, 9)], hostname: "nine", options: new Map() },
+    { address: ip("10.1.0.7"), clientId: [Uint8Array.of(1, 2)], leaseSeconds: 9_000, options: new Map() },
+    { address: ip("10.1.0.8"), clientId: [Uint8Array.of(1, 2, 3)], options: new Map() },
   ],
 });
 const SECOND = subnet("10.2.0.0/16", [], {
-  reservations: [{ address: ip("10.2.0.1"), hardware: Uint8Array.of(2, 0, 0, 0, 0, 9), options: new Map() }],
+  reservations: [{ address: ip("10.2.0.1"), hardware: [Uint8Array.of(2, 0, 0, 0, 0, 9)], options: new Map() }],
 });
 const EMPTY = subnet("10.3.0.0/16", []);
 
@@ -56,6 +56,7 @@ Deno.test("reservations: what was packed for another thread answers as what it w
       { address: "10.1.0.8", clientId: "0x010203" },
     ],
     [],
+    [],
   ];
   const packed = structuredClone(packService(config, entries));
   const compiled = new CompiledService(config);
@@ -70,16 +71,16 @@ Deno.test("reservations: what was packed for another thread answers as what it w
 Deno.test("reservations: 20,000 are read one by one, when their client comes", () => {
   const reservations = Array.from({ length: 20_000 }, (_, index) => ({
     address: ip("10.1.0.1") + index,
-    hardware: Uint8Array.of(2, 0, 0, 0, index >>> 8, index & 255),
+    hardware: [Uint8Array.of(2, 0, 0, 0, index >>> 8, index & 255)],
     options: new Map(),
   }));
   const read: number[] = [];
-  const columns = reservationColumns([{ ...EMPTY, reservations }]);
+  const columns = reservationColumns({ subnets: [{ ...EMPTY, reservations }], reservations: [] });
   const all = new Reservations(columns, (number) => {
     read.push(number);
     return reservations[number] as (typeof reservations)[number];
   });
-  strictEqual(all.of(EMPTY.prefix, "hw", Uint8Array.of(1, 2, 0, 0, 0, 1, 44))?.address, ip("10.1.0.1") + 300);
+  strictEqual(all.of(EMPTY.prefix, clientOf([1, 2, 0, 0, 0, 1, 44]))?.address, ip("10.1.0.1") + 300);
   strictEqual(all.at(ip("10.1.0.1") + 19_999)?.address, ip("10.1.0.1") + 19_999);
   deepStrictEqual(read, [300, 19_999]);
 });

@@ -11,7 +11,9 @@ import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { isLeaseRecord, type LeaseDetail } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
 import { withoutUnseen } from "../../unseen.ts";
-import { type Message, MESSAGE_TYPE } from "../message.ts";
+import { INFINITE_SECONDS } from "../../config/duration.ts";
+import { BOOTP_BYTES_MIN } from "../layout.ts";
+import { BOOTP_TYPE, BROADCAST_FLAG, type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import { type Action, drop, dropShed, type FirstLease } from "./action.ts";
 import { chooseAddress, mayKeep, mayLease, mayTake } from "./choose.ts";
@@ -19,7 +21,7 @@ import { type LeaseSettings, poolAt } from "./compiled_service.ts";
 import { formerKey, hasRecord } from "./identity.ts";
 import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
-import { buildReply, replyBytesMax } from "./reply.ts";
+import { buildBootpReply, buildReply, replyBytesMax } from "./reply.ts";
 import type { ServerState } from "./state.ts";
 import {
   isFirstLease,
@@ -54,6 +56,8 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
       return release(state, query, now);
     case MESSAGE_TYPE.INFORM:
       return inform(state, query);
+    case BOOTP_TYPE:
+      return bootp(state, query, now, time);
     default:
       return drop("unexpectedType");
   }
@@ -81,7 +85,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const offer = { kind: "reply", reply, bytesMax: replyBytesMax(query.message) } as const;
   // The address lies in another member's range: this node's own ranges have none left.
   const isForeign = state.table.get(address).client !== query.client && !state.table.owns(address);
-  return isForeign && query.reservation === undefined ? { ...offer, wanted } : offer;
+  return isForeign && query.reservation?.address !== address ? { ...offer, wanted } : offer;
 }
 
 /**
@@ -253,12 +257,28 @@ function isForCluster(state: ServerState, query: Query): boolean {
   return isForUs(query) || (selectedServer !== undefined && state.serves(selectedServer) !== undefined);
 }
 
-/** RFC 2131 §4.3.5: parameters only, to the address the client has. */
+/**
+ * RFC 2131 §4.3.5: parameters only, to the address the client has. A client that says none is reached through its
+ * relay, which has to broadcast.
+ */
 function inform(state: ServerState, query: Query): Action {
-  if (query.message.ciaddr === UNSPECIFIED) return drop("noAddress");
-  const settings = settingsAt(state, query, query.message.ciaddr);
+  const { ciaddr, giaddr } = query.message;
+  if (ciaddr === UNSPECIFIED && giaddr === UNSPECIFIED) return drop("noAddress");
+  const settings = settingsAt(state, query, ciaddr);
   const reply = buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: UNSPECIFIED, settings, leaseSeconds: undefined });
+  if (ciaddr === UNSPECIFIED) reply.flags |= BROADCAST_FLAG;
   return { kind: "reply", reply, bytesMax: replyBytesMax(query.message) };
+}
+
+/**
+ * RFC 1534 §2: a BOOTP client gets an address that is reserved for it, for good: it can neither renew nor release it.
+ * While another client has it, none is given.
+ */
+function bootp(state: ServerState, query: Query, now: Instant, time: Bounds): Action {
+  if (state.isRenewalsOnly()) return drop("renewalsOnly");
+  const address = query.reservation?.address;
+  if (address === undefined || !mayTake(state, query, address, time)) return drop("notReserved");
+  return propose(state, query, { address, now, time });
 }
 
 /** Grants or extends a lease, unless the client is a stranger that gets none now. */
@@ -272,7 +292,12 @@ function grant(state: ServerState, query: Query, wanted: Wanted): Action {
 function propose(state: ServerState, query: Query, wanted: Wanted, first?: FirstLease): Action {
   const { address, now } = wanted;
   const settings = settingsAt(state, query, address);
-  const leaseSeconds = leaseSecondsOf(state, query, settings, wanted);
+  const isBootp = query.type === BOOTP_TYPE;
+  const leaseSeconds = isBootp ? INFINITE_SECONDS : leaseSecondsOf(state, query, settings, wanted);
+  const answer = isBootp ? { reply: buildBootpReply(query, address, settings), bytesMax: BOOTP_BYTES_MIN } : {
+    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, settings, leaseSeconds }),
+    bytesMax: replyBytesMax(query.message),
+  };
   const detail = { ...detailOf(state, query, address, now), expires: now.wallMs + leaseSeconds * 1_000 };
   return {
     kind: "grant",
@@ -284,8 +309,7 @@ function propose(state: ServerState, query: Query, wanted: Wanted, first?: First
     leaseSeconds,
     settings,
     detail,
-    reply: buildReply(query, { type: MESSAGE_TYPE.ACK, yiaddr: address, settings, leaseSeconds }),
-    bytesMax: replyBytesMax(query.message),
+    ...answer,
   };
 }
 

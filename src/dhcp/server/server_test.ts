@@ -215,7 +215,7 @@ Deno.test("server: a flood of declines leaves addresses for others, and most of 
 });
 
 Deno.test("server: a client's own reservation is used before its rest is over, not another's", () => {
-  const reservations = [{ hardware: Uint8Array.of(2, 0, 0, 0, 0, 1), address: ip("10.77.1.0"), options: new Map() }];
+  const reservations = [{ hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1)], address: ip("10.77.1.0"), options: new Map() }];
   const s = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.0"], { reservations })]));
   strictEqual(leaseAndDecline(s, 1), "10.77.1.0");
   strictEqual(s.lease(2, relayed), "exhausted");
@@ -290,8 +290,16 @@ Deno.test("server: INFORM gets parameters, no address and no times (RFC 2131 §4
   const ack = reply(s.handle(clientMessage("INFORM", 1, { ciaddr: "10.77.5.5", wanted: [1] })));
   deepStrictEqual([...ack.options.keys()], [53, 54, 1]);
   strictEqual(ack.yiaddr, 0);
-  strictEqual(s.say(clientMessage("INFORM", 1, relayed)), "noAddress");
+  strictEqual(s.say(clientMessage("INFORM", 1)), "notRelayed");
+  strictEqual(s.say(clientMessage("INFORM", 1), { onLink: true, receivedOn: ip("10.77.0.1") }), "noAddress");
   strictEqual(s.table.size, 0);
+});
+
+Deno.test("server: INFORM through a relay without an address is answered through the relay, which broadcasts", () => {
+  const s = server();
+  const ack = reply(s.handle(clientMessage("INFORM", 1, { ...relayed, wanted: [1] })));
+  deepStrictEqual([...ack.options.keys()], [53, 54, 1]);
+  deepStrictEqual([ack.ciaddr, ack.yiaddr, ack.giaddr, ack.flags], [0, 0, ip("10.77.0.1"), 0x8000]);
 });
 
 Deno.test("server: rapid commit (RFC 4039), only where the client asks and the configuration allows", () => {
@@ -570,7 +578,7 @@ Deno.test("server: a client that has a lease, or a reservation, is offered it ag
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 9);
   const s = new TestServer(service([
     subnet("10.77.0.0/16", ["10.77.1.0-10.77.1.3"], {
-      reservations: [{ address: ip("10.77.1.3"), hardware: mac, options: new Map() }],
+      reservations: [{ address: ip("10.77.1.3"), hardware: [mac], options: new Map() }],
     }),
   ]));
   s.lease(1, relayed);

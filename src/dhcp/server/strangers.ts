@@ -18,9 +18,20 @@ import type { ServerState } from "./state.ts";
 /** The pools that count for a client: those whose addresses it may have. */
 type Pools = Pick<Query, "pools">;
 
-/** Whether a client is a stranger to this node. */
-export function isStranger({ table }: ServerState, { client, reservation }: Query): boolean {
-  return reservation === undefined && !table.knows(client);
+/**
+ * Whether a client is a stranger to this node. A reservation for a place makes one client known at a time: hardware
+ * addresses can be invented there as anywhere else.
+ */
+export function isStranger(state: ServerState, query: Query): boolean {
+  return query.reservation?.namesClient !== true && !hasReserved(state, query) && !state.table.knows(query.client);
+}
+
+/** Whether an address is reserved for a client and, where several may have it, no other client has it. */
+function hasReserved({ table }: ServerState, { client, reservation }: Query): boolean {
+  if (reservation?.address === undefined) return false;
+  if (!reservation.isShared) return true;
+  const slot = table.get(reservation.address);
+  return slot.state !== "bound" || slot.client === client;
 }
 
 /**
@@ -55,10 +66,10 @@ export function shedCircuit(
   { address, now, time }: Partial<Wanted> & Omit<Wanted, "address">,
 ): Shed | undefined {
   const { compiled, table, links } = state;
-  const { client, subnet, agent, reservation } = query;
+  const { client, subnet, agent } = query;
   const byClass = query.classes.findLast(({ config }) => config.maxLeasesPerCircuit !== undefined)?.config;
   const leasesMax = (byClass ?? subnet.config).maxLeasesPerCircuit ?? compiled.config.maxLeasesPerCircuit;
-  if (leasesMax === undefined || reservation !== undefined) return undefined;
+  if (leasesMax === undefined || hasReserved(state, query)) return undefined;
   const { circuitId = NO_BYTES, remoteId = NO_BYTES } = agent;
   const circuit = circuitOf(subnet.prefix.address, { circuitId, remoteId });
   if (circuit === undefined || table.leasesOfCircuit(circuit) < leasesMax) return undefined;
@@ -106,14 +117,15 @@ export function onProbation(
 /** Whether a lease is a stranger's, or one more of a client that has another: one client could take all addresses. */
 export function isFirstLease(state: ServerState, query: Query, { address, time }: Wanted): boolean {
   const { table } = state;
-  const { client, reservation } = query;
+  const { client } = query;
   if (isStranger(state, query)) return true;
-  if (reservation !== undefined || table.get(address).client === client) return false;
+  if (hasReserved(state, query) || table.get(address).client === client) return false;
   return table.addressesBoundBy(client).some((other) => isLocked(table.get(other), time));
 }
 
-function holdsOnProbation({ table }: ServerState, { client, reservation }: Query, address: Ipv4): boolean {
-  return reservation === undefined && table.isOnProbation(address) && table.get(address).client === client;
+function holdsOnProbation(state: ServerState, query: Query, address: Ipv4): boolean {
+  const { table } = state;
+  return !hasReserved(state, query) && table.isOnProbation(address) && table.get(address).client === query.client;
 }
 
 /** Whether few addresses of the client's pools are free. Offers to strangers do not count: they give way. */

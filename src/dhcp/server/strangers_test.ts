@@ -149,7 +149,7 @@ Deno.test("strangers: a released first lease makes no client known either", () =
 });
 
 Deno.test("strangers: reserved clients, renewals and small subnets have no share", () => {
-  const reserved = { hardware: Uint8Array.of(2, 0, 0, 0, 0, 250), address: 0x0a4d0105, options: new Map() };
+  const reserved = { hardware: [Uint8Array.of(2, 0, 0, 0, 0, 250)], address: 0x0a4d0105, options: new Map() };
   const server = network({ leases: { perSecond: 1, burst: 1 }, share: 1 }, { reservations: [reserved] });
   for (let mac = 1; mac <= 98; mac++) server.lease(mac, relayed);
   flood(server, 2, 10);
@@ -160,6 +160,24 @@ Deno.test("strangers: reserved clients, renewals and small subnets have no share
   const small = new TestServer(service([subnet("10.77.0.0/16", ["10.77.1.1-10.77.1.9"])]));
   for (let mac = 1; mac <= 8; mac++) small.lease(mac, relayed);
   strictEqual(secondsOf(small.handle(clientMessage("DISCOVER", 9, relayed))), 3_600);
+});
+
+Deno.test("strangers: a reserved port makes one client known, not all that are invented there", () => {
+  const circuitId = new TextEncoder().encode("port 1");
+  const at = { ...relayed, agent: { circuitId } };
+  const reserved = [{ circuitId, address: 0x0a4d0032, options: new Map() }, {
+    remoteId: circuitId,
+    options: new Map(),
+  }];
+  const server = network({ leases: { perSecond: 1, burst: 1 }, share: 1 }, { reservations: reserved });
+  for (let mac = 1; mac <= 98; mac++) server.lease(mac, relayed);
+  flood(server, 2, 10);
+  strictEqual(secondsOf(server.handle(clientMessage("DISCOVER", 250, at))), 3_600);
+  strictEqual(server.lease(250, at), "ACK 10.77.0.50");
+  for (const place of [at, { ...relayed, agent: { remoteId: circuitId } }]) {
+    const said = Array.from({ length: 2 }, () => server.lease(invented++, place));
+    strictEqual(said.at(-1), "strangerLeases");
+  }
 });
 
 Deno.test("strangers: after a forced recovery every client may be one, and renews", () => {
@@ -358,7 +376,7 @@ Deno.test("circuits: a lease whose address becomes reserved counts no more, and 
   const via = { ...relayed, agent: { circuitId: Uint8Array.of(7) } };
   for (const mac of [1, 2]) strictEqual(server.lease(mac, via).slice(0, 3), "ACK");
   strictEqual(server.lease(3, via), "circuitFull");
-  const reservation = { hardware: Uint8Array.of(2, 0, 0, 0, 0, 1), address: 0x0a4d0101, options: new Map() };
+  const reservation = { hardware: [Uint8Array.of(2, 0, 0, 0, 0, 1)], address: 0x0a4d0101, options: new Map() };
   server.reconfigure(service([{ ...NETWORK, maxLeasesPerCircuit: 2, reservations: [reservation] }]));
   strictEqual(server.lease(3, via).slice(0, 3), "ACK");
   server.reconfigure(config);

@@ -55,10 +55,13 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     declineSeconds: 86_400,
     authoritative: true,
     rapidCommit: true,
+    bootp: false,
     clientIdentity: "clientId",
     strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
     options: new Map(),
     classes: [],
+    reservations: [],
+    optionDefinitions: [],
     subnets,
     ...extra,
   };

@@ -38,9 +38,20 @@ export interface ServiceConfig {
   readonly subnets: readonly {
     readonly subnet: string;
     readonly pools: readonly (string | { readonly range: string; readonly allow?: string; readonly deny?: string })[];
-    readonly reservations?: readonly { readonly hardware: string; readonly address: string }[];
+    readonly reservations?: readonly Reservation[];
     readonly options?: Readonly<Record<string, string | readonly string[]>>;
+    readonly alwaysSend?: readonly string[];
   }[];
+  readonly reservations?: readonly Reservation[];
+  readonly optionDefinitions?: readonly Readonly<Record<string, string | number>>[];
+}
+
+interface Reservation {
+  readonly hardware?: string | readonly string[];
+  readonly circuitId?: string;
+  readonly address?: string;
+  readonly hostname?: string;
+  readonly options?: Readonly<Record<string, string>>;
 }
 
 /** relay.yaml. */

@@ -47,5 +47,9 @@ export const u8 = (bounds: IntegerBounds = {}): Codec<number> => integer(1, fals
 export const u16 = (bounds: IntegerBounds = {}): Codec<number> => integer(2, false, bounds);
 /** Four octets, unsigned. */
 export const u32 = (bounds: IntegerBounds = {}): Codec<number> => integer(4, false, bounds);
+/** An octet, two's complement. */
+export const i8 = (bounds: IntegerBounds = {}): Codec<number> => integer(1, true, bounds);
+/** Two octets, two's complement. */
+export const i16 = (bounds: IntegerBounds = {}): Codec<number> => integer(2, true, bounds);
 /** Four octets, two's complement. */
 export const i32 = (bounds: IntegerBounds = {}): Codec<number> => integer(4, true, bounds);

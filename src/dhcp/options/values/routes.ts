@@ -1,15 +1,7 @@
 /** Classless static routes (RFC 3442): destination descriptors with their routers. */
 
 import { assert } from "../../../assert.ts";
-import {
-  formatIpv4,
-  formatPrefix,
-  type Ipv4,
-  netmask,
-  parseIpv4,
-  parsePrefix,
-  type Prefix,
-} from "../../../net/ipv4.ts";
+import { formatIpv4, formatPrefix, type Ipv4, netmask, networkOf, parseIpv4, type Prefix } from "../../../net/ipv4.ts";
 import { type Codec, isMapping, malformed, parseItems, present } from "../codec.ts";
 import { ipv4At, putIpv4 } from "./ipv4.ts";
 
@@ -26,7 +18,8 @@ function parseRoute(input: unknown): Route | undefined {
   if (!isMapping(input) || Object.keys(input).length !== 2) return undefined;
   const { destination, router } = input;
   if (typeof destination !== "string" || typeof router !== "string") return undefined;
-  const prefix = parsePrefix(destination);
+  // RFC 3442: bits beyond the prefix must not be sent.
+  const prefix = networkOf(destination);
   const address = parseIpv4(router);
   return prefix === undefined || address === undefined ? undefined : { destination: prefix, router: address };
 }
@@ -34,7 +27,7 @@ function parseRoute(input: unknown): Route | undefined {
 /** One or more routes. */
 export const routes: Codec<Route[]> = {
   shape: "routes",
-  wanted: "routes, such as [{ destination: 10.0.0.0/8, router: 192.0.2.1 }] (no bits set beyond the prefix)",
+  wanted: "routes, such as [{ destination: 10.0.0.0/8, router: 192.0.2.1 }]",
   decode(bytes, code) {
     if (bytes.length === 0) return malformed(code, "badLength");
     const list: Route[] = [];

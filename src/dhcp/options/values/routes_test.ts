@@ -38,8 +38,9 @@ Deno.test("routes: impossible widths and routes cut short are refused", () => {
 Deno.test("routes: configuration", () => {
   configures(routes, [{ destination: "10.0.0.0/8", router: "10.77.0.1" }], "08 0a 0a4d0001");
   configures(routes, { destination: "0.0.0.0/0", router: "10.77.0.1" }, "00 0a4d0001");
+  configures(routes, [{ destination: "10.9.0.1/12", router: "10.77.0.1" }], "0c 0a00 0a4d0001");
   const wrong = [
-    { destination: "10.0.0.1/8", router: "10.77.0.1" },
+    { destination: "10.0.0.1/33", router: "10.77.0.1" },
     { destination: "10.0.0.0", router: "10.77.0.1" },
     { destination: "10.0.0.0/8" },
     { destination: "10.0.0.0/8", router: "10.77.0.1", metric: 5 },
