@@ -17,7 +17,12 @@ Deno.test("health: which subnets of this relay's clients are full, as the nodes 
   const service = {
     resolved: {
       forward: CONFIG,
-      links: CONFIG.interfaces.map((link, index) => ({ interface: link, index, medium: "ethernet" as const })),
+      links: CONFIG.interfaces.map((link, index) => ({
+        interface: link,
+        index,
+        mac: new Uint8Array(6),
+        medium: "ethernet" as const,
+      })),
       unusable: [],
     },
     tracker,

@@ -5,6 +5,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { toHex } from "../src/bytes/hex.ts";
+import { watchInterfaces } from "../src/net/interface_watch.ts";
 import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import type { RelayConfig } from "./config.ts";
@@ -21,9 +22,6 @@ import { Relay } from "./relay.ts";
 import { describeLink, resolveConfig, type Resolved, sameLinks, servesSubnet } from "./resolve.ts";
 import { NodeTracker } from "./select/tracker.ts";
 import { RelaySockets, type SocketHandlers, type SocketOpener } from "./sockets/relay_sockets.ts";
-
-/** Interval at which the machine's interfaces are checked. */
-const INTERFACE_POLL_MS = 1_000;
 
 /** None of the interfaces can be used; `message` is one line that tells the operator what to do. */
 export class NoInterfaceError extends Error {
@@ -61,7 +59,7 @@ export class RelayService implements SocketHandlers {
   #resolved: Resolved;
   /** The relay before the last reload, for answers to its open transactions. */
   #previous: Relay | undefined;
-  #interfaceTimer: ReturnType<typeof setInterval> | undefined;
+  #watch: { close(): void } | undefined;
   /** Serialises changes. */
   #changing: Promise<void> = Promise.resolve();
   #lastError = "";
@@ -88,7 +86,7 @@ export class RelayService implements SocketHandlers {
       throw error;
     }
     for (const { message } of resolved.unusable) host.log.warn("{message}", { message });
-    service.#interfaceTimer = setInterval(() => void service.checkInterfaces(), INTERFACE_POLL_MS);
+    service.#watch = watchInterfaces(() => void service.checkInterfaces());
     return service;
   }
 
@@ -132,7 +130,7 @@ export class RelayService implements SocketHandlers {
     });
   }
 
-  /** Adapts to changed interfaces; runs by itself every second. */
+  /** Adapts to changed interfaces; runs by itself after each change. */
   checkInterfaces(): Promise<void> {
     return this.#change(() => this.#reconcile());
   }
@@ -154,7 +152,7 @@ export class RelayService implements SocketHandlers {
 
   /** Stops at once: requests relayed now could not be answered any more. */
   async close(): Promise<void> {
-    clearInterval(this.#interfaceTimer);
+    this.#watch?.close();
     await this.#changing;
     this.sockets.close();
     this.#parts.prober.close();
