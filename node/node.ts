@@ -281,7 +281,7 @@ export class Node {
       datagram: (bytes, arrival, send) => {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
       },
-    });
+    }, this.#log);
     this.receive({ kind: "listening" });
     const sockets = socketImplementation();
     this.#log.info("Node {id} serves DHCP on {address}:{port}{attached} ({sockets})", {
@@ -303,6 +303,8 @@ export class Node {
       const witness = this.config.node.witness ? { witness: true, healthy: kind === "witness" } as const : {};
       return { ready: false, ...witness, reason };
     }
+    const unreachable = this.#listeners?.unreachable;
+    if (unreachable !== undefined) return { ready: false, reason: unreachable };
     const { member } = this.#core;
     if (!member.isRenewalsOnly(now)) return { ready: true };
     const until = new Date(member.membership.renewalsOnlyUntil).toISOString();

@@ -74,6 +74,17 @@ export function nodeMetrics(node: Node): Metric[] {
         }
       },
     },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_interface_up",
+      help: "1 while an interface with clients of the node's own exists and has an IPv4 address.",
+      labels: ["interface"],
+      read: () =>
+        (node.parts.listeners?.interfaces ?? []).map(({ name, problem }) => ({
+          labels: { interface: name },
+          value: Number(problem === undefined),
+        })),
+    },
     gauge("drained", "1 while an operator has taken this node out.", () => Number(node.drained)),
     gauge(
       "config_revision",

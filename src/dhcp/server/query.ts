@@ -26,6 +26,8 @@ export interface Arrival {
   readonly receivedOn: Ipv4;
   /** Received on an attached link (an interface with clients of its own), not on the address for relays. */
   readonly onLink: boolean;
+  /** Addresses of that interface beside `receivedOn`. */
+  readonly further?: readonly Ipv4[];
 }
 
 /** One request, read. */
@@ -54,28 +56,29 @@ const NO_AGENT: RelayAgentInformation = {};
 const NO_BYTES = new Uint8Array();
 
 /** Reads a decoded message, or returns why it gets no answer. */
-export function readQuery(state: ServerState, message: Message, arrival: Arrival): Query | DropReason {
+export function readQuery(state: ServerState, message: Message, arrived: Arrival): Query | DropReason {
   const { compiled, relays } = state;
   if (message.op !== BOOTREQUEST) return "notRequest";
   const type = messageTypeOf(message);
   if (type === undefined || !CLIENT_TYPES.has(type)) return "unexpectedType";
   const isRelayed = message.giaddr !== UNSPECIFIED;
-  if (isRelayed && !relays.believes(message.giaddr, arrival.from, compiled)) return "unknownRelay";
+  if (isRelayed && !relays.believes(message.giaddr, arrived.from, compiled)) return "unknownRelay";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
   const selected = readOption(message.options, OPTIONS.serverIdentifier);
-  if (!isRelayed && !arrival.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
+  if (!isRelayed && !arrived.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
   if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
   if (isNoStation(message.htype, message.chaddr)) return "noStation";
   const identity = readIdentity(message);
   if (identity === undefined) return "noIdentity";
-  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
-  if (subnet === undefined) return "noSubnet";
-  const reservation = compiled.reservationFor(subnet, identity);
   const requestedAddress = requested.kind === "present" ? requested.value : undefined;
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
+  const arrival = isRelayed ? arrived : arrivalAt(compiled, arrived, selectedServer ?? asserted);
+  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
+  if (subnet === undefined) return "noSubnet";
+  const reservation = compiled.reservationFor(subnet, identity);
   return {
     message,
     type,
@@ -90,6 +93,21 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
     requestedAddress,
     selectedServer,
   };
+}
+
+/**
+ * Of several addresses of an interface the one that the client is served by: its server or the one in its subnet, as it
+ * says; else the first one in a configured subnet.
+ */
+function arrivalAt(compiled: CompiledService, arrival: Arrival, said: Ipv4 | undefined): Arrival {
+  const { receivedOn, further } = arrival;
+  if (further === undefined || further.length === 0) return arrival;
+  const own = [receivedOn, ...further];
+  const subnet = said === undefined ? undefined : compiled.subnetOf(said);
+  const address = own.find((address) => address === said) ??
+    own.find((address) => subnet !== undefined && compiled.subnetOf(address) === subnet) ??
+    own.find((address) => compiled.subnetOf(address) !== undefined) ?? receivedOn;
+  return { ...arrival, serverIdentifier: address, receivedOn: address };
 }
 
 /** The address that a client says it has: in RENEWING, REBINDING and INIT-REBOOT, and when it gives it up. */
