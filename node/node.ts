@@ -13,13 +13,14 @@ import { NodeCore, storedConfiguration } from "../src/core/node_core.ts";
 import type { Configuration } from "../src/cluster/leadership/config_replication.ts";
 import { reservationSchema } from "../src/config/service_schema.ts";
 import { CompiledService, type PackedService } from "../src/dhcp/server/compiled_service.ts";
+import type { ProbeResults } from "../src/dhcp/server/probes.ts";
 import { RelayTrust } from "../src/dhcp/server/relay_trust.ts";
 import type { Readiness } from "../src/http/health.ts";
 import type { Instant } from "../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../src/lease/table/lease_table.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
-import { formatIpv4 } from "../src/net/ipv4.ts";
+import { formatIpv4, UNSPECIFIED } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
 import { NodeCounters } from "./admin/counters.ts";
 import { OperatorLog } from "./admin/operator_log.ts";
@@ -35,6 +36,8 @@ import { afterLoss } from "./lost_leases.ts";
 import { openStore, type Store } from "./store/mod.ts";
 
 const SUMMARY_MS = 10_000;
+/** How often free addresses are looked for that are to be probed: what was offered is replaced this fast. */
+const PROBE_MS = 1_000;
 /** A deadline that is nearer gets a timer of its own. */
 const SOON_MS = 3;
 /** A loop that has not run for so long hangs. */
@@ -126,6 +129,7 @@ export class Node {
   #transport: Transport | undefined;
   #listeners: Listeners | undefined;
   #summaries: ReturnType<typeof setInterval> | undefined;
+  #probing: ReturnType<typeof setInterval> | undefined;
   #pumpScheduled = false;
   /** The rest of a batch's millisecond, which comes and goes without touching the timer of the next tick. */
   #soon: ReturnType<typeof setTimeout> | undefined;
@@ -281,7 +285,9 @@ export class Node {
       datagram: (bytes, arrival, send) => {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
       },
+      overheard: (claim) => this.#probed({ clear: [], used: [claim], giaddr: UNSPECIFIED }),
     }, this.#log);
+    this.#probing = setInterval(() => void this.#probe(), PROBE_MS);
     this.receive({ kind: "listening" });
     const sockets = socketImplementation();
     this.#log.info("Node {id} serves DHCP on {address}:{port}{attached} ({sockets})", {
@@ -291,6 +297,30 @@ export class Node {
       port: dhcp.port,
       sockets: sockets.kind === "linux" ? "libc sockets" : `portable sockets: ${sockets.reason}`,
     });
+  }
+
+  /** Probes the free addresses on each attached link that are to be offered next. */
+  async #probe(): Promise<void> {
+    const probes = this.#listeners?.interfaces.map(async (link) => {
+      const { name, addresses } = link;
+      const now = readClocks();
+      const wanted = addresses.flatMap(({ address }) => this.#core.probesWanted(address, now));
+      if (wanted.length === 0) return;
+      try {
+        this.#probed({ ...await link.probe(wanted), giaddr: UNSPECIFIED });
+      } catch (error) {
+        if (!this.#limiter.admit(`probe ${name}`, now.monotonicMs)) return;
+        this.#log.warn("No conflict detection on {interface}: {error}", {
+          interface: name,
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
+    });
+    await Promise.all(probes ?? []);
+  }
+
+  #probed(results: ProbeResults): void {
+    if (!this.#closed) this.receive({ kind: "probed", results });
   }
 
   /** Whether this node can grant leases now, and if not, why and what to do. */
@@ -395,6 +425,7 @@ export class Node {
     this.operate((member, now) => member.stepDown(now));
     this.#pump();
     clearInterval(this.#summaries);
+    clearInterval(this.#probing);
     clearTimeout(this.#wake?.timer);
     clearTimeout(this.#soon);
     this.#closed = true;

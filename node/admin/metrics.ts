@@ -155,6 +155,24 @@ export function nodeMetrics(node: Node): Metric[] {
     plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),
     plain("leases_declined", "Addresses put to rest by DHCPDECLINE.", () => counters.declined),
     counter(
+      "conflicts",
+      "Free addresses that a host used without a lease, by what followed (conflictDetection).",
+      "result",
+      () => counters.conflicts,
+    ),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_range_probed_addresses",
+      help: "Free addresses of each pool that no host answered for, which are offered next (conflictDetection).",
+      labels: ["pool"],
+      *read() {
+        const { compiled } = node.parts.service;
+        for (const { number, range } of compiled.pools) {
+          yield { labels: { pool: formatRange(range) }, value: node.parts.service.probedIn(number) };
+        }
+      },
+    },
+    counter(
       "rests_shortened",
       "Declined addresses whose rest is short, as the client, the circuit or the pool has too many.",
       "limit",

@@ -47,7 +47,8 @@ export function nodeStatus(node: Node) {
       subnet: formatPrefix(subnet.prefix),
       pools: subnet.pools.flatMap((pool) => {
         const use = uses.get(pool);
-        return use === undefined ? [] : [{ range: formatRange(pool.range), ...use }];
+        const probed = service.probedIn(pool.number);
+        return use === undefined ? [] : [{ range: formatRange(pool.range), ...use, probed }];
       }),
       reservations: subnet.reservations,
       unanswered: node.counters.fullSubnets.unanswered(subnet.prefix),

@@ -8,7 +8,9 @@ import { clientDestination } from "../../src/dhcp/delivery.ts";
 import { type Message, messageTypeOf } from "../../src/dhcp/message.ts";
 import type { Arrival } from "../../src/dhcp/server/query.ts";
 import { equalBytes } from "../../src/bytes/equal.ts";
-import { BROADCAST, formatIpv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
+import type { ArpClaim, ArpSocket } from "../../src/net/arp.ts";
+import { ArpProber, type Found } from "../../src/net/arp_prober.ts";
+import { BROADCAST, formatIpv4, type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import type { InterfaceAddress, NetworkInterface } from "../../src/net/network_interface.ts";
 import type { PacketSocket } from "../../src/net/packet.ts";
 import type { UdpOptions, UdpSocket } from "../../src/net/udp.ts";
@@ -22,6 +24,8 @@ const ETHERNET_OCTETS = 6;
 /** Takes datagrams. */
 export interface ListenerHandler {
   datagram(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void;
+  /** A host uses an address that was found free before (`ArpProber`). */
+  overheard(claim: ArpClaim): void;
 }
 
 /** What the interfaces and sockets are made with. */
@@ -30,6 +34,7 @@ export interface AttachedHost {
   readonly listInterfaces: () => readonly NetworkInterface[];
   readonly openUdp: (options: UdpOptions) => Promise<UdpSocket>;
   readonly openPacket: (device: string) => PacketSocket;
+  readonly openArp: (device: string, heard: (claim: ArpClaim) => void) => ArpSocket;
 }
 
 /** What is known of an attached interface. */
@@ -39,6 +44,8 @@ export interface AttachedState {
   readonly addresses: readonly InterfaceAddress[];
   /** Why its clients get no answer, and what to do; undefined: they are served. */
   readonly problem: string | undefined;
+  /** See `ArpProber.probe`. */
+  probe(addresses: readonly Ipv4[]): Promise<Found>;
 }
 
 /** The sockets of an interface as it was when they were opened. */
@@ -102,6 +109,7 @@ class AttachedInterface implements AttachedState {
   readonly #port: number;
   readonly #handler: ListenerHandler;
   readonly #host: AttachedHost;
+  readonly #prober: ArpProber;
   #opened: Opened | undefined;
 
   constructor(name: string, port: number, handler: ListenerHandler, host: AttachedHost) {
@@ -109,6 +117,11 @@ class AttachedInterface implements AttachedState {
     this.#port = port;
     this.#handler = handler;
     this.#host = host;
+    this.#prober = new ArpProber((heard) => host.openArp(name, heard), (claim) => handler.overheard(claim));
+  }
+
+  probe(addresses: readonly Ipv4[]): Promise<Found> {
+    return this.#prober.probe(addresses);
   }
 
   get sockets(): (UdpSocket | PacketSocket)[] {
@@ -158,6 +171,7 @@ class AttachedInterface implements AttachedState {
 
   #closeSockets(): void {
     for (const socket of this.sockets) socket.close();
+    this.#prober.close();
     this.#opened = undefined;
   }
 

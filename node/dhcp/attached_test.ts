@@ -34,6 +34,7 @@ function scene(first: Omit<NetworkInterface, "name"> | undefined) {
       strictEqual(serverIdentifier, receivedOn);
       seen.push([receivedOn, ...further].map(formatIpv4).join(" "));
     },
+    overheard: () => {},
   }, {
     log: logger("test"),
     listInterfaces: () => machine.lan0 === undefined ? [] : [{ name: "lan0", ...machine.lan0 }],
@@ -41,6 +42,7 @@ function scene(first: Omit<NetworkInterface, "name"> | undefined) {
       machine.refuses ? Promise.reject(new Error("Cannot bind 0.0.0.0:67 on lan0")) : Promise.resolve(
         { ...socket("udp"), receive: (handler: DatagramHandler) => void handlers.push(handler) } as UdpSocket,
       ),
+    openArp: () => ({ probe: () => true, close: () => {} }),
     openPacket: () => socket("packet") as PacketSocket,
   });
   return {

@@ -10,7 +10,7 @@ import type { Arrival } from "../../src/dhcp/server/query.ts";
 import { watchInterfaces } from "../../src/net/interface_watch.ts";
 import { listInterfaces } from "../../src/net/interfaces.ts";
 import { type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
-import { openPacket, openUdp } from "../../src/net/open.ts";
+import { openArp, openPacket, openUdp } from "../../src/net/open.ts";
 import type { UdpSocket } from "../../src/net/udp.ts";
 import { AttachedInterfaces, type AttachedState, type ListenerHandler, RECEIVE_BUFFER_BYTES } from "./attached.ts";
 
@@ -41,7 +41,13 @@ export async function openListeners(
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   });
   const names = config.interfaces.map(({ name }) => name);
-  const attached = new AttachedInterfaces(names, config.port, handler, { log, listInterfaces, openUdp, openPacket });
+  const attached = new AttachedInterfaces(names, config.port, handler, {
+    log,
+    listInterfaces,
+    openUdp,
+    openPacket,
+    openArp,
+  });
   try {
     await attached.open();
   } catch (error) {

@@ -143,6 +143,7 @@ const subnetSchema = mapping({
   reservations: list(reservationSchema).describe("addresses kept for one client each").prefault([]),
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
+  conflictDetection: flag().describe("the same for this subnet").exactOptional(),
   ...LEASE_SETTINGS,
 }).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...inSeconds(settings) }));
 
@@ -211,6 +212,10 @@ export const serviceSchema = mapping({
   clientIdentity: CLIENT_IDENTITY.describe(
     "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
   ).prefault("clientId"),
+  conflictDetection: flag().describe(
+    "probe free addresses by ARP before they are offered, on links of the nodes and of `dhcpcluster-relay`; one that " +
+      "a host uses rests",
+  ).prefault(true),
   strangers: strangersSchema,
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),

@@ -36,6 +36,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     authoritative: true,
     rapidCommit: false,
     clientIdentity: "clientId",
+    conflictDetection: true,
     options: none,
     strangers: {
       messages: { perSecond: 4_000, burst: 20_000 },
@@ -62,6 +63,7 @@ service:
   authoritative: false
   rapidCommit: true
   clientIdentity: hardware
+  conflictDetection: false
   strangers: { messages: { perSecond: 5 }, nearlyFull: 0, leases: { burst: 6 }, firstLeaseTime: 1m, share: 100 }
   maxLeasesPerCircuit: 8
   nextServer: 10.0.0.2
@@ -77,6 +79,7 @@ service:
     - subnet: 10.0.0.0/24
       id: 7
       clientIdentity: clientId
+      conflictDetection: true
       maxLeasesPerCircuit: 4
       options: { routers: 10.0.0.1 }
       pools:
@@ -97,6 +100,7 @@ service:
     authoritative: false,
     rapidCommit: true,
     clientIdentity: "hardware",
+    conflictDetection: false,
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },
       nearlyFull: 0,
@@ -122,6 +126,7 @@ service:
       prefix: { address: 0x0a000000, prefixLength: 24 },
       id: 7,
       clientIdentity: "clientId",
+      conflictDetection: true,
       maxLeasesPerCircuit: 4,
       options: new Map([[3, Uint8Array.of(10, 0, 0, 1)]]),
       pools: [

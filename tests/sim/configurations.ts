@@ -126,6 +126,7 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, ids }:
     minLeaseSeconds: MIN_LEASE_SECONDS,
     maxLeaseSeconds,
     declineSeconds: DECLINE_SECONDS,
+    conflictDetection: true,
     strangers: STRANGERS,
   }));
 }

@@ -49,6 +49,7 @@ export const RTMGRP_LINK = 0x1;
 export const RTMGRP_IPV4_IFADDR = 0x10;
 
 export const ETH_P_IP = 0x0800;
+export const ETH_P_ARP = 0x0806;
 export const ARPHRD_ETHER = 1;
 export const ARPHRD_LOOPBACK = 772;
 
