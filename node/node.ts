@@ -32,6 +32,7 @@ import type { NodeFile } from "./reader/protocol.ts";
 import { ConfigReader } from "./reader/reader.ts";
 import { DhcpService, type LeaseEvent, type RequestSource } from "./dhcp/dhcp_service.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
+import { RelayProbes } from "./dhcp/relay_probes.ts";
 import { afterLoss } from "./lost_leases.ts";
 import { openStore, type Store } from "./store/mod.ts";
 
@@ -123,6 +124,13 @@ export class Node {
   readonly #core: NodeCore<RequestSource>;
   readonly #service: DhcpService;
   readonly #relays: RelayTrust;
+  readonly #relayProbes = new RelayProbes({
+    believes: (link, giaddr, from) => this.#relays.believesAbout(link, giaddr, from, this.#core.server.compiled),
+    wanted: (link) => this.#core.probesWanted(link, readClocks()),
+    probed: (results) => this.#probed(results),
+    nowMs: () => performance.now(),
+    random: (octets) => crypto.getRandomValues(new Uint8Array(octets)),
+  });
   /** Commands that wait for their result, by token. */
   readonly #commands = new Map<number, (result: unknown) => void>();
   #commandToken = 0;
@@ -285,6 +293,7 @@ export class Node {
       datagram: (bytes, arrival, send) => {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
       },
+      probe: (bytes, from) => this.#relayProbes.receive(bytes, from),
       overheard: (claim) => this.#probed({ clear: [], used: [claim], giaddr: UNSPECIFIED }),
     }, this.#log);
     this.#probing = setInterval(() => void this.#probe(), PROBE_MS);

@@ -28,6 +28,7 @@ Deno.test("health: which subnets of this relay's clients are full, as the nodes 
     tracker,
     relay: { counts: [], forwarder: new Forwarder(CONFIG, tracker, 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
+    conflicts: { counts: new Map() },
   };
   const traffic = new HttpTraffic(getLogger("test"));
   const access = { counts: NO_REFUSALS };

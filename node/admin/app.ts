@@ -106,6 +106,7 @@ function readyDetail({ counters: { dropped, fullSubnets, shedSubnets }, parts: {
   const unusable = listeners?.interfaces.filter(({ problem }) => problem !== undefined) ?? [];
   return {
     ...(unusable.length === 0 ? {} : { interfaces: unusable.map(interfaceStatus) }),
+    probes: true,
     unanswered: Object.fromEntries(reasons),
     full: fullSubnets.list(monotonicMs),
     shed: shedSubnets.list(monotonicMs),
@@ -121,6 +122,7 @@ const READINESS = z.object({
   reason: z.string().optional(),
   interfaces: z.array(z.object({ name: z.string(), up: z.boolean(), reason: z.string().nullable() }))
     .describe("Interfaces with clients of the node's own that can't be used now.").optional(),
+  probes: z.boolean().describe("Relays may ask it which addresses to probe (conflict detection)."),
   unanswered: z.record(z.string(), z.number())
     .describe("Requests that got no answer on purpose since the start, by reason."),
   full: subnets("DHCPDISCOVERs without an answer since the start.")

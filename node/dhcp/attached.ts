@@ -24,6 +24,8 @@ const ETHERNET_OCTETS = 6;
 /** Takes datagrams. */
 export interface ListenerHandler {
   datagram(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void;
+  /** A relay's part of an exchange about free addresses (`relay_probes.ts`); returns the answer. */
+  probe(bytes: Uint8Array, from: Ipv4): Uint8Array | undefined;
   /** A host uses an address that was found free before (`ArpProber`). */
   overheard(claim: ArpClaim): void;
 }

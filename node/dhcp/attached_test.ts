@@ -34,6 +34,7 @@ function scene(first: Omit<NetworkInterface, "name"> | undefined) {
       strictEqual(serverIdentifier, receivedOn);
       seen.push([receivedOn, ...further].map(formatIpv4).join(" "));
     },
+    probe: () => undefined,
     overheard: () => {},
   }, {
     log: logger("test"),

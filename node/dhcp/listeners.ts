@@ -6,6 +6,7 @@
 
 import type { Logger } from "@logtape/logtape";
 import { CLIENT_PORT, type Message } from "../../src/dhcp/message.ts";
+import { isProbeMessage } from "../../src/dhcp/probe_exchange.ts";
 import type { Arrival } from "../../src/dhcp/server/query.ts";
 import { watchInterfaces } from "../../src/net/interface_watch.ts";
 import { listInterfaces } from "../../src/net/interfaces.ts";
@@ -101,6 +102,11 @@ function receiveRouted(
     return socket.send(bytes, to, CLIENT_PORT);
   };
   socket.receive((bytes, from) => {
+    if (isProbeMessage(bytes)) {
+      const answer = handler.probe(bytes, from);
+      if (answer !== undefined) socket.send(answer, from, config.port);
+      return;
+    }
     handler.datagram(
       bytes,
       { from, serverIdentifier: config.address, receivedOn: config.address, onLink: false },

@@ -10,7 +10,7 @@ import { e2e } from "./register.ts";
 
 const [LAN0] = LANS;
 /** Probing takes a second, and begins within another; a machine that is busy takes longer. */
-const PROBED_MS = 10_000;
+const PROBED_MS = 20_000;
 
 const SUBNETS = [{
   subnet: LAN0.subnet,
@@ -54,16 +54,19 @@ function squatted(options: SiteOptions): Promise<void> {
     deepStrictEqual(await resting(site), [found]);
 
     const addresses: string[] = [];
-    for (const name of ["client1", "client2", "client3"]) {
-      const client = new Udhcpc(await topology.client(name));
+    // Wherever in the pool the node begins: all but one of the others.
+    for (let number = 1; number <= 6; number++) {
+      const client = new Udhcpc(await topology.client(`client${number}`));
       await client.start();
       addresses.push((await client.waitBound()).address);
     }
     ok(!addresses.includes("10.77.0.20"), `${addresses} are the others`);
-    strictEqual(new Set(addresses).size, 3);
+    strictEqual(new Set(addresses).size, 6);
 
     // A host that begins to use a free address later is heard when it speaks to any other.
-    const later = await topology.squatter("later", "10.77.0.27");
+    const free = ["21", "22", "23", "24", "25", "26", "27"].map((octet) => `10.77.0.${octet}`);
+    const [last = ""] = free.filter((address) => !addresses.includes(address));
+    const later = await topology.squatter("later", last);
     await later.namespace.exec(["ping", "-c1", "-W1", "10.77.0.28"], { mayFail: true });
     if (options.onLink) {
       await until("the other host to be found", PROBED_MS, async () => (await resting(site)).length === 2);
@@ -83,4 +86,9 @@ function squatted(options: SiteOptions): Promise<void> {
 e2e(
   "conflict detection on a link of the node: an address that a host uses is not offered",
   () => squatted({ onLink: true }),
+);
+
+e2e(
+  "conflict detection on a remote link, by the relay: an address that a host uses is not offered",
+  () => squatted({}),
 );

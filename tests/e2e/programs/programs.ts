@@ -34,6 +34,7 @@ export interface ServiceConfig {
   readonly rebindTime?: number;
   readonly declineTime?: number;
   readonly authoritative: boolean;
+  readonly conflictDetection?: boolean;
   readonly subnets: readonly {
     readonly subnet: string;
     readonly pools: readonly string[];
