@@ -13,13 +13,14 @@ import { NodeCore, storedConfiguration } from "../src/core/node_core.ts";
 import type { Configuration } from "../src/cluster/leadership/config_replication.ts";
 import { readReservation } from "../src/config/service_schema.ts";
 import { CompiledService, type PackedService } from "../src/dhcp/server/compiled_service.ts";
+import type { ProbeResults } from "../src/dhcp/server/probes.ts";
 import { RelayTrust } from "../src/dhcp/server/relay_trust.ts";
 import type { Readiness } from "../src/http/health.ts";
 import type { Instant } from "../src/lease/agreement/clock.ts";
 import type { LeaseTable } from "../src/lease/table/lease_table.ts";
 import { logger } from "../src/log/configure.ts";
 import { formatSummary, LogLimiter } from "../src/log/limiter.ts";
-import { formatIpv4 } from "../src/net/ipv4.ts";
+import { formatIpv4, UNSPECIFIED } from "../src/net/ipv4.ts";
 import { socketImplementation } from "../src/net/open.ts";
 import { NodeCounters } from "./admin/counters.ts";
 import { OperatorLog } from "./admin/operator_log.ts";
@@ -31,10 +32,13 @@ import type { NodeFile } from "./reader/protocol.ts";
 import { ConfigReader } from "./reader/reader.ts";
 import { DhcpService, type LeaseEvent, type RequestSource } from "./dhcp/dhcp_service.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
+import { RelayProbes } from "./dhcp/relay_probes.ts";
 import { afterLoss } from "./lost_leases.ts";
 import { openStore, type Store } from "./store/mod.ts";
 
 const SUMMARY_MS = 10_000;
+/** How often free addresses are looked for that are to be probed: what was offered is replaced this fast. */
+const PROBE_MS = 1_000;
 /** A deadline that is nearer gets a timer of its own. */
 const SOON_MS = 3;
 /** A loop that has not run for so long hangs. */
@@ -120,12 +124,20 @@ export class Node {
   readonly #core: NodeCore<RequestSource>;
   readonly #service: DhcpService;
   readonly #relays: RelayTrust;
+  readonly #relayProbes = new RelayProbes({
+    believes: (link, giaddr, from) => this.#relays.believesAbout(link, giaddr, from, this.#core.server.compiled),
+    wanted: (link) => this.#core.probesWanted(link, readClocks()),
+    probed: (results) => this.#probed(results),
+    nowMs: () => performance.now(),
+    random: (octets) => crypto.getRandomValues(new Uint8Array(octets)),
+  });
   /** Commands that wait for their result, by token. */
   readonly #commands = new Map<number, (result: unknown) => void>();
   #commandToken = 0;
   #transport: Transport | undefined;
   #listeners: Listeners | undefined;
   #summaries: ReturnType<typeof setInterval> | undefined;
+  #probing: ReturnType<typeof setInterval> | undefined;
   #pumpScheduled = false;
   /** The rest of a batch's millisecond, which comes and goes without touching the timer of the next tick. */
   #soon: ReturnType<typeof setTimeout> | undefined;
@@ -281,7 +293,10 @@ export class Node {
       datagram: (bytes, arrival, send) => {
         if (!this.#stopping) this.#service.receive(bytes, arrival, send);
       },
-    });
+      probe: (bytes, from) => this.#relayProbes.receive(bytes, from),
+      overheard: (claim) => this.#probed({ clear: [], used: [claim], giaddr: UNSPECIFIED }),
+    }, this.#log);
+    this.#probing = setInterval(() => void this.#probe(), PROBE_MS);
     this.receive({ kind: "listening" });
     const sockets = socketImplementation();
     this.#log.info("Node {id} serves DHCP on {address}:{port}{attached} ({sockets})", {
@@ -291,6 +306,30 @@ export class Node {
       port: dhcp.port,
       sockets: sockets.kind === "linux" ? "libc sockets" : `portable sockets: ${sockets.reason}`,
     });
+  }
+
+  /** Probes the free addresses on each attached link that are to be offered next. */
+  async #probe(): Promise<void> {
+    const probes = this.#listeners?.interfaces.map(async (link) => {
+      const { name, addresses } = link;
+      const now = readClocks();
+      const wanted = addresses.flatMap(({ address }) => this.#core.probesWanted(address, now));
+      if (wanted.length === 0) return;
+      try {
+        this.#probed({ ...await link.probe(wanted), giaddr: UNSPECIFIED });
+      } catch (error) {
+        if (!this.#limiter.admit(`probe ${name}`, now.monotonicMs)) return;
+        this.#log.warn("No conflict detection on {interface}: {error}", {
+          interface: name,
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
+    });
+    await Promise.all(probes ?? []);
+  }
+
+  #probed(results: ProbeResults): void {
+    if (!this.#closed) this.receive({ kind: "probed", results });
   }
 
   /** Whether this node can grant leases now, and if not, why and what to do. */
@@ -303,6 +342,8 @@ export class Node {
       const witness = this.config.node.witness ? { witness: true, healthy: kind === "witness" } as const : {};
       return { ready: false, ...witness, reason };
     }
+    const unreachable = this.#listeners?.unreachable;
+    if (unreachable !== undefined) return { ready: false, reason: unreachable };
     const { member } = this.#core;
     if (!member.isRenewalsOnly(now)) return { ready: true };
     const until = new Date(member.membership.renewalsOnlyUntil).toISOString();
@@ -393,6 +434,7 @@ export class Node {
     this.operate((member, now) => member.stepDown(now));
     this.#pump();
     clearInterval(this.#summaries);
+    clearInterval(this.#probing);
     clearTimeout(this.#wake?.timer);
     clearTimeout(this.#soon);
     this.#closed = true;

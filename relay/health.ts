@@ -9,6 +9,7 @@ import { httpMetrics, type HttpTraffic } from "../src/http/traffic.ts";
 import { formatIpv4, formatPrefix } from "../src/net/ipv4.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { OUTCOME_NAMES, type OutcomeCounts, OUTCOMES } from "./forward/outcomes.ts";
+import type { Conflicts } from "./conflicts.ts";
 import type { Relay } from "./relay.ts";
 import { gatewayIn, type Resolved } from "./resolve.ts";
 import type { NodeState, NodeTracker } from "./select/tracker.ts";
@@ -21,6 +22,7 @@ interface HealthParts {
     readonly tracker: NodeTracker;
     readonly relay: Pick<Relay, "counts" | "forwarder">;
     readonly sockets: { errorsOf(link: number): SocketErrors };
+    readonly conflicts: Pick<Conflicts, "counts">;
   };
   /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -109,7 +111,7 @@ function nodesStatus({ service: { tracker, resolved }, now }: HealthParts): obje
   });
 }
 
-function interfacesStatus({ service: { resolved, relay, sockets } }: HealthParts): object[] {
+function interfacesStatus({ service: { resolved, relay, sockets, conflicts } }: HealthParts): object[] {
   return resolved.links.map(({ interface: { name, gateways, trusted } }, index) => {
     const { receiveDrops, sendErrors } = sockets.errorsOf(index);
     return {
@@ -122,6 +124,7 @@ function interfacesStatus({ service: { resolved, relay, sockets } }: HealthParts
       receiveDrops,
       sendErrors: sendErrors.count,
       lastSendError: sendErrors.last ?? null,
+      probed: conflicts.counts.get(name) ?? { clear: 0, used: 0 },
       datagrams: relay.counts[index],
     };
   });
@@ -180,6 +183,16 @@ function relayMetrics(parts: HealthParts): Metric[] {
       "1 while the interface exists and has an IPv4 address.",
       (index) => Number((service.resolved.links[index]?.interface.gateways.length ?? 0) > 0),
     ),
+    {
+      kind: "counter",
+      name: "dhcpcluster_relay_probes_total",
+      help: "Free addresses probed for the nodes, by whether a host used them.",
+      labels: ["interface", "result"],
+      read: () =>
+        [...service.conflicts.counts].flatMap(([name, counts]) =>
+          Object.entries(counts).map(([result, value]) => ({ labels: { interface: name, result }, value }))
+        ),
+    },
     link(
       "strangers_per_second",
       "Messages of clients without a lease through this relay.",

@@ -17,12 +17,18 @@ Deno.test("health: which subnets of this relay's clients are full, as the nodes 
   const service = {
     resolved: {
       forward: CONFIG,
-      links: CONFIG.interfaces.map((link, index) => ({ interface: link, index, medium: "ethernet" as const })),
+      links: CONFIG.interfaces.map((link, index) => ({
+        interface: link,
+        index,
+        mac: new Uint8Array(6),
+        medium: "ethernet" as const,
+      })),
       unusable: [],
     },
     tracker,
     relay: { counts: [], forwarder: new Forwarder(CONFIG, tracker, 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
+    conflicts: { counts: new Map() },
   };
   const traffic = new HttpTraffic(getLogger("test"));
   const access = { counts: NO_REFUSALS };

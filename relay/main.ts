@@ -21,7 +21,7 @@ import { HttpTraffic } from "../src/http/traffic.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { listInterfaces } from "../src/net/interfaces.ts";
 import { formatIpv4 } from "../src/net/ipv4.ts";
-import { openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
+import { openArp, openPacket, openUdp, socketImplementation, waitForDatagramsFirst } from "../src/net/open.ts";
 import { checkRelay, keepBound, type RelayConfig, relaySchema } from "./config.ts";
 import { COMMANDS, PROGRAM } from "./cli.ts";
 import PAGE from "./dashboard/index.html" with { type: "text" };
@@ -41,7 +41,7 @@ async function start(config: RelayConfig, { file, early }: Given): Promise<void>
   waitForDatagramsFirst();
   const identity = config.http.tls === undefined ? undefined : await readTls(config.http.tls);
   const access = await loadAccess(config.http, logger("relay", "http"));
-  const service = await RelayService.start(config, { log, opener, listInterfaces, ping: systemPing, now })
+  const service = await RelayService.start(config, { log, opener, openArp, listInterfaces, ping: systemPing, now })
     .catch((error: unknown) => {
       access.close();
       throw error;

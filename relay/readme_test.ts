@@ -32,6 +32,7 @@ Deno.test("README.md lists every metric of the relay", async () => {
     tracker: new NodeTracker([{ id: 1, weight: 1, local: false }]),
     relay: { counts: [], forwarder: new Forwarder(CONFIG, new NodeTracker([]), 0) },
     sockets: { errorsOf: () => ({ receiveDrops: 0, sendErrors: { count: 0, last: undefined } }) },
+    conflicts: { counts: new Map() },
   };
   const traffic = new HttpTraffic(getLogger("test"));
   const access = { counts: NO_REFUSALS };

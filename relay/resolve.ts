@@ -26,6 +26,9 @@ export interface Resolved {
   readonly unusable: readonly UnusableInterface[];
 }
 
+/** No interface has this index. */
+const ABSENT = { index: -1, mac: new Uint8Array() };
+
 /** Resolves the configuration on a machine with these interfaces. */
 export function resolveConfig(
   config: RelayConfig,
@@ -38,7 +41,8 @@ export function resolveConfig(
     if (gateways.length === 0) {
       unusable.push({ name: wanted.name, message: explainUnusable(wanted.name, index, found !== undefined) });
     }
-    return { interface: toForward(wanted, gateways), index: found?.index ?? -1, medium: mediumOf(found) };
+    const { index: number, mac } = found ?? ABSENT;
+    return { interface: toForward(wanted, gateways), index: number, mac, medium: mediumOf(found) };
   });
   return {
     links,
@@ -55,9 +59,10 @@ export function resolveConfig(
 /** Whether two results describe the same links. */
 export function sameLinks(one: Resolved, other: Resolved): boolean {
   const outline = ({ links }: Resolved) =>
-    JSON.stringify(links.map(({ interface: { name, gateways }, index, medium }) => [
+    JSON.stringify(links.map(({ interface: { name, gateways }, index, mac, medium }) => [
       name,
       index,
+      [...mac],
       medium,
       gateways.map(({ giaddr, local, subnet, information }) => [giaddr, local, subnet, [...information.broadcast]]),
     ]));

@@ -5,9 +5,13 @@
 
 import type { Logger } from "@logtape/logtape";
 import { toHex } from "../src/bytes/hex.ts";
+import { isProbeMessage } from "../src/dhcp/probe_exchange.ts";
+import type { ArpClaim, ArpSocket } from "../src/net/arp.ts";
+import { watchInterfaces } from "../src/net/interface_watch.ts";
 import type { NetworkInterface } from "../src/net/network_interface.ts";
 import { formatIpv4, type Ipv4 } from "../src/net/ipv4.ts";
 import type { RelayConfig } from "./config.ts";
+import { Conflicts } from "./conflicts.ts";
 import { DropLog } from "./drops.ts";
 import { FORWARD } from "./forward/limits.ts";
 import { type OutcomeCounts, zeroCounts } from "./forward/outcomes.ts";
@@ -22,9 +26,6 @@ import { describeLink, resolveConfig, type Resolved, sameLinks, servesSubnet } f
 import { NodeTracker } from "./select/tracker.ts";
 import { RelaySockets, type SocketHandlers, type SocketOpener } from "./sockets/relay_sockets.ts";
 
-/** Interval at which the machine's interfaces are checked. */
-const INTERFACE_POLL_MS = 1_000;
-
 /** None of the interfaces can be used; `message` is one line that tells the operator what to do. */
 export class NoInterfaceError extends Error {
   override readonly name = "NoInterfaceError";
@@ -34,6 +35,7 @@ export class NoInterfaceError extends Error {
 interface ServiceHost {
   readonly log: Logger;
   readonly opener: SocketOpener;
+  readonly openArp: (device: string, heard: (claim: ArpClaim) => void) => ArpSocket;
   readonly listInterfaces: () => readonly NetworkInterface[];
   readonly ping: Pinger;
   /** Monotonic clock, in milliseconds. */
@@ -51,6 +53,7 @@ interface Parts {
 /** Runs from {@link RelayService.start} to {@link RelayService.close}. */
 export class RelayService implements SocketHandlers {
   readonly sockets: RelaySockets;
+  readonly conflicts: Conflicts;
   readonly #host: ServiceHost;
   readonly #drops: DropLog;
   readonly #nodes: NodeLog;
@@ -61,10 +64,14 @@ export class RelayService implements SocketHandlers {
   #resolved: Resolved;
   /** The relay before the last reload, for answers to its open transactions. */
   #previous: Relay | undefined;
-  #interfaceTimer: ReturnType<typeof setInterval> | undefined;
+  /** Health URLs of the nodes that are ready and may be asked which addresses to probe. */
+  readonly #probing = new Set<string>();
+  #watch: { close(): void } | undefined;
   /** Serialises changes. */
   #changing: Promise<void> = Promise.resolve();
   #lastError = "";
+  /** Why an interface could not be probed, by name: said once. */
+  readonly #unprobed = new Map<string, string>();
 
   private constructor(config: RelayConfig, resolved: Resolved, host: ServiceHost, trust: Trust) {
     this.#trust = trust;
@@ -72,6 +79,20 @@ export class RelayService implements SocketHandlers {
     this.#drops = new DropLog(host.log, host.now);
     this.#nodes = new NodeLog(host.log, host.now);
     this.sockets = new RelaySockets({ server: config.relay.port, client: config.relay.clientPort }, host.opener, this);
+    this.conflicts = new Conflicts({
+      links: () => this.#resolved.links,
+      nodes: () => this.config.nodes.filter(({ health }) => this.#probing.has(health)),
+      send: (giaddr, bytes, to, port) => this.sockets.sendUpstream(giaddr, bytes, to, port),
+      openArp: host.openArp,
+      failed: (device, error) => {
+        const message = error instanceof Error ? error.message : String(error);
+        if (this.#unprobed.get(device) === message) return;
+        this.#unprobed.set(device, message);
+        host.log.warn("{interface}: no conflict detection: {message}", { interface: device, message });
+      },
+      now: host.now,
+      random: (octets) => crypto.getRandomValues(new Uint8Array(octets)),
+    });
     this.#resolved = resolved;
     this.#parts = this.#build(config, resolved, undefined);
   }
@@ -88,7 +109,8 @@ export class RelayService implements SocketHandlers {
       throw error;
     }
     for (const { message } of resolved.unusable) host.log.warn("{message}", { message });
-    service.#interfaceTimer = setInterval(() => void service.checkInterfaces(), INTERFACE_POLL_MS);
+    service.conflicts.start();
+    service.#watch = watchInterfaces(() => void service.checkInterfaces());
     return service;
   }
 
@@ -132,7 +154,7 @@ export class RelayService implements SocketHandlers {
     });
   }
 
-  /** Adapts to changed interfaces; runs by itself every second. */
+  /** Adapts to changed interfaces; runs by itself after each change. */
   checkInterfaces(): Promise<void> {
     return this.#change(() => this.#reconcile());
   }
@@ -142,6 +164,7 @@ export class RelayService implements SocketHandlers {
   }
 
   reply(link: number, bytes: Uint8Array, from: Ipv4, port: number, clientSide: boolean): void {
+    if (isProbeMessage(bytes)) return void this.conflicts.receive(bytes, from, port);
     const { relay } = this.#parts;
     const previous = this.#previous;
     const isForPrevious = previous !== undefined && relay.forwarder.defers(bytes, previous.forwarder, this.#host.now());
@@ -154,7 +177,8 @@ export class RelayService implements SocketHandlers {
 
   /** Stops at once: requests relayed now could not be answered any more. */
   async close(): Promise<void> {
-    clearInterval(this.#interfaceTimer);
+    this.#watch?.close();
+    this.conflicts.close();
     await this.#changing;
     this.sockets.close();
     this.#parts.prober.close();
@@ -202,7 +226,12 @@ export class RelayService implements SocketHandlers {
       timeoutMs: config.probe.timeoutMs,
       sink: tracker,
       ping: config.probe.ping ? ping : undefined,
-      askHealth: (url, ms, ending) => askHealth(url, ms, ending, this.#trust.clientFor(url)),
+      askHealth: async (url, ms, ending) => {
+        const result = await askHealth(url, ms, ending, this.#trust.clientFor(url));
+        const isProbing = result.kind === "answered" && result.ready && result.probes === true;
+        this.#probing[isProbing ? "add" : "delete"](url);
+        return result;
+      },
       now,
     });
     return { config, tracker, relay, prober };

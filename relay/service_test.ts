@@ -40,6 +40,7 @@ async function scene(file: RelayConfig, machine: Record<string, Omit<NetworkInte
   const service = await RelayService.start(file, {
     log: logger("relay"),
     opener,
+    openArp: () => ({ probe: () => true, close: () => {} }),
     listInterfaces: () => Object.entries(machine).map(([name, rest]) => ({ name, ...rest })),
     ping: () => Promise.resolve({ kind: "silent" }),
     now: () => performance.now(),

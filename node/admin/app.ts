@@ -23,6 +23,7 @@ import { nodeMetrics } from "./metrics.ts";
 import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
 import { Operations } from "./operations.ts";
+import { interfaceStatus } from "./status.ts";
 import { type EventFeed, eventRoutes } from "./events.ts";
 import { leaseRoutes } from "./leases.ts";
 import { operationRoutes } from "./operation_routes.ts";
@@ -54,7 +55,7 @@ export function nodeApps(
   return (guards) => {
     const app = healthApp({
       ready: () => node.readiness(),
-      readyDetail: () => unansweredOnPurpose(node),
+      readyDetail: () => readyDetail(node),
       status,
       metrics,
       failed: (path, error) => log.error("{path} failed: {error}", { path, error: error.stack ?? error.message }),
@@ -98,11 +99,14 @@ function describeNodeApi(routes: readonly Route[]): object {
   return openApi(info, [...HEALTH, ...routes]);
 }
 
-/** What this node leaves unanswered on purpose: relays read it. */
-function unansweredOnPurpose({ counters: { dropped, fullSubnets, shedSubnets } }: Node): object {
+/** What this node leaves unanswered on purpose, which relays read, and the interfaces that it can't use. */
+function readyDetail({ counters: { dropped, fullSubnets, shedSubnets }, parts: { listeners } }: Node): object {
   const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
   const { monotonicMs } = readClocks();
+  const unusable = listeners?.interfaces.filter(({ problem }) => problem !== undefined) ?? [];
   return {
+    ...(unusable.length === 0 ? {} : { interfaces: unusable.map(interfaceStatus) }),
+    probes: true,
     unanswered: Object.fromEntries(reasons),
     full: fullSubnets.list(monotonicMs),
     shed: shedSubnets.list(monotonicMs),
@@ -116,6 +120,9 @@ function subnets(unanswered: string) {
 const READINESS = z.object({
   ready: z.boolean(),
   reason: z.string().optional(),
+  interfaces: z.array(z.object({ name: z.string(), up: z.boolean(), reason: z.string().nullable() }))
+    .describe("Interfaces with clients of the node's own that can't be used now.").optional(),
+  probes: z.boolean().describe("Relays may ask it which addresses to probe (conflict detection)."),
   unanswered: z.record(z.string(), z.number())
     .describe("Requests that got no answer on purpose since the start, by reason."),
   full: subnets("DHCPDISCOVERs without an answer since the start.")

@@ -333,7 +333,13 @@ Deno.test("api: /readyz, /status and /metrics tell which DISCOVERs got no answer
   withNode(async ({ node, reload, file, send, url }) => {
     const leases = Array.from({ length: 10 }, (_, last) => lease(`10.78.1.${last}`, last));
     await send({ method: "POST", path: "/leases/import", body: { leases } });
-    deepStrictEqual((await send({ path: "/readyz" })).body, { ready: true, unanswered: {}, full: [], shed: [] });
+    deepStrictEqual((await send({ path: "/readyz" })).body, {
+      ready: true,
+      probes: true,
+      unanswered: {},
+      full: [],
+      shed: [],
+    });
     const { dhcp: { address, port } } = node.config;
     await reload((await Deno.readTextFile(file)).replace("dhcp: {", "dhcp: { relays: [127.0.0.1],"));
     const relay = await openUdp({ address, port: 0 });

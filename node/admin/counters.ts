@@ -55,6 +55,8 @@ export class NodeCounters {
   granted = 0;
   released = 0;
   declined = 0;
+  /** Hosts found that use free addresses, by what followed. */
+  readonly conflicts = { rests: 0, lastClient: 0, tooMany: 0 };
   /** Declined addresses whose rest is short, by the limit that was reached. */
   readonly restsShortened = { client: 0, circuit: 0, pool: 0 };
   /** Rests that ended early, as nothing else was free. */

@@ -4,7 +4,7 @@
 
 import { z } from "zod";
 import { toHex } from "../../src/bytes/hex.ts";
-import { CLIENT_TAG, parseClientKey } from "../../src/lease/agreement/client_key.ts";
+import { CLIENT_TAG, isConflict, parseClientKey } from "../../src/lease/agreement/client_key.ts";
 import { recordTest } from "../../src/lease/table/record.ts";
 import type { LeaseRow, SlotState } from "../../src/lease/agreement/slot.ts";
 import type { LeaseSearch } from "../../src/lease/table/lease_table.ts";
@@ -40,6 +40,8 @@ const LEASE = z.object({
   address: z.ipv4(),
   subnet: z.string().nullable().describe("The configured subnet it lies in."),
   state: z.enum(LEASE_STATES),
+  reason: z.enum(["declined", "conflict"]).nullable()
+    .describe("Why it rests: its client declined it, or a host uses it without a lease (`client`); null: it does not."),
   client: z.object({
     identifier: z.string().nullable().describe("Option 61 in hexadecimal; null: the client is known by its hardware."),
     htype: z.number(),
@@ -167,6 +169,11 @@ function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: n
     address: formatIpv4(address),
     subnet: subnetOf(node, address),
     state,
+    reason: state !== "declined"
+      ? null
+      : slot.client !== undefined && isConflict(slot.client)
+      ? "conflict"
+      : "declined",
     client: {
       identifier: client?.tag === CLIENT_TAG.clientIdentifier ? toHex(client.bytes) : null,
       htype: detail.htype,

@@ -74,6 +74,17 @@ export function nodeMetrics(node: Node): Metric[] {
         }
       },
     },
+    {
+      kind: "gauge",
+      name: "dhcpcluster_interface_up",
+      help: "1 while an interface with clients of the node's own exists and has an IPv4 address.",
+      labels: ["interface"],
+      read: () =>
+        (node.parts.listeners?.interfaces ?? []).map(({ name, problem }) => ({
+          labels: { interface: name },
+          value: Number(problem === undefined),
+        })),
+    },
     gauge("drained", "1 while an operator has taken this node out.", () => Number(node.drained)),
     gauge(
       "config_revision",
@@ -143,6 +154,24 @@ export function nodeMetrics(node: Node): Metric[] {
     plain("leases_granted", "Leases granted or extended.", () => counters.granted),
     plain("leases_released", "Leases ended by DHCPRELEASE.", () => counters.released),
     plain("leases_declined", "Addresses put to rest by DHCPDECLINE.", () => counters.declined),
+    counter(
+      "conflicts",
+      "Free addresses that a host used without a lease, by what followed (conflictDetection).",
+      "result",
+      () => counters.conflicts,
+    ),
+    {
+      kind: "gauge",
+      name: "dhcpcluster_range_probed_addresses",
+      help: "Free addresses of each pool that no host answered for, which are offered next (conflictDetection).",
+      labels: ["pool"],
+      *read() {
+        const { compiled } = node.parts.service;
+        for (const { number, range } of compiled.pools) {
+          yield { labels: { pool: formatRange(range) }, value: node.parts.service.probedIn(number) };
+        }
+      },
+    },
     counter(
       "rests_shortened",
       "Declined addresses whose rest is short, as the client, the circuit or the pool has too many.",

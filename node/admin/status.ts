@@ -8,6 +8,7 @@ import type { LatencyHistogram } from "../../src/http/histogram.ts";
 import { formatIpv4, formatPrefix, formatRange } from "../../src/net/ipv4.ts";
 import { readClocks } from "../clocks.ts";
 import { explainStepped } from "./operator_log.ts";
+import type { AttachedState } from "../dhcp/attached.ts";
 import type { Node } from "../node.ts";
 
 /** The octets of `/status`, made in slices. */
@@ -46,7 +47,8 @@ export function nodeStatus(node: Node) {
       subnet: formatPrefix(subnet.prefix),
       pools: subnet.pools.flatMap((pool) => {
         const use = uses.get(pool);
-        return use === undefined ? [] : [{ range: formatRange(pool.range), ...use }];
+        const probed = service.probedIn(pool.number);
+        return use === undefined ? [] : [{ range: formatRange(pool.range), ...use, probed }];
       }),
       reservations: subnet.reservations,
       unanswered: node.counters.fullSubnets.unanswered(subnet.prefix),
@@ -57,6 +59,7 @@ export function nodeStatus(node: Node) {
     },
     clock: clockStatus(node),
     cluster: clusterStatus(node),
+    interfaces: listeners?.interfaces.map(interfaceStatus) ?? [],
     sockets: {
       implementation: listeners?.kind ?? null,
       sendErrors: listeners?.sendErrors ?? null,
@@ -72,6 +75,19 @@ function listed<Item, Entry>(items: readonly Item[], describe: (item: Item, inde
   return lazyList(function* () {
     for (const [index, item] of items.entries()) yield describe(item, index);
   });
+}
+
+/** An interface with clients of the node's own. */
+export function interfaceStatus({ name, addresses, problem }: AttachedState) {
+  const [primary] = addresses;
+  return {
+    name,
+    up: problem === undefined,
+    reason: problem ?? null,
+    /** The server identifier there. */
+    address: primary === undefined ? null : formatIpv4(primary.address),
+    addresses: addresses.map(({ address, prefixLength }) => `${formatIpv4(address)}/${prefixLength}`),
+  };
 }
 
 function clockStatus({ parts: { member }, notices }: Node) {

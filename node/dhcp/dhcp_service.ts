@@ -15,14 +15,14 @@ import type { DropReason } from "../../src/dhcp/server/action.ts";
 import type { CompiledService, Pool } from "../../src/dhcp/server/compiled_service.ts";
 import type { LinkReport, Shed } from "../../src/dhcp/server/link_budgets.ts";
 import type { Arrival } from "../../src/dhcp/server/query.ts";
-import type { DhcpServer } from "../../src/dhcp/server/dhcp_server.ts";
+import type { Conflict, DhcpServer } from "../../src/dhcp/server/dhcp_server.ts";
 import { formatClient } from "../../src/lease/agreement/client_key.ts";
 import type { Instant } from "../../src/lease/agreement/clock.ts";
 import type { LeaseDetail } from "../../src/lease/agreement/slot.ts";
 import { type LeaseTable, noUse, type PoolUse } from "../../src/lease/table/lease_table.ts";
 import type { LogLimiter } from "../../src/log/limiter.ts";
 import { Slices } from "../../src/http/slices.ts";
-import { formatIpv4, type Ipv4, rangeSize } from "../../src/net/ipv4.ts";
+import { formatIpv4, type Ipv4, rangeSize, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import { adviceOf, DROP_WARNINGS, LIMIT_ADVICE } from "../admin/drop_advice.ts";
 import { type NodeCounters, TYPE_NAME } from "../admin/counters.ts";
 
@@ -77,6 +77,12 @@ const SHORTENED = {
   pool: " only, as many of its pool rest: `dhcpcluster-node reuse` ends rests",
 } as const;
 
+const CONFLICT_MEANINGS = {
+  rests: "it rests as if it had been declined; find that host, or take the address out of the pool",
+  lastClient: "its lease has ended; it is not offered to others for now",
+  tooMany: "hosts answer for more of the pool than may rest; look for one that answers ARP for every address",
+} as const;
+
 /** The DHCP server of one node. */
 export class DhcpService {
   readonly #options: DhcpServiceOptions;
@@ -100,6 +106,11 @@ export class DhcpService {
   /** See `Service.pools`. */
   get pools(): DhcpServer["pools"] {
     return this.#options.core.server.pools;
+  }
+
+  /** See `DhcpServer.probedIn`. */
+  probedIn(pool: number): number {
+    return this.#options.core.server.probedIn(pool);
   }
 
   /** See `DhcpServer.linkReports`. */
@@ -227,6 +238,8 @@ export class DhcpService {
           { ...properties, seconds: Math.round(rest.ms / 1_000), shortened: SHORTENED[rest.shortened ?? "not"] },
         );
       }
+      case "conflict":
+        return this.#complainOfConflict(effect.conflict);
       case "restEnded": {
         counters.restsEnded += 1;
         if (!limiter.admit("restEnded", now().monotonicMs)) return;
@@ -240,6 +253,20 @@ export class DhcpService {
         );
       }
     }
+  }
+
+  #complainOfConflict({ address, mac, giaddr, what, rest }: Conflict): void {
+    const { counters, limiter, log, now } = this.#options;
+    counters.conflicts[what] += 1;
+    if (rest.shortened !== undefined) counters.restsShortened[rest.shortened] += 1;
+    if (!limiter.admit(`conflict ${what}`, now().monotonicMs)) return;
+    log.warn("{address} is used by {host} without a lease, as {prober} found: {meaning}", {
+      address: formatIpv4(address),
+      host: toHex(mac, ":"),
+      prober: giaddr === UNSPECIFIED ? "this node" : `the relay ${formatIpv4(giaddr)}`,
+      meaning: CONFLICT_MEANINGS[what],
+      seconds: Math.round(rest.ms / 1_000),
+    });
   }
 
   #handle(bytes: Uint8Array, arrival: Arrival, send: ReplySender): void {

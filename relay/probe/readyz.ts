@@ -48,12 +48,13 @@ async function bodyOf(response: Response): Promise<string> {
   return text;
 }
 
-/** `reason`, `full` and `shed` in the body of `/readyz`; other servers may send anything. Never throws. */
-export function readBody(body: string): Pick<HealthAnswer, "reason" | "full" | "shed"> {
+/** `reason`, `full`, `shed` and `probes` in the body of `/readyz`; other servers may send anything. Never throws. */
+export function readBody(body: string): Pick<HealthAnswer, "reason" | "full" | "shed" | "probes"> {
   try {
-    const { reason, full, shed } = JSON.parse(body) as { reason?: unknown; full?: unknown; shed?: unknown };
+    const { reason, full, shed, probes } = JSON.parse(body) as Readonly<Record<string, unknown>>;
     return {
       ...(typeof reason === "string" ? { reason: reason.slice(0, REASON_CHARACTERS_MAX) } : {}),
+      ...(probes === true ? { probes } : {}),
       ...(Array.isArray(full) ? { full: full.slice(0, FULL_MAX).flatMap(readFullSubnet) } : {}),
       ...(Array.isArray(shed) ? { shed: shed.slice(0, FULL_MAX).flatMap(readFullSubnet) } : {}),
     };

@@ -41,6 +41,8 @@ export type HealthResult =
     readonly full?: readonly FullSubnet[];
     /** Where it drops what strangers send beyond its limits. */
     readonly shed?: readonly FullSubnet[];
+    /** It takes part in conflict detection. */
+    readonly probes?: true;
   }
   /** No answer within the timeout. */
   | { readonly kind: "silent" }

@@ -20,6 +20,7 @@
  * every reply goes to the client port of that same address, where emulated clients share a socket.
  */
 
+import { toHex } from "../../src/bytes/hex.ts";
 import { formatIpv4, type Ipv4, UNSPECIFIED } from "../../src/net/ipv4.ts";
 import type { UdpOptions } from "../../src/net/udp.ts";
 import type { ForwardInterface } from "../forward/config.ts";
@@ -37,6 +38,8 @@ export interface Link {
   readonly interface: ForwardInterface;
   /** The kernel's interface index; a new index is a new interface, even under the same name. */
   readonly index: number;
+  /** Its hardware address, which frames to clients come from; empty without one. */
+  readonly mac: Uint8Array;
   readonly medium: Medium;
 }
 
@@ -109,7 +112,7 @@ function planNetworked(
     ...Array.from(locals, (local) => onDevice("unicast", local)),
     ...[...addresses].filter((address) => !locals.has(address)).map((address) => onDevice("stray", address)),
     ...(link.medium === "ethernet"
-      ? [{ ...own, key: `${link.index}/${device}/packets`, role: "packets" } as const]
+      ? [{ ...own, key: `${link.index}/${device}/packets/${toHex(link.mac)}`, role: "packets" } as const]
       : []),
     ...gateways.map(({ giaddr }): SocketPlan => ({
       ...own,

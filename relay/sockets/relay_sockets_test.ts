@@ -9,11 +9,17 @@ const PORTS = { server: 67, client: 68 };
 const ethernet = (name: string, index: number, ...addresses: string[]): Link => ({
   interface: clientInterface(name, addresses),
   index,
+  mac: Uint8Array.of(2, 0, 0, 0, 1, index),
   medium: "ethernet",
 });
 const LAN0 = ethernet("lan0", 2, "10.77.0.1");
 const LAN1 = ethernet("lan1", 3, "10.78.0.1");
-const LO: Link = { interface: clientInterface("lo", ["127.0.0.1"]), index: 1, medium: "loopback" };
+const LO: Link = {
+  interface: clientInterface("lo", ["127.0.0.1"]),
+  index: 1,
+  mac: new Uint8Array(6),
+  medium: "loopback",
+};
 const [GATEWAY0, GATEWAY1] = [gateway("lan0", "10.77.0.1"), gateway("lan1", "10.78.0.1")];
 const LOOPBACK = gateway("lo", "127.0.0.1");
 const BYTES = Uint8Array.of(1, 2, 3);
@@ -158,6 +164,19 @@ Deno.test("reconcile(): sockets that stay are not touched, new ones are opened, 
   deepStrictEqual(new Set(opener.open), before);
   opener.handlers.get("lan0/10.77.0.1:67")?.(BYTES, CLIENT, 68);
   deepStrictEqual(seen, ["request 1 10.77.1.9 unicast"]);
+});
+
+Deno.test("reconcile() opens the packet socket again when the hardware address changes", async () => {
+  const opened: string[] = [];
+  const opener = new FakeOpener();
+  const openPacket = opener.openPacket.bind(opener);
+  opener.openPacket = (device) => {
+    opened.push(device);
+    return openPacket(device);
+  };
+  const { sockets } = await wired([LAN0, LAN1], opener);
+  await sockets.reconcile([{ ...LAN0, mac: Uint8Array.of(2, 0, 0, 0, 9, 9) }, LAN1]);
+  deepStrictEqual(opened, ["lan0", "lan1", "lan0"]);
 });
 
 Deno.test("reconcile() keeps what is open when something new cannot be opened", async () => {

@@ -225,6 +225,7 @@ const subnetSchema = mapping({
   maxLeasesPerCircuit: CIRCUIT_LEASES,
   clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
   ...ACCESS,
+  conflictDetection: flag().describe("the same for this subnet").exactOptional(),
   ...LEASE_SETTINGS,
 }).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...level(settings) }));
 
@@ -306,6 +307,10 @@ export const serviceSchema = defining(
     clientIdentity: CLIENT_IDENTITY.describe(
       "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
     ).prefault("clientId"),
+    conflictDetection: flag().describe(
+      "probe free addresses by ARP before they are offered, on links of the nodes and of `dhcpcluster-relay`; one that " +
+        "a host uses rests",
+    ).prefault(true),
     strangers: strangersSchema,
     maxLeasesPerCircuit: CIRCUIT_LEASES,
     deny: CLIENT_LIST.describe("clients of these classes get no answer at all").exactOptional(),

@@ -37,6 +37,7 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     rapidCommit: false,
     bootp: false,
     clientIdentity: "clientId",
+    conflictDetection: true,
     options: none,
     strangers: {
       messages: { perSecond: 4_000, burst: 20_000 },
@@ -65,6 +66,7 @@ service:
   authoritative: false
   rapidCommit: true
   clientIdentity: hardware
+  conflictDetection: false
   strangers: { messages: { perSecond: 5 }, nearlyFull: 0, leases: { burst: 6 }, firstLeaseTime: 1m, share: 100 }
   maxLeasesPerCircuit: 8
   nextServer: 10.0.0.2
@@ -81,6 +83,7 @@ service:
     - subnet: 10.0.0.0/24
       id: 7
       clientIdentity: clientId
+      conflictDetection: true
       maxLeasesPerCircuit: 4
       options: { routers: 10.0.0.1 }
       pools:
@@ -102,6 +105,7 @@ service:
     rapidCommit: true,
     bootp: false,
     clientIdentity: "hardware",
+    conflictDetection: false,
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },
       nearlyFull: 0,
@@ -130,6 +134,7 @@ service:
       prefix: { address: 0x0a000000, prefixLength: 24 },
       id: 7,
       clientIdentity: "clientId",
+      conflictDetection: true,
       maxLeasesPerCircuit: 4,
       options: new Map([[3, Uint8Array.of(10, 0, 0, 1)]]),
       pools: [

@@ -11,6 +11,8 @@ import type { ClusterMessage, Envelope, MemberAddress, NodeId } from "../cluster
 import type { Message } from "../dhcp/message.ts";
 import type { Action, DropReason } from "../dhcp/server/action.ts";
 import type { Shed } from "../dhcp/server/link_budgets.ts";
+import type { Conflict } from "../dhcp/server/dhcp_server.ts";
+import type { ProbeResults } from "../dhcp/server/probes.ts";
 import type { Arrival } from "../dhcp/server/query.ts";
 import type { Instant } from "../lease/agreement/clock.ts";
 import type { Decision, EndRequest, Proposal } from "../lease/agreement/proposer.ts";
@@ -59,6 +61,8 @@ export type NodeEvent<Source> =
   | { readonly kind: "file"; readonly configuration: Configuration; readonly service: CompiledService }
   /** The result of a `compile` effect. */
   | { readonly kind: "compiled"; readonly token: number; readonly compiled: Compiled }
+  /** What probes of free addresses found. */
+  | { readonly kind: "probed"; readonly results: ProbeResults }
   /** An operator takes this node out of service, or back. */
   | { readonly kind: "drain"; readonly on: boolean }
   | { readonly kind: "command"; readonly token: number; readonly command: Command }
@@ -101,6 +105,8 @@ export type NodeEffect<Source> =
   | { readonly kind: "ended"; readonly lease: Extract<Action, { kind: "end" }>; readonly rest: Rest }
   /** An address that was declined at this time is used before its rest is over, as nothing else is free. */
   | { readonly kind: "restEnded"; readonly address: Ipv4; readonly declinedMs: number }
+  /** A host uses an address that is free. */
+  | { readonly kind: "conflict"; readonly conflict: Conflict }
   /** For log and status. */
   | { readonly kind: "notice"; readonly notice: MemberNotice }
   | { readonly kind: "result"; readonly token: number; readonly result: CommandResult[Command["kind"]] };

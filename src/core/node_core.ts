@@ -29,6 +29,7 @@ import { AnchoredClock, type Instant } from "../lease/agreement/clock.ts";
 import { HybridClock } from "../lease/agreement/hybrid_clock.ts";
 import type { LeaseRow } from "../lease/agreement/slot.ts";
 import type { LeaseTable } from "../lease/table/lease_table.ts";
+import type { Ipv4 } from "../net/ipv4.ts";
 import { Compilations } from "./compilations.ts";
 import { type Command, EffectQueue, type NodeEffect, type NodeEvent } from "./effects.ts";
 import { explainNotReady, type NodeFacts, type NotReady, whyNotReady } from "./readiness.ts";
@@ -153,6 +154,7 @@ export class NodeCore<Source> {
         failed: (lease, reason) => this.#effects.push({ kind: "failed", lease, reason }),
         ended: (lease, rest) => this.#effects.push({ kind: "ended", lease, rest }),
         restEnded: (address, declinedMs) => this.#effects.push({ kind: "restEnded", address, declinedMs }),
+        conflict: (conflict) => this.#effects.push({ kind: "conflict", conflict }),
       },
     });
     this.member = new Member({
@@ -246,6 +248,11 @@ export class NodeCore<Source> {
       case "compiled":
         this.#compilations.compiled(event.token, event.compiled);
         break;
+      case "probed": {
+        const time = this.clock.bounds(now);
+        if (time !== undefined && this.notReady(now) === undefined) this.server.probed(event.results, now, time);
+        return;
+      }
       case "drain":
         this.#drained = event.on;
         break;
@@ -286,6 +293,13 @@ export class NodeCore<Source> {
   /** What is to be done, in order: after each event, so that no reply waits for the rest of a burst. */
   takeEffects(): readonly NodeEffect<Source>[] {
     return this.#effects.take();
+  }
+
+  /** The free addresses that are to be probed now on the link with this address; see `src/dhcp/server/probes.ts`. */
+  probesWanted(link: Ipv4, now: Instant): Ipv4[] {
+    const time = this.clock.bounds(now);
+    if (time === undefined || this.notReady(now) !== undefined || this.member.isRenewalsOnly(now)) return [];
+    return this.server.probesWanted(link, now, time);
   }
 
   /** Why this node does not serve now, and undefined when it does. */

@@ -1,6 +1,8 @@
 /** Chooses the implementation: Linux through libc where it can be called, else node:dgram. */
 
+import type { ArpClaim, ArpSocket } from "./arp.ts";
 import { openDgramUdp } from "./dgram.ts";
+import { openLinuxArp } from "./linux/arp.ts";
 import { libcUnavailable } from "./linux/libc.ts";
 import { reactor } from "./linux/reactor.ts";
 import { openLinuxPacket } from "./linux/packet.ts";
@@ -42,6 +44,12 @@ export async function openUdp(options: UdpOptions, kind?: UdpSocket["kind"]): Pr
   if (chosen === "dgram") return await openDgramUdp(options);
   requireLibc("open a UDP socket through libc");
   return openLinuxUdp(options);
+}
+
+/** Opens an ARP socket on an interface (Linux, CAP_NET_RAW); `heard` gets what stations say of their addresses. */
+export function openArp(device: string, heard: (claim: ArpClaim) => void): ArpSocket {
+  requireLibc(`open an ARP socket on ${device}`);
+  return openLinuxArp(device, heard);
 }
 
 /** Opens a packet socket on an interface (Linux, CAP_NET_RAW). Throws a `SocketError` like {@link openUdp}. */

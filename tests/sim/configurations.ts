@@ -139,6 +139,7 @@ function compile({ addresses, leaseSeconds, maxLeaseSeconds, reservation, named 
     minLeaseSeconds: MIN_LEASE_SECONDS,
     maxLeaseSeconds,
     declineSeconds: DECLINE_SECONDS,
+    conflictDetection: true,
     strangers: STRANGERS,
     classes: [{ name: "named", match: { expression: HAS_IDENTIFIER.expression }, options: new Map() }],
   }));

@@ -53,6 +53,7 @@ const FAULTS = {
   leaseImport: [1, leaseImport],
   replay: [1, replay],
   endRests: [1, operations.endRests],
+  conflicts: [1, operations.conflicts],
   earlierRelease: [1, operations.earlierRelease],
 } as const satisfies Record<string, Fault>;
 

@@ -455,6 +455,10 @@ export class SimNode implements RunNode {
         );
       case "restEnded":
         return this.#run.log?.(`node ${this.id} ends the rest of ${formatIpv4(effect.address)}, as it needs it`);
+      case "conflict": {
+        const { address, what } = effect.conflict;
+        return this.#run.log?.(`node ${this.id}: a host uses ${formatIpv4(address)}: ${what}`);
+      }
       case "notice":
         return this.#run.log?.(`node ${this.id}: ${JSON.stringify(effect.notice)}`);
       case "result": {

@@ -1,8 +1,9 @@
 /**
  * Which address a client is offered, and whether it may lease the one it asks for. Order (RFC 2131 §4.3.1): its
  * reservation, its current address, its open offer, its last address, the one it asks for, a never used one, the
- * longest expired; when none is free, the one whose offer to a stranger has waited longest for its DHCPREQUEST, and of
- * a pool in which too many rest, the declined one that has rested longest.
+ * longest expired (of these two, one that no host answered for, see `probes.ts`); when none is free, the one whose
+ * offer to a stranger has waited longest for its DHCPREQUEST, and of a pool in which too many rest, the declined one
+ * that has rested longest.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
@@ -66,22 +67,25 @@ function endStrangersOffer({ offers }: ServerState, address: Ipv4 | undefined, n
 }
 
 function freeAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
-  const { table } = state;
+  const { probes, table } = state;
   const passed: Ipv4[] = [];
+  const isBusy = (address: Ipv4) => probes.isBusy(address, now.monotonicMs);
   const next = (take: () => Ipv4 | undefined) => {
     for (let address = take(); address !== undefined; address = take()) {
-      if (!isRefused(state, query, address, now)) return address;
+      if (!isRefused(state, query, address, now) && !isBusy(address)) return address;
       passed.push(address);
       if (passed.length === PASSED_MAX) return undefined;
     }
   };
   let address: Ipv4 | undefined;
-  for (const { number } of query.pools) address ??= next(() => table.takeFree(number, time));
+  for (const { number } of query.pools) {
+    address ??= next(() => probes.take(number, now, time) ?? table.takeFree(number, time));
+  }
   // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
   for (const { number } of query.pools) address ??= next(() => table.takeUnowned(number, time));
   // Better than no answer: what was in the way may be gone.
   address ??= passed.find((refused) =>
-    now.monotonicMs - (refusalOf(state, query, refused, now)?.atMs ?? 0) >= RETRY_MS
+    !isBusy(refused) && now.monotonicMs - (refusalOf(state, query, refused, now)?.atMs ?? 0) >= RETRY_MS
   );
   for (const refused of passed) if (refused !== address) table.endOffer(refused);
   return address;

@@ -55,6 +55,8 @@ export interface Subnet {
   readonly id: number;
   /** What its clients are told apart by. */
   readonly clientIdentity: ServiceConfig["clientIdentity"];
+  /** Whether free addresses are probed before they are offered. */
+  readonly conflictDetection: boolean;
   readonly prefix: Prefix;
   readonly range: Range;
   /** For clients without a lease (DHCPINFORM) and for reserved addresses outside the pools. */
@@ -318,6 +320,7 @@ function compileSubnet(
   return {
     id: config.id ?? config.prefix.address,
     clientIdentity: config.clientIdentity ?? service.clientIdentity,
+    conflictDetection: config.conflictDetection ?? service.conflictDetection,
     prefix: config.prefix,
     range: prefixRange(config.prefix),
     settings: resolve([service, config], config.prefix),

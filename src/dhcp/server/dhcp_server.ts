@@ -5,11 +5,13 @@
  */
 
 import type { Decided, Decision, EndRequest, Proposal } from "../../lease/agreement/proposer.ts";
-import type { ClientKey } from "../../lease/agreement/client_key.ts";
+import { equalBytes } from "../../bytes/equal.ts";
+import { CLIENT_TAG, type ClientKey, clientKey, isConflict } from "../../lease/agreement/client_key.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { OFFER_LIMITS } from "../../lease/table/limits.ts";
 import { Offers } from "../../lease/table/offers.ts";
+import { isLeaseRecord, NO_DETAIL } from "../../lease/agreement/slot.ts";
 import { compareVersions, type Version } from "../../lease/agreement/version.ts";
 import type { SubnetOf } from "../../lease/table/circuit_counts.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
@@ -19,12 +21,13 @@ import { type Action, dropShed, type FirstLease } from "./action.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { LinkBudgets, type LinkReport } from "./link_budgets.ts";
+import { type ProbeResults, Probes } from "./probes.ts";
 import { FloodSigns } from "./flood_signs.ts";
 import type { Arrival } from "./query.ts";
 import { Recent } from "./recent.ts";
 import { RelayTrust } from "./relay_trust.ts";
 import { completeAck } from "./reply.ts";
-import { NO_REST, type Rest, Rests } from "./rests.ts";
+import { NO_REST, type Rest, restingMax, Rests } from "./rests.ts";
 import { decide } from "./server.ts";
 import { hasLease, type Refusal, type ServerState } from "./state.ts";
 import { StrangerQueue } from "./stranger_queue.ts";
@@ -55,6 +58,9 @@ export interface LeaseAgreement {
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
 const LATE_MS = 120_000;
 
+/** Hardware type (RFC 1700). */
+const ETHERNET = 1;
+
 /** How long a client is not offered an address that was refused to it, and how long its xid is remembered. */
 const RECENT_MS = 30_000;
 
@@ -74,6 +80,22 @@ export interface ServerEvents {
   ended(action: End, rest: Rest): void;
   /** A rest was ended as nothing else is free; `declinedMs`: when it began, in ms since 1970. */
   restEnded(address: Ipv4, declinedMs: number): void;
+  /** A host answered for an address that is free. */
+  conflict(conflict: Conflict): void;
+}
+
+/** A host that uses an address that is free, and what follows. */
+export interface Conflict {
+  readonly address: Ipv4;
+  readonly mac: Uint8Array;
+  /** The relay that found it; 0.0.0.0: this node did. */
+  readonly giaddr: Ipv4;
+  /**
+   * `rests`: the address rests; `lastClient`: not offered for a while, as its last client has gone on using it;
+   * `tooMany`: offered as before, as hosts answer for more of the pool than may rest.
+   */
+  readonly what: "rests" | "lastClient" | "tooMany";
+  readonly rest: Rest;
 }
 
 /** Sends a reply of at most so many octets. */
@@ -104,6 +126,7 @@ export class DhcpServer {
   readonly #relays: RelayTrust;
   #compiled: CompiledService;
   #offers: Offers;
+  #probes: Probes;
   readonly #links: LinkBudgets;
   readonly #floods = new FloodSigns();
   readonly #strangers = new StrangerQueue();
@@ -139,6 +162,7 @@ export class DhcpServer {
     this.#compiled = options.compiled;
     this.#pools = placesOf(options.compiled).pools;
     this.#offers = new Offers(options.table);
+    this.#probes = new Probes(options.table, this.#pools.length);
     this.#links = new LinkBudgets(options.compiled.config.strangers);
     this.#state = this.#adopt(options.compiled);
   }
@@ -215,6 +239,70 @@ export class DhcpServer {
     }
   }
 
+  /** The free addresses of the subnet with this address that are to be probed on its link now. */
+  probesWanted(link: Ipv4, now: Instant, time: Bounds): Ipv4[] {
+    const subnet = this.#compiled.subnetOf(link);
+    if (subnet === undefined || !subnet.conflictDetection) return [];
+    this.#table.expire(time);
+    return subnet.pools.flatMap(({ number }) => this.#probes.wanted(number, now.monotonicMs));
+  }
+
+  /** How many addresses of a pool are free as far as probes tell. */
+  probedIn(pool: number): number {
+    return this.#probes.clearIn(pool);
+  }
+
+  /** Takes what probes found. Only what was asked for counts, or a host heard of that uses what was clear. */
+  probed({ clear, used, giaddr }: ProbeResults, now: Instant, time: Bounds): void {
+    const nowMs = now.monotonicMs;
+    for (const { address, mac } of used) {
+      const isExpected = this.#probes.takeAsked(address, nowMs) || this.#probes.isClear(address, nowMs);
+      if (isExpected && this.#table.isAvailable(address, time)) this.#takeConflict({ address, mac, giaddr }, now);
+    }
+    for (const address of clear) if (this.#probes.takeAsked(address, nowMs)) this.#probes.noteClear(address, nowMs);
+  }
+
+  /**
+   * Lets an address rest like a declined one: a majority agrees on a lease of the host that uses it, which is declined
+   * at once. Any host can answer for any address, so the limits of declines hold, and no more of a pool is kept back
+   * than may rest.
+   */
+  #takeConflict(found: Pick<Conflict, "address" | "mac" | "giaddr">, now: Instant): void {
+    const { address, mac, giaddr } = found;
+    const number = this.#table.poolOf(address);
+    const subnet = this.#compiled.subnetOf(address);
+    if (number === undefined || subnet === undefined) return;
+    const isNews = !this.#probes.isBusy(address, now.monotonicMs);
+    const kept = this.#table.restingIn(number) + this.#probes.busyIn(number, now.monotonicMs);
+    if (isNews && kept >= restingMax(this.#table.sizeOf(number))) {
+      return this.#events.conflict({ ...found, what: "tooMany", rest: NO_REST });
+    }
+    this.#probes.noteBusy(address, now.monotonicMs);
+    const { state, client: last } = this.#table.get(address);
+    const isLast = isLeaseRecord(state) && last !== undefined && !isConflict(last);
+    if (isLast && equalBytes(this.#table.detail(address).chaddr, mac)) {
+      if (isNews) this.#events.conflict({ ...found, what: "lastClient", rest: NO_REST });
+      return;
+    }
+    const client = clientKey({ subnet: subnet.id, tag: CLIENT_TAG.conflict, bytes: Uint8Array.of(ETHERNET, ...mac) });
+    const detail = { ...NO_DETAIL, giaddr, lastSeen: now.wallMs };
+    const lease = { address, client, xid: 0, leaseMs: PROPOSAL_MS, detail };
+    this.#agreement.propose(lease, now, (outcome, at) => {
+      // Another member's lease, or no majority: the address is probed again later.
+      if (!outcome.committed) return;
+      const ended = { ...detail, htype: ETHERNET, chaddr: mac };
+      const rest = this.#restOf({ address, client, detail: ended }, at);
+      const isEnded = this.#agreement.end(
+        { kind: "declined", address, client, restMs: rest.ms, detail: ended },
+        at,
+        () => {},
+      );
+      if (!isEnded) return;
+      this.#probes.noteRest(address);
+      this.#events.conflict({ ...found, what: "rests", rest });
+    });
+  }
+
   /** Serves another configuration from now on; leases and offers stay. */
   reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
     const places = placesOf(compiled);
@@ -243,6 +331,7 @@ export class DhcpServer {
     this.#table.reconfigure(places);
     this.#pools = places.pools;
     this.#offers = new Offers(this.#table);
+    this.#probes = new Probes(this.#table, places.pools.length);
     for (const { client, address, until, isStranger } of offers) {
       if (time === undefined || until <= now.monotonicMs || !this.#table.isAvailable(address, time)) continue;
       this.#table.take(address, time);
@@ -266,6 +355,7 @@ export class DhcpServer {
       compiled,
       table: this.#table,
       offers: this.#offers,
+      probes: this.#probes,
       relays: this.#relays,
       links: this.#links,
       floods: this.#floods,
@@ -275,6 +365,7 @@ export class DhcpServer {
       named: this.#named,
       began: this.#began,
       endRest: (address) => this.#endRest(address),
+      endConflict: (address) => this.#agreement.endRest(address, this.#nowMs),
       serves: (address) => this.#agreement.serves(address, this.#nowMs),
     };
   }
@@ -370,7 +461,7 @@ export class DhcpServer {
     if (ended) this.#events.ended(action, rest);
   }
 
-  #restOf({ address, client, detail }: End, now: Instant): Rest {
+  #restOf({ address, client, detail }: Pick<End, "address" | "client" | "detail">, now: Instant): Rest {
     const number = this.#table.poolOf(address);
     const range = number === undefined ? undefined : this.#pools[number];
     const pool = number === undefined || range === undefined

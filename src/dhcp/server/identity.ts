@@ -14,6 +14,7 @@ import {
   CLIENT_TAG,
   type ClientKey,
   clientKey,
+  isConflict,
   isSameSender,
   parseClientKey,
   subnetNumberOf,
@@ -122,5 +123,5 @@ export function hasRecord({ table }: ClientState, { client }: { readonly client:
 /** The client of the lease that runs on an address, or of the last one there. */
 function recordedClient({ table }: Pick<ServerState, "table">, address: Ipv4): ClientKey | undefined {
   const { state, client } = table.get(address);
-  return isLeaseRecord(state) ? client : undefined;
+  return isLeaseRecord(state) && client !== undefined && !isConflict(client) ? client : undefined;
 }

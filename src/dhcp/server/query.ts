@@ -17,7 +17,7 @@ import {
 import type { Request } from "../expression/facts.ts";
 import type { DropReason } from "./action.ts";
 import { type ClientClass, NO_CLASSES } from "./client_classes.ts";
-import { type Identity, type Pool, poolsFor, type Subnet } from "./compiled_service.ts";
+import { type CompiledService, type Identity, type Pool, poolsFor, type Subnet } from "./compiled_service.ts";
 import { clientOf } from "./identity.ts";
 import type { Reservation } from "./reservations.ts";
 import type { ServerState } from "./state.ts";
@@ -32,6 +32,8 @@ export interface Arrival {
   readonly receivedOn: Ipv4;
   /** Received on an attached link (an interface with clients of its own), not on the address for relays. */
   readonly onLink: boolean;
+  /** Addresses of that interface beside `receivedOn`. */
+  readonly further?: readonly Ipv4[];
 }
 
 /** One request, read. */
@@ -60,29 +62,30 @@ const CLIENT_ID_OCTETS = { min: 2, max: 255 };
 const NO_AGENT: RelayAgentInformation = {};
 
 /** Reads a decoded message, or returns why it gets no answer. */
-export function readQuery(state: ServerState, message: Message, arrival: Arrival): Query | DropReason {
+export function readQuery(state: ServerState, message: Message, arrived: Arrival): Query | DropReason {
   const { compiled, relays } = state;
   if (message.op !== BOOTREQUEST) return "notRequest";
   const isBootp = compiled.config.bootp && !message.options.has(OPTIONS.messageType.code);
   const type = isBootp ? BOOTP_TYPE : messageTypeOf(message);
   if (type === undefined || (!isBootp && !CLIENT_TYPES.has(type))) return "unexpectedType";
   const isRelayed = message.giaddr !== UNSPECIFIED;
-  if (isRelayed && !relays.believes(message.giaddr, arrival.from, compiled)) return "unknownRelay";
+  if (isRelayed && !relays.believes(message.giaddr, arrived.from, compiled)) return "unknownRelay";
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
   const selected = readOption(message.options, OPTIONS.serverIdentifier);
-  if (!isRelayed && !arrival.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
+  if (!isRelayed && !arrived.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
   if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
   if (isNoStation(message.htype, message.chaddr)) return "noStation";
   const identity = readIdentity(message);
   if (identity === undefined) return "noIdentity";
-  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
-  if (subnet === undefined) return "noSubnet";
-  const own = compiled.reservationFor(subnet, identity, agent);
   const requestedAddress = requested.kind === "present" ? requested.value : undefined;
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
+  const arrival = isRelayed ? arrived : arrivalAt(compiled, arrived, selectedServer ?? asserted);
+  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
+  if (subnet === undefined) return "noSubnet";
+  const own = compiled.reservationFor(subnet, identity, agent);
   const client = clientOf(state, { identity, subnet, reservation: own }, asserted);
   const reservation = own ?? reservationOfPlace(state, { message, identity, subnet, client }, asserted);
   const isKnown = reservation !== undefined;
@@ -123,6 +126,21 @@ function reservationOfPlace(
   return circuitId.length + remoteId.length === 0
     ? undefined
     : compiled.reservationFor(subnet, identity, { circuitId, remoteId });
+}
+
+/**
+ * Of several addresses of an interface the one that the client is served by: its server or the one in its subnet, as it
+ * says; else the first one in a configured subnet.
+ */
+function arrivalAt(compiled: CompiledService, arrival: Arrival, said: Ipv4 | undefined): Arrival {
+  const { receivedOn, further } = arrival;
+  if (further === undefined || further.length === 0) return arrival;
+  const own = [receivedOn, ...further];
+  const subnet = said === undefined ? undefined : compiled.subnetOf(said);
+  const address = own.find((address) => address === said) ??
+    own.find((address) => subnet !== undefined && compiled.subnetOf(address) === subnet) ??
+    own.find((address) => compiled.subnetOf(address) !== undefined) ?? receivedOn;
+  return { ...arrival, serverIdentifier: address, receivedOn: address };
 }
 
 /** The address that a client says it has: in RENEWING, REBINDING and INIT-REBOOT, and when it gives it up. */

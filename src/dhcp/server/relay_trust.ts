@@ -28,10 +28,25 @@ export class RelayTrust {
    * latter in a pool: there the hosts are clients, and each would be a relay for itself.
    */
   believes(giaddr: Ipv4, from: Ipv4, compiled: CompiledService): boolean {
-    if (this.#hosts.has(from) || this.#networks.some((network) => prefixContains(network, from))) return true;
+    if (this.isConfigured(from)) return true;
     if (giaddr !== from) return false;
     const subnet = compiled.subnetOf(giaddr);
     return subnet === undefined || poolAt(subnet, giaddr) === undefined;
+  }
+
+  /** Whether the configuration names a source as a relay. */
+  isConfigured(from: Ipv4): boolean {
+    return this.#hosts.has(from) || this.#networks.some((network) => prefixContains(network, from));
+  }
+
+  /**
+   * Whether a relay is believed about hosts on the link with this address: a configured one, or one in its subnet,
+   * which could answer for any address there itself.
+   */
+  believesAbout(link: Ipv4, giaddr: Ipv4, from: Ipv4, compiled: CompiledService): boolean {
+    const subnet = compiled.subnetOf(link);
+    if (subnet === undefined || !this.believes(giaddr, from, compiled)) return false;
+    return this.isConfigured(from) || compiled.subnetOf(giaddr) === subnet;
   }
 }
 

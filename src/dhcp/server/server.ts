@@ -7,6 +7,7 @@
 import { equalBytes } from "../../bytes/equal.ts";
 import { PROPOSAL_MS } from "../../lease/agreement/limits.ts";
 import { isLocked } from "../../lease/agreement/rule.ts";
+import { isConflict } from "../../lease/agreement/client_key.ts";
 import type { Bounds, Instant } from "../../lease/agreement/clock.ts";
 import { isLeaseRecord, type LeaseDetail } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains, UNSPECIFIED } from "../../net/ipv4.ts";
@@ -44,6 +45,7 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
   if (typeof query === "string") return drop(query);
   const shed = shedMessage(state, query, now);
   if (shed !== undefined) return dropShed(shed);
+  endOwnConflict(state, query);
   switch (query.type) {
     case MESSAGE_TYPE.DISCOVER:
       // An offer would be refused as a REQUEST; a client that asks on may reach a server that serves it.
@@ -61,6 +63,18 @@ export function decide(state: ServerState, message: Message, arrival: Arrival, n
     default:
       return drop("unexpectedType");
   }
+}
+
+/**
+ * The host that was found to use a free address turns out to be a client: its lease was lost, or made by another
+ * server. It may have the address as if it had not been found.
+ */
+function endOwnConflict(state: ServerState, { message, requestedAddress, reservation }: Query): void {
+  const address = message.ciaddr !== UNSPECIFIED ? message.ciaddr : requestedAddress;
+  if (address === undefined || reservation !== undefined) return;
+  const slot = state.table.get(address);
+  if (slot.state !== "declined" || slot.client === undefined || !isConflict(slot.client)) return;
+  if (equalBytes(state.table.detail(address).chaddr, message.chaddr)) state.endConflict(address);
 }
 
 /** RFC 2131 §4.3.1. */

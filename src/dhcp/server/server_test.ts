@@ -515,6 +515,34 @@ Deno.test("server: DECLINE and RELEASE that name another member end this member'
   deepStrictEqual(states, ["declined", "released", "bound"], "a lease that was requested since goes on");
 });
 
+Deno.test("server: on an interface with several addresses a client is served by the one that it knows", () => {
+  const s = server();
+  const [first, second, unserved] = [ip("10.77.0.1"), ip("10.78.0.1"), ip("192.0.2.1")];
+  const on = (receivedOn: number, ...further: number[]) => ({
+    from: 0,
+    onLink: true,
+    serverIdentifier: receivedOn,
+    receivedOn,
+    further,
+  });
+  const identifierOf = (result: Message | string) => value(reply(result), OPTIONS.serverIdentifier);
+  // From the time when the second address was the only one.
+  const offer = reply(s.handle(clientMessage("DISCOVER", 1), on(second)));
+  const { yiaddr } = offer;
+  strictEqual(formatIpv4(yiaddr), "10.78.1.0");
+  const taken = clientMessage("REQUEST", 1, { server: "10.78.0.1", requested: "10.78.1.0" });
+  strictEqual(identifierOf(s.handle(taken, on(first, second))), second, "the exchange goes on");
+  for (const parts of [{ ciaddr: "10.78.1.0" }, { requested: "10.78.1.0" }]) {
+    const again = s.handle(clientMessage("REQUEST", 1, { xid: 2, ...parts }), on(first, second));
+    deepStrictEqual([reply(again).yiaddr, identifierOf(again)], [yiaddr, second]);
+  }
+  strictEqual(s.say(clientMessage("DISCOVER", 2), on(first, second)), "OFFER 10.77.1.0");
+  strictEqual(identifierOf(s.handle(clientMessage("DISCOVER", 3), on(unserved, second))), second);
+  strictEqual(s.say(clientMessage("DISCOVER", 4), on(unserved, unserved)), "noSubnet");
+  // Without the second address the client is in another network (RFC 2131 §4.3.2).
+  strictEqual(s.say(clientMessage("REQUEST", 1, { xid: 3, requested: "10.78.1.0" }), on(first)), "NAK");
+});
+
 Deno.test("server: case 32b: the record of a RELEASE that waited tells when it arrived, not when it was made", () => {
   const s = server();
   const other = "10.99.0.12";

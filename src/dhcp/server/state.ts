@@ -9,6 +9,7 @@ import type { Ipv4 } from "../../net/ipv4.ts";
 import type { CompiledService } from "./compiled_service.ts";
 import type { FloodSigns } from "./flood_signs.ts";
 import type { LinkBudgets } from "./link_budgets.ts";
+import type { Probes } from "./probes.ts";
 import type { Recent } from "./recent.ts";
 import type { RelayTrust } from "./relay_trust.ts";
 
@@ -24,6 +25,7 @@ export interface ServerState {
   readonly compiled: CompiledService;
   readonly table: LeaseTable;
   readonly offers: Offers;
+  readonly probes: Probes;
   readonly relays: RelayTrust;
   /** What strangers may take. */
   readonly links: LinkBudgets;
@@ -43,6 +45,8 @@ export interface ServerState {
   readonly began: Recent<readonly Version[]>;
   /** Ends the rest of a declined address before its time; false when that is not possible now. */
   endRest(address: Ipv4): boolean;
+  /** Ends the rest of an address as the host that uses it is a client; false when that is not possible now. */
+  endConflict(address: Ipv4): boolean;
   /** Whether the other cluster member with this address serves; undefined: no member has it. */
   serves(address: Ipv4): boolean | undefined;
 }

@@ -2,7 +2,7 @@
 
 import { deniesLease } from "../../lease/agreement/rule.ts";
 import { Proposer } from "../../lease/agreement/proposer.ts";
-import { AnchoredClock, type Instant } from "../../lease/agreement/clock.ts";
+import { AnchoredClock, type Bounds, type Instant } from "../../lease/agreement/clock.ts";
 import { HybridClock } from "../../lease/agreement/hybrid_clock.ts";
 import type { LeaseTable } from "../../lease/table/lease_table.ts";
 import { formatIpv4, type Ipv4, parseIpv4, parsePrefix, parseRange, type Prefix, type Range } from "../../net/ipv4.ts";
@@ -15,7 +15,7 @@ import { CompiledService } from "./compiled_service.ts";
 import type { LinkReport } from "./link_budgets.ts";
 import type { Arrival } from "./query.ts";
 import type { RelayTrust } from "./relay_trust.ts";
-import { DhcpServer, tableFor } from "./dhcp_server.ts";
+import { type Conflict, DhcpServer, tableFor } from "./dhcp_server.ts";
 
 /** Reads an address that the test wrote. */
 export function ip(text: string): Ipv4 {
@@ -57,6 +57,7 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     rapidCommit: true,
     bootp: false,
     clientIdentity: "clientId",
+    conflictDetection: true,
     strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
     options: new Map(),
     classes: [],
@@ -129,6 +130,8 @@ export class TestServer {
   readonly wanted: number[] = [];
   /** Other members of the cluster by address, and whether they serve. */
   readonly members = new Map<Ipv4, boolean>();
+  /** Hosts that were found to use free addresses. */
+  readonly conflicts: Conflict[] = [];
   /** As after a forced recovery. */
   renewalsOnly = false;
   /** A member of an earlier release is live. */
@@ -179,6 +182,7 @@ export class TestServer {
         failed: (_action, reason) => this.#outcome = reason,
         ended: (action) => this.#outcome = action.how,
         restEnded: () => {},
+        conflict: (conflict) => this.conflicts.push(conflict),
       },
     });
   }
@@ -190,6 +194,17 @@ export class TestServer {
   /** What exceeded a limit. */
   reports(): LinkReport[] {
     return this.#service.linkReports(this.now);
+  }
+
+  /** The addresses that are to be probed on the link with this address. */
+  probesWanted(link: string): string[] {
+    return this.#service.probesWanted(ip(link), this.now, this.#bounds()).map(formatIpv4);
+  }
+
+  /** No host answered for these addresses, and the hosts with these last octets of their hardware address for those. */
+  probed(clear: readonly string[], used: readonly (readonly [address: string, mac: number])[] = []): void {
+    const hosts = used.map(([address, mac]) => ({ address: ip(address), mac: Uint8Array.of(2, 0, 0, 0, 0, mac) }));
+    this.#service.probed({ clear: clear.map(ip), used: hosts, giaddr: 0 }, this.now, this.#bounds());
   }
 
   /** Serves another configuration. */
@@ -223,8 +238,6 @@ export class TestServer {
 
   /** Performs the decision; returns it, and the reply if one was sent. */
   serve(message: Message, arrival: Partial<Arrival> = {}): { action: Action; reply: Message | undefined } {
-    const bounds = this.#clock.bounds(this.now);
-    if (bounds === undefined) throw new Error("The test's clock has no anchor");
     const full = {
       from: message.giaddr || message.ciaddr,
       serverIdentifier: ip(SERVER),
@@ -233,8 +246,14 @@ export class TestServer {
       ...arrival,
     };
     let reply: Message | undefined;
-    const action = this.#service.handle(message, full, this.now, bounds, (answer) => reply = answer);
+    const action = this.#service.handle(message, full, this.now, this.#bounds(), (answer) => reply = answer);
     return { action, reply };
+  }
+
+  #bounds(): Bounds {
+    const bounds = this.#clock.bounds(this.now);
+    if (bounds === undefined) throw new Error("The test's clock has no anchor");
+    return bounds;
   }
 
   /** Performs the decision. The reply, or why there is none. */

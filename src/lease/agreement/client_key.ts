@@ -19,6 +19,8 @@ export const CLIENT_TAG = {
   clientIdentifier: 0,
   /** `htype`, then `chaddr` (RFC 2131 §4.2). */
   hardware: 1,
+  /** No client: the host, as `htype` and hardware address, that answered for an address that was free. */
+  conflict: 2,
 } as const;
 
 /** The largest number that a configuration gives: below 1.0.0.0, so that it is the address of no subnet. */
@@ -78,6 +80,11 @@ export function parseClientKey(key: ClientKey): Client {
   return { subnet: subnetNumberOf(key), tag: bytes[4] ?? 0, bytes: bytes.subarray(CLIENT_HEADER_OCTETS) };
 }
 
+/** Whether a key is no client's, but that of a host that answered for an address that was free. */
+export function isConflict(key: ClientKey): boolean {
+  return key.charCodeAt(SUBNET_OCTETS) === CLIENT_TAG.conflict;
+}
+
 /** The number of a key's subnet. */
 export function subnetNumberOf(key: ClientKey): number {
   let number = 0;
@@ -90,10 +97,12 @@ export function isSameSender(a: ClientKey, b: ClientKey): boolean {
   return a === b || (a.length === b.length && a.slice(SUBNET_OCTETS) === b.slice(SUBNET_OCTETS));
 }
 
+const KINDS = ["client id", "hardware", "host"] as const;
+
 /** A key as readable text, for the log, errors and HTTP. */
 export function formatClient(key: ClientKey): string {
   const client = parseClientKey(key);
-  const kind = client.tag === CLIENT_TAG.hardware ? "hardware" : "client id";
+  const kind = KINDS[client.tag] ?? KINDS[CLIENT_TAG.clientIdentifier];
   const subnet = client.subnet > SUBNET_ID_MAX ? formatIpv4(client.subnet) : `subnet ${client.subnet}`;
   return `${kind} ${toHex(client.bytes)} in ${subnet}`;
 }

@@ -80,6 +80,33 @@ export class FreeBlocks {
   }
 
   /**
+   * The free indices of the owned blocks, in the order in which {@link next} comes to them while nothing else changes.
+   * O(blocks log blocks), and O(blocks) for each that was used before.
+   */
+  *upcoming(): Generator<number> {
+    const count = this.#blocks.length;
+    const turn = (number: number) => (number - this.#firstBlock + count) % count;
+    const blocks = this.#blocks.map((block, number) => ({ block, turn: turn(number) }))
+      .filter(({ block }) => block.owned).sort((a, b) => a.turn - b.turn).map(({ block }) => block);
+    for (const { returned } of blocks) {
+      for (let at = returned.first; at !== undefined; at = returned.after(at)) yield at;
+    }
+    for (const { unused, cursor, top } of blocks) {
+      if (unused === 0) continue;
+      for (let index = cursor; index <= top; index++) if (this.#options.isUnused(index)) yield index;
+    }
+    const heads = blocks.flatMap(({ ended }) => ended.first === undefined ? [] : [{ ended, at: ended.first }]);
+    const { endedAt } = this.#options;
+    while (heads.length > 0) {
+      const oldest = heads.reduce((a, b) => endedAt(b.at) < endedAt(a.at) ? b : a);
+      yield oldest.at;
+      const next = oldest.ended.after(oldest.at);
+      if (next === undefined) heads.splice(heads.indexOf(oldest), 1);
+      else oldest.at = next;
+    }
+  }
+
+  /**
    * A free index of a block that this node does not own, as far as possible from the one that its owner takes next;
    * undefined when none is free. O(blocks).
    */

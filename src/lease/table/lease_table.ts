@@ -467,6 +467,14 @@ export class LeaseTable {
   }
 
   /**
+   * The addresses that {@link takeFree} comes to next, in this order. The table must not change while they are read.
+   * See `FreeBlocks.upcoming` for what it takes.
+   */
+  *upcoming(pool: number): Generator<Ipv4> {
+    for (const index of this.#placement.upcoming(pool)) yield this.#layout.addressOf(index);
+  }
+
+  /**
    * The same outside this node's ranges, when these are exhausted. The owner may offer the address to another client
    * meanwhile, which costs one of the two a retransmission. O(blocks of the pool).
    */

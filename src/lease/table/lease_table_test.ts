@@ -552,3 +552,26 @@ Deno.test("table: chooses and counts like a simple model with any ranges", () =>
     }
   }));
 });
+
+Deno.test("table: upcoming() lists what takeFree() takes next, whatever happened before", () => {
+  const range = { first: 1, last: 300 };
+  const step = fc.record({ what: fc.constantFrom("take", "return", "lease", "release"), address: fc.nat(299) });
+  fc.assert(fc.property(fc.array(step, { maxLength: 400 }), fc.nat(99), fc.boolean(), (steps, start, isWhole) => {
+    const table = new LeaseTable({ pools: [range], reserved: [7], start: start / 100 });
+    if (!isWhole) table.setRanges([[{ first: 1, last: 80 }, { first: 161, last: 240 }]]);
+    const offered: number[] = [];
+    let clock = 1;
+    for (const { what, address: nth } of steps) {
+      const address = 1 + nth;
+      if (what === "take") offered.push(...[table.takeFree(0, at(NOW))].filter((taken) => taken !== undefined));
+      else if (what === "return") table.endOffer(offered.splice(nth % offered.length, 1)[0] ?? 1);
+      else if (what === "lease") table.set(address, bound(client(address), ++clock, NOW + 1000), seen(NOW));
+      else if (table.get(address).state === "bound") {
+        table.set(address, released(client(address), ++clock), seen(NOW));
+      }
+    }
+    const upcoming = [...table.upcoming(0)];
+    for (const address of upcoming) strictEqual(table.takeFree(0, at(NOW)), address);
+    strictEqual(table.takeFree(0, at(NOW)), undefined);
+  }));
+});

@@ -50,6 +50,12 @@ export class LinkedList {
     return this.#tail === NONE ? undefined : this.#tail;
   }
 
+  /** The index behind one that is in this list; undefined behind the last one. */
+  after(index: number): number | undefined {
+    const next = this.#links.next[index] as number;
+    return next === NONE ? undefined : next;
+  }
+
   append(index: number): void {
     this.#links.previous[index] = this.#tail;
     this.#links.next[index] = NONE;

@@ -108,6 +108,11 @@ export class Placement {
     return this.#pools[pool]?.next;
   }
 
+  /** See `FreeBlocks.upcoming`. */
+  upcoming(pool: number): Iterable<number> {
+    return this.#pools[pool]?.upcoming() ?? [];
+  }
+
   /** A free slot of a pool in blocks that this node does not own. */
   unowned(pool: number): number | undefined {
     return this.#pools[pool]?.unowned;

@@ -7,6 +7,7 @@ import type { Ipv4 } from "../ipv4.ts";
 import { fixedMemory } from "./libc.ts";
 
 export const AF_INET = 2;
+export const AF_NETLINK = 16;
 export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
@@ -43,7 +44,12 @@ export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
 export const EFD_NONBLOCK = SOCK_NONBLOCK;
 export const EFD_CLOEXEC = SOCK_CLOEXEC;
 
+/** Groups of rtnetlink: interfaces, and their IPv4 addresses. */
+export const RTMGRP_LINK = 0x1;
+export const RTMGRP_IPV4_IFADDR = 0x10;
+
 export const ETH_P_IP = 0x0800;
+export const ETH_P_ARP = 0x0806;
 export const ARPHRD_ETHER = 1;
 export const ARPHRD_LOOPBACK = 772;
 
@@ -99,6 +105,17 @@ export class LinkAddress {
   /** The hardware address; a copy. */
   get hardware(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.memory.slice(12, 12 + Math.min(8, this.#view.getUint8(11))));
+  }
+}
+
+/** `struct sockaddr_nl`: what a socket of rtnetlink listens to. */
+export class RouteGroups {
+  readonly memory: ArrayBuffer = fixedMemory(12);
+
+  constructor(groups: number) {
+    const view = new DataView(this.memory);
+    view.setUint16(0, AF_NETLINK, true);
+    view.setUint32(8, groups, true);
   }
 }
 

@@ -60,6 +60,16 @@ export function udpPortFilter(port: number): Uint8Array<ArrayBuffer> {
   return assembled(program);
 }
 
+/** The program for a socket that is bound to ARP: what others send, assembled for SO_ATTACH_FILTER. */
+export function arpFilter(): Uint8Array<ArrayBuffer> {
+  return assembled([
+    [LD_BYTE_ABS, 0, 0, PACKET_TYPE],
+    [JUMP_EQUAL, 1, 0, PACKET_OUTGOING],
+    [RETURN, 0, 0, WHOLE_FRAME],
+    [RETURN, 0, 0, 0],
+  ]);
+}
+
 /**
  * The program that passes datagrams from these addresses, and one in `sampleOneIn` (a power of two) of the others, so
  * that the program still sees that they come.

@@ -2,7 +2,8 @@
 
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
 import { FRAME_HEADER_OCTETS, writeFrame } from "../frame.ts";
-import { sourcesFilter, udpPortFilter } from "./filter.ts";
+import { arpProbe } from "../arp.ts";
+import { arpFilter, sourcesFilter, udpPortFilter } from "./filter.ts";
 
 const INCOMING = 0;
 const OUTGOING = 4;
@@ -142,4 +143,9 @@ Deno.test("sources filter: passes these addresses, and of the others a sample", 
   strictEqual(from(0x0a000002, 1), false);
   strictEqual(from(0x0a000002, 0xfffffff8), true, "the sample");
   strictEqual(passes(sourcesFilter([], 8), new Map([[SOURCE_ADDRESS, 0], [RANDOM, 7]])), false);
+});
+
+Deno.test("arpFilter() passes what others send", () => {
+  const probe = arpProbe(new Uint8Array(6), 0x0a4d0102);
+  deepStrictEqual([INCOMING, OUTGOING].map((type) => accepts(arpFilter(), probe, type)), [true, false]);
 });

@@ -12,7 +12,9 @@ import { onSite } from "./site.ts";
  * test can only be offered the second, declines it, and gets the first once it is released.
  */
 export function declined(programs: Programs, name: ClientName): Promise<void> {
-  return onSite(programs, { pool: "10.77.0.20-10.77.0.21" }, async ({ topology, wires: [wire] }) => {
+  // Else the host would be found before the client is offered its address.
+  const options = { pool: "10.77.0.20-10.77.0.21", service: { conflictDetection: false } };
+  return onSite(programs, options, async ({ topology, wires: [wire] }) => {
     const holder = new CLIENTS.udhcpc(await topology.client("holder"));
     await holder.start();
     const held = (await holder.waitBound()).address;

@@ -35,6 +35,7 @@ export interface ServiceConfig {
   readonly declineTime?: number;
   readonly authoritative: boolean;
   readonly classes?: readonly { readonly name: string; readonly match: string }[];
+  readonly conflictDetection?: boolean;
   readonly subnets: readonly {
     readonly subnet: string;
     readonly pools: readonly (string | { readonly range: string; readonly allow?: string; readonly deny?: string })[];

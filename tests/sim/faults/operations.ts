@@ -54,3 +54,29 @@ export const endRests: Begin = (scene) => {
   };
   look();
 };
+
+/** How long free addresses are probed, and how often. */
+const PROBES_MS = { min: 10_000, max: 60_000 };
+const PROBE_MS = 1_000;
+/** Of the hosts that use free addresses. */
+const HOSTS = 8;
+
+/** Free addresses are probed on every link, and hosts answer for some of them. */
+export const conflicts: Begin = (scene) => {
+  const { prng, events, log } = scene.cluster;
+  const untilMs = events.nowMs + prng.int(PROBES_MS.min, PROBES_MS.max);
+  const probe = () => {
+    if (events.nowMs >= untilMs) return;
+    for (const node of scene.nodes) {
+      node.command((core, now) => {
+        const wanted = core.server.compiled.subnets.flatMap(({ range }) => core.probesWanted(range.first, now));
+        const { yes: answered = [], no: clear = [] } = Object.groupBy(wanted, () => prng.chance(0.1) ? "yes" : "no");
+        const used = answered.map((address) => ({ address, mac: Uint8Array.of(6, 0, 0, 0, 0, prng.int(1, HOSTS)) }));
+        for (const { address } of used) log?.(`node ${node.id}: a host answers for ${formatIpv4(address)}`);
+        core.receive({ kind: "probed", results: { clear, used, giaddr: 0 } }, now);
+      });
+    }
+    scene.after(PROBE_MS, probe);
+  };
+  probe();
+};
