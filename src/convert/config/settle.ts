@@ -9,6 +9,7 @@ import { formatIpv4, formatPrefix, formatRange, prefixContains, prefixRange, ran
 import { isHostAddress, type Place } from "../leases/lease.ts";
 import type { Draft, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
 import type { Findings } from "./findings.ts";
+import { resolveNone } from "./levels.ts";
 import { setOption } from "./options.ts";
 
 /** Makes the parts of a draft consistent. */
@@ -16,24 +17,28 @@ export function settle(draft: Draft, findings: Findings): void {
   dropUnusableSubnets(draft, findings);
   mergeSubnets(draft, findings);
   dropUnusableClasses(draft, findings);
+  resolveNone(draft);
   const levels = draft.subnets.flatMap((subnet) => [subnet, ...subnet.pools, ...subnet.reservations]);
   for (const settings of [draft, ...draft.classes, ...levels]) settleFields(settings, findings);
   const nowhere = { file: "", line: 0 };
   const service = settleTimes(draft, {}, nowhere, findings);
+  const overridden = [service];
   for (const subnet of draft.subnets) {
     const times = settleTimes(subnet, service, subnet.place, findings);
+    overridden.push(times);
     settlePools(subnet, findings);
     const pools = subnet.pools.map((pool) => ({
       range: pool.range,
       times: settleTimes(pool, times, pool.place, findings),
     }));
+    overridden.push(...pools.map((pool) => pool.times));
     settleReservations(subnet, findings);
     for (const reservation of subnet.reservations) {
       const pool = pools.find(({ range }) => rangeContains(range, reservation.address));
       settleTimes(reservation, pool?.times ?? times, reservation.place, findings);
     }
   }
-  for (const one of draft.classes) completeTimes(one);
+  for (const one of draft.classes) completeTimes(one, overridden);
   nameClasses(draft);
 }
 
@@ -149,8 +154,8 @@ function share(lease: number, part: number): number {
   return Math.max(1, Math.floor(lease * part));
 }
 
-/** A class applies at every level: with all five times set, no level's own times can contradict them. */
-function completeTimes(settings: DraftSettings): void {
+/** A class applies at every level: what it sets must fit the times of all of them, or replace those. */
+function completeTimes(settings: DraftSettings, levels: readonly Times[]): void {
   const { leaseTime, minLeaseTime, maxLeaseTime, renewTime, rebindTime } = settings;
   if (leaseTime === undefined) {
     for (const key of ["minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const) delete settings[key];
@@ -161,6 +166,8 @@ function completeTimes(settings: DraftSettings): void {
   settings.maxLeaseTime = maxLeaseTime !== undefined && maxLeaseTime.value >= value ? maxLeaseTime : { value, place };
   finiteTimes(settings);
   if (value === INFINITE_SECONDS) return;
+  const fits = levels.every(({ t1, t2 }) => (t2 ?? 0) < value && (t1 ?? 0) < (t2 ?? value * 0.875));
+  if (fits && rebindTime === undefined && renewTime === undefined) return;
   const t2 = rebindTime !== undefined && rebindTime.value < value ? rebindTime : { value: share(value, 0.875), place };
   settings.rebindTime = t2;
   settings.renewTime = renewTime !== undefined && renewTime.value < t2.value

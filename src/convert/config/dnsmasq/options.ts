@@ -41,14 +41,14 @@ export function leaseSeconds(text: string): number | undefined {
   return Math.min(Number(match[1]) * unit, 0xffffffff);
 }
 
-/** The octets of an option's values. */
-export function encodeOption(code: number, values: readonly string[]): Encoded {
+/** The octets of an option's values; those that stand in quotes are text where the option's type leaves it open. */
+export function encodeOption(code: number, values: readonly string[], isQuoted: boolean): Encoded {
   const spec = optionByKey(String(code));
-  if (spec === undefined || spec.rfc === "") return encodeGuess(values);
+  if (spec === undefined || spec.rfc === "") return encodeGuess(values, isQuoted);
   const type = registryType(spec);
   const [kind] = type.kinds;
   if (kind === "text") return { ok: true, bytes: latin1Bytes(values.join(",")) };
-  if (kind === "hex") return encodeGuess(values);
+  if (kind === "hex") return encodeGuess(values, isQuoted);
   if (kind === "u32" && [51, 58, 59].includes(code)) {
     const seconds = leaseSeconds(values[0] ?? "");
     return seconds === undefined
@@ -59,9 +59,9 @@ export function encodeOption(code: number, values: readonly string[]): Encoded {
 }
 
 /** dnsmasq's `parse_opt`: addresses, octets with colons, whole numbers in as few octets as do, else text. */
-export function encodeGuess(values: readonly string[]): Encoded {
+export function encodeGuess(values: readonly string[], isQuoted: boolean): Encoded {
   const joined = values.join(",");
-  if (joined === "") return { ok: true, bytes: new Uint8Array() };
+  if (joined === "" || isQuoted) return { ok: true, bytes: latin1Bytes(joined) };
   if (values.every((value) => parseIpv4(value) !== undefined)) {
     return encodeWords({ kinds: ["address"], array: true }, values);
   }
