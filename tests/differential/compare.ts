@@ -42,8 +42,8 @@ export function differences(
   };
   const together = pools.some((pool) => rangeContains(pool, real.yiaddr) && rangeContains(pool, ours.yiaddr));
   if (!together) compare("address", formatIpv4(real.yiaddr), formatIpv4(ours.yiaddr));
-  // dnsmasq names itself as next server even where there is no boot file.
-  const own = real.file.length === 0 && real.options.get(67) === undefined && ours.siaddr === 0 &&
+  // dnsmasq names itself as next server even where there is no boot file, or its URL names another.
+  const own = /^(?:none|https?:)/.test(text(real.options.get(67) ?? real.file)) && ours.siaddr === 0 &&
     toHex(real.options.get(54) ?? new Uint8Array()) === real.siaddr.toString(16).padStart(8, "0");
   if (!own) compare("siaddr", formatIpv4(real.siaddr), formatIpv4(ours.siaddr));
   // RFC 2132 §9.4, §9.5: a server may put what a client asks for into the field or into the option.

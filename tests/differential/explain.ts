@@ -73,7 +73,8 @@ function blockAt(text: string, line: number): string {
   let end = start;
   for (let depth = 0; end < lines.length; end++) {
     depth += change(lines[end] ?? "");
-    if (depth <= 0) break;
+    // The branches of a condition belong together.
+    if (depth <= 0 && !/^\s*els/.test(lines[end + 1] ?? "")) break;
   }
   return lines.slice(start, end + 1).join("\n");
 }

@@ -37,9 +37,6 @@ export async function tryFile(format: ConfigFormat, text: string): Promise<Outco
   const converted = convertConfig(format, text, "file");
   if (!converted.ok) throw new Error(`line ${converted.line}: ${converted.message}`);
   const { yaml, findings } = converted;
-  const loaded = loadConfig(yaml, SCHEMA);
-  if (!loaded.ok) throw new Error(`the section is not valid: ${JSON.stringify(loaded.issues)}\n${yaml}`);
-  const { service } = loaded.value;
   const relays = relaysOf(text);
   const server = (relays[0] ?? "10.1.0.253").replace(/\d+$/, "254");
   const trials = trialsOf(text, relays);
@@ -47,6 +44,9 @@ export async function tryFile(format: ConfigFormat, text: string): Promise<Outco
   try {
     const real = await startServer(format, text, network);
     try {
+      const loaded = loadConfig(yaml, SCHEMA);
+      if (!loaded.ok) throw new Error(`the section is not valid: ${JSON.stringify(loaded.issues)}\n${yaml}`);
+      const { service } = loaded.value;
       const offers = await ask(trials, server);
       const pools = service.subnets.flatMap((subnet) => subnet.pools.map(({ range }) => range));
       const seen = new Map<string, Seen>();
@@ -54,10 +54,13 @@ export async function tryFile(format: ConfigFormat, text: string): Promise<Outco
         const real = offers.get(message.xid);
         const answer = new TestServer(service).handle(asking(message, real));
         const offer = typeof answer === "string" || messageTypeOf(answer) !== MESSAGE_TYPE.OFFER ? undefined : answer;
+        // With another address, out of another pool, all the rest may differ.
+        let elsewhere: Finding | undefined;
         for (const one of differences(message, real, offer, pools)) {
           const key = `${one.subject} ${one.real} ${one.ours}`;
           const earlier = seen.get(key);
-          const explained = earlier?.explained ?? explanation(one.subject, name, { findings, text });
+          const explained = elsewhere ?? earlier?.explained ?? explanation(one.subject, name, { findings, text });
+          if (one.subject === "address") elsewhere = explained;
           seen.set(key, { client: name, ...earlier, ...one, explained, count: (earlier?.count ?? 0) + 1 });
         }
       }

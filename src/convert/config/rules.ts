@@ -16,6 +16,7 @@ import {
   type SettingKey,
   settingsOf,
 } from "./draft.ts";
+import { formatIpv4 } from "../../net/ipv4.ts";
 import type { Findings } from "./findings.ts";
 import { optionKey } from "./options.ts";
 import type { Place } from "../leases/lease.ts";
@@ -64,6 +65,9 @@ const PRUNED_MAX = 60;
 export class Rules {
   readonly #chains: { readonly branches: readonly Branch[]; readonly beneath: Beneath }[] = [];
   readonly #translator = new Translator();
+  /** Keys that a branch says to all clients, and to all but some, whatever their subnets say. */
+  readonly #forAll = new Set<SettingKey>();
+  readonly #forMost = new Map<SettingKey, Branch>();
   readonly #findings: Findings;
 
   constructor(findings: Findings) {
@@ -91,12 +95,27 @@ export class Rules {
     let state: State = { entries: [], service };
     for (const { branches, beneath } of this.#chains) state = this.#chain(state, branches, beneath);
     for (const [key, { value }] of state.service) say(draft, key, value ?? undefined);
+    this.#overSubnets(draft);
     const entries = prune(this.#underSubnets(state.entries, draft));
     this.#tellNone(entries, state.service, draft);
     for (const { match, values, name, place } of entries) {
       const settings = emptySettings();
       for (const [key, { value }] of values) if (value !== null) say(settings, key, value);
       if (settingsOf(settings).size > 0) draft.classes.push({ ...settings, name, place, match });
+    }
+    this.#tellReservations(draft);
+  }
+
+  /** A reservation can't take back what a class says. */
+  #tellReservations({ classes, subnets }: Draft): void {
+    for (const reservation of subnets.flatMap((subnet) => subnet.reservations)) {
+      for (const key of reservation.none) {
+        const one = classes.find((each) => settingsOf(each).has(key));
+        if (one === undefined) continue;
+        const advice = `${keyName(key)}: this client gets none there; here it gets that of class ${one.name} (line ` +
+          `${one.place.line}) when it matches: give it a value`;
+        this.#findings.changed(reservation.place, `reservation of ${formatIpv4(reservation.address)}`, advice);
+      }
     }
   }
 
@@ -106,7 +125,12 @@ export class Rules {
     for (const branch of branches.toReversed()) {
       const own = valuesOf(branch, beneath);
       const after = state;
-      for (const clients of this.#clientsOf(branch)) {
+      for (const clients of this.#clientsOf(branch, branch === branches.at(-1))) {
+        for (const key of Object.keys(clients.match).length === 0 ? own.keys() : []) {
+          if (isBeneath(beneath, key)) continue;
+          if (clients.except.length === 0) this.#forAll.add(key);
+          else this.#forMost.set(key, branch);
+        }
         state = put(state, clients.match, own, branch);
         const kept = [...later].filter((key) => !own.has(key));
         state = restore(state, clients.match, kept, before, branch);
@@ -123,15 +147,30 @@ export class Rules {
     return before;
   }
 
-  #clientsOf({ condition, place, statement, settings }: Branch): readonly Clients[] {
+  #clientsOf({ condition, place, statement, settings }: Branch, isLast: boolean): readonly Clients[] {
     if (condition === ALWAYS) return [{ match: {}, except: [] }];
     const { clients, remarks, reasons } = this.#translator.translate(condition);
     if (reasons.length > 0 && settingsOf(settings).size > 0) {
+      const otherwise = isLast ? "" : "; its clients get what the branches after it say";
       const what = clients.length > 0 ? "a part of its condition" : "its condition";
-      this.#findings.lost(place, statement, `${what} has no counterpart here: ${reasons.join("; ")}`);
+      this.#findings.lost(place, statement, `${what} has no counterpart here: ${reasons.join("; ")}${otherwise}`);
     }
     for (const remark of remarks) this.#findings.changed(place, statement, remark);
     return clients;
+  }
+
+  /** What holds for all clients is said by the service, over which subnets and pools would win. */
+  #overSubnets(draft: Draft): void {
+    const levels = draft.subnets.flatMap((subnet) => [subnet, ...subnet.pools]);
+    for (const key of this.#forAll) for (const level of levels) say(level, key, undefined);
+    for (const [key, { place, name }] of this.#forMost) {
+      const level = levels.find((one) => settingsOf(one).has(key));
+      if (level === undefined) continue;
+      const advice =
+        `${keyName(key)}: said to all clients but some, and by the subnet of line ${level.place.line}, or ` +
+        "a pool of it; there it wins over the subnet, here the subnet wins: remove it from one of the two";
+      this.#findings.changed(place, `class ${name}`, advice);
+    }
   }
 
   /** Classes win over subnets and pools here. What all subnets say is never seen of a branch beneath them. */
@@ -140,7 +179,7 @@ export class Rules {
     return entries.map((entry) => {
       const values = new Map(entry.values);
       for (const [key, { beneath, name, place }] of entry.values) {
-        if (beneath === "nothing" || beneath === "options" && typeof key !== "number") continue;
+        if (!isBeneath(beneath, key)) continue;
         const levels = beneath === "pools" ? [] : draft.subnets.filter((subnet) => settingsOf(subnet).has(key));
         const saying = draft.subnets.filter((subnet) =>
           levels.includes(subnet) || subnet.pools.some((pool) => settingsOf(pool).has(key))
@@ -190,6 +229,10 @@ export class Rules {
       }
     }
   }
+}
+
+function isBeneath(beneath: Beneath, key: SettingKey): boolean {
+  return beneath !== "nothing" && (beneath !== "options" || typeof key === "number");
 }
 
 function valuesOf(branch: Branch, beneath: Beneath): Values {

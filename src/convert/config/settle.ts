@@ -6,6 +6,7 @@
 import { toHex } from "../../bytes/hex.ts";
 import { formatSeconds, INFINITE_SECONDS } from "../../config/duration.ts";
 import { formatIpv4, formatPrefix, formatRange, prefixContains, prefixRange, rangeContains } from "../../net/ipv4.ts";
+import { LEASE_SECONDS_DEFAULT } from "../../config/service_schema.ts";
 import { isHostAddress, type Place } from "../leases/lease.ts";
 import type { Draft, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
 import type { Findings } from "./findings.ts";
@@ -91,6 +92,8 @@ function dropUnusableSubnets(draft: Draft, findings: Findings): void {
 
 /** Effective times of a level, in seconds. */
 interface Times {
+  /** Before its bounds are looked at, which may differ at inner levels. */
+  readonly wanted?: number;
   readonly lease?: number;
   readonly min?: number;
   readonly max?: number;
@@ -101,20 +104,26 @@ interface Times {
 function settleTimes(settings: DraftSettings, around: Times, where: Place, findings: Findings): Times {
   const placeOf = (key: "leaseTime" | "renewTime" | "rebindTime" | "maxLeaseTime") =>
     settings[key]?.place ?? settings.leaseTime?.place ?? where;
-  let lease = settings.leaseTime?.value ?? around.lease ?? 3600;
-  const max = settings.maxLeaseTime?.value ?? around.max ?? lease;
-  if (lease > max) {
+  const wanted = settings.leaseTime?.value ?? around.wanted ?? LEASE_SECONDS_DEFAULT;
+  let max = settings.maxLeaseTime?.value ?? around.max ?? wanted;
+  const min = settings.minLeaseTime?.value ?? around.min ?? Math.min(wanted, max);
+  // The minimum is looked at last.
+  const lease = Math.max(Math.min(wanted, max), min);
+  const bound = lease < wanted ? "maxLeaseTime" : "minLeaseTime";
+  const place = lease === wanted ? placeOf("maxLeaseTime") : settings[bound]?.place ?? placeOf("leaseTime");
+  if (lease < wanted && lease !== around.lease) {
     const advice =
-      `the lease time of ${formatSeconds(lease)} is longer than the longest allowed, ${formatSeconds(max)}; ` +
+      `the lease time of ${formatSeconds(wanted)} is longer than the longest allowed, ${formatSeconds(lease)}; ` +
       "the latter is used";
     findings.changed(placeOf("leaseTime"), "lease time", advice);
-    settings.leaseTime = { value: max, place: placeOf("leaseTime"), remark: "its maximum" };
-    lease = max;
   }
-  let min = settings.minLeaseTime?.value ?? around.min ?? lease;
-  if (min > lease) {
-    settings.minLeaseTime = { value: lease, place: placeOf("leaseTime"), remark: "not longer than the lease time" };
-    min = lease;
+  if (lease !== (settings.leaseTime === undefined ? around.lease ?? wanted : wanted)) {
+    const remark = lease < wanted ? "its maximum" : lease > wanted ? "its minimum" : "";
+    settings.leaseTime = { value: lease, place, remark };
+  }
+  if (max < lease) {
+    settings.maxLeaseTime = { value: lease, place, remark: "not shorter than the lease time" };
+    max = lease;
   }
   finiteTimes(settings);
   let t2 = settings.rebindTime?.value ?? around.t2;
@@ -139,7 +148,7 @@ function settleTimes(settings: DraftSettings, around: Times, where: Place, findi
     t1 = Math.max(1, Math.floor(t2 / 2));
     settings.renewTime = { value: t1, place: placeOf("rebindTime"), remark: "half of T2" };
   }
-  return { lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
+  return { wanted, lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
 }
 
 /** Only leaseTime and maxLeaseTime may be infinite: the others get the longest finite time. */

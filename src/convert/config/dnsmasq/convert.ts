@@ -20,6 +20,7 @@ import { fromHex } from "../../../bytes/hex.ts";
 import { hostnameOf, latin1Bytes, type Place } from "../../leases/lease.ts";
 import { type Access, isCarried, narrower, OPEN } from "../access.ts";
 import {
+  copySettings,
   type Draft,
   type DraftPool,
   type DraftReservation,
@@ -68,6 +69,8 @@ class DnsmasqConverter {
   readonly #values: Values;
   readonly #ignored: Setting[] = [];
   readonly #domains: Setting[] = [];
+  /** Undefined: it is static. */
+  readonly #firstRange = new Map<DraftSubnet, DraftPool | undefined>();
   #answersDns = true;
 
   constructor(file: string, findings: Findings) {
@@ -94,8 +97,11 @@ class DnsmasqConverter {
     for (const setting of settings) if (setting.name === "tag-if") this.#tagIf(setting);
     for (const setting of settings) if (!READERS.some((name) => name === setting.name)) this.#setting(setting);
     this.#values.finish();
+    this.#giveFirstRange();
+    const hasDomain = settingsOf(draft).has(DOMAIN_NAME);
     this.#rules.lower(draft);
-    this.#giveDomains();
+    // An option takes precedence over all of them.
+    if (!hasDomain) this.#giveDomains();
     for (const subnet of draft.subnets) this.#tellOwnAddresses(subnet);
     for (const setting of this.#ignored) this.#ignore(setting);
     return draft;
@@ -198,10 +204,13 @@ class DnsmasqConverter {
       isCarried(access, { place, statement: setting.text, findings: this.#findings });
       return;
     }
+    const isFirst = !this.#firstRange.has(subnet);
+    if (isFirst) this.#firstRange.set(subnet, undefined);
     if (mode === "static") return tags.forEach((tag) => this.#tags.ofRange(tag, subnet));
     const range = { first: Math.min(first, last), last: Math.max(first, last) };
     const pool: DraftPool = { ...emptySettings(), range, place };
     if (subnet.leaseTime?.value !== lease.value) this.#leaseTime(pool, lease);
+    if (isFirst) this.#firstRange.set(subnet, pool);
     subnet.pools.push(pool);
     for (const tag of tags) this.#tags.ofRange(tag, pool);
   }
@@ -242,6 +251,23 @@ class DnsmasqConverter {
     const subnet: DraftSubnet = { ...emptySettings(), place, prefix, pools: [], reservations: [] };
     this.#draft.subnets.push(subnet);
     return subnet;
+  }
+
+  /**
+   * An address outside of all ranges has what the subnet's first range says: as a pool of its own, since what it says
+   * itself would win over classes.
+   */
+  #giveFirstRange(): void {
+    for (const subnet of this.#draft.subnets) {
+      const first = this.#firstRange.get(subnet);
+      if (first === undefined || settingsOf(first).size === 0) continue;
+      const outside = subnet.reservations.filter(({ address }) =>
+        subnet.pools.every(({ range }) => !rangeContains(range, address))
+      );
+      for (const { address, place } of outside) {
+        subnet.pools.push({ ...copySettings(first), range: { first: address, last: address }, place });
+      }
+    }
   }
 
   // --- hosts ---
@@ -387,9 +413,8 @@ class DnsmasqConverter {
 
   // --- domains ---
 
-  /** An option 15 takes precedence over all of them; of several for an address, the last line. */
+  /** Of several for an address, the last line counts. */
   #giveDomains(): void {
-    if (settingsOf(this.#draft).has(DOMAIN_NAME)) return;
     const [general, local] = [
       this.#domains.filter(({ values }) => values[1] === undefined),
       this.#domains.filter(({ values }) => values[1] !== undefined),
