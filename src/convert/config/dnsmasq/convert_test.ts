@@ -106,3 +106,86 @@ Deno.test("dnsmasq: several ranges of one network are one subnet, with their own
     { range: "10.77.0.40-10.77.0.50", leaseTime: "10m", minLeaseTime: "2m", maxLeaseTime: "10m" },
   ]);
 });
+
+Deno.test("dnsmasq: of several boot lines that match, the last one in the file counts", () => {
+  const files = (...lines: string[]) => {
+    const { service } = converted("dnsmasq", `port=0\ndhcp-option=3\n${RANGE}${MATCHES}${lines.join("\n")}\n`);
+    return [service.bootFile, ...(service.classes ?? []).map(({ bootFile }: { bootFile: string }) => bootFile)];
+  };
+  deepStrictEqual(files("dhcp-boot=tag:efi,a", "dhcp-boot=tag:ipxe,b"), [undefined, "a", "b"]);
+  deepStrictEqual(files("dhcp-boot=tag:ipxe,b", "dhcp-boot=tag:efi,a"), [undefined, "b", "a"]);
+  deepStrictEqual(files("dhcp-boot=tag:efi,tag:ipxe,both", "dhcp-boot=tag:efi,a", "dhcp-boot=all"), ["all", "a"]);
+});
+
+const MATCHES = "dhcp-match=set:efi,option:client-arch,7\ndhcp-userclass=set:ipxe,iPXE\n";
+
+Deno.test("dnsmasq: a tag with an option of no value takes it back", () => {
+  const { service, findings } = converted(
+    "dnsmasq",
+    "port=0\ndhcp-range=set:a,10.1.0.20,10.1.0.30,255.255.255.0\ndhcp-range=set:b,10.2.0.20,10.2.0.30,255.255.255.0\n" +
+      "dhcp-option=3,10.1.0.1\ndhcp-option=tag:b,3\n",
+  );
+  deepStrictEqual(findings.filter((one) => !one.includes("needless")), []);
+  deepStrictEqual(service.subnets.map(({ options }: { options?: object }) => options), [
+    { routers: ["10.1.0.1"] },
+    undefined,
+  ]);
+});
+
+Deno.test("dnsmasq: tags without a word in front, as old files and OpenWrt have them", () => {
+  const { service, findings } = converted(
+    "dnsmasq",
+    "port=0\ndhcp-range=lan,10.1.0.20,10.1.0.30,255.255.255.0\ndhcp-option=lan,3,10.1.0.1\n" +
+      "dhcp-vendorclass=acme,Acme\ndhcp-option=acme,66,10.1.0.7\n",
+  );
+  deepStrictEqual(findings.filter((one) => one.includes("lost")), []);
+  deepStrictEqual(service.subnets[0].options, { routers: ["10.1.0.1"] });
+  deepStrictEqual(service.classes[0].options, { "tftp-server-name": "10.1.0.7" });
+});
+
+Deno.test("dnsmasq: what stands in quotes is text", () => {
+  const { service } = converted(
+    "dnsmasq",
+    `${RANGE}dhcp-option=201,"5"\ndhcp-option=202,5\ndhcp-option=203,"01:02"\ndhcp-option=204,01:02\n`,
+  );
+  deepStrictEqual(service.options, { "201": "0x35", "202": "0x05", "203": "0x30313a3032", "204": "0x0102" });
+});
+
+Deno.test("dnsmasq: clients that are ignored are kept out, or listed", () => {
+  const ignoring = (line: string) => {
+    const { service, findings } = converted(
+      "dnsmasq",
+      `port=0\ndhcp-range=set:lan,10.77.0.20,10.77.0.30,255.255.255.0\n${MATCHES}` +
+        `dhcp-host=02:00:00:00:00:01,10.77.0.9\n${line}\n`,
+    );
+    const [{ pools, reservations }] = service.subnets;
+    return [pools?.length, reservations?.length, findings.some((one) => /lost: (?:left out|clients can't)/.test(one))];
+  };
+  deepStrictEqual(ignoring(""), [1, 1, false]);
+  deepStrictEqual(ignoring("dhcp-ignore=tag:!known"), [undefined, 1, true]);
+  deepStrictEqual(ignoring("dhcp-ignore=tag:lan"), [undefined, undefined, true]);
+  deepStrictEqual(ignoring("dhcp-ignore=tag:efi"), [1, 1, true]);
+  deepStrictEqual(ignoring("dhcp-ignore=tag:!efi"), [undefined, undefined, true]);
+});
+
+Deno.test("dnsmasq: a domain for a range of addresses divides the pool", () => {
+  const { service } = converted(
+    "dnsmasq",
+    "port=0\ndhcp-range=10.77.0.20,10.77.0.40,255.255.255.0\ndomain=part.example,10.77.0.30,10.77.0.35\n",
+  );
+  deepStrictEqual(service.subnets[0].pools, [
+    "10.77.0.20-10.77.0.29",
+    { range: "10.77.0.30-10.77.0.35", options: { "domain-name": "part.example" } },
+    "10.77.0.36-10.77.0.40",
+  ]);
+});
+
+Deno.test("dnsmasq: a host with an odd identity beside a good one keeps its reservation", () => {
+  const { service, findings } = converted(
+    "dnsmasq",
+    "port=0\ndhcp-range=10.77.0.20,10.77.0.40,255.255.255.0\n" +
+      "dhcp-host=02:00:00:00:00:44,10.77.0.9,nas,01:02:00:00:00:00:44\n",
+  );
+  strictEqual(service.subnets[0].reservations[0].hardware, "02:00:00:00:00:44");
+  match(findings.join(), /3 changed: "01:02:00:00:00:00:44" is not the address of one Ethernet interface/);
+});

@@ -227,3 +227,85 @@ Deno.test("kea: a pool for a class only is left out, so that it is not opened to
   deepStrictEqual(pools(', "client-classes": [ "phones" ]'), [undefined, true]);
   deepStrictEqual(pools(""), [["10.80.0.10-10.80.0.20"], false]);
 });
+
+Deno.test("Kea: a subnet or shared network for a class only has no pools and no reservations here", () => {
+  const inner = '"subnet": "10.77.0.0/24", "id": 1, "pools": [ { "pool": "10.77.0.20-10.77.0.30" } ], ' +
+    '"reservations": [ { "hw-address": "02:00:00:00:00:01", "ip-address": "10.77.0.9" } ]';
+  const parts = (text: string) => {
+    const { service, findings } = converted("kea", text);
+    const [{ pools, reservations }] = service.subnets;
+    return [pools, reservations?.length, findings.filter((one) => /lost: left out/.test(one)).length];
+  };
+  deepStrictEqual(parts(within(`"subnet4": [ { ${inner} } ]`)), [["10.77.0.20-10.77.0.30"], 1, 0]);
+  deepStrictEqual(parts(within(`"subnet4": [ { ${inner}, "client-class": "a" } ]`)), [undefined, undefined, 2]);
+  const network = `"name": "n", "client-class": "a", "subnet4": [ { ${inner} } ]`;
+  deepStrictEqual(parts(within(`"shared-networks": [ { ${network} } ]`)), [undefined, undefined, 2]);
+  deepStrictEqual(parts(within(`"subnet4": [ { ${inner}, "client-class": "ALL" } ]`)), [
+    ["10.77.0.20-10.77.0.30"],
+    1,
+    0,
+  ]);
+});
+
+Deno.test("Kea: reservations count where Kea looks for them, and by what it looks for", () => {
+  const global = '"reservations": [ { "hw-address": "02:00:00:00:00:01", "ip-address": "10.77.0.9" } ]';
+  const own = '"reservations": [ { "client-id": "01:02:03", "ip-address": "10.77.0.8" } ]';
+  const addresses = (outer: string, inner: string) =>
+    converted("kea", within(`${global}${outer}, "subnet4": [ { "subnet": "10.77.0.0/24", ${own}${inner} } ]`))
+      .service.subnets[0].reservations?.map(({ address }: { address: string }) => address);
+  deepStrictEqual(addresses("", ""), ["10.77.0.8"]);
+  deepStrictEqual(addresses(', "reservations-global": true', ""), ["10.77.0.8", "10.77.0.9"]);
+  deepStrictEqual(addresses("", ', "reservations-global": true, "reservations-in-subnet": false'), ["10.77.0.9"]);
+  deepStrictEqual(addresses("", ', "reservation-mode": "disabled"'), undefined);
+  deepStrictEqual(addresses(', "host-reservation-identifiers": [ "hw-address" ]', ""), undefined);
+});
+
+Deno.test("Kea: a class that says what option 43 is, as the manual has it", () => {
+  const { service, findings } = converted(
+    "kea",
+    within(
+      '"option-def": [ { "name": "c", "code": 1, "space": "acme", "type": "ipv4-address" } ], "client-classes": [ { ' +
+        `"name": "a", "test": "substring(option[60].hex,0,4) == 'Acme'", "option-def": [ { "name": ` +
+        '"vendor-encapsulated-options", "code": 43, "type": "empty", "encapsulate": "acme" } ], "option-data": [ ' +
+        '{ "name": "vendor-encapsulated-options" }, { "name": "c", "space": "acme", "data": "10.1.0.9" } ] } ], ' +
+        '"subnet4": [ { "subnet": "10.0.0.0/8" } ]',
+    ),
+  );
+  deepStrictEqual(findings, []);
+  deepStrictEqual(service.classes[0].options, { "vendor-encapsulated-options": "0x01040a010009" });
+});
+
+Deno.test("Kea: classes that are members of others, and what a class leaves alone", () => {
+  const { service } = converted(
+    "kea",
+    within(
+      `"renew-timer": 100, "rebind-timer": 200, "client-classes": [ ` +
+        `{ "name": "i", "test": "option[77].hex == 'iPXE'", "boot-file-name": "menu" }, ` +
+        `{ "name": "e", "test": "not member('i') and option[93].hex == 0x0007", "boot-file-name": "efi" }, ` +
+        `{ "name": "v", "test": "option[60].text == 'x'", "valid-lifetime": 600 } ], "subnet4": [ { "subnet": "10.0.0.0/8" } ]`,
+    ),
+  );
+  const said = service.classes.map((
+    { match, bootFile, leaseTime, renewTime }: Record<string, unknown>,
+  ) => [match, bootFile, leaseTime, renewTime]);
+  deepStrictEqual(said, [
+    [{ vendorClass: "x" }, undefined, "10m", undefined],
+    [{ architecture: [7] }, "efi", undefined, undefined],
+    [{ userClass: "iPXE" }, "menu", undefined, undefined],
+  ]);
+});
+
+Deno.test("Kea: the address 0.0.0.0 of a subnet means none", () => {
+  const { service } = converted(
+    "kea",
+    within(
+      '"next-server": "10.0.0.8", "subnet4": [ { "subnet": "10.1.0.0/24", "next-server": "0.0.0.0" }, ' +
+        '{ "subnet": "10.2.0.0/24" } ]',
+    ),
+  );
+  deepStrictEqual([service, ...service.subnets].map(({ nextServer }) => nextServer), [
+    undefined,
+    undefined,
+    "10.0.0.8",
+  ]);
+});
