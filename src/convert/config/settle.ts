@@ -111,12 +111,6 @@ function settleTimes(settings: DraftSettings, around: Times, where: Place, findi
   const lease = Math.max(Math.min(wanted, max), min);
   const bound = lease < wanted ? "maxLeaseTime" : "minLeaseTime";
   const place = lease === wanted ? placeOf("maxLeaseTime") : settings[bound]?.place ?? placeOf("leaseTime");
-  if (lease < wanted && lease !== around.lease) {
-    const advice =
-      `the lease time of ${formatSeconds(wanted)} is longer than the longest allowed, ${formatSeconds(lease)}; ` +
-      "the latter is used";
-    findings.changed(placeOf("leaseTime"), "lease time", advice);
-  }
   if (lease !== (settings.leaseTime === undefined ? around.lease ?? wanted : wanted)) {
     const remark = lease < wanted ? "its maximum" : lease > wanted ? "its minimum" : "";
     settings.leaseTime = { value: lease, place, remark };

@@ -96,7 +96,15 @@ export class Classes {
    * Adds the classes to the rules. dhcpd runs the statements of classes from the last to the first, so the first wins.
    * `around` are the levels that all clients have, `elsewhere` those of one subnet of several.
    */
-  finish(rules: Rules, { around, elsewhere }: { around: readonly Spaces[]; elsewhere: readonly Spaces[] }): void {
+  finish(
+    rules: Rules,
+    { around, elsewhere, hosts }: {
+      readonly around: readonly Spaces[];
+      readonly elsewhere: readonly Spaces[];
+      readonly hosts: readonly Spaces[];
+    },
+  ): void {
+    this.#tellOverlaps(hosts);
     for (const one of this.#classes.flatMap((parent) => [parent, ...parent.subclasses]).reverse()) {
       if (one.condition === undefined) continue;
       const { level, name, place, statement, condition } = one;
@@ -180,6 +188,32 @@ export class Classes {
       place: { file: this.#file, line },
       statement: "",
     };
+  }
+
+  /** A class or a reservation replaces an option here; there the sub-options of all of them add up. */
+  #tellOverlaps(hosts: readonly Spaces[]): void {
+    const saying = this.#classes.flatMap((parent) => [parent, ...parent.subclasses]);
+    const first = new Map<string, Class>();
+    for (const one of saying) {
+      for (const space of one.level.spaces.options.keys()) {
+        const other = first.get(space);
+        if (other === undefined) first.set(space, one);
+        else this.#tellOverlap(space, other, one.place, one.statement);
+      }
+    }
+    for (const { options, place } of hosts) {
+      for (const space of options.keys()) {
+        const other = first.get(space);
+        if (other !== undefined && place !== undefined) this.#tellOverlap(space, other, place, "host");
+      }
+    }
+  }
+
+  #tellOverlap(space: string, { name, place: { line } }: Class, place: Place, statement: string): void {
+    const advice =
+      `options of the space ${space} are said here and by the class ${name} (line ${line}): there a client ` +
+      "of both gets all of them, here those of one: set the whole option in both";
+    this.#findings.changed(place, statement, advice);
   }
 
   #tellElsewhere({ level: { spaces }, place, statement }: Class, elsewhere: readonly Spaces[]): void {

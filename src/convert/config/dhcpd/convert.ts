@@ -73,6 +73,7 @@ class DhcpdConverter {
   readonly #levels = new Map<DraftSubnet, readonly Level[]>();
   readonly #ranges: PendingRange[] = [];
   readonly #hosts: { readonly statement: Statement; readonly around: Around }[] = [];
+  readonly #hostSpaces: Spaces[] = [];
   /** Levels with conditions, the outer ones first. */
   readonly #conditional: Level[] = [];
 
@@ -110,6 +111,7 @@ class DhcpdConverter {
       elsewhere: within === undefined
         ? draft.subnets.flatMap((subnet) => this.#levels.get(subnet)?.[0]?.spaces ?? [])
         : [],
+      hosts: this.#hostSpaces,
     });
     this.#options.tellSpaces();
     this.#rules.lower(draft);
@@ -433,7 +435,9 @@ class DhcpdConverter {
         }
         const settings = emptySettings();
         for (const level of levels) inherit(settings, level.settings);
-        this.#options.finish(settings, addedUp(levels), within.map(({ spaces }) => spaces));
+        const spaces = addedUp(levels);
+        this.#hostSpaces.push(spaces);
+        this.#options.finish(settings, spaces, within.map((level) => level.spaces));
         const reservation: DraftReservation = { ...settings, ...identity, address, place };
         // Without use-host-decl-names, dhcpd uses the name only in its log.
         const useName = flagOf([...levels, ...within], "hostNames") === true;

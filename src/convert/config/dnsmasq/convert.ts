@@ -97,13 +97,11 @@ class DnsmasqConverter {
     for (const setting of settings) if (setting.name === "tag-if") this.#tagIf(setting);
     for (const setting of settings) if (!READERS.some((name) => name === setting.name)) this.#setting(setting);
     this.#values.finish();
-    this.#giveFirstRange();
-    const hasDomain = settingsOf(draft).has(DOMAIN_NAME);
-    this.#rules.lower(draft);
-    // An option takes precedence over all of them.
-    if (!hasDomain) this.#giveDomains();
-    for (const subnet of draft.subnets) this.#tellOwnAddresses(subnet);
     for (const setting of this.#ignored) this.#ignore(setting);
+    this.#giveFirstRange();
+    this.#giveDomains();
+    this.#rules.lower(draft);
+    for (const subnet of draft.subnets) this.#tellOwnAddresses(subnet);
     return draft;
   }
 
@@ -413,8 +411,9 @@ class DnsmasqConverter {
 
   // --- domains ---
 
-  /** Of several for an address, the last line counts. */
+  /** An option takes precedence over all of them; of several for an address, the last line counts. */
   #giveDomains(): void {
+    if (settingsOf(this.#draft).has(DOMAIN_NAME)) return;
     const [general, local] = [
       this.#domains.filter(({ values }) => values[1] === undefined),
       this.#domains.filter(({ values }) => values[1] !== undefined),

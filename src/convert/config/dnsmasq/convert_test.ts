@@ -85,7 +85,7 @@ Deno.test("dnsmasq: options by name and number, of known and unknown type", () =
   deepStrictEqual(option("224,10.0.0.1,10.0.0.2"), { "224": "0x0a0000010a000002" });
   deepStrictEqual(option("224,7"), { "224": "0x07" });
   deepStrictEqual(option("224,7s"), { "224": "0x0007" });
-  deepStrictEqual(option("224,text, with comma"), { "224": "0x746578742c7769746820636f6d6d61" });
+  deepStrictEqual(option("224,text, with comma"), { "224": "0x746578742c207769746820636f6d6d61" });
   deepStrictEqual(option("option:sip-server,sip.example.net"), { "sip-servers": ["sip.example.net"] });
   deepStrictEqual(option("option:T1,20m"), "20m");
   match(option("6,0.0.0.0"), /dnsmasq's own address/);

@@ -4,7 +4,7 @@ import { latin1Bytes, type Place } from "../../leases/lease.ts";
 import { type Condition, MATCHED_OPTIONS } from "../conditions.ts";
 import type { Findings } from "../findings.ts";
 import type { Setting } from "./lines.ts";
-import { encodeGuess, encodeOption, optionCode } from "./options.ts";
+import { encodeGuess, encodeOption, givenFrom, optionCode } from "./options.ts";
 
 /** iPXE's own option space. */
 const IPXE_OPTION = 175;
@@ -43,8 +43,8 @@ function read(
     );
     return { kind: "equals", code: MATCHED_OPTIONS.userClass, lengthMax: undefined, value: latin1Bytes("iPXE") };
   }
-  const isQuoted = setting.quoted.slice(2).some(Boolean);
-  const encoded = code === MATCHED_OPTIONS.architecture ? encodeOption(code, rest, false) : encodeGuess(rest, isQuoted);
+  const given = givenFrom(setting, 2);
+  const encoded = code === MATCHED_OPTIONS.architecture ? encodeOption(code, given) : encodeGuess(given);
   if (!encoded.ok) return { kind: "other", reason: `its value ${encoded.problem}` };
   return { kind: "contains", code, value: encoded.bytes };
 }

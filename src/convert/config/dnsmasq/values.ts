@@ -8,7 +8,7 @@ import type { Findings } from "../findings.ts";
 import { encapsulateOptions, optionKey, setOption, TOO_LONG } from "../options.ts";
 import type { Rules } from "../rules.ts";
 import type { Setting } from "./lines.ts";
-import { encodeGuess, encodeOption, optionCode } from "./options.ts";
+import { encodeGuess, encodeOption, givenFrom, optionCode } from "./options.ts";
 import type { Tags, Target } from "./tags.ts";
 
 const VENDOR_OPTION = 43;
@@ -74,12 +74,13 @@ export class Values {
       // Before 2.51, tags had no word in front.
       else tags.push(value);
     }
-    const [key = "", ...values] = setting.values.slice(at);
-    const isQuoted = setting.quoted.slice(at + 1).some(Boolean);
+    const key = setting.values[at] ?? "";
+    const given = givenFrom(setting, at + 1);
+    const { values, isQuoted } = given;
     const code = carrier === undefined ? optionCode(key) : subOptionCode(key);
     if (code === undefined) return this.#lost(setting, `the option "${key}" is unknown`);
     if (carrier !== undefined) {
-      const encoded = encodeGuess(values, isQuoted);
+      const encoded = encodeGuess(given);
       if (!encoded.ok) return this.#lost(setting, `its value ${encoded.problem}`);
       if (!(carrier >= 1 && carrier <= 254)) return this.#lost(setting, "its option is unknown");
       this.#subOptions.push({ setting, tags, vendor, carrier, code, bytes: encoded.bytes });
@@ -90,7 +91,7 @@ export class Values {
     else if (values.includes("0.0.0.0") && !isQuoted && code !== 121 && code !== 249) {
       return this.#lost(setting, "0.0.0.0 stands for dnsmasq's own address; write the address that is meant");
     } else {
-      const encoded = encodeOption(code, values, isQuoted);
+      const encoded = encodeOption(code, given);
       if (!encoded.ok) return this.#lost(setting, `its value ${encoded.problem}`);
       setOption(settings, code, encoded.bytes, { place, statement: setting.text, findings: this.#findings });
     }
