@@ -4,11 +4,9 @@ import type { Finding } from "../../src/convert/config/findings.ts";
 import { optionByKey } from "../../src/dhcp/options/mod.ts";
 import type { Subject } from "./compare.ts";
 
-const ACCESS =
-  /subnet|pool|range|host|reserv|allow|deny|ignore|unknown|known|client-class|DROP|booting|class|address|interface/;
+/** Who is served, and from where: only what a finding says itself counts, not what stands near it. */
+const ACCESS = /left out|can't be refused|reserve|lies in none|side by side|netmask|does not look at/;
 const FIELDS = {
-  answer: ACCESS,
-  address: ACCESS,
   siaddr: /next-server|next server|dhcp-boot|nextServer/i,
   sname: /server-?name|server-hostname|tftp-server|dhcp-boot|\b66\b/i,
   file: /filename|boot-?file|dhcp-boot|\b67\b/i,
@@ -30,6 +28,9 @@ export function explanation(
     kind !== "needless" && mac !== undefined && blockAt(text, line).includes(mac)
   );
   if (host !== undefined) return host;
+  if (subject === "answer" || subject === "address") {
+    return findings.find(({ kind, advice }) => kind !== "needless" && ACCESS.test(advice));
+  }
   const named = typeof subject !== "number" ? FIELDS[subject] : TIMES[subject] ?? optionWords(subject, text);
   return findings.find((finding) =>
     finding.kind !== "needless" && named.test(`${finding.statement} ${finding.advice} ${blockAt(text, finding.line)}`)

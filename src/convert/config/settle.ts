@@ -8,7 +8,7 @@ import { formatSeconds, INFINITE_SECONDS } from "../../config/duration.ts";
 import { formatIpv4, formatPrefix, formatRange, prefixContains, prefixRange, rangeContains } from "../../net/ipv4.ts";
 import { LEASE_SECONDS_DEFAULT } from "../../config/service_schema.ts";
 import { isHostAddress, type Place } from "../leases/lease.ts";
-import type { Draft, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
+import type { Draft, DraftClass, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
 import type { Findings } from "./findings.ts";
 import { resolveNone } from "./levels.ts";
 import { setOption } from "./options.ts";
@@ -39,7 +39,7 @@ export function settle(draft: Draft, findings: Findings): void {
       settleTimes(reservation, pool?.times ?? times, reservation.place, findings);
     }
   }
-  for (const one of draft.classes) completeTimes(one, overridden);
+  for (const one of draft.classes) completeTimes(one, overridden, findings);
   nameClasses(draft);
 }
 
@@ -158,7 +158,7 @@ function share(lease: number, part: number): number {
 }
 
 /** A class applies at every level: what it sets must fit the times of all of them, or replace those. */
-function completeTimes(settings: DraftSettings, levels: readonly Times[]): void {
+function completeTimes(settings: DraftClass, levels: readonly Times[], findings: Findings): void {
   const { leaseTime, minLeaseTime, maxLeaseTime, renewTime, rebindTime } = settings;
   if (leaseTime === undefined) {
     for (const key of ["minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const) delete settings[key];
@@ -170,7 +170,11 @@ function completeTimes(settings: DraftSettings, levels: readonly Times[]): void 
   finiteTimes(settings);
   if (value === INFINITE_SECONDS) return;
   const fits = levels.every(({ t1, t2 }) => (t2 ?? 0) < value && (t1 ?? 0) < (t2 ?? value * 0.875));
-  if (fits && rebindTime === undefined && renewTime === undefined) return;
+  if (rebindTime === undefined && renewTime === undefined) {
+    if (fits) return;
+    const advice = "T1 and T2 of some levels do not fit its lease time, so it has its own here, in all subnets";
+    findings.changed(place, `class ${settings.name}`, advice);
+  }
   const t2 = rebindTime !== undefined && rebindTime.value < value ? rebindTime : { value: share(value, 0.875), place };
   settings.rebindTime = t2;
   settings.renewTime = renewTime !== undefined && renewTime.value < t2.value

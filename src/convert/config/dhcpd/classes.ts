@@ -144,16 +144,17 @@ export class Classes {
     if (branches.every(({ level }) => level.conditionals.length === 0)) {
       return [[...except, ...branches.map(({ branch }) => branch)]];
     }
-    const chains: Branch[][] = [];
+    const groups: Branch[][][] = [];
     const before: Condition[] = [...context.except];
     for (const { branch, level, spaces } of branches) {
       const others = before.map((condition) => this.#keep(condition, chain[0] as Statement));
-      if (settingsOf(branch.settings).size > 0) chains.push([...others, branch]);
+      const own = settingsOf(branch.settings).size > 0 ? [[...others, branch]] : [];
       const inner = { ...context, condition: branch.condition, except: [...before], spaces };
-      chains.push(...this.#chains(level.conditionals, inner));
+      groups.push([...own, ...this.#chains(level.conditionals, inner)]);
       before.push(branch.condition);
     }
-    return chains;
+    // No client has several of them; where a class can't tell them apart, the first one counts.
+    return groups.reverse().flat();
   }
 
   #branch(statement: Statement, context: Context): { branch: Branch; level: Level; spaces: readonly Spaces[] } {

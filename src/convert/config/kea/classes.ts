@@ -78,7 +78,7 @@ export class Classes {
     return vendor ?? { kind: "other", reason: `nothing here tells who is a member of "${name}"` };
   }
 
-  /** A shared network or subnet asks for classes, for so many subnets. */
+  /** A shared network, subnet or pool asks for classes, for so many whole subnets. */
   requireFor(map: JsonMap, subnets: number): void {
     for (const key of ["require-client-classes", "evaluate-additional-classes"]) {
       for (const node of this.#nodes.list(map, key)) {
@@ -136,12 +136,15 @@ export class Classes {
   }
 
   #isRequired({ name, place, statement }: Class, draft: Draft): boolean {
-    const subnets = this.#required.get(name) ?? 0;
-    if (subnets === 0) this.#findings.needless(place, statement, "no subnet asks for it (require-client-classes)");
-    else if (subnets < draft.subnets.length) {
+    const subnets = this.#required.get(name);
+    if (subnets === undefined) {
+      this.#findings.needless(place, statement, "no subnet or pool asks for it (require-client-classes)");
+      return false;
+    }
+    if (subnets < draft.subnets.length) {
       this.#findings.changed(place, statement, "here it applies in all subnets, not only in those that ask for it");
     }
-    return subnets > 0;
+    return true;
   }
 
   #tellUntested({ name, place, statement, settings }: Class): void {

@@ -46,8 +46,16 @@ interface Looked {
   readonly inSubnet: boolean;
 }
 
+/** `calculate-tee-times` and its parts. */
+interface Tee {
+  readonly calculate: boolean;
+  readonly t1: JsonNode | undefined;
+  readonly t2: JsonNode | undefined;
+}
+
 /** What a subnet has of the levels around it. */
 interface Around {
+  readonly tee: Tee;
   readonly settings: DraftSettings;
   readonly access: Access;
   readonly looked: Looked;
@@ -136,7 +144,10 @@ class KeaConverter {
     if (given.length > 0) this.#identifiers = given;
     const clientIdentity = this.#clientIdentity(service);
     if (clientIdentity !== undefined) draft.clientIdentity = clientIdentity;
+    const tee = this.#teeOf(service, { calculate: false, t1: undefined, t2: undefined });
+    if (tee.calculate) this.#calculate(draft, tee, draft.leaseTime?.value);
     const around: Around = {
+      tee,
       settings: emptySettings(),
       access: OPEN,
       looked: this.#lookedAt(service, { global: false, inSubnet: true }),
@@ -212,17 +223,25 @@ class KeaConverter {
     const rebind = this.#nodes.number(map, "rebind-timer");
     if (renew !== undefined && renew.value > 0) settings.renewTime = renew;
     if (rebind !== undefined && rebind.value > 0) settings.rebindTime = rebind;
-    const calculate = map.entries.get("calculate-tee-times");
-    if (calculate?.kind !== "boolean" || !calculate.value || settings.leaseTime === undefined) return;
-    const part = (key: string) => {
-      const node = map.entries.get(key);
-      return node?.kind === "number" && node.value > 0 && node.value < 1 ? node : undefined;
-    };
-    for (const [key, time] of [["t1-percent", "renewTime"], ["t2-percent", "rebindTime"]] as const) {
-      const node = part(key);
-      if (node === undefined || settings[time] !== undefined) continue;
-      settings[time] = { value: Math.floor(settings.leaseTime.value * node.value), place: this.#nodes.place(node) };
+  }
+
+  /** T1 and T2 are parts of the lease time where `calculate-tee-times` says so and no timer is given. */
+  #calculate(settings: DraftSettings, tee: Tee, lease: number | undefined): void {
+    for (const [node, time] of [[tee.t1, "renewTime"], [tee.t2, "rebindTime"]] as const) {
+      if (settings[time] !== undefined) continue;
+      if (!tee.calculate) say(settings, time, null);
+      else if (node?.kind === "number" && node.value > 0 && node.value < 1 && lease !== undefined) {
+        settings[time] = { value: Math.floor(lease * node.value), place: this.#nodes.place(node) };
+      }
     }
+  }
+
+  #teeOf(map: JsonMap, around: Tee): Tee {
+    return {
+      calculate: this.#nodes.flag(map, "calculate-tee-times") ?? around.calculate,
+      t1: map.entries.get("t1-percent") ?? around.t1,
+      t2: map.entries.get("t2-percent") ?? around.t2,
+    };
   }
 
   // --- networks ---
@@ -242,6 +261,7 @@ class KeaConverter {
 
   #around(map: JsonMap, outer: Around): Around {
     return {
+      tee: this.#teeOf(map, outer.tee),
       settings: emptySettings(),
       access: narrower(outer.access, accessOf(map)),
       looked: this.#lookedAt(map, outer.looked),
@@ -283,7 +303,10 @@ class KeaConverter {
     };
     this.#readSettings(map, subnet);
     inherit(subnet, outer.settings);
-    const { access, looked, clientIdentity } = this.#around(map, outer);
+    const { access, looked, clientIdentity, tee } = this.#around(map, outer);
+    if (tee.calculate || outer.tee.calculate) {
+      this.#calculate(subnet, tee, subnet.leaseTime?.value ?? this.#draft.leaseTime?.value);
+    }
     if (clientIdentity !== undefined) subnet.clientIdentity = clientIdentity;
     this.#draft.subnets.push(subnet);
     this.#looked.set(subnet, looked);
@@ -333,7 +356,10 @@ class KeaConverter {
     this.#options.read(this.#nodes.list(map, "option-data"), pool);
     if (isCarried(narrower(around, accessOf(map)), from)) subnet.pools.push(pool);
     else this.#closed.push(pool);
-    this.#others(map, ["pool", "option-data", "pool-id", ...CLASS_KEYS]);
+    this.#classes.requireFor(map, 0);
+    this.#others(map, [
+      ...["pool", "option-data", "pool-id", "require-client-classes", "evaluate-additional-classes", ...CLASS_KEYS],
+    ]);
   }
 
   /** Kea looks at the reservations of the service where `reservations-global` says so. */

@@ -89,7 +89,8 @@ export class OptionData {
     for (const [name, { place, options }] of spaces) {
       const enterprise = /^vendor-(\d+)$/.exec(name)?.[1];
       if (name === "vendor-encapsulated-options-space") {
-        this.#setOption(settings, 43, encapsulateOptions(options), place, `options of the space ${name}`);
+        const advice = "Kea sends none of them: this level has no option vendor-encapsulated-options";
+        this.#findings.needless(place, `options of the space ${name}`, advice);
       } else if (enterprise !== undefined) {
         this.#setOption(
           settings,
