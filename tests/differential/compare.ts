@@ -103,7 +103,7 @@ function text(bytes: Uint8Array): string {
 }
 
 function value(bytes: Uint8Array | undefined): string {
-  if (bytes === undefined) return NONE;
+  if (bytes === undefined || bytes.length === 0) return NONE;
   const printed = String.fromCharCode(...bytes);
   return /^[\x20-\x7e]{3,}$/.test(printed)
     ? JSON.stringify(printed)

@@ -18,7 +18,7 @@ import {
 } from "../../../net/ipv4.ts";
 import { fromHex } from "../../../bytes/hex.ts";
 import { hostnameOf, latin1Bytes, type Place } from "../../leases/lease.ts";
-import { type Access, isCarried, narrower, OPEN } from "../access.ts";
+import { type Access, isCarried } from "../access.ts";
 import {
   copySettings,
   type Draft,
@@ -53,7 +53,7 @@ export function convertDnsmasq(settings: readonly Setting[], file: string, findi
 }
 
 /** Settings in the order in which they are read: networks and tags before the values that refer to them. */
-const READERS = ["dhcp-range", "dhcp-host", "interface", "dhcp-match", "dhcp-vendorclass", "dhcp-userclass"] as const;
+const READERS = ["interface", "dhcp-range", "dhcp-host", "dhcp-match", "dhcp-vendorclass", "dhcp-userclass"] as const;
 
 /** Settings that give tags to clients by what classes here can't ask for. */
 const OTHER_TAGS = ["dhcp-mac", "dhcp-circuitid", "dhcp-remoteid", "dhcp-subscrid", "dhcp-name-match"];
@@ -197,7 +197,7 @@ class DnsmasqConverter {
     const subnet = this.#subnetOf(first, last, mask, setting);
     if (subnet === undefined) return;
     if (subnet.leaseTime === undefined) this.#leaseTime(subnet, lease);
-    if (conditions.length > 0) {
+    if (this.#tags.target(conditions).kind !== "all") {
       const access: Access = { kind: "some", who: conditions.map((tag) => `tag ${tag}`).join(", ") };
       isCarried(access, { place, statement: setting.text, findings: this.#findings });
       return;
@@ -368,44 +368,36 @@ class DnsmasqConverter {
 
   // --- who is served ---
 
+  /** dnsmasq looks at it before it knows the range, whose tags are not set yet. */
   #ignore(setting: Setting): void {
-    const place = this.#place(setting);
-    const tags = setting.values.map((value) => value.replace(/^(?:tag|net):/, ""));
-    const unknown = tags.includes("!known");
-    const target = this.#tags.target(tags.filter((tag) => tag !== "!known"));
-    const negated = tags.find((tag) => tag.startsWith("!") && tag !== "!known");
-    if (!unknown && (target.kind === "clients" || target.kind === "hosts") && negated === undefined) {
+    const given = setting.values.map((value) => value.replace(/^(?:tag|net):/, ""));
+    const ofRange = given.find((tag) => this.#tags.isOfRange(tag));
+    if (ofRange !== undefined) {
+      const advice = `it does nothing there: "${ofRange}" is the tag of a range, which is not set yet then`;
+      return this.#findings.needless(this.#place(setting), setting.text, advice);
+    }
+    const tags = given.filter((tag) => !this.#tags.isOfRange(tag.replace(/^!/, "")));
+    const negated = tags.filter((tag) => tag.startsWith("!"));
+    if (negated.length === 0 && tags.length > 0) {
       return this.#lost(setting, "clients can't be refused here: these are served; block them at the switch");
     }
-    const access: Access = unknown
-      ? { kind: "some", who: "clients with a dhcp-host" }
-      : target.kind === "levels"
-      ? { kind: "none", why: "its clients get no answer there" }
-      : { kind: "some", who: `clients that line ${setting.line} does not ignore` };
+    const access: Access = tags.length === 0 ? { kind: "none", why: `line ${setting.line} ignores every client` } : {
+      kind: "some",
+      who: tags.map((tag) => tag.startsWith("!") ? `tag ${tag.slice(1)}` : `not tag ${tag}`).join(" or "),
+    };
     for (const subnet of this.#draft.subnets) {
-      const whole = target.kind !== "levels" || target.levels.includes(subnet);
-      const closed = subnet.pools.filter((pool) => whole || target.kind === "levels" && target.levels.includes(pool));
-      for (const pool of closed) this.#close(pool, subnet, access, setting);
-      // Hosts are clients that are known; whether they have another tag is open.
-      if (unknown) continue;
-      const within = subnet.reservations.filter(({ address }) =>
-        whole || closed.some(({ range }) => rangeContains(range, address))
-      );
-      for (const reservation of within) {
-        isCarried(access, {
-          place: reservation.place,
-          statement: `reservation of ${formatIpv4(reservation.address)}`,
-          findings: this.#findings,
-        });
-        subnet.reservations.splice(subnet.reservations.indexOf(reservation), 1);
+      for (const pool of [...subnet.pools]) this.#close(pool, subnet, access, setting);
+      // Hosts are known; whether they have another tag is open.
+      if (negated.includes("!known")) continue;
+      for (const { place, address } of subnet.reservations.splice(0)) {
+        isCarried(access, { place, statement: `reservation of ${formatIpv4(address)}`, findings: this.#findings });
       }
     }
-    this.#findings.changed(place, setting.text, "what it closes to clients is left out here");
   }
 
   #close(pool: DraftPool, subnet: DraftSubnet, access: Access, setting: Setting): void {
     const statement = `${setting.text} (pool of line ${pool.place.line})`;
-    if (isCarried(narrower(OPEN, access), { place: pool.place, statement, findings: this.#findings })) return;
+    if (isCarried(access, { place: pool.place, statement, findings: this.#findings })) return;
     subnet.pools.splice(subnet.pools.indexOf(pool), 1);
   }
 

@@ -163,7 +163,9 @@ Deno.test("dnsmasq: clients that are ignored are kept out, or listed", () => {
   };
   deepStrictEqual(ignoring(""), [1, 1, false]);
   deepStrictEqual(ignoring("dhcp-ignore=tag:!known"), [undefined, 1, true]);
-  deepStrictEqual(ignoring("dhcp-ignore=tag:lan"), [undefined, undefined, true]);
+  // The tag of a range is not set yet when dnsmasq looks at the line.
+  deepStrictEqual(ignoring("dhcp-ignore=tag:lan"), [1, 1, false]);
+  deepStrictEqual(ignoring("dhcp-ignore=tag:!lan"), [undefined, undefined, true]);
   deepStrictEqual(ignoring("dhcp-ignore=tag:efi"), [1, 1, true]);
   deepStrictEqual(ignoring("dhcp-ignore=tag:!efi"), [undefined, undefined, true]);
 });

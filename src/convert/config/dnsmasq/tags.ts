@@ -52,6 +52,11 @@ export class Tags {
     this.#interfaces.add(name);
   }
 
+  /** Whether it is the tag of a range alone. */
+  isOfRange(tag: string): boolean {
+    return this.#ranges.has(tag) && !this.#matches.has(tag) && !this.#hosts.has(tag);
+  }
+
   /** What a list of tags means; all of them must be set, and none of those with `!`. */
   target(tags: readonly string[]): Target {
     const hosts: DraftReservation[][] = [];
