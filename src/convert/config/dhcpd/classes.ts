@@ -111,7 +111,10 @@ export class Classes {
       rules.note(condition);
       this.#options.finish(level.settings, level.spaces, around);
       this.#tellElsewhere(one, elsewhere);
-      const chains = this.#chains(level.conditionals, { condition, except: [], overridden: new Set(), spaces: around });
+      const chains = this.#chains(level.conditionals, {
+        ...{ condition, except: [], overridden: new Set<SettingKey>() },
+        spaces: [level.spaces, ...around],
+      });
       if (saysNothing(level.settings) && chains.length === 0) {
         const advice = "it only marks clients, to choose pools by, which has no counterpart here";
         this.#findings.lost(place, statement, advice);

@@ -141,8 +141,9 @@ class DhcpdConverter {
           chain.push(statements[++index] as Statement);
         }
         chains.push({ chain, overridden: new Set() });
-      } else if (DECLARATIONS.has(word) && statement.block !== undefined) declarations.push(statement);
-      else {
+      } else if (word === "subclass" || DECLARATIONS.has(word) && statement.block !== undefined) {
+        declarations.push(statement);
+      } else {
         const settings = emptySettings();
         this.#statement(statement, { ...level, settings }, around);
         // What a condition said before is said anew.
@@ -212,8 +213,6 @@ class DhcpdConverter {
       case "deny":
       case "ignore":
         return this.#switch(statement, level);
-      case "subclass":
-        return this.#classes.subclass(statement);
       case "range":
         this.#ranges.push({ statement, pool: undefined, permits: [], around });
         return;

@@ -26,6 +26,7 @@ export function noSpaces(): Spaces {
 /** The first code of a site's own options (RFC 2132 §2), as dhcpd has it. */
 const SITE_CODE_MIN = 128;
 const VENDOR_OPTION = 43;
+const LEASE_TIME_OPTION = 51;
 
 /** Reads the options of one file. */
 export class OptionStatements {
@@ -58,6 +59,10 @@ export class OptionStatements {
     const encoded = encodeStatement(option, words.slice(2));
     if (!encoded.ok) return this.#lost(statement, `its value ${encoded.problem}`);
     const place = { file: this.#file, line: statement.line };
+    if (option.space === "dhcp" && option.code === LEASE_TIME_OPTION) {
+      const advice = "dhcpd sends the time of the lease in it, whatever it says: see default-lease-time";
+      return this.#findings.needless(place, statementText(statement), advice);
+    }
     if (option.space === "dhcp") {
       // `option domain-name "";`: none is sent.
       if (encoded.bytes.length === 0) {

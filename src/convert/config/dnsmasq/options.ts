@@ -25,6 +25,10 @@ const NAMES: Readonly<Record<string, number>> = {
   ...{ "sip-server": 120, "classless-static-route": 121, "vendor-id-encap": 125, "tftp-server-address": 150 },
 };
 
+/** Options whose type dnsmasq knows: those with names, and Microsoft's routes. */
+const TYPED: ReadonlySet<number> = new Set([...Object.values(NAMES), 249]);
+const NEVER_TEXT = /^(?:[ui]\d+|bool|address|pair)$/;
+
 /** The code of `option:name` or a number; undefined when neither. */
 export function optionCode(text: string): number | undefined {
   const name = /^option:(.*)$/.exec(text)?.[1];
@@ -64,11 +68,11 @@ export function givenFrom({ values, spaced, quoted }: Setting, start: number): G
 export function encodeOption(code: number, given: Given): Encoded {
   const { values, text } = given;
   const spec = optionByKey(String(code));
-  if (spec === undefined || spec.rfc === "") return encodeGuess(given);
+  if (spec === undefined || !TYPED.has(code)) return encodeGuess(given);
   const type = registryType(spec);
   const [kind] = type.kinds;
   if (kind === "text") return { ok: true, bytes: latin1Bytes(text) };
-  if (kind === "hex") return encodeGuess(given);
+  if (kind === "hex" || given.isQuoted && NEVER_TEXT.test(kind ?? "")) return encodeGuess(given);
   if (kind === "u32" && [51, 58, 59].includes(code)) {
     const seconds = leaseSeconds(values[0] ?? "");
     return seconds === undefined
