@@ -30,6 +30,7 @@ const IMPORTED = z.object({
   }),
   hostname: z.string().nullable().optional(),
   expires: z.string().nullable(),
+  state: z.enum(["bound", "declined"]).optional().describe("`declined`: the address rests until `expires`."),
 });
 
 /** Leases per request; more need several requests. */

@@ -346,19 +346,38 @@ export class Operations {
     if ("outcome" in judged) return judged;
     const unwritable = this.#unwritable();
     if (unwritable !== undefined) return { outcome: "refused", problem: unwritable };
-    const { address, client, leaseMs, detail } = judged;
+    const { address, client, leaseMs, detail, rests } = judged;
     const refuse = (problem: string) => ({ outcome: "refused", problem }) as const;
     const slot = service.table.get(address);
     const holder = slot.client !== undefined && isSameSender(slot.client, client) ? slot.client : client;
+    if (rests && slot.state === "declined" && slot.lockedUntil >= now.wallMs + leaseMs - 1_000) {
+      return { outcome: "known" };
+    }
     if (slot.state !== "free" && slot.lockedUntil > now.wallMs) {
       if (slot.state !== "bound" || holder !== slot.client) return refuse("another client holds it here");
       if (slot.lockedUntil >= now.wallMs + leaseMs - 1_000) return { outcome: "known" };
     }
     for (let attempt = 1;; attempt++) {
       const outcome = await this.#propose(address, holder, leaseMs, detail);
-      if (outcome === undefined) return { outcome: "imported" };
+      if (outcome === undefined) {
+        return rests ? await this.#rest(address, holder, leaseMs, detail) : { outcome: "imported" };
+      }
       if (attempt === IMPORT_ATTEMPTS || outcome === "conflict") return refuse(IMPORT_FAILURES[outcome] ?? outcome);
     }
+  }
+
+  /** Has an address rest that a lease was just granted of, as if its client had declined it. */
+  async #rest(
+    address: Ipv4,
+    client: ClientKey,
+    restMs: number,
+    detail: LeaseDetail,
+  ): Promise<Omit<ImportResult, "address">> {
+    const request = { kind: "declined", address, client, restMs: Math.floor(restMs), detail } as const;
+    const ended = await withinPatience<boolean | "late">(this.#node.command<"end">({ kind: "end", request }), "late");
+    return ended === true
+      ? { outcome: "imported" }
+      : { outcome: "refused", problem: "this node's clock or disk does not allow it now: try again" };
   }
 
   async #propose(

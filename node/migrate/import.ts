@@ -1,7 +1,7 @@
 /**
- * Imports the leases of other servers into a running node. Only running leases are imported; each is committed by a
- * majority like any other lease, and importing twice changes nothing. A dry run applies the same rules to the node's
- * configuration and leases and changes nothing.
+ * Imports the leases of other servers into a running node. Only running leases are imported, and declined addresses,
+ * which go on resting; each is committed by a majority like any other lease, and importing twice changes nothing. A dry
+ * run applies the same rules to the node's configuration and leases and changes nothing.
  */
 
 import { fromHex } from "../../src/bytes/hex.ts";
@@ -27,6 +27,8 @@ interface ImportOutcome {
   /** ISO 8601; null: it does not end. */
   readonly expires: string | null;
   /** `known`: the node has it, as long as this or longer. */
+  /** It is no lease: the address rests, as a host that no lease gave it uses it. */
+  readonly rests: boolean;
   readonly outcome: "imported" | "known" | "refused";
   readonly problem?: string;
 }
@@ -49,7 +51,7 @@ interface ImportReport {
     readonly refused: number;
     /** Leases that had ended. */
     readonly ended: number;
-    /** Addresses that rest there: a client that is given one declines it again. */
+    /** Addresses that were declined and rest; they are among those above. */
     readonly declined: number;
     /** Leases of an address that another file has for longer. */
     readonly superseded: number;
@@ -64,7 +66,7 @@ interface ImportOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Leases that run, of all files; of two for one address, the one that ends later. */
+/** Leases that run and addresses that rest, of all files; of two for one address, the one that ends later. */
 function runningLeases(files: readonly LeaseFile[], nowMs: number): {
   readonly leases: readonly ForeignLease[];
   readonly ended: number;
@@ -73,18 +75,17 @@ function runningLeases(files: readonly LeaseFile[], nowMs: number): {
 } {
   const running = new Map<Ipv4, ForeignLease>();
   let ended = 0;
-  let declined = 0;
   let superseded = 0;
   for (const lease of files.flatMap(({ reading }) => reading.leases)) {
-    if (lease.state === "declined") declined += 1;
-    else if (lease.state === "ended" || endMs(lease) <= nowMs) ended += 1;
+    if (lease.state === "ended" || endMs(lease) <= nowMs) ended += 1;
     else {
       const other = running.get(lease.address);
       if (other !== undefined) superseded += 1;
       if (other === undefined || endMs(lease) > endMs(other)) running.set(lease.address, lease);
     }
   }
-  return { leases: [...running.values()].sort((a, b) => a.address - b.address), ended, declined, superseded };
+  const leases = [...running.values()].sort((a, b) => a.address - b.address);
+  return { leases, ended, declined: leases.filter(({ state }) => state === "declined").length, superseded };
 }
 
 function endMs({ expires }: ForeignLease): number {
@@ -155,6 +156,7 @@ function toRequest(lease: ForeignLease) {
     },
     hostname: hostname === "" ? null : hostname,
     expires: isoOf(lease),
+    ...lease.state === "declined" ? { state: lease.state } : {},
   };
 }
 
@@ -173,6 +175,7 @@ function describe(lease: ForeignLease): Omit<ImportOutcome, "outcome"> {
     client: chaddr === "" ? identifier : chaddr.replaceAll(/..(?=.)/g, "$&:"),
     hostname: lease.hostname,
     expires: isoOf(lease),
+    rests: lease.state === "declined",
   };
 }
 
@@ -197,11 +200,14 @@ async function foresee(
     if (octets === undefined || key === undefined) continue;
     held.set(octets, { client: key, endMs: expires === null ? 0 : Date.parse(expires) });
   }
+  const resting = new Set<string>();
+  for await (const { address } of allLeases<Known>(send, "declined")) resting.add(address);
   return (leases) =>
     Promise.resolve(leases.map((lease): ImportVerdict => {
       const { client, ...rest } = toRequest(lease);
       const judged = judgeImport({ ...rest, ...client }, limits);
       if ("outcome" in judged) return judged;
+      if (resting.has(rest.address)) return judged.rests ? { outcome: "known" } : RESTS;
       const other = held.get(judged.address);
       if (other === undefined) return { outcome: "imported" };
       if (!isSameSender(other.client, judged.client)) {
@@ -210,6 +216,8 @@ async function foresee(
       return { outcome: other.endMs >= nowMs + judged.leaseMs - 1_000 ? "known" : "imported" };
     }));
 }
+
+const RESTS = { outcome: "refused", problem: "another client holds it here" } as const;
 
 function keyOf(
   compiled: CompiledService,
@@ -251,7 +259,7 @@ export function importText(report: ImportReport): string {
     lines.push(`… and ${unusable.length - ROW_PROBLEMS_MAX} more that were not used (--json has all)`);
   }
   const shown = outcomes.filter(({ outcome }) => checkOnly || outcome === "refused");
-  for (const { address, client, hostname, expires, outcome, problem } of shown) {
+  for (const { address, client, hostname, expires, rests, outcome, problem } of shown) {
     const verdict = outcome === "refused"
       ? `refused: ${problem}`
       : outcome === "known"
@@ -259,8 +267,9 @@ export function importText(report: ImportReport): string {
       : checkOnly
       ? "to be imported"
       : "imported";
+    const until = `${rests ? "declined, rests " : ""}until ${expires ?? "for ever"}`;
     lines.push(
-      [address.padEnd(15), client, hostname, `until ${expires ?? "for ever"}`, verdict].filter((part) => part !== "")
+      [address.padEnd(15), client, hostname, until, verdict].filter((part) => part !== "")
         .join("  "),
     );
   }
@@ -275,8 +284,8 @@ export function importText(report: ImportReport): string {
   const twice = counts.superseded === 0 ? "" : `, ${counts.superseded} of them in two files`;
   const verb = checkOnly ? "to be imported" : "imported";
   lines.push(
-    `${imported} ${verb}, ${known} known already, ${refused} refused, ${ended} had ended, ` +
-      `${declined} were declined${twice}`,
+    `${imported} ${verb}, ${known} known already, ${refused} refused, ${ended} had ended; ` +
+      `${declined} of them are declined addresses, which rest${twice}`,
   );
   return lines.map(printable).join("\n");
 }

@@ -22,6 +22,8 @@ export interface ImportedLease {
   readonly hostname?: string | null | undefined;
   /** ISO 8601; null: it does not end. */
   readonly expires: string | null;
+  /** `declined`: a host that no lease gave the address uses it, so it rests until then. */
+  readonly state?: "bound" | "declined" | undefined;
 }
 
 /** What to propose, or why nothing. */
@@ -33,6 +35,8 @@ type Judged =
     readonly client: ClientKey;
     readonly leaseMs: number;
     readonly detail: LeaseDetail;
+    /** It is no lease: the address rests for this time. */
+    readonly rests: boolean;
   };
 
 /** Judges a lease; `maxLeaseMs` is the longest that any lease may run here, `nowMs` counts from 1970. */
@@ -52,23 +56,33 @@ export function judgeImport(
   const reserved = compiled.reservationAt(address);
   const pool = subnet.pools.find(({ range }) => rangeContains(range, address));
   if (pool === undefined && reserved === undefined) return refuse("it lies in no pool of its subnet");
-  const client = clientOf(lease, compiled, subnet);
+  const rests = lease.state === "declined";
+  const client = clientOf(rests ? decliner(lease, address) : lease, compiled, subnet);
   if (typeof client === "string") return refuse(client);
   // Of the place of its client a lease says nothing.
-  if (reserved?.namesClient && client.reservation !== reserved) return refuse("it is reserved for another client");
+  if (!rests && reserved?.namesClient && client.reservation !== reserved) {
+    return refuse("it is reserved for another client");
+  }
   const endMs = lease.expires === null ? Infinity : Date.parse(lease.expires);
   if (Number.isNaN(endMs)) return refuse(`"${lease.expires}" is no time`);
   if (endMs <= nowMs) return { outcome: "expired" };
   const isEndless = endMs === Infinity && compiled.maxLeaseSeconds === INFINITE_SECONDS;
-  if (endMs - nowMs > maxLeaseMs && !isEndless) {
+  if (!rests && endMs - nowMs > maxLeaseMs && !isEndless) {
     return refuse(
       "it runs longer than any lease may here, and its client would still use the address after it is free: " +
         "raise maxLeaseTime first",
     );
   }
-  const leaseMs = Math.min(endMs - nowMs, maxLeaseMs);
+  const longestMs = rests ? compiled.config.declineSeconds * 1_000 : maxLeaseMs;
+  const leaseMs = Math.min(endMs - nowMs, longestMs);
   const detail = { ...client.detail, lastSeen: nowMs, expires: Math.floor(nowMs + leaseMs) };
-  return { address, client: client.key, leaseMs, detail };
+  return { address, client: client.key, leaseMs, detail, rests };
+}
+
+/** The client in whose name an address rests: often none is known, as the other server heard a stranger there. */
+function decliner(lease: ImportedLease, address: Ipv4): ImportedLease {
+  const isKnown = lease.identifier || lease.chaddr;
+  return isKnown ? lease : { ...lease, htype: 0, chaddr: address.toString(16).padStart(8, "0") };
 }
 
 interface ImportedClient {

@@ -97,16 +97,22 @@ Deno.test("import: a file is judged by --check, imported, and known the second t
     match(check.out, /^10\.77\.1\.5 +02:00:00:00:00:05 {2}printer {2}until \S+ {2}to be imported$/m);
     match(check.out, /^10\.77\.9\.9 .* refused: it lies in no pool/m);
     match(check.out, /^10\.78\.1\.1 .* refused: it runs longer than any lease may here/m);
+    match(check.out, /^10\.77\.1\.8 +declined, rests until \S+ {2}to be imported$/m);
     match(check.out, /kea\.csv:9: not used: it has 3 values/);
-    match(check.out, /^3 to be imported, 0 known already, 2 refused, 1 had ended, 1 were declined$/m);
+    match(
+      check.out,
+      /^4 to be imported, 0 known already, 2 refused, 1 had ended; 1 of them are declined addresses, which rest$/m,
+    );
     const first = await run([...command, "--json"]);
-    const counts = { imported: 3, known: 0, refused: 2, ended: 1, declined: 1, superseded: 0, unusable: 1 };
+    const counts = { imported: 4, known: 0, refused: 2, ended: 1, declined: 1, superseded: 0, unusable: 1 };
     deepStrictEqual(JSON.parse(first.out).counts, counts);
     const again = await run([...command, "--json"]);
-    deepStrictEqual(JSON.parse(again.out).counts, { ...counts, imported: 0, known: 3 });
+    deepStrictEqual(JSON.parse(again.out).counts, { ...counts, imported: 0, known: 4 });
     const checkAgain = await run([...command, "--json", "--check"]);
-    deepStrictEqual(JSON.parse(checkAgain.out).counts, { ...counts, imported: 0, known: 3 });
+    deepStrictEqual(JSON.parse(checkAgain.out).counts, { ...counts, imported: 0, known: 4 });
 
+    const resting = await localAdminClient(`${directory}/state`)({ path: "/leases?state=declined" });
+    match(JSON.stringify(resting.body), /"address":"10\.77\.1\.8"/);
     const csv = await run(["export", "--config", `${directory}/node.yaml`]);
     match(csv.out, /^10\.77\.1\.5,10\.77\.0\.0\/16,bound,01:02:00:00:00:00:05,1,02:00:00:00:00:05,printer,/m);
     match(csv.out, /^10\.77\.0\.50,10\.77\.0\.0\/16,bound,ff:00:00:00:50,1,02:00:00:00:00:50,/m);
@@ -119,10 +125,15 @@ Deno.test("import: a file is judged by --check, imported, and known the second t
       "--subnet-ids",
       "10.77.0.0/16=7",
     ]);
-    match(kea.err, /10\.77\.0\.0\/16 has the id 7\n10\.78\.0\.0\/16 has the id 2\n3 leases written/);
+    match(kea.err, /10\.77\.0\.0\/16 has the id 7\n10\.78\.0\.0\/16 has the id 2\n4 leases written/);
     const read = readKeaLeases([{ file: "f", text: kea.out }]);
     deepStrictEqual(read.unusable, []);
-    deepStrictEqual(read.leases.map(({ address }) => formatIpv4(address)), ["10.77.0.50", "10.77.1.5", "10.77.1.6"]);
+    deepStrictEqual(read.leases.map(({ address }) => formatIpv4(address)), [
+      "10.77.0.50",
+      "10.77.1.5",
+      "10.77.1.6",
+      "10.77.1.8",
+    ]);
     ok(read.leases.every(({ expires = 0 }) => Math.abs(expires - end) <= 1));
   }));
 

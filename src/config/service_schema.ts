@@ -308,8 +308,8 @@ export const serviceSchema = defining(
       "`clientId`: a client is its identifier (option 61), else its hardware address; `hardware`: always the latter",
     ).prefault("clientId"),
     conflictDetection: flag().describe(
-      "probe free addresses by ARP before they are offered, on links of the nodes and of `dhcpcluster-relay`; one that " +
-        "a host uses rests",
+      "probe free addresses by ARP before they are offered, on links of the nodes and of `dhcpcluster-relay`; one " +
+        "that a host uses rests",
     ).prefault(true),
     strangers: strangersSchema,
     maxLeasesPerCircuit: CIRCUIT_LEASES,

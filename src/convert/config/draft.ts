@@ -25,6 +25,8 @@ export interface DraftSettings {
   serverName?: Said<string>;
   bootFile?: Said<string>;
   readonly options: Map<number, Said<Uint8Array>>;
+  /** What this level takes back, though a level around it says it. */
+  readonly none: Set<SettingKey>;
 }
 
 export const TIMES = ["leaseTime", "minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const;
@@ -46,11 +48,12 @@ export interface DraftReservation extends DraftSettings {
 export interface DraftSubnet extends DraftSettings {
   readonly place: Place;
   readonly prefix: Prefix;
+  clientIdentity?: Said<"clientId" | "hardware">;
   readonly pools: DraftPool[];
   readonly reservations: DraftReservation[];
 }
 
-/** What a class matches; all that are given must hold. */
+/** What a class matches; all that are given must hold, and none matches every client. */
 export interface DraftMatch {
   readonly vendorClass?: string;
   readonly userClass?: string;
@@ -64,6 +67,7 @@ export interface DraftClass extends DraftSettings {
 }
 
 export interface Draft extends DraftSettings {
+  clientIdentity?: Said<"clientId" | "hardware">;
   authoritative?: Said<boolean>;
   declineTime?: Said<number>;
   rapidCommit?: Said<boolean>;
@@ -73,7 +77,7 @@ export interface Draft extends DraftSettings {
 
 /** A level without settings. */
 export function emptySettings(): DraftSettings {
-  return { options: new Map() };
+  return { options: new Map(), none: new Set() };
 }
 
 export function emptyDraft(): Draft {
@@ -82,16 +86,49 @@ export function emptyDraft(): Draft {
 
 const FIELDS = [...TIMES, "nextServer", "serverName", "bootFile"] as const;
 
+/** A key of a level: a field, or the code of an option. */
+export type SettingKey = typeof FIELDS[number] | number;
+
+/** What a level says for a key; null: nothing, whatever the levels around say. */
+export type Setting = Said<unknown> | null;
+
+/** All that a level says. */
+export function settingsOf(settings: DraftSettings): Map<SettingKey, Setting> {
+  const all = new Map<SettingKey, Setting>();
+  for (const field of FIELDS) {
+    const value = settings[field];
+    if (value !== undefined) all.set(field, value);
+  }
+  for (const [code, value] of settings.options) all.set(code, value);
+  for (const key of settings.none) all.set(key, null);
+  return all;
+}
+
+/** Says something at a level, in place of what it said before; undefined takes it back. */
+export function say(settings: DraftSettings, key: SettingKey, value: Setting | undefined): void {
+  settings.none.delete(key);
+  if (typeof key === "number") settings.options.delete(key);
+  else delete settings[key];
+  if (value === null) settings.none.add(key);
+  else if (value === undefined) return;
+  else if (typeof key === "number") settings.options.set(key, value as Said<Uint8Array>);
+  else Object.assign(settings, { [key]: value });
+}
+
 /** Adds the settings of an outer level; own ones win. */
 export function inherit(settings: DraftSettings, around: DraftSettings): void {
-  for (const field of FIELDS) {
-    const value = around[field];
-    if (settings[field] === undefined && value !== undefined) Object.assign(settings, { [field]: value });
-  }
-  for (const [code, value] of around.options) if (!settings.options.has(code)) settings.options.set(code, value);
+  const own = settingsOf(settings);
+  for (const [key, value] of settingsOf(around)) if (!own.has(key)) say(settings, key, value);
+}
+
+/** The settings as another level's. */
+export function copySettings(settings: DraftSettings): DraftSettings {
+  const copy = emptySettings();
+  inherit(copy, settings);
+  return copy;
 }
 
 /** Whether a level has no settings. */
 export function saysNothing(settings: DraftSettings): boolean {
-  return settings.options.size === 0 && FIELDS.every((field) => settings[field] === undefined);
+  return [...settingsOf(settings).values()].every((value) => value === null);
 }

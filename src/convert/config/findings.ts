@@ -44,10 +44,5 @@ export interface Advice {
   readonly advice: string;
 }
 
-/** For a pool that only some clients may use: open to all, it would serve excluded clients. */
-export const LEFT_OUT =
-  "left out, as it is for some clients only and pools here are for all; put it in if all may have it, or make a " +
-  "separate subnet";
-
 export const lost = (advice: string): Advice => ({ kind: "lost", advice });
 export const needless = (advice: string): Advice => ({ kind: "needless", advice });

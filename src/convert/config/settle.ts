@@ -6,9 +6,11 @@
 import { toHex } from "../../bytes/hex.ts";
 import { formatSeconds, INFINITE_SECONDS } from "../../config/duration.ts";
 import { formatIpv4, formatPrefix, formatRange, prefixContains, prefixRange, rangeContains } from "../../net/ipv4.ts";
+import { LEASE_SECONDS_DEFAULT } from "../../config/service_schema.ts";
 import { isHostAddress, type Place } from "../leases/lease.ts";
-import type { Draft, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
+import type { Draft, DraftClass, DraftReservation, DraftSettings, DraftSubnet } from "./draft.ts";
 import type { Findings } from "./findings.ts";
+import { resolveNone } from "./levels.ts";
 import { setOption } from "./options.ts";
 
 /** Makes the parts of a draft consistent. */
@@ -16,24 +18,28 @@ export function settle(draft: Draft, findings: Findings): void {
   dropUnusableSubnets(draft, findings);
   mergeSubnets(draft, findings);
   dropUnusableClasses(draft, findings);
+  resolveNone(draft);
   const levels = draft.subnets.flatMap((subnet) => [subnet, ...subnet.pools, ...subnet.reservations]);
   for (const settings of [draft, ...draft.classes, ...levels]) settleFields(settings, findings);
   const nowhere = { file: "", line: 0 };
   const service = settleTimes(draft, {}, nowhere, findings);
+  const overridden = [service];
   for (const subnet of draft.subnets) {
     const times = settleTimes(subnet, service, subnet.place, findings);
+    overridden.push(times);
     settlePools(subnet, findings);
     const pools = subnet.pools.map((pool) => ({
       range: pool.range,
       times: settleTimes(pool, times, pool.place, findings),
     }));
+    overridden.push(...pools.map((pool) => pool.times));
     settleReservations(subnet, findings);
     for (const reservation of subnet.reservations) {
       const pool = pools.find(({ range }) => rangeContains(range, reservation.address));
       settleTimes(reservation, pool?.times ?? times, reservation.place, findings);
     }
   }
-  for (const one of draft.classes) completeTimes(one);
+  for (const one of draft.classes) completeTimes(one, overridden, findings);
   nameClasses(draft);
 }
 
@@ -86,6 +92,8 @@ function dropUnusableSubnets(draft: Draft, findings: Findings): void {
 
 /** Effective times of a level, in seconds. */
 interface Times {
+  /** Before its bounds are looked at, which may differ at inner levels. */
+  readonly wanted?: number;
   readonly lease?: number;
   readonly min?: number;
   readonly max?: number;
@@ -96,20 +104,20 @@ interface Times {
 function settleTimes(settings: DraftSettings, around: Times, where: Place, findings: Findings): Times {
   const placeOf = (key: "leaseTime" | "renewTime" | "rebindTime" | "maxLeaseTime") =>
     settings[key]?.place ?? settings.leaseTime?.place ?? where;
-  let lease = settings.leaseTime?.value ?? around.lease ?? 3600;
-  const max = settings.maxLeaseTime?.value ?? around.max ?? lease;
-  if (lease > max) {
-    const advice =
-      `the lease time of ${formatSeconds(lease)} is longer than the longest allowed, ${formatSeconds(max)}; ` +
-      "the latter is used";
-    findings.changed(placeOf("leaseTime"), "lease time", advice);
-    settings.leaseTime = { value: max, place: placeOf("leaseTime"), remark: "its maximum" };
-    lease = max;
+  const wanted = settings.leaseTime?.value ?? around.wanted ?? LEASE_SECONDS_DEFAULT;
+  let max = settings.maxLeaseTime?.value ?? around.max ?? wanted;
+  const min = settings.minLeaseTime?.value ?? around.min ?? Math.min(wanted, max);
+  // The minimum is looked at last.
+  const lease = Math.max(Math.min(wanted, max), min);
+  const bound = lease < wanted ? "maxLeaseTime" : "minLeaseTime";
+  const place = lease === wanted ? placeOf("maxLeaseTime") : settings[bound]?.place ?? placeOf("leaseTime");
+  if (lease !== (settings.leaseTime === undefined ? around.lease ?? wanted : wanted)) {
+    const remark = lease < wanted ? "its maximum" : lease > wanted ? "its minimum" : "";
+    settings.leaseTime = { value: lease, place, remark };
   }
-  let min = settings.minLeaseTime?.value ?? around.min ?? lease;
-  if (min > lease) {
-    settings.minLeaseTime = { value: lease, place: placeOf("leaseTime"), remark: "not longer than the lease time" };
-    min = lease;
+  if (max < lease) {
+    settings.maxLeaseTime = { value: lease, place, remark: "not shorter than the lease time" };
+    max = lease;
   }
   finiteTimes(settings);
   let t2 = settings.rebindTime?.value ?? around.t2;
@@ -134,7 +142,7 @@ function settleTimes(settings: DraftSettings, around: Times, where: Place, findi
     t1 = Math.max(1, Math.floor(t2 / 2));
     settings.renewTime = { value: t1, place: placeOf("rebindTime"), remark: "half of T2" };
   }
-  return { lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
+  return { wanted, lease, min, max, ...(t1 === undefined ? {} : { t1 }), ...(t2 === undefined ? {} : { t2 }) };
 }
 
 /** Only leaseTime and maxLeaseTime may be infinite: the others get the longest finite time. */
@@ -149,8 +157,8 @@ function share(lease: number, part: number): number {
   return Math.max(1, Math.floor(lease * part));
 }
 
-/** A class applies at every level: with all five times set, no level's own times can contradict them. */
-function completeTimes(settings: DraftSettings): void {
+/** A class applies at every level: what it sets must fit the times of all of them, or replace those. */
+function completeTimes(settings: DraftClass, levels: readonly Times[], findings: Findings): void {
   const { leaseTime, minLeaseTime, maxLeaseTime, renewTime, rebindTime } = settings;
   if (leaseTime === undefined) {
     for (const key of ["minLeaseTime", "maxLeaseTime", "renewTime", "rebindTime"] as const) delete settings[key];
@@ -161,6 +169,12 @@ function completeTimes(settings: DraftSettings): void {
   settings.maxLeaseTime = maxLeaseTime !== undefined && maxLeaseTime.value >= value ? maxLeaseTime : { value, place };
   finiteTimes(settings);
   if (value === INFINITE_SECONDS) return;
+  const fits = levels.every(({ t1, t2 }) => (t2 ?? 0) < value && (t1 ?? 0) < (t2 ?? value * 0.875));
+  if (rebindTime === undefined && renewTime === undefined) {
+    if (fits) return;
+    const advice = "T1 and T2 of some levels do not fit its lease time, so it has its own here, in all subnets";
+    findings.changed(place, `class ${settings.name}`, advice);
+  }
   const t2 = rebindTime !== undefined && rebindTime.value < value ? rebindTime : { value: share(value, 0.875), place };
   settings.rebindTime = t2;
   settings.renewTime = renewTime !== undefined && renewTime.value < t2.value

@@ -26,6 +26,7 @@ export function writeService(draft: Draft, file: string): string {
   if (draft.authoritative !== undefined) writer.said(1, "authoritative", draft.authoritative, String);
   if (draft.declineTime !== undefined) writer.said(1, "declineTime", draft.declineTime, formatSeconds);
   if (draft.rapidCommit !== undefined) writer.said(1, "rapidCommit", draft.rapidCommit, String);
+  if (draft.clientIdentity !== undefined) writer.said(1, "clientIdentity", draft.clientIdentity, String);
   writer.settings(1, draft);
   if (draft.classes.length > 0) {
     writer.line(1, "classes:", draft.classes.length > 1 ? "of several that match, what the last one says wins" : "");
@@ -88,6 +89,7 @@ class Writer {
 
   subnet(subnet: DraftSubnet): void {
     this.line(2, `- subnet: ${formatPrefix(subnet.prefix)}`, this.#origin(subnet.place));
+    if (subnet.clientIdentity !== undefined) this.said(3, "clientIdentity", subnet.clientIdentity, String);
     this.settings(3, subnet);
     if (subnet.pools.length > 0) this.line(3, "pools:", "");
     for (const pool of subnet.pools) this.pool(pool);

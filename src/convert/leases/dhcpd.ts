@@ -281,7 +281,7 @@ function hardwareType(name: string): number {
 
 /**
  * `never`, `epoch 1700000000`, or `4 2024/02/29 23:59:59`, in UTC unless an offset follows (seconds or ±hhmm; dhcpd
- * itself writes none). Undefined means never.
+ * itself writes none, OpenBSD's writes `UTC`). Undefined means never.
  */
 function readTime(words: readonly Token[]): number | undefined {
   const line = words[0]?.line ?? 0;
@@ -294,7 +294,7 @@ function readTime(words: readonly Token[]): number | undefined {
   }
   const date = /^(\d{4})\/(\d{1,2})\/(\d{1,2})$/.exec(second ?? "");
   const time = /^(\d{1,2}):(\d{1,2}):(\d{1,2})$/.exec(third ?? "");
-  const zone = /^([-+]?)(\d{2})(\d{2})$/.exec(rest.join("") || "0000");
+  const zone = /^([-+]?)(\d{2})(\d{2})$/.exec(rest.join("").replace(/^(?:UTC|GMT)$/, "") || "0000");
   if (date === null || time === null || zone === null) {
     throw new IscSyntaxError(line, `"${words.map((word) => word.text).join(" ")}" is no time`);
   }

@@ -155,3 +155,15 @@ Deno.test("dhcpd.leases: a hundred thousand broken declarations take no time tha
   const [few, many] = [timeOf(6_250), timeOf(50_000)];
   ok(many < 32 * few, `${few} ms, ${many} ms`);
 });
+
+Deno.test("dhcpd.leases: OpenBSD's are read, abandoned ones too", () => {
+  const text = "lease 10.77.0.33 {\n\tstarts 5 2024/01/12 09:11:12 UTC;\n\tends 5 2024/01/12 21:11:12 UTC;\n" +
+    '\thardware ethernet 02:00:00:aa:bb:cc;\n\tuid 01:02:00:00:aa:bb:cc;\n\tclient-hostname "foo";\n}\n' +
+    "lease 10.77.0.34 {\n\tstarts 5 2024/01/12 09:11:12 UTC;\n\tends 5 2024/01/13 09:11:12 UTC;\n\tabandoned;\n}\n";
+  const { leases, unusable } = readDhcpdLeases(text, "dhcpd.leases");
+  deepStrictEqual(unusable, []);
+  deepStrictEqual(leases.map(({ state, expires, hostname }) => [state, expires, hostname]), [
+    ["bound", 1705093872, "foo"],
+    ["declined", 1705137072, ""],
+  ]);
+});

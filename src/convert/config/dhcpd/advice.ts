@@ -45,7 +45,6 @@ export const STATEMENT_ADVICE: Readonly<Record<string, Advice>> = {
   "ping-timeout-ms": PING,
   "dynamic-bootp-lease-cutoff": lost("BOOTP is not served; reserve addresses and let the devices use DHCP"),
   "dynamic-bootp-lease-length": lost("BOOTP is not served; reserve addresses and let the devices use DHCP"),
-  "boot-unknown-clients": lost("clients without a reservation use the pools; give a subnet no pools to prevent it"),
   "get-lease-hostnames": lost("host names come from reservations only"),
   "use-lease-addr-for-default-route": lost("set the option routers"),
   "always-broadcast": needless("replies are broadcast when the client asks for it"),
@@ -58,9 +57,6 @@ export const STATEMENT_ADVICE: Readonly<Record<string, Advice>> = {
   "db-time-format": needless("nodes keep leases in SQLite"),
   "delayed-ack": needless("nodes commit leases in groups by themselves"),
   "max-ack-delay": needless("nodes commit leases in groups by themselves"),
-  "ignore-client-uids": lost(
-    "set clientIdentity to hardware, for the service or the subnet",
-  ),
   "use-eui-64": lost("it is about DHCPv6"),
   "limit-addrs-per-ia": needless("it is about DHCPv6"),
   "limit-prefs-per-ia": needless("it is about DHCPv6"),
@@ -88,27 +84,20 @@ export const STATEMENT_ADVICE: Readonly<Record<string, Advice>> = {
   lease: lost("a number of leases per class has no counterpart"),
 };
 
-const PERMITS: Readonly<Record<string, Advice>> = {
-  booting: needless("every client is answered"),
+/** By what follows `allow` or `deny`; pools and unknown clients aside. */
+const SWITCHES: Readonly<Record<string, Advice>> = {
   bootp: needless("BOOTP is not served"),
   "client-updates": needless("nodes do not update DNS"),
   duplicates: needless("a client is known by its client identifier, or else by its hardware address"),
   declines: needless("a declined address rests for declineTime"),
-  leasequery: lost("DHCPLEASEQUERY is not answered; ask GET /leases"),
-  "unknown-clients": needless("clients without a reservation get an address of a pool"),
 };
 
-/** For `allow`, `deny` and `ignore`. */
-export function permitAdvice(verb: string, what: string): Advice {
-  if (verb === "allow") {
-    return own(PERMITS, what) ??
-      lost("pools can't be restricted to some clients here; make a separate subnet");
+/** For `allow`, `deny` and `ignore` outside of pools. */
+export function switchAdvice(verb: string, what: string): Advice {
+  if (what === "leasequery") {
+    return verb === "allow"
+      ? lost("DHCPLEASEQUERY is not answered; ask GET /leases")
+      : needless("DHCPLEASEQUERY is not answered");
   }
-  if (what === "unknown-clients") {
-    return lost("clients without a reservation use the pools; leave the pools out to serve reservations only");
-  }
-  if (what === "bootp" || what === "client-updates" || what === "leasequery") {
-    return needless("nodes do not do this");
-  }
-  return lost("clients can't be refused here; block them at the switch, or make a separate subnet");
+  return own(SWITCHES, what) ?? lost("has no counterpart outside of a pool");
 }

@@ -1,39 +1,63 @@
-/** dhcpd's conditions (dhcp-eval(5)), as far as our classes can express them. */
+/** dhcpd's conditions (dhcp-eval(5)) and constant expressions. */
 
-import { colonOctets } from "../../isc/lexer.ts";
-import type { Token } from "../../isc/lexer.ts";
+import { colonOctets, type Token } from "../../isc/lexer.ts";
 import { isMark } from "../../isc/statements.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import { type Condition, parseCondition } from "../matches.ts";
-
-type ConditionResult = { readonly ok: true; readonly condition: Condition } | {
-  readonly ok: false;
-  readonly reason: string;
-};
+import { type Condition, parseCondition } from "../conditions.ts";
 
 /** Finds the code of an option by its name; undefined when it is not defined. */
 type CodeOf = (name: string) => number | undefined;
 
-class Unknown extends Error {}
+class Unreadable extends Error {}
 
 const DEPTH_MAX = 50;
 
-/** Reads the words of a condition. Never throws. */
-export function readCondition(words: readonly Token[], codeOf: CodeOf): ConditionResult {
+/** Reads the words of a condition; what can't be read is a condition that has no counterpart. Never throws. */
+export function readCondition(words: readonly Token[], codeOf: CodeOf): Condition {
   try {
     const reader = new Reader(words, codeOf);
     const condition = reader.or(0);
     reader.end();
-    return { ok: true, condition };
+    return condition;
   } catch (error) {
-    if (error instanceof Unknown) return { ok: false, reason: error.message };
+    if (error instanceof Unreadable) return { kind: "other", reason: error.message };
+    throw error;
+  }
+}
+
+/** The octets of an expression that is the same for all clients; undefined for any other. Never throws. */
+export function readConstant(words: readonly Token[]): Uint8Array | undefined {
+  try {
+    const reader = new Reader(words, () => undefined);
+    const operand = reader.operand(0);
+    reader.end();
+    return operand.kind === "value" ? operand.value : undefined;
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined;
+    throw error;
+  }
+}
+
+/** What is compared, as `match` and a subclass do; undefined when classes here can't compare it. */
+export function readSubject(
+  words: readonly Token[],
+  codeOf: CodeOf,
+): { readonly code: number; readonly lengthMax: number | undefined } | undefined {
+  try {
+    const reader = new Reader(words, codeOf);
+    const operand = reader.operand(0);
+    reader.end();
+    return operand.kind === "option" ? operand : undefined;
+  } catch (error) {
+    if (error instanceof Unreadable) return undefined;
     throw error;
   }
 }
 
 type Operand =
   | { readonly kind: "value"; readonly value: Uint8Array }
-  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined };
+  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined }
+  | { readonly kind: "other"; readonly reason: string };
 
 class Reader {
   readonly #words: readonly Token[];
@@ -47,7 +71,7 @@ class Reader {
 
   end(): void {
     const word = this.#words[this.#at];
-    if (word !== undefined) throw new Unknown(`"${word.text}" has no counterpart here`);
+    if (word !== undefined) throw new Unreadable(`"${word.text}" has no counterpart here`);
   }
 
   or(depth: number): Condition {
@@ -55,79 +79,111 @@ class Reader {
   }
 
   #term(depth: number): Condition {
-    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     if (this.#takeMark("(")) {
       const inner = this.or(depth + 1);
       this.#needMark(")");
       return inner;
     }
-    if (this.#takeWord("not")) throw new Unknown("classes here can't ask for what is not so");
-    if (this.#takeWord("exists")) return { kind: "exists", code: this.#code() };
-    const left = this.#operand(depth);
-    if (isMark(this.#words[this.#at], "!")) throw new Unknown("classes here can't ask for what is not so");
-    if (isMark(this.#words[this.#at], "~")) throw new Unknown("regular expressions have no counterpart here");
+    if (this.#takeWord("not")) return { kind: "not", term: this.#term(depth + 1) };
+    if (this.#takeWord("known")) {
+      return { kind: "other", reason: "classes here can't ask for clients with a reservation" };
+    }
+    if (this.#takeWord("exists")) {
+      const name = this.#words[this.#at++]?.text ?? "";
+      const code = this.#codeOf(name);
+      return code === undefined ? otherOption(name) : { kind: "exists", code };
+    }
+    const left = this.operand(depth);
+    const negated = this.#takeMark("!");
+    if (this.#takeMark("~")) {
+      while (this.#takeMark("~") || this.#takeMark("="));
+      this.operand(depth);
+      return { kind: "other", reason: "regular expressions have no counterpart here" };
+    }
     this.#needMark("=");
-    const right = this.#operand(depth);
-    if (left.kind === "option" && right.kind === "value") return { ...left, kind: "equals", value: right.value };
-    if (left.kind === "value" && right.kind === "option") return { ...right, kind: "equals", value: left.value };
-    throw new Unknown("classes here compare an option with a constant");
+    const term = comparison(left, this.operand(depth));
+    return negated ? { kind: "not", term } : term;
   }
 
-  #operand(depth: number): Operand {
+  operand(depth: number): Operand {
     const word = this.#words[this.#at];
-    if (word === undefined) throw new Unknown("it is incomplete");
-    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    if (word === undefined) throw new Unreadable("it is incomplete");
+    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     this.#at += 1;
     if (word.kind === "string") return { kind: "value", value: latin1Bytes(word.text) };
-    if (word.text === "option") {
-      this.#at -= 1;
-      return { kind: "option", code: this.#option(), lengthMax: undefined };
-    }
-    if (word.text === "substring") {
-      this.#needMark("(");
-      const operand = this.#operand(depth + 1);
-      this.#needMark(",");
-      const start = this.#number();
-      this.#needMark(",");
-      const length = this.#number();
-      this.#needMark(")");
-      if (operand.kind !== "option" || start !== 0) {
-        throw new Unknown("only a substring from the start has a counterpart");
+    switch (word.text) {
+      case "option":
+      case "config-option": {
+        const name = this.#words[this.#at++]?.text ?? "";
+        const code = this.#codeOf(name);
+        return code === undefined ? otherOption(name) : { kind: "option", code, lengthMax: undefined };
       }
-      return { ...operand, lengthMax: length };
+      case "substring":
+        return this.#substring(depth);
+      case "concat":
+        return this.#concat(depth);
+      case "encode-int":
+        return this.#encodeInt();
     }
-    if (word.text === "encode-int") {
-      this.#needMark("(");
-      const value = this.#number();
-      this.#needMark(",");
-      const bits = this.#number();
-      this.#needMark(")");
-      const octets = Array.from(
-        { length: bits >>> 3 },
-        (_, index) => Math.floor(value / 256 ** ((bits >>> 3) - 1 - index)),
-      );
-      return { kind: "value", value: Uint8Array.from(octets) };
-    }
-    const bytes = /:/.test(word.text) ? colonOctets(word.text) : undefined;
+    const bytes = colonOctets(word.text);
     if (bytes !== undefined) return { kind: "value", value: bytes };
-    throw new Unknown(`"${word.text}" has no counterpart here`);
+    if (isMark(this.#words[this.#at], "(")) this.#skipArguments();
+    return { kind: "other", reason: `"${word.text}" has no counterpart here` };
   }
 
-  #option(): number {
-    if (!this.#takeWord("option")) throw new Unknown("only options can be compared here");
-    return this.#code();
+  #substring(depth: number): Operand {
+    this.#needMark("(");
+    const operand = this.operand(depth + 1);
+    this.#needMark(",");
+    const start = this.#number();
+    this.#needMark(",");
+    const length = this.#number();
+    this.#needMark(")");
+    if (operand.kind === "value") return { kind: "value", value: operand.value.slice(start, start + length) };
+    if (operand.kind === "other") return operand;
+    if (start !== 0 || operand.lengthMax !== undefined) {
+      return { kind: "other", reason: "only a substring from the start has a counterpart" };
+    }
+    return { ...operand, lengthMax: length };
   }
 
-  #code(): number {
-    const name = this.#words[this.#at++]?.text ?? "";
-    const code = this.#codeOf(name);
-    if (code === undefined) throw new Unknown(`the option "${name}" has no counterpart here`);
-    return code;
+  #concat(depth: number): Operand {
+    this.#needMark("(");
+    const octets: number[] = [];
+    let other: Operand | undefined;
+    do {
+      const part = this.operand(depth + 1);
+      if (part.kind === "value") octets.push(...part.value);
+      else other = { kind: "other", reason: "what is joined of options has no counterpart here" };
+    } while (this.#takeMark(","));
+    this.#needMark(")");
+    return other ?? { kind: "value", value: Uint8Array.from(octets) };
+  }
+
+  #encodeInt(): Operand {
+    this.#needMark("(");
+    const value = this.#number();
+    this.#needMark(",");
+    const octets = this.#number() >>> 3;
+    this.#needMark(")");
+    const value256 = (index: number) => Math.floor(value / 256 ** (octets - 1 - index));
+    return { kind: "value", value: Uint8Array.from({ length: Math.min(octets, 4) }, (_, index) => value256(index)) };
+  }
+
+  #skipArguments(): void {
+    let depth = 0;
+    do {
+      const word = this.#words[this.#at++];
+      if (word === undefined) throw new Unreadable("it is incomplete");
+      if (isMark(word, "(")) depth += 1;
+      if (isMark(word, ")")) depth -= 1;
+    } while (depth > 0);
   }
 
   #number(): number {
     const text = this.#words[this.#at++]?.text ?? "";
-    if (!/^\d{1,9}$/.test(text)) throw new Unknown(`"${text}" stands where a number was expected`);
+    if (!/^\d{1,9}$/.test(text)) throw new Unreadable(`"${text}" stands where a number was expected`);
     return Number(text);
   }
 
@@ -146,6 +202,17 @@ class Reader {
 
   #needMark(text: string): void {
     if (this.#takeMark(text)) return;
-    throw new Unknown(`"${this.#words[this.#at]?.text ?? "the end"}" stands where "${text}" was expected`);
+    throw new Unreadable(`"${this.#words[this.#at]?.text ?? "the end"}" stands where "${text}" was expected`);
   }
+}
+
+function otherOption(name: string): Extract<Condition, { kind: "other" }> {
+  return { kind: "other", reason: `the option "${name}" has no counterpart here` };
+}
+
+function comparison(left: Operand, right: Operand): Condition {
+  if (left.kind === "option" && right.kind === "value") return { ...left, kind: "equals", value: right.value };
+  if (left.kind === "value" && right.kind === "option") return { ...right, kind: "equals", value: left.value };
+  for (const operand of [left, right]) if (operand.kind === "other") return operand;
+  return { kind: "other", reason: "classes here compare an option with a constant" };
 }

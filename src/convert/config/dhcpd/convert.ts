@@ -1,74 +1,95 @@
-/** `dhcpd.conf` as a draft of our `service` section. */
+/** `dhcpd.conf` as a draft of our `service` section: levels and declarations. */
 
-import { formatIpv4, netmask, parseIpv4, type Prefix, prefixContains, type Range } from "../../../net/ipv4.ts";
+import {
+  formatIpv4,
+  netmask,
+  parseIpv4,
+  type Prefix,
+  prefixContains,
+  type Range,
+  rangeContains,
+} from "../../../net/ipv4.ts";
 import { colonOctets, type Token } from "../../isc/lexer.ts";
 import { isMark, type Statement, statementText } from "../../isc/statements.ts";
 import { hostnameOf, latin1Bytes, type Place } from "../../leases/lease.ts";
+import { type Access, isCarried, narrower, OPEN } from "../access.ts";
 import {
+  copySettings,
   type Draft,
-  type DraftMatch,
   type DraftReservation,
   type DraftSettings,
   type DraftSubnet,
   emptyDraft,
   emptySettings,
   inherit,
-  saysNothing,
+  say,
+  type SettingKey,
+  settingsOf,
 } from "../draft.ts";
-import { type Findings, LEFT_OUT } from "../findings.ts";
-import { comparePrecedence } from "../precedence.ts";
-import { MATCHED_OPTIONS, matchesOf } from "../matches.ts";
-import { permitAdvice, STATEMENT_ADVICE } from "./advice.ts";
-import { readCondition } from "./condition.ts";
-import { OptionStatements } from "./option_statements.ts";
+import type { Findings } from "../findings.ts";
+import { takeOut } from "../levels.ts";
+import { Rules } from "../rules.ts";
+import { STATEMENT_ADVICE, switchAdvice } from "./advice.ts";
+import { Classes } from "./classes.ts";
+import { readConstant } from "./condition.ts";
+import { flagOf, type Level, levelOf } from "./levels.ts";
+import { noSpaces, OptionStatements, type Spaces } from "./option_statements.ts";
+import { isPermit, permitted } from "./permits.ts";
 import { own } from "../../own.ts";
 
 /** dhcpd's own defaults, in seconds (`includes/dhcpd.h`). */
 const DEFAULTS = { lease: 43_200, min: 300, max: 86_400, abandon: 86_400 };
+const SECONDS_MAX = 0xffff_ffff;
 
 /** Converts the statements of a file. */
 export function convertDhcpd(statements: readonly Statement[], file: string, findings: Findings): Draft {
   return new DhcpdConverter(file, findings).run(statements);
 }
 
-/** What a declaration inherits from the levels around it. */
+/** Where a declaration stands. */
 interface Around {
-  /** Groups and shared networks, the innermost first; the service is inherited in any case. */
-  readonly levels: readonly DraftSettings[];
+  /** The levels around it, the innermost first, the service last. */
+  readonly levels: readonly Level[];
   readonly subnet?: DraftSubnet;
-  /** Host names come from the declarations' names. */
-  readonly useHostNames: boolean;
 }
 
-interface Class {
-  /** A branch of an `if` outside of everything else: dhcpd lets subnets and pools win over it. */
-  readonly conditional?: boolean;
-  readonly name: string;
-  readonly place: Place;
-  readonly settings: DraftSettings;
-  /** `match option x`: what subclasses are compared with. */
-  subclassCode?: number;
-  matches: readonly DraftMatch[];
+/** A range waits until all hosts are known. */
+interface PendingRange {
+  readonly statement: Statement;
+  readonly pool: Level | undefined;
+  readonly permits: readonly Statement[];
+  readonly around: Around;
 }
 
 class DhcpdConverter {
   readonly #file: string;
   readonly #findings: Findings;
   readonly #draft = emptyDraft();
+  readonly #service = levelOf(this.#draft);
   readonly #options: OptionStatements;
-  readonly #classes: Class[] = [];
-  /** Hosts wait until all subnets are known. */
+  readonly #rules: Rules;
+  readonly #classes: Classes;
+  /** The levels around a subnet, its own first. */
+  readonly #levels = new Map<DraftSubnet, readonly Level[]>();
+  readonly #ranges: PendingRange[] = [];
   readonly #hosts: { readonly statement: Statement; readonly around: Around }[] = [];
+  readonly #hostSpaces: Spaces[] = [];
+  /** Levels with conditions, the outer ones first. */
+  readonly #conditional: Level[] = [];
 
   constructor(file: string, findings: Findings) {
     this.#file = file;
     this.#findings = findings;
     this.#options = new OptionStatements(file, findings);
+    this.#rules = new Rules(findings);
+    this.#classes = new Classes(file, findings, this.#options, {
+      read: (statements, level) => this.#body(statements, level, { levels: [this.#service] }),
+    });
   }
 
   run(statements: readonly Statement[]): Draft {
     const draft = this.#draft;
-    this.#level(statements, draft, { levels: [], useHostNames: false });
+    this.#level(statements, this.#service, { levels: [] });
     const unsaid = { file: this.#file, line: 0 };
     const remark = "dhcpd's default";
     draft.leaseTime ??= { value: DEFAULTS.lease, place: unsaid, remark };
@@ -80,111 +101,121 @@ class DhcpdConverter {
       place: unsaid,
       remark: `${remark}; true is better where no other server answers`,
     };
+    for (const pending of this.#ranges) this.#pendingRange(pending);
     for (const { statement, around } of this.#hosts) this.#host(statement, around);
-    // dhcpd runs the statements of classes from the last to the first, so the first one wins; here the last one wins.
-    const conditional = this.#classes.filter((one) => one.conditional);
-    const declared = this.#classes.filter((one) => !one.conditional).reverse();
-    for (const one of [...conditional, ...declared]) {
-      if (one.matches.length === 0) continue;
-      if (saysNothing(one.settings)) {
-        const advice = "it only marks clients, to choose pools by, which has no counterpart here";
-        this.#findings.lost(one.place, `class "${one.name}"`, advice);
-        continue;
-      }
-      const classes = one.matches.map((match) => (
-        { ...one.settings, name: one.name.slice(0, 60) || "class", place: one.place, match }
-      ));
-      draft.classes.push(...classes);
-      if (one.conditional) comparePrecedence(draft, classes.slice(0, 1), "everything", this.#findings);
-    }
+    for (const level of this.#conditional) this.#conditions(level);
+    const [only, ...others] = draft.subnets;
+    const within = only === undefined || others.length > 0 ? undefined : this.#levels.get(only);
+    this.#classes.finish(this.#rules, {
+      around: (within ?? [this.#service]).map(({ spaces }) => spaces),
+      elsewhere: within === undefined
+        ? draft.subnets.flatMap((subnet) => this.#levels.get(subnet)?.[0]?.spaces ?? [])
+        : [],
+      hosts: this.#hostSpaces,
+    });
+    this.#options.tellSpaces();
+    this.#rules.lower(draft);
     return draft;
   }
 
-  /** Reads the statements of a level: parameters and options into `settings`, declarations into the draft. */
-  #level(statements: readonly Statement[], settings: DraftSettings, around: Around): void {
-    const named = statements.find(({ words }) => words[0]?.text === "use-host-decl-names");
-    const inside: Around = {
-      ...around,
-      useHostNames: named === undefined ? around.useHostNames : /^(?:on|true)$/.test(named.words[1]?.text ?? ""),
-    };
-    // Inherited statements may come after a declaration.
-    const deferred: Statement[] = [];
+  /** Reads the statements of a level: parameters and options into its settings, declarations into the draft. */
+  #level(statements: readonly Statement[], level: Level, around: Around): void {
+    const declarations = this.#body(statements, level, around);
+    this.#options.finish(level.settings, level.spaces, around.levels.map(({ spaces }) => spaces));
+    if (level.conditionals.length > 0) this.#conditional.push(level);
+    const inside = { ...around, levels: [level, ...around.levels] };
+    // Statements may come after a declaration that inherits them.
+    for (const statement of declarations) this.#declaration(statement, inside);
+  }
+
+  /** Reads the statements of a level but for its declarations, which are left. */
+  #body(statements: readonly Statement[], level: Level, around: Around): Statement[] {
+    const declarations: Statement[] = [];
+    const chains: { readonly chain: readonly Statement[]; readonly overridden: Set<SettingKey> }[] = [];
     for (let index = 0; index < statements.length; index++) {
       const statement = statements[index] as Statement;
-      if (statement.words[0]?.text === "if") {
+      const word = statement.words[0]?.text ?? "";
+      if (word === "if") {
         const chain = [statement];
         while (/^els(?:e|if)$/.test(statements[index + 1]?.words[0]?.text ?? "")) {
           chain.push(statements[++index] as Statement);
         }
-        this.#conditional(chain, settings);
-      } else if (DECLARATIONS.has(statement.words[0]?.text ?? "") && statement.block !== undefined) {
-        deferred.push(statement);
-      } else this.#statement(statement, settings, inside);
+        chains.push({ chain, overridden: new Set() });
+      } else if (word === "subclass" || DECLARATIONS.has(word) && statement.block !== undefined) {
+        declarations.push(statement);
+      } else {
+        const settings = emptySettings();
+        this.#statement(statement, { ...level, settings }, around);
+        // What a condition said before is said anew.
+        for (const [key, value] of settingsOf(settings)) {
+          say(level.settings, key, value);
+          for (const { overridden } of chains) overridden.add(key);
+        }
+      }
     }
-    this.#options.finish(settings);
-    for (const statement of deferred) this.#declaration(statement, settings, inside);
+    level.conditionals.push(...chains);
+    return declarations;
   }
 
-  #statement(statement: Statement, settings: DraftSettings, around: Around): void {
-    const { words } = statement;
-    const [first, second] = words;
+  #statement(statement: Statement, level: Level, around: Around): void {
+    const { settings, flags } = level;
+    const [first, second] = statement.words;
     const place = this.#place(statement);
     const value = second?.text ?? "";
-    const seconds = /^\d{1,10}$/.test(value) ? Math.min(Number(value), 0xffffffff) : undefined;
     switch (first?.text) {
       case "default-lease-time":
+        return this.#seconds(statement, (said) => settings.leaseTime = said);
       case "max-lease-time":
-      case "min-lease-time": {
-        if (seconds === undefined || seconds === 0) return this.#unreadable(statement);
-        const key = ({ d: "leaseTime", a: "maxLeaseTime", i: "minLeaseTime" } as const)[
-          first.text.startsWith("d") ? "d" : first.text.startsWith("ma") ? "a" : "i"
-        ];
-        settings[key] = { value: seconds, place };
-        return;
-      }
+        return this.#seconds(statement, (said) => settings.maxLeaseTime = said);
+      case "min-lease-time":
+        return this.#seconds(statement, (said) => settings.minLeaseTime = said);
       case "abandon-lease-time":
-        if (seconds === undefined || seconds === 0) return this.#unreadable(statement);
-        this.#draft.declineTime = { value: seconds, place };
-        return;
+        return this.#seconds(statement, (said) => this.#draft.declineTime = said);
       case "next-server": {
         const address = parseIpv4(value);
         if (address === undefined) return this.#lost(statement, "a host name is not looked up; write the address");
-        settings.nextServer = { value: address, place };
+        say(settings, "nextServer", address === 0 ? null : { value: address, place });
         return;
       }
       case "filename":
-        if (value !== "") settings.bootFile = { value: hostnameOf(value), place };
-        return;
+        return this.#text(statement, settings, "bootFile");
       case "server-name":
-        if (value !== "") settings.serverName = { value: hostnameOf(value), place };
-        return;
+        return this.#text(statement, settings, "serverName");
       case "authoritative":
         return this.#authoritative(statement, true, around);
       case "not":
         if (value === "authoritative") return this.#authoritative(statement, false, around);
         return this.#lost(statement, "has no counterpart here");
       case "option":
-        return this.#options.read(statement, settings);
+        return this.#options.read(statement, settings, level.spaces);
       case "vendor-option-space":
-        this.#options.vendorSpace(settings, value);
+        level.spaces.vendor = value;
+        level.spaces.place ??= place;
+        return;
+      case "site-option-space":
+        level.spaces.site = value;
+        level.spaces.place ??= place;
         return;
       case "use-host-decl-names":
+        flags.hostNames = isOn(value);
         return;
+      case "boot-unknown-clients":
+        flags.unknownClients = isOn(value);
+        return;
+      case "ignore-client-uids":
+        return this.#clientIdentity(statement, isOn(value), around);
       case "ping-check":
-        if (/^(?:off|false|ignore)$/.test(value)) {
+        if (!isOn(value)) {
           return this.#findings.needless(place, statementText(statement), "nodes ping no address before they offer it");
         }
         return this.#lost(statement, own(STATEMENT_ADVICE, "ping-check")?.advice ?? "");
       case "allow":
       case "deny":
-      case "ignore": {
-        const { kind, advice } = permitAdvice(first.text, words.slice(1).map((word) => word.text).join(" "));
-        return this.#findings[kind](place, statementText(statement), advice);
-      }
-      case "subclass":
-        return this.#subclass(statement);
+      case "ignore":
+        return this.#switch(statement, level);
       case "range":
-        return this.#range(statement, settings, around.subnet);
+        this.#ranges.push({ statement, pool: undefined, permits: [], around });
+        return;
       default: {
         const advice = own(STATEMENT_ADVICE, first?.text ?? "");
         const { kind, advice: text } = advice ?? { kind: "lost" as const, advice: "has no counterpart here" };
@@ -193,18 +224,56 @@ class DhcpdConverter {
     }
   }
 
+  #seconds(statement: Statement, set: (said: { value: number; place: Place }) => void): void {
+    const text = statement.words[1]?.text ?? "";
+    // -1 is the largest number of 32 bits: without end.
+    const seconds = text === "-1" ? SECONDS_MAX : /^\d{1,10}$/.test(text) ? Math.min(Number(text), SECONDS_MAX) : 0;
+    if (seconds === 0) return this.#unreadable(statement);
+    set({ value: seconds, place: this.#place(statement) });
+  }
+
+  /** `filename "x"`, or an expression after `=`. */
+  #text(statement: Statement, settings: DraftSettings, key: "bootFile" | "serverName"): void {
+    const words = statement.words.slice(1);
+    const constant = isMark(words[0], "=") ? readConstant(words.slice(1)) : latin1Bytes(words[0]?.text ?? "");
+    if (constant === undefined || !isMark(words[0], "=") && words.length > 1) {
+      return this.#lost(statement, "its value is computed by an expression; give each client or class its own value");
+    }
+    const value = hostnameOf(String.fromCharCode(...constant));
+    say(settings, key, value === "" ? null : { value, place: this.#place(statement) });
+  }
+
   #authoritative(statement: Statement, value: boolean, around: Around): void {
     const place = this.#place(statement);
-    if (around.subnet === undefined && around.levels.length === 0) this.#draft.authoritative = { value, place };
+    if (around.levels.length === 0) this.#draft.authoritative = { value, place };
     else {
       this.#draft.authoritative ??= { value, place };
       this.#findings.changed(place, statementText(statement), "here it holds for all subnets");
     }
   }
 
+  #clientIdentity(statement: Statement, value: boolean, around: Around): void {
+    const said = { value: value ? "hardware" as const : "clientId" as const, place: this.#place(statement) };
+    if (around.levels.length === 0) this.#draft.clientIdentity = said;
+    else if (around.subnet !== undefined) around.subnet.clientIdentity = said;
+    else this.#lost(statement, "set clientIdentity of the service or of the subnets");
+  }
+
+  /** `allow` and `deny` outside of pools. */
+  #switch(statement: Statement, { flags }: Level): void {
+    const [verb, ...rest] = statement.words;
+    const what = rest.map((word) => word.text).join(" ");
+    if (what === "unknown-clients") flags.unknownClients = verb?.text === "allow";
+    else if (what === "booting") flags.booting = verb?.text === "allow";
+    else {
+      const { kind, advice } = switchAdvice(verb?.text ?? "", what);
+      this.#findings[kind](this.#place(statement), statementText(statement), advice);
+    }
+  }
+
   // --- declarations ---
 
-  #declaration(statement: Statement, settings: DraftSettings, around: Around): void {
+  #declaration(statement: Statement, around: Around): void {
     const { words, block = [] } = statement;
     switch (words[0]?.text) {
       case "shared-network":
@@ -213,28 +282,21 @@ class DhcpdConverter {
         return this.#subnet(statement, around);
       case "pool":
         return this.#pool(statement, around);
-      case "group": {
-        const group = emptySettings();
-        const inner = { ...around, levels: [group, ...around.levels] };
-        return this.#level(block, group, inner);
-      }
+      case "group":
+        return this.#level(block, levelOf(), around);
       case "host":
-        this.#hosts.push({
-          statement,
-          around: { ...around, levels: around.subnet === undefined ? around.levels : [settings, ...around.levels] },
-        });
+        this.#hosts.push({ statement, around });
         return;
       case "class":
-        return this.#class(statement);
+        return this.#classes.declare(statement);
       case "subclass":
-        return this.#subclass(statement);
+        return this.#classes.subclass(statement);
     }
   }
 
   #sharedNetwork(statement: Statement, around: Around): void {
-    const network = emptySettings();
     const before = this.#draft.subnets.length;
-    this.#level(statement.block ?? [], network, { ...around, levels: [network, ...around.levels] });
+    this.#level(statement.block ?? [], levelOf(), around);
     const count = this.#draft.subnets.length - before;
     if (count < 2) return;
     const advice =
@@ -256,29 +318,28 @@ class DhcpdConverter {
       pools: [],
       reservations: [],
     };
+    const level = levelOf(subnet);
     this.#draft.subnets.push(subnet);
-    this.#level(statement.block ?? [], subnet, { ...around, subnet });
-    for (const settings of around.levels) inherit(subnet, settings);
+    this.#levels.set(subnet, [level, ...around.levels]);
+    this.#level(statement.block ?? [], level, { ...around, subnet });
+    for (const outer of around.levels) if (outer !== this.#service) inherit(subnet, outer.settings);
   }
 
   #pool(statement: Statement, around: Around): void {
     const { block = [] } = statement;
-    const settings = emptySettings();
+    const permits = block.filter(isPermit);
     const ranges = block.filter(({ words }) => words[0]?.text === "range");
-    const rest = block.filter(({ words }) => words[0]?.text !== "range");
-    const failover = rest.filter(({ words }) => words[0]?.text === "failover");
+    const failover = block.filter(({ words }) => words[0]?.text === "failover");
     for (const one of failover) {
       this.#findings.needless(this.#place(one), statementText(one), STATEMENT_ADVICE.failover?.advice ?? "");
     }
-    this.#level(rest.filter((one) => !failover.includes(one)), settings, around);
-    const isRestricted = rest.some(restricts);
-    for (const one of ranges) {
-      if (isRestricted) this.#lost(one, LEFT_OUT);
-      else this.#range(one, settings, around.subnet);
-    }
+    const apart = new Set([...permits, ...ranges, ...failover]);
+    const pool = levelOf();
+    this.#level(block.filter((one) => !apart.has(one)), pool, around);
+    for (const range of ranges) this.#ranges.push({ statement: range, pool, permits, around });
   }
 
-  #range(statement: Statement, settings: DraftSettings, within: DraftSubnet | undefined): void {
+  #pendingRange({ statement, pool, permits, around }: PendingRange): void {
     const words = statement.words.slice(1).map((word) => word.text);
     if (words[0] === "dynamic-bootp") {
       this.#findings.changed(
@@ -293,12 +354,25 @@ class DhcpdConverter {
     if (first === undefined || last === undefined) return this.#unreadable(statement);
     const range: Range = { first: Math.min(first, last), last: Math.max(first, last) };
     // In a shared network, the addresses of a pool decide which subnet it belongs to.
-    const subnet = within ?? this.#draft.subnets.find(({ prefix }) => prefixContains(prefix, range.first));
+    const subnet = around.subnet ?? this.#draft.subnets.find(({ prefix }) => prefixContains(prefix, range.first));
     if (subnet === undefined) {
       return this.#lost(statement, "it lies in none of the subnets before it; move it into its subnet");
     }
-    const own = "prefix" in settings ? emptySettings() : { ...settings, options: new Map(settings.options) };
-    subnet.pools.push({ ...own, range, place: this.#place(statement) });
+    const levels = [...pool === undefined ? [] : [pool], ...this.#levels.get(subnet) ?? []];
+    const access = narrower(scopeAccess(levels), permitted(permits, this.#allKnownHave(subnet)));
+    const place = this.#place(statement);
+    if (!isCarried(access, { place, statement: statementText(statement), findings: this.#findings })) return;
+    subnet.pools.push({ ...copySettings(pool?.settings ?? emptySettings()), range, place });
+  }
+
+  /** Whether every host of the file has an address of its own in the subnet. */
+  #allKnownHave({ prefix }: DraftSubnet): boolean {
+    return this.#hosts.every(({ statement }) =>
+      fixedAddresses(statement).some(({ text }) => {
+        const address = parseIpv4(text);
+        return address !== undefined && prefixContains(prefix, address);
+      })
+    );
   }
 
   #host(statement: Statement, around: Around): void {
@@ -307,14 +381,16 @@ class DhcpdConverter {
     const { block = [] } = statement;
     const said = (keyword: string) => block.filter(({ words }) => words[0]?.text === keyword);
     const hardware = said("hardware").map(({ words }) => words)[0];
-    const fixed = said("fixed-address").flatMap(({ words }) => words.slice(1)).filter((word) => !isMark(word, ","));
+    const fixed = fixedAddresses(statement);
     const identifier = block.find(({ words }) =>
       words[0]?.text === "option" && words[1]?.text === "dhcp-client-identifier"
     );
-    const named = block.find(({ words }) => words[0]?.text === "option" && words[1]?.text === "host-name");
+    const named = block.find(({ words }) =>
+      words[0]?.text === "option" && words[1]?.text === "host-name" && words.length === 3
+    );
     const rest = block.filter((one) =>
-      !["hardware", "fixed-address", "dynamic", "uid"].includes(one.words[0]?.text ?? "") && one !== identifier &&
-      one !== named
+      !["hardware", "fixed-address", "dynamic", "uid", "host-identifier"].includes(one.words[0]?.text ?? "") &&
+      one !== identifier && one !== named
     );
     const identity = identityOf(hardware, identifier?.words ?? said("uid")[0]?.words);
     if (identity === undefined) {
@@ -334,11 +410,14 @@ class DhcpdConverter {
     if (hardware !== undefined && (identifier !== undefined || said("uid").length > 0)) {
       this.#findings.changed(place, statementText(statement), "here it is known by its hardware address only");
     }
-    const settings = emptySettings();
-    this.#level(rest, settings, around);
-    for (const outer of around.levels) if (!("prefix" in outer)) inherit(settings, outer);
-    // Without use-host-decl-names, dhcpd uses the name only in its log.
-    const hostname = hostnameOf(named?.words[2]?.text ?? "") || (around.useHostNames ? name : "");
+    const host = levelOf();
+    this.#body(rest, host, around);
+    if (host.flags.booting === false) {
+      this.#lost(statement, "clients can't be refused here; block it at the switch: its address is reserved meanwhile");
+    }
+    for (const { chain } of host.conditionals) {
+      for (const branch of chain) this.#lost(branch, "a reservation has no conditions here; give it one value");
+    }
     for (const word of fixed) {
       const address = parseIpv4(word.text);
       const subnet = this.#draft.subnets.find(({ prefix }) => address !== undefined && prefixContains(prefix, address));
@@ -346,126 +425,60 @@ class DhcpdConverter {
       else if (subnet === undefined) {
         this.#lost(statement, `${formatIpv4(address)} lies in none of the subnets; add the subnet`);
       } else {
-        const reservation: DraftReservation = {
-          ...settings,
-          options: new Map(settings.options),
-          ...identity,
-          address,
-          place,
-        };
+        const within = this.#levels.get(subnet) ?? [];
+        // Of the levels around the declaration, those that the client's subnet does not have.
+        const levels = [host, ...around.levels.filter((level) => !within.includes(level))];
+        if (flagOf([...levels.slice(1), ...within], "booting") === false) {
+          this.#lost(statement, "left out, as no client of its subnet is answered there");
+          continue;
+        }
+        const settings = emptySettings();
+        for (const level of levels) inherit(settings, level.settings);
+        const spaces = addedUp(levels);
+        this.#hostSpaces.push(spaces);
+        this.#options.finish(settings, spaces, within.map((level) => level.spaces));
+        const reservation: DraftReservation = { ...settings, ...identity, address, place };
+        // Without use-host-decl-names, dhcpd uses the name only in its log.
+        const useName = flagOf([...levels, ...within], "hostNames") === true;
+        const hostname = hostnameOf(named?.words[2]?.text ?? "") || (useName ? name : "");
         if (hostname !== "") reservation.hostname = hostname;
         subnet.reservations.push(reservation);
+        // dhcpd's pools say nothing to fixed addresses.
+        const pool = subnet.pools.find(({ range }) => rangeContains(range, address));
+        if (pool !== undefined && settingsOf(pool).size > 0) takeOut(subnet, address);
       }
     }
   }
 
-  // --- classes ---
+  // --- conditions ---
 
-  #class(statement: Statement): void {
-    const { words, block = [] } = statement;
-    const name = hostnameOf(words[1]?.text ?? "");
-    const place = this.#place(statement);
-    const entry: Class = { name, place, settings: emptySettings(), matches: [] };
-    this.#classes.push(entry);
-    const match = block.find(({ words: inner }) => inner[0]?.text === "match");
-    this.#level(block.filter((one) => one !== match), entry.settings, {
-      levels: [entry.settings],
-      useHostNames: false,
-    });
-    if (match === undefined) return this.#lost(statement, "it has no match statement, so nothing puts clients into it");
-    const [, kind, option] = match.words;
-    if (kind?.text === "if") {
-      entry.matches = this.#matches(match.words.slice(2), this.#place(match), statement);
+  /** Conditions of a level become rules where they can hold for all: of the service, or of the one subnet's levels. */
+  #conditions(level: Level): void {
+    const [only, ...others] = this.#draft.subnets;
+    const isService = level === this.#service;
+    const isOnly = only !== undefined && others.length === 0 && this.#levels.get(only)?.includes(level);
+    if (!isService && !isOnly) {
+      for (const statement of level.conditionals.flatMap(({ chain }) => chain)) {
+        this.#lost(
+          statement,
+          "a condition of some subnets, pools or hosts has no counterpart; classes here hold in all",
+        );
+      }
       return;
     }
-    const code = kind?.text === "option" ? this.#options.known.find(option?.text ?? "")?.code : undefined;
-    const matched: readonly number[] = Object.values(MATCHED_OPTIONS);
-    if (code !== undefined && matched.includes(code)) entry.subclassCode = code;
-    else {this.#lost(
-        match,
-        `subclasses by "${
-          match.words.slice(1).map((word) => word.text).join(" ")
-        }" have no counterpart; reserve addresses`,
-      );}
-  }
-
-  #matches(condition: readonly Token[], place: Place, statement: Statement): readonly DraftMatch[] {
-    const read = readCondition(condition, (name) => this.#options.known.find(name)?.code);
-    const found = read.ok ? matchesOf(read.condition) : read;
-    if (!found.ok) {
-      this.#findings.lost(place, statementText(statement), `its condition has no counterpart here: ${found.reason}`);
-      return [];
-    }
-    for (const remark of found.remarks) this.#findings.changed(place, statementText(statement), remark);
-    return found.matches;
-  }
-
-  #subclass(statement: Statement): void {
-    const [, name, value] = statement.words;
-    const parent = this.#classes.find((one) => one.name === hostnameOf(name?.text ?? ""));
-    const code = parent?.subclassCode;
-    if (parent === undefined || code === undefined || value === undefined) {
-      return this.#lost(statement, "its class is not one that can be converted");
-    }
-    const bytes = value.kind === "string" ? latin1Bytes(value.text) : colonOctets(value.text);
-    const found = matchesOf({ kind: "equals", code, lengthMax: undefined, value: bytes ?? new Uint8Array() });
-    if (!found.ok) return this.#lost(statement, found.reason);
-    for (const remark of found.remarks) {
-      this.#findings.changed(this.#place(statement), statementText(statement), remark);
-    }
-    const settings = emptySettings();
-    this.#level(statement.block ?? [], settings, { levels: [settings], useHostNames: false });
-    inherit(settings, parent.settings);
-    this.#classes.push({ name: parent.name, place: this.#place(statement), settings, matches: found.matches });
-  }
-
-  /**
-   * `if … { } elsif … { } else { }`, outside of everything else: classes, of which the last one wins: the first
-   * branch comes last. What no branch takes is set for the service itself.
-   */
-  #conditional(chain: readonly Statement[], settings: DraftSettings): void {
-    const [head] = chain;
-    if (head === undefined) return;
-    const branches = chain.map((statement) => {
-      const branch = emptySettings();
-      const isElse = statement.words[0]?.text === "else" && statement.words[1]?.text !== "if";
-      const condition = statement.words.slice(statement.words[0]?.text === "else" ? 2 : 1);
-      return { statement, branch, condition: isElse ? undefined : condition };
-    });
-    if (settings !== this.#draft) {
-      for (const { statement } of branches) this.#lost(statement, STATEMENT_ADVICE.if?.advice ?? "");
-      return;
-    }
-    const classes: Class[] = [];
-    for (const { statement, branch, condition } of branches) {
-      const simple = (statement.block ?? []).every(({ block, words }) =>
-        block === undefined && words[0]?.text !== "if"
-      );
-      const place = this.#place(statement);
-      if (!simple) {
-        this.#lost(statement, "conditions within conditions have no counterpart; make a class of each case");
-        continue;
+    const chains = this.#classes.chains(level, [this.#service.spaces]);
+    for (const branches of chains) {
+      for (const { settings } of branches) {
+        // The one subnet says what the branch replaces: it might as well be said to all.
+        if (isService || only === undefined) continue;
+        for (const key of settingsOf(settings).keys()) {
+          const value = settingsOf(only).get(key);
+          if (value !== undefined) say(this.#draft, key, value);
+          say(only, key, undefined);
+        }
       }
-      if (condition === undefined) {
-        this.#level(statement.block ?? [], branch, { levels: [], useHostNames: false });
-        inherit(this.#draft, branch);
-        continue;
-      }
-      const matches = this.#matches(condition, place, statement);
-      this.#level(statement.block ?? [], branch, { levels: [branch], useHostNames: false });
-      if (matches.length > 0) {
-        classes.unshift({ conditional: true, name: `line-${statement.line}`, place, settings: branch, matches });
-      }
+      this.#rules.add(branches, isService ? "everything" : "pools");
     }
-    const keys = new Set(
-      classes.map(({ settings: one }) => JSON.stringify([Object.keys(one).sort(), [...one.options.keys()].sort()])),
-    );
-    if (keys.size > 1) {
-      const advice = "its branches are classes that may match together here, so a client can get values of several; " +
-        "let each of them say the same things";
-      this.#findings.changed(this.#place(head), statementText(head), advice);
-    }
-    this.#classes.push(...classes);
   }
 
   // --- findings ---
@@ -484,6 +497,36 @@ class DhcpdConverter {
 }
 
 const DECLARATIONS = new Set(["shared-network", "subnet", "pool", "group", "host", "class", "subclass"]);
+
+function isOn(word: string): boolean {
+  return /^(?:on|true|yes)$/i.test(word);
+}
+
+/** Who is answered at all where these levels hold. */
+function scopeAccess(levels: readonly Level[]): Access {
+  if (flagOf(levels, "booting") === false) return { kind: "none", why: "no client is answered there" };
+  if (flagOf(levels, "unknownClients") === false) return { kind: "some", who: "clients with a host declaration" };
+  return OPEN;
+}
+
+/** The sub-options of several levels, the innermost first, as those of one. */
+function addedUp(levels: readonly Level[]): Spaces {
+  const sum = noSpaces();
+  for (const { spaces } of levels.toReversed()) {
+    for (const [space, options] of spaces.options) {
+      sum.options.set(space, new Map([...sum.options.get(space) ?? [], ...options]));
+    }
+    for (const key of ["place", "vendor", "site"] as const) {
+      if (spaces[key] !== undefined) Object.assign(sum, { [key]: spaces[key] });
+    }
+  }
+  return sum;
+}
+
+function fixedAddresses({ block = [] }: Statement): Token[] {
+  return block.filter(({ words }) => words[0]?.text === "fixed-address").flatMap(({ words }) => words.slice(1))
+    .filter((word) => !isMark(word, ","));
+}
 
 function prefixOfMask(address: string, mask: string): Prefix | undefined {
   const network = parseIpv4(address);
@@ -508,11 +551,3 @@ function identityOf(
   const bytes = last.kind === "string" ? latin1Bytes(last.text) : colonOctets(last.text);
   return bytes === undefined || bytes.length === 0 || bytes.length > 255 ? undefined : { clientId: bytes };
 }
-
-/** Whether a statement of a pool keeps clients out of it. */
-function restricts({ words: [verb, ...what] }: Statement): boolean {
-  if (verb === undefined || !PERMIT_VERBS.has(verb.text)) return false;
-  return permitAdvice(verb.text, what.map(({ text }) => text).join(" ")).kind === "lost";
-}
-
-const PERMIT_VERBS = new Set(["allow", "deny", "ignore"]);

@@ -7,6 +7,7 @@ import { isMark } from "../../isc/statements.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
 import { type Encoded, encodeWords, registryType, type ValueKind, type ValueType } from "../options.ts";
 import { own } from "../../own.ts";
+import { readConstant } from "./condition.ts";
 
 /** An option of the universe `dhcp`, or of a vendor's. */
 interface DhcpdOption {
@@ -33,7 +34,10 @@ export class DhcpdOptions {
   define(words: readonly Token[]): string | undefined {
     const [, name, , code, equals, ...rest] = words;
     const number = /^\d{1,3}$/.test(code?.text ?? "") ? Number(code?.text) : NaN;
-    if (name === undefined || !(number >= 1 && number <= 254) || !isMark(equals, "=")) return "it can't be read";
+    if (name === undefined || !isMark(equals, "=")) return "it can't be read";
+    // A vendor's space may use every code.
+    const [min, max] = name.text.includes(".") ? [0, 255] : [1, 254];
+    if (!(number >= min && number <= max)) return `its code is not from ${min} to ${max}`;
     const encapsulate = rest[0]?.text === "encapsulate" ? rest[1]?.text ?? "" : undefined;
     const type = encapsulate === undefined ? readType(rest) : { kinds: ["hex" as const], array: false };
     if (type === undefined) return "its type has no counterpart; set the option's octets in hexadecimal";
@@ -119,13 +123,22 @@ function split(words: readonly Token[]): Token[][] {
   return parts.filter((part) => part.length > 0);
 }
 
+const COMPUTED: Encoded = {
+  ok: false,
+  problem: "is computed by an expression; give each client or class its own value",
+};
+
 /** Encodes the words after the option's name, an `=` included. */
 export function encodeStatement(option: DhcpdOption, words: readonly Token[]): Encoded {
-  const values = isMark(words[0], "=") ? words.slice(1) : words;
+  if (isMark(words[0], "=")) {
+    const constant = readConstant(words.slice(1));
+    return constant === undefined ? COMPUTED : { ok: true, bytes: constant };
+  }
+  const values = words;
   const [kind] = option.type.kinds;
   const flat = split(values).flat();
   if (flat.some((word) => word.kind === "mark")) {
-    return { ok: false, problem: "is computed by an expression; give each client or class its own value" };
+    return COMPUTED;
   }
   if (option.type.kinds.length === 1 && (kind === "hex" || kind === "text")) return encodeOctets(flat, kind);
   const texts = flat.map((word, index) => {
@@ -154,6 +167,8 @@ function encodeOctets(words: readonly Token[], kind: "hex" | "text"): Encoded {
   if (word === undefined) return { ok: true, bytes: new Uint8Array() };
   if (more.length > 0) return { ok: false, problem: "has more than one value" };
   if (word.kind === "string") return { ok: true, bytes: latin1Bytes(word.text) };
+  // dhcpd takes a word for text.
+  if (kind === "text" && /^[A-Za-z][\w-]*$/.test(word.text)) return { ok: true, bytes: latin1Bytes(word.text) };
   const bytes = colonOctets(word.text) ?? (kind === "hex" ? fromHex(word.text) : undefined);
   return bytes === undefined
     ? { ok: false, problem: `has "${word.text}" where text in quotes or octets with colons belong` }

@@ -51,10 +51,6 @@ const SETTING_ADVICE: Readonly<Record<string, Advice>> = {
   "dhcp-subscrid": TAGS,
   "dhcp-name-match": TAGS,
   "tag-if": TAGS,
-  "dhcp-ignore": lost("clients can't be refused here; leave the pools out to serve reservations only"),
-  "dhcp-ignore-clid": lost(
-    "set clientIdentity to hardware, for the service or the subnet",
-  ),
   "dhcp-ignore-names": NAMES,
   "dhcp-generate-names": NAMES,
   "dhcp-fqdn": NAMES,

@@ -1,5 +1,6 @@
 /**
- * `dnsmasq.conf` as a draft of our `service` section. Tags decide where a value goes (`tags.ts`).
+ * `dnsmasq.conf` as a draft of our `service` section: networks, hosts and who is served. Tags decide where a value goes
+ * (`tags.ts`, `values.ts`).
  */
 
 import {
@@ -7,30 +8,39 @@ import {
   formatPrefix,
   netmask,
   parseIpv4,
+  parsePrefix,
   type Prefix,
   prefixContains,
   prefixOf,
+  prefixRange,
+  type Range,
+  rangeContains,
 } from "../../../net/ipv4.ts";
-import { parsePrefix } from "../../../net/ipv4.ts";
 import { fromHex } from "../../../bytes/hex.ts";
 import { hostnameOf, latin1Bytes, type Place } from "../../leases/lease.ts";
+import { type Access, isCarried } from "../access.ts";
 import {
+  copySettings,
   type Draft,
-  type DraftClass,
   type DraftPool,
   type DraftReservation,
   type DraftSettings,
   type DraftSubnet,
   emptyDraft,
   emptySettings,
+  settingsOf,
 } from "../draft.ts";
+import type { Condition } from "../conditions.ts";
 import type { Findings } from "../findings.ts";
-import { encapsulateOptions, setOption, TOO_LONG } from "../options.ts";
+import { divide } from "../levels.ts";
+import { setOption } from "../options.ts";
+import { Rules } from "../rules.ts";
 import { settingAdvice } from "./advice.ts";
 import type { Setting } from "./lines.ts";
-import { matchesOfSetting } from "./matches.ts";
-import { encodeGuess, encodeOption, leaseSeconds, optionCode } from "./options.ts";
+import { conditionOfSetting } from "./matches.ts";
+import { leaseSeconds } from "./options.ts";
 import { Tags } from "./tags.ts";
+import { Values } from "./values.ts";
 
 /** dnsmasq's own times, in seconds (`config.h`, `calc_time`). */
 const LEASE_SECONDS = 3600;
@@ -43,24 +53,32 @@ export function convertDnsmasq(settings: readonly Setting[], file: string, findi
 }
 
 /** Settings in the order in which they are read: networks and tags before the values that refer to them. */
-const READERS = ["dhcp-range", "dhcp-host", "dhcp-match", "dhcp-vendorclass", "dhcp-userclass"] as const;
+const READERS = ["interface", "dhcp-range", "dhcp-host", "dhcp-match", "dhcp-vendorclass", "dhcp-userclass"] as const;
+
+/** Settings that give tags to clients by what classes here can't ask for. */
+const OTHER_TAGS = ["dhcp-mac", "dhcp-circuitid", "dhcp-remoteid", "dhcp-subscrid", "dhcp-name-match"];
+
+const DOMAIN_NAME = 15;
 
 class DnsmasqConverter {
   readonly #file: string;
   readonly #findings: Findings;
   readonly #draft = emptyDraft();
   readonly #tags: Tags;
-  /** Sub-options for clients of a vendor class, and for an encapsulating option. */
-  readonly #vendors = new Map<string, { place: Place; options: Map<number, Uint8Array> }>();
-  readonly #encapsulated = new Map<number, { place: Place; options: Map<number, Uint8Array> }>();
-  /** Options with an empty value, so that dnsmasq does not send its own address. */
-  readonly #suppressed = new Set<number>();
+  readonly #rules: Rules;
+  readonly #values: Values;
+  readonly #ignored: Setting[] = [];
+  readonly #domains: Setting[] = [];
+  /** Undefined: it is static. */
+  readonly #firstRange = new Map<DraftSubnet, DraftPool | undefined>();
   #answersDns = true;
 
   constructor(file: string, findings: Findings) {
     this.#file = file;
     this.#findings = findings;
-    this.#tags = new Tags(this.#draft, file, findings);
+    this.#tags = new Tags(this.#draft);
+    this.#rules = new Rules(findings);
+    this.#values = new Values(this.#draft, this.#tags, this.#rules, { findings, file });
   }
 
   run(settings: readonly Setting[]): Draft {
@@ -75,9 +93,14 @@ class DnsmasqConverter {
     for (const name of READERS) {
       for (const setting of settings) if (setting.name === name) this.#early(setting);
     }
+    for (const setting of settings) if (OTHER_TAGS.includes(setting.name)) this.#otherTag(setting);
+    for (const setting of settings) if (setting.name === "tag-if") this.#tagIf(setting);
     for (const setting of settings) if (!READERS.some((name) => name === setting.name)) this.#setting(setting);
-    this.#encapsulate();
-    this.#tags.orderClasses();
+    this.#values.finish();
+    for (const setting of this.#ignored) this.#ignore(setting);
+    this.#giveFirstRange();
+    this.#giveDomains();
+    this.#rules.lower(draft);
     for (const subnet of draft.subnets) this.#tellOwnAddresses(subnet);
     return draft;
   }
@@ -88,6 +111,9 @@ class DnsmasqConverter {
         return this.#range(setting);
       case "dhcp-host":
         return this.#host(setting);
+      case "interface":
+        if (setting.values[0] !== undefined) this.#tags.ofInterface(setting.values[0]);
+        return this.#others(setting);
       default:
         return this.#match(setting);
     }
@@ -98,16 +124,16 @@ class DnsmasqConverter {
     const place = this.#place(setting);
     switch (name) {
       case "dhcp-option":
-        return this.#option(setting);
+        return this.#values.option(setting);
       case "dhcp-option-force":
         this.#findings.changed(
           place,
           setting.text,
           "clients get the options that they ask for, and all of them when they ask for none in particular",
         );
-        return this.#option(setting);
+        return this.#values.option(setting);
       case "dhcp-boot":
-        return this.#boot(setting);
+        return this.#values.boot(setting);
       case "dhcp-authoritative":
         this.#draft.authoritative = { value: true, place };
         return;
@@ -115,12 +141,25 @@ class DnsmasqConverter {
         this.#draft.rapidCommit = { value: true, place };
         return;
       case "domain":
-        return this.#domain(setting);
+        this.#domains.push(setting);
+        return;
+      case "dhcp-ignore":
+        this.#ignored.push(setting);
+        return;
+      case "dhcp-ignore-clid":
+        this.#draft.clientIdentity = { value: "hardware", place };
+        return;
+      case "tag-if":
+        return;
       case "port":
         this.#answersDns = values[0] !== "0";
     }
-    const { kind, advice } = settingAdvice(name);
-    this.#findings[kind](place, setting.text, advice);
+    this.#others(setting);
+  }
+
+  #others(setting: Setting): void {
+    const { kind, advice } = settingAdvice(setting.name);
+    this.#findings[kind](this.#place(setting), setting.text, advice);
   }
 
   // --- networks ---
@@ -130,11 +169,16 @@ class DnsmasqConverter {
     const tags: string[] = [];
     const conditions: string[] = [];
     const rest: string[] = [];
-    for (const value of setting.values) {
+    for (const [index, value] of setting.values.entries()) {
       const [, kind, tag = ""] = /^(set|tag|net):(.*)$/.exec(value) ?? [];
-      if (kind === "set" || kind === "net") tags.push(tag);
-      else if (kind === "tag") conditions.push(tag);
-      else rest.push(value);
+      if (kind === "set") tags.push(tag);
+      else if (kind === "tag" || kind === "net") conditions.push(tag);
+      // Before 2.51, the tag of a range had no word in front.
+      else if (rest.length === 0 && index + 1 < setting.values.length && !/^[0-9a-f.:]+$/i.test(value)) {
+        tags.push(value);
+        const name = /^interface:(.*)$/.exec(value)?.[1];
+        if (name !== undefined) this.#tags.ofInterface(name);
+      } else rest.push(value);
     }
     if (rest.some((value) => value.includes("::") || value.startsWith("constructor:") || /^ra-|^slaac/.test(value))) {
       return this.#findings.needless(place, setting.text, "DHCPv6 is not served; keep dnsmasq for it");
@@ -153,16 +197,18 @@ class DnsmasqConverter {
     const subnet = this.#subnetOf(first, last, mask, setting);
     if (subnet === undefined) return;
     if (subnet.leaseTime === undefined) this.#leaseTime(subnet, lease);
-    if (conditions.length > 0) {
-      return this.#lost(
-        setting,
-        "a pool for some clients only has no counterpart; make a subnet of its own, or leave out the tag",
-      );
+    if (this.#tags.target(conditions).kind !== "all") {
+      const access: Access = { kind: "some", who: conditions.map((tag) => `tag ${tag}`).join(", ") };
+      isCarried(access, { place, statement: setting.text, findings: this.#findings });
+      return;
     }
+    const isFirst = !this.#firstRange.has(subnet);
+    if (isFirst) this.#firstRange.set(subnet, undefined);
     if (mode === "static") return tags.forEach((tag) => this.#tags.ofRange(tag, subnet));
     const range = { first: Math.min(first, last), last: Math.max(first, last) };
     const pool: DraftPool = { ...emptySettings(), range, place };
     if (subnet.leaseTime?.value !== lease.value) this.#leaseTime(pool, lease);
+    if (isFirst) this.#firstRange.set(subnet, pool);
     subnet.pools.push(pool);
     for (const tag of tags) this.#tags.ofRange(tag, pool);
   }
@@ -205,6 +251,23 @@ class DnsmasqConverter {
     return subnet;
   }
 
+  /**
+   * An address outside of all ranges has what the subnet's first range says: as a pool of its own, since what it says
+   * itself would win over classes.
+   */
+  #giveFirstRange(): void {
+    for (const subnet of this.#draft.subnets) {
+      const first = this.#firstRange.get(subnet);
+      if (first === undefined || settingsOf(first).size === 0) continue;
+      const outside = subnet.reservations.filter(({ address }) =>
+        subnet.pools.every(({ range }) => !rangeContains(range, address))
+      );
+      for (const { address, place } of outside) {
+        subnet.pools.push({ ...copySettings(first), range: { first: address, last: address }, place });
+      }
+    }
+  }
+
   // --- hosts ---
 
   #host(setting: Setting): void {
@@ -212,6 +275,7 @@ class DnsmasqConverter {
     const hardware: Uint8Array[] = [];
     const tags: string[] = [];
     const names: string[] = [];
+    const odd: string[] = [];
     let clientId: Uint8Array | undefined;
     let address: number | undefined;
     let seconds: number | undefined;
@@ -229,13 +293,21 @@ class DnsmasqConverter {
       } else if (value.startsWith("[")) this.#findings.needless(place, setting.text, "its IPv6 address is not served");
       else if (octets !== undefined) hardware.push(octets);
       else if (ip !== undefined) address = ip;
-      else if (/^[0-9a-f*]{1,2}(?:[:-][0-9a-f*]{1,2}){2,}$/i.test(value)) {
-        return this.#lost(setting, `"${value}" is not the address of one Ethernet interface; reserve for each of them`);
-      } else if (time !== undefined) seconds = time;
+      else if (/^[0-9a-f*]{1,2}(?:[:-][0-9a-f*]{1,2}){2,}$/i.test(value)) odd.push(value);
+      else if (time !== undefined) seconds = time;
       else names.push(value);
     }
     const [first, ...more] = hardware;
     const identity = first !== undefined ? { hardware: first } : clientId !== undefined ? { clientId } : undefined;
+    const isOdd = `"${odd[0]}" is not the address of one Ethernet interface`;
+    if (identity === undefined && odd.length > 0) return this.#lost(setting, `${isOdd}; reserve for each of them`);
+    if (odd.length > 0) {
+      this.#findings.changed(
+        place,
+        setting.text,
+        `${isOdd} and is left out; what is known by the others has the address`,
+      );
+    }
     if (identity === undefined) {
       return this.#lost(
         setting,
@@ -271,159 +343,108 @@ class DnsmasqConverter {
   // --- classes ---
 
   #match(setting: Setting): void {
-    const place = this.#place(setting);
-    const { tag, matches } = matchesOfSetting(setting, place, this.#findings);
-    if (typeof matches === "string") this.#lost(setting, matches);
-    else this.#tags.ofMatch(tag, place, matches);
+    const { tag, condition } = conditionOfSetting(setting, this.#place(setting), this.#findings);
+    this.#tags.ofMatch(tag, condition);
+    this.#rules.note(condition);
   }
 
-  // --- values ---
-
-  #option(setting: Setting): void {
-    const place = this.#place(setting);
-    const tags: string[] = [];
-    let vendor: string | undefined;
-    let encapsulating: number | undefined;
-    let at = 0;
-    for (; at < setting.values.length; at++) {
-      const value = setting.values[at] as string;
-      const [, kind, word = ""] = /^(tag|net|vendor|encap|vi-encap|option6):(.*)$/.exec(value) ?? [];
-      if (kind === "tag" || kind === "net") tags.push(word);
-      else if (kind === "vendor") vendor = word;
-      else if (kind === "encap") encapsulating = Number(word);
-      else if (kind === "vi-encap") {
-        return this.#lost(setting, "write option 125 (vivso-suboptions) as a whole, in hexadecimal");
-      } else if (kind === "option6") {
-        return this.#findings.needless(place, setting.text, "DHCPv6 is not served; keep dnsmasq for it");
-      } else break;
-    }
-    const [key = "", ...values] = setting.values.slice(at);
-    const code = optionCode(key);
-    if (code === undefined) return this.#lost(setting, `the option "${key}" is unknown`);
-    if (vendor !== undefined || encapsulating !== undefined) {
-      return this.#subOption(setting, tags, { vendor, encapsulating, code, values });
-    }
-    if (values.length === 0 || (values.length === 1 && values[0] === "")) {
-      this.#suppressed.add(code);
-      return this.#findings.needless(place, setting.text, "nodes send no address of their own in options");
-    }
-    if (values.includes("0.0.0.0") && code !== 121 && code !== 249) {
-      return this.#lost(setting, "0.0.0.0 stands for dnsmasq's own address; write the address that is meant");
-    }
-    const encoded = encodeOption(code, values);
-    if (!encoded.ok) return this.#lost(setting, `its value ${encoded.problem}`);
-    for (const settings of this.#tags.levels(tags, setting) ?? []) {
-      setOption(settings, code, encoded.bytes, { place, statement: setting.text, findings: this.#findings });
-    }
+  #otherTag(setting: Setting): void {
+    const tag = (setting.values[0] ?? "").replace(/^(?:set|net):/, "");
+    const reason = `line ${setting.line} (${setting.name}) gives its tag, by what classes here can't ask for`;
+    this.#tags.ofMatch(tag, { kind: "other", reason });
   }
 
-  #subOption(
-    setting: Setting,
-    tags: readonly string[],
-    given: { vendor: string | undefined; encapsulating: number | undefined; code: number; values: readonly string[] },
-  ): void {
-    const { vendor, encapsulating, code, values } = given;
-    if (tags.length > 0) {
-      return this.#lost(
-        setting,
-        "sub-options with tags have no counterpart; write the whole option of the class in hexadecimal",
-      );
-    }
-    const encoded = encodeGuess(values);
-    if (!encoded.ok) return this.#lost(setting, `its value ${encoded.problem}`);
-    const place = this.#place(setting);
-    const nothing = () => ({ place, options: new Map<number, Uint8Array>() });
-    if (vendor !== undefined) {
-      const entry = this.#vendors.get(vendor) ?? nothing();
-      this.#vendors.set(vendor, entry);
-      entry.options.set(code, encoded.bytes);
-    } else if (encapsulating !== undefined && encapsulating >= 1 && encapsulating <= 254) {
-      const entry = this.#encapsulated.get(encapsulating) ?? nothing();
-      this.#encapsulated.set(encapsulating, entry);
-      entry.options.set(code, encoded.bytes);
-    } else this.#lost(setting, "its option is unknown");
+  /** `tag-if=set:x,tag:a,tag:!b`. */
+  #tagIf(setting: Setting): void {
+    const given = setting.values.filter((value) => value.startsWith("set:")).map((value) => value.slice(4));
+    const asked = setting.values.filter((value) => /^(?:tag|net):/.test(value)).map((value) => value.slice(4));
+    const target = this.#tags.target(asked);
+    const condition: Condition = target.kind === "clients"
+      ? target.condition
+      : { kind: "other", reason: `line ${setting.line} (tag-if) gives its tag, and not by matches alone` };
+    if (target.kind !== "clients") this.#others(setting);
+    for (const tag of given) this.#tags.ofMatch(tag, condition);
   }
 
-  #encapsulate(): void {
-    const set = (
-      settings: DraftSettings,
-      code: number,
-      place: Place,
-      options: Map<number, Uint8Array>,
-      statement: string,
-    ) => {
-      const bytes = encapsulateOptions(options);
-      if (bytes === undefined) this.#findings.lost(place, statement, TOO_LONG);
-      else setOption(settings, code, bytes, { place, statement, findings: this.#findings });
+  // --- who is served ---
+
+  /** dnsmasq looks at it before it knows the range, whose tags are not set yet. */
+  #ignore(setting: Setting): void {
+    const given = setting.values.map((value) => value.replace(/^(?:tag|net):/, ""));
+    const ofRange = given.find((tag) => this.#tags.isOfRange(tag));
+    if (ofRange !== undefined) {
+      const advice = `it does nothing there: "${ofRange}" is the tag of a range, which is not set yet then`;
+      return this.#findings.needless(this.#place(setting), setting.text, advice);
+    }
+    const tags = given.filter((tag) => !this.#tags.isOfRange(tag.replace(/^!/, "")));
+    const negated = tags.filter((tag) => tag.startsWith("!"));
+    if (negated.length === 0 && tags.length > 0) {
+      return this.#lost(setting, "clients can't be refused here: these are served; block them at the switch");
+    }
+    const access: Access = tags.length === 0 ? { kind: "none", why: `line ${setting.line} ignores every client` } : {
+      kind: "some",
+      who: tags.map((tag) => tag.startsWith("!") ? `tag ${tag.slice(1)}` : `not tag ${tag}`).join(" or "),
     };
-    for (const [code, { place, options }] of this.#encapsulated) {
-      set(this.#draft, code, place, options, `encap:${code}`);
-    }
-    for (const [vendor, { place, options }] of this.#vendors) {
-      const statement = `vendor:${vendor}`;
-      if (vendor === "") {
-        set(this.#draft, 43, place, options, statement);
-        continue;
+    for (const subnet of this.#draft.subnets) {
+      for (const pool of [...subnet.pools]) this.#close(pool, subnet, access, setting);
+      // Hosts are known; whether they have another tag is open.
+      if (negated.includes("!known")) continue;
+      for (const { place, address } of subnet.reservations.splice(0)) {
+        isCarried(access, { place, statement: `reservation of ${formatIpv4(address)}`, findings: this.#findings });
       }
-      const one: DraftClass = {
-        ...emptySettings(),
-        name: `vendor-${vendor}`.slice(0, 60),
-        place,
-        match: { vendorClass: vendor },
-      };
-      set(one, 43, place, options, statement);
-      this.#draft.classes.push(one);
     }
   }
 
-  #boot(setting: Setting): void {
-    const tags = setting.values.filter((value) => /^(?:tag|net):/.test(value)).map((value) =>
-      value.replace(/^\w+:/, "")
-    );
-    const [file = "", name = "", server] = setting.values.filter((value) => !/^(?:tag|net):/.test(value));
-    const place = this.#place(setting);
-    const address = server === undefined ? undefined : parseIpv4(server);
-    if (server !== undefined && address === undefined) {
-      this.#lost(setting, `"${server}" is not looked up; set nextServer to the address`);
-    }
-    if (server === undefined && !/^https?:/.test(file)) {
-      this.#findings.changed(
-        place,
-        setting.text,
-        "dnsmasq itself is the next server; set nextServer to the address of the TFTP server",
-      );
-    }
-    for (const settings of this.#tags.levels(tags, setting) ?? []) {
-      // Of several lines the last one replaces the others.
-      delete settings.serverName;
-      delete settings.nextServer;
-      if (file !== "") settings.bootFile = { value: hostnameOf(file), place };
-      if (name !== "") settings.serverName = { value: hostnameOf(name), place };
-      if (address !== undefined && address !== 0) settings.nextServer = { value: address, place };
-    }
+  #close(pool: DraftPool, subnet: DraftSubnet, access: Access, setting: Setting): void {
+    const statement = `${setting.text} (pool of line ${pool.place.line})`;
+    if (isCarried(access, { place: pool.place, statement, findings: this.#findings })) return;
+    subnet.pools.splice(subnet.pools.indexOf(pool), 1);
+  }
+
+  // --- domains ---
+
+  /** An option takes precedence over all of them; of several for an address, the last line counts. */
+  #giveDomains(): void {
+    if (settingsOf(this.#draft).has(DOMAIN_NAME)) return;
+    const [general, local] = [
+      this.#domains.filter(({ values }) => values[1] === undefined),
+      this.#domains.filter(({ values }) => values[1] !== undefined),
+    ];
+    for (const setting of local.toReversed()) this.#domain(setting);
+    for (const setting of general) this.#setDomain(this.#draft, setting);
   }
 
   #domain(setting: Setting): void {
-    const [name = "", where] = setting.values;
-    const place = this.#place(setting);
-    if (name === "" || name === "#") return this.#lost(setting, "set the option domain-name");
-    const prefix = where === undefined ? undefined : parsePrefix(where);
-    const first = prefix?.address ?? parseIpv4(where?.split("-")[0] ?? "");
-    const subnet = this.#draft.subnets.find((one) => first !== undefined && prefixContains(one.prefix, first));
-    if (where !== undefined && subnet === undefined) {
+    const range = rangeOf(setting.values.slice(1));
+    const subnets = range === undefined
+      ? []
+      : this.#draft.subnets.filter(({ prefix }) =>
+        prefixContains(prefix, range.first) || rangeContains(range, prefix.address)
+      );
+    if (range === undefined || subnets.length === 0) {
       return this.#lost(setting, "set the option domain-name of the subnet");
     }
-    const settings = subnet ?? this.#draft;
-    // An option takes precedence.
-    if (settings.options.has(15)) return;
-    setOption(settings, 15, latin1Bytes(name), { place, statement: setting.text, findings: this.#findings });
+    for (const subnet of subnets) {
+      const { first, last } = prefixRange(subnet.prefix);
+      const inside = subnet.reservations.filter(({ address }) => rangeContains(range, address));
+      if (range.first <= first && range.last >= last) this.#setDomain(subnet, setting);
+      else for (const level of [...divide(subnet, range), ...inside]) this.#setDomain(level, setting);
+    }
+  }
+
+  #setDomain(level: DraftSettings, setting: Setting): void {
+    const [name = ""] = setting.values;
+    if (name === "" || name === "#") return this.#lost(setting, "set the option domain-name");
+    if (settingsOf(level).has(DOMAIN_NAME) && level !== this.#draft) return;
+    const from = { place: this.#place(setting), statement: setting.text, findings: this.#findings };
+    setOption(level, DOMAIN_NAME, latin1Bytes(name), from);
   }
 
   /** By default, dnsmasq sends its own address as router and name server. */
   #tellOwnAddresses(subnet: DraftSubnet): void {
     const has = (code: number) =>
-      this.#suppressed.has(code) || this.#draft.options.has(code) || subnet.options.has(code) ||
-      (subnet.pools.length > 0 && subnet.pools.every((pool) => pool.options.has(code)));
+      [this.#draft, subnet].some((level) => settingsOf(level).has(code)) ||
+      (subnet.pools.length > 0 && subnet.pools.every((pool) => settingsOf(pool).has(code)));
     const absent = [
       ...has(3) ? [] : ["routers"],
       ...has(6) || !this.#answersDns ? [] : ["domain-name-servers"],
@@ -442,6 +463,15 @@ class DnsmasqConverter {
   #lost(setting: Setting, advice: string): void {
     this.#findings.lost(this.#place(setting), setting.text, advice);
   }
+}
+
+/** `first,last`, `first-last`, or a network. */
+function rangeOf(values: readonly string[]): Range | undefined {
+  const prefix = parsePrefix(values[0] ?? "");
+  if (prefix !== undefined) return prefixRange(prefix);
+  const [first, last] = values.flatMap((value) => value.split("-")).map((value) => parseIpv4(value.trim()));
+  if (first === undefined) return undefined;
+  return { first, last: last ?? first };
 }
 
 function lengthOf(mask: number): number | undefined {

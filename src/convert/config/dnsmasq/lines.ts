@@ -6,6 +6,10 @@ export interface Setting {
   readonly name: string;
   /** The parts between the commas, quotes removed; empty without a value. */
   readonly values: readonly string[];
+  /** The same with the blanks around them. */
+  readonly spaced: readonly string[];
+  /** Which of the values had quotes: they are text, whatever they look like. */
+  readonly quoted: readonly boolean[];
   /** The line as in the file. */
   readonly text: string;
 }
@@ -24,14 +28,18 @@ export function parseLines(text: string): Setting[] {
 /** `\"`, `\t` and the like within quotes (dnsmasq's `one_file`). */
 const ESCAPES: Readonly<Record<string, string>> = { t: "\t", n: "\n", b: "\b", r: "\r", e: "\x1b" };
 
-function split(raw: string): { name: string; values: string[] } | undefined {
+function split(raw: string): Pick<Setting, "name" | "values" | "spaced" | "quoted"> | undefined {
   let name: string | undefined;
   let part = "";
   const values: string[] = [];
+  const spaced: string[] = [];
+  const quotedValues: boolean[] = [];
   let quoted = false;
   let wasQuoted = false;
   const end = () => {
     values.push(wasQuoted ? part : part.trim());
+    spaced.push(part);
+    quotedValues.push(wasQuoted);
     part = "";
     wasQuoted = false;
   };
@@ -56,8 +64,8 @@ function split(raw: string): { name: string; values: string[] } | undefined {
   }
   if (name === undefined) {
     const word = part.trim();
-    return word === "" ? undefined : { name: word.replace(/^--/, ""), values: [] };
+    return word === "" ? undefined : { name: word.replace(/^--/, ""), values: [], spaced: [], quoted: [] };
   }
   end();
-  return { name: name.replace(/^--/, ""), values };
+  return { name: name.replace(/^--/, ""), values, spaced, quoted: quotedValues };
 }

@@ -5,6 +5,7 @@ import { optionByKey } from "../../../dhcp/options/mod.ts";
 import { parseIpv4 } from "../../../net/ipv4.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
 import { type Encoded, encodeWords, integerOctets, registryType } from "../options.ts";
+import type { Setting } from "./lines.ts";
 import { own } from "../../own.ts";
 
 /** `dnsmasq --help dhcp`. */
@@ -24,6 +25,10 @@ const NAMES: Readonly<Record<string, number>> = {
   ...{ "sip-server": 120, "classless-static-route": 121, "vendor-id-encap": 125, "tftp-server-address": 150 },
 };
 
+/** Options whose type dnsmasq knows: those with names, and Microsoft's routes. */
+const TYPED: ReadonlySet<number> = new Set([...Object.values(NAMES), 249]);
+const NEVER_TEXT = /^(?:[ui]\d+|bool|address|pair)$/;
+
 /** The code of `option:name` or a number; undefined when neither. */
 export function optionCode(text: string): number | undefined {
   const name = /^option:(.*)$/.exec(text)?.[1];
@@ -41,14 +46,33 @@ export function leaseSeconds(text: string): number | undefined {
   return Math.min(Number(match[1]) * unit, 0xffffffff);
 }
 
+/** Values as a line has them. */
+export interface Given {
+  readonly values: readonly string[];
+  /** All of them as one text. */
+  readonly text: string;
+  /** What stands in quotes is text where the option's type leaves it open. */
+  readonly isQuoted: boolean;
+}
+
+/** The values of a setting from a place on. */
+export function givenFrom({ values, spaced, quoted }: Setting, start: number): Given {
+  return {
+    values: values.slice(start),
+    text: spaced.slice(start).join(",").trim(),
+    isQuoted: quoted.slice(start).some(Boolean),
+  };
+}
+
 /** The octets of an option's values. */
-export function encodeOption(code: number, values: readonly string[]): Encoded {
+export function encodeOption(code: number, given: Given): Encoded {
+  const { values, text } = given;
   const spec = optionByKey(String(code));
-  if (spec === undefined || spec.rfc === "") return encodeGuess(values);
+  if (spec === undefined || !TYPED.has(code)) return encodeGuess(given);
   const type = registryType(spec);
   const [kind] = type.kinds;
-  if (kind === "text") return { ok: true, bytes: latin1Bytes(values.join(",")) };
-  if (kind === "hex") return encodeGuess(values);
+  if (kind === "text") return { ok: true, bytes: latin1Bytes(text) };
+  if (kind === "hex" || given.isQuoted && NEVER_TEXT.test(kind ?? "")) return encodeGuess(given);
   if (kind === "u32" && [51, 58, 59].includes(code)) {
     const seconds = leaseSeconds(values[0] ?? "");
     return seconds === undefined
@@ -59,9 +83,8 @@ export function encodeOption(code: number, values: readonly string[]): Encoded {
 }
 
 /** dnsmasq's `parse_opt`: addresses, octets with colons, whole numbers in as few octets as do, else text. */
-export function encodeGuess(values: readonly string[]): Encoded {
-  const joined = values.join(",");
-  if (joined === "") return { ok: true, bytes: new Uint8Array() };
+export function encodeGuess({ values, text, isQuoted }: Given): Encoded {
+  if (text === "" || isQuoted) return { ok: true, bytes: latin1Bytes(text) };
   if (values.every((value) => parseIpv4(value) !== undefined)) {
     return encodeWords({ kinds: ["address"], array: true }, values);
   }
@@ -76,7 +99,7 @@ export function encodeGuess(values: readonly string[]): Encoded {
       return { ok: true, bytes: integer(Number(number[1]), number[2] ?? "") };
     }
   }
-  return { ok: true, bytes: latin1Bytes(joined) };
+  return { ok: true, bytes: latin1Bytes(text) };
 }
 
 function integer(value: number, suffix: string): Uint8Array {

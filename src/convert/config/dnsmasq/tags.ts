@@ -1,41 +1,34 @@
 /**
- * dnsmasq's tags: a tag of a range means its subnet or pool, a tag of a host its reservation, a tag of a match a class.
- * A value with tags goes to the level that its tags mean.
+ * dnsmasq's tags: a tag of a range means its subnet or pool, a tag of a host its reservation, a tag of a match the
+ * clients of a condition, and the name of an interface what comes in by it.
  */
 
-import type { Place } from "../../leases/lease.ts";
-import {
-  type Draft,
-  type DraftClass,
-  type DraftMatch,
-  type DraftPool,
-  type DraftReservation,
-  type DraftSettings,
-  type DraftSubnet,
-  emptySettings,
-  saysNothing,
-} from "../draft.ts";
-import type { Findings } from "../findings.ts";
-import type { Setting } from "./lines.ts";
+import { ALWAYS, both, type Condition } from "../conditions.ts";
+import type { Draft, DraftPool, DraftReservation, DraftSubnet } from "../draft.ts";
+
+/** What a list of tags means. */
+export type Target =
+  | { readonly kind: "all" }
+  | { readonly kind: "levels"; readonly levels: readonly (DraftPool | DraftSubnet)[] }
+  | { readonly kind: "hosts"; readonly reservations: readonly DraftReservation[] }
+  | { readonly kind: "clients"; readonly condition: Condition }
+  | { readonly kind: "refused"; readonly reason: string };
+
+const refused = (reason: string): Target => ({ kind: "refused", reason });
+
+/** The tag of all clients with a `dhcp-host`. */
+const KNOWN = "known";
 
 /** The tags of one file. */
 export class Tags {
   readonly #draft: Draft;
-  readonly #file: string;
-  readonly #findings: Findings;
-  /** The level that a tag of a range means. */
   readonly #ranges = new Map<string, (DraftPool | DraftSubnet)[]>();
   readonly #hosts = new Map<string, DraftReservation[]>();
-  readonly #matches = new Map<string, { place: Place; matches: DraftMatch[] }>();
-  /** Classes by the tags that make them, the order of the tags aside. */
-  readonly #classes = new Map<string, DraftClass[]>();
-  /** Tags whose absence is asked for: their classes have to win. */
-  readonly #negated = new Set<string>();
+  readonly #matches = new Map<string, Condition>();
+  readonly #interfaces = new Set<string>();
 
-  constructor(draft: Draft, file: string, findings: Findings) {
+  constructor(draft: Draft) {
     this.#draft = draft;
-    this.#file = file;
-    this.#findings = findings;
   }
 
   /** A range sets a tag for what asks within it. */
@@ -49,44 +42,70 @@ export class Tags {
   }
 
   /** A match sets a tag for clients; several for one tag are alternatives. */
-  ofMatch(tag: string, place: Place, matches: readonly DraftMatch[]): void {
-    const entry = this.#matches.get(tag) ?? { place, matches: [] };
-    this.#matches.set(tag, entry);
-    entry.matches.push(...matches);
+  ofMatch(tag: string, condition: Condition): void {
+    const earlier = this.#matches.get(tag);
+    this.#matches.set(tag, earlier === undefined ? condition : { kind: "or", terms: [earlier, condition] });
   }
 
-  /** The levels that a list of tags means; undefined when there is none, with the reason reported. */
-  levels(tags: readonly string[], setting: Setting): readonly DraftSettings[] | undefined {
-    const refuse = (advice: string) => {
-      this.#findings.lost(this.#place(setting), setting.text, advice);
-      return undefined;
-    };
-    const wanted = tags.filter((tag) => !tag.startsWith("!"));
-    for (const tag of tags.filter((one) => one.startsWith("!")).map((one) => one.slice(1))) {
-      if (!this.#matches.has(tag)) {
-        return refuse(`"not ${tag}" has no counterpart here; set it for those who are meant`);
+  /** The file names an interface. */
+  ofInterface(name: string): void {
+    this.#interfaces.add(name);
+  }
+
+  /** Whether it is the tag of a range alone. */
+  isOfRange(tag: string): boolean {
+    return this.#ranges.has(tag) && !this.#matches.has(tag) && !this.#hosts.has(tag);
+  }
+
+  /** What a list of tags means; all of them must be set, and none of those with `!`. */
+  target(tags: readonly string[]): Target {
+    const hosts: DraftReservation[][] = [];
+    const levels: (readonly (DraftPool | DraftSubnet)[])[] = [];
+    let condition: Condition = ALWAYS;
+    for (const tag of tags) {
+      const negated = tag.startsWith("!");
+      const name = negated ? tag.slice(1) : tag;
+      const match = this.#matches.get(name);
+      const reservations = name === KNOWN
+        ? this.#draft.subnets.flatMap((subnet) => subnet.reservations)
+        : this.#hosts.get(name);
+      if (match !== undefined) condition = both(condition, negated ? { kind: "not", term: match } : match);
+      else if (reservations !== undefined) {
+        if (negated) return refused(`"not ${name}" has no counterpart here; set it for those who are meant`);
+        hosts.push(reservations);
+      } else if (this.#ranges.has(name)) levels.push(negated ? this.#without(name) : this.#levels(name));
+      else if (this.#interfaces.has(name)) {
+        if (this.#interfaces.size > 1) return refused(`the interface "${name}" is not known here; set it for a subnet`);
+        if (negated) return { kind: "levels", levels: [] };
+      } else if (!negated) {
+        return refused(
+          `no converted setting sets the tag "${name}"; set it for the intended subnet, pool, class or reservation`,
+        );
       }
-      this.#negated.add(tag);
-      const advice = `clients of the class ${tag} get this, too, unless the class says something else`;
-      this.#findings.changed(this.#place(setting), setting.text, advice);
     }
-    const [tag, ...more] = wanted;
-    if (tag === undefined) return [this.#draft];
-    const unknown = wanted.find((one) => !this.#ranges.has(one) && !this.#hosts.has(one) && !this.#matches.has(one));
-    if (unknown !== undefined) {
-      return refuse(
-        `no converted setting sets the tag "${unknown}"; set it for the intended subnet, pool, class or reservation`,
-      );
+    const [first, ...more] = levels;
+    const everywhere = levels.every((one) => this.#draft.subnets.every((subnet) => one.includes(subnet)));
+    if (hosts.length > 0) {
+      const all = hosts[0]?.filter((one) => hosts.every((others) => others.includes(one))) ?? [];
+      return condition !== ALWAYS || !everywhere
+        ? refused("tags of a host and of a class or a network together have no counterpart")
+        : { kind: "hosts", reservations: all };
     }
-    if (wanted.every((one) => this.#matches.has(one))) return this.#classOf(wanted, setting);
-    if (more.length > 0) return refuse("tags of a class and of a network together have no counterpart");
-    return this.#hosts.get(tag) ?? this.#rangeLevels(tag);
+    if (condition !== ALWAYS) {
+      return everywhere
+        ? { kind: "clients", condition }
+        : refused("tags of a class and of a network together have no counterpart");
+    }
+    if (first === undefined) return { kind: "all" };
+    return more.length > 0
+      ? refused("tags of several networks together have no counterpart")
+      : { kind: "levels", levels: first };
   }
 
   /** A tag that all pools of a subnet have is the subnet's: reserved addresses outside of the pools have it as well. */
-  #rangeLevels(tag: string): readonly DraftSettings[] {
+  #levels(tag: string): readonly (DraftPool | DraftSubnet)[] {
     const tagged = this.#ranges.get(tag) ?? [];
-    const levels = new Set<DraftSettings>();
+    const levels = new Set<DraftPool | DraftSubnet>();
     for (const level of tagged) {
       const subnet = this.#draft.subnets.find((one) => one === level || one.pools.some((pool) => pool === level));
       const whole = subnet !== undefined && subnet.pools.every((pool) => tagged.includes(pool));
@@ -95,57 +114,12 @@ export class Tags {
     return [...levels];
   }
 
-  #classOf(tags: readonly string[], setting: Setting): readonly DraftSettings[] | undefined {
-    const key = tags.toSorted().join("+");
-    const known = this.#classes.get(key);
-    if (known !== undefined) return known;
-    let matches: DraftMatch[] = [{}];
-    for (const tag of tags) {
-      const own = this.#matches.get(tag)?.matches ?? [];
-      const joined = matches.flatMap((left) => own.map((right) => ({ left, right })));
-      if (joined.some(({ left, right }) => Object.keys(left).some((one) => one in right))) {
-        this.#findings.lost(this.#place(setting), setting.text, "its tags ask for two values of one option");
-        return undefined;
-      }
-      matches = joined.map(({ left, right }) => ({ ...left, ...right }));
-    }
-    const place = this.#matches.get(tags[0] ?? "")?.place ?? this.#place(setting);
-    const settings = emptySettings();
-    const classes = oneArchitectureList(matches).map((match) => ({
-      ...settings,
-      name: key.slice(0, 60) || "class",
-      place,
-      match,
-    }));
-    this.#classes.set(key, classes);
-    this.#draft.classes.push(...classes);
-    return classes;
+  #without(tag: string): (DraftPool | DraftSubnet)[] {
+    const tagged = this.#levels(tag);
+    return this.#draft.subnets.flatMap((subnet): (DraftPool | DraftSubnet)[] => {
+      if (tagged.includes(subnet)) return [];
+      const others = subnet.pools.filter((pool) => !tagged.includes(pool));
+      return others.length === subnet.pools.length ? [subnet] : others;
+    });
   }
-
-  /** The last class wins: those that others exclude come last, before them those with more tags. */
-  orderClasses(): void {
-    const rank = new Map<DraftClass, number>();
-    for (const [key, classes] of this.#classes) {
-      const tags = key.split("+");
-      for (const one of classes) rank.set(one, tags.length + (tags.some((tag) => this.#negated.has(tag)) ? 100 : 0));
-    }
-    this.#draft.classes.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
-    const said = this.#draft.classes.filter((one) => !saysNothing(one));
-    this.#draft.classes.splice(0, this.#draft.classes.length, ...said);
-  }
-
-  #place(setting: Setting): Place {
-    return { file: this.#file, line: setting.line };
-  }
-}
-
-function oneArchitectureList(matches: readonly DraftMatch[]): DraftMatch[] {
-  const joined = new Map<string, DraftMatch>();
-  for (const match of matches) {
-    const { architecture = [], ...others } = match;
-    const key = JSON.stringify([others, architecture.length > 0]);
-    const earlier = joined.get(key)?.architecture ?? [];
-    joined.set(key, architecture.length === 0 ? match : { ...match, architecture: [...earlier, ...architecture] });
-  }
-  return [...joined.values()];
 }

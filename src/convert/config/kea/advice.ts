@@ -19,7 +19,6 @@ const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
   "hosts-databases": HOSTS,
   "config-databases": lost("nodes take their configuration from node.yaml and from the leader only"),
   "config-control": lost("nodes take their configuration from node.yaml and from the leader only"),
-  "host-reservation-identifiers": needless("reservations are found by client identifier, then by hardware address"),
   "control-socket": CONTROL,
   "control-sockets": CONTROL,
   "hooks-libraries": lost("hooks have no counterpart; the cluster replaces ha, and dhcpcluster-node lease_cmds"),
@@ -55,18 +54,10 @@ const GLOBAL_ADVICE: Readonly<Record<string, Advice>> = {
 
 /** For keys that several levels have. */
 const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
-  "reservation-mode": needless("reservations of a subnet count, inside and outside its pools"),
-  "reservations-global": needless("reservations stand in their subnets here"),
-  "reservations-in-subnet": needless("reservations of a subnet count"),
   "reservations-out-of-pool": needless("reservations inside and outside of pools count"),
-  "match-client-id": lost(
-    "set clientIdentity to hardware, for the service or the subnet",
-  ),
-  "echo-client-id": needless("the client identifier is echoed (RFC 6842)"),
+  "echo-client-id": lost("the client identifier is always echoed (RFC 6842)"),
   "client-class": CLIENT_CLASS,
   "client-classes": CLIENT_CLASS,
-  "require-client-classes": CLIENT_CLASS,
-  "evaluate-additional-classes": CLIENT_CLASS,
   interface: needless("a node finds the subnet by the relay's address, or by its own on dhcp.interfaces"),
   "4o6-interface": lost("DHCPv4 over DHCPv6 is not served"),
   "4o6-interface-id": lost("DHCPv4 over DHCPv6 is not served"),
@@ -78,11 +69,20 @@ const COMMON_ADVICE: Readonly<Record<string, Advice>> = {
 };
 
 /** Settings whose meaning is the behaviour here. */
-const AS_HERE = new Set(["match-client-id true", "echo-client-id true", "ddns-send-updates false"]);
+const AS_HERE = new Set([
+  ...["echo-client-id true", "ddns-send-updates false", "ddns-override-no-update false"],
+  ...["ddns-override-client-update false", "ddns-update-on-renew false"],
+]);
+
+/** The keys that say how Kea updates DNS, which it does where `dhcp-ddns` enables it. */
+function isAboutDns(key: string): boolean {
+  return key === "dhcp-ddns" || key.startsWith("ddns-") || key.startsWith("hostname-char-");
+}
 
 /** The advice for a key, whatever the level; `flag` is its value when it is true or false. */
-export function adviceFor(key: string, flag?: boolean): Advice {
+export function adviceFor(key: string, flag: boolean | undefined, updatesDns: boolean): Advice {
+  if (isAboutDns(key) && !updatesDns) return needless("Kea does not update DNS with this file, and nodes do not");
   if (AS_HERE.has(`${key} ${flag}`)) return needless("this is the behaviour here");
-  if (key.startsWith("ddns-") || key.startsWith("hostname-char-")) return DDNS;
+  if (isAboutDns(key)) return DDNS;
   return own(COMMON_ADVICE, key) ?? own(GLOBAL_ADVICE, key) ?? lost("has no counterpart here");
 }

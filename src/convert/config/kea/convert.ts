@@ -10,27 +10,27 @@ import {
   prefixContains,
   prefixOf,
 } from "../../../net/ipv4.ts";
-import { prefixRange, type Range } from "../../../net/ipv4.ts";
-import { hostnameOf, latin1Bytes, type Place } from "../../leases/lease.ts";
+import { prefixRange, type Range, rangeContains } from "../../../net/ipv4.ts";
+import { hostnameOf, latin1Bytes } from "../../leases/lease.ts";
 import {
   type Draft,
-  type DraftClass,
+  type DraftPool,
   type DraftReservation,
   type DraftSettings,
   type DraftSubnet,
   emptyDraft,
   emptySettings,
   inherit,
-  saysNothing,
+  say,
 } from "../draft.ts";
-import { type Findings, LEFT_OUT } from "../findings.ts";
-import { comparePrecedence } from "../precedence.ts";
-import { matchesOf } from "../matches.ts";
+import { type Access, isCarried, narrower, OPEN } from "../access.ts";
+import type { Findings } from "../findings.ts";
+import { Rules } from "../rules.ts";
 import { adviceFor } from "./advice.ts";
+import { Classes } from "./classes.ts";
 import type { JsonNode } from "./json.ts";
-import { type JsonMap, Nodes, type Placed, show } from "./nodes.ts";
+import { type JsonMap, Nodes, show } from "./nodes.ts";
 import { OptionData } from "./option_data.ts";
-import { readTest } from "./expression.ts";
 
 /** Kea's own defaults, in seconds (`SimpleParser4::GLOBAL4_DEFAULTS`). */
 const DEFAULTS = { validLifetime: 7200, declineProbation: 86_400 };
@@ -40,23 +40,60 @@ export function convertKea(root: JsonNode, file: string, findings: Findings): Dr
   return new KeaConverter(file, findings).run(root);
 }
 
+/** Which reservations Kea looks at in a subnet. */
+interface Looked {
+  readonly global: boolean;
+  readonly inSubnet: boolean;
+}
+
+/** `calculate-tee-times` and its parts. */
+interface Tee {
+  readonly calculate: boolean;
+  readonly t1: JsonNode | undefined;
+  readonly t2: JsonNode | undefined;
+}
+
+/** What a subnet has of the levels around it. */
+interface Around {
+  readonly tee: Tee;
+  readonly settings: DraftSettings;
+  readonly access: Access;
+  readonly looked: Looked;
+  readonly clientIdentity: DraftSubnet["clientIdentity"];
+}
+
 /** Keys that every level reads by itself. */
 const SCOPE_KEYS = [
   ...["valid-lifetime", "min-valid-lifetime", "max-valid-lifetime", "renew-timer", "rebind-timer"],
   ...["calculate-tee-times", "t1-percent", "t2-percent"],
   ...["next-server", "server-hostname", "boot-file-name", "option-data"],
+  ...["reservation-mode", "reservations-global", "reservations-in-subnet", "match-client-id"],
+  ...["require-client-classes", "evaluate-additional-classes"],
 ];
+
+/** The kinds of clients' names in a reservation, in Kea's order. */
+const IDENTIFIERS = ["hw-address", "duid", "circuit-id", "client-id"];
 
 class KeaConverter {
   readonly #findings: Findings;
   readonly #nodes: Nodes;
   readonly #options: OptionData;
   readonly #draft = emptyDraft();
+  readonly #classes: Classes;
+  readonly #looked = new Map<DraftSubnet, Looked>();
+  /** Pools that are left out; reserved addresses in them still have what they say. */
+  readonly #closed: DraftPool[] = [];
+  #identifiers: readonly string[] = IDENTIFIERS;
+  #updatesDns = false;
 
   constructor(file: string, findings: Findings) {
     this.#findings = findings;
     this.#nodes = new Nodes(file, findings);
     this.#options = new OptionData(this.#nodes, findings);
+    this.#classes = new Classes(this.#nodes, findings, {
+      settings: (map, settings) => this.#readSettings(map, settings, "class"),
+      others: (map, handled) => this.#others(map, [...SCOPE_KEYS, ...handled]),
+    });
   }
 
   run(root: JsonNode): Draft {
@@ -82,6 +119,8 @@ class KeaConverter {
 
   #service(service: JsonMap): void {
     const draft = this.#draft;
+    const ddns = service.entries.get("dhcp-ddns");
+    this.#updatesDns = ddns?.kind === "map" && this.#nodes.flag(ddns, "enable-updates") === true;
     for (const node of this.#nodes.list(service, "option-def")) this.#options.define(node);
     this.#readSettings(service, draft);
     const place = this.#nodes.place(service);
@@ -100,23 +139,55 @@ class KeaConverter {
     draft.declineTime = decline !== undefined && decline.value > 0
       ? decline
       : { value: DEFAULTS.declineProbation, place: { ...place, line: 0 }, remark: "Kea's default" };
-    for (const node of this.#nodes.list(service, "shared-networks")) this.#sharedNetwork(node);
-    for (const node of this.#nodes.list(service, "subnet4")) this.#subnet(node, emptySettings());
-    // With Kea the first class that sets a value wins, here the last one.
-    const classes = this.#nodes.list(service, "client-classes").flatMap((node) => this.#class(node));
-    draft.classes.push(...classes.reverse());
-    // Of fields like boot-file-name, Kea takes the class's; of options, the subnet's.
-    comparePrecedence(draft, draft.classes, "options", this.#findings);
-    for (const node of this.#nodes.list(service, "reservations")) this.#reservation(node, undefined);
+    const given = this.#nodes.list(service, "host-reservation-identifiers")
+      .flatMap((node) => node.kind === "text" ? [node.value] : []);
+    if (given.length > 0) this.#identifiers = given;
+    const clientIdentity = this.#clientIdentity(service);
+    if (clientIdentity !== undefined) draft.clientIdentity = clientIdentity;
+    const tee = this.#teeOf(service, { calculate: false, t1: undefined, t2: undefined });
+    if (tee.calculate) this.#calculate(draft, tee, draft.leaseTime?.value);
+    const around: Around = {
+      tee,
+      settings: emptySettings(),
+      access: OPEN,
+      looked: this.#lookedAt(service, { global: false, inSubnet: true }),
+      clientIdentity: undefined,
+    };
+    this.#classes.declare(this.#nodes.list(service, "client-classes"));
+    for (const node of this.#nodes.list(service, "shared-networks")) this.#sharedNetwork(node, around);
+    for (const node of this.#nodes.list(service, "subnet4")) this.#subnet(node, around);
+    for (const node of this.#nodes.list(service, "reservations")) this.#globalReservation(node);
+    const rules = new Rules(this.#findings);
+    this.#classes.finish(rules, draft);
+    rules.lower(draft);
     this.#others(service, [
       ...[...SCOPE_KEYS, "option-def", "authoritative", "decline-probation-period", "shared-networks", "subnet4"],
-      ...["client-classes", "reservations"],
+      ...["client-classes", "reservations", "host-reservation-identifiers"],
     ]);
+  }
+
+  #lookedAt(map: JsonMap, around: Looked): Looked {
+    const mode = this.#nodes.text(map, "reservation-mode")?.value;
+    const byMode = mode === undefined ? around : {
+      global: mode === "global",
+      inSubnet: mode === "all" || mode === "out-of-pool",
+    };
+    return {
+      global: this.#nodes.flag(map, "reservations-global") ?? byMode.global,
+      inSubnet: this.#nodes.flag(map, "reservations-in-subnet") ?? byMode.inSubnet,
+    };
+  }
+
+  #clientIdentity(map: JsonMap): DraftSubnet["clientIdentity"] {
+    const node = map.entries.get("match-client-id");
+    if (node?.kind !== "boolean") return undefined;
+    return { value: node.value ? "clientId" : "hardware", place: this.#nodes.place(node) };
   }
 
   // --- levels ---
 
-  #readSettings(map: JsonMap, settings: DraftSettings): void {
+  /** The address 0 means none at the levels of networks; elsewhere it says nothing. A class may define options. */
+  #readSettings(map: JsonMap, settings: DraftSettings, of: "network" | "class" | "reservation" = "network"): void {
     const valid = this.#nodes.lifetime(map, "valid-lifetime");
     if (valid !== undefined) this.#lifetimes(settings, valid);
     const min = this.#nodes.lifetime(map, "min-valid-lifetime");
@@ -131,14 +202,15 @@ class KeaConverter {
     this.#timers(map, settings);
     const nextServer = this.#nodes.text(map, "next-server");
     const address = nextServer && parseIpv4(nextServer.value);
-    if (nextServer !== undefined && address !== undefined && address !== 0) {
-      settings.nextServer = { value: address, place: nextServer.place };
+    if (nextServer !== undefined && address !== undefined && (address !== 0 || of === "network")) {
+      say(settings, "nextServer", address === 0 ? null : { value: address, place: nextServer.place });
     }
     const serverName = this.#nodes.text(map, "server-hostname");
     if (serverName !== undefined && serverName.value !== "") settings.serverName = serverName;
     const bootFile = this.#nodes.text(map, "boot-file-name");
     if (bootFile !== undefined && bootFile.value !== "") settings.bootFile = bootFile;
-    this.#options.read(this.#nodes.list(map, "option-data"), settings);
+    const definitions = of === "class" ? this.#nodes.list(map, "option-def") : [];
+    this.#options.read(this.#nodes.list(map, "option-data"), settings, definitions);
   }
 
   #lifetimes(settings: DraftSettings, valid: NonNullable<DraftSettings["leaseTime"]>): void {
@@ -151,31 +223,50 @@ class KeaConverter {
     const rebind = this.#nodes.number(map, "rebind-timer");
     if (renew !== undefined && renew.value > 0) settings.renewTime = renew;
     if (rebind !== undefined && rebind.value > 0) settings.rebindTime = rebind;
-    const calculate = map.entries.get("calculate-tee-times");
-    if (calculate?.kind !== "boolean" || !calculate.value || settings.leaseTime === undefined) return;
-    const part = (key: string) => {
-      const node = map.entries.get(key);
-      return node?.kind === "number" && node.value > 0 && node.value < 1 ? node : undefined;
-    };
-    for (const [key, time] of [["t1-percent", "renewTime"], ["t2-percent", "rebindTime"]] as const) {
-      const node = part(key);
-      if (node === undefined || settings[time] !== undefined) continue;
-      settings[time] = { value: Math.floor(settings.leaseTime.value * node.value), place: this.#nodes.place(node) };
+  }
+
+  /** T1 and T2 are parts of the lease time where `calculate-tee-times` says so and no timer is given. */
+  #calculate(settings: DraftSettings, tee: Tee, lease: number | undefined): void {
+    for (const [node, time] of [[tee.t1, "renewTime"], [tee.t2, "rebindTime"]] as const) {
+      if (settings[time] !== undefined) continue;
+      if (!tee.calculate) say(settings, time, null);
+      else if (node?.kind === "number" && node.value > 0 && node.value < 1 && lease !== undefined) {
+        settings[time] = { value: Math.floor(lease * node.value), place: this.#nodes.place(node) };
+      }
     }
+  }
+
+  #teeOf(map: JsonMap, around: Tee): Tee {
+    return {
+      calculate: this.#nodes.flag(map, "calculate-tee-times") ?? around.calculate,
+      t1: map.entries.get("t1-percent") ?? around.t1,
+      t2: map.entries.get("t2-percent") ?? around.t2,
+    };
   }
 
   // --- networks ---
 
-  #sharedNetwork(node: JsonNode): void {
+  #sharedNetwork(node: JsonNode, outer: Around): void {
     const network = this.#nodes.map(node, "shared-networks");
     if (network === undefined) return;
-    const settings = emptySettings();
-    this.#readSettings(network, settings);
+    const around = this.#around(network, outer);
+    this.#readSettings(network, around.settings);
     const subnets = this.#nodes.list(network, "subnet4");
-    for (const subnet of subnets) this.#subnet(subnet, settings);
+    this.#classes.requireFor(network, subnets.length);
+    for (const subnet of subnets) this.#subnet(subnet, around);
     this.#tellAuthoritative(network);
     if (subnets.length > 1) this.#tellSharedNetwork(network, subnets.length);
-    this.#others(network, [...SCOPE_KEYS, "name", "subnet4", "authoritative", "relay"]);
+    this.#others(network, [...SCOPE_KEYS, "name", "subnet4", "authoritative", "relay", ...CLASS_KEYS]);
+  }
+
+  #around(map: JsonMap, outer: Around): Around {
+    return {
+      tee: this.#teeOf(map, outer.tee),
+      settings: emptySettings(),
+      access: narrower(outer.access, accessOf(map)),
+      looked: this.#lookedAt(map, outer.looked),
+      clientIdentity: this.#clientIdentity(map) ?? outer.clientIdentity,
+    };
   }
 
   /** `authoritative` holds for the whole service here. */
@@ -195,7 +286,7 @@ class KeaConverter {
     this.#findings.changed(this.#nodes.place(network), `shared network "${name}"`, advice);
   }
 
-  #subnet(node: JsonNode, around: DraftSettings): void {
+  #subnet(node: JsonNode, outer: Around): void {
     const map = this.#nodes.map(node, "subnet4");
     if (map === undefined) return;
     const given = this.#nodes.text(map, "subnet");
@@ -211,14 +302,29 @@ class KeaConverter {
       reservations: [],
     };
     this.#readSettings(map, subnet);
-    inherit(subnet, around);
+    inherit(subnet, outer.settings);
+    const { access, looked, clientIdentity, tee } = this.#around(map, outer);
+    if (tee.calculate || outer.tee.calculate) {
+      this.#calculate(subnet, tee, subnet.leaseTime?.value ?? this.#draft.leaseTime?.value);
+    }
+    if (clientIdentity !== undefined) subnet.clientIdentity = clientIdentity;
     this.#draft.subnets.push(subnet);
-    for (const pool of this.#nodes.list(map, "pools")) this.#pool(pool, subnet);
-    for (const reservation of this.#nodes.list(map, "reservations")) this.#reservation(reservation, subnet);
+    this.#looked.set(subnet, looked);
+    this.#classes.requireFor(map, 1);
+    for (const pool of this.#nodes.list(map, "pools")) this.#pool(pool, subnet, access);
+    for (const reservation of this.#nodes.list(map, "reservations")) {
+      const place = this.#nodes.place(reservation);
+      const statement = show("reservation", reservation);
+      if (!looked.inSubnet) {
+        this.#findings.needless(place, statement, "Kea does not look at it: reservations-in-subnet is false here");
+      } else if (isCarried(access, { place, statement, findings: this.#findings })) {
+        this.#reservation(reservation, subnet);
+      }
+    }
     this.#relay(map, prefix);
     this.#tellAuthoritative(map);
     this.#others(map, [
-      ...[...SCOPE_KEYS, "subnet", "id", "pools", "reservations", "relay", "authoritative"],
+      ...[...SCOPE_KEYS, "subnet", "id", "pools", "reservations", "relay", "authoritative", ...CLASS_KEYS],
     ]);
   }
 
@@ -237,18 +343,39 @@ class KeaConverter {
     }
   }
 
-  #pool(node: JsonNode, subnet: DraftSubnet): void {
+  #pool(node: JsonNode, subnet: DraftSubnet, around: Access): void {
     const map = this.#nodes.map(node, "pools");
     const given = map && this.#nodes.text(map, "pool");
     const range = given && poolRange(given.value);
     if (map === undefined || range === undefined) {
       return this.#findings.lost(this.#nodes.place(node), show("pools", node), "its range can't be read");
     }
-    if (isRestricted(map)) return this.#findings.lost(this.#nodes.place(node), show("pools", node), LEFT_OUT);
-    const pool = { ...emptySettings(), range, place: this.#nodes.place(node) };
+    const place = this.#nodes.place(node);
+    const from = { place, statement: show("pools", node), findings: this.#findings };
+    const pool = { ...emptySettings(), range, place };
     this.#options.read(this.#nodes.list(map, "option-data"), pool);
-    subnet.pools.push(pool);
-    this.#others(map, ["pool", "option-data", "pool-id"]);
+    if (isCarried(narrower(around, accessOf(map)), from)) subnet.pools.push(pool);
+    else this.#closed.push(pool);
+    this.#classes.requireFor(map, 0);
+    this.#others(map, [
+      ...["pool", "option-data", "pool-id", "require-client-classes", "evaluate-additional-classes", ...CLASS_KEYS],
+    ]);
+  }
+
+  /** Kea looks at the reservations of the service where `reservations-global` says so. */
+  #globalReservation(node: JsonNode): void {
+    const map = this.#nodes.map(node, "reservations");
+    const given = map && this.#nodes.text(map, "ip-address");
+    const address = given && parseIpv4(given.value);
+    const subnet = address === undefined
+      ? undefined
+      : this.#draft.subnets.find(({ prefix }) => prefixContains(prefix, address));
+    const looked = subnet === undefined
+      ? [...this.#looked.values()].some(({ global }) => global)
+      : this.#looked.get(subnet)?.global;
+    if (looked === true) return this.#reservation(node, undefined);
+    const advice = "Kea does not look at it: reservations-global is false for its subnet";
+    this.#findings.needless(this.#nodes.place(node), show("reservation", node), advice);
   }
 
   #reservation(node: JsonNode, within: DraftSubnet | undefined): void {
@@ -269,6 +396,11 @@ class KeaConverter {
     const hardware = this.#nodes.text(map, "hw-address");
     const clientId = this.#nodes.text(map, "client-id");
     const identity = identityOf(hardware?.value, clientId?.value);
+    const named = ["hw-address", "client-id", "duid", "circuit-id", "flex-id"].find((key) => map.entries.has(key));
+    if (named !== undefined && !this.#identifiers.includes(named)) {
+      const advice = `Kea does not look at it: host-reservation-identifiers does not have "${named}"`;
+      return this.#findings.needless(place, show("reservation", node), advice);
+    }
     if (identity === undefined) {
       const kind = ["duid", "circuit-id", "flex-id"].find((key) => map.entries.has(key));
       return refuse(
@@ -278,51 +410,16 @@ class KeaConverter {
       );
     }
     const reservation: DraftReservation = { ...emptySettings(), ...identity, address, place };
-    this.#readSettings(map, reservation);
+    this.#readSettings(map, reservation, "reservation");
     const hostname = hostnameOf(this.#nodes.text(map, "hostname")?.value ?? "").replace(/\.$/, "");
     if (hostname !== "") reservation.hostname = hostname;
+    const pool = [...subnet.pools, ...this.#closed].find(({ range }) => rangeContains(range, address));
+    this.#classes.giveTo(reservation, map, [subnet, ...pool === undefined ? [] : [pool]]);
+    if (pool !== undefined && this.#closed.includes(pool)) inherit(reservation, pool);
     subnet.reservations.push(reservation);
     this.#others(map, [
-      ...[...SCOPE_KEYS, "ip-address", "hw-address", "client-id", "hostname"],
+      ...[...SCOPE_KEYS, "ip-address", "hw-address", "client-id", "hostname", "client-classes"],
     ]);
-  }
-
-  // --- classes ---
-
-  #class(node: JsonNode): DraftClass[] {
-    const map = this.#nodes.map(node, "client-classes");
-    if (map === undefined) return [];
-    const place = this.#nodes.place(node);
-    const name = this.#nodes.text(map, "name")?.value ?? "class";
-    const refuse = (advice: string) => {
-      this.#findings.lost(place, `class ${name}`, advice);
-      return [];
-    };
-    const settings = emptySettings();
-    this.#readSettings(map, settings);
-    const definitions = this.#nodes.list(map, "option-def");
-    for (const definition of definitions) this.#options.define(definition);
-    const test = this.#nodes.text(map, "test") ?? vendorClassTest(name, place);
-    if (test === undefined) return refuse("it has no test of its own, so nothing here would put clients into it");
-    if (saysNothing(settings)) {
-      return refuse(
-        "it only marks clients, to choose subnets, pools or other classes by, which has no counterpart here",
-      );
-    }
-    const read = readTest(test.value);
-    if (!read.ok) return refuse(`its test has no counterpart here: ${read.reason}`);
-    const found = matchesOf(read.condition);
-    if (!found.ok) return refuse(`its test has no counterpart here: ${found.reason}`);
-    for (const remark of found.remarks) this.#findings.changed(test.place, `class ${name}: ${test.value}`, remark);
-    if (
-      this.#nodes.flag(map, "only-if-required") === true || this.#nodes.flag(map, "only-in-additional-list") === true
-    ) {
-      this.#findings.changed(place, `class ${name}`, "here it applies to all clients that match");
-    }
-    this.#others(map, [
-      ...[...SCOPE_KEYS, "name", "test", "option-def", "only-if-required", "only-in-additional-list"],
-    ]);
-    return found.matches.map((match) => ({ ...settings, name: name.slice(0, 60), place: test.place, match }));
   }
 
   // --- values ---
@@ -331,18 +428,14 @@ class KeaConverter {
     const known = new Set([...handled, "comment", "user-context"]);
     for (const [key, node] of map.entries) {
       if (known.has(key)) continue;
-      const empty = (node.kind === "list" && node.items.length === 0) || (node.kind === "text" && node.value === "");
+      const isOff = key === "dhcp4o6-port" && node.kind === "number" && node.value === 0;
+      const empty = isOff || (node.kind === "list" && node.items.length === 0) ||
+        (node.kind === "text" && node.value === "");
       if (empty || node.kind === "null") continue;
-      const { kind, advice } = adviceFor(key, node.kind === "boolean" ? node.value : undefined);
+      const { kind, advice } = adviceFor(key, node.kind === "boolean" ? node.value : undefined, this.#updatesDns);
       this.#findings[kind](this.#nodes.place(node), show(key, node), advice);
     }
   }
-}
-
-/** Kea puts every client into a class that its vendor class names, whether there is a test or not. */
-function vendorClassTest(name: string, place: Place): Placed<string> | undefined {
-  const vendorClass = /^VENDOR_CLASS_([^']+)$/.exec(name)?.[1];
-  return vendorClass === undefined ? undefined : { value: `option[60].text == '${vendorClass}'`, place };
 }
 
 function networkOf(text: string): Prefix | undefined {
@@ -371,9 +464,14 @@ function identityOf(
   return bytes === undefined || bytes.length === 0 || bytes.length > 255 ? undefined : { clientId: bytes };
 }
 
-/** Whether only clients of a class get addresses of a pool. */
-function isRestricted(pool: JsonMap): boolean {
-  const one = pool.entries.get("client-class");
-  const several = pool.entries.get("client-classes");
-  return (one?.kind === "text" && one.value !== "") || (several?.kind === "list" && several.items.length > 0);
+const CLASS_KEYS = ["client-class", "client-classes"];
+
+/** Whom the classes of a shared network, subnet or pool let in. */
+function accessOf(map: JsonMap): Access {
+  const one = map.entries.get("client-class");
+  const several = map.entries.get("client-classes");
+  const names = [one, ...several?.kind === "list" ? several.items : []]
+    .flatMap((node) => node?.kind === "text" && node.value !== "" ? [node.value] : []);
+  if (names.length === 0 || names.includes("ALL")) return OPEN;
+  return { kind: "some", who: `class ${names.join(", ")}` };
 }

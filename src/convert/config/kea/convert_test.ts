@@ -30,7 +30,7 @@ Deno.test("Kea: what could not be carried over is listed with its line", () => {
       /^5 needless: set dhcp\.address/,
       /^22 changed: always-send/,
       /^24 lost: option 43 .* has no value/,
-      /^31 lost: its test has no counterpart/,
+      /^31 lost: its condition has no counterpart/,
       /^33 changed: its 2 subnets stand side by side/,
       /^44 lost: clients can't be known by circuit-id/,
       /^45 lost: it reserves no address/,
@@ -124,11 +124,11 @@ Deno.test("Kea: option data in all its forms", () => {
   match(option('{ "name": "dhcp-server-identifier", "data": "10.0.0.1" }'), /lost: option 54 .* can't be configured/);
 });
 
-Deno.test("Kea: reservations are found by hardware address or client identifier, wherever they stand", () => {
+Deno.test("Kea: reservations are found by hardware address or client identifier, and where Kea looks", () => {
   const { service, findings } = converted(
     "kea",
     within(
-      `"reservations": [ { "hw-address": "02:00:00:00:00:09", "ip-address": "10.77.0.9" }, ` +
+      `"reservations-global": true, "reservations": [ { "hw-address": "02:00:00:00:00:09", "ip-address": "10.77.0.9" }, ` +
         `{ "hw-address": "02:00:00:00:00:0a", "ip-address": "10.99.0.9" } ], ` +
         `"subnet4": [ { "id": 1, "subnet": "10.77.0.0/24", "reservations": [ ` +
         `{ "client-id": "'abc'", "ip-address": "10.77.0.8" }, { "client-id": "01:02", "ip-address": "10.77.0.8" } ] } ]`,
@@ -146,23 +146,24 @@ Deno.test("Kea: tests of classes that have no counterpart are said so", () => {
     const classes = `"client-classes": [ { "name": "c", "test": "${test}", "boot-file-name": "x" } ]`;
     const { service, findings } = converted("kea", within(classes));
     return service.classes?.map((one: { match: unknown }) => one.match) ??
-      findings.find((one) => one.includes("test")) ?? "";
+      findings.find((one) => one.includes("condition")) ?? "";
   };
   deepStrictEqual(reason("option[93].hex == 0x0007 or option[client-system].hex == 0x0009"), [{
     architecture: [7, 9],
   }]);
-  deepStrictEqual(reason("option[93].hex == 0x0007 or option[77].text == 'iPXE'"), [{ userClass: "iPXE" }, {
-    architecture: [7],
+  deepStrictEqual(reason("option[93].hex == 0x0007 or option[77].hex == 'iPXE'"), [{ architecture: [7] }, {
+    userClass: "iPXE",
   }]);
   deepStrictEqual(reason("substring(option[60].hex,0,20) == 'PXEClient:Arch:00007'"), [{
     vendorClass: "PXEClient:Arch:00007",
   }]);
-  match(reason("not option[60].text == 'x'"), /what is not so/);
-  match(reason("member('KNOWN')"), /other classes/);
+  match(reason("option[77].text == 'iPXE'"), /not what the client sent; compare \.hex/);
+  match(reason("member('KNOWN')"), /nothing here tells who is a member of "KNOWN"/);
   match(reason("option[61].hex == 0x01"), /not at option 61/);
   match(reason("substring(option[60].hex,3,4) == 'x'"), /substring from the start/);
   match(reason("option[60].exists"), /whether option 60 is present/);
   match(reason("relay4[1].hex == 'a' == 'b' $"), /can't be read/);
+  match(reason("relay4[1].hex == 'a'"), /"relay4\[1\].hex" has no counterpart/);
 });
 
 Deno.test("Kea: what vendors and Kea's own classes need no test for", () => {
@@ -181,14 +182,19 @@ Deno.test("Kea: what vendors and Kea's own classes need no test for", () => {
 });
 
 Deno.test("Kea: an option of a subnet would lose against the class here, which is told", () => {
-  const { findings } = converted(
-    "kea",
-    within(
-      `"client-classes": [ { "name": "c", "test": "option[60].text == 'x'", "option-data": [ { "name": "domain-name", "data": "c" } ] } ],` +
-        `"subnet4": [ { "subnet": "10.0.0.0/8", "option-data": [ { "name": "domain-name", "data": "s" } ] } ]`,
-    ),
-  );
-  ok(findings.some((finding) => /there the subnet wins, here the class/.test(finding)));
+  const given = '"option-data": [ { "name": "domain-name", "data": "given" } ]';
+  const converting = (...subnets: string[]) =>
+    converted(
+      "kea",
+      within(
+        `"client-classes": [ { "name": "c", "test": "option[60].text == 'x'", ${given} } ], ` +
+          `"subnet4": [ ${subnets.map((more, index) => `{ "subnet": "10.${index}.0.0/16"${more} }`).join(", ")} ]`,
+      ),
+    );
+  const some = converting(`, ${given}`, "");
+  ok(some.findings.some((finding) => /there the subnet wins, here the class/.test(finding)));
+  // No client ever gets the class's value.
+  strictEqual(converting(`, ${given}`, `, ${given}`).service.classes, undefined);
 });
 
 Deno.test("Kea: pools lose the addresses that no client may have, and those that overlap are told", () => {
@@ -220,4 +226,86 @@ Deno.test("kea: a pool for a class only is left out, so that it is not opened to
   deepStrictEqual(pools(', "client-class": "phones"'), [undefined, true]);
   deepStrictEqual(pools(', "client-classes": [ "phones" ]'), [undefined, true]);
   deepStrictEqual(pools(""), [["10.80.0.10-10.80.0.20"], false]);
+});
+
+Deno.test("Kea: a subnet or shared network for a class only has no pools and no reservations here", () => {
+  const inner = '"subnet": "10.77.0.0/24", "id": 1, "pools": [ { "pool": "10.77.0.20-10.77.0.30" } ], ' +
+    '"reservations": [ { "hw-address": "02:00:00:00:00:01", "ip-address": "10.77.0.9" } ]';
+  const parts = (text: string) => {
+    const { service, findings } = converted("kea", text);
+    const [{ pools, reservations }] = service.subnets;
+    return [pools, reservations?.length, findings.filter((one) => /lost: left out/.test(one)).length];
+  };
+  deepStrictEqual(parts(within(`"subnet4": [ { ${inner} } ]`)), [["10.77.0.20-10.77.0.30"], 1, 0]);
+  deepStrictEqual(parts(within(`"subnet4": [ { ${inner}, "client-class": "a" } ]`)), [undefined, undefined, 2]);
+  const network = `"name": "n", "client-class": "a", "subnet4": [ { ${inner} } ]`;
+  deepStrictEqual(parts(within(`"shared-networks": [ { ${network} } ]`)), [undefined, undefined, 2]);
+  deepStrictEqual(parts(within(`"subnet4": [ { ${inner}, "client-class": "ALL" } ]`)), [
+    ["10.77.0.20-10.77.0.30"],
+    1,
+    0,
+  ]);
+});
+
+Deno.test("Kea: reservations count where Kea looks for them, and by what it looks for", () => {
+  const global = '"reservations": [ { "hw-address": "02:00:00:00:00:01", "ip-address": "10.77.0.9" } ]';
+  const own = '"reservations": [ { "client-id": "01:02:03", "ip-address": "10.77.0.8" } ]';
+  const addresses = (outer: string, inner: string) =>
+    converted("kea", within(`${global}${outer}, "subnet4": [ { "subnet": "10.77.0.0/24", ${own}${inner} } ]`))
+      .service.subnets[0].reservations?.map(({ address }: { address: string }) => address);
+  deepStrictEqual(addresses("", ""), ["10.77.0.8"]);
+  deepStrictEqual(addresses(', "reservations-global": true', ""), ["10.77.0.8", "10.77.0.9"]);
+  deepStrictEqual(addresses("", ', "reservations-global": true, "reservations-in-subnet": false'), ["10.77.0.9"]);
+  deepStrictEqual(addresses("", ', "reservation-mode": "disabled"'), undefined);
+  deepStrictEqual(addresses(', "host-reservation-identifiers": [ "hw-address" ]', ""), undefined);
+});
+
+Deno.test("Kea: a class that says what option 43 is, as the manual has it", () => {
+  const { service, findings } = converted(
+    "kea",
+    within(
+      '"option-def": [ { "name": "c", "code": 1, "space": "acme", "type": "ipv4-address" } ], "client-classes": [ { ' +
+        `"name": "a", "test": "substring(option[60].hex,0,4) == 'Acme'", "option-def": [ { "name": ` +
+        '"vendor-encapsulated-options", "code": 43, "type": "empty", "encapsulate": "acme" } ], "option-data": [ ' +
+        '{ "name": "vendor-encapsulated-options" }, { "name": "c", "space": "acme", "data": "10.1.0.9" } ] } ], ' +
+        '"subnet4": [ { "subnet": "10.0.0.0/8" } ]',
+    ),
+  );
+  deepStrictEqual(findings, []);
+  deepStrictEqual(service.classes[0].options, { "vendor-encapsulated-options": "0x01040a010009" });
+});
+
+Deno.test("Kea: classes that are members of others, and what a class leaves alone", () => {
+  const { service } = converted(
+    "kea",
+    within(
+      `"renew-timer": 100, "rebind-timer": 200, "client-classes": [ ` +
+        `{ "name": "i", "test": "option[77].hex == 'iPXE'", "boot-file-name": "menu" }, ` +
+        `{ "name": "e", "test": "not member('i') and option[93].hex == 0x0007", "boot-file-name": "efi" }, ` +
+        `{ "name": "v", "test": "option[60].text == 'x'", "valid-lifetime": 600 } ], "subnet4": [ { "subnet": "10.0.0.0/8" } ]`,
+    ),
+  );
+  const said = service.classes.map((
+    { match, bootFile, leaseTime, renewTime }: Record<string, unknown>,
+  ) => [match, bootFile, leaseTime, renewTime]);
+  deepStrictEqual(said, [
+    [{ vendorClass: "x" }, undefined, "10m", undefined],
+    [{ architecture: [7] }, "efi", undefined, undefined],
+    [{ userClass: "iPXE" }, "menu", undefined, undefined],
+  ]);
+});
+
+Deno.test("Kea: the address 0.0.0.0 of a subnet means none", () => {
+  const { service } = converted(
+    "kea",
+    within(
+      '"next-server": "10.0.0.8", "subnet4": [ { "subnet": "10.1.0.0/24", "next-server": "0.0.0.0" }, ' +
+        '{ "subnet": "10.2.0.0/24" } ]',
+    ),
+  );
+  deepStrictEqual([service, ...service.subnets].map(({ nextServer }) => nextServer), [
+    undefined,
+    undefined,
+    "10.0.0.8",
+  ]);
 });

@@ -1,50 +1,49 @@
-/** Kea's class expressions (`test`), as far as our classes can express them. */
+/** Kea's class expressions (`test`). */
 
 import { fromHex } from "../../../bytes/hex.ts";
-import { optionByName } from "../../../dhcp/options/mod.ts";
+import { optionByKey, optionByName } from "../../../dhcp/options/mod.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import { type Condition, parseCondition } from "../matches.ts";
+import { type Condition, parseCondition } from "../conditions.ts";
 
-/** The condition, or why no class here can express it. */
-type TestResult = { readonly ok: true; readonly condition: Condition } | {
-  readonly ok: false;
-  readonly reason: string;
-};
+/** The condition of another class. */
+type ConditionOf = (name: string) => Condition;
 
-class Unknown extends Error {}
+class Unreadable extends Error {}
 
 const TOKEN = /\s*(?:('[^']*')|(0x[0-9a-f]+)|([A-Za-z][\w-]*)|(-?\d+)|(==|[()[\],.]))/iy;
 const DEPTH_MAX = 50;
 
-/** Reads an expression. Never throws. */
-export function readTest(text: string): TestResult {
+/** Reads an expression; what can't be read is a condition that has no counterpart. Never throws. */
+export function readTest(text: string, conditionOf: ConditionOf): Condition {
   try {
-    const reader = new Reader(text);
+    const reader = new Reader(text, conditionOf);
     const condition = reader.or(0);
     reader.end();
-    return { ok: true, condition };
+    return condition;
   } catch (error) {
-    if (error instanceof Unknown) return { ok: false, reason: error.message };
+    if (error instanceof Unreadable) return { kind: "other", reason: error.message };
     throw error;
   }
 }
 
 class Reader {
   readonly #tokens: string[] = [];
+  readonly #conditionOf: ConditionOf;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, conditionOf: ConditionOf) {
+    this.#conditionOf = conditionOf;
     const trimmed = text.trimEnd();
     for (TOKEN.lastIndex = 0; TOKEN.lastIndex < trimmed.length;) {
       const start = TOKEN.lastIndex;
       const match = TOKEN.exec(trimmed);
-      if (match === null) throw new Unknown(`"${trimmed.slice(start, start + 20)}" can't be read`);
+      if (match === null) throw new Unreadable(`"${trimmed.slice(start, start + 20)}" can't be read`);
       this.#tokens.push(match[0].trim());
     }
   }
 
   end(): void {
-    if (this.#at < this.#tokens.length) throw new Unknown(`"${this.#tokens[this.#at]}" has no counterpart here`);
+    if (this.#at < this.#tokens.length) throw new Unreadable(`"${this.#tokens[this.#at]}" has no counterpart here`);
   }
 
   or(depth: number): Condition {
@@ -52,25 +51,31 @@ class Reader {
   }
 
   #term(depth: number): Condition {
-    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
-    if (this.#take("not")) throw new Unknown("classes here can't ask for what is not so");
+    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    if (this.#take("not")) return { kind: "not", term: this.#term(depth + 1) };
     if (this.#take("(")) {
       const inner = this.or(depth + 1);
       this.#need(")");
       return inner;
     }
-    if (this.#take("member")) throw new Unknown("classes here can't depend on other classes");
+    if (this.#take("member")) {
+      this.#need("(");
+      const name = this.#tokens[this.#at++] ?? "";
+      this.#need(")");
+      return this.#conditionOf(name.replaceAll("'", ""));
+    }
     const left = this.#operand(depth);
     if (left.kind === "exists") return left;
     this.#need("==");
     const right = this.#operand(depth);
-    if (left.kind === "value" && right.kind === "option") return equal(right, left);
-    if (left.kind === "option" && right.kind === "value") return equal(left, right);
-    throw new Unknown("classes here compare an option with a constant");
+    if (left.kind === "value" && right.kind === "option") return { ...right, kind: "equals", value: left.value };
+    if (left.kind === "option" && right.kind === "value") return { ...left, kind: "equals", value: right.value };
+    for (const operand of [left, right]) if (operand.kind === "other") return operand;
+    return { kind: "other", reason: "classes here compare an option with a constant" };
   }
 
-  #operand(depth: number): Operand | { readonly kind: "exists"; readonly code: number } {
-    if (depth > DEPTH_MAX) throw new Unknown(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+  #operand(depth: number): Operand {
+    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
     const token = this.#tokens[this.#at++] ?? "";
     if (token.startsWith("'")) return { kind: "value", value: latin1Bytes(token.slice(1, -1)) };
     if (/^0x/i.test(token)) {
@@ -78,32 +83,57 @@ class Reader {
       const value = fromHex(digits.length % 2 === 0 ? digits : `0${digits}`);
       if (value !== undefined) return { kind: "value", value };
     }
-    if (token === "substring") {
-      this.#need("(");
-      const operand = this.#operand(depth + 1);
-      this.#need(",");
-      const start = this.#tokens[this.#at++];
-      this.#need(",");
-      const length = this.#tokens[this.#at++] ?? "";
-      this.#need(")");
-      if (operand.kind !== "option" || start !== "0") {
-        throw new Unknown("only a substring from the start has a counterpart");
+    if (token === "substring") return this.#substring(depth);
+    if (token === "option") return this.#option();
+    // `relay4[1].hex`, `pkt4.mac`, `concat(…)` and the like.
+    let at = this.#at;
+    for (let open = 0; at < this.#tokens.length; at++) {
+      const next = this.#tokens[at] ?? "";
+      if (open === 0 && !"([.".includes(next) && this.#tokens[at - 1] !== ".") break;
+      if ("([".includes(next)) open += 1;
+      if (")]".includes(next)) open -= 1;
+    }
+    if (at === this.#at) throw new Unreadable(`"${token}" has no counterpart here`);
+    const form = this.#tokens.slice(this.#at, at).join("");
+    this.#at = at;
+    return { kind: "other", reason: `"${token}${form}" has no counterpart here` };
+  }
+
+  #substring(depth: number): Operand {
+    this.#need("(");
+    const operand = this.#operand(depth + 1);
+    this.#need(",");
+    const start = this.#tokens[this.#at++];
+    this.#need(",");
+    const length = this.#tokens[this.#at++] ?? "";
+    this.#need(")");
+    if (operand.kind === "other") return operand;
+    if (operand.kind !== "option" || operand.lengthMax !== undefined || start !== "0" || length.startsWith("-")) {
+      return { kind: "other", reason: "only a substring from the start has a counterpart" };
+    }
+    return { ...operand, lengthMax: length === "all" ? undefined : Number(length) };
+  }
+
+  #option(): Operand {
+    this.#need("[");
+    const name = this.#tokens[this.#at++] ?? "";
+    this.#need("]");
+    this.#need(".");
+    const form = this.#tokens[this.#at++] ?? "";
+    const code = /^\d+$/.test(name) ? Number(name) : optionByName(name)?.code;
+    if (form === "option") {
+      while (["[", "]", "."].includes(this.#tokens[this.#at] ?? "") || this.#tokens[this.#at - 1] === ".") {
+        this.#at += 1;
       }
-      return { ...operand, lengthMax: length === "all" ? undefined : Number(length) };
+      return { kind: "other", reason: "sub-options have no counterpart" };
     }
-    if (token === "option") {
-      this.#need("[");
-      const name = this.#tokens[this.#at++] ?? "";
-      this.#need("]");
-      this.#need(".");
-      const form = this.#tokens[this.#at++] ?? "";
-      const code = /^\d+$/.test(name) ? Number(name) : optionByName(name)?.code;
-      if (code === undefined) throw new Unknown(`the option "${name}" is unknown`);
-      if (form === "exists") return { kind: "exists", code };
-      if (form === "hex" || form === "text") return { kind: "option", code, lengthMax: undefined };
-      throw new Unknown(`".${form}" has no counterpart here`);
+    if (code === undefined) return { kind: "other", reason: `the option "${name}" is unknown` };
+    if (form === "exists") return { kind: "exists", code };
+    if (form === "text" && !isText(code)) {
+      return { kind: "other", reason: `Kea's text of option ${code} is not what the client sent; compare .hex` };
     }
-    throw new Unknown(`"${token}" has no counterpart here`);
+    if (form === "hex" || form === "text") return { kind: "option", code, lengthMax: undefined };
+    return { kind: "other", reason: `".${form}" has no counterpart here` };
   }
 
   #take(token: string): boolean {
@@ -114,17 +144,17 @@ class Reader {
 
   #need(token: string): void {
     if (this.#take(token)) return;
-    throw new Unknown(`"${this.#tokens[this.#at] ?? "the end"}" stands where "${token}" was expected`);
+    throw new Unreadable(`"${this.#tokens[this.#at] ?? "the end"}" stands where "${token}" was expected`);
   }
+}
+
+/** Whether Kea's text of an option is its octets; of others it is the octets in hexadecimal, or numbers. */
+function isText(code: number): boolean {
+  return optionByKey(String(code))?.codec.shape === "text";
 }
 
 type Operand =
   | { readonly kind: "value"; readonly value: Uint8Array }
-  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined };
-
-function equal(
-  option: Extract<Operand, { kind: "option" }>,
-  { value }: Extract<Operand, { kind: "value" }>,
-): Condition {
-  return { kind: "equals", code: option.code, lengthMax: option.lengthMax, value };
-}
+  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined }
+  | { readonly kind: "exists"; readonly code: number }
+  | { readonly kind: "other"; readonly reason: string };

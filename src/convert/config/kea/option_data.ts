@@ -22,17 +22,23 @@ export class OptionData {
     this.#findings = findings;
   }
 
-  /** Takes an `option-def`. */
+  /** Takes an `option-def` of the service. */
   define(node: JsonNode): void {
+    const definition = this.#defined(node);
+    if (definition !== undefined) this.#definitions.push(definition);
+  }
+
+  #defined(node: JsonNode): Definition | undefined {
     const definition = this.#nodes.map(node, "option-def");
-    if (definition === undefined) return;
+    if (definition === undefined) return undefined;
     const code = this.#nodes.number(definition, "code")?.value;
     const name = this.#nodes.text(definition, "name")?.value;
     if (code === undefined || name === undefined) {
-      return this.#findings.lost(this.#nodes.place(node), show("option-def", node), "it needs a name and a code");
+      this.#findings.lost(this.#nodes.place(node), show("option-def", node), "it needs a name and a code");
+      return undefined;
     }
     const array = definition.entries.get("array");
-    this.#definitions.push({
+    return {
       name,
       code,
       space: this.#nodes.text(definition, "space")?.value ?? "dhcp4",
@@ -42,22 +48,25 @@ export class OptionData {
         array?.kind === "boolean" && array.value,
       ),
       encapsulate: this.#nodes.text(definition, "encapsulate")?.value ?? "",
-    });
+    };
   }
 
-  #definition(space: string, key: string | number): Definition | undefined {
-    const own = this.#definitions.find((one) => one.space === space && (one.name === key || one.code === key));
+  #definition(space: string, key: string | number, inner: readonly Definition[]): Definition | undefined {
+    const own = [...inner, ...this.#definitions].find((one) =>
+      one.space === space && (one.name === key || one.code === key)
+    );
     return own ?? knownDefinition(space, key);
   }
 
-  /** Puts the `option-data` of a level into it. */
-  read(nodes: readonly JsonNode[], settings: DraftSettings): void {
+  /** Puts the `option-data` of a level into it; `definitions` are those of a class for itself. */
+  read(nodes: readonly JsonNode[], settings: DraftSettings, definitions: readonly JsonNode[] = []): void {
+    const inner = definitions.map((node) => this.#defined(node)).filter((one) => one !== undefined);
     /** Sub-options by space, and where the first of them stands. */
     const spaces = new Map<string, { readonly place: Place; readonly options: Map<number, Uint8Array> }>();
     const encapsulating: { definition: Definition; bytes: Uint8Array; node: JsonNode }[] = [];
     for (const node of nodes) {
       const data = this.#nodes.map(node, "option-data");
-      const encoded = data && this.#encode(data);
+      const encoded = data && this.#encode(data, inner);
       if (encoded === undefined) continue;
       const { definition, bytes } = encoded;
       const place = this.#nodes.place(node);
@@ -80,7 +89,8 @@ export class OptionData {
     for (const [name, { place, options }] of spaces) {
       const enterprise = /^vendor-(\d+)$/.exec(name)?.[1];
       if (name === "vendor-encapsulated-options-space") {
-        this.#setOption(settings, 43, encapsulateOptions(options), place, `options of the space ${name}`);
+        const advice = "Kea sends none of them: this level has no option vendor-encapsulated-options";
+        this.#findings.needless(place, `options of the space ${name}`, advice);
       } else if (enterprise !== undefined) {
         this.#setOption(
           settings,
@@ -96,14 +106,14 @@ export class OptionData {
     }
   }
 
-  #encode(data: JsonMap): { definition: Definition; bytes: Uint8Array } | undefined {
+  #encode(data: JsonMap, inner: readonly Definition[]): { definition: Definition; bytes: Uint8Array } | undefined {
     const place = this.#nodes.place(data);
     const statement = show("option-data", data);
     const space = this.#nodes.text(data, "space")?.value ?? "dhcp4";
     const name = this.#nodes.text(data, "name")?.value;
     const code = this.#nodes.number(data, "code")?.value;
-    const definition = (code === undefined ? undefined : this.#definition(space, code)) ??
-      (name === undefined ? undefined : this.#definition(space, name)) ??
+    const definition = (code === undefined ? undefined : this.#definition(space, code, inner)) ??
+      (name === undefined ? undefined : this.#definition(space, name, inner)) ??
       (code === undefined ? undefined : { name: String(code), code, space, type: undefined, encapsulate: "" });
     if (definition === undefined) {
       this.#findings.lost(place, statement, "its name is unknown; write its code and its octets in hexadecimal");
