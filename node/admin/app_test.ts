@@ -351,6 +351,7 @@ Deno.test("api: /readyz, /status and /metrics tell which DISCOVERs got no answer
       const said = async () => JSON.stringify((await send({ path: "/readyz" })).body);
       const expected = JSON.stringify({
         ready: true,
+        probes: true,
         unanswered: { exhausted: 3 },
         full: [{ subnet: "10.78.0.0/16", unanswered: 3 }],
         shed: [],
