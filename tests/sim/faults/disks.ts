@@ -6,7 +6,7 @@ import type { SimNode } from "../node.ts";
 import type { Begin, FaultScene } from "./scene.ts";
 
 /** Higher than that of any disk which was not restored. */
-const LATER_GENERATION = 1_000_000;
+const LATER_GENERATION = 4_000_000_000;
 
 export const slowDisk: Begin = (scene, node) => {
   node.disk.latencyMs = scene.cluster.prng.pick([FAST_DISK, { min: 50, max: 500 }, { min: 500, max: 3_000 }]);
