@@ -11,8 +11,8 @@ import { replaceReservations } from "../../src/dhcp/server/reservations.ts";
 import { type OwnAddresses, readServiceValues, sizeProblem } from "../config.ts";
 import type { BaseSection } from "./protocol.ts";
 
-/** A reservation with a lease time of its own: the longest one of all may be this. */
-const SETS_LEASE_TIME = /"(lease|maxLease)Time":/;
+/** A reservation with a lease time of its own may have the longest one of all; options may name a server alone. */
+const SETS_MORE = /"(leaseTime|maxLeaseTime|options|nextServer|serverName)":/;
 
 /** The section compiled; undefined when it must be read as a whole, which also tells what is wrong with it. */
 export function amendSection(base: BaseSection, text: string, own: OwnAddresses): PackedService | undefined {
@@ -25,7 +25,7 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   if (others.length > 0) return undefined;
   const { at, endBefore, endAfter } = differences[changed] ?? differenceOf([], []);
   const removed = (before.entries[changed] ?? []).slice(at, endBefore);
-  if (removed.some((entry) => SETS_LEASE_TIME.test(entry))) return undefined;
+  if (removed.some((entry) => SETS_MORE.test(entry))) return undefined;
   const added = (after.entries[changed] ?? []).slice(at, endAfter).map((entry): unknown => JSON.parse(entry));
   const subnets = after.subnets.map((subnet, index) => ({ ...subnet, reservations: index === changed ? added : [] }));
   const read = readServiceValues({ ...after.service, subnets }, own);
@@ -39,7 +39,8 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   });
   if (columns === undefined) return undefined;
   const maxLeaseSeconds = Math.max(base.maxLeaseSeconds, packed.maxLeaseSeconds);
-  return { ...packed, ...packEntries(after.entries), columns, maxLeaseSeconds };
+  const used = [...new Set([...base.used, ...packed.used])];
+  return { ...packed, ...packEntries(after.entries), columns, maxLeaseSeconds, used };
 }
 
 interface Parts {

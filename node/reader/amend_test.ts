@@ -27,8 +27,8 @@ function entry(number: number, more: Entry = {}): Entry {
 function amended(base: string, text: string) {
   const known = readServiceText(base, OWN);
   ok(known.ok, "the base must be right");
-  const { columns, maxLeaseSeconds } = new CompiledService(known.service);
-  return amendSection({ text: base, columns, maxLeaseSeconds }, text, OWN);
+  const { columns, maxLeaseSeconds, used } = new CompiledService(known.service);
+  return amendSection({ text: base, columns, maxLeaseSeconds, used: [...used] }, text, OWN);
 }
 
 const NINE = entry(9);
@@ -51,6 +51,7 @@ Deno.test("amend: another reservation, one less, or one changed is what reading 
       section(FIRST, []),
       section(FIRST, [...SECOND, { address: "10.78.0.200", clientId: "0x01" }]),
       section([NINE, entry(70, { hardware: SEVEN.hardware }), EIGHT], SECOND),
+      section([...FIRST, entry(10, { options: { routers: "10.77.0.200" } })], SECOND),
     ]
   ) {
     const packed = amended(BASE, text);

@@ -21,6 +21,8 @@ interface ProgramDefinition<Config, Started> extends Program {
   readonly check?: Check;
   /** Reads the files that a configuration names, for --check; rejects with one line when one is unusable. */
   readonly readFiles?: (config: Config) => Promise<void>;
+  /** What is allowed and probably not meant, one line each, for --check. */
+  readonly warnings?: (config: Config) => readonly string[];
   /** Reads the file for a start; when it fails, `message` is what to print. */
   load(file: string): Promise<Loaded<Started>>;
   /** Starts and returns once it serves. Afterwards its sockets keep the process alive. */
@@ -68,7 +70,7 @@ export async function runProgram<Config, Started = Config>(
 
 async function check<Config>(
   file: string,
-  program: Pick<ProgramDefinition<Config, unknown>, "schema" | "check" | "readFiles">,
+  program: Pick<ProgramDefinition<Config, unknown>, "schema" | "check" | "readFiles" | "warnings">,
 ): Promise<number> {
   const loaded = await loadConfigFile(file, program.schema, program.check);
   if (!loaded.ok) {
@@ -81,6 +83,7 @@ async function check<Config>(
     write(Deno.stderr, `${file}: the configuration is valid, but: ${oneLineError(error)}\n`);
     return EXIT.failure;
   }
+  for (const warning of program.warnings?.(loaded.value) ?? []) write(Deno.stderr, `${file}: warning: ${warning}\n`);
   write(Deno.stdout, `${file}: the configuration is valid\n`);
   return EXIT.ok;
 }

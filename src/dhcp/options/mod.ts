@@ -3,7 +3,7 @@
 export type { Codec, OptionRead, OptionValue } from "./codec.ts";
 export { OPTIONS, type OptionSpec } from "./registry.ts";
 export { ALL_OPTIONS, nearestOptionName, optionByCode, optionByKey, optionByName } from "./lookup.ts";
-export { readOption, writeOption } from "./access.ts";
+export { hostsOf, readOption, writeOption } from "./access.ts";
 export { formatOption, type ParsedOption, parseOptionValue } from "./configure.ts";
 export type { Fqdn } from "./values/fqdn.ts";
 export type { Route } from "./values/routes.ts";

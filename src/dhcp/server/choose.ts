@@ -119,7 +119,8 @@ function restingAddress(state: ServerState, query: Query, now: Instant, time: Bo
       let seen = 0;
       for (const address of table.resting(number)) {
         if (++seen > RESTING_SEEN_MAX) break;
-        if (compiled.reservationAt(address) !== undefined || offers.holder(address) !== undefined) continue;
+        if (compiled.reservationAt(address) !== undefined || state.isUsed(address)) continue;
+        if (offers.holder(address) !== undefined) continue;
         if (isUsable(address) && (best === undefined || rank(address) < rank(best))) best = address;
       }
     }
@@ -155,7 +156,8 @@ export function mayTake(state: ServerState, query: Query, address: Ipv4, time: B
 
 /**
  * Whether a client may lease an address. No other client's lock runs on it, and it is the client's reservation; or it
- * lies in a pool, is not reserved, not offered to another client, and the client has no reservation that is available.
+ * lies in a pool, is neither reserved nor known to be in use, not offered to another client, and the client has no
+ * reservation that is available.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled, table, offers } = state;
@@ -164,6 +166,7 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
   if (locked && !holds(state, query, address, time)) return false;
   if (reservation?.address === address) return true;
   if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
+  if (state.isUsed(address)) return false;
   if (reservation !== undefined && mayTake(state, query, reservation.address, time)) return false;
   // An offer to another client, made before this node heard of the lease, does not count.
   if (locked) return true;
@@ -173,13 +176,15 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
 
 /**
  * Whether a client may keep the address that it has. The pools say what is given to clients that ask for an address:
- * one outside them stays its client's as long as the client renews it, unless another address is reserved for it.
+ * one outside them stays its client's as long as the client renews it, unless another address is reserved for it. So
+ * does one that is known to be in use: it may be in use by this client.
  */
 export function mayKeep(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled } = state;
   const { subnet, reservation } = query;
   if (mayLease(state, query, address, time)) return true;
-  if (poolAt(subnet, address) !== undefined || compiled.reservationAt(address) !== undefined) return false;
+  if (poolAt(subnet, address) !== undefined && !state.isUsed(address)) return false;
+  if (compiled.reservationAt(address) !== undefined) return false;
   return holds(state, query, address, time) &&
     (reservation === undefined || !mayTake(state, query, reservation.address, time));
 }

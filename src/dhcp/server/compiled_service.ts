@@ -14,6 +14,7 @@ import type {
   ServiceConfig,
   SubnetConfig,
 } from "../../config/service_schema.ts";
+import { usedAddresses } from "../../config/used_addresses.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
 
@@ -66,6 +67,8 @@ export interface PackedService {
   /** How many reservations each subnet has, in the order of `settings.subnets`. */
   readonly counts: readonly number[];
   readonly maxLeaseSeconds: number;
+  /** See `usedAddresses`. */
+  readonly used: readonly Ipv4[];
   readonly columns: ReservationColumns;
   /** One after the other; the end of each. */
   readonly entries: string;
@@ -91,6 +94,8 @@ export class CompiledService {
   readonly pools: readonly Pool[];
   /** The longest lease that any level allows, in seconds. */
   readonly maxLeaseSeconds: number;
+  /** Addresses in pools that are known to be in use: routers, and servers that options name. */
+  readonly used: ReadonlySet<Ipv4>;
 
   /** See `SERVER_LIMITS`. */
   readonly smallSubnet: number = SERVER_LIMITS.smallSubnet;
@@ -109,16 +114,20 @@ export class CompiledService {
     }).sort((a, b) => a.range.first - b.range.first);
     this.#byId = new Map(this.#subnets.map((subnet) => [subnet.id, subnet]));
     this.pools = pools;
+    this.used = new Set(parts.used.filter((address) => {
+      const subnet = this.subnetOf(address);
+      return subnet !== undefined && poolAt(subnet, address) !== undefined;
+    }));
   }
 
   /** What {@link packService} made; `readEntry` reads a reservation's entry. */
   static unpack(packed: PackedService, readEntry: (entry: string) => ReservationConfig): CompiledService {
-    const { settings, columns, entries, entryEnds, counts, maxLeaseSeconds } = packed;
+    const { settings, columns, entries, entryEnds, counts, maxLeaseSeconds, used } = packed;
     const reservations = new Reservations(columns, (number) => {
       const start = number === 0 ? 0 : entryEnds[number - 1];
       return readEntry(entries.slice(start, entryEnds[number]));
     });
-    return new CompiledService(settings, { reservations, counts, maxLeaseSeconds });
+    return new CompiledService(settings, { reservations, counts, maxLeaseSeconds, used });
   }
 
   /** Every subnet, by address. */
@@ -187,6 +196,7 @@ interface CompiledParts {
   readonly reservations: Reservations;
   readonly counts: readonly number[];
   readonly maxLeaseSeconds: number;
+  readonly used: readonly Ipv4[];
 }
 
 function compileParts(config: ServiceConfig): CompiledParts {
@@ -195,6 +205,7 @@ function compileParts(config: ServiceConfig): CompiledParts {
     reservations: new Reservations(reservationColumns(config.subnets), (number) => all[number] as ReservationConfig),
     counts: config.subnets.map(({ reservations }) => reservations.length),
     maxLeaseSeconds: maxLeaseSeconds(config),
+    used: [...usedAddresses(config).keys()],
   };
 }
 
@@ -209,6 +220,7 @@ export function packService(config: ServiceConfig, entries: readonly (readonly u
       subnets: config.subnets.map(({ reservations: _, ...subnet }) => subnet),
     },
     maxLeaseSeconds: maxLeaseSeconds(config),
+    used: [...usedAddresses(config).keys()],
     columns: reservationColumns(config.subnets),
     ...packEntries(entries.map((each) => each.map((entry) => JSON.stringify(entry)))),
   };

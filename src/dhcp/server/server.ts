@@ -40,6 +40,7 @@ const HOSTNAME_OCTETS_MAX = 255;
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
   const query = readQuery(state, message, arrival);
   if (typeof query === "string") return drop(query);
+  for (const own of [message.giaddr, arrival.receivedOn, query.serverIdentifier]) state.hear(own, time);
   const shed = shedMessage(state, query, now);
   if (shed !== undefined) return dropShed(shed);
   switch (query.type) {
