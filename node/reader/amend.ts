@@ -5,7 +5,8 @@
 
 import { type Difference, differenceOf } from "../../src/bytes/difference.ts";
 import { isTooDeep } from "../../src/config/bounds.ts";
-import { asList, asMapping, isMapping, type Mapping } from "../../src/config/plain.ts";
+import { asList, isMapping, type Mapping } from "../../src/config/plain.ts";
+import { allSubnets, withSubnets } from "../../src/config/subnets.ts";
 import { type PackedService, packEntries, packService } from "../../src/dhcp/server/compiled_service.ts";
 import { replaceReservations } from "../../src/dhcp/server/reservations.ts";
 import { type OwnAddresses, readServiceValues, sizeProblem } from "../config.ts";
@@ -22,13 +23,14 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   if (isTooDeep(after.service)) return undefined;
   const differences = after.entries.map((entries, subnet) => differenceOf(before.entries[subnet] ?? [], entries));
   const [changed = 0, ...others] = differences.flatMap((difference, subnet) => isEmpty(difference) ? [] : [subnet]);
-  if (others.length > 0) return undefined;
+  // On a link with several subnets a client must differ from those of the other subnets, which are not looked at.
+  if (others.length > 0 || changed >= asList(after.service.subnets).length) return undefined;
   const { at, endBefore, endAfter } = differences[changed] ?? differenceOf([], []);
   const removed = (before.entries[changed] ?? []).slice(at, endBefore);
   if (removed.some((entry) => SETS_MORE.test(entry))) return undefined;
   const added = (after.entries[changed] ?? []).slice(at, endAfter).map((entry): unknown => JSON.parse(entry));
   const subnets = after.subnets.map((subnet, index) => ({ ...subnet, reservations: index === changed ? added : [] }));
-  const read = readServiceValues({ ...after.service, subnets }, own);
+  const read = readServiceValues(withSubnets(after.service, subnets), own);
   if (!read.ok) return undefined;
   const packed = packService(read.service, [added]);
   const columns = replaceReservations(base.columns, {
@@ -55,15 +57,17 @@ interface Parts {
 /** Undefined: this is no section. */
 function partsOf(text: string): Parts | undefined {
   const service = plainValue(text);
-  if (!isMapping(service) || !Array.isArray(service.subnets)) return undefined;
-  const subnets = service.subnets.map(asMapping);
+  if (!isMapping(service)) return undefined;
+  const { subnets: own = [], sharedNetworks = [] } = service;
+  if (!Array.isArray(own) || !Array.isArray(sharedNetworks)) return undefined;
+  const subnets = allSubnets(service);
   if (subnets.some(({ reservations = [] }) => !Array.isArray(reservations))) return undefined;
   const settings = subnets.map(({ reservations: _, ...subnet }) => subnet);
   return {
     service,
     subnets,
     entries: subnets.map(({ reservations }) => asList(reservations).map((entry) => JSON.stringify(entry))),
-    settings: JSON.stringify({ ...service, revision: 0, subnets: settings }),
+    settings: JSON.stringify(withSubnets({ ...service, revision: 0 }, settings)),
   };
 }
 

@@ -61,6 +61,26 @@ Deno.test("amend: another reservation, one less, or one changed is what reading 
   }
 });
 
+Deno.test("amend: reservations beside those of a shared network; in one, all are read", () => {
+  const sharing = (...reservations: unknown[]) => ({
+    sharedNetworks: [{
+      name: "a",
+      subnets: [{ subnet: "10.79.0.0/24", reservations }, {
+        subnet: "10.80.0.0/24",
+        reservations: [{ address: "10.80.0.7", hardware: SEVEN.hardware }],
+      }],
+    }],
+  });
+  const shared = sharing({ address: "10.79.0.9", hardware: NINE.hardware });
+  const base = section(FIRST, SECOND, shared);
+  const text = section([...FIRST, entry(10)], SECOND, shared);
+  const packed = amended(base, text);
+  ok(packed !== undefined);
+  deepStrictEqual({ ok: true, packed }, read({ kind: "section", text, own: OWN }));
+  const twice = { address: "10.79.0.7", hardware: SEVEN.hardware };
+  strictEqual(amended(base, section(FIRST, SECOND, sharing(twice))), undefined);
+});
+
 Deno.test("amend: what differs in more, or is wrong, is read as a whole", () => {
   const set = section([entry(9, { leaseTime: 90_000 })]);
   for (

@@ -7,6 +7,7 @@ import { CONFIG_LIMITS } from "../../src/config/limits.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { asList, asMapping, isMapping, type Mapping } from "../../src/config/plain.ts";
 import { parseSource } from "../../src/config/source.ts";
+import { allSubnets, withSubnets } from "../../src/config/subnets.ts";
 import { type PackedService, packService } from "../../src/dhcp/server/compiled_service.ts";
 import type { ServiceConfig } from "../../src/config/service_schema.ts";
 import { type Ipv4, parseIpv4, parsePrefix, prefixContains } from "../../src/net/ipv4.ts";
@@ -60,8 +61,8 @@ function readSection({ text, own, base }: Asked<"section">): SectionReading {
 }
 
 function pack(service: ServiceConfig, root: unknown): PackedService {
-  const subnets = asList(asMapping(asMapping(root).service).subnets);
-  return packService(service, subnets.map((subnet) => asList(asMapping(subnet).reservations)));
+  const subnets = allSubnets(asMapping(asMapping(root).service));
+  return packService(service, subnets.map(({ reservations }) => asList(reservations)));
 }
 
 function readGiven({ text, format, current }: Asked<"given">): GivenReading {
@@ -102,7 +103,7 @@ function fromJson(text: string): { readonly value: unknown } | string {
 function contentOf(section: Mapping): { readonly reserved: Set<string>; readonly subnets: Set<string> } {
   const reserved = new Set<string>();
   const subnets = new Set<string>();
-  for (const entry of asList(section.subnets).map(asMapping)) {
+  for (const entry of allSubnets(section)) {
     subnets.add(String(entry.subnet));
     for (const reservation of asList(entry.reservations)) reserved.add(String(asMapping(reservation).address));
   }
@@ -111,10 +112,10 @@ function contentOf(section: Mapping): { readonly reserved: Set<string>; readonly
 
 function editReservation(text: string, edit: ReservationEdit): EditReading {
   const service = asMapping(JSON.parse(text));
-  const subnets = asList(service.subnets).map(asMapping);
+  const subnets = allSubnets(service);
   const changed = edit.kind === "reserve" ? reserve(subnets, edit.reservation) : unreserve(subnets, edit.address);
   if (typeof changed === "string") return { ok: false, problems: [changed], isMissing: edit.kind === "unreserve" };
-  const next = serviceText({ service: { ...service, subnets: changed } });
+  const next = serviceText({ service: withSubnets(service, changed) });
   const tooLarge = sizeProblem(next);
   return tooLarge === undefined
     ? { ok: true, text: next }

@@ -17,12 +17,14 @@ interface CheckedSubnet {
   readonly pools: readonly { readonly range: Range | undefined; readonly times: Times }[];
   /** Where the subnet stands. */
   readonly path: Path;
+  /** Those that other subnets of its link have reservations for. */
+  readonly clients: Unique<string> | undefined;
 }
 
 /** Checks the `reservations` of a subnet. */
 export function checkReservations(reservations: unknown, subnet: CheckedSubnet, report: Report): void {
   const addresses = new Unique(report, "reserve each address once");
-  const clients = new Unique(report, "reserve one address for each client");
+  const { clients = new Unique<string>(report, "reserve one address for each client") } = subnet;
   for (const [index, entry] of asList(reservations).entries()) {
     const reservation = asMapping(entry);
     const path = [...subnet.path, "reservations", index];

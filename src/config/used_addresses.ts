@@ -24,6 +24,7 @@ export function usedAddresses(config: ServiceConfig): Map<Ipv4, string> {
   };
   see(config);
   config.classes.forEach(see);
+  config.sharedNetworks.forEach(see);
   for (const subnet of config.subnets) {
     see(subnet);
     subnet.pools.forEach(see);

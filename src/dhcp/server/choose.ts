@@ -2,7 +2,8 @@
  * Which address a client is offered, and whether it may lease the one it asks for. Order (RFC 2131 §4.3.1): its
  * reservation, its current address, its open offer, its last address, the one it asks for, a never used one, the
  * longest expired; when none is free, the one whose offer to a stranger has waited longest for its DHCPREQUEST, and of
- * a pool in which too many rest, the declined one that has rested longest.
+ * a pool in which too many rest, the declined one that has rested longest. On a link with several subnets the pools of
+ * the first come first.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
@@ -76,9 +77,9 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
     }
   };
   let address: Ipv4 | undefined;
-  for (const { number } of query.subnet.pools) address ??= next(() => table.takeFree(number, time));
+  for (const { number } of query.subnet.network.pools) address ??= next(() => table.takeFree(number, time));
   // This node's ranges are used up until the leader gives it more: another member's range is better than no answer.
-  for (const { number } of query.subnet.pools) address ??= next(() => table.takeUnowned(number, time));
+  for (const { number } of query.subnet.network.pools) address ??= next(() => table.takeUnowned(number, time));
   // Better than no answer: what was in the way may be gone.
   address ??= passed.find((refused) =>
     now.monotonicMs - (refusalOf(state, query, refused, now)?.atMs ?? 0) >= RETRY_MS
@@ -90,7 +91,7 @@ function freeAddress(state: ServerState, query: Query, now: Instant, time: Bound
 /** The address of the oldest offer that gives way. */
 function yieldedAddress(state: ServerState, query: Query, now: Instant, time: Bounds): Ipv4 | undefined {
   const { offers, table } = state;
-  for (const { number } of query.subnet.pools) {
+  for (const { number } of query.subnet.network.pools) {
     for (const { client, address } of offers.yielding(number, now.monotonicMs)) {
       // Its lease is being proposed: the DHCPREQUEST has come.
       if (isLocked(table.get(address), time) || isRefused(state, query, address, now)) continue;
@@ -114,7 +115,7 @@ function restingAddress(state: ServerState, query: Query, now: Instant, time: Bo
   let best = reserved !== undefined && isUsable(reserved) ? reserved : undefined;
   if (best === undefined) {
     const rank = (address: Ipv4) => table.detail(address).lastSeen + (table.owns(address) ? 0 : FOREIGN_RANK);
-    for (const { number, range } of query.subnet.pools) {
+    for (const { number, range } of query.subnet.network.pools) {
       if (table.restingIn(number) <= restingMax(rangeSize(range))) continue;
       let seen = 0;
       for (const address of table.resting(number)) {
@@ -165,7 +166,7 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
   const locked = isLocked(table.get(address), time);
   if (locked && !holds(state, query, address, time)) return false;
   if (reservation?.address === address) return true;
-  if (compiled.reservationAt(address) !== undefined || poolAt(subnet, address) === undefined) return false;
+  if (compiled.reservationAt(address) !== undefined || poolAt(subnet.network, address) === undefined) return false;
   if (state.isUsed(address)) return false;
   if (reservation !== undefined && mayTake(state, query, reservation.address, time)) return false;
   // An offer to another client, made before this node heard of the lease, does not count.
@@ -183,7 +184,7 @@ export function mayKeep(state: ServerState, query: Query, address: Ipv4, time: B
   const { compiled } = state;
   const { subnet, reservation } = query;
   if (mayLease(state, query, address, time)) return true;
-  if (poolAt(subnet, address) !== undefined && !state.isUsed(address)) return false;
+  if (poolAt(subnet.network, address) !== undefined && !state.isUsed(address)) return false;
   if (compiled.reservationAt(address) !== undefined) return false;
   return holds(state, query, address, time) &&
     (reservation === undefined || !mayTake(state, query, reservation.address, time));

@@ -12,8 +12,12 @@ import type {
   LeaseSettingsConfig,
   ReservationConfig,
   ServiceConfig,
+  SharedNetworkConfig,
   SubnetConfig,
 } from "../../config/service_schema.ts";
+import type { RelayAgentInformation } from "../relay_agent_information.ts";
+import { type Assigned, RelaySelectors } from "./relay_selectors.ts";
+import { assert } from "../../assert.ts";
 import { usedAddresses } from "../../config/used_addresses.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { type Reservation, type ReservationColumns, reservationColumns, Reservations } from "./reservations.ts";
@@ -39,10 +43,24 @@ export interface Pool {
   readonly settings: LeaseSettings;
 }
 
-/** A network. */
+/** A link as far as it is configured: a shared network, or a subnet that has its link to itself. */
+export interface Network {
+  /** Undefined: it is one subnet. */
+  readonly name: string | undefined;
+  /** What tells it from others: that of its first subnet. */
+  readonly address: Ipv4;
+  /** In the order of their use. */
+  readonly subnets: readonly [Subnet, ...Subnet[]];
+  /** Of all of them, in the order of their use. */
+  readonly pools: readonly Pool[];
+  readonly maxLeasesPerCircuit: number | undefined;
+}
+
+/** The addresses of one IP network. */
 export interface Subnet {
   /** What its clients' keys have of it: its number, or its address. */
   readonly id: number;
+  readonly network: Network;
   /** What its clients are told apart by. */
   readonly clientIdentity: ServiceConfig["clientIdentity"];
   readonly prefix: Prefix;
@@ -89,6 +107,7 @@ export class CompiledService {
   /** By address. */
   readonly #subnets: readonly Subnet[];
   readonly #byId: ReadonlyMap<number, Subnet>;
+  readonly #relays: RelaySelectors<Network>;
   readonly #reservations: Reservations;
   /** All pools in the order of their numbers. */
   readonly pools: readonly Pool[];
@@ -107,11 +126,14 @@ export class CompiledService {
     this.maxLeaseSeconds = parts.maxLeaseSeconds;
     this.#reservations = parts.reservations;
     const pools: Pool[] = [];
-    this.#subnets = config.subnets.map((subnet, index) => {
+    const unlinked = config.subnets.map((subnet, index) => {
       const compiled = compileSubnet(config, subnet, { firstNumber: pools.length, count: parts.counts[index] ?? 0 });
       pools.push(...compiled.pools);
       return compiled;
-    }).sort((a, b) => a.range.first - b.range.first);
+    });
+    const linked = linkSubnets(unlinked, config);
+    this.#relays = new RelaySelectors(linked.networks);
+    this.#subnets = linked.subnets.sort((a, b) => a.range.first - b.range.first);
     this.#byId = new Map(this.#subnets.map((subnet) => [subnet.id, subnet]));
     this.pools = pools;
     this.used = new Set(parts.used.filter((address) => {
@@ -164,6 +186,20 @@ export class CompiledService {
     return this.#byId.get(id);
   }
 
+  /** The link to which relays and circuits are assigned, whatever network giaddr lies in. */
+  networkOfRelay(giaddr: Ipv4, agent: RelayAgentInformation): Network | undefined {
+    return this.#relays.networkOf(giaddr, agent);
+  }
+
+  /** The same in all subnets of a link. */
+  reservationOn({ subnets }: Network, identity: Identity): Reservation | undefined {
+    for (const subnet of subnets) {
+      const reservation = this.reservationFor(subnet, identity);
+      if (reservation !== undefined) return reservation;
+    }
+    return undefined;
+  }
+
   /** What is reserved for a client in a subnet: by client identifier first, then by hardware address. */
   reservationFor({ prefix, reservations }: Subnet, { clientId, hardware }: Identity): Reservation | undefined {
     if (reservations === 0) return undefined;
@@ -183,7 +219,7 @@ export class CompiledService {
   ): LeaseSettings {
     const { pool, classes, reservation } = options;
     if (classes.length === 0 && reservation === undefined) return pool?.settings ?? subnet.settings;
-    const levels: Levels = [this.config, subnet.config];
+    const levels = levelsOf(this.config, subnet.config);
     if (pool !== undefined) levels.push(poolConfig(subnet, pool));
     levels.push(...classes);
     if (reservation !== undefined) levels.push(reservation.config);
@@ -244,6 +280,7 @@ function maxLeaseSeconds(config: ServiceConfig): number {
   const see = (level: LeaseSettingsConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
   see(config);
   config.classes.forEach(see);
+  config.sharedNetworks.forEach(see);
   for (const subnet of config.subnets) {
     see(subnet);
     subnet.pools.forEach(see);
@@ -256,29 +293,75 @@ function poolConfig(subnet: Subnet, pool: Pool): LeaseSettingsConfig {
   return subnet.config.pools[subnet.pools.indexOf(pool)] ?? subnet.config;
 }
 
+function networkConfig(service: ServiceSettings, { sharedNetwork }: SubnetSettings): SharedNetworkConfig | undefined {
+  return sharedNetwork === undefined ? undefined : service.sharedNetworks[sharedNetwork];
+}
+
 function compileSubnet(
   service: ServiceSettings,
   config: SubnetSettings,
   { firstNumber, count }: { readonly firstNumber: number; readonly count: number },
-): Subnet {
+): Unlinked {
+  const levels = levelsOf(service, config);
+  const { clientIdentity } = networkConfig(service, config) ?? config;
   return {
     id: config.id ?? config.prefix.address,
-    clientIdentity: config.clientIdentity ?? service.clientIdentity,
+    clientIdentity: clientIdentity ?? service.clientIdentity,
     prefix: config.prefix,
     range: prefixRange(config.prefix),
-    settings: resolve([service, config], config.prefix),
+    settings: resolve(levels, config.prefix),
     pools: config.pools.map((pool, index) => ({
       number: firstNumber + index,
       range: pool.range,
-      settings: resolve([service, config, pool], config.prefix),
+      settings: resolve([...levels, pool], config.prefix),
     })),
     reservations: count,
     config,
   };
 }
 
+/** A subnet before it is known what shares its link. */
+type Unlinked = Omit<Subnet, "network"> & { network?: Network };
+
+/** Gives each subnet its link; returns the links. */
+function linkSubnets(
+  subnets: readonly Unlinked[],
+  config: ServiceSettings,
+): { readonly subnets: Subnet[]; readonly networks: Assigned<Network>[] } {
+  const bySharing = new Map<number | Unlinked, Unlinked[]>();
+  for (const subnet of subnets) {
+    const key = subnet.config.sharedNetwork ?? subnet;
+    bySharing.set(key, [...bySharing.get(key) ?? [], subnet]);
+  }
+  const linked: Subnet[] = [];
+  const networks = Array.from(bySharing, ([key, members]): Assigned<Network> => {
+    const shared = typeof key === "number" ? config.sharedNetworks[key] : undefined;
+    const { maxLeasesPerCircuit = config.maxLeasesPerCircuit, relays = [] } = shared ?? members[0]?.config ?? {};
+    // The subnets of a network name it, so it is made first.
+    const own = members as Subnet[];
+    const [first, ...others] = own;
+    assert(first !== undefined, "A link has a subnet");
+    const network: Network = {
+      name: shared?.name,
+      address: first.prefix.address,
+      subnets: [first, ...others],
+      pools: own.flatMap(({ pools }) => pools),
+      maxLeasesPerCircuit,
+    };
+    for (const member of members) member.network = network;
+    linked.push(...own);
+    return { network, relays };
+  });
+  return { subnets: linked, networks };
+}
+
 /** From the service, which has a lease time, to the most specific. */
 type Levels = [ServiceSettings, ...LeaseSettingsConfig[]];
+
+function levelsOf(service: ServiceSettings, subnet: SubnetSettings): Levels {
+  const network = networkConfig(service, subnet);
+  return network === undefined ? [service, subnet] : [service, network, subnet];
+}
 
 function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
   const options: Options = new Map();
@@ -312,7 +395,12 @@ function last<Key extends keyof LeaseSettingsConfig>(
   return undefined;
 }
 
-/** Whether an address lies in one of a subnet's pools. */
-export function poolAt(subnet: Subnet, address: Ipv4): Pool | undefined {
-  return subnet.pools.find((pool) => rangeContains(pool.range, address));
+/** The pool of a subnet, or of a link, that an address lies in. */
+export function poolAt({ pools }: Pick<Network, "pools">, address: Ipv4): Pool | undefined {
+  return pools.find((pool) => rangeContains(pool.range, address));
+}
+
+/** The subnet of a link that an address lies in. */
+export function subnetAt({ subnets }: Network, address: Ipv4): Subnet | undefined {
+  return subnets.find(({ range }) => rangeContains(range, address));
 }

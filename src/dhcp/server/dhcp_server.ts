@@ -16,7 +16,7 @@ import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
 import { type Action, dropShed, type FirstLease } from "./action.ts";
-import type { CompiledService } from "./compiled_service.ts";
+import type { CompiledService, Subnet } from "./compiled_service.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { LinkBudgets, type LinkReport } from "./link_budgets.ts";
 import { FloodSigns } from "./flood_signs.ts";
@@ -271,11 +271,11 @@ export class DhcpServer {
   }
 
   #makeSubnetOf(): SubnetOf {
-    return (address) => this.#compiled.subnetOf(address)?.prefix.address;
+    return (address) => this.#compiled.subnetOf(address)?.network.address;
   }
 
   #adopt(compiled: CompiledService): ServerState {
-    const isSameSubnets = isSameRanges(this.#compiled.subnets.map(rangeOf), compiled.subnets.map(rangeOf));
+    const isSameSubnets = isSameLinks(this.#compiled.subnets, compiled.subnets);
     this.#compiled = compiled;
     this.#links.configure(compiled.config.strangers);
     // Another function when the subnets change: all are counted anew.
@@ -410,8 +410,9 @@ export class DhcpServer {
   }
 }
 
-function rangeOf({ range }: { readonly range: Range }): Range {
-  return range;
+function isSameLinks(a: readonly Subnet[], b: readonly Subnet[]): boolean {
+  return isSameRanges(a.map(({ range }) => range), b.map(({ range }) => range)) &&
+    a.every(({ network }, index) => network.address === b[index]?.network.address);
 }
 
 function isSameRanges(a: readonly Range[], b: readonly Range[]): boolean {

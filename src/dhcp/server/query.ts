@@ -11,7 +11,7 @@ import { type OptionRead, OPTIONS, type OptionSpec, readOption } from "../option
 import { decodeRelayAgentInformation, type RelayAgentInformation } from "../relay_agent_information.ts";
 import type { ClassConfig } from "../../config/service_schema.ts";
 import type { DropReason } from "./action.ts";
-import type { CompiledService, Identity, Subnet } from "./compiled_service.ts";
+import { type CompiledService, type Identity, type Subnet, subnetAt } from "./compiled_service.ts";
 import { clientOf } from "./identity.ts";
 import type { Reservation } from "./reservations.ts";
 import type { ServerState } from "./state.ts";
@@ -35,6 +35,7 @@ export interface Query {
   readonly arrival: Arrival;
   readonly agent: RelayAgentInformation;
   readonly identity: Identity;
+  /** The client's; of several on its link that of the address it names, else that of its relay or interface. */
   readonly subnet: Subnet;
   readonly client: ClientKey;
   readonly reservation: Reservation | undefined;
@@ -45,6 +46,8 @@ export interface Query {
   readonly requestedAddress: Ipv4 | undefined;
   /** Option 54: the server that the client selected. */
   readonly selectedServer: Ipv4 | undefined;
+  /** Option 118, where it is believed. */
+  readonly subnetSelection: Ipv4 | undefined;
 }
 
 /** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, but no client sends that. */
@@ -64,18 +67,21 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
   const selected = readOption(message.options, OPTIONS.serverIdentifier);
   if (!isRelayed && !arrival.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
-  if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
+  const named = compiled.config.subnetSelection ? readOption(message.options, OPTIONS.subnetSelection) : ABSENT;
+  if ([requested, selected, named].some(({ kind }) => kind === "malformed")) return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
   if (isNoStation(message.htype, message.chaddr)) return "noStation";
   const identity = readIdentity(message);
   if (identity === undefined) return "noIdentity";
-  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
-  if (subnet === undefined) return "noSubnet";
-  const reservation = compiled.reservationFor(subnet, identity);
+  const subnetSelection = named.kind === "present" ? named.value : undefined;
+  const hinted = hintedSubnet(compiled, message, { agent, arrival, subnetSelection });
+  if (hinted === undefined) return "noSubnet";
   const requestedAddress = requested.kind === "present" ? requested.value : undefined;
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
+  const subnet = subnetAt(hinted.network, asserted ?? requestedAddress ?? message.ciaddr) ?? hinted;
+  const reservation = compiled.reservationOn(subnet.network, identity);
   return {
     message,
     type,
@@ -89,8 +95,11 @@ export function readQuery(state: ServerState, message: Message, arrival: Arrival
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress,
     selectedServer,
+    subnetSelection,
   };
 }
+
+const ABSENT = { kind: "absent" } as const;
 
 /** The address that a client says it has: in RENEWING, REBINDING and INIT-REBOOT, and when it gives it up. */
 function assertedAddress(
@@ -141,13 +150,27 @@ function readIdentity(message: Message): Identity | undefined {
   return { clientId: usable ? option : undefined, hardware };
 }
 
+/** How a request tells where its client is. */
+interface Hints extends Pick<Query, "agent" | "arrival" | "subnetSelection"> {}
+
+/** The subnet of the client's relay or interface; where relays are assigned to a link, one of that link. */
+function hintedSubnet(compiled: CompiledService, message: Message, hints: Hints): Subnet | undefined {
+  const { giaddr } = message;
+  const assigned = giaddr === UNSPECIFIED ? undefined : compiled.networkOfRelay(giaddr, hints.agent);
+  if (assigned !== undefined) return subnetAt(assigned, giaddr) ?? assigned.subnets[0];
+  return compiled.subnetOf(subnetHint(message, hints));
+}
+
 /**
- * An address in the client's network: link selection (RFC 3527), else giaddr, else the network of the interface (RFC
- * 2131 §4.3.1). A routed client that renews by unicast is in the network of its address; a client on an attached link
- * is in the network of that link, whatever address it has.
+ * An address in the client's network: link selection (RFC 3527), else subnet selection (RFC 3011), else giaddr, else
+ * the network of the interface (RFC 2131 §4.3.1). A routed client that renews by unicast is in the network of its
+ * address; a client on an attached link is in the network of that link, whatever address it has.
  */
-function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
-  if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;
+function subnetHint(message: Message, { agent, arrival, subnetSelection }: Hints): Ipv4 {
+  const isRelayed = message.giaddr !== UNSPECIFIED;
+  if (isRelayed && agent.linkSelection !== undefined) return agent.linkSelection;
+  if (subnetSelection !== undefined) return subnetSelection;
+  if (isRelayed) return message.giaddr;
   if (message.ciaddr !== UNSPECIFIED && !arrival.onLink) return message.ciaddr;
   return arrival.receivedOn;
 }

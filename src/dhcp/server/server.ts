@@ -15,7 +15,7 @@ import { type Message, MESSAGE_TYPE } from "../message.ts";
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import { type Action, drop, dropShed, type FirstLease } from "./action.ts";
 import { chooseAddress, mayKeep, mayLease, mayTake } from "./choose.ts";
-import { type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { type LeaseSettings, poolAt, subnetAt } from "./compiled_service.ts";
 import { formerKey, hasRecord } from "./identity.ts";
 import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
@@ -66,7 +66,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   const shed = shedOffer(state, query, now, time);
   if (shed !== undefined) return dropShed(shed);
   const address = chooseAddress(state, query, now, time);
-  const wanted = query.subnet.pools.map((pool) => pool.number);
+  const wanted = query.subnet.network.pools.map((pool) => pool.number);
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted, full: query.subnet.prefix };
   const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
@@ -280,7 +280,8 @@ function propose(state: ServerState, query: Query, wanted: Wanted, first?: First
 }
 
 function settingsAt(state: ServerState, query: Query, address: Ipv4): LeaseSettings {
-  const { subnet, classes, reservation } = query;
+  const { classes, reservation } = query;
+  const subnet = subnetAt(query.subnet.network, address) ?? query.subnet;
   return state.compiled.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
 }
 

@@ -9,7 +9,7 @@ import { isLocked } from "../../lease/agreement/rule.ts";
 import { circuitOf } from "../../lease/table/circuit_counts.ts";
 import { isRenewal } from "../../lease/table/probation.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import type { CompiledService, Subnet } from "./compiled_service.ts";
+import type { CompiledService, Network } from "./compiled_service.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { Shed } from "./link_budgets.ts";
 import type { Query } from "./query.ts";
@@ -26,7 +26,7 @@ export function isStranger({ table }: ServerState, { client, reservation }: Quer
  */
 export function shedMessage(state: ServerState, query: Query, now: Instant): Shed | undefined {
   if (state.offers.of(query.client) !== undefined || !isStranger(state, query)) return undefined;
-  state.floods.stranger(extentOf(state, query.subnet), state.table.hashOf(query.client), now.monotonicMs);
+  state.floods.stranger(extentOf(state, query.subnet.network), state.table.hashOf(query.client), now.monotonicMs);
   return state.links.message(query, now.monotonicMs);
 }
 
@@ -51,12 +51,12 @@ export function shedCircuit(
   query: Query,
   { address, now, time }: Partial<Wanted> & Omit<Wanted, "address">,
 ): Shed | undefined {
-  const { compiled, table, links } = state;
-  const { client, subnet, agent, reservation } = query;
-  const leasesMax = subnet.config.maxLeasesPerCircuit ?? compiled.config.maxLeasesPerCircuit;
+  const { table, links } = state;
+  const { client, subnet: { network }, agent, reservation } = query;
+  const leasesMax = network.maxLeasesPerCircuit;
   if (leasesMax === undefined || reservation !== undefined) return undefined;
   const { circuitId = NO_BYTES, remoteId = NO_BYTES } = agent;
-  const circuit = circuitOf(subnet.prefix.address, { circuitId, remoteId });
+  const circuit = circuitOf(network.address, { circuitId, remoteId });
   if (circuit === undefined || table.leasesOfCircuit(circuit) < leasesMax) return undefined;
   const bound = table.addressesBoundBy(client).filter((own) => isLocked(table.get(own), time));
   const isHeld = address === undefined ? bound.length > 0 : bound.includes(address);
@@ -70,14 +70,17 @@ export function shedLease(state: ServerState, query: Query, wanted: Wanted): She
 
 /** `take`: it is granted, else one is offered. */
 function shedNewLease(state: ServerState, query: Query, take: boolean, now: Instant): Shed | undefined {
-  if (!isNearlyFull(state, query.subnet)) return undefined;
+  if (!isNearlyFull(state, query.subnet.network)) return undefined;
   const { monotonicMs } = now;
-  if (isBeyondShare(state, query.subnet) && (!isStranger(state, query) || isFlooded(state, query.subnet, now))) {
+  if (
+    isBeyondShare(state, query.subnet.network) &&
+    (!isStranger(state, query) || isFlooded(state, query.subnet.network, now))
+  ) {
     // A client that wants several addresses is a flood by itself.
     return state.links.shed(query, "share", monotonicMs);
   }
   if (state.links.lease(query, take, monotonicMs)) return undefined;
-  state.floods.exceeded(query.subnet.prefix.address, monotonicMs);
+  state.floods.exceeded(query.subnet.network.address, monotonicMs);
   return state.links.shed(query, "leases", monotonicMs);
 }
 
@@ -92,7 +95,7 @@ export function onProbation(
   leaseSeconds: number,
 ): number {
   const { firstLeaseSeconds } = state.compiled.config.strangers;
-  if (leaseSeconds <= firstLeaseSeconds || !isNearlyFull(state, query.subnet)) return leaseSeconds;
+  if (leaseSeconds <= firstLeaseSeconds || !isNearlyFull(state, query.subnet.network)) return leaseSeconds;
   const { address, now } = wanted;
   const isFirst = isFirstLease(state, query, wanted) || (holdsOnProbation(state, query, address) &&
     !isRenewal(state.table.detail(address), now.wallMs));
@@ -113,7 +116,7 @@ function holdsOnProbation({ table }: ServerState, { client, reservation }: Query
 }
 
 /** Whether few of a subnet's addresses are free. Offers to strangers do not count: they give way. */
-function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Subnet): boolean {
+function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Network): boolean {
   const size = sum(pools, (pool) => table.sizeOf(pool));
   if (size < compiled.smallSubnet) return false;
   const used = size - sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool));
@@ -124,29 +127,29 @@ function isNearlyFull({ table, offers, compiled }: ServerState, { pools }: Subne
  * Whether strangers have as many first leases of a subnet as they may have when they are a flood, beside those that
  * other nodes are granting at this moment.
  */
-function isBeyondShare({ table, compiled }: ServerState, { pools }: Subnet): boolean {
+function isBeyondShare({ table, compiled }: ServerState, { pools }: Network): boolean {
   const size = sum(pools, (pool) => table.sizeOf(pool));
   const granted = sum(pools, (pool) => table.onProbation(pool)) + Math.floor(size / SERVER_LIMITS.flood.undecidedPart);
   return 100 * granted >= compiled.config.strangers.share * size;
 }
 
-function isFlooded(state: ServerState, subnet: Subnet, { monotonicMs }: Instant): boolean {
-  return state.floods.isFlood(extentOf(state, subnet), monotonicMs);
+function isFlooded(state: ServerState, network: Network, { monotonicMs }: Instant): boolean {
+  return state.floods.isFlood(extentOf(state, network), monotonicMs);
 }
 
 /** Whether a first lease has to wait until it is known that strangers are no flood. */
 export function mustWait(state: ServerState, { subnet }: Pick<Query, "subnet">): boolean {
-  return isNearlyFull(state, subnet) && isBeyondShare(state, subnet);
+  return isNearlyFull(state, subnet.network) && isBeyondShare(state, subnet.network);
 }
 
 /** The same once it has waited: whether strangers turned out to be a flood. */
 export function isRefusedAfterAll(state: ServerState, via: Pick<Query, "subnet">, now: Instant): boolean {
-  return mustWait(state, via) && isFlooded(state, via.subnet, now);
+  return mustWait(state, via) && isFlooded(state, via.subnet.network, now);
 }
 
-function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
+function extentOf({ table, offers }: ServerState, { pools, address }: Network) {
   return {
-    subnet: prefix.address,
+    subnet: address,
     size: sum(pools, (pool) => table.sizeOf(pool)),
     available: sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool) + table.onProbation(pool)),
     unrenewed: sum(pools, (pool) => table.unrenewed(pool)),
@@ -154,9 +157,8 @@ function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
 }
 
 /** Whether a configuration limits the leases of circuits. */
-export function limitsCircuits({ config }: CompiledService): boolean {
-  return config.maxLeasesPerCircuit !== undefined ||
-    config.subnets.some(({ maxLeasesPerCircuit }) => maxLeasesPerCircuit !== undefined);
+export function limitsCircuits({ subnets }: CompiledService): boolean {
+  return subnets.some(({ network }) => network.maxLeasesPerCircuit !== undefined);
 }
 
 /** How long a first lease on probation is at most, by pool; 0 where leases are as short anyway. */
@@ -165,6 +167,6 @@ export function probationMsOf({ pools, config }: CompiledService): number[] {
   return pools.map(({ settings }) => settings.leaseSeconds > firstLeaseSeconds ? firstLeaseSeconds * 1_000 : 0);
 }
 
-function sum(pools: Subnet["pools"], value: (pool: number) => number): number {
+function sum(pools: Network["pools"], value: (pool: number) => number): number {
   return pools.reduce((total, { number }) => total + value(number), 0);
 }

@@ -59,6 +59,8 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     strangers: { ...STRANGERS_DEFAULT, firstLeaseSeconds: 300 },
     options: new Map(),
     classes: [],
+    subnetSelection: false,
+    sharedNetworks: [],
     subnets,
     ...extra,
   };
