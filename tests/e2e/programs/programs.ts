@@ -34,12 +34,15 @@ export interface ServiceConfig {
   readonly rebindTime?: number;
   readonly declineTime?: number;
   readonly authoritative: boolean;
-  readonly subnets: readonly {
-    readonly subnet: string;
-    readonly pools: readonly string[];
-    readonly reservations?: readonly { readonly hardware: string; readonly address: string }[];
-    readonly options?: Readonly<Record<string, string | readonly string[]>>;
-  }[];
+  readonly subnets: readonly SubnetConfig[];
+  readonly sharedNetworks?: readonly { readonly name: string; readonly subnets: readonly SubnetConfig[] }[];
+}
+
+export interface SubnetConfig {
+  readonly subnet: string;
+  readonly pools: readonly string[];
+  readonly reservations?: readonly { readonly hardware: string; readonly address: string }[];
+  readonly options?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** relay.yaml. */
