@@ -62,6 +62,8 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     classes: [],
     reservations: [],
     optionDefinitions: [],
+    subnetSelection: false,
+    sharedNetworks: [],
     subnets,
     ...extra,
   };
