@@ -126,7 +126,7 @@ Deno.test({ name: "node/example.yaml is valid", permissions: { read: true } }, a
   const loaded = await loadConfigFile(file, nodeSchema, checkNode);
   ok(loaded.ok, loaded.ok ? "" : loaded.message);
   strictEqual(loaded.value.cluster.nodes.length, 1);
-  strictEqual(loaded.value.service.subnets.length, 2);
+  strictEqual(loaded.value.service.subnets.length, 4);
   // What is commented out as a default is one: without its comment mark it changes nothing.
   const text = await Deno.readTextFile(file);
   const uncommented = text.replaceAll(

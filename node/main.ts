@@ -9,6 +9,9 @@ import { type Given, oneLineError, runProgram } from "../src/cli/program.ts";
 import { readConfigFile } from "../src/config/file.ts";
 import { trimmedRoutes } from "../src/config/trimmed_routes.ts";
 import { readTokens, tokenFilesOf } from "../src/http/access/load.ts";
+import { usedInPools } from "../src/config/used_addresses.ts";
+import { findInterface } from "../src/net/interfaces.ts";
+import type { Ipv4 } from "../src/net/ipv4.ts";
 import { configureLog, logger } from "../src/log/configure.ts";
 import { checkNode, nodeSchema, type NodeSettings } from "./config.ts";
 import type { FileReading, NodeFile } from "./reader/protocol.ts";
@@ -95,10 +98,17 @@ async function run(args: readonly string[]): Promise<number | undefined> {
       await readTokens(http);
       if (http.tls !== undefined) await readTls(http.tls);
     },
-    warnings: (_config, root) => trimmedRoutes(root),
+    warnings: ({ dhcp, service }, root) => [...trimmedRoutes(root), ...usedInPools(service, interfaceAddresses(dhcp))],
     load,
     start,
   });
+}
+
+/** The addresses of interfaces with clients, as far as this machine has them. */
+function interfaceAddresses({ interfaces }: NodeSettings["dhcp"]): [Ipv4, string][] {
+  return interfaces.flatMap(({ name }) =>
+    findInterface(name)?.addresses.map(({ address }): [Ipv4, string] => [address, `dhcp.interfaces (${name})`]) ?? []
+  );
 }
 
 /** In a worker that ends with it, as its memory does not come back otherwise. */

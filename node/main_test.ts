@@ -170,6 +170,27 @@ Deno.test("node program: --check warns of routes that are trimmed, and where", (
     strictEqual((await outcome(site, yaml.replace("9.0.1/12", "0.0.0/12"), "--check")).stderr, "");
   }));
 
+Deno.test("node program: --check warns about addresses in pools that are in use, and the file stays valid", () =>
+  atSite(31, async (site) => {
+    const route = "classless-static-route: [{ destination: 10.9.0.1/12, router: 127.2.0.254 }]";
+    const named = `options: { routers: [127.1.0.7], domain-name-servers: [127.1.0.8, 127.2.0.1], ${route} }`;
+    const reserved = 'reservations: [{ hardware: "02:00:00:00:00:01", address: 127.1.0.8 }]';
+    const yaml = site.yaml.replace("subnets: [{ ", `subnets: [{ ${named}, ${reserved}, `)
+      .replace("dhcp: { ", "dhcp: { interfaces: [{ name: lo }], ")
+      .replace("127.1.0.0-127.1.0.99", "127.0.0.1-127.1.0.99");
+    const { code, stderr } = await outcome(site, yaml, "--check");
+    strictEqual(code, 0, stderr);
+    const warning = (address: string, key: string) =>
+      `${site.folder}/node.yaml: warning: the pool 127.0.0.1-127.1.0.99 contains ${address}, which ${key} names: ` +
+      "no client gets it; leave it out of the pool, or reserve it for the host that has it";
+    const [trimmed, ...used] = stderr.trim().split("\n");
+    match(String(trimmed), /: warning: service\.subnets\[0\]\.options\.classless-static-route: /);
+    deepStrictEqual(used, [
+      warning("127.1.0.7", "routers"),
+      warning("127.0.0.1", "dhcp.interfaces (lo)"),
+    ]);
+  }));
+
 Deno.test("node program: a taken port, a taken database and a bad key file are one line each", () =>
   atSite(21, async (site) => {
     const other = await openUdp({ address: parseIpv4(site.node) as number, port: PORT });

@@ -28,7 +28,7 @@ import { readClocks } from "./clocks.ts";
 import { readKeyFile } from "./cluster/cluster_key.ts";
 import { Transport } from "./cluster/transport.ts";
 import { type NodeSettings, reviseServiceText } from "./config.ts";
-import type { NodeFile } from "./reader/protocol.ts";
+import type { BaseSection, NodeFile } from "./reader/protocol.ts";
 import { ConfigReader } from "./reader/reader.ts";
 import { DhcpService, type LeaseEvent, type RequestSource } from "./dhcp/dhcp_service.ts";
 import { type Listeners, openListeners } from "./dhcp/listeners.ts";
@@ -84,9 +84,7 @@ async function compile(
   { text, members, base }: Pick<CompileRequest, "text" | "members"> & Partial<Pick<CompileRequest, "base">>,
 ): Promise<Compiled> {
   const own = { dhcp: { address }, cluster: { nodes: [...cluster.nodes, ...members] } };
-  const known = base === undefined
-    ? {}
-    : { base: { text: base.text, columns: base.service.columns, maxLeaseSeconds: base.service.maxLeaseSeconds } };
+  const known = base === undefined ? {} : { base: baseSection(base) };
   try {
     const reading = await reader.read("section", { text, own, ...known });
     return reading.ok
@@ -95,6 +93,10 @@ async function compile(
   } catch (error) {
     return { ok: false, problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function baseSection({ text, service: { columns, maxLeaseSeconds, used } }: CompileRequest["base"]): BaseSection {
+  return { text, columns, maxLeaseSeconds, used: [...used] };
 }
 
 function unpack(packed: PackedService): CompiledService {

@@ -319,14 +319,43 @@ Deno.test("api: declined addresses, one or those of a network, are leased again 
       const request = { kind: "declined", address, client, restMs: 86_400_000, detail } as const;
       strictEqual(await node.command<"end">({ kind: "end", request }), true);
     }
+    const rests = async (query: string) =>
+      LEASES.parse((await send({ path: `/leases?state=all&${query}` })).body).leases.map(({ restsUntil }) =>
+        restsUntil
+      );
+    const [until] = await rests("address=10.77.1.1");
+    ok(Math.abs(Date.parse(until ?? "") - Date.now() - 86_400_000) < 60_000, `in a day, not at ${until}`);
     const reuse = (text: string) => send({ method: "POST", path: "/reuse", body: { addresses: text } });
     deepStrictEqual(await reuse("10.77.1.1"), { status: 200, body: { ended: 1 } });
     strictEqual((await reuse("10.77.1.1")).status, 404);
     strictEqual((await reuse("10.77.1")).status, 422);
     deepStrictEqual(await addressesOf(send, "state=declined"), ["10.77.1.2", "10.78.1.1"]);
+    deepStrictEqual(await rests("address=10.77.1.1"), [null]);
     deepStrictEqual((await reuse("10.0.0.0/8")).body, { ended: 2 });
     const { pools } = RANGES.parse((await send({ path: "/ranges" })).body);
     deepStrictEqual(pools.map(({ use }) => [use.resting, use.free]), [[0, 100], [0, 10]]);
+  }));
+
+Deno.test("api: DELETE of a lease ends the rest of a declined address, too, and says until when one is blocked", () =>
+  withNode(async ({ node, send }) => {
+    const end = (address: string) => send({ method: "DELETE", path: `/leases/${address}` });
+    const address = parseIpv4("10.77.1.1") as number;
+    await send({ method: "POST", path: "/leases/import", body: { leases: [lease("10.77.1.1", 1)] } });
+    const { table } = node.parts;
+    const { client, ...slot } = table.get(address);
+    ok(client !== undefined);
+    const detail = table.detail(address);
+    const request = { kind: "declined", address, client, restMs: 86_400_000, detail } as const;
+    strictEqual(await node.command<"end">({ kind: "end", request }), true);
+    strictEqual((await end("10.77.1.1")).status, 200);
+    strictEqual((await end("10.77.1.1")).status, 404);
+    deepStrictEqual(await addressesOf(send, "state=released"), ["10.77.1.1"]);
+
+    const lockedUntil = Date.parse("2999-01-01T00:00:00Z");
+    table.set(address, { ...slot, client, state: "blocked", lockedUntil }, detail);
+    const { status, body } = await end("10.77.1.1");
+    strictEqual(status, 422);
+    match(JSON.stringify(body), /10\.77\.1\.1 is blocked until 2999-01-01T00:00:00\.000Z/);
   }));
 
 Deno.test("api: /readyz, /status and /metrics tell which DISCOVERs got no answer because their subnet is full", () =>

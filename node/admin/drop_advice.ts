@@ -14,9 +14,11 @@ const DROP_ADVICE: Readonly<Record<Exclude<DropReason, "unknownRelay">, string>>
   notRelayed:
     "it came by unicast and through no relay, as only renewals, releases and DHCPINFORMs do: a forgery, or a " +
     "relay that does not set giaddr",
-  noSubnet: "no configured subnet has this network: add it to service.subnets, or correct the relay's giaddr",
+  noSubnet:
+    "no configured subnet has this network: add it to service.subnets, assign the relay to a link (relays), or " +
+    "correct its giaddr",
   denied: "service.deny names a class that it is in",
-  noPool: "the lists allow and deny leave no pool of its subnet for clients of its classes",
+  noPool: "the lists allow and deny leave no pool of its link for clients of its classes",
   otherServer: "the client chose another DHCP server of its network",
   otherMember: "the client chose another node of this cluster, which answers it",
   noAddress: "it names no address",

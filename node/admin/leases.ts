@@ -50,6 +50,7 @@ const LEASE = z.object({
   hostname: z.string().nullable(),
   expires: iso.nullable().describe("As the client was told; null: it never was."),
   remainingSeconds: z.number().describe("0 when the lease has ended."),
+  restsUntil: iso.nullable().describe("Until when a declined or blocked address is not leased; null: it is neither."),
   lastSeen: iso.nullable().describe("When the client was last heard."),
   circuitId: z.string().nullable().describe("Hexadecimal."),
   remoteId: z.string().nullable().describe("Hexadecimal."),
@@ -164,6 +165,7 @@ function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: n
   const client = slot.client === undefined ? undefined : parseClientKey(slot.client);
   const state = stateOf(slot.state, slot.lockedUntil, nowMs);
   const runs = state === "bound" && detail.expires > nowMs;
+  const rests = state === "declined" || state === "blocked";
   const octets = (bytes: Uint8Array) => bytes.length === 0 ? null : toHex(bytes);
   return {
     address: formatIpv4(address),
@@ -182,6 +184,7 @@ function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: n
     hostname: detail.hostname === "" ? null : detail.hostname,
     expires: instant(detail.expires),
     remainingSeconds: runs ? Math.floor((detail.expires - nowMs) / 1_000) : 0,
+    restsUntil: rests ? instant(slot.lockedUntil) : null,
     lastSeen: instant(detail.lastSeen),
     circuitId: octets(detail.circuitId),
     remoteId: octets(detail.remoteId),
@@ -194,7 +197,8 @@ function describeLease(node: Node, { address, slot, detail }: LeaseRow, nowMs: n
 /** Beyond what a Date can say is for ever. */
 const FOREVER = "9999-12-31T23:59:59.000Z";
 
-function instant(ms: number): string | null {
+/** A time as it is written in JSON. */
+export function instant(ms: number): string | null {
   if (ms === 0) return null;
   return ms > Date.parse(FOREVER) ? FOREVER : new Date(ms).toISOString();
 }

@@ -108,7 +108,7 @@ export function operationRoutes(operations: Operations): Route[] {
       method: "delete",
       path: "/leases/:address",
       access: "operate",
-      summary: "Ends a lease, as a DHCPRELEASE of its client does.",
+      summary: "Ends a lease, as a DHCPRELEASE of its client does, or the rest of a declined address.",
       params: ADDRESS,
       response: DONE,
       handle: async ({ params }) => done(await operations.release(params.address)),

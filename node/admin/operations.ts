@@ -20,7 +20,7 @@ import {
   type Range,
   rangeContains,
 } from "../../src/net/ipv4.ts";
-import { readOctets } from "./leases.ts";
+import { instant, readOctets } from "./leases.ts";
 import { type ImportedLease, judgeImport } from "../migrate/import_rule.ts";
 import { readClocks } from "../clocks.ts";
 import type { Node } from "../node.ts";
@@ -153,13 +153,21 @@ export class Operations {
     return changed;
   }
 
-  /** Ends a lease as a DHCPRELEASE of its client does. The client notices at its next renewal: DHCP cannot tell it. */
+  /**
+   * Ends a lease as a DHCPRELEASE of its client does, or the rest of a declined address. The client of a lease notices
+   * at its next renewal: DHCP cannot tell it.
+   */
   async release(text: string): Promise<OperationResult> {
     const address = parseIpv4(text);
     if (address === undefined) return refused(`"${text}" is not an IPv4 address`);
     const { service } = this.#node.parts;
     const slot = service.table.get(address);
     const now = readClocks();
+    if (slot.state === "declined") return await this.reuse(text);
+    if (slot.state === "blocked" && slot.lockedUntil > now.wallMs) {
+      const until = instant(slot.lockedUntil);
+      return refused(`${text} is blocked until ${until}, as nodes have different leases of it: it is free afterwards`);
+    }
     if (slot.state !== "bound" || slot.client === undefined || slot.lockedUntil <= now.wallMs) {
       return { ok: false, kind: "notFound", problems: [`no client holds a lease of ${text}`] };
     }

@@ -13,7 +13,7 @@ const USE = z.object({
   bound: z.number().describe("Leased, or within the margin after a lease."),
   resting: z.number().describe("Declined, or blocked."),
   offered: z.number(),
-  reserved: z.number(),
+  reserved: z.number().describe("Kept for a client, or known to be in use, and not leased."),
   free: z.number(),
 });
 

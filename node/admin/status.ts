@@ -45,6 +45,7 @@ export function nodeStatus(node: Node) {
     leases: { stored: service.table.size, pending: member.pending },
     subnets: listed(service.compiled.subnets, (subnet) => ({
       subnet: formatPrefix(subnet.prefix),
+      sharedNetwork: subnet.network.name ?? null,
       pools: subnet.pools.flatMap((pool) => {
         const use = uses.get(pool);
         const probed = service.probedIn(pool.number);

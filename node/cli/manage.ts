@@ -163,7 +163,7 @@ const unreserve: CommandSpec = {
 
 const release: CommandSpec = {
   name: "release",
-  summary: "End a lease, as a DHCPRELEASE of its client does",
+  summary: "End a lease, as a DHCPRELEASE of its client does, or the rest of a declined address",
   words: ["<address>"],
   options: [...ADMIN_OPTIONS],
   examples: ["release 10.77.1.23"],
@@ -178,7 +178,7 @@ const release: CommandSpec = {
 
 const reuse: CommandSpec = {
   name: "reuse",
-  summary: "Let declined addresses be leased again before their rest is over",
+  summary: "End the rest of declined addresses, one or those of a network; leases go on",
   words: ["<addresses>"],
   options: [...ADMIN_OPTIONS],
   examples: ["reuse 10.77.1.23", "reuse 10.77.0.0/16"],

@@ -134,13 +134,14 @@ const leases: CommandSpec = {
 /** Leases for people. */
 function describeLeases(leases: readonly Lease[]): string {
   if (leases.length === 0) return "No lease matches.";
-  const rows = leases.map(({ address, state, client, hostname, remainingSeconds, expires, node }) => [
+  const rows = leases.map(({ address, state, client, hostname, remainingSeconds, expires, restsUntil, node }) => [
     address,
     client.chaddr,
     client.identifier === null ? "" : client.identifier,
     printable(hostname ?? ""),
     state === "bound" ? (remainingSeconds > 0 ? `${span(remainingSeconds)} left` : "running") : state,
-    expires?.slice(0, 19).replace("T", " ") ?? "",
+    // A node of an earlier release does not say how long an address rests.
+    (restsUntil ?? expires)?.slice(0, 19).replace("T", " ") ?? "",
     String(node),
   ]);
   return table(["address", "hardware", "client id", "host name", "state", "until (UTC)", "node"], rows).join("\n");

@@ -323,19 +323,46 @@ function leaseTable(leases) {
   return table(
     [
       { name: "address", mono: true },
-      { name: "host name" },
+      { name: "host name", text: true },
       { name: "hardware", mono: true, wide: true },
       { name: "state" },
       { name: "until", wide: true },
+      { name: "end" },
     ],
-    leases.map(({ address, hostname, client, state, remainingSeconds, expires }) => [
+    leases.map(({ address, hostname, client, state, remainingSeconds, expires, restsUntil }) => [
       address,
       hostname ?? "",
       client.chaddr || (client.identifier ?? ""),
       state === "bound" ? (remainingSeconds > 0 ? `${span(remainingSeconds)} left` : "running") : state,
-      expires === null ? "" : until(new Date(expires)),
+      (restsUntil ?? expires) === null ? "" : until(new Date(restsUntil ?? expires)),
+      state === "bound" || state === "declined"
+        ? element("button", {
+          type: "button",
+          "data-end": address,
+          title: `End ${address}`,
+          "aria-label": `End ${address}`,
+        }, "×")
+        : "",
     ]),
   );
+}
+
+/** For this page only: browsers must not send it by themselves. */
+let token = "";
+
+/** Ends a lease, or the rest of an address, with a token for commands. */
+async function end(address) {
+  if (token !== "" && !confirm(`End ${address}?`)) return;
+  token ||= prompt(`To end ${address}, give a token with the role operate:`)?.trim() ?? "";
+  if (token === "") return;
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(`/leases/${address}`, { method: "DELETE", headers });
+  if (!response.ok) {
+    const { error, problems = [] } = await response.json();
+    if (response.status === 401 || response.status === 403) token = "";
+    alert([error, ...problems].join("\n"));
+  }
+  await showLeases();
 }
 
 /** The time, with the date unless it is today. */
@@ -360,6 +387,10 @@ document.getElementById("text").addEventListener("input", () => {
     starts = [null];
     showLeases();
   }, 250);
+});
+document.getElementById("leases").addEventListener("click", ({ target }) => {
+  const address = target.dataset?.end;
+  if (address !== undefined) end(address).catch((error) => alert(error.message));
 });
 document.getElementById("next").addEventListener("click", (event) => {
   starts.push(event.currentTarget.dataset.after);

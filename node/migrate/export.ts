@@ -8,6 +8,8 @@ import {
   keaRow,
   type KeaSubnet,
 } from "../../src/convert/leases/export.ts";
+import type { Mapping } from "../../src/config/plain.ts";
+import { allSubnets } from "../../src/config/subnets.ts";
 import { parsePrefix } from "../../src/net/ipv4.ts";
 import type { AdminClient } from "../admin/local_socket.ts";
 import { bodyOf } from "../cli/admin_client.ts";
@@ -75,8 +77,8 @@ async function numberSubnets(
   send: AdminClient,
   given: ReadonlyMap<string, number>,
 ): Promise<{ subnet: string; id: number }[]> {
-  const { service } = bodyOf<{ service: { subnets?: { subnet: string }[] } }>(await send({ path: "/config" }));
-  const names = (service.subnets ?? []).map(({ subnet }) => subnet);
+  const { service } = bodyOf<{ service: Mapping }>(await send({ path: "/config" }));
+  const names = allSubnets(service).map(({ subnet }) => String(subnet));
   const unknown = [...given.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown} is not a configured subnet: ${names.join(", ")}`);
   return names.map((subnet, index) => ({ subnet, id: given.get(subnet) ?? index + 1 }));

@@ -6,14 +6,15 @@
 
 import { type Difference, differenceOf } from "../../src/bytes/difference.ts";
 import { isTooDeep } from "../../src/config/bounds.ts";
-import { asList, asMapping, isMapping, type Mapping } from "../../src/config/plain.ts";
+import { asList, isMapping, type Mapping } from "../../src/config/plain.ts";
+import { allSubnets, withSubnets } from "../../src/config/subnets.ts";
 import { type PackedService, packEntries, packService } from "../../src/dhcp/server/compiled_service.ts";
 import { replaceReservations } from "../../src/dhcp/server/reservations.ts";
 import { type OwnAddresses, readServiceValues, sizeProblem } from "../config.ts";
 import type { BaseSection } from "./protocol.ts";
 
-/** A reservation with a lease time of its own: the longest one of all may be this. */
-const SETS_LEASE_TIME = /"(lease|maxLease)Time":/;
+/** A reservation with a lease time of its own may have the longest one of all; options may name a server alone. */
+const SETS_MORE = /"(leaseTime|maxLeaseTime|options|nextServer|serverName)":/;
 
 /** The section compiled; undefined when it must be read as a whole, which also tells what is wrong with it. */
 export function amendSection(base: BaseSection, text: string, own: OwnAddresses): PackedService | undefined {
@@ -23,14 +24,17 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   if (isTooDeep(after.service)) return undefined;
   const differences = after.entries.map((entries, list) => differenceOf(before.entries[list] ?? [], entries));
   const [changed = 0, ...others] = differences.flatMap((difference, list) => isEmpty(difference) ? [] : [list]);
-  if (others.length > 0) return undefined;
+  // On a link with several subnets a client must differ from those of the other subnets, which are not looked at.
+  const isShared = changed >= asList(after.service.subnets).length && changed < after.subnets.length;
+  if (others.length > 0 || isShared) return undefined;
   const { at, endBefore, endAfter } = differences[changed] ?? differenceOf([], []);
   const removed = (before.entries[changed] ?? []).slice(at, endBefore);
-  if (removed.some((entry) => SETS_LEASE_TIME.test(entry))) return undefined;
+  if (removed.some((entry) => SETS_MORE.test(entry))) return undefined;
   const added = (after.entries[changed] ?? []).slice(at, endAfter).map((entry): unknown => JSON.parse(entry));
   const only = after.entries.map((_, list) => list === changed ? added : []);
   const subnets = after.subnets.map((subnet, index) => ({ ...subnet, reservations: only[index] }));
-  const read = readServiceValues({ ...after.service, reservations: only[subnets.length], subnets }, own);
+  const alone = withSubnets({ ...after.service, reservations: only[subnets.length] }, subnets);
+  const read = readServiceValues(alone, own);
   if (!read.ok) return undefined;
   const packed = packService(read.service, only);
   const columns = replaceReservations(base.columns, {
@@ -41,7 +45,8 @@ export function amendSection(base: BaseSection, text: string, own: OwnAddresses)
   });
   if (columns === undefined) return undefined;
   const maxLeaseSeconds = Math.max(base.maxLeaseSeconds, packed.maxLeaseSeconds);
-  return { ...packed, ...packEntries(after.entries), columns, maxLeaseSeconds };
+  const used = [...new Set([...base.used, ...packed.used])];
+  return { ...packed, ...packEntries(after.entries), columns, maxLeaseSeconds, used };
 }
 
 interface Parts {
@@ -56,8 +61,10 @@ interface Parts {
 /** Undefined: this is no section. */
 function partsOf(text: string): Parts | undefined {
   const service = plainValue(text);
-  if (!isMapping(service) || !Array.isArray(service.subnets)) return undefined;
-  const subnets = service.subnets.map(asMapping);
+  if (!isMapping(service)) return undefined;
+  const { subnets: own = [], sharedNetworks = [] } = service;
+  if (!Array.isArray(own) || !Array.isArray(sharedNetworks)) return undefined;
+  const subnets = allSubnets(service);
   const levels = [...subnets, service];
   if (levels.some(({ reservations = [] }) => !Array.isArray(reservations))) return undefined;
   const settings = subnets.map(({ reservations: _, ...subnet }) => subnet);
@@ -65,7 +72,7 @@ function partsOf(text: string): Parts | undefined {
     service,
     subnets,
     entries: levels.map(({ reservations }) => asList(reservations).map((entry) => JSON.stringify(entry))),
-    settings: JSON.stringify({ ...service, revision: 0, reservations: [], subnets: settings }),
+    settings: JSON.stringify(withSubnets({ ...service, revision: 0, reservations: [] }, settings)),
   };
 }
 

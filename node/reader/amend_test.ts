@@ -27,8 +27,8 @@ function entry(number: number, more: Entry = {}): Entry {
 function amended(base: string, text: string) {
   const known = readServiceText(base, OWN);
   ok(known.ok, "the base must be right");
-  const { columns, maxLeaseSeconds } = new CompiledService(known.service);
-  return amendSection({ text: base, columns, maxLeaseSeconds }, text, OWN);
+  const { columns, maxLeaseSeconds, used } = new CompiledService(known.service);
+  return amendSection({ text: base, columns, maxLeaseSeconds, used: [...used] }, text, OWN);
 }
 
 const NINE = entry(9);
@@ -53,6 +53,7 @@ Deno.test("amend: another reservation, one less, or one changed is what reading 
       section([NINE, entry(70, { hardware: SEVEN.hardware }), EIGHT], SECOND),
       section([...FIRST, { remoteId: "switch 1", hostname: "x" }], SECOND),
       section(FIRST, SECOND, { reservations: [entry(60, { hardware: ["02:00:00:00:00:09", "02:00:00:00:00:11"] })] }),
+      section([...FIRST, entry(10, { options: { routers: "10.77.0.200" } })], SECOND),
     ]
   ) {
     const packed = amended(BASE, text);
@@ -60,6 +61,28 @@ Deno.test("amend: another reservation, one less, or one changed is what reading 
     ok(whole.ok && "packed" in whole);
     deepStrictEqual(packed, whole.packed, text);
   }
+});
+
+Deno.test("amend: reservations beside those of a shared network; in one, all are read", () => {
+  const sharing = (...reservations: unknown[]) => ({
+    sharedNetworks: [{
+      name: "a",
+      subnets: [{ subnet: "10.79.0.0/24", reservations }, {
+        subnet: "10.80.0.0/24",
+        reservations: [{ address: "10.80.0.7", hardware: SEVEN.hardware }],
+      }],
+    }],
+  });
+  const shared = sharing({ address: "10.79.0.9", hardware: NINE.hardware });
+  const base = section(FIRST, SECOND, shared);
+  const text = section([...FIRST, entry(10)], SECOND, shared);
+  const packed = amended(base, text);
+  ok(packed !== undefined);
+  deepStrictEqual({ ok: true, packed }, read({ kind: "section", text, own: OWN }));
+  const all = section(FIRST, SECOND, { ...shared, reservations: [{ address: "10.80.0.9", remoteId: "switch 1" }] });
+  deepStrictEqual({ ok: true, packed: amended(base, all) }, read({ kind: "section", text: all, own: OWN }));
+  const twice = { address: "10.79.0.7", hardware: SEVEN.hardware };
+  strictEqual(amended(base, section(FIRST, SECOND, sharing(twice))), undefined);
 });
 
 Deno.test("amend: what differs in more, or is wrong, is read as a whole", () => {

@@ -4,7 +4,7 @@ import type { PackedService } from "../../src/dhcp/server/compiled_service.ts";
 import type { NodeSettings, OwnAddresses } from "../config.ts";
 
 /** A section that is compiled: one that differs little from it is not read as a whole. */
-export interface BaseSection extends Pick<PackedService, "columns" | "maxLeaseSeconds"> {
+export interface BaseSection extends Pick<PackedService, "columns" | "maxLeaseSeconds" | "used"> {
   readonly text: string;
 }
 

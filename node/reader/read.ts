@@ -7,6 +7,7 @@ import { CONFIG_LIMITS } from "../../src/config/limits.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { asList, asMapping, isMapping, type Mapping } from "../../src/config/plain.ts";
 import { parseSource } from "../../src/config/source.ts";
+import { allSubnets, withSubnets } from "../../src/config/subnets.ts";
 import { type PackedService, packService } from "../../src/dhcp/server/compiled_service.ts";
 import type { ServiceConfig } from "../../src/config/service_schema.ts";
 import { type Ipv4, parseIpv4, parsePrefix, prefixContains } from "../../src/net/ipv4.ts";
@@ -65,7 +66,7 @@ function pack(service: ServiceConfig, root: unknown): PackedService {
 
 /** Those of each subnet, and then those valid in all. */
 function reservationsOf(section: Mapping): (readonly unknown[])[] {
-  return [...asList(section.subnets), section].map((level) => asList(asMapping(level).reservations));
+  return [...allSubnets(section), section].map((level) => asList(level.reservations));
 }
 
 function readGiven({ text, format, current }: Asked<"given">): GivenReading {
@@ -107,7 +108,7 @@ function contentOf(section: Mapping): { readonly reserved: Set<string>; readonly
   const addresses = reservationsOf(section).flat().map((entry) => asMapping(entry).address);
   return {
     reserved: new Set(addresses.filter((address) => address !== undefined).map(String)),
-    subnets: new Set(asList(section.subnets).map((entry) => String(asMapping(entry).subnet))),
+    subnets: new Set(allSubnets(section).map(({ subnet }) => String(subnet))),
   };
 }
 
@@ -124,7 +125,7 @@ function editReservation(text: string, edit: ReservationEdit): EditReading {
 
 function reserve(service: Mapping, { subnet: named, ...entry }: ReservationInput): Mapping | string {
   const address = parseIpv4(entry.address);
-  const subnets = asList(service.subnets).map(asMapping);
+  const subnets = allSubnets(service);
   const index = subnets.findIndex(({ subnet }) => {
     const prefix = parsePrefix(String(subnet));
     return address !== undefined && prefix !== undefined && prefixContains(prefix, address);
@@ -138,18 +139,18 @@ function reserve(service: Mapping, { subnet: named, ...entry }: ReservationInput
     return `${entry.address} is reserved already: remove that reservation first`;
   }
   const reservations = [...asList(subnet.reservations), entry];
-  return { ...service, subnets: subnets.with(index, { ...subnet, reservations }) };
+  return withSubnets(service, subnets.with(index, { ...subnet, reservations }));
 }
 
 function unreserve(service: Mapping, text: string): Mapping | string {
   const address = parseIpv4(text);
-  const subnets = asList(service.subnets).map(asMapping);
+  const subnets = allSubnets(service);
   const isReserving = ({ reservations }: Mapping) => asList(reservations).some((known) => isOf(known, address));
   const without = (level: Mapping) => (
     { ...level, reservations: asList(level.reservations).filter((known) => !isOf(known, address)) }
   );
   const index = subnets.findIndex(isReserving);
-  if (index >= 0) return { ...service, subnets: subnets.with(index, without(asMapping(subnets[index]))) };
+  if (index >= 0) return withSubnets(service, subnets.with(index, without(asMapping(subnets[index]))));
   return isReserving(service) ? without(service) : `${text} is not reserved`;
 }
 

@@ -106,6 +106,41 @@ Deno.test("read: a reservation is added to its subnet's, and removed", () => {
   );
 });
 
+Deno.test("read: reservations of subnets on one link are packed, compared, added and removed as others are", () => {
+  const [first, second] = SECTION.subnets;
+  const others = [{ subnet: "10.79.0.0/16" }, {
+    reservations: [{ address: "10.80.0.5", clientId: "0x01" }],
+    subnet: "10.80.0.0/16",
+  }];
+  const sharing = (...subnets: object[]) => ({ ...SECTION, sharedNetworks: [{ name: "a", subnets }] });
+  const text = JSON.stringify(sharing(...others));
+  const result = read({ kind: "section", text, own: OWN });
+  ok(result.ok && "packed" in result);
+  deepStrictEqual(result.packed.counts, [0, 1, 0, 1, 0]);
+  deepStrictEqual(result.packed.settings.subnets.map(({ sharedNetwork }) => sharedNetwork), [
+    ...[undefined, undefined],
+    ...[0, 0],
+  ]);
+  const reservation = { address: "10.79.1.5", hardware: "02:00:00:00:00:07" };
+  deepStrictEqual(
+    edited({ kind: "reserve", reservation }, text),
+    sharing({ ...others[0], reservations: [reservation] }, others[1] as object),
+  );
+  deepStrictEqual(
+    edited({ kind: "unreserve", address: "10.80.0.5" }, text),
+    sharing(others[0] as object, { ...others[1], reservations: [] }),
+  );
+  const given = read({ kind: "given", text: TEXT, format: "json", current: text });
+  ok(given.ok && "unserved" in given);
+  deepStrictEqual([given.unreserved, given.unserved], [["10.80.0.5"], ["10.79.0.0/16", "10.80.0.0/16"]]);
+  ok(first !== undefined && second !== undefined);
+  const onlyShared = JSON.stringify({ revision: 3, sharedNetworks: [{ name: "a", subnets: [first, second] }] });
+  deepStrictEqual(edited({ kind: "unreserve", address: "10.78.0.5" }, onlyShared), {
+    revision: 3,
+    sharedNetworks: [{ name: "a", subnets: [first, { ...second, reservations: [] }] }],
+  });
+});
+
 Deno.test("read: one reservation too many for a message is refused before it is pushed", () => {
   const many = reservations(300_000);
   const text = JSON.stringify({ ...SECTION, subnets: [{ subnet: "10.77.0.0/16", reservations: many }] });

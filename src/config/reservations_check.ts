@@ -20,6 +20,8 @@ interface CheckedSubnet {
   readonly classNames: ReadonlySet<string>;
   /** Where the subnet stands. */
   readonly path: Path;
+  /** Those that the subnets of its link have reservations for; undefined: it has its link to itself. */
+  readonly clients: Unique<string> | undefined;
 }
 
 /** Reserved addresses of all subnets. */
@@ -36,7 +38,8 @@ export function checkReservations(
   addresses: ReservedAddresses,
   report: Report,
 ): void {
-  for (const { reservation, address, path } of readAll(reservations, subnet.path, addresses, report)) {
+  const { clients = clientsOf(report) } = subnet;
+  for (const { reservation, address, path } of readAll(reservations, subnet.path, { addresses, clients }, report)) {
     if (address !== undefined && subnet.prefix !== undefined) {
       checkReservedAddress(address, subnet.prefix, [...path, "address"], report);
     }
@@ -61,7 +64,8 @@ export function checkGlobalReservations(
   addresses: ReservedAddresses,
   report: Report,
 ): void {
-  for (const { reservation, address, path: place } of readAll(reservations, path, addresses, report)) {
+  const seen = { addresses, clients: clientsOf(report) };
+  for (const { reservation, address, path: place } of readAll(reservations, path, seen, report)) {
     const prefix = address === undefined ? undefined : prefixes.find((each) => prefixContains(each, address));
     if (address !== undefined && prefix !== undefined) {
       checkReservedAddress(address, prefix, [...place, "address"], report);
@@ -73,9 +77,18 @@ export function checkGlobalReservations(
   }
 }
 
+/** Clients and places, each of which may have one reservation in a list, or on a link (`where`). */
+export function clientsOf(report: Report, where = ""): Unique<string> {
+  return new Unique<string>(report, `give each client one reservation${where}`);
+}
+
 /** The entries of a list, each checked for what does not depend on a subnet. */
-function* readAll(reservations: unknown, place: Path, addresses: ReservedAddresses, report: Report) {
-  const clients = new Unique<string>(report, "give each client one reservation");
+function* readAll(
+  reservations: unknown,
+  place: Path,
+  { addresses, clients }: { readonly addresses: ReservedAddresses; readonly clients: Unique<string> },
+  report: Report,
+) {
   for (const [index, entry] of asList(reservations).entries()) {
     const reservation = asMapping(entry);
     const path = [...place, "reservations", index];

@@ -10,7 +10,7 @@ import { checkClasses, checkLists, classNames, type OverriddenLevel } from "./cl
 import { checkDefinitions } from "./definitions_check.ts";
 import { readOnly } from "./field.ts";
 import { formatPath, type Path, type Report } from "./issue.ts";
-import { asList, asMapping, type Mapping } from "./plain.ts";
+import { asList, asMapping, isMapping, type Mapping } from "./plain.ts";
 import {
   checkOverlaps,
   checkPoolRange,
@@ -19,8 +19,18 @@ import {
   type TakenAddress,
 } from "./ranges_check.ts";
 import { WIRE_LIMITS } from "../cluster/wire/limits.ts";
-import { checkGlobalReservations, checkReservations, ReservedAddresses } from "./reservations_check.ts";
-import { LEASE_SECONDS_DEFAULT, POOL_RANGE, SUBNET_ID, SUBNET_PREFIX } from "./service_schema.ts";
+import { checkGlobalReservations, checkReservations, clientsOf, ReservedAddresses } from "./reservations_check.ts";
+import {
+  LEASE_SECONDS_DEFAULT,
+  POOL_RANGE,
+  relaySelector,
+  SHARED_NETWORK_NAME,
+  SUBNET_ID,
+  SUBNET_PREFIX,
+} from "./service_schema.ts";
+import { toHex } from "../bytes/hex.ts";
+import { Unique } from "./places.ts";
+import { subnetLists } from "./subnets.ts";
 import { checkTimes, readTimes, type Times } from "./times_check.ts";
 
 /** All pools together. The lease table keeps every pool address in memory and on every node's disk. */
@@ -41,7 +51,7 @@ export function checkService(
   report: Report,
   context: ServiceContext = { path: ["service"], taken: [] },
 ): void {
-  new ServiceCheck(report, context).run(asMapping(root));
+  if (isMapping(root)) new ServiceCheck(report, context).run(root);
 }
 
 /** One run over the section. */
@@ -56,6 +66,7 @@ class ServiceCheck {
   readonly #reserved: ReservedAddresses;
   /** Where each number of a subnet stands. */
   readonly #ids = new Map<number, Path>();
+  readonly #relays: Unique<string>;
   #pools = 0;
   #poolAddresses = 0;
 
@@ -63,6 +74,7 @@ class ServiceCheck {
     this.#report = report;
     this.#context = context;
     this.#reserved = new ReservedAddresses(report);
+    this.#relays = new Unique(report, "assign it to one link");
   }
 
   run(service: Mapping): void {
@@ -72,16 +84,54 @@ class ServiceCheck {
     checkDefinitions(service.optionDefinitions, path, this.#report);
     const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
     this.#levels.push({ times, where: "" });
-    for (const [index, entry] of asList(service.subnets).entries()) {
-      this.#checkSubnet(asMapping(entry), times, [...path, "subnets", index]);
+    const [own = { entries: [] }, ...shared] = subnetLists(service);
+    if (service.subnets === undefined && service.sharedNetworks === undefined) {
+      this.#report([...path, "subnets"], "is missing; give a list", "place");
+    } else if (own.entries.length + shared.length === 0 && Array.isArray(service.subnets)) {
+      this.#report([...path, "subnets"], "has 0 entries; give at least 1", "place");
     }
+    for (const [index, entry] of own.entries.entries()) {
+      const subnetPath = [...path, "subnets", index];
+      this.#checkSubnet(asMapping(entry), times, subnetPath);
+      this.#checkRelays(asMapping(entry).relays, subnetPath);
+    }
+    this.#checkSharedNetworks(asList(service.sharedNetworks).map(asMapping), times, [...path, "sharedNetworks"]);
     checkOverlaps(this.#subnets, this.#report);
     checkClasses(service.classes, this.#levels, path, this.#report);
     const all = { prefixes: this.#prefixes, levels: this.#levels, classNames: this.#classNames, path };
     checkGlobalReservations(service.reservations, all, this.#reserved, this.#report);
   }
 
-  #checkSubnet(subnet: Mapping, inherited: Times, path: Path): void {
+  #checkSharedNetworks(networks: readonly Mapping[], inherited: Times, path: Path): void {
+    const names = new Unique<string>(this.#report, "give each link its own name");
+    for (const [index, network] of networks.entries()) {
+      const place = [...path, index];
+      names.add(readOnly(SHARED_NETWORK_NAME, network.name), [...place, "name"]);
+      const times = checkTimes(readTimes(network), inherited, place, this.#report);
+      this.#levels.push({ times, where: ` in ${formatPath(place)}` });
+      const clients = clientsOf(this.#report, " on the link");
+      for (const [number, entry] of asList(network.subnets).entries()) {
+        this.#checkSubnet(asMapping(entry), times, [...place, "subnets", number], clients);
+      }
+      this.#checkRelays(network.relays, place);
+    }
+  }
+
+  /** What is assigned to a link is assigned to no other one. */
+  #checkRelays(relays: unknown, path: Path): void {
+    for (const [index, entry] of asList(relays).entries()) {
+      const place = [...path, "relays", index];
+      const selector = readOnly(relaySelector, entry);
+      if (selector === undefined) continue;
+      const values = Object.entries(selector).map(([key, value]) =>
+        `${key} ${typeof value === "number" ? formatIpv4(value) : toHex(value)}`
+      );
+      if (values.length > 0) this.#relays.add(values.sort().join(), place);
+      else this.#report(place, "names nothing; give giaddr, circuitId, remoteId or relayId", "place");
+    }
+  }
+
+  #checkSubnet(subnet: Mapping, inherited: Times, path: Path, clients?: Unique<string>): void {
     const prefix = readOnly(SUBNET_PREFIX, subnet.subnet);
     if (prefix !== undefined) {
       const prefixPath = [...path, "subnet"];
@@ -108,7 +158,7 @@ class ServiceCheck {
       return { range, times: poolTimes };
     });
     checkOverlaps(placed, this.#report);
-    const checked = { prefix, times, pools: checkedPools, path, classNames: this.#classNames };
+    const checked = { prefix, times, pools: checkedPools, path, classNames: this.#classNames, clients };
     checkReservations(subnet.reservations, checked, this.#reserved, this.#report);
   }
 

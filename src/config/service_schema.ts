@@ -215,19 +215,52 @@ const CIRCUIT_LEASES = integer({ min: 1, max: CIRCUIT_LEASES_MAX, example: 4 })
 /** What clients are told apart by. */
 const CLIENT_IDENTITY = oneOf(["clientId", "hardware"]);
 
-const subnetSchema = mapping({
+/** Relays, and the circuits behind them, whose clients are on a link. A client is if all that is given matches. */
+export const relaySelector = mapping({
+  giaddr: hostAddress().describe("the relay's `giaddr`, unless it sends a link selection (RFC 3527)").exactOptional(),
+  circuitId: CIRCUIT_ID.describe("the circuit id (RFC 3046), as text or in hexadecimal after `0x`").exactOptional(),
+  remoteId: REMOTE_ID.describe("the remote id (RFC 3046) likewise").exactOptional(),
+  relayId: textOrHexBytes(AGENT_OCTETS).describe("the relay's identifier (RFC 6925) likewise").exactOptional(),
+});
+
+/** What holds for all subnets of a link. */
+const NETWORK_SETTINGS = {
+  relays: list(relaySelector)
+    .describe("relays and circuits whose clients are here, whatever network their `giaddr` lies in").exactOptional(),
+  maxLeasesPerCircuit: CIRCUIT_LEASES,
+  clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
+};
+
+const SUBNET_SETTINGS = {
   subnet: SUBNET_PREFIX.describe("the network, such as `10.77.0.0/16`"),
   id: SUBNET_ID.describe("a number that stays the same when the network changes; without it, the network's address")
     .exactOptional(),
   pools: list(poolSchema)
     .describe("addresses to give away: `first-last`, or a mapping with `range` and what is set for it").prefault([]),
   reservations: list(reservationSchema).describe("what is kept for one client each, such as its address").prefault([]),
-  maxLeasesPerCircuit: CIRCUIT_LEASES,
-  clientIdentity: CLIENT_IDENTITY.describe("the same for this subnet").exactOptional(),
   ...ACCESS,
   conflictDetection: flag().describe("the same for this subnet").exactOptional(),
+};
+
+function withPrefix<T extends { readonly subnet: unknown; readonly options: ConfiguredOptions }>(
+  { subnet, ...settings }: T,
+) {
+  return { prefix: subnet as T["subnet"], ...level(settings) };
+}
+
+/** A subnet that has its link to itself, and one that shares it. */
+const subnetSchema = mapping({ ...SUBNET_SETTINGS, ...NETWORK_SETTINGS, ...LEASE_SETTINGS }).transform(withPrefix);
+const sharingSchema = mapping({ ...SUBNET_SETTINGS, ...LEASE_SETTINGS }).transform(withPrefix);
+
+export const SHARED_NETWORK_NAME = text({ octetsMax: 64, noun: "a name", example: "campus" });
+
+const sharedNetworkSchema = mapping({
+  name: SHARED_NETWORK_NAME.describe("name of the link, for operators"),
+  subnets: list(sharingSchema, { min: 1 })
+    .describe("its subnets in the order in which their addresses are given away; keys as of `service.subnets`"),
+  ...NETWORK_SETTINGS,
   ...LEASE_SETTINGS,
-}).transform(({ subnet, ...settings }) => ({ prefix: subnet, ...level(settings) }));
+}).transform(level);
 
 /** RFC 4578 §2.1 and the IANA registry: 16 bits; 0 is BIOS, 7 and 9 are UEFI x64, 11 is UEFI ARM64, 16 is HTTP x64. */
 const ARCHITECTURE = integer({ min: 0, max: 65535, example: 7 });
@@ -316,11 +349,15 @@ export const serviceSchema = defining(
     deny: CLIENT_LIST.describe("clients of these classes get no answer at all").exactOptional(),
     classes: list(classSchema).describe("clients of a kind; of several that match, a later one wins").prefault([]),
     optionDefinitions: list(OPTION_DEFINITION).describe("options beside those that are known").prefault([]),
-    subnets: list(subnetSchema, { min: 1 }).describe("the networks that are served"),
+    subnetSelection: flag().describe(
+      "believe clients that name their subnet (option 118, RFC 3011): remote access servers do; any client can",
+    ).prefault(false),
+    subnets: list(subnetSchema).describe("the networks that are served, each a link of its own").prefault([]),
+    sharedNetworks: list(sharedNetworkSchema).describe("links that have several subnets each").prefault([]),
     reservations: list(reservationSchema).describe(
-      "the same, valid in all subnets; in another subnet than that of its address, a client gets one of the pools",
+      "the same, valid in all subnets; on another link than that of its address, a client gets one of the pools",
     ).prefault([]),
-  }).transform(level),
+  }).transform(level).transform(joinSubnets),
 );
 
 /** The same schema, which reads options with the definitions of the section itself. */
@@ -339,9 +376,31 @@ export function readReservation(
   return withDefinitions(definitions, () => reservationSchema.parse(JSON.parse(entry)));
 }
 
-/** The whole section. After the check, subnets and pools don't overlap, and pools lie in their subnet. */
+interface Sections {
+  readonly subnets: readonly z.output<typeof subnetSchema>[];
+  readonly sharedNetworks: readonly z.output<typeof sharedNetworkSchema>[];
+}
+
+/** All subnets in one list, which is where everything but the order of use looks for them. */
+function joinSubnets<Section extends Sections>({ subnets, sharedNetworks, ...section }: Section) {
+  const shared = sharedNetworks.flatMap((network, sharedNetwork) =>
+    network.subnets.map((subnet) => ({ ...subnet, sharedNetwork }))
+  );
+  const all: (Sections["subnets"][number] & { readonly sharedNetwork?: number })[] = [...subnets, ...shared];
+  return {
+    ...section,
+    subnets: all,
+    sharedNetworks: sharedNetworks.map(({ subnets: _, ...network }) => network),
+  };
+}
+
+/**
+ * The whole section. After the check, subnets and pools don't overlap, and pools lie in their subnet. `subnets` has
+ * those of shared networks, too, behind the others.
+ */
 export type ServiceConfig = Config<typeof serviceSchema>;
 export type SubnetConfig = ServiceConfig["subnets"][number];
+export type SharedNetworkConfig = ServiceConfig["sharedNetworks"][number];
 export type ReservationConfig = SubnetConfig["reservations"][number];
 export type StrangersConfig = ServiceConfig["strangers"];
 /** Clients that match all that is given get the class's settings, over those of subnet and pool. */

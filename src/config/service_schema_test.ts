@@ -49,7 +49,9 @@ Deno.test("serviceSchema fills in the defaults of a small section", () => {
     classes: [],
     reservations: [],
     optionDefinitions: [],
+    subnetSelection: false,
     subnets: [{ prefix: { address: 0x0a000000, prefixLength: 24 }, pools: [], reservations: [], options: none }],
+    sharedNetworks: [],
   });
 });
 
@@ -67,6 +69,7 @@ service:
   rapidCommit: true
   clientIdentity: hardware
   conflictDetection: false
+  subnetSelection: true
   strangers: { messages: { perSecond: 5 }, nearlyFull: 0, leases: { burst: 6 }, firstLeaseTime: 1m, share: 100 }
   maxLeasesPerCircuit: 8
   nextServer: 10.0.0.2
@@ -85,6 +88,7 @@ service:
       clientIdentity: clientId
       conflictDetection: true
       maxLeasesPerCircuit: 4
+      relays: [{ giaddr: 10.9.0.1, circuitId: lan0, remoteId: "0x0001", relayId: "0x0002ff" }]
       options: { routers: 10.0.0.1 }
       pools:
         - 10.0.0.10-10.0.0.20
@@ -92,6 +96,13 @@ service:
       reservations:
         - { hardware: "02:00:00:00:00:01", address: 10.0.0.5, hostname: printer, bootFile: p }
         - { clientId: "0x0063", address: 10.0.0.15 }
+  sharedNetworks:
+    - name: campus
+      clientIdentity: clientId
+      maxLeasesPerCircuit: 2
+      relays: [{ relayId: "0x03" }]
+      leaseTime: 3h
+      subnets: [{ subnet: 10.0.1.0/24, leaseTime: 4h }, { subnet: 10.0.2.0/24 }]
 `);
   deepStrictEqual(service, {
     revision: 2,
@@ -106,6 +117,7 @@ service:
     bootp: false,
     clientIdentity: "hardware",
     conflictDetection: false,
+    subnetSelection: true,
     strangers: {
       messages: { perSecond: 5, burst: 20_000 },
       nearlyFull: 0,
@@ -136,6 +148,12 @@ service:
       clientIdentity: "clientId",
       conflictDetection: true,
       maxLeasesPerCircuit: 4,
+      relays: [{
+        giaddr: 0x0a090001,
+        circuitId: new TextEncoder().encode("lan0"),
+        remoteId: Uint8Array.of(0, 1),
+        relayId: Uint8Array.of(0, 2, 255),
+      }],
       options: new Map([[3, Uint8Array.of(10, 0, 0, 1)]]),
       pools: [
         { range: { first: 0x0a00000a, last: 0x0a000014 }, options: none },
@@ -151,6 +169,23 @@ service:
         },
         { clientId: [Uint8Array.of(0, 99)], address: 0x0a00000f, options: none },
       ],
+    }, {
+      prefix: { address: 0x0a000100, prefixLength: 24 },
+      leaseSeconds: 14_400,
+      ...{ pools: [], reservations: [], options: none },
+      sharedNetwork: 0,
+    }, {
+      prefix: { address: 0x0a000200, prefixLength: 24 },
+      ...{ pools: [], reservations: [], options: none },
+      sharedNetwork: 0,
+    }],
+    sharedNetworks: [{
+      name: "campus",
+      clientIdentity: "clientId",
+      maxLeasesPerCircuit: 2,
+      relays: [{ relayId: Uint8Array.of(3) }],
+      leaseSeconds: 10_800,
+      options: none,
     }],
   });
 });
@@ -319,7 +354,16 @@ service:
     - subnet: 10.0.0.0/24
       options: { vendor-encapsulated-options: { 6: "0x08", 7: "" } }
       reservations: [{ hardware: "02:00:00:00:00:01", options: { pair: [1, x], "224": "0x0008" } }]
+  sharedNetworks:
+    - name: campus
+      options: { own: 9, unifi.controller: 10.1.0.9 }
+      alwaysSend: [own]
+      subnets: [{ subnet: 10.1.0.0/24, pools: [{ range: 10.1.0.1-10.1.0.9, options: { pair: [2, y] } }] }]
 `);
+  const [{ options, subOptions: ofLink, alwaysSend } = service] = service.sharedNetworks;
+  deepStrictEqual([options, alwaysSend], [new Map([[224, Uint8Array.of(0, 9)]]), [224]]);
+  deepStrictEqual(ofLink, [{ option: 43, space: "unifi", code: 1, bytes: Uint8Array.of(10, 1, 0, 9) }]);
+  deepStrictEqual(service.subnets[1]?.pools[0]?.options, new Map([[225, Uint8Array.of(2, 121)]]));
   deepStrictEqual(service.options, new Map([[224, Uint8Array.of(0, 7)]]));
   deepStrictEqual(service.subOptions, [
     { option: 43, space: "unifi", code: 1, bytes: Uint8Array.of(10, 0, 0, 9) },

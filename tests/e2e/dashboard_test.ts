@@ -14,6 +14,7 @@ import { until } from "./lab/wait.ts";
 import { e2e } from "./register.ts";
 
 const SHOTS = new URL("../../coverage/dashboard/", import.meta.url).pathname;
+const TOKEN = "0123456789abcdef0123456789abcdef";
 const DEADLINE_MS = 20_000;
 const HOSTILE = "<img/src=x/onerror=window.hacked=1>";
 const CHROMIUM = [
@@ -35,6 +36,7 @@ class Site {
 
   async start(): Promise<void> {
     await makeKeyFile(`${this.folder}/cluster.key`);
+    await Deno.writeTextFile(`${this.folder}/token`, TOKEN, { mode: 0o600 });
     for (const node of this.network.nodes) await this.#node(node);
     // The relay probes the nodes themselves: this test is not about distances.
     const direct = {
@@ -49,7 +51,9 @@ class Site {
 
   async #node(node: DemoNode): Promise<void> {
     const file = `${this.folder}/node${node.id}.yaml`;
-    await Deno.writeTextFile(file, nodeYaml(this.network, node, this.folder));
+    const port = `port: ${node.httpPort}`;
+    const yaml = nodeYaml(this.network, node, this.folder).replace(port, `${port}\n  tokenFile: ${this.folder}/token`);
+    await Deno.writeTextFile(file, yaml);
     this.nodes.set(node.id, startProgram("node", file, () => {}));
   }
 
@@ -176,6 +180,23 @@ e2e(
       await says(page, "pools", /127\.77\.1\.0-127\.77\.1\.255[^]*60 leased/);
       await until("charts", DEADLINE_MS, async () => (await page.$$("svg.chart path")).length >= 3);
       await shoot(page, "node");
+      const [wrong, right] = ["none-that-any-node-knows", TOKEN];
+      const dialogs: string[] = [];
+      page.on("dialog", async (dialog) => {
+        dialogs.push(`${dialog.type()}: ${dialog.message()}`);
+        await dialog.accept(dialogs.length === 1 ? wrong : right);
+      });
+      await page.click('[data-end="127.77.1.3"]');
+      await until("the wrong token to be refused", DEADLINE_MS, () => Promise.resolve(dialogs.length === 2));
+      await page.click('[data-end="127.77.1.3"]');
+      await until(
+        "the lease to be gone",
+        DEADLINE_MS,
+        async () => (await page.$$('[data-end="127.77.1.3"]')).length === 0,
+      );
+      strictEqual(dialogs[2], "prompt: To end 127.77.1.3, give a token with the role operate:");
+      // The browser tells of the refusal, too.
+      match(faults.splice(0).join(), /^error: Failed to load resource: [^,]* 401 [^,]*$/);
       const leader = await open(browser, site.url(3), 1_280, true);
       await says(leader.page, "pools", /node 1\s[^]* of \d+ used[^]*node 2\s[^]*node 3\s/);
       await shoot(leader.page, "leader-dark");

@@ -1,5 +1,6 @@
 /** Reading and writing the typed values of a message's options. */
 
+import type { Ipv4 } from "../../net/ipv4.ts";
 import type { Options } from "../message.ts";
 import type { OptionRead } from "./codec.ts";
 import type { OptionSpec } from "./registry.ts";
@@ -31,4 +32,10 @@ export function readOption<T>(options: Options, spec: OptionSpec<T>): OptionRead
 /** Sets one option, at the end of the wire order when it is new. A value outside the option's type throws. */
 export function writeOption<T>(options: Options, spec: OptionSpec<T>, value: NoInfer<T>): void {
   options.set(spec.code, spec.codec.encode(value));
+}
+
+/** The hosts that an option names by their addresses, such as routers and servers. */
+export function hostsOf({ code, codec }: OptionSpec, bytes: Uint8Array): readonly Ipv4[] {
+  const read = codec.decode(bytes, code);
+  return read.kind === "present" ? codec.hosts?.(read.value) ?? [] : [];
 }

@@ -3,6 +3,7 @@
  * configuration and log text. The shapes themselves are in `values/`.
  */
 
+import type { Ipv4 } from "../../net/ipv4.ts";
 import type { DecodeError } from "../message.ts";
 
 /** The value of an option that is present: well formed, or not. */
@@ -31,6 +32,8 @@ export interface Codec<T> {
   parse(input: unknown): Parsed<T>;
   /** As text: safe in a log line, whatever the bytes. */
   format(value: T): string;
+  /** Addresses of hosts in a value. Without it no value has any. */
+  hosts?(value: T): readonly Ipv4[];
 }
 
 /** A well-formed value. */

@@ -15,7 +15,7 @@ export {
   type SubOption,
   subOptionOctetsMax,
 } from "./definitions.ts";
-export { readOption, writeOption } from "./access.ts";
+export { hostsOf, readOption, writeOption } from "./access.ts";
 export { formatOption, type ParsedOption, parseOptionValue } from "./configure.ts";
 export type { Fqdn } from "./values/fqdn.ts";
 export type { Route } from "./values/routes.ts";

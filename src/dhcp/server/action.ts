@@ -28,7 +28,7 @@ export const DROP_REASONS = [
   "noSubnet",
   /** Its classes are among those that get no answer. */
   "denied",
-  /** Its subnet has pools, but none for clients of its classes. */
+  /** Its link has pools, but none for clients of its classes. */
   "noPool",
   /** The client selected another server. */
   "otherServer",

@@ -3,7 +3,7 @@
  * reservation, its current address, its open offer, its last address, the one it asks for, a never used one, the
  * longest expired (of these two, one that no host answered for, see `probes.ts`); when none is free, the one whose
  * offer to a stranger has waited longest for its DHCPREQUEST, and of a pool in which too many rest, the declined one
- * that has rested longest.
+ * that has rested longest. On a link with several subnets the pools of the first come first.
  */
 
 import { isLocked } from "../../lease/agreement/rule.ts";
@@ -123,7 +123,8 @@ function restingAddress(state: ServerState, query: Query, now: Instant, time: Bo
       let seen = 0;
       for (const address of table.resting(number)) {
         if (++seen > RESTING_SEEN_MAX) break;
-        if (compiled.reservationAt(address) !== undefined || offers.holder(address) !== undefined) continue;
+        if (compiled.reservationAt(address) !== undefined || state.isUsed(address)) continue;
+        if (offers.holder(address) !== undefined) continue;
         if (isUsable(address) && (best === undefined || rank(address) < rank(best))) best = address;
       }
     }
@@ -159,8 +160,8 @@ export function mayTake(state: ServerState, query: Query, address: Ipv4, time: B
 
 /**
  * Whether a client may lease an address. No other client's lock runs on it, and it is reserved for the client alone; or
- * it is not offered to another client, and either reserved for this one among others, or in a pool for this client and
- * not reserved while no address that is reserved for the client is available.
+ * it is not offered to another client, and either reserved for this one among others, or in a pool for this client,
+ * neither reserved nor known to be in use, while no address that is reserved for the client is available.
  */
 export function mayLease(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled, table, offers } = state;
@@ -170,6 +171,7 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
   if (reservation?.address === address && !reservation.isShared) return true;
   if (reservation?.address !== address) {
     if (compiled.reservationAt(address) !== undefined || poolAt(query, address) === undefined) return false;
+    if (state.isUsed(address)) return false;
     if (reservation?.address !== undefined && mayTake(state, query, reservation.address, time)) return false;
   }
   // An offer to another client, made before this node heard of the lease, does not count.
@@ -180,14 +182,17 @@ export function mayLease(state: ServerState, query: Query, address: Ipv4, time: 
 
 /**
  * Whether a client may keep the address that it has. The pools say what is given to clients that ask for an address:
- * one outside them stays its client's as long as the client renews it, unless another address is reserved for it. One
- * in a pool that is not for its client any more does not.
+ * one outside them stays its client's as long as the client renews it, unless another address is reserved for it. So
+ * does one that is known to be in use: it may be in use by this client. One in a pool that is not for its client any
+ * more does not.
  */
 export function mayKeep(state: ServerState, query: Query, address: Ipv4, time: Bounds): boolean {
   const { compiled } = state;
   const { subnet, reservation } = query;
   if (mayLease(state, query, address, time)) return true;
-  if (poolAt(subnet, address) !== undefined || compiled.reservationAt(address) !== undefined) return false;
+  const isForClient = poolAt(query, address) !== undefined;
+  if (isForClient ? !state.isUsed(address) : poolAt(subnet.network, address) !== undefined) return false;
+  if (compiled.reservationAt(address) !== undefined) return false;
   return holds(state, query, address, time) &&
     (reservation?.address === undefined || !mayTake(state, query, reservation.address, time));
 }

@@ -162,10 +162,11 @@ function guardOf(condition: Expression): Guard | undefined {
       return guards.find(({ by }) => by === "equals") ?? guards[0];
     }
     case "or": {
-      const [first, ...more] = condition.of.map(guardOf);
-      if (first === undefined) return undefined;
-      const same = more.flatMap((guard) => guard !== undefined && isSameQuestion(guard, first) ? guard.values : []);
-      return same.length < more.length ? undefined : { ...first, values: [...first.values, ...same] };
+      const guards = condition.of.map(guardOf);
+      const [first] = guards;
+      const same = guards.flatMap((guard) => guard && first && isSameQuestion(guard, first) ? [guard] : []);
+      if (first === undefined || same.length < guards.length) return undefined;
+      return { ...first, values: same.flatMap(({ values }) => values) };
     }
     default:
       return undefined;

@@ -191,6 +191,18 @@ Deno.test("classes: a limit of leases of a circuit by class", () => {
   deepStrictEqual([3, 4].map((mac) => s.lease(mac, at(PHONE))), ["ACK 10.79.1.1", "circuitFull"]);
 });
 
+Deno.test("classes: of alternatives each counts, however many values the others have", () => {
+  const match = 'option[60].text == "a" || option[60].text in ["b", "c"] || known';
+  const reservations = [{ hardware: "02:00:00:00:00:09", address: "10.79.9.9" }];
+  const s = server({
+    classes: [{ name: "any", match }],
+    deny: "any",
+    subnets: [{ subnet: "10.79.0.0/16", pools: ["10.79.1.0-10.79.1.9"], reservations }],
+  });
+  deepStrictEqual([of("a"), of("c"), of("d")].map((parts) => s.lease(1, parts)), ["denied", "denied", "ACK 10.79.1.0"]);
+  strictEqual(s.lease(9, of("d")), "denied", "by its reservation");
+});
+
 Deno.test("ClientClasses finds by its index what every condition by itself finds", () => {
   const condition = fc.letrec<{ node: string }>((tie) => ({
     node: fc.oneof(

@@ -1,7 +1,7 @@
 /**
  * The `service` section as the server uses it: subnets by address, reservations by client, and the settings of a lease
- * after inheritance (service, subnet, pool, class, reservation; the most specific one that sets a key wins). Compiled
- * once per configuration; answering a client only looks up.
+ * after inheritance (service, shared network, subnet, pool, class, reservation; the most specific one that sets a key
+ * wins). Compiled once per configuration; answering a client only looks up.
  */
 
 import { type Ipv4, netmask, type Prefix, prefixRange, type Range, rangeContains } from "../../net/ipv4.ts";
@@ -12,9 +12,13 @@ import type {
   LeaseSettingsConfig,
   ReservationConfig,
   ServiceConfig,
+  SharedNetworkConfig,
   SubnetConfig,
 } from "../../config/service_schema.ts";
 import { type Access, type ClientClass, ClientClasses, type Membership } from "./client_classes.ts";
+import { type Assigned, RelaySelectors } from "./relay_selectors.ts";
+import { assert } from "../../assert.ts";
+import { usedAddresses } from "../../config/used_addresses.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import {
   ALL_SUBNETS,
@@ -49,10 +53,28 @@ export interface Pool {
   readonly access: Access | undefined;
 }
 
-/** A network. */
+/** A link as far as it is configured: a shared network, or a subnet that has its link to itself. */
+export interface Network {
+  /** Undefined: it is one subnet. */
+  readonly name: string | undefined;
+  /** What tells it from others: that of its first subnet. */
+  readonly address: Ipv4;
+  /** In the order of their use. */
+  readonly subnets: readonly [Subnet, ...Subnet[]];
+  /** Of all of them, in the order of their use. */
+  readonly pools: readonly Pool[];
+  /** Whether its pools are not for all clients. */
+  readonly isRestricted: boolean;
+  /** The subnets that have reservations of their own. */
+  readonly reserving: readonly Prefix[];
+  readonly maxLeasesPerCircuit: number | undefined;
+}
+
+/** The addresses of one IP network. */
 export interface Subnet {
   /** What its clients' keys have of it: its number, or its address. */
   readonly id: number;
+  readonly network: Network;
   /** What its clients are told apart by. */
   readonly clientIdentity: ServiceConfig["clientIdentity"];
   /** Whether free addresses are probed before they are offered. */
@@ -64,8 +86,6 @@ export interface Subnet {
   readonly pools: readonly Pool[];
   /** Who may have addresses of its pools; undefined: all clients. */
   readonly access: Access | undefined;
-  /** Whether its pools are not for all clients. */
-  readonly isRestricted: boolean;
   /** How many reservations of its own it has. */
   readonly reservations: number;
   readonly config: SubnetSettings;
@@ -85,6 +105,8 @@ export interface PackedService {
   /** How many reservations each subnet has, in the order of `settings.subnets`; then how many are valid in all. */
   readonly counts: readonly number[];
   readonly maxLeaseSeconds: number;
+  /** See `usedAddresses`. */
+  readonly used: readonly Ipv4[];
   readonly columns: ReservationColumns;
   /** One after the other; the end of each. */
   readonly entries: string;
@@ -107,6 +129,7 @@ export class CompiledService {
   /** By address. */
   readonly #subnets: readonly Subnet[];
   readonly #byId: ReadonlyMap<number, Subnet>;
+  readonly #relays: RelaySelectors<Network>;
   readonly #reservations: Reservations;
   readonly classes: ClientClasses;
   /** What classes make of the settings of a pool, or of a subnet. */
@@ -119,6 +142,8 @@ export class CompiledService {
   readonly pools: readonly Pool[];
   /** The longest lease that any level allows, in seconds. */
   readonly maxLeaseSeconds: number;
+  /** Addresses in pools that are known to be in use: routers, and servers that options name. */
+  readonly used: ReadonlySet<Ipv4>;
 
   /** See `SERVER_LIMITS`. */
   readonly smallSubnet: number = SERVER_LIMITS.smallSubnet;
@@ -133,7 +158,7 @@ export class CompiledService {
     this.denied = config.deny && this.classes.accessOf({ allow: config.deny });
     this.#isAnyGlobal = (parts.counts[config.subnets.length] ?? 0) > 0;
     const pools: Pool[] = [];
-    this.#subnets = config.subnets.map((subnet, index) => {
+    const unlinked = config.subnets.map((subnet, index) => {
       const compiled = compileSubnet(config, subnet, {
         firstNumber: pools.length,
         count: parts.counts[index] ?? 0,
@@ -141,19 +166,26 @@ export class CompiledService {
       });
       pools.push(...compiled.pools);
       return compiled;
-    }).sort((a, b) => a.range.first - b.range.first);
+    });
+    const linked = linkSubnets(unlinked, config);
+    this.#relays = new RelaySelectors(linked.networks);
+    this.#subnets = linked.subnets.sort((a, b) => a.range.first - b.range.first);
     this.#byId = new Map(this.#subnets.map((subnet) => [subnet.id, subnet]));
     this.pools = pools;
+    this.used = new Set(parts.used.filter((address) => {
+      const subnet = this.subnetOf(address);
+      return subnet !== undefined && poolAt(subnet, address) !== undefined;
+    }));
   }
 
   /** What {@link packService} made; `readEntry` reads a reservation's entry. */
   static unpack(packed: PackedService, readEntry: (entry: string) => ReservationConfig): CompiledService {
-    const { settings, columns, entries, entryEnds, counts, maxLeaseSeconds } = packed;
+    const { settings, columns, entries, entryEnds, counts, maxLeaseSeconds, used } = packed;
     const reservations = new Reservations(columns, (number) => {
       const start = number === 0 ? 0 : entryEnds[number - 1];
       return readEntry(entries.slice(start, entryEnds[number]));
     });
-    return new CompiledService(settings, { reservations, counts, maxLeaseSeconds });
+    return new CompiledService(settings, { reservations, counts, maxLeaseSeconds, used });
   }
 
   /** Every subnet, by address. */
@@ -190,21 +222,26 @@ export class CompiledService {
     return this.#byId.get(id);
   }
 
+  /** The link to which relays and circuits are assigned, whatever network giaddr lies in. */
+  networkOfRelay(giaddr: Ipv4, agent: RelayAgentInformation): Network | undefined {
+    return this.#relays.networkOf(giaddr, agent);
+  }
+
   /**
-   * What is reserved for a client in a subnet: by client identifier first, then by hardware address, then by what its
-   * relay says of its place; one of the subnet before one that is valid in all.
+   * What is reserved for a client on the link of a subnet, in any of its subnets: by client identifier first, then by
+   * hardware address, then by what its relay says of its place; one of a subnet before one that is valid in all.
    */
   reservationFor(
-    subnet: Subnet,
+    { network }: Pick<Subnet, "network">,
     { clientId, hardware }: Identity,
     { circuitId, remoteId }: Pick<RelayAgentInformation, "circuitId" | "remoteId"> = NO_AGENT,
   ): Reservation | undefined {
-    if (subnet.reservations === 0 && !this.#isAnyGlobal) return undefined;
+    if (network.reserving.length === 0 && !this.#isAnyGlobal) return undefined;
     const identities = { clientId, hardware, circuitId, remoteId };
-    const own = subnet.reservations === 0 ? undefined : this.#reservations.of(subnet.prefix, identities);
+    const own = this.#reservations.of(network.reserving, identities);
     if (own !== undefined || !this.#isAnyGlobal) return own;
     const general = this.#reservations.of(ALL_SUBNETS, identities);
-    const isHere = general?.address === undefined || rangeContains(subnet.range, general.address);
+    const isHere = general?.address === undefined || subnetAt(network, general.address) !== undefined;
     return general === undefined || isHere ? general : { ...general, address: undefined };
   }
 
@@ -221,7 +258,7 @@ export class CompiledService {
     const { pool, reservation } = options;
     const classes = options.classes.filter(({ isMark }) => !isMark);
     if (classes.length === 0 && reservation === undefined) return pool?.settings ?? subnet.settings;
-    const levels: Levels = [this.config, subnet.config];
+    const levels = levelsOf(this.config, subnet.config);
     if (pool !== undefined) levels.push(poolConfig(subnet, pool));
     for (const { config } of classes) levels.push(config);
     if (reservation !== undefined) return resolve([...levels, reservation.config], subnet.prefix);
@@ -241,6 +278,7 @@ interface CompiledParts {
   readonly reservations: Reservations;
   readonly counts: readonly number[];
   readonly maxLeaseSeconds: number;
+  readonly used: readonly Ipv4[];
 }
 
 function compileParts(config: ServiceConfig): CompiledParts {
@@ -250,6 +288,7 @@ function compileParts(config: ServiceConfig): CompiledParts {
     reservations: new Reservations(reservationColumns(config), (number) => all[number] as ReservationConfig),
     counts: lists.map(({ length }) => length),
     maxLeaseSeconds: maxLeaseSeconds(config),
+    used: [...usedAddresses(config).keys()],
   };
 }
 
@@ -265,6 +304,7 @@ export function packService(config: ServiceConfig, entries: readonly (readonly u
       subnets: config.subnets.map(({ reservations: _, ...subnet }) => subnet),
     },
     maxLeaseSeconds: maxLeaseSeconds(config),
+    used: [...usedAddresses(config).keys()],
     columns: reservationColumns(config),
     ...packEntries(entries.map((each) => each.map((entry) => JSON.stringify(entry)))),
   };
@@ -289,6 +329,7 @@ function maxLeaseSeconds(config: ServiceConfig): number {
   see(config);
   config.classes.forEach(see);
   config.reservations.forEach(see);
+  config.sharedNetworks.forEach(see);
   for (const subnet of config.subnets) {
     see(subnet);
     subnet.pools.forEach(see);
@@ -301,6 +342,10 @@ function poolConfig(subnet: Subnet, pool: Pool): LeaseSettingsConfig {
   return subnet.config.pools[subnet.pools.indexOf(pool)] ?? subnet.config;
 }
 
+function networkConfig(service: ServiceSettings, { sharedNetwork }: SubnetSettings): SharedNetworkConfig | undefined {
+  return sharedNetwork === undefined ? undefined : service.sharedNetworks[sharedNetwork];
+}
+
 function compileSubnet(
   service: ServiceSettings,
   config: SubnetSettings,
@@ -309,31 +354,72 @@ function compileSubnet(
     readonly count: number;
     readonly classes: ClientClasses;
   },
-): Subnet {
-  const pools = config.pools.map((pool, index) => ({
-    number: firstNumber + index,
-    range: pool.range,
-    settings: resolve([service, config, pool], config.prefix),
-    access: classes.accessOf(pool),
-  }));
-  const access = classes.accessOf(config);
+): Unlinked {
+  const levels = levelsOf(service, config);
+  const { clientIdentity } = networkConfig(service, config) ?? config;
   return {
     id: config.id ?? config.prefix.address,
-    clientIdentity: config.clientIdentity ?? service.clientIdentity,
+    clientIdentity: clientIdentity ?? service.clientIdentity,
     conflictDetection: config.conflictDetection ?? service.conflictDetection,
     prefix: config.prefix,
     range: prefixRange(config.prefix),
-    settings: resolve([service, config], config.prefix),
-    pools,
-    access,
-    isRestricted: access !== undefined || pools.some((pool) => pool.access !== undefined),
+    settings: resolve(levels, config.prefix),
+    pools: config.pools.map((pool, index) => ({
+      number: firstNumber + index,
+      range: pool.range,
+      settings: resolve([...levels, pool], config.prefix),
+      access: classes.accessOf(pool),
+    })),
+    access: classes.accessOf(config),
     reservations: count,
     config,
   };
 }
 
+/** A subnet before it is known what shares its link. */
+type Unlinked = Omit<Subnet, "network"> & { network?: Network };
+
+/** Gives each subnet its link; returns the links. */
+function linkSubnets(
+  subnets: readonly Unlinked[],
+  config: ServiceSettings,
+): { readonly subnets: Subnet[]; readonly networks: Assigned<Network>[] } {
+  const bySharing = new Map<number | Unlinked, Unlinked[]>();
+  for (const subnet of subnets) {
+    const key = subnet.config.sharedNetwork ?? subnet;
+    bySharing.set(key, [...bySharing.get(key) ?? [], subnet]);
+  }
+  const linked: Subnet[] = [];
+  const networks = Array.from(bySharing, ([key, members]): Assigned<Network> => {
+    const shared = typeof key === "number" ? config.sharedNetworks[key] : undefined;
+    const { maxLeasesPerCircuit = config.maxLeasesPerCircuit, relays = [] } = shared ?? members[0]?.config ?? {};
+    // The subnets of a network name it, so it is made first.
+    const own = members as Subnet[];
+    const [first, ...others] = own;
+    assert(first !== undefined, "A link has a subnet");
+    const network: Network = {
+      name: shared?.name,
+      address: first.prefix.address,
+      subnets: [first, ...others],
+      pools: own.flatMap(({ pools }) => pools),
+      isRestricted: own.some(({ access, pools }) => [{ access }, ...pools].some((each) => each.access !== undefined)),
+      reserving: own.filter(({ reservations }) => reservations > 0).map(({ prefix }) => prefix),
+      maxLeasesPerCircuit,
+    };
+    for (const member of members) member.network = network;
+    linked.push(...own);
+    return { network, relays };
+  });
+  return { subnets: linked, networks };
+}
+
 /** From the service, which has a lease time, to the most specific. */
 type Levels = [ServiceSettings, ...LeaseSettingsConfig[]];
+
+function levelsOf(service: ServiceSettings, subnet: SubnetSettings): Levels {
+  const network = networkConfig(service, subnet);
+  return network === undefined ? [service, subnet] : [service, network, subnet];
+}
 
 function resolve(levels: Levels, prefix: Prefix): LeaseSettings {
   const options: Options = new Map();
@@ -378,14 +464,20 @@ function last<Key extends keyof LeaseSettingsConfig>(
   return undefined;
 }
 
-/** The pools of a subnet whose addresses a client may have. */
-export function poolsFor(subnet: Subnet, membership: Membership): readonly Pool[] {
-  if (!subnet.isRestricted) return subnet.pools;
-  if (subnet.access?.(membership) === false) return [];
-  return subnet.pools.filter(({ access }) => access?.(membership) !== false);
+/** The pools of a link whose addresses a client may have, in the order of their use. */
+export function poolsFor({ isRestricted, pools, subnets }: Network, membership: Membership): readonly Pool[] {
+  if (!isRestricted) return pools;
+  return subnets.flatMap((subnet) =>
+    subnet.access?.(membership) === false ? [] : subnet.pools.filter(({ access }) => access?.(membership) !== false)
+  );
 }
 
 /** The pool among these that an address lies in. */
-export function poolAt({ pools }: Pick<Subnet, "pools">, address: Ipv4): Pool | undefined {
+export function poolAt({ pools }: Pick<Network, "pools">, address: Ipv4): Pool | undefined {
   return pools.find((pool) => rangeContains(pool.range, address));
+}
+
+/** The subnet of a link that an address lies in. */
+export function subnetAt({ subnets }: Network, address: Ipv4): Subnet | undefined {
+  return subnets.find(({ range }) => rangeContains(range, address));
 }

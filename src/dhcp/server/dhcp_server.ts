@@ -18,7 +18,7 @@ import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
 import type { Message } from "../message.ts";
 import { type Action, dropShed, type FirstLease } from "./action.ts";
-import type { CompiledService } from "./compiled_service.ts";
+import type { CompiledService, Subnet } from "./compiled_service.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { LinkBudgets, type LinkReport } from "./link_budgets.ts";
 import { type ProbeResults, Probes } from "./probes.ts";
@@ -112,8 +112,13 @@ interface Places {
   readonly reserved: Uint32Array;
 }
 
-function placesOf(compiled: CompiledService): Places {
-  return { pools: compiled.pools.map((pool) => pool.range), reserved: compiled.reserved };
+/** `heard`: addresses in use that no configuration names. Addresses in use are chosen as little as reserved ones. */
+function placesOf(compiled: CompiledService, heard: Iterable<Ipv4> = []): Places {
+  const pools = compiled.pools.map((pool) => pool.range);
+  const used = new Set([...compiled.used, ...heard]);
+  if (used.size === 0) return { pools, reserved: compiled.reserved };
+  for (const address of compiled.reserved) used.add(address);
+  return { pools, reserved: Uint32Array.from(used).sort() };
 }
 
 /** One node's DHCP service. */
@@ -134,6 +139,8 @@ export class DhcpServer {
   readonly #named = new Recent<true>(RECENT_MS);
   readonly #began = new Recent<readonly Version[]>(LATE_MS);
   readonly #rests = new Rests();
+  /** Addresses in pools that relays and this node itself were heard to have, until a restart. */
+  readonly #heard = new Set<Ipv4>();
   /** Ends that another member is to record, and the version that they end. */
   #waiting: {
     readonly arrivedMs: number;
@@ -142,6 +149,8 @@ export class DhcpServer {
     readonly version: Version;
   }[] = [];
   #pools: readonly Range[];
+  /** What the table does not choose. */
+  #reserved: Uint32Array;
   #state: ServerState;
   #subnetOf = this.#makeSubnetOf();
   #nowMs: Instant = { wallMs: 0, monotonicMs: 0 };
@@ -160,7 +169,9 @@ export class DhcpServer {
     this.#events = options.events;
     this.#table = options.table;
     this.#compiled = options.compiled;
-    this.#pools = placesOf(options.compiled).pools;
+    const { pools, reserved } = placesOf(options.compiled);
+    this.#pools = pools;
+    this.#reserved = reserved;
     this.#offers = new Offers(options.table);
     this.#probes = new Probes(options.table, this.#pools.length);
     this.#links = new LinkBudgets(options.compiled.config.strangers);
@@ -305,18 +316,18 @@ export class DhcpServer {
 
   /** Serves another configuration from now on; leases and offers stay. */
   reconfigure(compiled: CompiledService, now: Instant, time: Bounds | undefined): void {
-    const places = placesOf(compiled);
-    const { reserved } = this.#compiled;
+    const places = placesOf(compiled, this.#heard);
     this.#table.setProbation(probationMsOf(compiled));
     if (!isSameRanges(this.#pools, places.pools)) this.#rearrange(places, now, time);
-    else if (!isSameOrder(reserved, places.reserved)) this.#reserve(places.reserved, time);
+    else if (!isSameOrder(this.#reserved, places.reserved)) this.#reserve(places.reserved, time);
     this.#state = this.#adopt(compiled);
   }
 
   /** Other reservations: offers of what is reserved now end, and those of what no longer is stay if they can. */
   #reserve(reserved: Uint32Array, time: Bounds | undefined): void {
-    const before = new Set(this.#compiled.reserved);
+    const before = new Set(this.#reserved);
     const after = new Set(reserved);
+    this.#reserved = reserved;
     this.#table.reserve(reserved);
     for (const { client, address } of this.#offers.entries()) {
       if (!before.has(address) && !after.has(address)) continue;
@@ -330,6 +341,7 @@ export class DhcpServer {
     const offers = this.#offers.entries();
     this.#table.reconfigure(places);
     this.#pools = places.pools;
+    this.#reserved = places.reserved;
     this.#offers = new Offers(this.#table);
     this.#probes = new Probes(this.#table, places.pools.length);
     for (const { client, address, until, isStranger } of offers) {
@@ -339,12 +351,20 @@ export class DhcpServer {
     }
   }
 
+  /** Notes an address that is in use; from now on it is chosen for no client. */
+  #hear(address: Ipv4, time: Bounds): void {
+    if (this.#table.poolOf(address) === undefined || this.#heard.has(address)) return;
+    if (this.#heard.size >= SERVER_LIMITS.heardMax) return;
+    this.#heard.add(address);
+    this.#reserve(placesOf(this.#compiled, this.#heard).reserved, time);
+  }
+
   #makeSubnetOf(): SubnetOf {
-    return (address) => this.#compiled.subnetOf(address)?.prefix.address;
+    return (address) => this.#compiled.subnetOf(address)?.network.address;
   }
 
   #adopt(compiled: CompiledService): ServerState {
-    const isSameSubnets = isSameRanges(this.#compiled.subnets.map(rangeOf), compiled.subnets.map(rangeOf));
+    const isSameSubnets = isSameLinks(this.#compiled.subnets, compiled.subnets);
     this.#compiled = compiled;
     this.#links.configure(compiled.config.strangers);
     // Another function when the subnets change: all are counted anew.
@@ -364,6 +384,8 @@ export class DhcpServer {
       refused: this.#refused,
       named: this.#named,
       began: this.#began,
+      hear: (address, time) => this.#hear(address, time),
+      isUsed: (address) => compiled.used.has(address) || this.#heard.has(address),
       endRest: (address) => this.#endRest(address),
       endConflict: (address) => this.#agreement.endRest(address, this.#nowMs),
       serves: (address) => this.#agreement.serves(address, this.#nowMs),
@@ -479,8 +501,9 @@ export class DhcpServer {
   }
 }
 
-function rangeOf({ range }: { readonly range: Range }): Range {
-  return range;
+function isSameLinks(a: readonly Subnet[], b: readonly Subnet[]): boolean {
+  return isSameRanges(a.map(({ range }) => range), b.map(({ range }) => range)) &&
+    a.every(({ network }, index) => network.address === b[index]?.network.address);
 }
 
 function isSameRanges(a: readonly Range[], b: readonly Range[]): boolean {

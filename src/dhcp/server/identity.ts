@@ -7,6 +7,9 @@
  * Taking a record for the client's own lets it renew. So a client that only asks for some address is its identifier
  * exactly; one that names the address it has is also known by its hardware address, if either message lacks the
  * identifier.
+ *
+ * On a link with several subnets a client is one client: its key has the number of the first subnet, wherever its
+ * address lies.
  */
 
 import { equalBytes } from "../../bytes/equal.ts";
@@ -21,7 +24,7 @@ import {
 } from "../../lease/agreement/client_key.ts";
 import { isLeaseRecord } from "../../lease/agreement/slot.ts";
 import { type Ipv4, rangeContains } from "../../net/ipv4.ts";
-import type { Identity, Subnet } from "./compiled_service.ts";
+import { type Identity, type Subnet, subnetAt } from "./compiled_service.ts";
 import type { Reservation } from "./reservations.ts";
 import type { ServerState } from "./state.ts";
 
@@ -44,8 +47,9 @@ export function clientOf(state: ClientState, sender: Sender, asserted: Ipv4 | un
     }
   }
   const counts = (recorded: ClientKey, address: Ipv4) => {
+    if (subnetAt(subnet.network, address) === undefined) return false;
     const other = compiled.subnetWithId(subnetNumberOf(recorded));
-    return rangeContains(subnet.range, address) && (other === undefined || other === subnet);
+    return other === undefined || other.network === subnet.network;
   };
   for (const key of keys) {
     const recorded = table.recordedKey(key, counts);
@@ -66,7 +70,8 @@ function keysOf(
   { identity: { clientId, hardware }, subnet, reservation }: Sender,
   hasEarlierRelease: boolean,
 ): readonly [ClientKey, ...ClientKey[]] {
-  const number = hasEarlierRelease ? subnet.prefix.address : subnet.id;
+  const [first] = subnet.network.subnets;
+  const number = hasEarlierRelease ? first.prefix.address : first.id;
   const byHardware = () => clientKey({ subnet: number, tag: CLIENT_TAG.hardware, bytes: hardware });
   if (clientId === undefined) return [byHardware()];
   const byId = clientKey({ subnet: number, tag: CLIENT_TAG.clientIdentifier, bytes: clientId });

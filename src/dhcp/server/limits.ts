@@ -41,6 +41,8 @@ export const SERVER_LIMITS = {
    * rest of a subnet, and a network of new devices loses no more than this.
    */
   beyondShareMs: 1_000,
+  /** Addresses in pools that are not leased since relays have them: forged ones must not use up the pools. */
+  heardMax: 1_024,
   /** A subnet with fewer addresses is never nearly full: every device counts there. */
   smallSubnet: 32,
   /** Settings that are remembered of a pool and the classes of a client; then all are forgotten. */

@@ -2,22 +2,23 @@
 
 import { toHex } from "../../bytes/hex.ts";
 import { formatPrefix, type Prefix } from "../../net/ipv4.ts";
+import type { Network } from "./compiled_service.ts";
 import type { RelayAgentInformation } from "../relay_agent_information.ts";
 
 /** How a request came: the parts of a query that tell its link. */
 export interface Via {
-  readonly subnet: { readonly prefix: Prefix };
+  readonly subnet: { readonly prefix: Prefix; readonly network: Pick<Network, "name" | "address"> };
   readonly agent: Pick<RelayAgentInformation, "circuitId" | "remoteId">;
 }
 
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /**
- * Key of a link: the subnet, and with option 82 the circuit, as the agent that is closest to the client names it. So it
- * is an interface of a relay, a port of a switch that adds option 82, or an attached network.
+ * Key of a link: the subnet or shared network, and with option 82 the circuit, as the agent that is closest to the
+ * client names it. So it is an interface of a relay, a port of a switch that adds option 82, or an attached network.
  */
 export function linkKey({ subnet, agent }: Via): string {
-  return `${subnet.prefix.address} ${circuitKey(agent)}`;
+  return `${subnet.network.address} ${circuitKey(agent)}`;
 }
 
 /** Key of a circuit among those of a subnet; empty without one (RFC 3046 §3.1: it is unique within its agent). */
@@ -29,7 +30,7 @@ function circuitKey({ circuitId, remoteId }: Via["agent"]): string {
 /** The name of a link for operators, such as `10.77.0.0/16 circuit lan0 remote 0x020000000001`. */
 export function linkName({ subnet, agent }: Via): string {
   const { circuitId, remoteId } = agent;
-  const parts = [formatPrefix(subnet.prefix)];
+  const parts = [subnet.network.name ?? formatPrefix(subnet.prefix)];
   if (circuitId !== undefined && circuitId.length > 0) parts.push(`circuit ${agentId(circuitId)}`);
   if (remoteId !== undefined && remoteId.length > 0) parts.push(`remote ${agentId(remoteId)}`);
   return parts.join(" ");

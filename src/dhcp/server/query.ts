@@ -17,7 +17,7 @@ import {
 import type { Request } from "../expression/facts.ts";
 import type { DropReason } from "./action.ts";
 import { type ClientClass, NO_CLASSES } from "./client_classes.ts";
-import { type CompiledService, type Identity, type Pool, poolsFor, type Subnet } from "./compiled_service.ts";
+import { type CompiledService, type Identity, type Pool, poolsFor, type Subnet, subnetAt } from "./compiled_service.ts";
 import { clientOf } from "./identity.ts";
 import type { Reservation } from "./reservations.ts";
 import type { ServerState } from "./state.ts";
@@ -43,11 +43,12 @@ export interface Query {
   readonly arrival: Arrival;
   readonly agent: RelayAgentInformation;
   readonly identity: Identity;
+  /** The client's; of several on its link that of the address it names, else that of its relay or interface. */
   readonly subnet: Subnet;
   readonly client: ClientKey;
   readonly reservation: Reservation | undefined;
   readonly classes: readonly ClientClass[];
-  /** The pools of the subnet whose addresses the client may have. */
+  /** The pools of the link whose addresses the client may have. */
   readonly pools: readonly Pool[];
   /** What goes into option 54 of the reply. */
   readonly serverIdentifier: Ipv4;
@@ -55,6 +56,8 @@ export interface Query {
   readonly requestedAddress: Ipv4 | undefined;
   /** Option 54: the server that the client selected. */
   readonly selectedServer: Ipv4 | undefined;
+  /** Option 118, where it is believed. */
+  readonly subnetSelection: Ipv4 | undefined;
 }
 
 /** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, but no client sends that. */
@@ -73,7 +76,8 @@ export function readQuery(state: ServerState, message: Message, arrived: Arrival
   const requested = readOption(message.options, OPTIONS.requestedIpAddress);
   const selected = readOption(message.options, OPTIONS.serverIdentifier);
   if (!isRelayed && !arrived.onLink && !mayBeRouted(type, message, selected.kind)) return "notRelayed";
-  if (requested.kind === "malformed" || selected.kind === "malformed") return "malformedOption";
+  const named = compiled.config.subnetSelection ? readOption(message.options, OPTIONS.subnetSelection) : ABSENT;
+  if ([requested, selected, named].some(({ kind }) => kind === "malformed")) return "malformedOption";
   const agent = readAgent(message);
   if (agent === undefined) return "malformedOption";
   if (isNoStation(message.htype, message.chaddr)) return "noStation";
@@ -83,8 +87,10 @@ export function readQuery(state: ServerState, message: Message, arrived: Arrival
   const selectedServer = selected.kind === "present" ? selected.value : undefined;
   const asserted = assertedAddress(type, message, { requestedAddress, selectedServer });
   const arrival = isRelayed ? arrived : arrivalAt(compiled, arrived, selectedServer ?? asserted);
-  const subnet = compiled.subnetOf(subnetHint(message, agent, arrival));
-  if (subnet === undefined) return "noSubnet";
+  const subnetSelection = named.kind === "present" ? named.value : undefined;
+  const hinted = hintedSubnet(compiled, message, { agent, arrival, subnetSelection });
+  if (hinted === undefined) return "noSubnet";
+  const subnet = subnetAt(hinted.network, asserted ?? requestedAddress ?? message.ciaddr) ?? hinted;
   const own = compiled.reservationFor(subnet, identity, agent);
   const client = clientOf(state, { identity, subnet, reservation: own }, asserted);
   const reservation = own ?? reservationOfPlace(state, { message, identity, subnet, client }, asserted);
@@ -103,13 +109,15 @@ export function readQuery(state: ServerState, message: Message, arrived: Arrival
     client,
     reservation,
     classes: membership.classes,
-    pools: poolsFor(subnet, membership),
+    pools: poolsFor(subnet.network, membership),
     serverIdentifier: agent.serverIdentifierOverride ?? arrival.serverIdentifier,
     requestedAddress,
     selectedServer,
+    subnetSelection,
   };
 }
 
+const ABSENT = { kind: "absent" } as const;
 /**
  * What is reserved for the place at which a client got its address. A renewal by unicast does not show that; a client
  * that was moved asks through its relay.
@@ -192,13 +200,27 @@ function readIdentity(message: Message): Identity | undefined {
   return { clientId: usable ? option : undefined, hardware };
 }
 
+/** How a request tells where its client is. */
+interface Hints extends Pick<Query, "agent" | "arrival" | "subnetSelection"> {}
+
+/** The subnet of the client's relay or interface; where relays are assigned to a link, one of that link. */
+function hintedSubnet(compiled: CompiledService, message: Message, hints: Hints): Subnet | undefined {
+  const { giaddr } = message;
+  const assigned = giaddr === UNSPECIFIED ? undefined : compiled.networkOfRelay(giaddr, hints.agent);
+  if (assigned !== undefined) return subnetAt(assigned, giaddr) ?? assigned.subnets[0];
+  return compiled.subnetOf(subnetHint(message, hints));
+}
+
 /**
- * An address in the client's network: link selection (RFC 3527), else giaddr, else the network of the interface (RFC
- * 2131 §4.3.1). A routed client that renews by unicast is in the network of its address; a client on an attached link
- * is in the network of that link, whatever address it has.
+ * An address in the client's network: link selection (RFC 3527), else subnet selection (RFC 3011), else giaddr, else
+ * the network of the interface (RFC 2131 §4.3.1). A routed client that renews by unicast is in the network of its
+ * address; a client on an attached link is in the network of that link, whatever address it has.
  */
-function subnetHint(message: Message, agent: RelayAgentInformation, arrival: Arrival): Ipv4 {
-  if (message.giaddr !== UNSPECIFIED) return agent.linkSelection ?? message.giaddr;
+function subnetHint(message: Message, { agent, arrival, subnetSelection }: Hints): Ipv4 {
+  const isRelayed = message.giaddr !== UNSPECIFIED;
+  if (isRelayed && agent.linkSelection !== undefined) return agent.linkSelection;
+  if (subnetSelection !== undefined) return subnetSelection;
+  if (isRelayed) return message.giaddr;
   if (message.ciaddr !== UNSPECIFIED && !arrival.onLink) return message.ciaddr;
   return arrival.receivedOn;
 }

@@ -91,6 +91,8 @@ function startReply(query: Query, type: number): Message {
   const options: Options = new Map();
   options.set(OPTIONS.messageType.code, TYPE_BYTES[type] as Uint8Array);
   writeOption(options, OPTIONS.serverIdentifier, query.serverIdentifier);
+  // RFC 3011 §2: a server that uses the option must return it, and its client discards a reply without it.
+  if (query.subnetSelection !== undefined) echo(options, message, [OPTIONS.subnetSelection.code]);
   return {
     op: BOOTREPLY,
     htype: message.htype,

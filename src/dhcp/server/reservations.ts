@@ -82,17 +82,30 @@ export class Reservations {
     }
   }
 
-  /** The reservation of a client in a subnet; `ALL_SUBNETS`: one that is valid in all of them. */
-  of(prefix: Prefix, { clientId, hardware, circuitId, remoteId }: Identities): Reservation | undefined {
-    return this.#find(prefix, KIND.clientId, clientId) ?? this.#find(prefix, KIND.hardware, hardware) ??
-      (remoteId && this.#find(prefix, KIND.circuitAndRemoteId, circuitId, remoteId)) ??
-      this.#find(prefix, KIND.circuitId, circuitId) ?? this.#find(prefix, KIND.remoteId, remoteId);
+  /** The reservation of a client in any of some subnets; `ALL_SUBNETS`: one that is valid in all of them. */
+  of(prefixes: readonly Prefix[], { clientId, hardware, circuitId, remoteId }: Identities): Reservation | undefined {
+    return this.#find(prefixes, KIND.clientId, clientId) ?? this.#find(prefixes, KIND.hardware, hardware) ??
+      (remoteId && this.#find(prefixes, KIND.circuitAndRemoteId, circuitId, remoteId)) ??
+      this.#find(prefixes, KIND.circuitId, circuitId) ?? this.#find(prefixes, KIND.remoteId, remoteId);
+  }
+
+  #find(
+    prefixes: readonly Prefix[],
+    kind: Kind,
+    first: Uint8Array | undefined,
+    second?: Uint8Array,
+  ): Reservation | undefined {
+    if (first === undefined || (this.columns.kinds & (1 << kind)) === 0) return undefined;
+    for (const prefix of prefixes) {
+      const reservation = this.#findIn(prefix, kind, first, second);
+      if (reservation !== undefined) return reservation;
+    }
+    return undefined;
   }
 
   /** Without making a key: this runs several times per request. */
-  #find({ address }: Prefix, kind: Kind, first: Uint8Array | undefined, second = NO_BYTES): Reservation | undefined {
-    const { keys, keyEnds, keyPlaces, byKey, kinds } = this.columns;
-    if (first === undefined || (kinds & (1 << kind)) === 0) return undefined;
+  #findIn({ address }: Prefix, kind: Kind, first: Uint8Array, second = NO_BYTES): Reservation | undefined {
+    const { keys, keyEnds, keyPlaces, byKey } = this.columns;
     const octets = KEY_HEADER_OCTETS + first.length + second.length;
     const mask = keyPlaces.length - 1;
     for (let at = hash(second, hash(first, seedOf(address, kind))) & mask;; at = (at + 1) & mask) {
@@ -124,7 +137,8 @@ function reservationOf(config: ReservationConfig): Reservation {
 }
 
 /** Stands for the subnet of reservations that are valid in all; no subnet has this address. */
-export const ALL_SUBNETS: Prefix = { address: 0, prefixLength: 0 };
+const NO_SUBNET: Prefix = { address: 0, prefixLength: 0 };
+export const ALL_SUBNETS: readonly Prefix[] = [NO_SUBNET];
 
 /** The columns of what is configured. Of two with one address or client, which a check refuses, the later counts. */
 export function reservationColumns(
@@ -133,7 +147,7 @@ export function reservationColumns(
   const addresses = new Map<Ipv4, number>();
   const keys: { readonly key: Uint8Array; readonly number: number }[] = [];
   let number = 0;
-  for (const scope of [...subnets, { prefix: ALL_SUBNETS, reservations }]) {
+  for (const scope of [...subnets, { prefix: NO_SUBNET, reservations }]) {
     for (const reservation of scope.reservations) {
       if (reservation.address !== undefined) addresses.set(reservation.address, number);
       for (const key of keysOf(scope.prefix, reservation)) keys.push({ key, number });

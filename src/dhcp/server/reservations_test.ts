@@ -80,7 +80,7 @@ Deno.test("reservations: 20,000 are read one by one, when their client comes", (
     read.push(number);
     return reservations[number] as (typeof reservations)[number];
   });
-  strictEqual(all.of(EMPTY.prefix, clientOf([1, 2, 0, 0, 0, 1, 44]))?.address, ip("10.1.0.1") + 300);
+  strictEqual(all.of([EMPTY.prefix], clientOf([1, 2, 0, 0, 0, 1, 44]))?.address, ip("10.1.0.1") + 300);
   strictEqual(all.at(ip("10.1.0.1") + 19_999)?.address, ip("10.1.0.1") + 19_999);
   deepStrictEqual(read, [300, 19_999]);
 });

@@ -18,7 +18,7 @@ import { BOOTP_TYPE, BROADCAST_FLAG, type Message, MESSAGE_TYPE } from "../messa
 import { OPTIONS, readOption, writeOption } from "../options/mod.ts";
 import { type Action, drop, dropShed, type FirstLease } from "./action.ts";
 import { chooseAddress, mayKeep, mayLease, mayTake } from "./choose.ts";
-import { type LeaseSettings, poolAt } from "./compiled_service.ts";
+import { type LeaseSettings, poolAt, subnetAt } from "./compiled_service.ts";
 import { formerKey, hasRecord } from "./identity.ts";
 import { nakByMajority, nakWrongSubnet } from "./nak.ts";
 import { type Arrival, type Query, readQuery } from "./query.ts";
@@ -43,6 +43,7 @@ const HOSTNAME_OCTETS_MAX = 255;
 export function decide(state: ServerState, message: Message, arrival: Arrival, now: Instant, time: Bounds): Action {
   const query = readQuery(state, message, arrival);
   if (typeof query === "string") return drop(query);
+  for (const own of [message.giaddr, arrival.receivedOn, query.serverIdentifier]) state.hear(own, time);
   const shed = shedMessage(state, query, now);
   if (shed !== undefined) return dropShed(shed);
   endOwnConflict(state, query);
@@ -84,7 +85,7 @@ function discover(state: ServerState, query: Query, now: Instant, time: Bounds):
   if (shed !== undefined) return dropShed(shed);
   const address = chooseAddress(state, query, now, time);
   const wanted = query.pools.map((pool) => pool.number);
-  if (address === undefined && wanted.length === 0 && query.subnet.pools.length > 0) return drop("noPool");
+  if (address === undefined && wanted.length === 0 && query.subnet.network.pools.length > 0) return drop("noPool");
   if (address === undefined) return { kind: "drop", reason: "exhausted", wanted, full: query.subnet.prefix };
   const settings = settingsAt(state, query, address);
   // RFC 4039 §3.1: the client asked to skip the second exchange, and the configuration allows it.
@@ -194,7 +195,7 @@ function confirm(state: ServerState, query: Query, address: Ipv4, now: Instant, 
  */
 function isBlind({ compiled }: ServerState, { message, arrival, subnet, ...query }: Query, address: Ipv4): boolean {
   return compiled.classes.needRelay && message.giaddr === UNSPECIFIED && !arrival.onLink &&
-    poolAt(subnet, address) !== undefined && poolAt(query, address) === undefined;
+    poolAt(subnet.network, address) !== undefined && poolAt(query, address) === undefined;
 }
 
 /** Whether only the host with this address, or one on a client's link, can have sent the message. */
@@ -328,7 +329,8 @@ function propose(state: ServerState, query: Query, wanted: Wanted, first?: First
 }
 
 function settingsAt(state: ServerState, query: Query, address: Ipv4): LeaseSettings {
-  const { subnet, classes, reservation } = query;
+  const { classes, reservation } = query;
+  const subnet = subnetAt(query.subnet.network, address) ?? query.subnet;
   return state.compiled.settingsFor(subnet, { pool: poolAt(subnet, address), classes, reservation });
 }
 

@@ -1,6 +1,7 @@
 /** What the server reads when it decides about a request. */
 
 import type { Offers } from "../../lease/table/offers.ts";
+import type { Bounds } from "../../lease/agreement/clock.ts";
 import type { ClientKey } from "../../lease/agreement/client_key.ts";
 import type { Slot } from "../../lease/agreement/slot.ts";
 import type { Version } from "../../lease/agreement/version.ts";
@@ -43,6 +44,10 @@ export interface ServerState {
   readonly named: Recent<true>;
   /** The versions of a client's leases when its exchange began here with a DHCPDISCOVER, by client and xid. */
   readonly began: Recent<readonly Version[]>;
+  /** Notes an address that a relay or this node has; it matters if a pool contains it. */
+  hear(address: Ipv4, time: Bounds): void;
+  /** Whether a pool's address is known to be in use, by the configuration or as it was heard. */
+  isUsed(address: Ipv4): boolean;
   /** Ends the rest of a declined address before its time; false when that is not possible now. */
   endRest(address: Ipv4): boolean;
   /** Ends the rest of an address as the host that uses it is a client; false when that is not possible now. */

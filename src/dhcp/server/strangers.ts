@@ -9,7 +9,7 @@ import { isLocked } from "../../lease/agreement/rule.ts";
 import { circuitOf } from "../../lease/table/circuit_counts.ts";
 import { isRenewal } from "../../lease/table/probation.ts";
 import type { Ipv4 } from "../../net/ipv4.ts";
-import type { CompiledService, Subnet } from "./compiled_service.ts";
+import type { CompiledService, Network } from "./compiled_service.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { Shed } from "./link_budgets.ts";
 import type { Query } from "./query.ts";
@@ -40,7 +40,7 @@ function hasReserved({ table }: ServerState, { client, reservation }: Query): bo
  */
 export function shedMessage(state: ServerState, query: Query, now: Instant): Shed | undefined {
   if (state.offers.of(query.client) !== undefined || !isStranger(state, query)) return undefined;
-  state.floods.stranger(extentOf(state, query.subnet), state.table.hashOf(query.client), now.monotonicMs);
+  state.floods.stranger(extentOf(state, query.subnet.network), state.table.hashOf(query.client), now.monotonicMs);
   return state.links.message(query, now.monotonicMs);
 }
 
@@ -65,13 +65,13 @@ export function shedCircuit(
   query: Query,
   { address, now, time }: Partial<Wanted> & Omit<Wanted, "address">,
 ): Shed | undefined {
-  const { compiled, table, links } = state;
-  const { client, subnet, agent } = query;
+  const { table, links } = state;
+  const { client, subnet: { network }, agent } = query;
   const byClass = query.classes.findLast(({ config }) => config.maxLeasesPerCircuit !== undefined)?.config;
-  const leasesMax = (byClass ?? subnet.config).maxLeasesPerCircuit ?? compiled.config.maxLeasesPerCircuit;
+  const leasesMax = byClass?.maxLeasesPerCircuit ?? network.maxLeasesPerCircuit;
   if (leasesMax === undefined || hasReserved(state, query)) return undefined;
   const { circuitId = NO_BYTES, remoteId = NO_BYTES } = agent;
-  const circuit = circuitOf(subnet.prefix.address, { circuitId, remoteId });
+  const circuit = circuitOf(network.address, { circuitId, remoteId });
   if (circuit === undefined || table.leasesOfCircuit(circuit) < leasesMax) return undefined;
   const bound = table.addressesBoundBy(client).filter((own) => isLocked(table.get(own), time));
   const isHeld = address === undefined ? bound.length > 0 : bound.includes(address);
@@ -87,12 +87,12 @@ export function shedLease(state: ServerState, query: Query, wanted: Wanted): She
 function shedNewLease(state: ServerState, query: Query, take: boolean, now: Instant): Shed | undefined {
   if (!isNearlyFull(state, query)) return undefined;
   const { monotonicMs } = now;
-  if (isBeyondShare(state, query) && (!isStranger(state, query) || isFlooded(state, query.subnet, now))) {
+  if (isBeyondShare(state, query) && (!isStranger(state, query) || isFlooded(state, query.subnet.network, now))) {
     // A client that wants several addresses is a flood by itself.
     return state.links.shed(query, "share", monotonicMs);
   }
   if (state.links.lease(query, take, monotonicMs)) return undefined;
-  state.floods.exceeded(query.subnet.prefix.address, monotonicMs);
+  state.floods.exceeded(query.subnet.network.address, monotonicMs);
   return state.links.shed(query, "leases", monotonicMs);
 }
 
@@ -146,8 +146,8 @@ function isBeyondShare({ table, compiled }: ServerState, { pools }: Pools): bool
   return 100 * granted >= compiled.config.strangers.share * size;
 }
 
-function isFlooded(state: ServerState, subnet: Subnet, { monotonicMs }: Instant): boolean {
-  return state.floods.isFlood(extentOf(state, subnet), monotonicMs);
+function isFlooded(state: ServerState, network: Network, { monotonicMs }: Instant): boolean {
+  return state.floods.isFlood(extentOf(state, network), monotonicMs);
 }
 
 /** Whether a first lease has to wait until it is known that strangers are no flood. */
@@ -157,12 +157,12 @@ export function mustWait(state: ServerState, pools: Pools): boolean {
 
 /** The same once it has waited: whether strangers turned out to be a flood. */
 export function isRefusedAfterAll(state: ServerState, via: Pools & Pick<Query, "subnet">, now: Instant): boolean {
-  return mustWait(state, via) && isFlooded(state, via.subnet, now);
+  return mustWait(state, via) && isFlooded(state, via.subnet.network, now);
 }
 
-function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
+function extentOf({ table, offers }: ServerState, { pools, address }: Network) {
   return {
-    subnet: prefix.address,
+    subnet: address,
     size: sum(pools, (pool) => table.sizeOf(pool)),
     available: sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool) + table.onProbation(pool)),
     unrenewed: sum(pools, (pool) => table.unrenewed(pool)),
@@ -170,8 +170,9 @@ function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
 }
 
 /** Whether a configuration limits the leases of circuits. */
-export function limitsCircuits({ config }: CompiledService): boolean {
-  return [config, ...config.subnets, ...config.classes].some((level) => level.maxLeasesPerCircuit !== undefined);
+export function limitsCircuits({ config, subnets }: CompiledService): boolean {
+  return subnets.some(({ network }) => network.maxLeasesPerCircuit !== undefined) ||
+    config.classes.some(({ maxLeasesPerCircuit }) => maxLeasesPerCircuit !== undefined);
 }
 
 /** How long a first lease on probation is at most, by pool; 0 where leases are as short anyway. */
@@ -180,6 +181,6 @@ export function probationMsOf({ pools, config }: CompiledService): number[] {
   return pools.map(({ settings }) => settings.leaseSeconds > firstLeaseSeconds ? firstLeaseSeconds * 1_000 : 0);
 }
 
-function sum(pools: Subnet["pools"], value: (pool: number) => number): number {
+function sum(pools: Network["pools"], value: (pool: number) => number): number {
   return pools.reduce((total, { number }) => total + value(number), 0);
 }

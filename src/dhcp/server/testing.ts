@@ -63,6 +63,8 @@ export function service(subnets: SubnetConfig[], extra: Partial<ServiceConfig> =
     classes: [],
     reservations: [],
     optionDefinitions: [],
+    subnetSelection: false,
+    sharedNetworks: [],
     subnets,
     ...extra,
   };

@@ -36,7 +36,7 @@ export interface PoolUse {
   /** Declined or blocked. */
   readonly resting: number;
   readonly offered: number;
-  /** Kept for a client that has no lease of it now. */
+  /** Kept for a client that has no lease of it now, or known to be in use without a lease. */
   readonly reserved: number;
   readonly free: number;
 }
@@ -53,7 +53,7 @@ export function noUse(): PoolCount {
 interface TableAddresses {
   /** Not overlapping; a pool's number is its place in the list. */
   readonly pools: readonly Range[];
-  /** Addresses kept for one client each: never chosen by `takeFree`. */
+  /** Addresses kept for one client each, and those known to be in use: never chosen by `takeFree`. */
   readonly reserved: ReservedAddresses;
 }
 

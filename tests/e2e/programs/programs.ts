@@ -36,15 +36,18 @@ export interface ServiceConfig {
   readonly authoritative: boolean;
   readonly classes?: readonly { readonly name: string; readonly match: string }[];
   readonly conflictDetection?: boolean;
-  readonly subnets: readonly {
-    readonly subnet: string;
-    readonly pools: readonly (string | { readonly range: string; readonly allow?: string; readonly deny?: string })[];
-    readonly reservations?: readonly Reservation[];
-    readonly options?: Readonly<Record<string, string | readonly string[]>>;
-    readonly alwaysSend?: readonly string[];
-  }[];
+  readonly subnets: readonly SubnetConfig[];
+  readonly sharedNetworks?: readonly { readonly name: string; readonly subnets: readonly SubnetConfig[] }[];
   readonly reservations?: readonly Reservation[];
   readonly optionDefinitions?: readonly Readonly<Record<string, string | number>>[];
+}
+
+export interface SubnetConfig {
+  readonly subnet: string;
+  readonly pools: readonly (string | { readonly range: string; readonly allow?: string; readonly deny?: string })[];
+  readonly reservations?: readonly Reservation[];
+  readonly options?: Readonly<Record<string, string | readonly string[]>>;
+  readonly alwaysSend?: readonly string[];
 }
 
 interface Reservation {

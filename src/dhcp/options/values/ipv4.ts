@@ -35,6 +35,7 @@ export const ipv4: Codec<Ipv4> = {
     return address === undefined ? { ok: false, found: input } : { ok: true, value: address };
   },
   format: formatIpv4,
+  hosts: (address) => [address],
 };
 
 function listOf(min: number): Codec<Ipv4[]> {
@@ -58,6 +59,7 @@ function listOf(min: number): Codec<Ipv4[]> {
       return parseItems(input, asAddress);
     },
     format: (addresses) => addresses.map(formatIpv4).join(", "),
+    hosts: (addresses) => addresses,
   };
 }
 
@@ -67,8 +69,8 @@ export const ipv4List: Codec<Ipv4[]> = listOf(1);
 /** RFC 2132 §8.13 and RFC 4388 §6.1 allow none at all. */
 export const ipv4ListOrNone: Codec<Ipv4[]> = listOf(0);
 
-/** Pairs of addresses; `second` says what the second one is: as configuration names it. */
-export function ipv4PairList(first: string, second: string): Codec<[Ipv4, Ipv4][]> {
+/** Pairs of an address and a mask, or of a destination and its router, as configuration names them. */
+export function ipv4PairList(first: string, second: "mask" | "router"): Codec<[Ipv4, Ipv4][]> {
   return {
     shape: `pairs of IPv4 addresses (${first}, ${second})`,
     wanted: `pairs, such as [{ ${first}: 192.0.2.1, ${second}: 192.0.2.254 }]`,
@@ -97,5 +99,6 @@ export function ipv4PairList(first: string, second: string): Codec<[Ipv4, Ipv4][
         return left === undefined || right === undefined ? undefined : [left, right] as [Ipv4, Ipv4];
       }),
     format: (pairs) => pairs.map(([left, right]) => `${formatIpv4(left)} ${formatIpv4(right)}`).join(", "),
+    hosts: (pairs) => second === "router" ? pairs.map(([, router]) => router) : [],
   };
 }

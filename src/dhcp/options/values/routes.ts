@@ -66,4 +66,5 @@ export const routes: Codec<Route[]> = {
   parse: (input) => parseItems(input, parseRoute),
   format: (list) =>
     list.map(({ destination, router }) => `${formatPrefix(destination)} via ${formatIpv4(router)}`).join(", "),
+  hosts: (list) => list.map(({ router }) => router),
 };

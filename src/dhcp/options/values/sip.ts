@@ -61,4 +61,5 @@ export const sip: Codec<SipServers> = {
     return list.ok ? { ok: true, value: { kind: "names", names: list.value } } : list;
   },
   format: (value) => value.kind === "names" ? names.format(value.names) : value.addresses.map(formatIpv4).join(", "),
+  hosts: (value) => value.kind === "names" ? [] : value.addresses,
 };

@@ -37,6 +37,7 @@ function mandatoryAnd<T>(key: string, example: string, inner: Codec<T>): Codec<S
       return value.ok ? { ok: true, value: { mandatory: input.mandatory, value: value.value } } : value;
     },
     format: ({ mandatory, value }) => `${inner.format(value)}${mandatory ? " (mandatory)" : ""}`,
+    hosts: ({ value }) => inner.hosts?.(value) ?? [],
   };
 }
 

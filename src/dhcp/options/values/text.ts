@@ -1,6 +1,7 @@
 /** Text: NVT ASCII in the RFCs, UTF-8 in practice. */
 
 import { assert } from "../../../assert.ts";
+import { type Ipv4, parseIpv4 } from "../../../net/ipv4.ts";
 import { escapeUnseen } from "../../../unseen.ts";
 import { type Codec, malformed, present } from "../codec.ts";
 
@@ -54,4 +55,11 @@ export const text: Codec<string> = {
       ? { ok: true, value: input }
       : { ok: false, found: input },
   format: quote,
+  hosts: addressIn,
 };
+
+/** The address that a text is, such as a TFTP server's: none or one. */
+export function addressIn(text: string): readonly Ipv4[] {
+  const address = parseIpv4(text);
+  return address === undefined ? [] : [address];
+}
