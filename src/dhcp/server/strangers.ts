@@ -144,11 +144,10 @@ export function isRefusedAfterAll(state: ServerState, via: Pick<Query, "subnet">
   return mustWait(state, via) && isFlooded(state, via.subnet, now);
 }
 
-function extentOf({ table, offers }: ServerState, { pools, prefix }: Subnet) {
+function extentOf({ table }: ServerState, { pools, prefix }: Subnet) {
   return {
     subnet: prefix.address,
     size: sum(pools, (pool) => table.sizeOf(pool)),
-    available: sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool) + table.onProbation(pool)),
     unrenewed: sum(pools, (pool) => table.unrenewed(pool)),
   };
 }
