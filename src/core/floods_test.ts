@@ -41,7 +41,7 @@ function leftAfter(cluster: TestCluster, id: NodeId, clients: number): number {
 
 Deno.test("floods: a node that sees little of one keeps the share of strangers as well", () => {
   const cluster = halfFull();
-  for (let count = 0; count < 2 * HALF; count++) arrive(cluster, 1, "DISCOVER");
+  for (let count = 0; count < 5 * HALF; count++) arrive(cluster, 1, "DISCOVER");
   cluster.run(1_000);
   for (let count = 0; count < 4; count++) arrive(cluster, 1, "DISCOVER");
   const left = leftAfter(cluster, 2, 30);

@@ -1,5 +1,5 @@
 /**
- * Whether the strangers of a subnet are a flood: there are more of them than addresses that they could have, they want
+ * Whether the strangers of a subnet are a flood: there are more of them than the subnet has addresses for, they want
  * leases faster than they may have them, or their first leases end without a renewal. A network whose devices are all
  * new shows none of that, however full it gets. A node that sees little of a flood, as a relay sends most of it
  * elsewhere, hears of it from the others. Times are monotonic milliseconds.
@@ -13,8 +13,6 @@ interface Extent {
   readonly subnet: Ipv4;
   /** Addresses of its pools. */
   readonly size: number;
-  /** Those of them that strangers have or could have: free, offered to strangers, or leased to them and not renewed. */
-  readonly available: number;
   /** First leases that ended without a renewal so far. */
   readonly unrenewed: number;
 }
@@ -23,20 +21,18 @@ interface Extent {
 class Window {
   readonly startMs: number;
   /** When the window began. */
-  readonly available: number;
   readonly unrenewed: number;
   /** Strangers, as far as their hashes differ. */
   strangers = 0;
   readonly #seen: Uint8Array;
 
-  constructor({ size, available, unrenewed }: Extent, startMs: number) {
+  constructor({ size, unrenewed }: Extent, startMs: number) {
     this.startMs = startMs;
-    this.available = available;
     this.unrenewed = unrenewed;
     this.#seen = new Uint8Array(Math.max(1, size));
   }
 
-  /** Eight bits per address: of as many strangers as addresses, one in sixteen is not told from another. */
+  /** Eight bits per address: of twice as many strangers as addresses, one in ten is not told from another. */
   see(hash: number): void {
     const bit = hash % (8 * this.#seen.length);
     const mask = 1 << (bit & 7);
@@ -86,13 +82,12 @@ export class FloodSigns {
 
   #showsSign(extent: Extent, nowMs: number): boolean {
     const { last, current } = this.#at(extent, nowMs);
-    const { subnet, size, available, unrenewed } = extent;
+    const { subnet, size, unrenewed } = extent;
+    const { windowMs, strangersPerAddress, unrenewedShare } = SERVER_LIMITS.flood;
     const exceededMs = this.#exceededMs.get(subnet) ?? -Infinity;
-    if (nowMs - exceededMs < SERVER_LIMITS.flood.windowMs) return true;
-    // Pools may have been added since a window began.
-    const areTooMany = (window: Window) => window.strangers > Math.max(window.available, available);
-    return areTooMany(last) || areTooMany(current) ||
-      unrenewed - last.unrenewed >= SERVER_LIMITS.flood.unrenewedShare * size;
+    if (nowMs - exceededMs < windowMs) return true;
+    return last.strangers + current.strangers >= strangersPerAddress * size ||
+      unrenewed - last.unrenewed >= unrenewedShare * size;
   }
 
   #at(extent: Extent, nowMs: number): { readonly last: Window; readonly current: Window } {

@@ -30,12 +30,19 @@ export const SERVER_LIMITS = {
   /** The log names a link that exceeds a limit at most this often. */
   linkNewsMs: 60_000,
   /**
-   * When the strangers of a subnet are a flood (`flood_signs.ts`): in a window more of them than addresses that they
-   * could have, or more new leases wanted than `strangers.leases`; or, in one to two windows, this share of its
-   * addresses leased to clients that did not renew. A node that sees a flood tells the others each `tellMs`, and is
+   * When the strangers of a subnet are a flood (`flood_signs.ts`): in a window they want more new leases than
+   * `strangers.leases`; or, in one to two windows, there are so many per address of its pools, or this share of its
+   * addresses was leased to clients that did not renew. A node that sees a flood tells the others each `tellMs`, and is
    * believed for `toldMs`. Of one address in `undecidedPart`, other nodes may be granting leases at the same moment.
    */
-  flood: { windowMs: 150_000, unrenewedShare: 1 / 16, tellMs: 500, toldMs: 2_000, undecidedPart: 256 },
+  flood: {
+    windowMs: 150_000,
+    strangersPerAddress: 2,
+    unrenewedShare: 1 / 16,
+    tellMs: 500,
+    toldMs: 2_000,
+    undecidedPart: 256,
+  },
   /**
    * A first lease beyond `strangers.share` is agreed this much later, so that a flood is recognized before it takes the
    * rest of a subnet, and a network of new devices loses no more than this.

@@ -160,11 +160,10 @@ export function isRefusedAfterAll(state: ServerState, via: Pools & Pick<Query, "
   return mustWait(state, via) && isFlooded(state, via.subnet.network, now);
 }
 
-function extentOf({ table, offers }: ServerState, { pools, address }: Network) {
+function extentOf({ table }: ServerState, { pools, address }: Network) {
   return {
     subnet: address,
     size: sum(pools, (pool) => table.sizeOf(pool)),
-    available: sum(pools, (pool) => table.free(pool) + offers.toStrangers(pool) + table.onProbation(pool)),
     unrenewed: sum(pools, (pool) => table.unrenewed(pool)),
   };
 }
