@@ -54,19 +54,22 @@ export function requestFault(config: ForwardConfig, from: ForwardInterface, byte
 }
 
 /**
- * The gateway for a client: the one in whose subnet its address or requested address is; otherwise the primary one, and
- * after `unanswered` messages of the client the next. Undefined while the interface has none.
+ * The gateway for a client: the one that the offer it took names as its server (RFC 5107), as on a link with several
+ * subnets the address may be in another one; then the one in whose subnet its address or requested address is;
+ * otherwise the primary one, and after `unanswered` messages of the client the next. Undefined while the interface has
+ * none.
  */
 export function gatewayFor(
   { gateways }: ForwardInterface,
   bytes: Uint8Array,
-  { requestedAddress }: OptionScan,
+  { requestedAddress, serverIdentifier }: OptionScan,
   unanswered: number,
 ): Gateway | undefined {
   if (gateways.length === 1) return gateways[0];
   const address = readUint32(bytes, AT.ciaddr) || requestedAddress;
+  const chosen = gateways.find(({ giaddr, local }) => serverIdentifier === giaddr || serverIdentifier === local);
   const own = address === UNSPECIFIED ? undefined : gateways.find((gateway) => isBehind(gateway, address));
-  return own ?? gateways[Math.floor(unanswered / FORWARD.messagesPerGateway) % gateways.length];
+  return chosen ?? own ?? gateways[Math.floor(unanswered / FORWARD.messagesPerGateway) % gateways.length];
 }
 
 function isBehind({ subnet }: Gateway, address: Ipv4): boolean {

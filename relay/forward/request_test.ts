@@ -153,6 +153,8 @@ Deno.test("request: an interface with two subnets: the client's own, the request
   strictEqual(giaddr({ type: 3, ciaddr: "10.78.1.9" }, 0), secondary);
   strictEqual(giaddr({ options: [50, 4, 10, 78, 1, 9] }, 0), secondary);
   strictEqual(giaddr({ options: [50, 4, 192, 168, 1, 9] }, 0), primary);
+  // A link with both subnets: what was offered through one gateway is requested through it.
+  strictEqual(giaddr({ type: 3, options: [50, 4, 10, 78, 1, 9, 54, 4, 10, 77, 0, 1] }, 0), primary);
 });
 
 Deno.test("request: another relay's giaddr stays, with or without option 82", () => {
