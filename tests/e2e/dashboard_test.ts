@@ -186,9 +186,11 @@ e2e(
         dialogs.push(`${dialog.type()}: ${dialog.message()}`);
         await dialog.accept(dialogs.length === 1 ? wrong : right);
       });
-      await page.click('[data-end="127.77.1.3"]');
+      // The list is drawn anew while one reaches for a button: a locator looks again.
+      const end = page.locator('[data-end="127.77.1.3"]');
+      await end.click();
       await until("the wrong token to be refused", DEADLINE_MS, () => Promise.resolve(dialogs.length === 2));
-      await page.click('[data-end="127.77.1.3"]');
+      await end.click();
       await until(
         "the lease to be gone",
         DEADLINE_MS,
