@@ -5,26 +5,24 @@
  * for IPv4, so that no other frame is received in between.
  */
 
-import { type Attempt, refused } from "../errors.ts";
+import type { Attempt } from "../errors.ts";
 import { FRAME_HEADER_OCTETS, FRAME_PAYLOAD_OCTETS_MAX, readFrame, writeFrame } from "../frame.ts";
 import type { PacketAddressing, PacketHandler, PacketSocket } from "../packet.ts";
 import {
-  AF_PACKET,
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
   ETH_P_IP,
   LinkAddress,
   MSG_DONTWAIT,
-  MSG_TRUNC,
   SO_ATTACH_FILTER,
-  SOCK_RAW,
   SOL_SOCKET,
 } from "./abi.ts";
 import { filterReference, udpPortFilter } from "./filter.ts";
 import { addressOf, libc } from "./libc.ts";
-import { DATAGRAM_BYTES_MAX, type ReceiveMemory } from "./memory.ts";
-import { BATCH_MAX, reactor, type Source } from "./reactor.ts";
-import { Descriptor, interrupted, requiredInterfaceName, SendErrors } from "./socket.ts";
+import { bindToLink, type LinkSocket, openOnLink, receiveFrames } from "./link_socket.ts";
+import type { ReceiveMemory } from "./memory.ts";
+import { reactor, type Source } from "./reactor.ts";
+import { type Descriptor, SendErrors } from "./socket.ts";
 
 /** Shared by all sockets: a frame is built and passed to the kernel within one call. */
 const FRAME = new Uint8Array(FRAME_HEADER_OCTETS + FRAME_PAYLOAD_OCTETS_MAX);
@@ -42,16 +40,11 @@ class LinuxPacketSocket implements PacketSocket, Source {
   readonly #to: LinkAddress;
   #handler: PacketHandler | undefined;
 
-  constructor(device: string, interfaceIndex: number, descriptor: Descriptor, attempt: Attempt) {
-    const local = new LinkAddress(interfaceIndex, 0);
-    descriptor.bind(local.memory, attempt);
-    descriptor.localAddress(local.memory, attempt);
-    if (local.hardwareType !== ARPHRD_ETHER && local.hardwareType !== ARPHRD_LOOPBACK) {
-      throw refused("EOPNOTSUPP", attempt, "the interface is not an Ethernet interface (EOPNOTSUPP)");
-    }
+  constructor(socket: LinkSocket) {
+    const { device, interfaceIndex, descriptor, attempt } = socket;
+    this.mac = bindToLink(socket, 0, [ARPHRD_ETHER, ARPHRD_LOOPBACK]);
     this.device = device;
     this.interfaceIndex = interfaceIndex;
-    this.mac = local.hardware;
     this.fd = descriptor.fd;
     this.#descriptor = descriptor;
     this.#attempt = attempt;
@@ -71,25 +64,13 @@ class LinuxPacketSocket implements PacketSocket, Source {
   }
 
   drain(memory: ReceiveMemory): void {
-    const { recvfrom } = libc();
     const handler = this.#handler;
     if (handler === undefined) return;
-    for (let count = 0; count < BATCH_MAX; count++) {
-      const length = recvfrom(this.fd, memory.room(), DATAGRAM_BYTES_MAX, MSG_DONTWAIT | MSG_TRUNC, 0, 0);
-      if (length < 0) {
-        if (interrupted()) continue;
-        // No more frames, or an error (interface went down) that reading has cleared.
-        return;
-      }
-      if (length > DATAGRAM_BYTES_MAX) {
-        this.malformed++;
-        continue;
-      }
-      const read = readFrame(memory.take(length));
-      if (read.ok) handler(read.payload, read.addressing);
+    receiveFrames(this.#descriptor, memory, (frame) => {
+      const read = frame && readFrame(frame);
+      if (read?.ok === true) handler(read.payload, read.addressing);
       else this.malformed++;
-      if (!this.#descriptor.open) return;
-    }
+    });
   }
 
   send(payload: Uint8Array, addressing: Omit<PacketAddressing, "sourceMac">): boolean {
@@ -110,14 +91,5 @@ class LinuxPacketSocket implements PacketSocket, Source {
 
 /** Opens a packet socket on an interface. Throws a `SocketError` when the system refuses. */
 export function openLinuxPacket(device: string): PacketSocket {
-  const attempt: Attempt = { what: `open a packet socket on ${device}`, device, capability: "CAP_NET_RAW" };
-  const interfaceIndex = libc().if_nametoindex(requiredInterfaceName(device, attempt));
-  if (interfaceIndex === 0) throw refused("ENODEV", attempt);
-  const descriptor = new Descriptor(AF_PACKET, SOCK_RAW, 0, attempt);
-  try {
-    return new LinuxPacketSocket(device, interfaceIndex, descriptor, attempt);
-  } catch (error) {
-    descriptor.close();
-    throw error;
-  }
+  return openOnLink("a packet socket", device, (socket) => new LinuxPacketSocket(socket));
 }

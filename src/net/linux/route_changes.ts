@@ -8,7 +8,7 @@ import { AF_NETLINK, MSG_DONTWAIT, RouteGroups, RTMGRP_IPV4_IFADDR, RTMGRP_LINK,
 import { libc } from "./libc.ts";
 import { DATAGRAM_BYTES_MAX, type ReceiveMemory } from "./memory.ts";
 import { reactor, type Source } from "./reactor.ts";
-import { Descriptor } from "./socket.ts";
+import { Descriptor, owned } from "./socket.ts";
 
 const NETLINK_ROUTE = 0;
 
@@ -42,11 +42,8 @@ class RouteChanges implements Source {
 export function openRouteChanges(changed: () => void): { close(): void } {
   const attempt: Attempt = { what: "watch the network interfaces" };
   const descriptor = new Descriptor(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, attempt);
-  try {
+  return owned(descriptor, () => {
     descriptor.bind(new RouteGroups(RTMGRP_LINK | RTMGRP_IPV4_IFADDR).memory, attempt);
     return new RouteChanges(descriptor, changed);
-  } catch (error) {
-    descriptor.close();
-    throw error;
-  }
+  });
 }

@@ -1,5 +1,5 @@
 /**
- * Shared by UDP and packet sockets: a descriptor, its options, and errors with advice.
+ * Shared by all sockets: a descriptor, its options, and errors with advice.
  */
 
 import { type Attempt, refused } from "../errors.ts";
@@ -71,6 +71,16 @@ export class Descriptor {
     if (!this.#open) return;
     this.#open = false;
     libc().close(this.fd);
+  }
+}
+
+/** What is made of a descriptor, which is closed when that fails. */
+export function owned<Made>(descriptor: Descriptor, make: () => Made): Made {
+  try {
+    return make();
+  } catch (error) {
+    descriptor.close();
+    throw error;
   }
 }
 

@@ -30,13 +30,13 @@ import { filterReference, sourcesFilter } from "./filter.ts";
 import { addressOf, fixedMemory, libc } from "./libc.ts";
 import { DATAGRAM_BYTES_MAX, ReceiveMemory } from "./memory.ts";
 import { BATCH_MAX, reactor, type Source } from "./reactor.ts";
-import { Descriptor, interrupted, requiredInterfaceName, SendErrors } from "./socket.ts";
+import { Descriptor, interrupted, owned, requiredInterfaceName, SendErrors } from "./socket.ts";
 
 function bound(options: UdpOptions): Descriptor {
   const { address, port, device } = options;
   const attempt = bindAttempt(address, port, device);
   const descriptor = new Descriptor(AF_INET, SOCK_DGRAM, 0, attempt);
-  try {
+  return owned(descriptor, () => {
     if (options.reuseAddress === true) descriptor.set(SOL_SOCKET, SO_REUSEADDR, int32(1), attempt);
     if (options.broadcast === true) descriptor.set(SOL_SOCKET, SO_BROADCAST, int32(1), attempt);
     // Without it, a socket on 0.0.0.0 gets the groups that any program on this machine joined.
@@ -50,10 +50,7 @@ function bound(options: UdpOptions): Descriptor {
     local.set(address, port);
     descriptor.bind(local.memory, attempt);
     return descriptor;
-  } catch (error) {
-    descriptor.close();
-    throw error;
-  }
+  });
 }
 
 /** Shared by all transient sockets, as one handler runs at a time. */
@@ -181,10 +178,5 @@ class LinuxUdpSocket implements UdpSocket, Source {
  */
 export function openLinuxUdp(options: UdpOptions): UdpSocket {
   const descriptor = bound(options);
-  try {
-    return new LinuxUdpSocket(descriptor, options.transient === true);
-  } catch (error) {
-    descriptor.close();
-    throw error;
-  }
+  return owned(descriptor, () => new LinuxUdpSocket(descriptor, options.transient === true));
 }

@@ -7,11 +7,12 @@
 
 import { createInterface } from "node:readline";
 import process from "node:process";
-import { AF_PACKET, int32, LinkAddress, MSG_DONTWAIT, MSG_TRUNC, SOCK_RAW } from "../../../src/net/linux/abi.ts";
+import { int32, LinkAddress, MSG_DONTWAIT } from "../../../src/net/linux/abi.ts";
 import { libc } from "../../../src/net/linux/libc.ts";
-import { DATAGRAM_BYTES_MAX, type ReceiveMemory } from "../../../src/net/linux/memory.ts";
-import { BATCH_MAX, reactor, type Source } from "../../../src/net/linux/reactor.ts";
-import { Descriptor, interrupted, requiredInterfaceName } from "../../../src/net/linux/socket.ts";
+import { openOnLink, receiveFrames } from "../../../src/net/linux/link_socket.ts";
+import type { ReceiveMemory } from "../../../src/net/linux/memory.ts";
+import { reactor, type Source } from "../../../src/net/linux/reactor.ts";
+import type { Descriptor } from "../../../src/net/linux/socket.ts";
 import { DelayLine, type DelaySettings } from "./delay_line.ts";
 
 const ETH_P_ALL = 0x0003;
@@ -32,20 +33,23 @@ let settings: DelaySettings = { delayMs: 0 };
 class End implements Source {
   readonly fd: number;
   readonly line = new DelayLine<Uint8Array<ArrayBuffer>>(Math.random);
+  readonly #descriptor: Descriptor;
   readonly #to: LinkAddress;
   #other: End | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(device: string) {
-    const attempt = { what: `open ${device}`, device, capability: "CAP_NET_RAW" } as const;
-    const index = libc().if_nametoindex(requiredInterfaceName(device, attempt));
-    const descriptor = new Descriptor(AF_PACKET, SOCK_RAW, 0, attempt);
-    descriptor.set(SOL_PACKET, PACKET_VNET_HDR, int32(1), attempt);
-    descriptor.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1), attempt);
-    descriptor.setReceiveBuffer(RECEIVE_BUFFER_BYTES, attempt);
-    descriptor.bind(new LinkAddress(index, ETH_P_ALL).memory, attempt);
+    const { interfaceIndex, descriptor } = openOnLink("a delaying link", device, (socket) => {
+      const { interfaceIndex, descriptor, attempt } = socket;
+      descriptor.set(SOL_PACKET, PACKET_VNET_HDR, int32(1), attempt);
+      descriptor.set(SOL_PACKET, PACKET_IGNORE_OUTGOING, int32(1), attempt);
+      descriptor.setReceiveBuffer(RECEIVE_BUFFER_BYTES, attempt);
+      descriptor.bind(new LinkAddress(interfaceIndex, ETH_P_ALL).memory, attempt);
+      return socket;
+    });
     this.fd = descriptor.fd;
-    this.#to = new LinkAddress(index, ETH_P_ALL);
+    this.#descriptor = descriptor;
+    this.#to = new LinkAddress(interfaceIndex, ETH_P_ALL);
   }
 
   join(other: End): void {
@@ -54,16 +58,10 @@ class End implements Source {
   }
 
   drain(memory: ReceiveMemory): void {
-    const { recvfrom } = libc();
-    for (let count = 0; count < BATCH_MAX; count++) {
-      const length = recvfrom(this.fd, memory.room(), DATAGRAM_BYTES_MAX, MSG_DONTWAIT | MSG_TRUNC, 0, 0);
-      if (length < 0) {
-        if (interrupted()) continue;
-        break;
-      }
-      if (length <= DATAGRAM_BYTES_MAX) this.line.put(memory.take(length), performance.now(), settings);
+    receiveFrames(this.#descriptor, memory, (frame) => {
+      if (frame !== undefined) this.line.put(frame, performance.now(), settings);
       else this.line.lost++;
-    }
+    });
     this.#deliver();
   }
 
