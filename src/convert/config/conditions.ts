@@ -45,6 +45,47 @@ export function parseCondition(take: (word: "and" | "or") => boolean, term: () =
   return joined("or", () => joined("and", term));
 }
 
+/** What can't be read, and why. */
+export class Unreadable extends Error {}
+
+const DEPTH_MAX = 50;
+
+/** Readers call it at each level of nesting. */
+export function checkDepth(depth: number): void {
+  if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+}
+
+/** What `read` reads, or what follows from the reason why it can't be read. */
+export function readOr<Read>(read: () => Read, unread: (reason: string) => Read): Read {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Unreadable) return unread(error.message);
+    throw error;
+  }
+}
+
+/** A condition that has no counterpart. */
+export function other(reason: string): Extract<Condition, { kind: "other" }> {
+  return { kind: "other", reason };
+}
+
+type Exists = Extract<Condition, { kind: "exists" }>;
+
+/** One side of a comparison. */
+export type Operand =
+  | { readonly kind: "value"; readonly value: Uint8Array }
+  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined }
+  | { readonly kind: "other"; readonly reason: string };
+
+/** Both sides are equal. Whether an option is there is no value to compare. */
+export function comparison(left: Operand | Exists, right: Operand | Exists): Condition {
+  if (left.kind === "option" && right.kind === "value") return { ...left, kind: "equals", value: right.value };
+  if (left.kind === "value" && right.kind === "option") return { ...right, kind: "equals", value: left.value };
+  for (const operand of [left, right]) if (operand.kind === "other") return operand;
+  return other("classes here compare an option with a constant");
+}
+
 /** Clients that match `match` and none of `except`. An empty match is every client. */
 export interface Clients {
   readonly match: DraftMatch;

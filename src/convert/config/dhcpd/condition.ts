@@ -3,39 +3,29 @@
 import { colonOctets, type Token } from "../../isc/lexer.ts";
 import { isMark } from "../../isc/statements.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import { type Condition, parseCondition } from "../conditions.ts";
+import {
+  checkDepth,
+  comparison,
+  type Condition,
+  type Operand,
+  other,
+  parseCondition,
+  readOr,
+  Unreadable,
+} from "../conditions.ts";
 
 /** Finds the code of an option by its name; undefined when it is not defined. */
 type CodeOf = (name: string) => number | undefined;
 
-class Unreadable extends Error {}
-
-const DEPTH_MAX = 50;
-
 /** Reads the words of a condition; what can't be read is a condition that has no counterpart. Never throws. */
 export function readCondition(words: readonly Token[], codeOf: CodeOf): Condition {
-  try {
-    const reader = new Reader(words, codeOf);
-    const condition = reader.or(0);
-    reader.end();
-    return condition;
-  } catch (error) {
-    if (error instanceof Unreadable) return { kind: "other", reason: error.message };
-    throw error;
-  }
+  return readOr(() => whole(new Reader(words, codeOf), (reader) => reader.or(0)), other);
 }
 
 /** The octets of an expression that is the same for all clients; undefined for any other. Never throws. */
 export function readConstant(words: readonly Token[]): Uint8Array | undefined {
-  try {
-    const reader = new Reader(words, () => undefined);
-    const operand = reader.operand(0);
-    reader.end();
-    return operand.kind === "value" ? operand.value : undefined;
-  } catch (error) {
-    if (error instanceof Unreadable) return undefined;
-    throw error;
-  }
+  const operand = readOperand(words, () => undefined);
+  return operand.kind === "value" ? operand.value : undefined;
 }
 
 /** What is compared, as `match` and a subclass do; undefined when classes here can't compare it. */
@@ -43,21 +33,19 @@ export function readSubject(
   words: readonly Token[],
   codeOf: CodeOf,
 ): { readonly code: number; readonly lengthMax: number | undefined } | undefined {
-  try {
-    const reader = new Reader(words, codeOf);
-    const operand = reader.operand(0);
-    reader.end();
-    return operand.kind === "option" ? operand : undefined;
-  } catch (error) {
-    if (error instanceof Unreadable) return undefined;
-    throw error;
-  }
+  const operand = readOperand(words, codeOf);
+  return operand.kind === "option" ? operand : undefined;
 }
 
-type Operand =
-  | { readonly kind: "value"; readonly value: Uint8Array }
-  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined }
-  | { readonly kind: "other"; readonly reason: string };
+function readOperand(words: readonly Token[], codeOf: CodeOf): Operand {
+  return readOr((): Operand => whole(new Reader(words, codeOf), (reader) => reader.operand(0)), other);
+}
+
+function whole<Read>(reader: Reader, read: (reader: Reader) => Read): Read {
+  const result = read(reader);
+  reader.end();
+  return result;
+}
 
 class Reader {
   readonly #words: readonly Token[];
@@ -79,7 +67,7 @@ class Reader {
   }
 
   #term(depth: number): Condition {
-    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    checkDepth(depth);
     if (this.#takeMark("(")) {
       const inner = this.or(depth + 1);
       this.#needMark(")");
@@ -109,7 +97,7 @@ class Reader {
   operand(depth: number): Operand {
     const word = this.#words[this.#at];
     if (word === undefined) throw new Unreadable("it is incomplete");
-    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    checkDepth(depth);
     this.#at += 1;
     if (word.kind === "string") return { kind: "value", value: latin1Bytes(word.text) };
     switch (word.text) {
@@ -208,11 +196,4 @@ class Reader {
 
 function otherOption(name: string): Extract<Condition, { kind: "other" }> {
   return { kind: "other", reason: `the option "${name}" has no counterpart here` };
-}
-
-function comparison(left: Operand, right: Operand): Condition {
-  if (left.kind === "option" && right.kind === "value") return { ...left, kind: "equals", value: right.value };
-  if (left.kind === "value" && right.kind === "option") return { ...right, kind: "equals", value: left.value };
-  for (const operand of [left, right]) if (operand.kind === "other") return operand;
-  return { kind: "other", reason: "classes here compare an option with a constant" };
 }

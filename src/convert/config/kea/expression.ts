@@ -3,27 +3,32 @@
 import { fromHex } from "../../../bytes/hex.ts";
 import { optionByKey, optionByName } from "../../../dhcp/options/mod.ts";
 import { latin1Bytes } from "../../leases/lease.ts";
-import { type Condition, parseCondition } from "../conditions.ts";
+import {
+  checkDepth,
+  comparison,
+  type Condition,
+  type Operand as Compared,
+  other,
+  parseCondition,
+  readOr,
+  Unreadable,
+} from "../conditions.ts";
+
+type Operand = Compared | Extract<Condition, { kind: "exists" }>;
 
 /** The condition of another class. */
 type ConditionOf = (name: string) => Condition;
 
-class Unreadable extends Error {}
-
 const TOKEN = /\s*(?:('[^']*')|(0x[0-9a-f]+)|([A-Za-z][\w-]*)|(-?\d+)|(==|[()[\],.]))/iy;
-const DEPTH_MAX = 50;
 
 /** Reads an expression; what can't be read is a condition that has no counterpart. Never throws. */
 export function readTest(text: string, conditionOf: ConditionOf): Condition {
-  try {
+  return readOr((): Condition => {
     const reader = new Reader(text, conditionOf);
     const condition = reader.or(0);
     reader.end();
     return condition;
-  } catch (error) {
-    if (error instanceof Unreadable) return { kind: "other", reason: error.message };
-    throw error;
-  }
+  }, other);
 }
 
 class Reader {
@@ -51,7 +56,7 @@ class Reader {
   }
 
   #term(depth: number): Condition {
-    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    checkDepth(depth);
     if (this.#take("not")) return { kind: "not", term: this.#term(depth + 1) };
     if (this.#take("(")) {
       const inner = this.or(depth + 1);
@@ -67,15 +72,11 @@ class Reader {
     const left = this.#operand(depth);
     if (left.kind === "exists") return left;
     this.#need("==");
-    const right = this.#operand(depth);
-    if (left.kind === "value" && right.kind === "option") return { ...right, kind: "equals", value: left.value };
-    if (left.kind === "option" && right.kind === "value") return { ...left, kind: "equals", value: right.value };
-    for (const operand of [left, right]) if (operand.kind === "other") return operand;
-    return { kind: "other", reason: "classes here compare an option with a constant" };
+    return comparison(left, this.#operand(depth));
   }
 
   #operand(depth: number): Operand {
-    if (depth > DEPTH_MAX) throw new Unreadable(`it is nested too deeply: more than ${DEPTH_MAX} levels`);
+    checkDepth(depth);
     const token = this.#tokens[this.#at++] ?? "";
     if (token.startsWith("'")) return { kind: "value", value: latin1Bytes(token.slice(1, -1)) };
     if (/^0x/i.test(token)) {
@@ -152,9 +153,3 @@ class Reader {
 function isText(code: number): boolean {
   return optionByKey(String(code))?.codec.shape === "text";
 }
-
-type Operand =
-  | { readonly kind: "value"; readonly value: Uint8Array }
-  | { readonly kind: "option"; readonly code: number; readonly lengthMax: number | undefined }
-  | { readonly kind: "exists"; readonly code: number }
-  | { readonly kind: "other"; readonly reason: string };
