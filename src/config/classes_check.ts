@@ -70,9 +70,13 @@ export function classNames(classes: unknown): ReadonlySet<string> {
   );
 }
 
+/** The names that lists may have, of these classes. */
+export function listNames(classNames: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...classNames, ...ANY_CLIENT]);
+}
+
 /** Checks the lists of a level that has them. */
-export function checkLists(level: unknown, names: ReadonlySet<string>, path: Path, report: Report): void {
-  const known = new Set([...names, ...ANY_CLIENT]);
+export function checkLists(level: unknown, known: ReadonlySet<string>, path: Path, report: Report): void {
   const { allow, deny } = asMapping(level);
   checkNames(allow, known, [...path, "allow"], report);
   checkNames(deny, known, [...path, "deny"], report);

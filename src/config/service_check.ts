@@ -6,7 +6,7 @@
 
 import { formatIpv4, formatPrefix, formatRange, type Prefix, prefixRange, type Range } from "../net/ipv4.ts";
 import { rangeContains, rangeSize } from "../net/ipv4.ts";
-import { checkClasses, checkLists, classNames, type OverriddenLevel } from "./classes_check.ts";
+import { checkClasses, checkLists, classNames, listNames, type OverriddenLevel } from "./classes_check.ts";
 import { checkDefinitions } from "./definitions_check.ts";
 import { readOnly } from "./field.ts";
 import { formatPath, type Path, type Report } from "./issue.ts";
@@ -61,6 +61,7 @@ class ServiceCheck {
   /** Every level that a class may override. */
   readonly #levels: OverriddenLevel[] = [];
   #classNames: ReadonlySet<string> = new Set();
+  #listNames: ReadonlySet<string> = new Set();
   readonly #subnets: PlacedRange[] = [];
   readonly #prefixes: Prefix[] = [];
   readonly #reserved: ReservedAddresses;
@@ -80,7 +81,8 @@ class ServiceCheck {
   run(service: Mapping): void {
     const { path } = this.#context;
     this.#classNames = classNames(service.classes);
-    checkLists({ deny: service.deny }, this.#classNames, path, this.#report);
+    this.#listNames = listNames(this.#classNames);
+    checkLists({ deny: service.deny }, this.#listNames, path, this.#report);
     checkDefinitions(service.optionDefinitions, path, this.#report);
     const times = checkTimes(readTimes(service), { leaseTime: LEASE_SECONDS_DEFAULT }, path, this.#report);
     this.#levels.push({ times, where: "" });
@@ -140,14 +142,14 @@ class ServiceCheck {
       this.#subnets.push({ range: prefixRange(prefix), text: formatPrefix(prefix), path: prefixPath });
     }
     this.#checkId(readOnly(SUBNET_ID, subnet.id), [...path, "id"]);
-    checkLists(subnet, this.#classNames, path, this.#report);
+    checkLists(subnet, this.#listNames, path, this.#report);
     const times = checkTimes(readTimes(subnet), inherited, path, this.#report);
     this.#levels.push({ times, where: ` in ${formatPath(path)}` });
     const pools = readPools(subnet.pools, path);
     const placed: PlacedRange[] = [];
     const checkedPools = pools.map((pool) => {
       const { range, rangePath } = pool;
-      checkLists(pool.settings, this.#classNames, pool.path, this.#report);
+      checkLists(pool.settings, this.#listNames, pool.path, this.#report);
       if (range !== undefined) {
         if (prefix !== undefined) checkPoolRange(range, prefix, rangePath, this.#report);
         this.#checkContents(range, rangePath);
