@@ -7,7 +7,8 @@ import type { Options } from "../dhcp/message.ts";
 import { hostsOf, optionByCode } from "../dhcp/options/mod.ts";
 import { addressIn } from "../dhcp/options/values/text.ts";
 import { formatIpv4, formatRange, type Ipv4, rangeContains } from "../net/ipv4.ts";
-import type { LeaseSettingsConfig, ServiceConfig } from "./service_schema.ts";
+import { leaseLevels } from "./levels.ts";
+import type { ServiceConfig } from "./service_schema.ts";
 
 const LINES_MAX = 20;
 
@@ -18,19 +19,10 @@ export function usedAddresses(config: ServiceConfig): Map<Ipv4, string> {
   const add = (key: string, addresses: readonly Ipv4[]) => {
     for (const address of addresses) if (address !== 0 && !used.has(address)) used.set(address, key);
   };
-  const see = ({ options, nextServer, serverName = "" }: LeaseSettingsConfig) => {
+  for (const { options, nextServer, serverName = "" } of leaseLevels(config)) {
     if (nextServer !== undefined) add("nextServer", [nextServer]);
     add("serverName", addressIn(serverName));
     for (const [name, hosts] of hostsIn(options, defined)) add(name, hosts);
-  };
-  see(config);
-  config.classes.forEach(see);
-  config.sharedNetworks.forEach(see);
-  config.reservations.forEach(see);
-  for (const subnet of config.subnets) {
-    see(subnet);
-    subnet.pools.forEach(see);
-    subnet.reservations.forEach(see);
   }
   return used;
 }

@@ -18,6 +18,7 @@ import type {
 import { type Access, type ClientClass, ClientClasses, type Membership } from "./client_classes.ts";
 import { type Assigned, RelaySelectors } from "./relay_selectors.ts";
 import { assert } from "../../assert.ts";
+import { leaseLevels } from "../../config/levels.ts";
 import { usedAddresses } from "../../config/used_addresses.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import {
@@ -325,15 +326,8 @@ export function packEntries(
 
 function maxLeaseSeconds(config: ServiceConfig): number {
   let max = 0;
-  const see = (level: LeaseSettingsConfig) => max = Math.max(max, level.leaseSeconds ?? 0, level.maxLeaseSeconds ?? 0);
-  see(config);
-  config.classes.forEach(see);
-  config.reservations.forEach(see);
-  config.sharedNetworks.forEach(see);
-  for (const subnet of config.subnets) {
-    see(subnet);
-    subnet.pools.forEach(see);
-    subnet.reservations.forEach(see);
+  for (const { leaseSeconds = 0, maxLeaseSeconds = 0 } of leaseLevels(config)) {
+    max = Math.max(max, leaseSeconds, maxLeaseSeconds);
   }
   return max;
 }
