@@ -1,10 +1,15 @@
 /** Which hardware addresses (`htype` and `chaddr`, RFC 2131 §2) can be one client's own. */
 
 /** RFC 1700, "hardware types": Ethernet, and the other IEEE 802 networks, whose addresses have the same form. */
-const ETHERNET = 1;
+export const ETHERNET = 1;
 const IEEE_802 = 6;
 
 const IEEE_802_BYTES = 6;
+
+/** An Ethernet address with its type in front, as clients are known by it. */
+export function typedEthernet(address: Uint8Array): Uint8Array {
+  return Uint8Array.of(ETHERNET, ...address);
+}
 
 /**
  * Whether a frame to this address reaches one Ethernet station.

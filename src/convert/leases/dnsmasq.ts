@@ -3,6 +3,7 @@
  * expiry is 0 for a lease without end and `*` stands for nothing. A line `duid …` starts the DHCPv6 leases.
  */
 
+import { ETHERNET } from "../../dhcp/hardware_address.ts";
 import { parseIpv4 } from "../../net/ipv4.ts";
 import {
   hostnameOf,
@@ -14,8 +15,6 @@ import {
   plainHex,
   usableIdentifier,
 } from "./lease.ts";
-
-const ETHERNET = 1;
 
 /** 1980: before every possible expiry, and more seconds than any lease has. */
 const CLOCK_SECONDS_MIN = 315_532_800;

@@ -3,6 +3,7 @@
  * counts. Kea's CSV has no quotes; a comma or line end within a value is written `&#x2c`.
  */
 
+import { ETHERNET } from "../../dhcp/hardware_address.ts";
 import { INFINITE_SECONDS } from "../../config/duration.ts";
 import { fromHex, toHex } from "../../bytes/hex.ts";
 import { decodeRelayAgentInformation } from "../../dhcp/relay_agent_information.ts";
@@ -20,8 +21,6 @@ import {
 
 /** Required columns; schema versions differ in the others. */
 const REQUIRED = ["address", "hwaddr", "client_id", "valid_lifetime", "expire"] as const;
-
-const ETHERNET = 1;
 
 /**
  * The files that Kea reads for one lease file, in its order: the lease file cleanup (LFC) leaves older rows in other

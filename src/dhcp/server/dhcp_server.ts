@@ -16,6 +16,7 @@ import { compareVersions, type Version } from "../../lease/agreement/version.ts"
 import type { SubnetOf } from "../../lease/table/circuit_counts.ts";
 import { LeaseTable } from "../../lease/table/lease_table.ts";
 import { type Ipv4, type Range, rangeSize } from "../../net/ipv4.ts";
+import { ETHERNET, typedEthernet } from "../hardware_address.ts";
 import type { Message } from "../message.ts";
 import { type Action, dropShed, type FirstLease } from "./action.ts";
 import type { CompiledService, Subnet } from "./compiled_service.ts";
@@ -57,9 +58,6 @@ export interface LeaseAgreement {
 
 /** How long a datagram may be on its way or in a queue: the maximum segment lifetime (RFC 9293 §3.4.2). */
 const LATE_MS = 120_000;
-
-/** Hardware type (RFC 1700). */
-const ETHERNET = 1;
 
 /** How long a client is not offered an address that was refused to it, and how long its xid is remembered. */
 const RECENT_MS = 30_000;
@@ -295,7 +293,7 @@ export class DhcpServer {
       if (isNews) this.#events.conflict({ ...found, what: "lastClient", rest: NO_REST });
       return;
     }
-    const client = clientKey({ subnet: subnet.id, tag: CLIENT_TAG.conflict, bytes: Uint8Array.of(ETHERNET, ...mac) });
+    const client = clientKey({ subnet: subnet.id, tag: CLIENT_TAG.conflict, bytes: typedEthernet(mac) });
     const detail = { ...NO_DETAIL, giaddr, lastSeen: now.wallMs };
     const lease = { address, client, xid: 0, leaseMs: PROPOSAL_MS, detail };
     this.#agreement.propose(lease, now, (outcome, at) => {

@@ -6,6 +6,7 @@
 
 import type { ReservationConfig, ServiceConfig } from "../../config/service_schema.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
+import { typedEthernet } from "../hardware_address.ts";
 import { ipv4At, putIpv4 } from "../options/values/ipv4.ts";
 
 /** What is kept for a client: an address, or only what it is told. */
@@ -170,7 +171,7 @@ function keysOf(
   { clientId = [], hardware = [], circuitId, remoteId }: ReservationConfig,
 ): Uint8Array[] {
   const keys = clientId.map((each) => keyOf(prefix, KIND.clientId, each));
-  for (const each of hardware) keys.push(keyOf(prefix, KIND.hardware, ethernet(each)));
+  for (const each of hardware) keys.push(keyOf(prefix, KIND.hardware, typedEthernet(each)));
   if (circuitId !== undefined && remoteId !== undefined) {
     keys.push(keyOf(prefix, KIND.circuitAndRemoteId, circuitId, remoteId));
   } else if (circuitId !== undefined) keys.push(keyOf(prefix, KIND.circuitId, circuitId));
@@ -298,14 +299,6 @@ function merge(
   }
   for (; next < added.length; next++) places.push(~next);
   return places;
-}
-
-/** RFC 1700, hardware type 1. */
-const ETHERNET = 1;
-
-/** A hardware address of the configuration with its type, as clients send it. */
-export function ethernet(hardware: Uint8Array): Uint8Array {
-  return Uint8Array.of(ETHERNET, ...hardware);
 }
 
 /** The subnet's address (4 octets), the kind (1 octet), the length of the first identity (1 octet), both identities. */
