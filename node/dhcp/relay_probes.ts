@@ -67,12 +67,8 @@ export class RelayProbes {
     const nonce = toHex(random(PROBE_EXCHANGE.nonceOctets));
     this.#asked.delete(key);
     this.#asked.set(key, { nonce, addresses, atMs });
-    if (this.#asked.size > LINKS_MAX) {
-      for (const oldest of this.#asked.keys()) {
-        this.#asked.delete(oldest);
-        break;
-      }
-    }
+    const [oldest] = this.#asked.keys();
+    if (this.#asked.size > LINKS_MAX && oldest !== undefined) this.#asked.delete(oldest);
     return writeProbeMessage({
       ...message,
       kind: "wanted",

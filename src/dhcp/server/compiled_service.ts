@@ -378,11 +378,7 @@ function linkSubnets(
   subnets: readonly Unlinked[],
   config: ServiceSettings,
 ): { readonly subnets: Subnet[]; readonly networks: Assigned<Network>[] } {
-  const bySharing = new Map<number | Unlinked, Unlinked[]>();
-  for (const subnet of subnets) {
-    const key = subnet.config.sharedNetwork ?? subnet;
-    bySharing.set(key, [...bySharing.get(key) ?? [], subnet]);
-  }
+  const bySharing = Map.groupBy(subnets, (subnet) => subnet.config.sharedNetwork ?? subnet);
   const linked: Subnet[] = [];
   const networks = Array.from(bySharing, ([key, members]): Assigned<Network> => {
     const shared = typeof key === "number" ? config.sharedNetworks[key] : undefined;

@@ -193,7 +193,7 @@ export class DhcpServer {
   /** Another node sees floods in these subnets; those that are not configured here are ignored. */
   floodsElsewhere(subnets: readonly Ipv4[], now: Instant): void {
     for (const subnet of subnets) {
-      if (this.#compiled.subnetOf(subnet)?.prefix.address === subnet) this.#floods.told(subnet, now.monotonicMs);
+      if (this.#compiled.subnetOf(subnet)?.network.address === subnet) this.#floods.told(subnet, now.monotonicMs);
     }
   }
 

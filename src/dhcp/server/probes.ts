@@ -60,9 +60,10 @@ export class Probes {
     const wanted: Ipv4[] = [];
     let ahead = 0;
     for (const address of this.#table.upcoming(pool)) {
-      const isAgain = this.isBusy(address, nowMs);
-      if (isAgain && this.isBusy(address, nowMs + PROBE_LIMITS.askedMs)) continue;
-      if (!isAgain && ++ahead > PROBE_LIMITS.ahead) break;
+      // Asked for in time, so that the result is there when it is offered again.
+      const busyForMs = PROBE_LIMITS.busyMs - (nowMs - (this.#busy[pool]?.get(address) ?? -Infinity));
+      if (busyForMs > PROBE_LIMITS.askedMs) continue;
+      if (busyForMs <= 0 && ++ahead > PROBE_LIMITS.ahead) break;
       const clearMs = this.#clear[pool]?.get(address);
       const isAsked = nowMs - (this.#asked.get(address) ?? -Infinity) < PROBE_LIMITS.askedMs;
       if (!isAsked && (clearMs === undefined || nowMs - clearMs >= PROBE_LIMITS.againMs)) wanted.push(address);

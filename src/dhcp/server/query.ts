@@ -63,6 +63,7 @@ export interface Query {
 /** RFC 2132 §9.14: a type octet and at least one more; RFC 3396 would allow more than 255, but no client sends that. */
 const CLIENT_ID_OCTETS = { min: 2, max: 255 };
 const NO_AGENT: RelayAgentInformation = {};
+const ABSENT = { kind: "absent" } as const;
 
 /** Reads a decoded message, or returns why it gets no answer. */
 export function readQuery(state: ServerState, message: Message, arrived: Arrival): Query | DropReason {
@@ -117,7 +118,6 @@ export function readQuery(state: ServerState, message: Message, arrived: Arrival
   };
 }
 
-const ABSENT = { kind: "absent" } as const;
 /**
  * What is reserved for the place at which a client got its address. A renewal by unicast does not show that; a client
  * that was moved asks through its relay.

@@ -4,6 +4,7 @@
  * the serving thread nothing. A reservation's settings are read when its client is first heard of.
  */
 
+import { joinBytes } from "../../bytes/join.ts";
 import type { ReservationConfig, ServiceConfig } from "../../config/service_schema.ts";
 import type { Ipv4, Prefix } from "../../net/ipv4.ts";
 import { typedEthernet } from "../hardware_address.ts";
@@ -203,13 +204,13 @@ function placed(
 function joinKeys(all: readonly Uint8Array[]): Pick<ReservationColumns, "keys" | "keyEnds" | "keyPlaces" | "kinds"> {
   let octets = 0;
   const keyEnds = Uint32Array.from(all, (key) => octets += key.length);
-  const keys = new Uint8Array(octets);
-  let kinds = 0;
-  for (const [place, key] of all.entries()) {
-    keys.set(key, (keyEnds[place] as number) - key.length);
-    kinds |= 1 << (key[4] as number);
-  }
-  return { keys, keyEnds, keyPlaces: tableOf(all.length, (place) => hashOfKey(all[place] ?? NO_BYTES)), kinds };
+  const kinds = all.reduce((kinds, key) => kinds | (1 << (key[4] as number)), 0);
+  return {
+    keys: joinBytes(all),
+    keyEnds,
+    keyPlaces: tableOf(all.length, (place) => hashOfKey(all[place] ?? NO_BYTES)),
+    kinds,
+  };
 }
 
 /** Neighbouring addresses stay neighbours, for the cache. */
